@@ -1,0 +1,1 @@
+"""What is compared: solutions, labelers, supervision, evaluation and the pipeline that runs the ablations."""

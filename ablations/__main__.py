@@ -1,0 +1,8 @@
+"""`python -m ablations` is the command `ablations`."""
+
+import sys
+
+from ablations.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

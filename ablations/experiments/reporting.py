@@ -1,0 +1,66 @@
+"""What every run ends with: records, figures, report and the printed table."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ablations.pipeline import Plan
+from ablations.store import Store
+from results.figures.gallery import draw_all
+from results.report import write_report
+from results.schema import read_records
+from results.statistics import summarise
+from results.tables import format_run
+
+RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
+
+
+def finish(settings: Any, store: Store, plan: Plan, out: Path) -> None:
+    """Copies what a run made out of the store into its folder, and reports it."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(store.path(plan.records) / RECORDS, out / RECORDS)
+    for task in plan.targets:
+        if task.stage == "examples":
+            shutil.copyfile(store.path(task) / EXAMPLES, out / EXAMPLES)
+    report(settings, out)
+
+
+def report(settings: Any, out: Path) -> None:
+    """Draws the figures and writes table and report from a run's records; prints the table and the paths."""
+    frame = read_records(out / RECORDS)
+    figures = draw_all(summarise(frame), out / "figures")
+    table = format_run(frame)
+    (out / TABLE).write_text(table + "\n")
+    examples = out / EXAMPLES
+    write_report(
+        out / RECORDS,
+        examples if examples.is_file() else None,
+        out / REPORT,
+        title=f"Process against outcome supervision: {settings.dataset}, scale {settings.scale}",
+        config=asdict(settings),
+        notes=notes(settings),
+        figures=[path for path in figures if path.suffix == ".svg"],
+    )
+    print(table)
+    print()
+    for path in (*(path for path in figures if path.suffix == ".png"), out / TABLE, out / RECORDS, out / REPORT):
+        print(path)
+
+
+def notes(settings: Any) -> list[str]:
+    """What the reader of a report should know."""
+    found = [
+        "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their number it "
+        "is a single draw, and marked so.",
+        "Solutions are taken as drawn, duplicates and all, as in the paper; the three arms get the identical ones.",
+        "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation problems.",
+    ]
+    if settings.scale == "smoke":
+        found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
+    if settings.pool is not None:
+        found.append(
+            f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are trained from "
+            "scratch, and the labels are the stored step scores of " + settings.pool.labeler + "."
+        )
+    return found

@@ -1,0 +1,24 @@
+"""Labels from step scores computed elsewhere, such as those stored in a pool."""
+
+import numpy as np
+
+from ablations.ragged import Ragged
+from ablations.solutions import StepScores
+
+
+def from_positive(positive: Ragged) -> StepScores:
+    """Two-class labels: P(negative) = 1 - P(the step is right).
+
+    Args:
+        positive: float [total steps] in [0, 1].
+
+    Returns:
+        Labels of R solutions; `last` is the last step's probability, 0 for a solution without steps.
+
+    Raises:
+        ValueError: a probability is NaN or outside [0, 1], or values are not of one dimension.
+    """
+    values = positive.values
+    if values.ndim != 1 or not np.issubdtype(values.dtype, np.floating):
+        raise ValueError(f"positive: found {values.dtype} {values.shape}; allowed: floats of one dimension")
+    return StepScores.from_positive(positive)

@@ -1,0 +1,113 @@
+"""Rows of different length in one flat array."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ragged:
+    """R rows of different length over one array."""
+
+    values: npt.NDArray
+    """[total, ...]: the rows one after the other."""
+    offsets: npt.NDArray[np.int64]
+    """int64 [R+1]: row i is values[offsets[i]:offsets[i+1]]."""
+
+    def __post_init__(self) -> None:
+        offsets = self.offsets
+        if offsets.dtype != np.int64 or offsets.ndim != 1 or len(offsets) == 0:
+            raise ValueError(f"offsets: found {offsets.dtype} {offsets.shape}; allowed: int64 [R+1]")
+        if offsets[0] != 0 or offsets[-1] != len(self.values) or (np.diff(offsets) < 0).any():
+            raise ValueError(
+                f"offsets: found {offsets[0]} to {offsets[-1]}; "
+                f"allowed: never falling, from 0 to the number of values ({len(self.values)})"
+            )
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[npt.ArrayLike], dtype: npt.DTypeLike = np.float64) -> "Ragged":
+        """Builds from single rows; empty rows are allowed."""
+        held = [np.asarray(row, dtype=dtype) for row in rows]
+        filled = [row for row in held if len(row)]
+        values = np.concatenate(filled) if filled else np.zeros(0, dtype)
+        return cls.from_lengths(values, np.array([len(row) for row in held], dtype=np.int64))
+
+    @classmethod
+    def from_lengths(cls, values: npt.NDArray, lengths: npt.NDArray[np.integer]) -> "Ragged":
+        """Cuts a flat array into rows of the given lengths."""
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(values=values, offsets=offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """int64 [R]."""
+        return np.diff(self.offsets)
+
+    @property
+    def row_index(self) -> npt.NDArray[np.int64]:
+        """int64 [total]: the row of each value."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def row(self, i: int) -> npt.NDArray:
+        """Row i, a view; negative numbers count from the end."""
+        i = range(len(self))[i]
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def take(self, idx: Sequence[int] | npt.NDArray[np.integer]) -> "Ragged":
+        """Chosen rows in the given order; a run of consecutive rows shares the values.
+
+        Raises:
+            ValueError: a number outside 0..R-1.
+        """
+        chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(self)):
+            raise ValueError(f"idx: found {chosen.min()} to {chosen.max()}; allowed: 0 to {len(self) - 1}")
+        if chosen.size and chosen[-1] - chosen[0] == len(chosen) - 1 and (np.diff(chosen) == 1).all():
+            offsets = self.offsets[chosen[0] : chosen[-1] + 2]
+            return Ragged(values=self.values[offsets[0] : offsets[-1]], offsets=offsets - offsets[0])
+        lengths = self.lengths[chosen]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        gather = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        return Ragged(values=self.values[gather], offsets=offsets)
+
+    def reduce(self, ufunc: np.ufunc, empty: float) -> npt.NDArray:
+        """Folds each row of one-dimensional values with a binary ufunc.
+
+        Args:
+            ufunc: for example np.add or np.minimum.
+            empty: what a row without values gives; `ufunc.reduceat` would give the next row's first value.
+
+        Returns:
+            float64 [R].
+        """
+        result = np.full(len(self), empty, np.float64)
+        some = self.offsets[:-1] < self.offsets[1:]
+        if some.any():  # the starts of the rows that hold values are strictly rising: no pitfall left
+            result[some] = ufunc.reduceat(self.values, self.offsets[:-1][some])
+        return result
+
+    def to_arrow(self) -> pa.LargeListArray:
+        """A list array over the same memory; values of one dimension."""
+        values = np.ascontiguousarray(self.values)
+        return pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(values))
+
+    @classmethod
+    def from_arrow(cls, column: pa.Array | pa.ChunkedArray) -> "Ragged":
+        """From a list array of numbers without nulls; no copy if it is one chunk.
+
+        Raises:
+            ValueError: a row or a value is null.
+        """
+        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        flat = array.flatten()
+        if array.null_count or flat.null_count:
+            raise ValueError(f"list column: found {array.null_count + flat.null_count} nulls; allowed: none")
+        offsets = array.offsets.to_numpy().astype(np.int64, copy=False)
+        return cls(values=flat.to_numpy(), offsets=offsets - offsets[0])

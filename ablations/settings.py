@@ -1,0 +1,132 @@
+"""What an experiment is made of: the settings that decide its artifacts, shared by all experiments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_modules.training import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemSettings:
+    """How many problems each part gets; the parts are disjoint."""
+
+    labeler: int
+    """Problems whose solutions the annotator rates for the large PRM."""
+    train: int
+    """Problems that train the generator and the students."""
+    validation: int
+    """Problems that choose learning rate and checkpoint."""
+    test: int
+    """Problems that judge."""
+    seed: int = 0
+    """Of the draw."""
+
+    def __post_init__(self) -> None:
+        _at_least("problems", 2, labeler=self.labeler, train=self.train, validation=self.validation, test=self.test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSettings:
+    """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
+
+    samples: int = 4
+    """Few-shot solutions sampled for each training problem."""
+    shots: int = 2
+    """Solved problems in the few-shot prompt."""
+    learning_rate: float = 5e-4
+    """The highest one."""
+    batch_tokens: int = 2048
+    """Most tokens of an update."""
+    max_new_tokens: int = 160
+    """Longest solution; one that has not ended by then is kept as unfinished."""
+    temperature: float = 1.0
+    """Of all sampling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelerSettings:
+    """The large PRM: three classes, trained on an annotator's ratings up to the first error."""
+
+    samples: int
+    """Solutions rated for each of the labeler's problems."""
+    epochs: int = 2
+    """Passes over the ratings (the paper's 2)."""
+    batch_size: int = 64
+    """Solutions an update."""
+    learning_rate: float = 1e-3
+    """The highest one."""
+    easy_error: float = 0.01
+    """Share of easy steps that the annotator rates wrongly."""
+    hard_error: float = 0.04
+    """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
+    threshold: float | None = 0.20
+    """P(negative) above which a step is incorrect; the paper's for its own PRM. None: chosen on training problems."""
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1, or null")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentSettings:
+    """The small reward models; the same for every arm."""
+
+    backbone: str = "small"
+    """Base model's size (embedded world) or preset (real solutions)."""
+    learning_rates: tuple[float, ...] = (1e-3, 2e-3)
+    """The grid; one is chosen for each arm and data scale on validation problems."""
+    batch_size: int = 64
+    """Solutions an update."""
+    epochs: float = 6.0
+    """Passes over the labelled solutions, within the two limits below."""
+    min_updates: int = 30
+    """Fewest updates; little data is passed over more often."""
+    max_updates: int = 240
+    """Most updates."""
+    evaluations: int = 4
+    """Checkpoints judged on validation problems, evenly spaced; the best is kept."""
+    validation_n: int = 8
+    """The N of the best-of-N that chooses."""
+    precision: Precision = "32-true"
+    """Lightning's name."""
+    device: str = "cpu"
+    """Where students are trained and score: cpu or cuda."""
+
+    def __post_init__(self) -> None:
+        _at_least("students", 1, evaluations=self.evaluations, batch_size=self.batch_size, max_updates=self.max_updates)
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise ValueError(f"learning_rates: found {self.learning_rates}; allowed: one or more, each above 0")
+
+    def updates(self, solutions: int) -> int:
+        """Optimiser updates for a number of labelled solutions."""
+        wanted = round(self.epochs * solutions / self.batch_size)
+        return min(max(wanted, self.min_updates), self.max_updates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSettings:
+    """Real solutions with the scores of a real labeler, judged by cross-fitting over problems."""
+
+    path: Path
+    """JSON lines, as ``ablations.formats.pool`` says."""
+    labeler: str
+    """Whose step scores are the labels."""
+    mathmix: Path | None = None
+    """Text for the students' MathMix, JSON lines of ``{question, answer}``; None: no MathMix."""
+    mathmix_updates: int = 300
+    """Updates of MathMix."""
+    vocabulary: int = 1000
+    """Tokens of the tokenizer trained on the training folds."""
+    folds: int = 5
+    """Parts of the problems; each is the test part once, its successor the validation part."""
+    max_length: int = 512
+    """Most tokens of a solution; steps past it are cut and counted."""
+
+    def __post_init__(self) -> None:
+        _at_least("pool", 3, folds=self.folds)
+
+
+def _at_least(where: str, least: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{where}.{name}: found {value}; allowed: {least} or more")

@@ -1,0 +1,23 @@
+"""The pipeline's steps, as functions of a config and of earlier artifacts."""
+
+from ablations.pipeline import Stage
+from ablations.stages import language, models, pools, results, world
+
+STAGES: dict[str, Stage] = {
+    "problems": Stage(1, world.problems),
+    "base": Stage(1, world.base),
+    "ratings": Stage(1, world.ratings),
+    "pool": Stage(1, pools.pool),
+    "fold": Stage(1, pools.fold),
+    "scratch_base": Stage(1, pools.scratch_base),
+    "generator": Stage(1, language.generator),
+    "samples": Stage(1, language.samples),
+    "labeler": Stage(1, models.labeler),
+    "train": Stage(1, models.train),
+    "choose": Stage(1, models.choose),
+    "scores": Stage(1, models.scores),
+    "cell": Stage(1, results.cell),
+    "references": Stage(1, results.references),
+    "records": Stage(1, results.records),
+    "examples": Stage(1, results.examples),
+}

@@ -1,0 +1,88 @@
+"""What artifacts hold: the file names that stages share, and how they are read and written."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ablations.ragged import Ragged
+from ablations.solutions import Problem, Solutions
+
+PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
+    "problems.parquet",
+    "solutions.parquet",
+    "scores.parquet",
+    "ratings.parquet",
+)
+MODEL = "model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Problems and their solutions, in the same order of problems."""
+
+    problems: list[Problem]
+    """P of them."""
+    solutions: Solutions
+    """R rows, the same number for each problem."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Samples":
+        return cls(problems=read_problems(folder), solutions=Solutions.read(folder / SOLUTIONS))
+
+    def write(self, folder: Path) -> None:
+        write_problems(folder, self.problems)
+        self.solutions.write(folder / SOLUTIONS)
+
+    def take_problems(self, index: Sequence[int]) -> "tuple[Samples, np.ndarray]":
+        """Some problems with all their solutions, and the rows these had here."""
+        of_problem = self.solutions.problem_index
+        rows = np.concatenate([np.flatnonzero(of_problem == p) for p in index])
+        chosen = Samples(problems=[self.problems[p] for p in index], solutions=self.solutions.take(rows))
+        return chosen, rows
+
+    def prompts(self) -> list[str]:
+        """What each of the R solutions answers, as models read it."""
+        texts = [prompt_of(problem.text) for problem in self.problems]
+        return [texts[p] for p in self.solutions.problem_index]
+
+    def steps(self) -> list[list[str]]:
+        """The steps of each of the R solutions."""
+        steps: list[list[str]] = self.solutions.column("steps").to_pylist()
+        return steps
+
+
+def prompt_of(text: str) -> str:
+    """A problem as models read it."""
+    return f"{text}\n"
+
+
+def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
+    columns = {name: [getattr(p, name) for p in problems] for name in ("problem_id", "text", "answer")}
+    pq.write_table(pa.table(columns), folder / PROBLEMS)
+
+
+def read_problems(folder: Path) -> list[Problem]:
+    return [Problem(**row) for row in pq.read_table(folder / PROBLEMS).to_pylist()]
+
+
+def write_ratings(folder: Path, ratings: Ragged) -> None:
+    pq.write_table(pa.table({"rating": ratings.to_arrow()}), folder / RATINGS)
+
+
+def read_ratings(folder: Path) -> Ragged:
+    """int8 [total steps] of 1, 0, -1."""
+    return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())

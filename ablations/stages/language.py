@@ -1,0 +1,143 @@
+"""Stages of language models: MathMix from scratch, the generator, and its samples."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from ablations.pipeline import Context, Inputs
+from ablations.solutions import Problem, Solution, Solutions
+from ablations.stages.files import MODEL, SOLUTIONS, prompt_of, read_problems, write_json, write_problems
+from ablations.world.authors import EXPERT, write_solution
+from ablations.world.oracle import final_answer
+from ablations.world.problems import draw_problems
+from lightning_modules.backbones import load_causal
+from lightning_modules.language_model import IGNORE, LanguageModel, TextData, bucket
+from lightning_modules.sampling import Completion, sample
+from lightning_modules.training import fit
+
+SHARD_PROBLEMS = 50
+
+
+def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, problems -> the generator: few-shot samples, those that end right kept, one epoch on them."""
+    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = load_causal(folder)
+    problems = read_problems(inputs["problems"])  # type: ignore[arg-type]
+    shots = few_shot_prefix(tokenizer, config["shots"], config["seed"])
+    drawn = sample(
+        model,
+        tokenizer,
+        [shots + prompt_of(problem.text) for problem in problems],
+        num_samples=config["samples"],
+        temperature=config["temperature"],
+        max_new_tokens=config["max_new_tokens"],
+        seed=config["seed"],
+        progress=lambda done, total: context.progress(0.5 * done / total),
+    )
+    solved = [
+        (problem, solution)
+        for problem, completions in zip(problems, drawn, strict=True)
+        for solution in graded(problem, completions)
+    ]
+    kept = [(problem, solution) for problem, solution in solved if solution.final_correct]
+    if not kept:
+        raise ValueError(f"generator: none of {len(solved)} few-shot solutions ends right; allowed: one or more")
+    documents = [document(tokenizer, problem, solution.steps) for problem, solution in kept]
+    batches = bucket(
+        [ids for ids, _ in documents],
+        [target for _, target in documents],
+        tokens=config["batch_tokens"],
+        pad=tokenizer.pad_token_id,
+        seed=config["seed"],
+    )
+    updates = len(batches)
+    module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=updates)
+    fit(
+        module,
+        TextData(batches.__getitem__),
+        updates=updates,
+        progress=lambda done: context.progress(0.5 + 0.5 * done),
+    )
+    model.save_pretrained(out / MODEL)
+    tokenizer.save_pretrained(out / MODEL)
+    write_json(out / "generator.json", {"few_shot": len(solved), "kept": len(kept), "updates": updates})
+
+
+def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """generator, problems -> ``count`` solutions a problem, shard by shard; a finished shard stays."""
+    folder = inputs["generator"] / MODEL  # type: ignore[operator]
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
+    problems = read_problems(inputs["problems"])  # type: ignore[arg-type]
+    shards = [problems[start : start + SHARD_PROBLEMS] for start in range(0, len(problems), SHARD_PROBLEMS)]
+    paths = []
+    for index, shard in enumerate(shards):
+        path = context.scratch / f"{index:05d}.parquet"
+        paths.append(path)
+        if not path.is_file():
+            drawn = sample(
+                model,
+                tokenizer,
+                [prompt_of(problem.text) for problem in shard],
+                num_samples=config["count"],
+                temperature=config["temperature"],
+                max_new_tokens=config["max_new_tokens"],
+                seed=config["seed"] * 100_003 + index,
+                progress=_within(context.progress, index, len(shards)),
+            )
+            rows = [row for problem, done in zip(shard, drawn, strict=True) for row in graded(problem, done)]
+            Solutions.from_rows(rows).write(path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)
+        context.progress((index + 1) / len(shards))
+    Solutions.write_parts(out / SOLUTIONS, (Solutions.read(path) for path in paths))
+    write_problems(out, problems)
+
+
+def few_shot_prefix(tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
+    """Solved problems of the pretraining split, newline-delimited, short ones, each with the token that ends it."""
+    rng = np.random.default_rng(seed)
+    short = [p for p in draw_problems("pretraining", 20 * shots, seed) if len(p.operations) <= 3][:shots]
+    return "".join(
+        prompt_of(problem.text)
+        + "".join(f"{line}\n" for line in write_solution(problem, EXPERT, rng))
+        + str(tokenizer.eos_token)
+        for problem in short
+    )
+
+
+def graded(problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
+    """Completions as solutions, their final answers checked."""
+    solutions = []
+    for number, completion in enumerate(completions):
+        steps = tuple(completion.text.removesuffix("\n").split("\n"))
+        answer = final_answer(steps) if completion.finished else None
+        solutions.append(
+            Solution(
+                problem_id=problem.problem_id,
+                sample=number,
+                steps=steps,
+                answer=answer,
+                finished=completion.finished,
+                final_correct=answer == problem.answer,
+            )
+        )
+    return solutions
+
+
+def document(
+    tokenizer: PreTrainedTokenizerBase, problem: Problem, steps: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids and targets of one solved problem; the problem itself has no target."""
+    prompt = tokenizer(prompt_of(problem.text), add_special_tokens=False)["input_ids"]
+    solution = tokenizer("".join(f"{step}\n" for step in steps), add_special_tokens=False)["input_ids"]
+    ids = np.array([*prompt, *solution, tokenizer.eos_token_id], dtype=np.int64)
+    target = ids.copy()
+    target[: len(prompt)] = IGNORE
+    return ids, target
+
+
+def _within(progress: Callable[[float], None], index: int, count: int) -> Callable[[int, int], None]:
+    return lambda done, total: progress((index + done / total) / count)

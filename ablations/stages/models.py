@@ -1,0 +1,237 @@
+"""Stages of reward models: the labeler, the students, the choice among them, and scores."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from transformers import AutoTokenizer
+
+from ablations.evaluation import best_of_n
+from ablations.pipeline import Context, Inputs
+from ablations.ragged import Ragged
+from ablations.scoring import SCORING_OF, SCORINGS
+from ablations.solutions import StepScores
+from ablations.stages.files import MODEL, SCORES, Samples, read_json, write_json
+from ablations.supervision import ARMS, Supervision, choose_threshold, final_answer
+from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
+from ablations.world.problems import parse_problem
+from lightning_modules.backbones import load_classifier
+from lightning_modules.batching import cost_of
+from lightning_modules.data import IGNORE, RewardData, RewardDataset
+from lightning_modules.encoding import Encoded, encode_all, token_targets
+from lightning_modules.inference import score
+from lightning_modules.reward_model import RewardModel
+from lightning_modules.training import fit
+
+
+def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, samples -> the large PRM: three classes, an annotator's ratings up to the first error."""
+    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    annotator = Annotator(
+        name=f"annotator-{config['seed']}", easy_error=config["easy_error"], hard_error=config["hard_error"]
+    )
+    parsed = [parse_problem(problem.text) for problem in samples.problems]
+    targets = []
+    for p, steps in zip(samples.solutions.problem_index, samples.steps(), strict=True):
+        ratings = up_to_first_error(annotator.rate(parsed[p], steps))
+        targets.append([IGNORE if rating is None else CLASS_OF[rating] for rating in ratings])
+    encoded = encode_all(tokenizer, samples.prompts(), samples.steps())
+    model = RewardModel(
+        load_classifier(folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
+    )
+    data = RewardData(
+        RewardDataset(
+            token_ids=[e.ids for e in encoded],
+            targets=[token_targets(e, step_target=t) for e, t in zip(encoded, targets, strict=True)],
+            num_classes=3,
+            cost=cost_of(model.backbone),
+        ),
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+    )
+    updates = config["epochs"] * data.updates
+    model.total_updates = updates
+    fit(
+        model,
+        data,
+        updates=updates,
+        precision=config["precision"],
+        checkpoint_folder=context.scratch,
+        progress=context.progress,
+    )
+    model.export(out / MODEL, tokenizer)
+    rated = sum(target != IGNORE for row in targets for target in row)
+    write_json(out / "labeler.json", {"solutions": len(encoded), "rated_steps": rated, "updates": updates})
+
+
+def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, samples, labels, validation [, choice] -> one small reward model, its best checkpoint."""
+    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    rows = draw_rows(samples, config["data_scale"], config["seed"])
+    chosen = Samples(problems=samples.problems, solutions=samples.solutions.take(rows))
+    threshold = config["threshold"]
+    if "labels" in inputs:
+        labels = StepScores.read(inputs["labels"] / SCORES)  # type: ignore[operator]
+        if threshold is None:
+            threshold = choose_threshold(labels, samples.solutions.final_correct).threshold
+        supervision = ARMS[config["arm"]](chosen.solutions, labels.take(rows), threshold)
+    else:
+        supervision = final_answer(chosen.solutions)
+    encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps(), max_length=config["max_length"])
+    learning_rate = config["learning_rate"]
+    if "choice" in inputs:
+        learning_rate = read_json(inputs["choice"] / "choice.json")["learning_rate"]  # type: ignore[operator]
+    model = RewardModel(
+        load_classifier(folder, num_labels=2, seed=config["seed"]),
+        learning_rate=learning_rate,
+        total_updates=config["updates"],
+    )
+    data = RewardData(
+        RewardDataset(
+            token_ids=[e.ids for e in encoded],
+            targets=_targets(encoded, supervision),
+            num_classes=2,
+            cost=cost_of(model.backbone),
+        ),
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+    )
+    keep = KeepBest(
+        Validation(inputs["validation"], tokenizer, config),  # type: ignore[arg-type]
+        updates=config["updates"],
+        evaluations=config["evaluations"],
+    )
+    fit(
+        model,
+        data,
+        updates=config["updates"],
+        precision=config["precision"],
+        accelerator=config["device"],
+        callbacks=[keep],
+        progress=context.progress,
+    )
+    model.load_state_dict(keep.best_state)
+    model.export(out / MODEL, tokenizer)
+    facts = {
+        "solutions_hash": chosen.solutions.content_hash(),
+        "distinct_solutions": chosen.solutions.distinct(),
+        "solutions": len(chosen.solutions),
+        "cut_steps": sum(e.cut_steps for e in encoded),
+        "targets": int(sum((t != IGNORE).sum() for t in data.train_set.targets)),
+        "threshold": threshold,
+        "learning_rate": learning_rate,
+        "curve": keep.curve,
+        "best_update": keep.best_update,
+        "best_value": keep.best_value,
+    }
+    write_json(out / "train.json", facts)
+
+
+def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """candidates -> which of them does best on validation problems; the first of equals."""
+    facts = [read_json(folder / "train.json") for folder in inputs["candidates"]]  # type: ignore[union-attr]
+    values = [fact["best_value"] for fact in facts]
+    index = int(np.argmax(values))
+    grid = [{"learning_rate": f["learning_rate"], "validation": f["best_value"]} for f in facts]
+    write_json(
+        out / "choice.json", {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid}
+    )
+
+
+def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """model (or candidates and their choice), samples -> class probabilities of every step."""
+    if "choice" in inputs:
+        index = read_json(inputs["choice"] / "choice.json")["index"]  # type: ignore[operator]
+        folder = inputs["candidates"][index]  # type: ignore[index]
+    else:
+        folder = inputs["model"]  # type: ignore[assignment]
+    tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
+    model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
+    score_encoded(model, encoded).write(out / SCORES)
+
+
+def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
+    """Rows of ``data_scale`` solutions a problem: the first ones of an order that the seed draws for each problem.
+
+    A smaller data scale's rows are among a larger one's.
+
+    Raises:
+        ValueError: fewer solutions a problem than that were drawn.
+    """
+    row_PM = samples.solutions.per_problem(np.arange(len(samples.solutions)))
+    problems, drawn = row_PM.shape
+    if not 1 <= data_scale <= drawn:
+        raise ValueError(f"data_scale: found {data_scale}; allowed: 1 to {drawn}, the solutions drawn a problem")
+    order_PM = np.random.default_rng([seed, 17]).permuted(np.tile(np.arange(drawn), (problems, 1)), axis=1)
+    return np.take_along_axis(row_PM, order_PM[:, :data_scale], axis=1).ravel()
+
+
+def score_encoded(model: RewardModel, encoded: list[Encoded]) -> StepScores:
+    """Scores of all steps; a step that was cut away counts as the last one before it that was judged."""
+    found = score(model, encoded)
+    judged = np.diff(found.offsets)
+    cut = np.array([e.cut_steps for e in encoded])
+    if ((judged == 0) & (cut > 0)).any():
+        raise ValueError("max_length: a solution has no step within it; allowed: a length that holds its first step")
+    offsets = np.concatenate([[0], np.cumsum(judged + cut)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], judged + cut)
+    row = np.repeat(found.offsets[:-1], judged + cut) + np.minimum(within, np.repeat(judged - 1, judged + cut))
+    return StepScores(prob=Ragged(values=found.prob[row], offsets=offsets), last=found.last)
+
+
+class Validation:
+    """Best-of-N on validation problems, as the arm scores solutions."""
+
+    def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any]) -> None:
+        samples = Samples.read(folder)
+        self.encoded = encode_all(
+            tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"]
+        )
+        self.correct_PM = samples.solutions.per_problem(samples.solutions.final_correct)
+        self.finished_PM = samples.solutions.per_problem(samples.solutions.finished)
+        self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
+        self.n = min(config["validation_n"], self.correct_PM.shape[1])
+
+    def __call__(self, model: RewardModel) -> float:
+        score_PM = self.scoring(score_encoded(model, self.encoded)).reshape(self.correct_PM.shape)
+        return float(best_of_n(score_PM, self.correct_PM, self.finished_PM, [self.n]).mean())
+
+
+class KeepBest(Callback):
+    """Judges evenly spaced checkpoints and keeps the weights of the best; of equals the later."""
+
+    def __init__(self, judge: Callable[[RewardModel], float], *, updates: int, evaluations: int) -> None:
+        self.judge = judge
+        self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
+        self.curve: list[dict[str, float]] = []
+        self.best_update, self.best_value = 0, -1.0
+        self.best_state: dict[str, torch.Tensor] = {}
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
+        if trainer.global_step not in self.at or (self.curve and self.curve[-1]["update"] == trainer.global_step):
+            return
+        module.eval()
+        value = self.judge(module)
+        module.train()
+        self.curve.append({"update": trainer.global_step, "value": value})
+        if value >= self.best_value:
+            self.best_update, self.best_value = trainer.global_step, value
+            self.best_state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def _targets(encoded: list[Encoded], supervision: Supervision) -> list[np.ndarray]:
+    if supervision.step_target is not None:
+        steps: Ragged = supervision.step_target
+        return [token_targets(e, step_target=steps.row(i)) for i, e in enumerate(encoded)]
+    assert supervision.solution_target is not None
+    return [token_targets(e, solution_target=int(t)) for e, t in zip(encoded, supervision.solution_target, strict=True)]

@@ -1,0 +1,315 @@
+"""Artifacts by content key, written whole or not at all.
+
+    root/<stage>/<key>/     an artifact: its files and manifest.json with their checksums
+    root/timings/<key>.json how long it took and where; apart, so that the artifacts of two runs are identical
+    root/failures/<key>.txt the traceback of a task that failed
+    root/logs/<key>.txt     what a worker process printed while making it, if anything
+    root/.tmp/<key>/        an artifact being written
+    root/.scratch/<key>/    shards and checkpoints of a stage that can resume
+    root/.locks/<key>       held by the one process that makes, or discards, the artifact
+
+Whoever makes an artifact holds its lock, which the system releases when the process dies, however it dies. So
+what lies in .tmp and is not locked is a dead process's and may go, and two runs on one store never do the
+same work twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ablations.pipeline import Context, Recipe, Stage, Task, content_key
+
+MANIFEST = "manifest.json"
+NOT_MADE = "not made yet"
+
+log = logging.getLogger("ablations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long an artifact took."""
+
+    stage: str
+    """Name of the stage."""
+    weight: float
+    """Seconds that were estimated."""
+    seconds: float
+    """Wall time of the attempt that finished it."""
+    resumed: bool
+    """Whether an earlier attempt had left it work to go on from; `seconds` is then less than the whole."""
+    device: str
+    """GPU's or processor's name."""
+    finished: str
+    """UTC, ISO 8601."""
+
+
+class Store:
+    """A folder of artifacts, safe against kills and against several runs at once."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self._sizes: dict[
+            str, dict[str, int]
+        ] = {}  # address -> size of each file, once the checksums were found right
+
+    def path(self, item: Task | Recipe) -> Path:
+        """The artifact's folder, made or not."""
+        return self.root / item.address
+
+    def workspace(self, key: str) -> Path:
+        """A folder for the partial work on `key`: survives a kill, is deleted when the artifact stands."""
+        path = self.root / ".scratch" / key
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def fault(self, item: Task | Recipe, *, full: bool = True) -> str | None:
+        """Why an artifact cannot be used, or None if it can. Changes nothing.
+
+        Args:
+            item: the task.
+            full: compare checksums, once for each artifact; otherwise and afterwards sizes alone.
+        """
+        return self._fault(item.address, full)
+
+    def stands(self, item: Task | Recipe) -> bool:
+        """Whether the artifact can be used. A damaged one is deleted, with a line that says so."""
+        if (fault := self.fault(item)) not in (None, NOT_MADE):
+            with self.lock(item.key):
+                self._discard_damaged(item)
+        return fault is None
+
+    def make(self, recipe: Recipe, stage: Stage, progress: Callable[[float], None]) -> float | None:
+        """Runs a stage unless its artifact stands.
+
+        Args:
+            recipe: what to make.
+            stage: how.
+            progress: gets the fraction done.
+
+        Returns:
+            Wall time in seconds, or None if the artifact stood already.
+
+        Raises:
+            FileNotFoundError: an input is missing or damaged.
+            ValueError: the stage wrote no file, or something that is not a plain file.
+        """
+        with self.lock(recipe.key):
+            self._discard_damaged(recipe)
+            if self.fault(recipe) is None:
+                return None
+            inputs = {
+                name: tuple(map(self._input, given)) if isinstance(given, tuple) else self._input(given)
+                for name, given in recipe.inputs.items()
+            }
+            temporary = self.root / ".tmp" / recipe.key
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            scratch = self.workspace(recipe.key)
+            resumed = any(scratch.iterdir())
+            context = Context(progress=progress, scratch=scratch, local=dict(recipe.local))
+            start = time.perf_counter()
+            try:
+                stage.run(json.loads(json.dumps(recipe.config)), inputs, temporary, context)
+                self._publish(recipe, temporary)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+            seconds = time.perf_counter() - start
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            timing = Timing(
+                stage=recipe.stage,
+                weight=recipe.weight,
+                seconds=seconds,
+                resumed=resumed,
+                device=_device(),
+                finished=now,
+            )
+            self._write_aside("timings", f"{recipe.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
+            (self.root / "failures" / f"{recipe.key}.txt").unlink(missing_ok=True)
+            shutil.rmtree(scratch)
+            return seconds
+
+    def timings(self) -> dict[str, Timing]:
+        """The timings that are there, by key."""
+        found = {}
+        for path in sorted((self.root / "timings").glob("*.json")):
+            with contextlib.suppress(ValueError, TypeError, OSError):  # only estimates are made of them
+                found[path.stem] = Timing(**json.loads(path.read_text()))
+        return found
+
+    def write_failure(self, key: str, text: str) -> Path:
+        """Keeps a failure's whole story; returns where."""
+        return self._write_aside("failures", f"{key}.txt", text)
+
+    def clean(self) -> None:
+        """Deletes what processes that died left half-written, and scratch folders of artifacts that stand."""
+        for path in (self.root / ".tmp").glob("*"):
+            with self.lock(path.name, wait=False) as held:
+                if held:
+                    shutil.rmtree(path, ignore_errors=True)
+        for path in (self.root / ".scratch").glob("*"):
+            if any(self.root.glob(f"[a-z]*/{path.name}/{MANIFEST}")):
+                with self.lock(path.name, wait=False) as held:
+                    if held:
+                        shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:
+        """Holds the lock of `key`; yields whether it was got, which is always so with `wait`."""
+        path = self.root / ".locks" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                os.close(file)
+                yield False
+                return
+            except BaseException:
+                os.close(file)
+                raise
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), os.stat(path)):
+                    break
+            os.close(file)  # its last holder deleted it before we got it: lock the new one
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_UN)  # by name: a child process may hold a copy of the descriptor
+            os.close(file)
+
+    def _input(self, address: str) -> Path:
+        fault = self._fault(address, full=False)
+        if fault is not None:
+            raise FileNotFoundError(f"input {address}: {fault}; run the same command again to make it anew")
+        return self.root / address
+
+    def _fault(self, address: str, full: bool) -> str | None:
+        path = self.root / address
+        if not path.is_dir():
+            self._sizes.pop(address, None)
+            return NOT_MADE
+        sizes = self._sizes.get(address)
+        try:
+            if sizes is None:
+                files = _read_manifest(path)
+                sizes = {name: entry["bytes"] for name, entry in files.items()}
+                if full:
+                    for name, entry in files.items():
+                        if _sha256(path / name) != entry["sha256"]:
+                            return f"{name} has another checksum"
+                    self._sizes[address] = sizes
+            for name, size in sizes.items():
+                if (path / name).stat().st_size != size:
+                    return f"{name} has another size"
+        except FileNotFoundError as error:
+            return f"{Path(error.filename).relative_to(path)} is missing"
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return f"{MANIFEST} cannot be read ({type(error).__name__}: {error})"
+        return None
+
+    def _discard_damaged(self, item: Task | Recipe) -> None:
+        """Deletes the artifact if it is damaged. The caller holds the lock."""
+        self._sizes.pop(item.address, None)
+        fault = self.fault(item)
+        if fault in (None, NOT_MADE):
+            return
+        log.warning("damaged artifact %s (%s): %s; it will be made again", item.address, item.label, fault)
+        self._sizes.pop(item.address, None)
+        aside = self.root / ".tmp" / f"damaged-{uuid.uuid4().hex}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        self.path(item).rename(aside)
+        shutil.rmtree(aside)
+
+    def _publish(self, recipe: Recipe, temporary: Path) -> None:
+        files: dict[str, dict[str, Any]] = {}
+        for path in sorted(temporary.rglob("*")):
+            name = path.relative_to(temporary).as_posix()
+            if path.is_symlink() or not (path.is_file() or path.is_dir()) or name == MANIFEST:
+                raise ValueError(
+                    f"stage {recipe.stage} wrote {name}; allowed are plain files not named {MANIFEST}"
+                )
+            if path.is_file():
+                files[name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        if not files:
+            raise ValueError(f"stage {recipe.stage} wrote no file")
+        manifest = {
+            "stage": recipe.stage,
+            "version": recipe.version,
+            "key": recipe.key,
+            "config": recipe.config,
+            "inputs": recipe.inputs,
+            "files": files,
+        }
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        for path in (*temporary.rglob("*"), temporary):
+            _sync(path)
+        final = self.path(recipe)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.rename(final)
+        except OSError:
+            if self.fault(recipe) is not None:
+                raise
+            shutil.rmtree(
+                temporary
+            )  # where locks do not hold (some network disks) another run may have been first
+        _sync(final.parent)
+        self._sizes[recipe.address] = {name: entry["bytes"] for name, entry in files.items()}
+
+    def _write_aside(self, folder: str, name: str, text: str) -> Path:
+        path = self.root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        temporary.write_text(text)
+        temporary.replace(path)
+        return path
+
+
+def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """The manifest's files, after checking that it is the one of this folder."""
+    manifest = json.loads((path / MANIFEST).read_text())
+    key = content_key(manifest["stage"], manifest["version"], manifest["config"], manifest["inputs"])
+    if (manifest["stage"], key) != (path.parent.name, path.name):
+        raise ValueError("its content does not give this key")
+    files: dict[str, dict[str, Any]] = manifest["files"]
+    if not files:
+        raise ValueError("it lists no files")
+    return files
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _device() -> str:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return f"cpu {platform.machine()}"

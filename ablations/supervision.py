@@ -1,0 +1,147 @@
+"""From labelled solutions to training targets: the arms differ here and nowhere else.
+
+A step is incorrect if P(negative) > threshold; the paper uses 0.20 for its own large PRM ("Let's Verify Step
+by Step", arXiv 2305.20050, small-scale synthetic supervision).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.ragged import Ragged
+from ablations.solutions import Solutions, StepScores
+
+IGNORE = -100
+PAPER_THRESHOLD = 0.20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """Targets of R solutions: of their steps or of the whole; exactly one of the two is set."""
+
+    step_target: Ragged | None = None
+    """int8 [total steps]: 1 right, 0 wrong, IGNORE (-100) no target."""
+    solution_target: npt.NDArray[np.int8] | None = None
+    """int8 [R]: 1 right, 0 wrong."""
+
+    def __post_init__(self) -> None:
+        if (self.step_target is None) == (self.solution_target is None):
+            found = "neither" if self.step_target is None else "both"
+            raise ValueError(f"step_target, solution_target: found {found}; allowed: exactly one of them")
+        if self.step_target is not None:
+            name, target, allowed = "step_target", self.step_target.values, [0, 1, IGNORE]
+        else:
+            assert self.solution_target is not None
+            name, target, allowed = "solution_target", self.solution_target, [0, 1]
+        if target.dtype != np.int8 or target.ndim != 1:
+            raise ValueError(f"{name}: found {target.dtype} {target.shape}; allowed: int8 of one dimension")
+        if sum(int(np.count_nonzero(target == value)) for value in allowed) != len(target):
+            strange = sorted(set(target.tolist()) - set(allowed))
+            raise ValueError(f"{name}: found {strange}; allowed: {allowed}")
+
+    def __len__(self) -> int:
+        return len(self.step_target if self.step_target is not None else self.solution_target)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdChoice:
+    """A threshold chosen on training problems."""
+
+    threshold: float
+    """P(negative) above which a step is incorrect."""
+    agreement: float
+    """Balanced accuracy of the PRM-derived outcome against final-answer correctness, in [0, 1]."""
+
+
+def process(labels: StepScores, threshold: float) -> Supervision:
+    """Process supervision: the step labels up to and including the first incorrect step.
+
+    Args:
+        labels: the labeler's probabilities; with three classes neutral counts as right.
+        threshold: in [0, 1].
+    """
+    wrong = _wrong(labels, threshold)
+    offsets = labels.prob.offsets
+    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(wrong)])  # wrong steps before each flat position
+    before = seen[:-1] - np.repeat(seen[offsets[:-1]], labels.prob.lengths)
+    target = (~wrong).astype(np.int8)
+    target[before > 0] = IGNORE
+    return Supervision(step_target=Ragged(values=target, offsets=offsets))
+
+
+def prm_outcome(labels: StepScores, threshold: float) -> Supervision:
+    """Outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
+
+    Raises:
+        ValueError: a solution has no steps, so nothing was judged.
+    """
+    empty = np.flatnonzero(labels.prob.lengths == 0)
+    if len(empty):
+        raise ValueError(
+            f"labels: found {len(empty)} solutions without steps (row {empty[0]}); allowed: none"
+        )
+    wrong = Ragged(values=_wrong(labels, threshold), offsets=labels.prob.offsets)
+    return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
+
+
+def final_answer(solutions: Solutions) -> Supervision:
+    """Outcome supervision by checking the final answer."""
+    return Supervision(solution_target=solutions.final_correct.astype(np.int8))
+
+
+Arm = Callable[[Solutions, StepScores, float], Supervision]
+
+ARMS: dict[str, Arm] = {
+    "process": lambda solutions, labels, threshold: process(labels, threshold),
+    "prm_outcome": lambda solutions, labels, threshold: prm_outcome(labels, threshold),
+    "final_answer": lambda solutions, labels, threshold: final_answer(solutions),
+}
+
+
+def choose_threshold(
+    labels: StepScores, final_correct: npt.NDArray[np.bool_], quantiles: int = 200
+) -> ThresholdChoice:
+    """Threshold for a labeler other than the paper's, from solutions to training problems.
+
+    The candidates are observed quantiles of each solution's largest P(negative). Chosen is the one at which
+    the PRM-derived outcome agrees best (balanced accuracy) with final-answer correctness. Of equally good
+    ones the nearest to the paper's 0.20 is taken, of two equally near the lower.
+
+    Args:
+        labels: labels of R solutions to training problems, never of test problems.
+        final_correct: bool [R].
+        quantiles: number of candidates, at least 2; equal ones count once.
+
+    Raises:
+        ValueError: other lengths, fewer than 2 quantiles, a solution without steps, or final answers that are
+            all right or all wrong.
+    """
+    if len(final_correct) != len(labels):
+        raise ValueError(f"final_correct: found {len(final_correct)} rows; allowed: {len(labels)}")
+    if quantiles < 2:
+        raise ValueError(f"quantiles: found {quantiles}; allowed: an integer >= 2")
+    if (labels.prob.lengths == 0).any():
+        raise ValueError("labels: found a solution without steps; allowed: at least one step each")
+    right = final_correct.astype(bool)
+    if right.all() or not right.any():
+        raise ValueError(
+            f"final_correct: found {right.sum()} of {len(right)} right; allowed: some but not all"
+        )
+    worst = Ragged(values=labels.prob.values[:, 0], offsets=labels.prob.offsets).reduce(np.maximum, 0.0)
+    grid = np.unique(np.quantile(worst, np.linspace(0, 1, quantiles), method="lower"))
+    # A solution is judged right if its worst step does not exceed the threshold.
+    passed = np.searchsorted(np.sort(worst[right]), grid, side="right") / right.sum()
+    caught = 1 - np.searchsorted(np.sort(worst[~right]), grid, side="right") / (~right).sum()
+    agreement = (passed + caught) / 2
+    best = grid[agreement >= agreement.max() - 1e-12]
+    distance = np.abs(best - PAPER_THRESHOLD)
+    threshold = best[distance <= distance.min() + 1e-12].min()
+    return ThresholdChoice(threshold=float(threshold), agreement=float(agreement.max()))
+
+
+def _wrong(labels: StepScores, threshold: float) -> npt.NDArray[np.bool_]:
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold: found {threshold}; allowed: a number in [0, 1]")
+    return labels.prob.values[:, 0] > threshold

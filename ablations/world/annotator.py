@@ -1,0 +1,60 @@
+"""A human annotator of the embedded world: the oracle's ratings with errors, likelier on hard steps.
+
+The same annotator errs on the same steps: an error is a hash of annotator, problem and the lines so far.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
+from ablations.world.problems import WorldProblem, apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotator:
+    """Who rates."""
+
+    name: str
+    """Part of what decides where the errors lie."""
+    easy_error: float
+    """Share of easy steps rated wrongly."""
+    hard_error: float
+    """Share of steps with a carry or a borrow rated wrongly."""
+
+    def rate(self, problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
+        """Ratings 1, 0, -1 of each line; an error turns negative into positive and all else into negative."""
+        ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem.text}\n".encode())
+        totals = _totals_before(problem, steps)
+        for line, total, truth in zip(steps, totals, judge(problem, steps), strict=True):
+            digest.update(f"{line}\n".encode())
+            draw = int.from_bytes(digest.digest()[:8], "big") / 2**64
+            errs = draw < (self.hard_error if _is_hard(line, total) else self.easy_error)
+            ratings.append((POSITIVE if truth == NEGATIVE else NEGATIVE) if errs else truth)
+        return tuple(ratings)
+
+
+def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:
+    """The ratings up to and including the first negative, ``None`` after it."""
+    end = next((index + 1 for index, rating in enumerate(ratings) if rating == NEGATIVE), len(ratings))
+    return (*ratings[:end], *(None for _ in ratings[end:]))
+
+
+def _totals_before(problem: WorldProblem, steps: Sequence[str]) -> list[int]:
+    totals = [problem.start]
+    for line in steps:
+        digits = line[-2:]
+        totals.append(int(digits) if len(digits) == 2 and digits.isascii() and digits.isdigit() else totals[-1])
+    return totals[:-1]
+
+
+def _is_hard(line: str, total: int) -> bool:
+    """Whether the units of an operation overflow."""
+    if len(line) < 3 or line[1] not in "+-*" or not line[2].isdigit():
+        return False
+    units = apply(line[1], total % 10, int(line[2]))
+    return units >= 10
+
+
+CLASS_OF = {NEGATIVE: 0, NEUTRAL: 1, POSITIVE: 2}
+"""Rating -> class of a three-class PRM."""

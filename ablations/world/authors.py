@@ -1,0 +1,108 @@
+"""Authors who write the world's solutions, some of them with misconceptions kept through a whole solution."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ablations.world.problems import WorldProblem, apply
+
+Misconception = Callable[[int, int], int]
+"""(total, operand) -> the result that one who holds the misconception writes."""
+
+
+def _units_and_tens(total: int) -> tuple[int, int]:
+    return total % 10, total // 10
+
+
+def carry_dropped(total: int, operand: int) -> int:
+    """47+8=45: the units are right, the ten is never carried."""
+    units, tens = _units_and_tens(total)
+    return tens * 10 + (units + operand) % 10
+
+
+def borrow_dropped(total: int, operand: int) -> int:
+    """42-8=44: the units are right, the ten that was borrowed is never taken away."""
+    units, tens = _units_and_tens(total)
+    return tens * 10 + (units - operand) % 10
+
+
+def product_carry_dropped(total: int, operand: int) -> int:
+    """47*3=21: the carry of the units' product is forgotten."""
+    units, tens = _units_and_tens(total)
+    return (tens * operand) % 10 * 10 + (units * operand) % 10
+
+
+def carry_doubled(total: int, operand: int) -> int:
+    """47+8=65: the ten is carried twice."""
+    units, _ = _units_and_tens(total)
+    return (total + operand + 10 * (units + operand >= 10)) % 100
+
+
+def borrow_doubled(total: int, operand: int) -> int:
+    """42-8=24: the borrowed ten is taken away twice."""
+    units, _ = _units_and_tens(total)
+    return (total - operand - 10 * (units < operand)) % 100
+
+
+def carry_before_product(total: int, operand: int) -> int:
+    """47*3=81: the carry is added to the tens before they are multiplied."""
+    units, tens = _units_and_tens(total)
+    carry = units * operand // 10
+    return ((tens + carry) * operand) % 10 * 10 + (units * operand) % 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldMisconception:
+    """A misconception and how many authors hold it."""
+
+    symbol: str
+    """The operation it spoils."""
+    rule: Misconception
+    """What its holder computes; equal to the right result where nothing is carried or borrowed."""
+    share: float
+    """Share of authors who hold it, independently of the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Author:
+    """One author's ways, the same through a whole solution."""
+
+    rules: Mapping[str, Misconception]
+    """Symbol -> misconception; a symbol that is absent is computed rightly."""
+    split_share: float
+    """Share of ``+`` and ``-`` operations done in two (9 as 4 then 5)."""
+    restate_share: float
+    """Share of steps followed by a line that restates the total."""
+
+
+STYLES = ((0.0, 0.0), (0.3, 0.0), (0.0, 0.25), (0.3, 0.25))
+"""(split share, restate share) of the four kinds of author, alike likely."""
+
+
+def draw_author(misconceptions: tuple[HeldMisconception, ...], rng: np.random.Generator) -> Author:
+    draws = rng.random(len(misconceptions))
+    rules = {m.symbol: m.rule for m, draw in zip(misconceptions, draws, strict=True) if draw < m.share}
+    split_share, restate_share = STYLES[int(rng.integers(len(STYLES)))]
+    return Author(rules=rules, split_share=split_share, restate_share=restate_share)
+
+
+EXPERT = Author(rules={}, split_share=0.0, restate_share=0.0)
+
+
+def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generator) -> tuple[str, ...]:
+    """The lines of one solution; the last one is ``#`` and the answer."""
+    total, lines = problem.start, []
+    for op in problem.operations:
+        rule = author.rules.get(op.symbol)
+        parts = [op.operand]
+        if op.symbol != "*" and op.operand > 1 and rng.random() < author.split_share:
+            first = int(rng.integers(1, op.operand))
+            parts = [first, op.operand - first]
+        for part in parts:
+            total = rule(total, part) if rule else apply(op.symbol, total, part)
+            lines.append(f"{op.letter}{op.symbol}{part}={total:02d}")
+            if rng.random() < author.restate_share:
+                lines.append(f"={total:02d}")
+    lines.append(f"#{total:02d}")
+    return tuple(lines)

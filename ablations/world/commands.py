@@ -1,0 +1,84 @@
+"""``ablations world check | pretrain | sample``."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def cli_check(
+    world: str = "dropped", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
+) -> None:
+    """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
+
+    Args:
+        world: which world.
+        scale: the samples are those of the experiment ``supervision`` at this scale.
+        store: where they are, or are made.
+        workers: processes; one a core if not given.
+    """
+    from ablations.world.check import check, format_check
+
+    properties = check(world, scale, store, workers)
+    print(format_check(world, properties))
+    failed = [p.name for p in properties if not p.holds]
+    if failed:
+        raise ValueError(f"world {world}: does not hold: {', '.join(failed)}")
+
+
+def cli_pretrain(
+    world: str = "dropped", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
+) -> None:
+    """Makes a base model again; killed, the same command goes on.
+
+    Args:
+        world: which world.
+        size: which base model.
+        out: folder to write; runs/bases/WORLD/SIZE if not given.
+    """
+    import time
+
+    from ablations.executors import one_thread
+    from ablations.revision import revision
+    from ablations.world.bases import PRETRAININGS, pretrain
+
+    folder = out or Path("runs/bases") / world / size
+    if (folder / "manifest.json").is_file():
+        raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")
+    started, told = time.monotonic(), 0.0
+
+    def progress(done: float) -> None:
+        nonlocal told
+        if done - told >= 0.02 or done >= 1:
+            told = done
+            print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
+
+    with one_thread():
+        manifest = pretrain(world, PRETRAININGS[size], folder, revision=revision(), progress=progress)
+    print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
+
+
+def cli_sample(world: str = "dropped", n: int = 3, seed: int = 0) -> None:
+    """Prints problems of the training split, each with one author's solution and the oracle's ratings.
+
+    Args:
+        world: which world.
+        n: how many.
+        seed: of the draw.
+    """
+    import numpy as np
+
+    from ablations.world.authors import draw_author, write_solution
+    from ablations.world.oracle import judge
+    from ablations.world.problems import draw_problems
+    from ablations.world.worlds import WORLDS
+
+    if world not in WORLDS:
+        raise ValueError(f"world: found {world!r}; allowed: {', '.join(WORLDS)}")
+    if n < 1:
+        raise ValueError(f"n: found {n}; allowed: 1 or more")
+    rng = np.random.default_rng(seed)
+    for problem in draw_problems("train", n, seed):
+        steps = write_solution(problem, draw_author(WORLDS[world].misconceptions, rng), rng)
+        print(f"{problem.text}   right answer {problem.answer}")
+        for step, rating in zip(steps, judge(problem, steps), strict=True):
+            print(f"  {rating:+d}  {step}")
+        print()

@@ -1,0 +1,59 @@
+"""The exact oracle: the rating of every line of a solution, in PRM800K's numbers (1 positive, 0 neutral, -1 negative).
+
+A line is judged on what stands before it, as a human would: a line that is right given a wrong total before it is
+positive. A line that only restates the total is neutral; the answer line is positive when nothing is left to do.
+"""
+
+import re
+from collections.abc import Sequence
+
+from ablations.world.problems import WorldProblem, apply
+
+POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
+_STEP = re.compile(r"([a-h])([+\-*])(\d)=(\d\d)")
+_RESTATEMENT = re.compile(r"=(\d\d)")
+_ANSWER = re.compile(r"#(\d\d)")
+
+
+def final_answer(steps: Sequence[str]) -> str | None:
+    """The answer a solution gives: the two digits of its last line, or ``None`` if that is no answer line."""
+    found = _ANSWER.fullmatch(steps[-1]) if steps else None
+    return found.group(1) if found else None
+
+
+def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
+    """Rates each line.
+
+    Args:
+        problem: what is to be solved.
+        steps: the lines of a solution, any text.
+
+    Returns:
+        One rating a line: 1, 0 or -1.
+    """
+    total, done, left = problem.start, 0, problem.operations[0].operand
+    ratings = []
+    for line in steps:
+        if found := _STEP.fullmatch(line):
+            letter, symbol, digit, result = found.groups()
+            part, stated = int(digit), int(result)
+            op = problem.operations[done] if done < len(problem.operations) else None
+            follows = op is not None and (letter, symbol) == (op.letter, op.symbol)
+            fits = part == left if symbol == "*" else 1 <= part <= left
+            right = follows and fits and apply(symbol, total, part) == stated
+            ratings.append(POSITIVE if right else NEGATIVE)
+            total = stated
+            if follows and part < left:
+                left -= part
+            else:
+                done = min(max(done, ord(letter) - ord("a")) + 1, len(problem.operations))
+                left = problem.operations[done].operand if done < len(problem.operations) else 0
+        elif found := _RESTATEMENT.fullmatch(line):
+            ratings.append(NEUTRAL if int(found.group(1)) == total else NEGATIVE)
+            total = int(found.group(1))
+        elif found := _ANSWER.fullmatch(line):
+            complete = done == len(problem.operations) and int(found.group(1)) == total
+            ratings.append(POSITIVE if complete else NEGATIVE)
+        else:
+            ratings.append(NEGATIVE)
+    return tuple(ratings)

@@ -1,0 +1,121 @@
+"""Problems of the embedded world: a running total modulo 100, one operation a letter.
+
+``a+8b-5c*3:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total is
+taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+Split = Literal["pretraining", "labeler", "train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+_LETTERS = "abcdefgh"
+_TEXT = re.compile(r"(?:[a-h][+\-*]\d)+:\d\d")
+_OPERATION = re.compile(r"([a-h])([+\-*])(\d)")
+_SPLIT_BY_TENTH: tuple[Split, ...] = (
+    *("pretraining",) * 5,
+    "labeler",
+    "train",
+    "train",
+    "validation",
+    "test",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of a problem."""
+
+    letter: str
+    """Name of the step, a to h in order."""
+    symbol: str
+    """``+``, ``-`` or ``*``."""
+    operand: int
+    """One digit: 1 to 9, 2 to 4 for ``*``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldProblem:
+    """A start value and the operations to apply to it, in order."""
+
+    start: int
+    """0 to 99."""
+    operations: tuple[Operation, ...]
+    """2 to 8 of them."""
+
+    @property
+    def text(self) -> str:
+        body = "".join(f"{op.letter}{op.symbol}{op.operand}" for op in self.operations)
+        return f"{body}:{self.start:02d}"
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """The right total after each operation."""
+        total, totals = self.start, []
+        for op in self.operations:
+            total = apply(op.symbol, total, op.operand)
+            totals.append(total)
+        return tuple(totals)
+
+    @property
+    def answer(self) -> str:
+        return f"{self.totals[-1]:02d}"
+
+    @property
+    def split(self) -> Split:
+        digest = hashlib.sha256(self.text.encode()).digest()
+        return _SPLIT_BY_TENTH[digest[0] % 10]
+
+
+def apply(symbol: str, total: int, operand: int) -> int:
+    """The right result of one operation, modulo 100."""
+    result = {"+": total + operand, "-": total - operand, "*": total * operand}[symbol]
+    return result % 100
+
+
+def parse_problem(text: str) -> WorldProblem:
+    """Reads a problem's text back.
+
+    Raises:
+        ValueError: the text is no problem of this world.
+    """
+    if not _TEXT.fullmatch(text):
+        raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like 'a+8b-5c*3:47'")
+    body, start = text.split(":")
+    operations = tuple(
+        Operation(letter=letter, symbol=symbol, operand=int(operand))
+        for letter, symbol, operand in _OPERATION.findall(body)
+    )
+    letters = "".join(op.letter for op in operations)
+    if letters != _LETTERS[: len(letters)]:
+        raise ValueError(
+            f"problem {text!r} names its steps {letters!r}; allowed: {_LETTERS[: len(letters)]!r}"
+        )
+    return WorldProblem(start=int(start), operations=operations)
+
+
+def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldProblem:
+    """One problem of 2 to ``max_operations`` operations, all numbers of operations alike likely."""
+    operations = []
+    for index in range(int(rng.integers(2, max_operations + 1))):
+        symbol = "+-*"[int(rng.choice(3, p=(0.42, 0.42, 0.16)))]
+        low, high = (2, 5) if symbol == "*" else (1, 10)
+        operations.append(
+            Operation(letter=_LETTERS[index], symbol=symbol, operand=int(rng.integers(low, high)))
+        )
+    return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(operations))
+
+
+def draw_problems(split: Split, count: int, seed: int) -> list[WorldProblem]:
+    """``count`` different problems of one split; the first ones do not depend on ``count``."""
+    rng = np.random.default_rng([seed, SPLITS.index(split)])
+    found: dict[str, WorldProblem] = {}
+    while len(found) < count:
+        problem = draw_problem(rng)
+        if problem.split == split:
+            found.setdefault(problem.text, problem)
+    return list(found.values())

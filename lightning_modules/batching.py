@@ -1,0 +1,418 @@
+"""Solutions of a batch as token tries: what several solutions begin with is computed once.
+
+Sequences are sorted and become a forest of prefix tries: equal solutions collapse to one path, shared prompts and
+shared first steps to one branch. The forest is written out depth first, cut into chunks that re-include the path to
+their first token, and chunks are packed into rows. A token sees its ancestors and itself alone, and its position is
+its depth, so that a causal transformer computes for it exactly what it computes in the solution on its own.
+
+Shape letters: B rows, T tokens of a row, C classes, N sequences.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+_WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a forward pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
+
+    attention_tokens: float = 400.0
+    """Width of a row, in tokens, at which attention costs as much as everything else."""
+    pass_tokens: float = 128.0
+    """Fixed cost of one more forward pass, in tokens of a narrow row."""
+
+    def row(self, width: np.ndarray | float) -> Any:
+        """Cost of one row of `width` tokens."""
+        return width * (self.attention_tokens + width)
+
+    @property
+    def per_pass(self) -> float:
+        """Fixed cost of a forward pass."""
+        return self.pass_tokens * self.attention_tokens
+
+
+def cost_of(model: torch.nn.Module) -> Cost:
+    """Cost of a transformers model's rows, from the sizes in its config.
+
+    A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the row.
+    """
+    config = getattr(model, "config", None)
+    hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
+    if not isinstance(hidden, int) or not isinstance(intermediate, int):
+        return Cost()
+    return Cost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Sequences laid out as one tensor of rows, for one forward pass."""
+
+    token_BT: torch.Tensor
+    """int64, token ids; 0 in cells that hold nothing."""
+    position_BT: torch.Tensor
+    """int64, depth of the token in its trie."""
+    end_BT: torch.Tensor
+    """int64, column after the last descendant of the token; its own column + 1 in cells that hold nothing."""
+    shared: bool
+    """Whether rows hold tries, or one sequence each."""
+    sequences: np.ndarray
+    """int64 [N], which of the given sequences lie here, ascending."""
+    node_of: np.ndarray
+    """int64, flat cell (row * T + column) of each token of those sequences, one sequence after the other."""
+    offsets: np.ndarray
+    """int64 [N + 1], where each sequence begins in `node_of`."""
+
+    def cells(self, index: int) -> np.ndarray:
+        """Flat cells of the tokens of the `index`-th sequence of this layout."""
+        return self.node_of[self.offsets[index] : self.offsets[index + 1]]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Layout:
+        """The layout with its tensors on a device."""
+        tensors = ("token_BT", "position_BT", "end_BT")
+        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in tensors}
+        return replace(self, **moved)
+
+    def visible(self) -> torch.Tensor:
+        """bool [B, 1, T, T]: whether a token (third axis) sees another (last axis): its ancestors and itself."""
+        column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
+        before = column[None, :, None] >= column[None, None, :]
+        return (before & (column[None, :, None] < self.end_BT[:, None, :]))[:, None]
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+        """Keyword arguments of a transformers model's forward pass."""
+        if not self.shared:
+            column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
+            held = column < self.end_BT[:, :1]
+            return {"input_ids": self.token_BT, "attention_mask": held.long(), "position_ids": self.position_BT}
+        # Additive, as eager attention needs it and as the CPU's fused kernel turns a bool mask into at every layer.
+        mask = torch.zeros((), dtype=dtype, device=self.token_BT.device).masked_fill(
+            ~self.visible(), torch.finfo(dtype).min
+        )
+        return {"input_ids": self.token_BT, "attention_mask": mask, "position_ids": self.position_BT}
+
+
+def layout(
+    token_ids: Sequence[np.ndarray],
+    capacity: int | None = None,
+    *,
+    share_prefixes: bool = True,
+    cost: Cost | None = None,
+) -> Layout:
+    """All sequences in one tensor; see `layouts`."""
+    cost = replace(cost or Cost(), pass_tokens=float("inf"))
+    return layouts(token_ids, capacity, max_tokens=None, share_prefixes=share_prefixes, cost=cost)[0]
+
+
+def layouts(
+    token_ids: Sequence[np.ndarray],
+    capacity: int | None = None,
+    *,
+    max_tokens: int | None = None,
+    share_prefixes: bool = True,
+    cost: Cost | None = None,
+) -> list[Layout]:
+    """Lays sequences out as few and narrow rows as pays, in blocks of rows of similar width.
+
+    Args:
+        token_ids: N sequences of token ids, none empty.
+        capacity: Most tokens of a row, unless one sequence has more; None: what costs least.
+        max_tokens: Most cells of a block, unless one row has more; None: no limit.
+        share_prefixes: Whether common prefixes are computed once. False, for models without masks of any shape: a row
+            a distinct sequence, padded on the right.
+        cost: What rows and passes cost.
+
+    Returns:
+        Blocks; every sequence lies in exactly one.
+
+    Raises:
+        ValueError: If there is no sequence, one is empty, or `capacity` or `max_tokens` is below 1.
+    """
+    for name, value in (("capacity", capacity), ("max_tokens", max_tokens)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value}; allowed: at least 1, or None")
+    if not len(token_ids) or not all(map(len, token_ids)):
+        raise ValueError("token_ids has no sequence or an empty one; allowed: sequences of at least one token")
+    cost = cost or Cost()
+    forest = _Forest.grow(token_ids)
+    if share_prefixes:
+        widths = [capacity] if capacity is not None else _candidates(forest.length)
+        plans = (forest.pack(width) for width in widths)
+        rows, fill = min(plans, key=lambda plan: _row_cost(plan[1], cost, max_tokens))
+    else:
+        forest = forest.cut(np.ones(len(forest.length), dtype=bool))
+        rows, fill = [[index] for index in range(len(forest.length))], forest.length.copy()
+    order = np.argsort(-fill, kind="stable")
+    starts = _split(fill[order], cost, max_tokens)
+    forest = forest.cut(_first_of_chunks(rows, len(forest.length)))
+    return [
+        forest.write([rows[row] for row in order[start:stop]], share_prefixes)
+        for start, stop in zip(starts[:-1], starts[1:], strict=True)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Forest:
+    """Distinct sequences in lexicographic order; `U` of them, the longest of `T` tokens."""
+
+    token_UT: np.ndarray
+    length: np.ndarray
+    shared: np.ndarray
+    """[U], tokens that a sequence has in common with the one before it; 0 where a chunk begins."""
+    inverse: np.ndarray
+    """[N], which distinct sequence each given one is."""
+
+    @staticmethod
+    def grow(token_ids: Sequence[np.ndarray]) -> _Forest:
+        # Big-endian bytes compare as the ids do, a prefix before what it begins.
+        keys = [np.asarray(ids, dtype=">i4").tobytes() for ids in token_ids]
+        distinct = {key: index for index, key in enumerate(sorted(set(keys)))}
+        inverse = np.array([distinct[key] for key in keys], dtype=np.int64)
+        length = np.array([len(key) // 4 for key in distinct], dtype=np.int64)
+        token_UT = np.full((len(length), int(length.max())), -1, dtype=np.int64)
+        token_UT[np.arange(token_UT.shape[1]) < length[:, None]] = np.frombuffer(b"".join(distinct), dtype=">i4")
+        shared = np.zeros(len(length), dtype=np.int64)
+        shared[1:] = (token_UT[1:] != token_UT[:-1]).argmax(axis=1)
+        return _Forest(token_UT=token_UT, length=length, shared=shared, inverse=inverse)
+
+    def cut(self, first: np.ndarray) -> _Forest:
+        """The forest with chunks that begin at the sequences marked in `first`."""
+        return replace(self, shared=np.where(first, 0, self.shared))
+
+    def pack(self, capacity: int) -> tuple[list[list[int]], np.ndarray]:
+        """Rows as lists of sequences, and the tokens in each row."""
+        first = _cuts(self.length, self.shared, capacity)
+        start = np.flatnonzero(first)
+        size = np.add.reduceat(np.where(first, self.length, self.length - self.shared), start)
+        stop = np.append(start[1:], len(self.length))
+        packed = [sorted(row) for row in _best_fit(size, capacity)]
+        rows = [[u for chunk in row for u in range(start[chunk], stop[chunk])] for row in packed]
+        fill = np.array([int(size[row].sum()) for row in packed])
+        for index, row in enumerate(packed):  # neighbours that meet again share what they had in common
+            fill[index] -= sum(
+                int(self.shared[start[b]]) for a, b in zip(row[:-1], row[1:], strict=True) if b == a + 1
+            )
+        return rows, fill
+
+    def write(self, rows: list[list[int]], shared: bool) -> Layout:
+        """One block: rows hold whole chunks, and the sequences of a row follow each other depth first."""
+        order = np.array([u for row in rows for u in row])
+        length, common, token_UT = self.length[order], self.shared[order], self.token_UT[order]
+        U, width = token_UT.shape
+        depth, index = np.arange(width), np.arange(U)[:, None]
+        own_UT = (depth >= common[:, None]) & (depth < length[:, None])
+        # The sequence that wrote the token at this depth: the latest one that shared less than this depth.
+        writer_UT = np.maximum.accumulate(np.where(depth >= common[:, None], index, 0), axis=0)
+        # The next sequence that leaves the trie above this depth: the token's subtree ends where that one begins.
+        leaver_UT = np.minimum.accumulate(np.where(depth >= common[:, None], index, U)[::-1], axis=0)[::-1]
+        leaver_UT = np.concatenate([leaver_UT[1:], np.full((1, width), U)])
+
+        row_of = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+        node = np.concatenate([[0], np.cumsum(length - common)])
+        first_of_row = np.concatenate([[0], np.flatnonzero(np.diff(row_of)) + 1])
+        row_start = node[first_of_row]
+        row_fill = np.diff(np.append(row_start, node[-1]))
+        T = int(row_fill.max())
+        column = node[:-1] - row_start[row_of]
+
+        column_UT = column[writer_UT] + depth - common[writer_UT]
+        cell_UT = row_of[:, None] * T + column_UT
+        leaver_column = np.append(column, 0)[leaver_UT]
+        same_row = np.append(row_of, -1)[leaver_UT] == row_of[:, None]
+        end_UT = np.where(same_row, leaver_column, row_fill[row_of][:, None])
+
+        token = np.zeros(len(rows) * T, dtype=np.int64)
+        position = np.zeros(len(rows) * T, dtype=np.int64)
+        end = np.tile(np.arange(1, T + 1), len(rows))
+        written = cell_UT[own_UT]
+        token[written] = token_UT[own_UT]
+        position[written] = np.broadcast_to(depth, own_UT.shape)[own_UT]
+        end[written] = end_UT[own_UT]
+
+        place = np.full(len(self.length), -1)
+        place[order] = np.arange(U)
+        sequences = np.flatnonzero(place[self.inverse] >= 0)
+        at = place[self.inverse[sequences]]
+        offsets = np.concatenate([[0], np.cumsum(length[at])])
+        return Layout(
+            token_BT=torch.from_numpy(token.reshape(-1, T)),
+            position_BT=torch.from_numpy(position.reshape(-1, T)),
+            end_BT=torch.from_numpy(end.reshape(-1, T)),
+            shared=shared,
+            sequences=sequences,
+            node_of=cell_UT[at][depth < length[at][:, None]],
+            offsets=offsets,
+        )
+
+
+def _cuts(length: np.ndarray, shared: np.ndarray, capacity: int) -> np.ndarray:
+    """Marks the sequences that begin a chunk of at most `capacity` tokens, re-including as few tokens as can be.
+
+    A cut before sequence u costs the `shared[u]` tokens of its path. Cuts that cost next to nothing are all made: small
+    chunks pack better. The others by dynamic programming over a window, as a chunk is a run of sequences.
+    """
+    count, cheap = len(length), capacity // 64
+    shares, new = shared.tolist(), np.concatenate([[0], np.cumsum(length - shared)]).tolist()
+    best, origin = [0] * (count + 1), [0] * (count + 1)
+    window: list[int] = []  # starts of the last chunk, best first, ascending
+    head = 0
+    for stop in range(1, count + 1):
+        start = stop - 1
+        if start == 0 or shares[start] <= cheap:
+            window, head = [], 0
+        value = best[start] + shares[start]
+        while len(window) > head and best[window[-1]] + shares[window[-1]] >= value:
+            window.pop()
+        window.append(start)
+        while window[head] < start and new[stop] - new[window[head]] + shares[window[head]] > capacity:
+            head += 1
+        best[stop] = best[window[head]] + shares[window[head]]
+        origin[stop] = window[head]
+    first = np.zeros(count, dtype=bool)
+    stop = count
+    while stop > 0:
+        stop = origin[stop]
+        first[stop] = True
+    return first
+
+
+def _best_fit(size: np.ndarray, capacity: int) -> list[list[int]]:
+    """Packs chunks into rows of `capacity`, largest first, each into the fullest row that has room."""
+    rows: list[list[int]] = []
+    room: list[tuple[int, int]] = []  # (tokens left, row), ascending
+    sizes = size.tolist()
+    for chunk in np.argsort(-size, kind="stable").tolist():
+        at = bisect.bisect_left(room, (sizes[chunk], -1))
+        if at < len(room):
+            left, row = room.pop(at)
+            rows[row].append(chunk)
+        else:
+            left, row = capacity, len(rows)
+            rows.append([chunk])
+        if left > sizes[chunk]:
+            bisect.insort(room, (left - sizes[chunk], row))
+    return rows
+
+
+def _candidates(length: np.ndarray) -> list[int]:
+    """Row widths worth a try: the longest sequence, what packs typical ones well, and round widths around them."""
+    longest, typical = int(length.max()), int(np.median(length))
+    return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
+
+
+def _row_cost(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> float:
+    """Cost of rows that hold `fill` tokens, split into blocks as well as can be."""
+    fill = -np.sort(-fill)
+    starts = _split(fill, cost, max_tokens)
+    return float(sum(cost.row(float(fill[a])) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))) + (
+        0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass
+    )
+
+
+def _split(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> list[int]:
+    """Where to split rows, widest first, into blocks; a block is as wide as its first row.
+
+    Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`: their rows
+    hardly differ.
+    """
+    count = len(fill)
+    most = (count if max_tokens is None else np.maximum(max_tokens // fill, 1)) * np.ones(count, dtype=np.int64)
+    if count > 512 or np.isinf(cost.pass_tokens):
+        starts = [0]
+        while starts[-1] < count:
+            starts.append(min(starts[-1] + int(most[starts[-1]]), count))
+        return starts
+    row = cost.row(fill.astype(np.float64))
+    best, origin, index = np.full(count + 1, np.inf), np.zeros(count + 1, dtype=np.int64), np.arange(count)
+    best[0] = 0.0
+    for stop in range(1, count + 1):
+        total = best[:stop] + row[:stop] * (stop - index[:stop]) + cost.per_pass
+        total[stop - index[:stop] > most[:stop]] = np.inf
+        origin[stop] = int(total.argmin())
+        best[stop] = total[origin[stop]]
+    starts = [count]
+    while starts[-1] > 0:
+        starts.append(int(origin[starts[-1]]))
+    return starts[::-1]
+
+
+def _first_of_chunks(rows: list[list[int]], count: int) -> np.ndarray:
+    """Marks the sequences whose predecessor does not stand before them in the same row."""
+    first = np.ones(count, dtype=bool)
+    for row in rows:
+        for before, after in zip(row[:-1], row[1:], strict=True):
+            first[after] = after != before + 1
+    return first
+
+
+def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: int) -> torch.Tensor:
+    """Targets of the sequences, merged at the tokens they share.
+
+    ``-(weight * log_softmax(logits)).sum()`` is then exactly the sum of the sequences' cross-entropies.
+
+    Args:
+        layout: Where the sequences lie.
+        targets: Of each sequence that was laid out (in all blocks), either int [T] with -100 for no target, or
+            float [T, C], the weight of each class at each token.
+        num_classes: C.
+
+    Returns:
+        float32 [B, T, C], how many sequences have each class as target at each cell.
+
+    Raises:
+        ValueError: If a target is neither a class nor -100.
+    """
+    cells = layout.token_BT.numel()
+    joined = np.concatenate([targets[sequence] for sequence in layout.sequences])
+    if joined.ndim == 2:
+        weight = np.stack(
+            [np.bincount(layout.node_of, joined[:, c], minlength=cells) for c in range(num_classes)], axis=1
+        )
+    else:
+        held = joined != -100
+        if np.any((joined[held] < 0) | (joined[held] >= num_classes)):
+            raise ValueError(f"targets hold {np.unique(joined).tolist()}; allowed: -100 and 0 to {num_classes - 1}")
+        flat = layout.node_of[held] * num_classes + joined[held]
+        weight = np.bincount(flat, minlength=cells * num_classes)
+    return torch.from_numpy(weight.astype(np.float32).reshape(*layout.token_BT.shape, num_classes))
+
+
+def check_layout(model: torch.nn.Module, tolerance: float = 1e-4, seed: int = 0) -> bool:
+    """Whether a model computes the same in tries as in plain rows, by one try on random sequences.
+
+    Args:
+        model: A transformers model that returns `logits`.
+        tolerance: Largest difference of logits that passes, as a share of the largest logit where that is above 1.
+        seed: Of the random sequences.
+    """
+    config = getattr(model, "config", None)
+    takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
+    windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}
+    if not takes_masks or windows or getattr(config, "sliding_window", None) is not None:
+        return False  # our mask would not reach the kernel, or would stand in for a window it knows nothing of
+    parameter = next(model.parameters())
+    random = np.random.default_rng(seed)
+    vocabulary = int(config.vocab_size)  # type: ignore[union-attr]
+    stem = random.integers(0, vocabulary, 24)
+    token_ids = [np.append(stem[:at], random.integers(0, vocabulary, 3 + at // 3)) for at in (1, 6, 6, 12, 24, 24)]
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        shared = _per_sequence(model, layout(token_ids), parameter)
+        plain = _per_sequence(model, layout(token_ids, share_prefixes=False), parameter)
+    model.train(was_training)
+    return bool((shared - plain).abs().max() <= tolerance * max(1.0, float(plain.abs().max())))
+
+
+def _per_sequence(model: torch.nn.Module, laid_out: Layout, parameter: torch.Tensor) -> torch.Tensor:
+    laid_out = laid_out.to(parameter.device)
+    logits = model(**laid_out.inputs(parameter.dtype), use_cache=False).logits
+    return logits.flatten(0, 1)[torch.from_numpy(laid_out.node_of).to(logits.device)].double()

@@ -1,0 +1,278 @@
+"""Batches of solutions for a RewardModel, the same whatever the number of processes.
+
+`batch_size` counts the solutions of one optimiser update. Every update's solutions are drawn from the seed alone; each
+process and each accumulated batch takes its slice of them, and knows how many targets the whole update has. So
+training on K processes, or with accumulation, follows the same path as training on one. The batches come as a plain
+iterable: Lightning adds no sampler of its own to it (``use_distributed_sampler=False`` says so to the reader).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+
+from lightning_modules.batching import Cost, Layout, layouts, target_weights
+from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardBatch:
+    """One process's share of the solutions of an update."""
+
+    layouts: tuple[Layout, ...]
+    """Blocks of solutions, one forward pass each."""
+    weights: tuple[torch.Tensor, ...]
+    """float32 [B, T, C] for each block: how many solutions have a class as target at a cell."""
+    target_count: int
+    """Targets in the whole update, over all processes and accumulated batches."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
+        """The batch with its tensors on a device."""
+        return replace(
+            self,
+            layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
+            weights=tuple(weight.to(device, non_blocking=non_blocking) for weight in self.weights),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardDataset:
+    """Solutions in tokens, with a target or none at each token."""
+
+    token_ids: Sequence[np.ndarray]
+    """int [T] of each solution."""
+    targets: Sequence[np.ndarray]
+    """int [T] of each solution: a class, or -100."""
+    num_classes: int
+    """Number of classes of the model."""
+    share_prefixes: bool = True
+    """Whether what solutions begin with is computed once; see `batching.check_layout`."""
+    cost: Cost = field(default_factory=Cost)
+    """What rows cost the model that is trained; see `batching.cost_of`."""
+
+    def __post_init__(self) -> None:
+        if len(self.token_ids) == 0:
+            raise ValueError("token_ids is empty; allowed: at least one solution")
+        for index, (ids, target) in enumerate(zip(self.token_ids, self.targets, strict=True)):
+            if len(ids) != len(target) or len(ids) == 0:
+                raise ValueError(
+                    f"solution {index} has {len(ids)} tokens and {len(target)} targets; allowed: as many, at least one"
+                )
+
+    @staticmethod
+    def from_encoded(
+        encoded: Sequence[Encoded],
+        *,
+        step_targets: Sequence[Sequence[int] | np.ndarray] | None = None,
+        solution_targets: Sequence[int] | np.ndarray | None = None,
+        num_classes: int = 2,
+        **options: Any,
+    ) -> RewardDataset:
+        """Targets at step ends (`step_targets`) or at all tokens of a solution (`solution_targets`)."""
+        if (step_targets is None) == (solution_targets is None):
+            raise ValueError("step_targets and solution_targets are both set or both missing; allowed: exactly one")
+        if step_targets is not None:
+            targets = [token_targets(e, step_target=t) for e, t in zip(encoded, step_targets, strict=True)]
+        else:
+            assert solution_targets is not None
+            pairs = zip(encoded, solution_targets, strict=True)
+            targets = [token_targets(e, solution_target=int(t)) for e, t in pairs]
+        return RewardDataset(
+            token_ids=[e.ids for e in encoded], targets=targets, num_classes=num_classes, **options
+        )
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+    def target_count(self, index: np.ndarray) -> int:
+        """Number of targets of some solutions."""
+        return int(sum(np.count_nonzero(self.targets[i] != IGNORE) for i in index))
+
+    def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
+        """The solutions at `index`, laid out; one cell without a target if there is none.
+
+        What follows a solution's last target cannot change its loss and is left out.
+        """
+        token_ids, targets = [], []
+        for i in index:
+            held = np.flatnonzero(self.targets[i] != IGNORE)
+            if len(held):
+                token_ids.append(self.token_ids[i][: held[-1] + 1])
+                targets.append(self.targets[i][: held[-1] + 1])
+        if not token_ids:
+            token_ids, targets = [np.zeros(1, np.int32)], [np.full(1, IGNORE, np.int8)]
+        blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
+        weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
+        return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count)
+
+
+class GlobalBatches:
+    """One epoch's batches for one process, resumable within the epoch."""
+
+    def __init__(
+        self,
+        dataset: RewardDataset,
+        *,
+        batch_size: int,
+        seed: int | None,
+        epochs: int = 1,
+        trainer: lightning.Trainer | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        """
+        Args:
+            dataset: What is drawn from.
+            batch_size: Solutions of an update.
+            seed: Of the order; None: as given.
+            epochs: Passes over the data in one epoch of the trainer.
+            trainer: Knows the process and the epoch; None: one process, epoch 0.
+            accumulate: Batches that the trainer accumulates to an update.
+        """
+        self.dataset, self.batch_size, self.seed, self.epochs = dataset, batch_size, seed, epochs
+        self.trainer, self.accumulate = trainer, accumulate
+        self._served = (0, 0)  # epoch, batches of it
+        self._resume = (0, 0)
+
+    def __len__(self) -> int:
+        return self.epochs * -(-len(self.dataset) // self.batch_size) * self.accumulate
+
+    def updates(self, epoch: int) -> Iterator[np.ndarray]:
+        """Solutions of each update of an epoch, over all processes."""
+        for number in range(epoch * self.epochs, (epoch + 1) * self.epochs):
+            order = np.arange(len(self.dataset))
+            if self.seed is not None:
+                order = np.random.default_rng([self.seed, number]).permutation(order)
+            yield from (order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size))
+
+    def __iter__(self) -> Iterator[RewardBatch]:
+        epoch, rank, world = 0, 0, 1
+        if self.trainer is not None:
+            epoch, rank, world = self.trainer.current_epoch, self.trainer.global_rank, self.trainer.world_size
+        resumed = self._resume[1] if self._resume[0] == epoch and self._resume[1] < len(self) else 0
+        self._resume = (0, 0)
+        for update, index in enumerate(self.updates(epoch)):
+            if (update + 1) * self.accumulate <= resumed:
+                continue
+            count = self.dataset.target_count(index)
+            slices = np.array_split(index, world * self.accumulate)
+            for part in range(self.accumulate):
+                at = update * self.accumulate + part
+                if at >= resumed:
+                    self._served = (epoch, at + 1)
+                    yield self.dataset.batch(slices[part * world + rank], count)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the epoch is; Lightning keeps it in checkpoints."""
+        return {"epoch": self._served[0], "batches": self._served[1]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was taken."""
+        self._served = self._resume = (state["epoch"], state["batches"])
+
+
+class RewardData(lightning.LightningDataModule):
+    """Data of a RewardModel, from examples or from a `RewardDataset` made before."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example] | RewardDataset,
+        tokenizer: Any = None,
+        *,
+        batch_size: int = 64,
+        seed: int = 0,
+        epochs: int = 1,
+        num_classes: int = 2,
+        separator: str = "\n",
+        max_length: int | None = None,
+        validation: Sequence[Example] | RewardDataset | None = None,
+        share_prefixes: bool = True,
+        cost: Cost | None = None,
+    ) -> None:
+        """
+        Args:
+            examples: Solutions with targets.
+            tokenizer: A tokenizer of transformers; not needed with a `RewardDataset`.
+            batch_size: Solutions of an update, over all processes and accumulated batches.
+            seed: Of the order of the solutions.
+            epochs: Passes over the data in one epoch of the trainer.
+            num_classes: Number of classes of the model.
+            separator: Text after each step.
+            max_length: Most tokens of a solution, whole steps are kept.
+            validation: Solutions to validate on.
+            share_prefixes: See `batching.check_layout`.
+            cost: See `batching.cost_of`.
+        """
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("epochs", epochs)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; allowed: at least 1")
+        self.batch_size, self.seed, self.epochs = batch_size, seed, epochs
+
+        def dataset(given: Sequence[Example] | RewardDataset) -> RewardDataset:
+            if isinstance(given, RewardDataset):
+                return given
+            return encode_examples(
+                given,
+                tokenizer,
+                num_classes=num_classes,
+                separator=separator,
+                max_length=max_length,
+                share_prefixes=share_prefixes,
+                cost=cost or Cost(),
+            )
+
+        self.train_set = dataset(examples)
+        self.validation_set = dataset(validation) if validation is not None else None
+
+    @property
+    def updates(self) -> int:
+        """Updates in one epoch of the trainer."""
+        return self.epochs * -(-len(self.train_set) // self.batch_size)
+
+    def train_dataloader(self) -> GlobalBatches:
+        trainer = self.trainer
+        return GlobalBatches(
+            self.train_set,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epochs=self.epochs,
+            trainer=trainer,
+            accumulate=trainer.accumulate_grad_batches if trainer else 1,
+        )
+
+    def val_dataloader(self) -> GlobalBatches | list[Any]:
+        if self.validation_set is None:
+            return []
+        return GlobalBatches(self.validation_set, batch_size=self.batch_size, seed=None, trainer=self.trainer)
+
+
+def encode_examples(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    *,
+    num_classes: int = 2,
+    separator: str = "\n",
+    max_length: int | None = None,
+    **options: Any,
+) -> RewardDataset:
+    """A dataset from examples that have targets.
+
+    Raises:
+        ValueError: If an example has no target, naming it.
+    """
+    encoded = encode_all(tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length)
+    targets = []
+    for index, (example, tokens) in enumerate(zip(examples, encoded, strict=True)):
+        if example.step_targets is None and example.solution_target is None:
+            raise ValueError(f"example {index} has no target; allowed: step_targets or solution_target")
+        targets.append(
+            token_targets(tokens, step_target=example.step_targets, solution_target=example.solution_target)
+        )
+    return RewardDataset(
+        token_ids=[tokens.ids for tokens in encoded], targets=targets, num_classes=num_classes, **options
+    )

@@ -1,0 +1,193 @@
+"""Prompt and steps to token ids and to the positions that judge the steps: the one truth about positions.
+
+A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last token of
+its text and separator. The whole text is tokenized once, so that the ids are those the model knows from pretraining;
+where a token would straddle the end of a prompt or a step, that solution is tokenized piece by piece instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+IGNORE = -100
+"""Target of a token, or a step, that is not trained on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One solution, with its targets if it is to be trained on."""
+
+    prompt: str
+    """Problem as the model reads it, its closing newline included."""
+    steps: tuple[str, ...]
+    """Texts of the steps, without separators."""
+    step_targets: tuple[int, ...] | None = None
+    """Class of each step, -100 for none (process supervision)."""
+    solution_target: int | None = None
+    """Class of the whole solution, the target of all its tokens (outcome supervision)."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, str):
+            raise ValueError(f"steps is the string {self.steps!r:.80}; allowed: a sequence of strings")
+        object.__setattr__(self, "steps", tuple(self.steps))
+        if self.step_targets is not None:
+            object.__setattr__(self, "step_targets", tuple(int(target) for target in self.step_targets))
+            if self.solution_target is not None:
+                raise ValueError("step_targets and solution_target are both set; allowed: at most one")
+            if len(self.step_targets) != len(self.steps):  # type: ignore[arg-type]
+                raise ValueError(
+                    f"step_targets has {len(self.step_targets)} entries for {len(self.steps)} steps; "  # type: ignore[arg-type]
+                    "allowed: one a step"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """One solution in tokens."""
+
+    ids: np.ndarray
+    """int32 [T], token ids."""
+    solution_start: int
+    """Index of the first token after the prompt; T if the solution has none."""
+    step_end: np.ndarray
+    """int64 [S], index of the token that judges each step; steps cut away are not in it."""
+    cut_steps: int = 0
+    """Steps that did not fit into `max_length` tokens."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def encode(
+    tokenizer: Any, prompt: str, steps: Sequence[str], separator: str = "\n", max_length: int | None = None
+) -> Encoded:
+    """Encodes one solution; see `encode_all`."""
+    return encode_all(tokenizer, [prompt], [steps], separator, max_length)[0]
+
+
+def encode_all(
+    tokenizer: Any,
+    prompts: Sequence[str],
+    steps: Sequence[Sequence[str]],
+    separator: str = "\n",
+    max_length: int | None = None,
+) -> list[Encoded]:
+    """Encodes many solutions in one call of the tokenizer; equal solutions are tokenized once.
+
+    Args:
+        tokenizer: A tokenizer of transformers; its BOS token, if it has one, opens every solution.
+        prompts: N prompts.
+        steps: Texts of the steps of each of the N solutions.
+        separator: Text after each step.
+        max_length: Most tokens of a solution, whole steps are kept; None: no limit.
+
+    Returns:
+        N encoded solutions, in order; equal solutions are the same object.
+
+    Raises:
+        ValueError: If a step has no token of its own, naming the example, or `max_length` is below 1.
+    """
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"max_length is {max_length}; allowed: at least 1, or None")
+    keys = [(prompt, tuple(parts)) for prompt, parts in zip(prompts, steps, strict=True)]
+    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    for example, key in enumerate(keys):
+        first.setdefault(key, example)
+    pieces = [[prompt, *(step + separator for step in parts)] for prompt, parts in first]
+    bos = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+    encoded: dict[tuple[str, tuple[str, ...]], Encoded] = {}
+    tokenized = _tokenize_whole(tokenizer, pieces)
+    for (key, example), piece, whole in zip(first.items(), pieces, tokenized, strict=True):
+        ids, counts = whole if whole is not None else _tokenize_pieces(tokenizer, piece)
+        if np.any(counts[1:] == 0):
+            step = int(np.flatnonzero(counts[1:] == 0)[0])
+            raise ValueError(
+                f"example {example}, step {step} is {key[1][step]!r:.80} and has no token of its own; "
+                f"allowed: steps that the tokenizer turns into at least one token. Prompt: {key[0]!r:.80}"
+            )
+        ends = np.cumsum(counts) + len(bos)
+        kept = len(key[1])
+        if max_length is not None and ends[-1] > max_length:
+            kept = max(int(np.searchsorted(ends, max_length, side="right")) - 1, 0)
+            ends = ends[: kept + 1]
+        length = int(ends[-1]) if max_length is None else min(int(ends[-1]), max_length)
+        if length == 0:
+            raise ValueError(f"example {example} has no token; allowed: at least one, of a prompt, a step or BOS")
+        encoded[key] = Encoded(
+            ids=np.array(bos + list(ids), dtype=np.int32)[:length],
+            solution_start=min(int(ends[0]), length),
+            step_end=ends[1:] - 1,
+            cut_steps=len(key[1]) - kept,
+        )
+    return [encoded[key] for key in keys]
+
+
+def token_targets(
+    encoded: Encoded,
+    *,
+    step_target: Sequence[int] | np.ndarray | None = None,
+    solution_target: int | None = None,
+) -> np.ndarray:
+    """Targets of a solution's tokens: at the step ends, or at every token of the solution.
+
+    Args:
+        encoded: Solution in tokens.
+        step_target: Class of each step, -100 for none; the steps that were cut away are among them.
+        solution_target: Class of the whole solution.
+
+    Returns:
+        int8 [T], -100 where a token has no target.
+
+    Raises:
+        ValueError: Unless exactly one target is given, with one entry a step.
+    """
+    if (step_target is None) == (solution_target is None):
+        raise ValueError("step_target and solution_target are both set or both missing; allowed: exactly one")
+    target = np.full(len(encoded.ids), IGNORE, dtype=np.int8)
+    if solution_target is not None:
+        target[encoded.solution_start :] = solution_target
+    elif step_target is not None:
+        steps = len(encoded.step_end) + encoded.cut_steps
+        if len(step_target) != steps:
+            raise ValueError(f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step")
+        target[encoded.step_end] = np.asarray(step_target[: len(encoded.step_end)], dtype=np.int8)
+    return target
+
+
+def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[int], np.ndarray] | None]:
+    """Ids of each joined text and the tokens of each of its pieces; None where a token straddles two pieces."""
+    if not pieces or not getattr(tokenizer, "is_fast", False):
+        return [None] * len(pieces)
+    batch = tokenizer(
+        ["".join(piece) for piece in pieces],
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    results: list[tuple[list[int], np.ndarray] | None] = []
+    for piece, ids, offsets in zip(pieces, batch["input_ids"], batch["offset_mapping"], strict=True):
+        span = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+        boundary = np.cumsum([len(part) for part in piece])
+        # A boundary is sound if the tokens before it end at or before it and those after it start at or after it.
+        # Tokens that span nothing (some tokenizers trim white space off their spans) cannot be placed.
+        before = np.searchsorted(span[:, 1], boundary, side="right")
+        starts = np.append(span[:, 0], boundary[-1])
+        ordered = bool(np.all(np.diff(span[:, 1]) >= 0) and np.all(span[:, 0] < span[:, 1]))
+        covered = np.concatenate([[0], span[:, 1]])[before] == boundary
+        if ordered and bool(np.all(covered & (starts[before] >= boundary))):
+            results.append((ids, np.diff(before, prepend=0)))
+        else:
+            results.append(None)
+    return results
+
+
+def _tokenize_pieces(tokenizer: Any, piece: list[str]) -> tuple[list[int], np.ndarray]:
+    """Ids of the pieces tokenized one by one, joined, and the tokens of each."""
+    rows = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] if part else [] for part in piece]
+    return [int(token) for row in rows for token in row], np.array([len(row) for row in rows])

@@ -1,0 +1,26 @@
+"""The one optimiser and the one shape of schedule that every model here is trained with."""
+
+import torch
+
+
+def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW; weight decay on matrices other than embeddings, none on norms and biases."""
+    embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    decayed = [p for p in parameters if p.ndim > 1 and id(p) not in embeddings]
+    others = [p for p in parameters if p.ndim <= 1 or id(p) in embeddings]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+
+
+def learning_rate_at(update: int, total: int, *, warmup: float, decay: float) -> float:
+    """Share of the highest learning rate at an update: a linear rise, a plateau, a linear fall to zero.
+
+    Args:
+        update: 0-based.
+        total: number of updates of the schedule.
+        warmup: share of ``total`` spent rising.
+        decay: share of ``total`` spent falling; ``1 - warmup`` leaves no plateau.
+    """
+    rising, falling = max(1, round(warmup * total)), max(1, round(decay * total))
+    return min(1.0, (update + 1) / rising, max(0.0, (total - update) / falling))

@@ -1,0 +1,132 @@
+"""RewardModel: class logits at every token, trained on the targets it is given.
+
+It knows nothing of what the targets mean: process and outcome supervision differ in the targets alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from transformers import AutoModelForTokenClassification, PreTrainedModel
+
+from lightning_modules.batching import Layout
+from lightning_modules.data import RewardBatch
+from lightning_modules.optimization import adamw, learning_rate_at
+
+CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
+"""Names of the classes, in the order of the logits."""
+
+
+class RewardModel(lightning.LightningModule):
+    """Masked cross-entropy at the tokens that have a target, normalised by their number in the whole global batch."""
+
+    def __init__(
+        self,
+        backbone: PreTrainedModel,
+        *,
+        learning_rate: float = 2e-3,
+        total_updates: int | None = None,
+        warmup: float = 0.05,
+        decay: float | None = None,
+        weight_decay: float = 0.01,
+    ) -> None:
+        """
+        Args:
+            backbone: A token classification model of transformers with two or three classes.
+            learning_rate: The highest one.
+            total_updates: Length of the schedule; None: what the trainer is going to run.
+            warmup: Share of updates with a rising learning rate.
+            decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the warmup.
+            weight_decay: On matrices only.
+
+        Raises:
+            ValueError: If the backbone has another number of classes, or attention dropout.
+        """
+        super().__init__()
+        if backbone.config.num_labels not in CLASSES:
+            raise ValueError(f"num_labels is {backbone.config.num_labels}; allowed: {sorted(CLASSES)}")
+        if getattr(backbone.config, "attention_dropout", 0.0):
+            raise ValueError(f"attention_dropout is {backbone.config.attention_dropout}; allowed: 0.0")
+        for module in backbone.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # none, as in the paper; transformers gives the head a tenth unasked
+        backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
+        backbone.config.label2id = {name: index for index, name in backbone.config.id2label.items()}
+        self.backbone = backbone
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.total_updates, self.warmup = total_updates, warmup
+        self.decay = 1.0 - warmup if decay is None else decay
+        self._sums: dict[str, torch.Tensor] = {}
+
+    def forward(self, layout: Layout) -> torch.Tensor:
+        """Logits [B, T, C] of a block of solutions."""
+        return self.backbone(**layout.inputs(self.backbone.dtype), use_cache=False).logits
+
+    def loss_sum(self, batch: RewardBatch, stage: str = "train") -> torch.Tensor:
+        """Sum of the cross-entropies of this process's share of the batch."""
+        loss = torch.zeros((), device=self.device)
+        sums = torch.zeros(3, device=self.device)
+        for layout, weight_BTC in zip(batch.layouts, batch.weights, strict=True):
+            logits_BTC = self(layout).float()
+            loss = loss - (weight_BTC * logits_BTC.log_softmax(-1)).sum()
+            with torch.no_grad():
+                hit = weight_BTC.gather(-1, logits_BTC.argmax(-1, keepdim=True)).sum()
+                sums += torch.stack([torch.zeros_like(hit), hit, weight_BTC.sum()])
+        sums[0] = loss.detach()
+        self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
+        return loss
+
+    def training_step(self, batch: RewardBatch, batch_index: int) -> torch.Tensor:
+        # Lightning averages over processes and accumulated batches what has to be a sum over them.
+        parts = self.trainer.world_size * self.trainer.accumulate_grad_batches
+        return self.loss_sum(batch) * (parts / max(batch.target_count, 1))
+
+    def validation_step(self, batch: RewardBatch, batch_index: int) -> None:
+        self.loss_sum(batch, "validation")
+
+    def on_train_epoch_end(self) -> None:
+        self._log_sums("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_sums("validation")
+
+    def _log_sums(self, stage: str) -> None:
+        """Logs the mean loss and accuracy over all targets since the last time, of all processes."""
+        sums = self._sums.pop(stage, torch.zeros(3, device=self.device))
+        if self.trainer.world_size > 1:
+            sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        loss, hits, count = sums.tolist()
+        if count:
+            self.log(f"{stage}_loss", loss / count, sync_dist=True)
+            self.log(f"{stage}_accuracy", hits / count, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        total = int(self.total_updates or self.trainer.estimated_stepping_batches)
+        optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda update: learning_rate_at(update, total, warmup=self.warmup, decay=self.decay)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def export(self, folder: str | Path, tokenizer: Any = None) -> None:
+        """Writes weights (safetensors), config and tokenizer as transformers does."""
+        self.backbone.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, **arguments: Any) -> RewardModel:
+        """Reads what `export` wrote; `arguments` are the constructor's."""
+        if not (Path(folder) / "config.json").is_file():
+            raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
+        backbone = AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
+        return cls(backbone, **arguments)
+
+
+def probability_of_correct(prob: Any) -> Any:
+    """P(correct) from class probabilities [..., C]: all but the negative class, neutral counted as right."""
+    return prob[..., 1] if prob.shape[-1] == 2 else 1.0 - prob[..., 0]
+

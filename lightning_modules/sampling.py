@@ -1,0 +1,264 @@
+"""Many solutions a problem from a causal language model, with a KV cache.
+
+A sample's randomness comes from the seed, its prompt and its number alone. Which other samples share its batch, how
+the prompts are split over shards and which device it runs on decide nothing but the rounding of logits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+_COMPACT_SHARE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """One sample's text."""
+
+    text: str
+    """What follows the prompt, without the end-of-text token and what the stop string begins."""
+    finished: bool
+    """Whether it ended by itself; False: it ran into the limit of tokens."""
+
+
+class _RoomyLayer(DynamicLayer):
+    """A layer's cache that doubles its room when it is full, where transformers' copies all of it at every token."""
+
+    _room: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        used = self.get_seq_length()
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        need = used + key_states.shape[2]
+        if self._room is None or self._room[0].shape[0] != key_states.shape[0] or self._room[0].shape[2] < need:
+            shape = (*key_states.shape[:2], max(2 * need, 64), key_states.shape[3])
+            grown = key_states.new_empty(shape), value_states.new_empty(shape[:3] + value_states.shape[3:])
+            if used:
+                grown[0][:, :, :used], grown[1][:, :, :used] = self.keys, self.values
+            self._room = grown
+        self._room[0][:, :, used:need], self._room[1][:, :, used:need] = key_states, value_states
+        self.keys, self.values = self._room[0][:, :, :need], self._room[1][:, :, :need]
+        return self.keys, self.values
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps `rows` of the batch, in that order, each as often as it is named."""
+        self._room = None
+        self.keys, self.values = self.keys[rows], self.values[rows]
+
+
+def sample(
+    model: torch.nn.Module,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    num_samples: int,
+    *,
+    temperature: float = 1.0,
+    max_new_tokens: int,
+    stop: str | Callable[[str], bool] | None = None,
+    seed: int = 0,
+    batch_size: int = 256,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[Completion]]:
+    """Draws completions of prompts.
+
+    Args:
+        model: A causal language model of transformers, on its device.
+        tokenizer: Its tokenizer; a BOS token, if there is one, opens every prompt.
+        prompts: P prompts. Equal ones get different samples.
+        num_samples: Completions a prompt.
+        temperature: Divides the logits; 0 takes the likeliest token.
+        max_new_tokens: Most tokens of a completion.
+        stop: A string that ends a completion and is cut off it, or a function of the text so far that says whether it
+            is complete. The end-of-text token ends it too.
+        seed: Of the samples.
+        batch_size: Samples that are decoded together.
+        progress: Called with the samples done and their number in all.
+
+    Returns:
+        For each prompt its completions.
+
+    Raises:
+        ValueError: If a number is out of range, or a prompt has no token.
+    """
+    for name, value in (("num_samples", num_samples), ("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; allowed: at least 1")
+    if temperature < 0:
+        raise ValueError(f"temperature is {temperature}; allowed: 0 or more")
+    bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    ids = [bos + tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"] for prompt in prompts]
+    if empty := [index for index, row in enumerate(ids) if not row]:
+        raise ValueError(f"prompt {empty[0]} is {prompts[empty[0]]!r} and has no token; allowed: at least one token")
+    seeds = _seeds(seed, prompts)
+    decoder = _Decoder(model, tokenizer, temperature, max_new_tokens, stop)
+    # Prompts of like length share a batch: little padding, most often none.
+    order = sorted(range(len(prompts)), key=lambda prompt: len(ids[prompt]))
+    wanted = [(prompt, number) for prompt in order for number in range(num_samples)]
+    results: list[list[Completion]] = [[] for _ in prompts]
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for begin in range(0, len(wanted), batch_size):
+            rows = wanted[begin : begin + batch_size]
+            for (prompt, _), completion in zip(rows, decoder.decode(ids, seeds, rows), strict=True):
+                results[prompt].append(completion)
+            if progress is not None:
+                progress(begin + len(rows), len(wanted))
+    model.train(was_training)
+    return results
+
+
+class _Decoder:
+    """The decoding loop of one batch."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        temperature: float,
+        max_new_tokens: int,
+        stop: str | Callable[[str], bool] | None,
+    ) -> None:
+        self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
+        self.max_new_tokens, self.stop = max_new_tokens, stop
+        self.device, self.dtype = next(model.parameters()).device, next(model.parameters()).dtype
+        eos = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+        ends = {tokenizer.eos_token_id, *(eos if isinstance(eos, list | tuple) else [eos])} - {None}
+        self.ends = np.array(sorted(ends), dtype=np.int64)
+        size = int(model.config.vocab_size)
+        self.may_stop = np.ones(size, dtype=bool)
+        if isinstance(stop, str):
+            # Only a token with the stop string's last character can complete it.
+            pieces = tokenizer.batch_decode([[token] for token in range(min(size, len(tokenizer)))])
+            self.may_stop[: len(pieces)] = [stop[-1] in piece for piece in pieces]
+
+    def decode(
+        self, ids: list[list[int]], seeds: list[list[int]], rows: list[tuple[int, int]]
+    ) -> list[Completion]:
+        prompts = sorted({prompt for prompt, _ in rows}, key=lambda prompt: (len(ids[prompt]), prompt))
+        place = {prompt: index for index, prompt in enumerate(prompts)}
+        uniform = np.empty((len(rows), self.max_new_tokens))
+        for index, (prompt, number) in enumerate(rows):
+            uniform[index] = np.random.default_rng([*seeds[prompt], number]).random(self.max_new_tokens)
+        draw = torch.from_numpy(uniform).to(self.device)
+
+        cache = Cache(layer_class_to_replicate=_RoomyLayer)
+        logits, padding = self._prefill([ids[prompt] for prompt in prompts], cache)
+        repeat = torch.tensor([place[prompt] for prompt, _ in rows], device=self.device)
+        logits, padding = self._keep(repeat, cache, logits, padding)
+
+        token_RT = np.zeros((len(rows), self.max_new_tokens), dtype=np.int64)
+        length = np.zeros(len(rows), dtype=np.int64)
+        done = np.zeros(len(rows), dtype=bool)
+        row = np.arange(len(rows))  # which row each place of the batch decodes
+        any_padding = bool(padding.any())
+        for step in range(self.max_new_tokens):
+            tokens = self._draw(logits, draw[:, step])
+            new = tokens.cpu().numpy()
+            live = ~done[row]
+            token_RT[row[live], step] = new[live]
+            length[row[live]] += 1
+            done[row[live]] = np.isin(new[live], self.ends)
+            self._apply_stop(token_RT, length, done, row[live & self.may_stop[new]])
+            left = ~done[row]
+            if not left.any() or step + 1 == self.max_new_tokens:
+                break
+            if (~left).mean() >= _COMPACT_SHARE:
+                keep = torch.from_numpy(np.flatnonzero(left)).to(self.device)
+                tokens, padding = self._keep(keep, cache, tokens, padding)
+                draw, row = draw[keep], row[left]
+            past = cache.get_seq_length()
+            mask = self._mask(padding, past + 1)[:, None, None] if any_padding else None
+            logits = self.model(
+                input_ids=tokens[:, None],
+                attention_mask=mask,
+                position_ids=(past - padding)[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            ).logits[:, -1]
+        return self._texts(token_RT, length, done)
+
+    def _prefill(self, ids: list[list[int]], cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of the prompts' last tokens [P, V] and the padding on their left [P]; fills the cache."""
+        longest = max(map(len, ids))
+        token_PT = torch.tensor([[0] * (longest - len(row)) + row for row in ids], device=self.device)
+        padding = torch.tensor([longest - len(row) for row in ids], device=self.device)
+        column = torch.arange(longest, device=self.device)
+        causal = column[:, None] >= column[None, :]
+        # A padding token sees itself, so that its row of the softmax is not empty.
+        visible = (causal & (column >= padding[:, None])[:, None, :]) | torch.eye(
+            longest, dtype=torch.bool, device=self.device
+        )
+        mask = torch.zeros((), dtype=self.dtype, device=self.device).masked_fill(
+            ~visible, torch.finfo(self.dtype).min
+        )
+        logits = self.model(
+            input_ids=token_PT,
+            attention_mask=mask[:, None] if padding.any() else None,
+            position_ids=(column - padding[:, None]).clamp(min=0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits
+        return logits[:, -1], padding
+
+    def _mask(self, padding: torch.Tensor, length: int) -> torch.Tensor:
+        hidden = torch.arange(length, device=self.device) < padding[:, None]
+        return torch.zeros((), dtype=self.dtype, device=self.device).masked_fill(
+            hidden, torch.finfo(self.dtype).min
+        )
+
+    @staticmethod
+    def _keep(rows: torch.Tensor, cache: Cache, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        for layer in cache.layers:
+            layer.select(rows)
+        return tuple(tensor[rows] for tensor in tensors)
+
+    def _draw(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+        """One token a row: where the cumulative distribution passes the row's uniform number."""
+        if self.temperature == 0:
+            return logits.argmax(-1)
+        cumulative = (logits.double() / self.temperature).softmax(-1).cumsum(-1)
+        target = uniform[:, None] * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+
+    def _apply_stop(self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray, rows: np.ndarray) -> None:
+        """Marks rows as done whose text is complete."""
+        if self.stop is None or len(rows) == 0:
+            return
+        rows = rows[~done[rows]]
+        texts = self._decode([token_RT[row, : length[row]] for row in rows])
+        for row, text in zip(rows, texts, strict=True):
+            done[row] = self.stop in text if isinstance(self.stop, str) else self.stop(text)
+
+    def _decode(self, rows: list[np.ndarray]) -> list[str]:
+        return self.tokenizer.batch_decode(
+            [row.tolist() for row in rows], skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+
+    def _texts(self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray) -> list[Completion]:
+        texts = self._decode([row[:size] for row, size in zip(token_RT, length, strict=True)])
+        if isinstance(self.stop, str):
+            texts = [text.split(self.stop, 1)[0] for text in texts]
+        return [Completion(text=text, finished=bool(end)) for text, end in zip(texts, done, strict=True)]
+
+
+def _seeds(seed: int, prompts: Sequence[str]) -> list[list[int]]:
+    """Entropy of each prompt's samples: the seed, the prompt's text and how often it came before."""
+    seen: dict[str, int] = {}
+    seeds = []
+    for prompt in prompts:
+        digest = hashlib.sha256(prompt.encode()).digest()
+        seeds.append([seed, int.from_bytes(digest[:8], "big"), seen.get(prompt, 0)])
+        seen[prompt] = seen.get(prompt, 0) + 1
+    return seeds

@@ -1,0 +1,97 @@
+"""fit(...): the one place that builds a Trainer."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+class Progress(Callback):
+    """Reports the share of updates that are done."""
+
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self.report = report
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
+        self.report(trainer.global_step / trainer.max_steps)
+
+
+class KeepState(Callback):
+    """Keeps the state of a run every so often, whole or not at all, so that a killed run can go on."""
+
+    def __init__(self, folder: Path, *, every: int) -> None:
+        self.path, self.every = folder / "last.ckpt", every
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
+        if trainer.global_step % self.every:
+            return
+        new = self.path.with_suffix(".new")
+        trainer.save_checkpoint(new)
+        if trainer.is_global_zero:
+            new.replace(self.path)
+
+
+def fit(
+    module: lightning.LightningModule,
+    data: lightning.LightningDataModule,
+    *,
+    updates: int,
+    precision: Precision = "32-true",
+    accelerator: str = "cpu",
+    devices: int = 1,
+    strategy: str = "auto",
+    callbacks: Sequence[Callback] = (),
+    checkpoint_folder: Path | None = None,
+    checkpoint_every: int = 100,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Trains for a number of updates.
+
+    Args:
+        module: what is trained.
+        data: its batches.
+        updates: optimiser updates in all.
+        precision: ``32-true`` or ``bf16-mixed``.
+        accelerator: Lightning's name: cpu, cuda, ...
+        devices: processes or GPUs.
+        strategy: Lightning's name of it.
+        callbacks: more of Lightning's.
+        checkpoint_folder: where the state is kept; a run that finds one there goes on from it.
+        checkpoint_every: updates between two states.
+        progress: called with the share of updates done.
+    """
+    extra: list[Callback] = list(callbacks)
+    resume = None
+    if checkpoint_folder is not None:
+        keep = KeepState(checkpoint_folder, every=checkpoint_every)
+        extra.append(keep)
+        resume = str(keep.path) if keep.path.is_file() else None
+    if progress is not None:
+        extra.append(Progress(progress))
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Data here is small and in memory: loader processes would only cost their start.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        trainer = lightning.Trainer(
+            max_steps=updates,
+            max_epochs=-1,
+            precision=precision,
+            accelerator=accelerator,
+            devices=devices,
+            strategy=strategy,
+            callbacks=extra,
+            gradient_clip_val=1.0,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)

@@ -1,0 +1,188 @@
+"""Test problems for the report's browser: ``examples.json``, its form and its validator.
+
+The file holds a list; each item is one problem::
+
+    {"problem_id": "p7",            id, not empty, once in the file
+     "problem": "Start at 40 ...",  text of the problem
+     "answer": "59",                right final answer
+     "solutions": [                 at least one, each text once
+       {"sample": 3,                index of its first draw, 0 or more, once a problem
+        "answer": "59",             final answer, null where it has none
+        "finished": true,           whether sampling ended by itself
+        "final_correct": true,      whether the answer is right
+        "count": 2,                 how many times this text was drawn, 1 or more
+        "steps": [
+          {"text": "40+8=48",
+           "oracle": 1,             -1 wrong, 0 neutral, 1 right, null where nobody judged
+           "scores": {"process": 0.97}}],       arm -> probability that the step is right, 0 to 1
+        "solution_scores": {"process": -0.04},  arm -> the number it ranks by, higher is better, finite
+        "chosen_by": ["process"]}]}             arms that choose this solution among all that were drawn
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from results.schema import ARMS
+
+_PROBLEM = ("problem_id", "problem", "answer", "solutions")
+_SOLUTION = (
+    "sample",
+    "answer",
+    "finished",
+    "final_correct",
+    "count",
+    "steps",
+    "solution_scores",
+    "chosen_by",
+)
+_STEP = ("text", "oracle", "scores")
+
+
+def check_examples(examples: Any, where: str = "examples") -> list[dict[str, Any]]:
+    """Hold examples to the form above.
+
+    Args:
+        examples: what was read from the file.
+        where: name for messages, as the file's path.
+
+    Returns:
+        The examples, unchanged.
+
+    Raises:
+        ValueError: names the place (as ``[3].solutions[2].count``), what was found and what is allowed.
+    """
+    if not isinstance(examples, list):
+        raise _fault(where, "", examples, "a list of problems")
+    seen: set[str] = set()
+    for p, problem in enumerate(examples):
+        at = f"[{p}]"
+        _check_keys(where, at, problem, _PROBLEM)
+        for name in ("problem_id", "problem", "answer"):
+            _check(where, f"{at}.{name}", problem[name], isinstance(problem[name], str), "a string")
+        name = problem["problem_id"]
+        _check(where, f"{at}.problem_id", name, bool(name) and name not in seen, "an id, once in the file")
+        seen.add(name)
+        solutions = problem["solutions"]
+        _check(
+            where,
+            f"{at}.solutions",
+            solutions,
+            isinstance(solutions, list) and len(solutions) > 0,
+            "one or more",
+        )
+        samples: set[int] = set()
+        for s, solution in enumerate(solutions):
+            _check_solution(where, f"{at}.solutions[{s}]", solution, samples)
+    return examples
+
+
+def _check_solution(where: str, at: str, solution: Any, samples: set[int]) -> None:
+    _check_keys(where, at, solution, _SOLUTION)
+    sample, count, answer = solution["sample"], solution["count"], solution["answer"]
+    _check(
+        where,
+        f"{at}.sample",
+        sample,
+        _is_int(sample) and sample >= 0 and sample not in samples,
+        "an integer, 0 or more, once a problem",
+    )
+    samples.add(sample)
+    _check(where, f"{at}.answer", answer, answer is None or isinstance(answer, str), "a string or null")
+    for name in ("finished", "final_correct"):
+        _check(where, f"{at}.{name}", solution[name], isinstance(solution[name], bool), "true or false")
+    _check(
+        where,
+        f"{at}.final_correct",
+        solution["final_correct"],
+        not solution["final_correct"] or answer is not None,
+        "false where answer is null",
+    )
+    _check(where, f"{at}.count", count, _is_int(count) and count >= 1, "an integer, 1 or more")
+    _check_scores(where, f"{at}.solution_scores", solution["solution_scores"], probability=False)
+    chosen_by = solution["chosen_by"]
+    _check(
+        where,
+        f"{at}.chosen_by",
+        chosen_by,
+        isinstance(chosen_by, list)
+        and all(isinstance(a, str) and a in ARMS for a in chosen_by)
+        and len(set(chosen_by)) == len(chosen_by),
+        f"a list of {', '.join(ARMS)}, each once",
+    )
+    steps = solution["steps"]
+    _check(where, f"{at}.steps", steps, isinstance(steps, list), "a list")
+    for t, step in enumerate(steps):
+        here = f"{at}.steps[{t}]"
+        _check_keys(where, here, step, _STEP)
+        _check(where, f"{here}.text", step["text"], isinstance(step["text"], str), "a string")
+        oracle = step["oracle"]
+        _check(
+            where,
+            f"{here}.oracle",
+            oracle,
+            oracle is None or (_is_int(oracle) and oracle in (-1, 0, 1)),
+            "-1, 0, 1 or null",
+        )
+        _check_scores(where, f"{here}.scores", step["scores"], probability=True)
+
+
+def _check_scores(where: str, at: str, scores: Any, *, probability: bool) -> None:
+    _check(where, at, scores, isinstance(scores, dict), "an object, arm -> number")
+    for arm, score in scores.items():
+        _check(where, at, arm, arm in ARMS, f"arms {', '.join(ARMS)}")
+        good = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+        _check(
+            where,
+            f"{at}.{arm}",
+            score,
+            good and (not probability or 0 <= score <= 1),
+            "a probability, 0 to 1" if probability else "a finite number",
+        )
+
+
+def _check_keys(where: str, at: str, item: Any, allowed: Sequence[str]) -> None:
+    _check(where, at, item, isinstance(item, dict), f"an object with {', '.join(allowed)}")
+    _check(where, at, sorted(item), set(item) == set(allowed), f"exactly the keys {', '.join(allowed)}")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(where: str, at: str, found: Any, good: bool, allowed: str) -> None:
+    if not good:
+        raise _fault(where, at, found, allowed)
+
+
+def _fault(where: str, at: str, found: Any, allowed: str) -> ValueError:
+    text = repr(found)
+    return ValueError(
+        f"{where}: {at or 'file'}: found {text if len(text) <= 60 else text[:57] + '...'}, allowed {allowed}"
+    )
+
+
+def read_examples(path: str | Path) -> list[dict[str, Any]]:
+    """Read and check ``examples.json``.
+
+    Raises:
+        ValueError: as ``check_examples``, or the file is not JSON.
+    """
+    try:
+        examples = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: found no JSON ({error}), allowed a list of problems") from None
+    return check_examples(examples, str(path))
+
+
+def write_examples(path: str | Path, examples: Sequence[dict[str, Any]]) -> None:
+    """Check examples and write them, one problem a line.
+
+    Raises:
+        ValueError: as ``check_examples``.
+    """
+    checked = check_examples(list(examples), str(path))
+    lines = ",\n".join(json.dumps(problem, ensure_ascii=False, allow_nan=False) for problem in checked)
+    Path(path).write_text(f"[\n{lines}\n]\n", encoding="utf-8")

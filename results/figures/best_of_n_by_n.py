@@ -1,0 +1,121 @@
+"""Figure 4b of the paper: at the largest data scale, best-of-N against N, one line an arm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.figures.drawing import Figure, run
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    doubling_axis,
+    label_ends,
+    line_style,
+    percent_axis,
+)
+from results.schema import STUDENT_ARMS, arm_words
+from results.statistics import lines_of
+
+
+def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw accuracy against N at the largest data scale; an N that is a single draw has a hollow marker.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+
+    Raises:
+        ValueError: there is no best-of-N.
+    """
+    best = frame[frame["metric"] == "best_of_n"]
+    if best.empty:
+        raise ValueError("metric: found no best_of_n, allowed a table with best-of-N records")
+    students = best[best["arm"].isin(list(STUDENT_ARMS))]
+    largest = students["data_scale"].max()
+    rows = pd.concat(
+        [
+            students[students["data_scale"] == largest] if len(students) else students,
+            best[best["arm"] == "labeler"],
+            frame[frame["metric"].isin(["majority", "pass_at_n"])],
+        ]
+    )
+    labels = []
+    for arm, acquisition, line in lines_of(rows):
+        line = line.sort_values("n")
+        x, colour, compared = line["n"].astype(float), PALETTE[arm], arm in STUDENT_ARMS
+        style = DASHES.get(arm, line_style(acquisition))
+        ax.plot(
+            x,
+            line["estimate"],
+            color=colour,
+            linestyle=style,
+            linewidth=1.9 if compared else 1.2,
+            zorder=4 if compared else 3,
+        )
+        if arm != "oracle":
+            ax.fill_between(
+                x, line["lower"], line["upper"], color=colour, alpha=0.12 if compared else 0.06, linewidth=0
+            )
+        if arm in MARKERS:
+            for drawn, points in line.groupby("single_draw"):
+                ax.plot(
+                    points["n"].astype(float),
+                    points["estimate"],
+                    linestyle="none",
+                    marker=MARKERS[arm],
+                    markersize=5.5 if compared else 4.5,
+                    markerfacecolor="white" if drawn else colour,
+                    markeredgecolor=colour if drawn else "white",
+                    markeredgewidth=1.3 if drawn else 0.8,
+                    zorder=5,
+                )
+        labels.append(
+            EndLabel(
+                y=float(line["estimate"].iloc[-1]),
+                text=arm_words(arm, acquisition),
+                colour=colour,
+                bold=compared,
+            )
+        )
+    single = frame[frame["metric"] == "random"]
+    if not single.empty:
+        level = float(single["estimate"].iloc[0])
+        ax.axhline(level, color=PALETTE["random"], linestyle=DASHES["random"], linewidth=1.3, zorder=2)
+        labels.append(EndLabel(y=level, text=arm_words("random"), colour=PALETTE["random"]))
+    doubling_axis(ax, [int(value) for value in rows["n"]])
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
+    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    if pd.notna(largest):
+        ax.set_title(
+            f"{largest} solutions labelled a problem", fontsize=10, fontweight="normal", color="#444444"
+        )
+    label_ends(ax, labels)
+    return ax
+
+
+FIGURE = Figure(
+    name="best_of_n_by_n",
+    title="Best-of-N against N",
+    metric="best_of_n",
+    plot=plot,
+    caption=(
+        "Share of test problems solved against N, the number of solutions chosen from, at the largest "
+        "data scale, with 95% intervals; majority voting, pass@1, the labeler, and pass@N, the most that "
+        "any choice could reach."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

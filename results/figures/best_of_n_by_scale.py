@@ -1,0 +1,110 @@
+"""Figure 4a of the paper: best-of-N against the number of solutions labelled a problem, one line an arm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.figures.drawing import Figure, run
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    doubling_axis,
+    label_ends,
+    line_style,
+    percent_axis,
+)
+from results.schema import STUDENT_ARMS, arm_words
+from results.statistics import comparison_n, lines_of
+
+_BESIDE = 1.07
+"""Factor on x between arms, so that intervals at one data scale stand beside each other."""
+
+
+def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
+    """Draw best-of-N against data scale, with intervals; majority, pass@1 and the labeler as lines across.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        n: N of best-of-N; the largest that is not a single draw if None.
+
+    Raises:
+        ValueError: there is no best-of-N at n.
+    """
+    n = comparison_n(frame) if n is None else n
+    at_n = frame[(frame["n"] == n).fillna(False).astype(bool)]
+    rows = at_n[(at_n["metric"] == "best_of_n") & at_n["arm"].isin(list(STUDENT_ARMS))]
+    if rows.empty:
+        known = sorted(
+            frame[(frame["metric"] == "best_of_n") & frame["data_scale"].notna()]["n"]
+            .dropna()
+            .unique()
+            .tolist()
+        )
+        raise ValueError(f"n: found {n}, allowed {known} (N of best-of-N in the records)")
+    labels = []
+    groups = lines_of(rows)
+    for rank, (arm, acquisition, line) in enumerate(groups):
+        line = line.sort_values("data_scale")
+        beside = _BESIDE ** (rank - (len(groups) - 1) / 2)
+        x, colour = line["data_scale"].astype(float) * beside, PALETTE[arm]
+        style = line_style(acquisition)
+        ax.errorbar(
+            x,
+            line["estimate"],
+            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            color=colour,
+            marker=MARKERS[arm],
+            markersize=6,
+            markeredgecolor="white",
+            linestyle=style,
+            elinewidth=1.3,
+            zorder=4,
+        )
+        labels.append(
+            EndLabel(
+                y=float(line["estimate"].iloc[-1]), text=arm_words(arm, acquisition), colour=colour, bold=True
+            )
+        )
+    for arm in ("labeler", "majority", "random"):
+        found = at_n[(at_n["arm"] == arm) & (at_n["metric"].isin(["best_of_n", "majority"]))]
+        if arm == "random":
+            found = frame[frame["metric"] == "random"]
+        if not found.empty:
+            level = float(found["estimate"].iloc[0])
+            ax.axhline(level, color=PALETTE[arm], linestyle=DASHES[arm], linewidth=1.3, zorder=2)
+            labels.append(EndLabel(y=level, text=arm_words(arm), colour=PALETTE[arm]))
+    doubling_axis(ax, [int(value) for value in rows["data_scale"]])
+    percent_axis(ax)
+    ax.margins(y=0.06)
+    ax.grid(visible=False, axis="x")
+    ax.set(xlabel="solutions labelled a problem", ylabel=f"problems solved, best of {n}")
+    label_ends(ax, labels)
+    return ax
+
+
+FIGURE = Figure(
+    name="best_of_n_by_scale",
+    title="Best-of-N against data scale",
+    metric="best_of_n",
+    plot=plot,
+    takes_n=True,
+    caption=(
+        "Share of test problems solved by best-of-N against the number of solutions labelled a problem, "
+        "one line for each kind of supervision, with 95% intervals; majority voting, pass@1 and the "
+        "labeler as lines across."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

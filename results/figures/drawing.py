@@ -1,0 +1,94 @@
+"""What the figures' scripts share: the description of a figure, its command line and its file."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from results.figures.style import save, styled
+from results.schema import read_records
+from results.statistics import summarise
+
+Plot = Callable[..., Axes]
+"""``plot(frame, ax, ...) -> ax``: draws what ``results.statistics.summarise`` made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure: what it needs, what it says, and how it is drawn."""
+
+    name: str
+    """Name of the module and of the file."""
+    title: str
+    """Few words, for a heading."""
+    caption: str
+    """What is shown, for a reader who cannot see it as well."""
+    metric: str
+    """The metric without which there is nothing to draw."""
+    plot: Plot
+    """Draws one panel."""
+    size: tuple[float, float] = (6.4, 4.0)
+    """Width and height, inches."""
+    width: str = "half"
+    """Room in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
+    takes_n: bool = False
+    """Whether ``plot`` takes ``n``."""
+    draw: Callable[[pd.DataFrame, Canvas], None] | None = None
+    """Draws several panels on a canvas, where one is not enough."""
+
+    def available(self, summary: pd.DataFrame) -> bool:
+        """Whether a summary holds what the figure needs."""
+        return bool((summary["metric"] == self.metric).any())
+
+    def make(self, summary: pd.DataFrame, out: str | Path, n: int | None = None) -> list[Path]:
+        """Draw from a summary and write PNG and SVG.
+
+        Raises:
+            ValueError: the summary lacks the metric, or n.
+        """
+        if not self.available(summary):
+            raise ValueError(
+                f"metric: found no {self.metric} in the records, needed for the figure {self.name}"
+            )
+        with styled():
+            canvas = Canvas(figsize=self.size)
+            if self.draw is not None:
+                self.draw(summary, canvas)
+            else:
+                ax = canvas.subplots()
+                self.plot(summary, ax, n=n) if self.takes_n else self.plot(summary, ax)
+            return save(canvas, out)
+
+
+def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:
+    """The command line of a figure's script: ``RECORDS OUT [--n N]``."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m results.figures.{figure.name}", description=figure.caption
+    )
+    parser.add_argument("records", metavar="RECORDS", help="Parquet table of records")
+    parser.add_argument(
+        "out",
+        metavar="OUT",
+        help="where to write: a stem, or a path ending in .png or .svg; both are written",
+    )
+    if figure.takes_n:
+        parser.add_argument(
+            "--n",
+            type=int,
+            default=None,
+            metavar="N",
+            help="N of best-of-N (default: the largest that is not a single draw)",
+        )
+    chosen = parser.parse_args(arguments)
+    try:
+        summary = summarise(read_records(chosen.records))
+        written = figure.make(summary, chosen.out, getattr(chosen, "n", None))
+    except (ValueError, FileNotFoundError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    for path in written:
+        print(path)
+    return written

@@ -1,0 +1,35 @@
+"""All figures, by name."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
+from results.figures.drawing import Figure
+from results.schema import STUDENT_ARMS
+
+FIGURES: dict[str, Figure] = {
+    "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
+    "best_of_n_by_n": best_of_n_by_n.FIGURE,
+    "labeler_calibration": labeler_calibration.FIGURE,
+    "learning_curves": learning_curves.FIGURE,
+}
+"""Name -> figure, in the order of a report."""
+
+
+def draw_all(summary: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Draw every figure that a summary has the numbers for.
+
+    Args:
+        summary: from ``results.statistics.summarise``.
+        folder: where ``NAME.png`` and ``NAME.svg`` are written.
+
+    Returns:
+        Paths written, a PNG and an SVG for each figure.
+    """
+    has_students = bool((summary["arm"].isin(list(STUDENT_ARMS)) & (summary["metric"] == "best_of_n")).any())
+    written: list[Path] = []
+    for name, figure in FIGURES.items():
+        if figure.available(summary) and (has_students or name != "best_of_n_by_scale"):
+            written += figure.make(summary, Path(folder) / name)
+    return written

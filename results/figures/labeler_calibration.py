@@ -1,0 +1,110 @@
+"""Reliability of the labeler: how often a step is right, against the probability it was given."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.figures.drawing import Figure, run
+from results.figures.style import MARKERS, PALETTE
+
+_BAR_SHARE = 0.2
+
+
+def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
+    """Draw the reliability diagram, with the number of steps in each bin beneath.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        arm: whose calibration.
+
+    Raises:
+        ValueError: the arm has no calibration.
+    """
+    bins = frame[(frame["metric"] == "calibration") & (frame["arm"] == arm)].sort_values("x")
+    if bins.empty:
+        raise ValueError(f"metric: found no calibration of {arm}, allowed a table with its bins")
+    colour, x, count = PALETTE[arm], bins["x"].astype(float), bins["count"].astype(float)
+    height = _BAR_SHARE * count / count.max()
+    ax.axhline(0, color="#777777", linewidth=0.8, zorder=1)
+    ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=colour, alpha=0.3, linewidth=0)
+    for at, top, number in zip(x, height, bins["count"], strict=True):
+        ax.text(
+            at,
+            top - _BAR_SHARE - 0.085,
+            _short(int(number)),
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            color="#555555",
+        )
+    ax.plot([0, 1], [0, 1], color="#8A8A8A", linestyle=(0, (4, 2)), linewidth=1)
+    ax.text(
+        0.30,
+        0.325,
+        "calibrated",
+        rotation=45,
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+        fontsize=8,
+        color="#777777",
+        ha="left",
+        va="bottom",
+    )
+    ax.plot(
+        x,
+        bins["estimate"],
+        color=colour,
+        marker=MARKERS[arm],
+        markersize=6,
+        markeredgecolor="white",
+        zorder=4,
+    )
+    ax.set(
+        xlim=(-0.03, 1.03),
+        ylim=(-_BAR_SHARE - 0.1, 1.03),
+        aspect="equal",
+        xlabel="probability that the step is right, by the labeler",
+        ylabel="steps that are right",
+    )
+    ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0%", "20%", "40%", "60%", "80%", "100%"])
+    ax.text(-0.025, -0.005, "steps in the bin", fontsize=7.5, color="#555555", ha="left", va="top")
+    ax.grid(visible=False, axis="x")
+    return ax
+
+
+def _short(number: int) -> str:
+    if number < 1000:
+        return str(number)
+    return (
+        f"{number / 1000:.1f}k"
+        if number < 10_000
+        else f"{number / 1000:.0f}k"
+        if number < 1e6
+        else f"{number / 1e6:.1f}M"
+    )
+
+
+FIGURE = Figure(
+    name="labeler_calibration",
+    title="Calibration of the labeler",
+    metric="calibration",
+    plot=plot,
+    width="narrow",
+    size=(4.8, 5.4),
+    caption=(
+        "Share of steps that the oracle finds right against the probability that the labeler gave, in "
+        "bins, with the number of steps in each; on the dashed line the labeler is calibrated."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

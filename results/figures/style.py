@@ -1,0 +1,183 @@
+"""How every figure looks: one colour and marker an arm, direct labels, reproducible files."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from results.schema import is_plain
+
+PALETTE: dict[str, str] = {
+    "process": "#0072B2",
+    "prm_outcome": "#D55E00",
+    "final_answer": "#009E73",
+    "labeler": "#A8508A",
+    "majority": "#555555",
+    "random": "#8A8A8A",
+    "oracle": "#222222",
+}
+"""Arm -> colour; after Okabe and Ito, told apart with any colour vision."""
+
+MARKERS: dict[str, str] = {"process": "o", "prm_outcome": "s", "final_answer": "^", "labeler": "D"}
+"""Arm -> marker, so that colour never carries the meaning alone."""
+
+DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
+    "majority": (0, (5, 2)),
+    "random": (0, (1, 1.5)),
+    "oracle": "-",
+    "labeler": (0, (7, 2, 1.5, 2)),
+}
+"""Arm -> line style, solid where not named."""
+
+Line = str | tuple[int, tuple[float, ...]]
+
+
+def line_style(acquisition: object) -> Line:
+    """Solid for uniform acquisition, dashed for any other."""
+    return "-" if is_plain(acquisition) else (0, (4, 1.5))
+
+
+_RC: dict[Any, Any] = {
+    "figure.dpi": 120,
+    "savefig.dpi": 200,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "axes.edgecolor": "#777777",
+    "axes.axisbelow": True,
+    "font.family": "DejaVu Sans",
+    "svg.hashsalt": "results",
+    "svg.fonttype": "path",
+    "lines.linewidth": 1.8,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The suite's look, for figures made inside the block; files come out the same for the same numbers."""
+    with sns.axes_style("whitegrid"), matplotlib.rc_context(_RC):
+        yield
+
+
+def save(figure: Figure, out: str | Path) -> list[Path]:
+    """Write a figure as PNG and as SVG, without dates.
+
+    Args:
+        figure: made inside ``styled()``.
+        out: a path; an ending .png or .svg is replaced by each of the two.
+
+    Returns:
+        The two paths, PNG first.
+    """
+    stem = Path(out)
+    if stem.suffix.lower() in (".png", ".svg"):
+        stem = stem.with_suffix("")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    png, svg = (stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
+    figure.savefig(png, metadata={"Software": None})
+    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    return [png, svg]
+
+
+def percent_axis(ax: Axes) -> None:
+    """Shares on the y axis, read as per cent."""
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}%"))
+
+
+def doubling_axis(ax: Axes, values: Sequence[int]) -> None:
+    """A log2 x axis with a tick at each value that occurs (every second one if there are many)."""
+    ticks = sorted(set(values))
+    if len(ticks) > 12:
+        ticks = ticks[len(ticks) % 2 - 1 :: 2] if len(ticks) % 2 else ticks[1::2]
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_locator(FixedLocator(ticks))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    low, high = min(values), max(values)
+    room = max((high / low) ** 0.05, 1.25)
+    ax.set_xlim(low / room, high * room)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndLabel:
+    """A label to the right of the axes, beside the end of its line."""
+
+    y: float
+    """Height of the line's end, in data units."""
+    text: str
+    """What it says."""
+    colour: str
+    """Of the text."""
+    bold: bool = False
+    """Whether it is one of the compared arms."""
+
+
+def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
+    """Write labels right of the axes at the lines' heights, moved apart where they would touch.
+
+    Call after the y limits are set: the limits are fixed here.
+    """
+    if not labels:
+        return
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high)
+    size, height = 9.0, ax.get_window_extent().height * 72 / ax.figure.dpi  # both in points
+    gap = 1.3 * size / height
+    wanted = sorted(
+        ((min(max((label.y - low) / (high - low), 0), 1), label) for label in labels),
+        key=lambda pair: pair[0],
+    )
+    for (target, label), placed in zip(wanted, spread([target for target, _ in wanted], gap), strict=True):
+        ax.annotate(
+            label.text,
+            xy=(1.0, target),
+            xycoords="axes fraction",
+            xytext=(1.045, placed),
+            textcoords="axes fraction",
+            va="center",
+            ha="left",
+            fontsize=size,
+            color=label.colour,
+            fontweight="bold" if label.bold else "normal",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "relpos": (0, 0.5),
+                "color": label.colour,
+                "lw": 0.7,
+                "alpha": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 1,
+            },
+        )
+
+
+def spread(targets: Sequence[float], gap: float) -> list[float]:
+    """Ascending targets moved as little as needed for neighbours to be ``gap`` apart.
+
+    Touching ones form a block around the mean of their targets, as in isotonic regression.
+    """
+    blocks: list[list[float]] = []  # [sum of (target - rank * gap), count]
+    for rank, target in enumerate(targets):
+        blocks.append([target - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    bases = [total / count for total, count in blocks for _ in range(int(count))]
+    return [base + rank * gap for rank, base in enumerate(bases)]

@@ -1,0 +1,429 @@
+import importlib
+import io
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ablations.executors import default_workers, run_tasks
+from ablations.pipeline import Task
+from ablations.progress import Bars, Lines, duration, text_table
+from ablations.scheduling import Rates, Run, RunFailed, path_seconds, total_seconds
+from ablations.store import Store
+
+TOY = """
+import os, sys, time
+from pathlib import Path
+from ablations.pipeline import Stage, Task
+
+def note(context, text):
+    with open(context.local["notes"], "a") as file:
+        file.write(text + "\\n")
+
+def part(config, inputs, out, context):
+    note(context, f"part-{config['n']} {os.getpid()}")
+    for shard in range(3):  # finished shards are not made again
+        path = context.scratch / str(shard)
+        if not path.exists():
+            time.sleep(config["seconds"] / 3)
+            path.with_name("new").write_text(str(config["n"]))
+            path.with_name("new").rename(path)
+            note(context, f"shard-{config['n']}-{shard} {os.getpid()}")
+        context.progress((shard + 1) / 3)
+    if config.get("do") == "raise":
+        raise RuntimeError("one\\ntwo")
+    if config.get("do") == "exit":
+        sys.exit("no more")
+    if config.get("do") == "die":
+        print("last words", flush=True)
+        os.kill(os.getpid(), 9)
+    (out / "n.txt").write_text("".join((context.scratch / str(shard)).read_text() for shard in range(3)))
+
+def join(config, inputs, out, context):
+    (out / "all.txt").write_text(" ".join((path / "n.txt").read_text() for path in inputs["parts"]))
+
+def threads(config, inputs, out, context):
+    (out / "threads.txt").write_text(os.environ["OMP_NUM_THREADS"])
+
+STAGES = {"part": Stage(1, part), "join": Stage(1, join), "threads": Stage(1, threads)}
+
+def parts(notes, count, seconds, do=()):
+    return tuple(
+        Task(stage="part", version=1, config={"n": n, "seconds": seconds, "do": dict(do).get(n)},
+             label=f"part {n}", weight=seconds or 0.1, local={"notes": str(notes)})
+        for n in range(count)
+    )
+
+def joined(parts):
+    return Task(stage="join", version=1, inputs={"parts": parts}, label="all", weight=0.1)
+
+if __name__ == "__main__":
+    from ablations.executors import run_tasks
+    from ablations.store import Store
+    store, notes, workers, count, seconds = sys.argv[1:]
+    try:
+        targets = [joined(parts(notes, int(count), float(seconds)))]
+        run_tasks(targets, Store(store), int(workers), "toy_stages:STAGES")
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+STAGES = "toy_stages:STAGES"
+
+
+class Toy:
+    """The toy module, a store and a file in which its stages note what they do."""
+
+    def __init__(self, folder):
+        self.folder, self.root, self.notes = folder, folder / "store", folder / "notes.txt"
+        self.module = importlib.import_module("toy_stages")
+        self.lines = []
+
+    def parts(self, count, seconds=0.0, **do):
+        return self.module.parts(self.notes, count, seconds, do={int(n[1:]): what for n, what in do.items()})
+
+    def run(self, *targets, workers=1):
+        lines = self.folder / "lines.txt"
+        try:
+            with lines.open("w") as file:
+                run_tasks(targets, Store(self.root), workers, STAGES, Lines(file))
+        finally:
+            self.lines = lines.read_text().splitlines()
+
+    def start(self, count=8, seconds=0.1, workers=2, root=None):
+        path = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
+        args = [root or self.root, self.notes, workers, count, seconds]
+        return subprocess.Popen(
+            [sys.executable, self.folder / "toy_stages.py", *map(str, args)],
+            env={**os.environ, "PYTHONPATH": path},
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def noted(self):
+        """How often each thing was noted."""
+        return Counter(line.split()[0] for line in self._lines())
+
+    def pids(self):
+        return {int(line.split()[1]) for line in self._lines()}
+
+    def _lines(self):
+        return self.notes.read_text().splitlines() if self.notes.exists() else []
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    (tmp_path / "toy_stages.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield Toy(tmp_path)
+    del sys.modules["toy_stages"]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(true, seconds=10):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def artifacts(root):
+    """What stands, by name: records are compared byte for byte."""
+    folders = [root / stage for stage in ("part", "join")]
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_runs_what_does_not_stand_once(toy, workers):
+    parts = toy.parts(3)
+    toy.run(parts[0])
+    assert toy.noted()["part-0"] == 1
+    every = toy.module.joined(parts)
+    toy.run(every, parts[1], every, workers=workers)
+    assert (Store(toy.root).path(every) / "all.txt").read_text() == "000 111 222"
+    assert [toy.noted()[f"part-{n}"] for n in range(3)] == [1, 1, 1]
+    assert toy.lines[0] == "3 tasks to do, 1 done before"
+    toy.run(every, workers=workers)
+    assert toy.lines == []
+    assert not any((toy.root / ".tmp").iterdir()) and not any((toy.root / ".scratch").iterdir())
+
+
+def test_artifacts_do_not_depend_on_the_executor(toy):
+    made = []
+    for workers in (1, 2):
+        toy.root = toy.folder / f"store{workers}"
+        threads = Task(stage="threads", version=1)
+        toy.run(toy.module.joined(toy.parts(3)), threads, workers=workers)
+        assert (Store(toy.root).path(threads) / "threads.txt").read_text() == "1"
+        made.append(artifacts(toy.root))
+    assert made[0] == made[1] and len(made[0]) == 8  # three parts and their join, each with its manifest
+
+
+def test_standing_inputs_of_standing_targets_are_not_needed(toy):
+    parts = toy.parts(2)
+    toy.run(toy.module.joined(parts))
+    (Store(toy.root).path(parts[0]) / "n.txt").unlink()
+    toy.run(toy.module.joined(parts))
+    assert toy.noted()["part-0"] == 1
+
+
+def test_a_damaged_input_is_made_again(toy, caplog):
+    parts = toy.parts(2)
+    toy.run(*parts)
+    (Store(toy.root).path(parts[0]) / "n.txt").write_text("999")
+    toy.run(toy.module.joined(parts))
+    assert (Store(toy.root).path(toy.module.joined(parts)) / "all.txt").read_text() == "000 111"
+    assert (toy.noted()["part-0"], toy.noted()["part-1"]) == (2, 1)
+    assert ["damaged artifact" in record.getMessage() for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failures_are_gathered_and_the_others_go_on(toy, workers):
+    parts = toy.parts(4, _0="raise", _2="exit")
+    every = toy.module.joined(parts)
+    some = toy.module.joined(parts[3:])
+    with pytest.raises(RunFailed) as failed:
+        toy.run(every, some, workers=workers)
+    failures = {failure.task.label: failure for failure in failed.value.failures}
+    assert set(failures) == {"part 0", "part 2"} and failed.value.blocked == (every,)
+    assert (failures["part 0"].kind, failures["part 0"].message) == ("RuntimeError", "two")
+    assert (failures["part 2"].kind, failures["part 2"].message) == ("SystemExit", "no more")
+    story = failures["part 0"].traceback.read_text()
+    assert failures["part 0"].traceback == toy.root / "failures" / f"{parts[0].key}.txt"
+    assert story.startswith(f"part 0 ({parts[0].address})") and "in part\n    raise RuntimeError" in story
+    table = str(failed.value).splitlines()
+    assert table[0] == "tasks failed: 2; not tried because they need one of these: 1"
+    assert any(re.match(r"part 0 +RuntimeError +two +\S+/failures/\w+\.txt", line) for line in table)
+    assert sum("part 0: FAILED, RuntimeError: two" in line for line in toy.lines) == 1
+    store = Store(toy.root)
+    assert [store.fault(task) is None for task in (*parts, some, every)] == [
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_dead_worker_fails_its_task_and_is_replaced(toy):
+    parts = toy.parts(5, seconds=0.03, _1="die")
+    with pytest.raises(RunFailed) as failed:
+        toy.run(*parts, workers=2)
+    (failure,) = failed.value.failures
+    assert (failure.task.label, failure.kind) == ("part 1", "WorkerDied")
+    assert failure.message == "its process was ended by SIGKILL (out of memory?)"
+    assert "last words" in failure.traceback.read_text()
+    assert [Store(toy.root).fault(part) is None for part in parts] == [True, False, True, True, True]
+    assert not any((toy.root / ".tmp").iterdir())
+    assert len(toy.pids()) == 3  # the two at first, and the dead one's successor
+    assert not any(map(alive, toy.pids()))
+
+
+def test_a_failure_is_forgotten_when_the_task_succeeds(toy):
+    (part,) = toy.parts(1)
+    Store(toy.root).write_failure(part.key, "it failed before")
+    toy.run(part)
+    assert not any((toy.root / "failures").iterdir())
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_the_same(toy):
+    random_moment = random.Random(0)
+    counts = {}
+    for _ in range(5):
+        process = toy.start()
+        time.sleep(random_moment.uniform(0.2, 0.8))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        standing = {name.split("/")[1] for name in artifacts(toy.root) if name.endswith("manifest.json")}
+        for part in toy.parts(8, 0.1):
+            if part.key in standing:
+                counts.setdefault(part.label, toy.noted()[part.label.replace(" ", "-")])
+        wait_until(lambda: not any(map(alive, toy.pids())))  # no orphans
+    process = toy.start()
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    for label, count in counts.items():
+        assert toy.noted()[label.replace(" ", "-")] == count, f"{label} was made again"
+    assert all(count <= 2 for name, count in toy.noted().items() if name.startswith("shard"))
+    assert not any((toy.root / ".tmp").iterdir()) and not any((toy.root / ".scratch").iterdir())
+
+    interrupted, toy.root = artifacts(toy.root), toy.folder / "calm"
+    toy.run(toy.module.joined(toy.parts(8, 0.1)), workers=1)
+    assert artifacts(toy.root) == interrupted and len(interrupted) == 18
+
+
+def test_ctrl_c_stops_cleanly(toy):
+    process = toy.start(count=2, seconds=30)
+    wait_until(lambda: len(toy.pids()) == 2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130 and b"Traceback" not in said
+    assert not any(map(alive, toy.pids())) and not any((toy.root / ".tmp").iterdir())
+
+
+def test_workers_do_not_outlive_a_killed_run(toy):
+    process = toy.start(count=2, seconds=300)
+    wait_until(lambda: len(toy.pids()) == 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    try:
+        wait_until(lambda: not any(map(alive, toy.pids())))
+    finally:
+        for pid in filter(alive, toy.pids()):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_two_runs_on_one_store_share_the_work(toy):
+    runs = [toy.start(count=6, seconds=0.09) for _ in range(2)]
+    for run in runs:
+        _, said = run.communicate(timeout=20)
+        assert run.returncode == 0, said
+    assert {toy.noted()[f"part-{n}"] for n in range(6)} == {1}
+    assert (Store(toy.root).path(toy.module.joined(toy.parts(6, 0.09))) / "all.txt").exists()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_workers_must_be_at_least_one(tmp_path, workers):
+    with pytest.raises(ValueError, match=f"workers: {workers} is not allowed; must be at least 1"):
+        run_tasks([], Store(tmp_path), workers, "math:pi")
+    assert default_workers() >= 1
+
+
+def chain(*weights):
+    task = None
+    tasks = []
+    for n, weight in enumerate(weights):
+        inputs = {} if task is None else {"before": task}
+        task = Task(
+            stage="part",
+            version=1,
+            config={"n": n, "of": weights},
+            inputs=inputs,
+            weight=weight,
+            label=f"{n}",
+        )
+        tasks.append(task)
+    return tasks
+
+
+def test_path_and_total_seconds():
+    long, short = chain(1.0, 2.0, 4.0), chain(5.0, 1.5)
+    tasks = [*long, *short]
+    path = path_seconds(tasks, lambda task: task.weight)
+    # to the end of the chain: 1+2+4, 2+4, 4; 5+1.5, 1.5
+    assert [path[task] for task in tasks] == [7.0, 6.0, 4.0, 6.5, 1.5]
+    # 13.5 s of work: alone 13.5; two share it, 6.75 each, but the longest chain takes 7
+    assert [total_seconds(tasks, lambda task: task.weight, workers) for workers in (1, 2, 9)] == [
+        13.5,
+        7.0,
+        7.0,
+    ]
+    assert total_seconds([], lambda task: task.weight, 1) == 0.0
+
+
+def test_rates_correct_weights_by_what_was_timed(tmp_path):
+    rates = Rates(Store(tmp_path))
+    part, other = Task(stage="part", version=1, weight=3.0), Task(stage="join", version=1, weight=1.0)
+    assert rates.seconds(part) == 3.0
+    rates.add("part", weight=1.0, seconds=4.0)
+    rates.add("part", weight=3.0, seconds=4.0)
+    # 8 seconds for 4 estimated: twice as long; for stages never timed the same is assumed
+    assert (rates.seconds(part), rates.seconds(other)) == (6.0, 2.0)
+    rates.add("join", weight=2.0, seconds=1.0)
+    assert (rates.seconds(part), rates.seconds(other)) == (6.0, 0.5)
+
+
+def test_the_longest_path_goes_first(tmp_path):
+    long, short = chain(1.0, 2.0, 4.0), chain(5.0, 1.5)
+    run = Run([short[-1], long[-1]], Store(tmp_path), 1, Lines(io.StringIO()))
+    order = []
+    while run.ready:
+        task = run.take()
+        order.append(task)
+        run.finished(task, None)
+    # 7 before 6.5; then 6.5 before 6; then 6 before 1.5, 4 before 1.5
+    assert order == [long[0], short[0], long[1], long[2], short[1]]
+
+
+def test_plain_lines(tmp_path):
+    tasks = chain(10.0, 20.0, 30.0)
+    path = tmp_path / "lines.txt"
+    with path.open("w") as file:
+        run = Run([tasks[-1]], Store(tmp_path), 2, Lines(file, silence=0.0))
+        run.progressed(run.take(), 0.5)  # left: 5 + 20 + 30
+        run.finished(tasks[0], 20.0)  # twice as long as estimated, so 40 + 60 are left
+        run.take()
+        run.failed(tasks[1], "ValueError", "bad", "story")
+    assert path.read_text().splitlines() == [
+        "3 tasks to do, 0 done before",
+        "[0/3] running: 0 50%, about 55 s left",
+        "[1/3] 0: 20 s, about 2 min left",
+        "[3/3] 1: FAILED, ValueError: bad",
+    ]
+
+
+def test_no_line_for_mere_progress(tmp_path):
+    path = tmp_path / "lines.txt"
+    with path.open("w") as file:
+        run = Run(chain(1.0), Store(tmp_path), 1, Lines(file))
+        run.progressed(run.take(), 0.5)
+    assert path.read_text() == "1 tasks to do, 0 done before\n"
+
+
+def test_bars_show_the_run_and_each_running_task(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    bars = Bars()
+    tasks = chain(1.0, 3.0)
+    run = Run(tasks, Store(tmp_path), 1, bars)
+    try:
+        run.progressed(run.take(), 0.5)
+        shown = [(bar.description, bar.completed, bar.total) for bar in bars.bars.tasks]
+        assert shown == [("0/2 tasks", 0.5, 4.0), ("0", 0.5, 1.0)]
+        assert bars.bars.tasks[0].fields["note"] == "about 3.5 s left"  # half of 1, and 3
+        run.finished(tasks[0], 1.0)
+        assert [(bar.description, bar.completed) for bar in bars.bars.tasks] == [("1/2 tasks", 1.0)]
+    finally:
+        bars.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (5940, "99 min"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_text_table():
+    assert (
+        text_table(("a", "long"), [("bcd", "1"), ("e", "22")], right=(1,))
+        == "a    long\nbcd     1\ne      22"
+    )

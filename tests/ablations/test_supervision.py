@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ablations.ragged import Ragged
+from ablations.solutions import Solution, Solutions, StepScores
+from ablations.supervision import (
+    ARMS,
+    IGNORE,
+    Supervision,
+    choose_threshold,
+    final_answer,
+    prm_outcome,
+    process,
+)
+
+
+def labels(rows):
+    """Two-class labels from rows of P(negative)."""
+    negative = Ragged.from_rows(rows)
+    prob = np.stack([negative.values, 1 - negative.values], axis=1)
+    return StepScores(prob=Ragged(values=prob, offsets=negative.offsets), last=np.zeros(len(rows)))
+
+
+# P(negative) a step; 0.20 itself is not above the threshold 0.20
+ROWS = [[0.1, 0.20, 0.0], [0.1, 0.21, 0.0, 0.9], [0.9], [0.0, 0.3]]
+
+
+def test_process_by_hand():
+    target = process(labels(ROWS), 0.20).step_target
+    assert target.values.dtype == np.int8
+    assert [target.row(i).tolist() for i in range(4)] == [
+        [1, 1, 1],
+        [1, 0, IGNORE, IGNORE],  # step 2 is the first wrong one: what follows has no target
+        [0],
+        [1, 0],
+    ]
+
+
+def test_prm_outcome_by_hand():
+    target = prm_outcome(labels(ROWS), 0.20).solution_target
+    assert target.dtype == np.int8
+    assert target.tolist() == [1, 0, 0, 0]
+    assert prm_outcome(labels(ROWS), 0.3).solution_target.tolist() == [1, 0, 0, 1]
+
+
+def test_neutral_counts_as_right():
+    prob = np.array([[0.1, 0.9, 0.0], [0.3, 0.0, 0.7]])  # a sure neutral; a positive with P(negative) = 0.3
+    scores = StepScores(prob=Ragged.from_lengths(prob, np.array([2])), last=np.zeros(1))
+    assert process(scores, 0.20).step_target.values.tolist() == [1, 0]
+
+
+def test_final_answer_and_arms():
+    rows = [
+        Solution(
+            problem_id="a", sample=s, steps=("x",) * len(row), answer="1", finished=True, final_correct=s < 2
+        )
+        for s, row in enumerate(ROWS)
+    ]
+    solutions = Solutions.from_rows(rows)
+    assert final_answer(solutions).solution_target.tolist() == [1, 1, 0, 0]
+    targets = {name: arm(solutions, labels(ROWS), 0.20) for name, arm in ARMS.items()}
+    assert list(targets) == ["process", "prm_outcome", "final_answer"]
+    assert [len(target) for target in targets.values()] == [4, 4, 4]
+    assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]
+    assert targets["prm_outcome"].solution_target.tolist() == [1, 0, 0, 0]
+    assert targets["final_answer"].solution_target.tolist() == [1, 1, 0, 0]
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.9]), min_size=1, max_size=5), min_size=1))
+def test_arms_against_a_plain_loop(rows):
+    target = process(labels(rows), 0.20).step_target
+    for i, row in enumerate(rows):
+        expected, over = [], False
+        for negative in row:
+            expected.append(IGNORE if over else int(negative <= 0.20))
+            over = over or negative > 0.20
+        assert target.row(i).tolist() == expected
+    outcome = prm_outcome(labels(rows), 0.20).solution_target
+    assert outcome.tolist() == [int(max(row) <= 0.20) for row in rows]
+    # the two arms see the same errors: an outcome is wrong exactly where a step target is 0
+    assert outcome.tolist() == [int(0 not in target.row(i)) for i in range(len(rows))]
+
+
+def test_solution_without_steps():
+    assert process(labels([[], [0.9], []]), 0.2).step_target.lengths.tolist() == [0, 1, 0]
+    with pytest.raises(ValueError, match=r"found 2 solutions without steps \(row 0\); allowed: none"):
+        prm_outcome(labels([[], [0.9], []]), 0.2)
+
+
+def test_choose_threshold_by_hand():
+    # Worst steps: right answers 0.05 0.10 0.60, wrong ones 0.30 0.50 0.70. At t = 0.10: 2 of 3 right pass
+    # (0.05, 0.10 <= t) and 3 of 3 wrong are caught: (2/3 + 1) / 2 = 5/6. At 0.60: (3/3 + 1/3) / 2 = 4/6.
+    rows = [[0.0, 0.05], [0.10], [0.60, 0.2], [0.30], [0.1, 0.50], [0.70]]
+    right = np.array([True, True, True, False, False, False])
+    choice = choose_threshold(labels(rows), right)
+    assert choice.threshold == pytest.approx(0.10)
+    assert choice.agreement == pytest.approx(5 / 6)
+    agree = prm_outcome(labels(rows), choice.threshold).solution_target == right
+    assert choice.agreement == pytest.approx((agree[right].mean() + agree[~right].mean()) / 2)
+
+
+def test_choose_threshold_ties():
+    # right 0.1 0.5, wrong 0.3 0.9. Agreement at 0.1: (1/2 + 1) / 2 = 0.75; at 0.5: (1 + 1/2) / 2 = 0.75;
+    # |0.1 - 0.2| < |0.5 - 0.2|, so 0.1.
+    right = np.array([True, False, True, False])
+    assert choose_threshold(labels([[0.1], [0.3], [0.5], [0.9]]), right).threshold == 0.1
+    # moved by 0.05: 0.125 is 0.075 from 0.2 and 0.275 is 0.075 from it too: the lower
+    assert choose_threshold(labels([[0.125], [0.2], [0.275], [0.9]]), right).threshold == 0.125
+    # 0.01 and 0.25: the nearer one is the higher
+    assert choose_threshold(labels([[0.01], [0.1], [0.25], [0.9]]), right).threshold == 0.25
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=12))
+def test_chosen_threshold_is_the_best_of_all(rows):
+    right = np.array([correct for _, correct in rows])
+    if right.all() or not right.any():
+        return
+    scores = labels([[negative] for negative, _ in rows])
+
+    def agreement(threshold):
+        outcome = prm_outcome(scores, threshold).solution_target.astype(bool)
+        return (outcome[right].mean() + (~outcome[~right]).mean()) / 2
+
+    choice = choose_threshold(scores, right)
+    assert choice.agreement == pytest.approx(agreement(choice.threshold))
+    assert choice.agreement == pytest.approx(max(agreement(negative) for negative, _ in rows))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: process(labels(ROWS), 1.5), "threshold: found 1.5; allowed: a number in [0, 1]"),
+        (
+            lambda: prm_outcome(labels(ROWS), float("nan")),
+            "threshold: found nan; allowed: a number in [0, 1]",
+        ),
+        (
+            lambda: choose_threshold(labels(ROWS), np.ones(4, bool)),
+            "final_correct: found 4 of 4 right; allowed: some but not all",
+        ),
+        (
+            lambda: choose_threshold(labels(ROWS), np.zeros(4, bool)),
+            "final_correct: found 0 of 4 right; allowed: some but not all",
+        ),
+        (lambda: choose_threshold(labels(ROWS), np.ones(3, bool)), "final_correct: found 3 rows; allowed: 4"),
+        (
+            lambda: choose_threshold(labels(ROWS), np.ones(4, bool), quantiles=1),
+            "quantiles: found 1; allowed: an integer >= 2",
+        ),
+        (
+            lambda: choose_threshold(labels([[], [0.1]]), np.array([True, False])),
+            "labels: found a solution without steps; allowed: at least one step each",
+        ),
+        (lambda: Supervision(), "step_target, solution_target: found neither; allowed: exactly one of them"),
+        (
+            lambda: Supervision(
+                step_target=Ragged.from_rows([[1]], np.int8), solution_target=np.ones(1, np.int8)
+            ),
+            "step_target, solution_target: found both; allowed: exactly one of them",
+        ),
+        (
+            lambda: Supervision(solution_target=np.array([True])),
+            "solution_target: found bool (1,); allowed: int8 of one dimension",
+        ),
+        (
+            lambda: Supervision(solution_target=np.array([1, IGNORE], np.int8)),
+            "solution_target: found [-100]; allowed: [0, 1]",
+        ),
+        (
+            lambda: Supervision(step_target=Ragged.from_rows([[1, 2]], np.int8)),
+            "step_target: found [2]; allowed: [0, 1, -100]",
+        ),
+    ],
+)
+def test_refused(call, message):
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == message

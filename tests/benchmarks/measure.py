@@ -1,0 +1,44 @@
+"""What the benchmarks have in common: the model, the plain padded batch, and interleaved medians."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
+
+SIZES = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 4, "num_attention_heads": 4}
+
+
+def classifier(vocabulary: int) -> LlamaForTokenClassification:
+    """The model that is trained and scored with, always of the same weights."""
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=vocabulary, num_key_value_heads=4, num_labels=2, classifier_dropout=0.0, **SIZES)
+    return LlamaForTokenClassification(config)
+
+
+def generator(vocabulary: int) -> LlamaForCausalLM:
+    """The model that is sampled from."""
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=vocabulary, num_key_value_heads=4, bos_token_id=1, eos_token_id=2, **SIZES)
+    return LlamaForCausalLM(config).eval()
+
+
+def padded(rows: Sequence[np.ndarray], fill: int) -> torch.Tensor:
+    """Rows padded on the right to the longest of them, int64."""
+    out = torch.full((len(rows), max(map(len, rows))), fill)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = torch.from_numpy(row)
+    return out
+
+
+def medians(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each run; they take turns, so that a busy machine slows all of them alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,0 +1,124 @@
+"""Labels, selects, supervises and evaluates a million made-up solutions, and reports time and memory.
+
+    python tests/benchmarks/million.py FOLDER [--problems 1000] [--samples 1000] [--steps 12]
+
+Prints one JSON object: seconds of each stage and `peak_bytes`, the largest resident memory of the process.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ablations.evaluation import best_of_n, pass_at_n
+from ablations.labelers.computed import from_positive
+from ablations.ragged import Ragged
+from ablations.scoring import product
+from ablations.solutions import Solutions, StepScores
+from ablations.supervision import final_answer, prm_outcome, process
+
+PROBLEMS_A_PART = 50
+
+
+def parts(problems: int, samples: int, steps: int) -> Iterator[Solutions]:
+    """Tables of a few problems each; step texts of about 70 characters with random numbers, so that
+    no encoding can make them small."""
+    rng = np.random.default_rng(1)
+    for start in range(0, problems, PROBLEMS_A_PART):
+        count = min(PROBLEMS_A_PART, problems - start) * samples
+        rows = np.arange(start * samples, start * samples + count)
+        numbers = [
+            pc.cast(pa.array(rng.integers(10**11, 10**12, count * steps)), pa.large_string())
+            for _ in range(2)
+        ]
+        words = [
+            pa.scalar(part, pa.large_string())
+            for part in ("adding the parts", "to what was left makes", "in all", " ")
+        ]
+        text = pc.binary_join_element_wise(words[0], numbers[0], words[1], numbers[1], words[2], words[3])
+        columns = {
+            "problem_id": pc.cast(pa.array(rows // samples), pa.large_string()),
+            "sample": pa.array((rows % samples).astype(np.int32)),
+            "steps": pa.LargeListArray.from_arrays(pa.array(np.arange(count + 1) * steps), text),
+            "answer": pc.cast(pa.array(rows % 7), pa.large_string()),
+            "finished": pa.array(rows % 50 != 0),
+            "final_correct": pa.array(rows % 7 == 3) if samples % 7 else pa.array(rows % 3 == 1),
+        }
+        yield Solutions(pa.table(columns))
+
+
+def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, float]:
+    """Goes all the way; returns seconds of each stage and sizes in bytes."""
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[name], clock = now - clock, now
+
+    pool, labelled = folder / "pool.parquet", folder / "labels.parquet"
+    Solutions.write_parts(pool, parts(problems, samples, steps))
+    lap("write_s")
+    solutions = Solutions.read(pool)
+    hashed = solutions.content_hash()
+    lap("hash_s")
+    rng = np.random.default_rng(0)
+    positive = Ragged.from_lengths(rng.random(int(solutions.n_steps.sum())) ** 0.1, solutions.n_steps)
+    from_positive(positive).write(labelled)
+    labels = StepScores.read(labelled)
+    lap("label_s")
+    scores = product(labels)
+    table = solutions.per_problem(scores)
+    wrong = ~solutions.per_problem(solutions.final_correct)
+    order = np.argsort(-np.where(wrong, table, -np.inf), axis=1)[:, : max(1, samples // 5)]
+    chosen = (np.sort(order, axis=1) + np.arange(problems)[:, None] * samples).ravel()
+    selected, selected_labels = solutions.take(chosen), labels.take(chosen)
+    assert selected.content_hash() != hashed
+    lap("select_s")
+    targets = (
+        process(selected_labels, 0.2),
+        prm_outcome(selected_labels, 0.2),
+        final_answer(selected),
+        process(labels, 0.2),
+    )
+    assert [len(target) for target in targets] == [len(chosen)] * 3 + [len(solutions)]
+    lap("supervise_s")
+    correct = solutions.per_problem(solutions.final_correct & solutions.finished)
+    finished = solutions.per_problem(solutions.finished)
+    ns = np.unique(np.geomspace(1, samples, 20).astype(int)).tolist()
+    best = best_of_n(table, correct, finished, ns)
+    assert (best <= pass_at_n(correct, ns) + 1e-9).all()
+    lap("evaluate_s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_bytes = peak if sys.platform == "darwin" else peak * 1024
+    return {
+        **seconds,
+        "solutions": len(solutions),
+        "file_bytes": pool.stat().st_size,
+        "peak_bytes": peak_bytes,
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="an existing folder for the two Parquet files")
+    parser.add_argument("--problems", type=int, default=1000)
+    parser.add_argument("--samples", type=int, default=1000, help="solutions a problem")
+    parser.add_argument("--steps", type=int, default=12, help="steps a solution")
+    given = parser.parse_args()
+    print(json.dumps(run(given.folder, given.problems, given.samples, given.steps)))
+
+
+if __name__ == "__main__":
+    main()

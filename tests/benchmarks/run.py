@@ -1,0 +1,55 @@
+"""All benchmarks, each beside a plain loop of the same model in the same run: ``python run.py --out bench.json``."""
+
+import argparse
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import sampling
+import scoring
+import torch
+import training
+from pools import Pool, embedded_pool, gsm8k_pool
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file that is written")
+    parser.add_argument("--gsm8k", type=Path, help="pool of GSM8K solutions, JSONL.gz")
+    parser.add_argument("--gsm8k-train", type=Path, help="GSM8K's train.jsonl, for the tokenizer")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of which the median is taken")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    parser.add_argument("--fraction", type=float, default=1.0, help="share of the solutions, for a quick look")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    def part(count: int) -> int:
+        return max(1, round(count * arguments.fraction))
+
+    pools: list[tuple[Pool, int]] = [(embedded_pool(problems=part(48)), part(1280))]
+    if arguments.gsm8k is not None and arguments.gsm8k.is_file() and arguments.gsm8k_train is not None:
+        pools.append((gsm8k_pool(arguments.gsm8k, arguments.gsm8k_train, problems=part(40)), part(320)))
+    results: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "repeats": arguments.repeats,
+        "training": {},
+        "scoring": {},
+    }
+    for pool, solutions in pools:
+        results["training"][pool.name] = training.measure(
+            pool, solutions=solutions, batch_size=64, repeats=arguments.repeats
+        )
+        results["scoring"][pool.name] = scoring.measure(pool, batch_size=64, repeats=arguments.repeats)
+    results["sampling"] = sampling.measure(
+        prompts=part(16), samples=32, max_new_tokens=64, repeats=arguments.repeats
+    )
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(results, indent=2) + "\n")
+    print(arguments.out.read_text())
+
+
+if __name__ == "__main__":
+    main()

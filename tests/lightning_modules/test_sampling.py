@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+from lightning_modules.sampling import sample
+from scipy.stats import chisquare
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+CHARACTERS = "abcdefg\n"
+PROMPTS = ["abc\n", "d\n", "abcabc\n", "gg\n"]
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    vocabulary = {token: index for index, token in enumerate(["<s>", "</s>", *CHARACTERS])}
+    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<s>"))
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    inner.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>", eos_token="</s>")
+
+
+def build(name: str = "llama") -> torch.nn.Module:
+    torch.manual_seed(0)
+    sizes = {
+        "vocab_size": 10,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "initializer_range": 0.4,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "pad_token_id": 0,
+    }
+    if name == "llama":
+        return LlamaForCausalLM(LlamaConfig(**sizes)).eval()
+    return Qwen2ForCausalLM(Qwen2Config(**sizes)).eval()
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2"])
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_the_likeliest_tokens_are_those_of_generate(name: str, batch_size: int) -> None:
+    model, tokenizer = build(name), build_tokenizer()
+    found = sample(model, tokenizer, PROMPTS, 2, temperature=0, max_new_tokens=20, batch_size=batch_size)
+    cold = sample(model, tokenizer, PROMPTS, 2, temperature=1e-4, max_new_tokens=20, batch_size=batch_size)
+    for prompt, completions, cold_completions in zip(PROMPTS, found, cold, strict=True):
+        ids = torch.tensor([[0, *tokenizer(prompt)["input_ids"]]])
+        with torch.inference_mode():
+            wanted = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=20
+            )[0, ids.shape[1] :]
+        for completion in completions + cold_completions:
+            assert completion.text == tokenizer.decode(wanted, skip_special_tokens=True)
+            assert completion.finished == (wanted[-1].item() == 1)
+
+
+def test_samples_depend_on_seed_and_prompt_alone() -> None:
+    model, tokenizer = build(), build_tokenizer()
+    together = sample(model, tokenizer, PROMPTS, 5, max_new_tokens=12, seed=3, batch_size=20)
+    assert sample(model, tokenizer, PROMPTS, 5, max_new_tokens=12, seed=3, batch_size=3) == together
+    assert [sample(model, tokenizer, [p], 5, max_new_tokens=12, seed=3)[0] for p in PROMPTS] == together
+    assert [row[:2] for row in together] == sample(model, tokenizer, PROMPTS, 2, max_new_tokens=12, seed=3)
+    assert sample(model, tokenizer, PROMPTS, 5, max_new_tokens=12, seed=4) != together
+    first, second = sample(model, tokenizer, [PROMPTS[0]] * 2, 5, max_new_tokens=12, seed=3)
+    assert first == together[0]
+    assert second != first
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_frequencies_follow_the_softmax(temperature: float) -> None:
+    model, tokenizer = build(), build_tokenizer()
+    count = 3000
+    # A longer prompt in the same batch: the shorter one is padded.
+    drawn = sample(
+        model,
+        tokenizer,
+        ["d\n", "abcabcabc\n"],
+        count,
+        temperature=temperature,
+        max_new_tokens=2,
+        batch_size=2 * count,
+    )
+    for prompt, completions in zip(["d\n", "abcabcabc\n"], drawn, strict=True):
+        ids = [0, *tokenizer(prompt)["input_ids"]]
+        token_BT = torch.tensor([[*ids, token] for token in range(10)])
+        with torch.inference_mode():
+            logits = model(input_ids=token_BT).logits.double() / temperature
+        first = logits[0, -2].softmax(-1).numpy()
+        second = logits[:, -1].softmax(-1).numpy()
+        # Texts of two characters (no special token): joint probability of the pair.
+        joint = (first[:, None] * second)[2:, 2:].flatten()
+        texts = [c.text for c in completions]
+        pairs = [a + b for a in CHARACTERS for b in CHARACTERS]
+        seen = np.array([texts.count(pair) for pair in pairs])
+        rest = count - seen.sum()
+        likely = joint * count >= 5
+        observed = np.append(seen[likely], rest + seen[~likely].sum())
+        expected = np.append(joint[likely], 1 - joint[likely].sum()) * count
+        assert chisquare(observed, expected).pvalue > 0.01
+
+
+def test_a_stop_string_ends_the_text_and_is_cut_off() -> None:
+    model, tokenizer = build(), build_tokenizer()
+    free = sample(model, tokenizer, PROMPTS, 30, max_new_tokens=15)
+    for stop in ("a", "\n", "cb"):
+        stopped = sample(model, tokenizer, PROMPTS, 30, max_new_tokens=15, stop=stop)
+        called = sample(model, tokenizer, PROMPTS, 30, max_new_tokens=15, stop=lambda text, s=stop: s in text)
+        held = 0
+        for row in zip(sum(free, []), sum(stopped, []), sum(called, []), strict=True):
+            long, short, short_called = row
+            assert short.text == long.text.split(stop)[0]
+            assert short.finished == (long.finished or stop in long.text)
+            if stop in long.text:
+                held += 1
+                assert short_called.text == short.text + stop
+                assert short_called.finished
+        assert held > 0
+
+
+def test_what_runs_into_the_limit_is_not_finished() -> None:
+    model, tokenizer = build(), build_tokenizer()
+    completions = sum(sample(model, tokenizer, PROMPTS, 20, max_new_tokens=4), [])
+    assert {completion.finished for completion in completions} == {False, True}
+    for completion in completions:
+        assert completion.finished or len(completion.text) <= 4
+        assert not completion.finished or len(completion.text) < 4
+
+
+def test_progress_and_bad_arguments() -> None:
+    model, tokenizer = build(), build_tokenizer()
+    calls: list[tuple[int, int]] = []
+    sample(
+        model,
+        tokenizer,
+        PROMPTS,
+        2,
+        max_new_tokens=1,
+        batch_size=3,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(3, 8), (6, 8), (8, 8)]
+    assert sample(model, tokenizer, [], 2, max_new_tokens=1) == []
+    for name in ("num_samples", "max_new_tokens", "batch_size"):
+        arguments = {"num_samples": 1, "max_new_tokens": 1, "batch_size": 1, name: 0}
+        with pytest.raises(ValueError, match=f"{name} is 0"):
+            sample(model, tokenizer, PROMPTS, **arguments)
+    with pytest.raises(ValueError, match="temperature is -1"):
+        sample(model, tokenizer, PROMPTS, 1, max_new_tokens=1, temperature=-1)
+    tokenizer.bos_token = None
+    with pytest.raises(ValueError, match="prompt 1 is '' and has no token"):
+        sample(model, tokenizer, ["a", ""], 1, max_new_tokens=1)

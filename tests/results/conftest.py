@@ -1,0 +1,195 @@
+"""A made set of records and examples: what a run would leave, with numbers whose truth is known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results.examples import write_examples
+from results.schema import STUDENT_ARMS, Record, records_frame, write_records
+
+SCALES = (1, 4, 16, 64)
+SEEDS = (0, 1, 2)
+PROBLEMS = 60
+N_GRID = (1, 2, 4, 8, 16, 32, 64, 128)
+_SKILL = {"process": 0.30, "prm_outcome": 0.17, "final_answer": 0.10}
+
+
+def _common(**more: object) -> dict[str, object]:
+    config = json.dumps({"experiment": "supervision", "learning_rate": 2e-3, "note": "</script><b>"})
+    return {
+        "experiment": "supervision",
+        "scale": "quick",
+        "dataset": "world_a",
+        "config": config,
+        "revision": "0123abc",
+    } | more
+
+
+def _measured(values: np.ndarray, **more: object) -> Record:
+    clipped = np.clip(values, 0, 1)
+    return Record(**_common(value=float(clipped.mean()), problem_values=tuple(clipped), **more))  # type: ignore[arg-type]
+
+
+def make_records() -> list[Record]:
+    """3 arms x 4 data scales x 3 seeds on 60 problems, every N from 1 to 128, and the reference arms."""
+    rng = np.random.default_rng(7)
+    pass_P = np.clip(rng.beta(1.1, 1.3, PROBLEMS), 0.02, 0.98)
+    rows: list[Record] = []
+    for rank, data_scale in enumerate(SCALES):
+        for seed in SEEDS:
+            for arm, skill in _SKILL.items():
+                cell: dict[str, object] = {
+                    "arm": arm,
+                    "acquisition": "uniform",
+                    "data_scale": data_scale,
+                    "seed": seed,
+                    "cell": f"{arm}-{data_scale}-{seed}",
+                    "solutions_hash": f"{data_scale:02d}{seed}" * 21,
+                    "distinct_solutions": 30 * data_scale,
+                }
+                luck = rng.normal(0, 0.015)
+                for n in N_GRID:
+                    gain = skill * (0.02 + 0.3 * rank) * np.log2(n) / 3 - 0.05 * (n == 128)
+                    value_P = (
+                        pass_P
+                        + (gain + 3 * luck * (n > 1)) * (1 - pass_P**2)
+                        + rng.normal(0, 0.03, PROBLEMS) * (n > 1)
+                    )
+                    rows.append(_measured(value_P, metric="best_of_n", n=n, single_draw=n == 128, **cell))
+                for metric, start in (("step_auroc", 0.6), ("solution_auroc", 0.5)):
+                    value = min(0.99, start + skill * (0.5 + 0.3 * rank) + luck)
+                    rows.append(Record(**_common(metric=metric, value=value, **cell)))  # type: ignore[arg-type]
+                for updates in range(0, 500, 100):
+                    value = 0.45 + skill * (1 - np.exp(-updates / 150)) * (0.4 + 0.2 * rank) + luck
+                    rows.append(
+                        Record(**_common(metric="validation_best_of_n", n=updates, value=value, **cell))
+                    )  # type: ignore[arg-type]
+    for n in N_GRID:
+        drawn = n == 128
+        rows.append(
+            _measured(1 - (1 - pass_P) ** n, arm="oracle", metric="pass_at_n", n=n, single_draw=drawn)
+        )
+        rows.append(
+            _measured(
+                pass_P + 0.03 * np.log2(n) * np.sign(pass_P - 0.45),
+                arm="majority",
+                metric="majority",
+                n=n,
+                single_draw=drawn,
+            )
+        )
+        rows.append(
+            _measured(
+                pass_P + 0.13 * np.log2(n) * (1 - pass_P),
+                arm="labeler",
+                metric="best_of_n",
+                n=n,
+                single_draw=drawn,
+            )
+        )
+    rows.append(_measured(pass_P, arm="random", metric="random", n=1))
+    rows.append(Record(**_common(arm="labeler", metric="step_auroc", value=0.985)))  # type: ignore[arg-type]
+    for index, count in enumerate((4100, 800, 420, 260, 190, 230, 340, 610, 1500, 21050)):
+        middle = (index + 0.5) / 10
+        rows.append(
+            Record(
+                **_common(
+                    arm="labeler",
+                    metric="calibration",
+                    n=index,
+                    x=middle,
+                    count=count,  # type: ignore[arg-type]
+                    value=middle**1.3,
+                )
+            )
+        )
+    return rows
+
+
+def make_examples() -> list[dict[str, object]]:
+    """Four problems, 14 solutions each; the second has markup in its text, all arms solve the third."""
+    rng = np.random.default_rng(3)
+    examples: list[dict[str, object]] = []
+    for number in range(4):
+        solutions = []
+        for sample in range(14):
+            right = sample % 3 == 0
+            steps = []
+            for step in range(4):
+                wrong = not right and step >= 2
+                steps.append(
+                    {
+                        "text": f"{step + 40 + sample}+8={step + 48 + sample - 10 * wrong}",
+                        "oracle": -1 if wrong else 0 if step == 1 else 1,
+                        "scores": {
+                            arm: round(float(np.clip(0.95 - 0.8 * wrong + rng.normal(0, 0.04), 0, 1)), 3)
+                            for arm in STUDENT_ARMS
+                        },
+                    }
+                )
+            unfinished = sample == 13
+            solutions.append(
+                {
+                    "sample": sample,
+                    "answer": None if unfinished else "59" if right else str(40 + sample),
+                    "finished": not unfinished,
+                    "final_correct": right,
+                    "count": 1 + sample % 5,
+                    "steps": steps,
+                    "solution_scores": {
+                        arm: round(float(-2.5 + right + rng.random()), 3) for arm in STUDENT_ARMS
+                    },
+                    "chosen_by": [],
+                }
+            )
+        if number == 1:
+            solutions[0]["steps"][0]["text"] = (
+                "<script>window.hacked = 1</script><img src=x onerror='window.hacked=1'>"
+            )
+        chosen = {"process": 0, "prm_outcome": (0, 0, 3, 1)[number], "final_answer": (1, 2, 0, 1)[number]}
+        if number == 3:
+            chosen["process"] = 2
+        for arm, sample in chosen.items():
+            solutions[sample]["chosen_by"].append(arm)  # type: ignore[attr-defined]
+        examples.append(
+            {
+                "problem_id": f"p{number}",
+                "problem": f"Start at {40 + number}. Add 8, borrow 9, add 10 & add 8.",
+                "answer": "59",
+                "solutions": solutions,
+            }
+        )
+    return examples
+
+
+@pytest.fixture(scope="session")
+def made_rows() -> list[Record]:
+    return make_records()
+
+
+@pytest.fixture(scope="session")
+def made_frame(made_rows: list[Record]) -> pd.DataFrame:
+    return records_frame(made_rows)
+
+
+@pytest.fixture(scope="session")
+def made_records(made_rows: list[Record], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("records") / "records.parquet"
+    write_records(path, made_rows)
+    return path
+
+
+@pytest.fixture
+def fresh_examples() -> Callable[[], list[dict[str, object]]]:
+    return make_examples
+
+
+@pytest.fixture(scope="session")
+def made_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("examples") / "examples.json"
+    write_examples(path, make_examples())
+    return path

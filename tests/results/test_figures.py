@@ -1,0 +1,223 @@
+"""Every figure draws what the numbers say, as a function and as a script, and twice the same."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
+from results.figures.drawing import run
+from results.figures.gallery import FIGURES, draw_all
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    doubling_axis,
+    label_ends,
+    spread,
+    styled,
+)
+from results.schema import ARMS, STUDENT_ARMS
+from results.statistics import summarise
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def summary(made_frame: pd.DataFrame) -> pd.DataFrame:
+    return summarise(made_frame, resamples=200)
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return Figure(figsize=(6, 4)).subplots()
+
+
+def texts(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def line_of(ax: Axes, colour: str, points: int) -> np.ndarray:
+    found = [line for line in ax.lines if line.get_color() == colour and len(line.get_xdata()) == points]
+    return np.asarray(found[0].get_ydata(), dtype=float)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_a_script(name: str, made_records: Path, tmp_path: Path) -> None:
+    png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
+    assert (png.name, svg.name) == ("figure.png", "figure.svg")
+    assert png.read_bytes().startswith(b"\x89PNG") and ET.parse(svg).getroot().tag.endswith("svg")
+    assert FIGURES[name].name == name and sys.modules[f"results.figures.{name}"].plot is FIGURES[name].plot
+
+
+def test_the_same_numbers_make_the_same_files(summary: pd.DataFrame, tmp_path: Path) -> None:
+    figure = FIGURES["best_of_n_by_scale"]
+    one, two = figure.make(summary, tmp_path / "one"), figure.make(summary, tmp_path / "two")
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+    assert b"<dc:date>" not in one[1].read_bytes()
+
+
+def test_a_script_runs_from_the_command_line(made_records: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "results.figures.best_of_n_by_scale",
+        str(made_records),
+        str(tmp_path / "a.b"),
+        "--n",
+        "8",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stdout.split() == [str(tmp_path / "a.b.png"), str(tmp_path / "a.b.svg")] and done.stderr == ""
+
+
+def test_help_and_errors(made_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figure = FIGURES["best_of_n_by_scale"]
+    with pytest.raises(SystemExit) as left:
+        run(figure, ["--help"])
+    assert left.value.code == 0 and "Parquet table of records" in capsys.readouterr().out
+    for arguments, message in (
+        ([str(made_records), str(tmp_path / "x"), "--n", "3"], "n: found 3, allowed [1, 2, 4, 8"),
+        ([str(tmp_path / "none.parquet"), str(tmp_path / "x")], "none.parquet"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            run(figure, arguments)
+        assert left.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_by_scale_shows_the_numbers_at_the_largest_expected_n(summary: pd.DataFrame, ax: Axes) -> None:
+    assert best_of_n_by_scale.plot(summary, ax) is ax
+    for arm in STUDENT_ARMS:
+        rows = summary[(summary["arm"] == arm) & (summary["metric"] == "best_of_n") & (summary["n"] == 64)]
+        np.testing.assert_allclose(line_of(ax, PALETTE[arm], 4), rows.sort_values("data_scale")["estimate"])
+    assert set(texts(ax)) == {
+        "process supervision",
+        "PRM-derived outcome",
+        "final-answer outcome",
+        "labeler (large PRM)",
+        "majority voting",
+        "pass@1",
+    }
+    assert "best of 64" in ax.get_ylabel()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4", "16", "64"]
+    level = float(summary[(summary["arm"] == "majority") & (summary["n"] == 64)]["estimate"].iloc[0])
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_color() == PALETTE["majority"]] == [level]
+
+
+def test_by_n_marks_the_single_draw(summary: pd.DataFrame, ax: Axes) -> None:
+    best_of_n_by_n.plot(summary, ax)
+    rows = summary[
+        (summary["arm"] == "process") & (summary["metric"] == "best_of_n") & (summary["data_scale"] == 64)
+    ]
+    np.testing.assert_allclose(line_of(ax, PALETTE["process"], 8), rows.sort_values("n")["estimate"])
+    hollow = [
+        line
+        for line in ax.lines
+        if line.get_markerfacecolor() == "white" and line.get_marker() == MARKERS["process"]
+    ]
+    assert [list(line.get_xdata()) for line in hollow] == [[128.0]]
+    assert set(texts(ax)) == set(ARMS.values())
+    assert "64 solutions labelled" in ax.get_title()
+
+
+def test_calibration_shows_every_bin_and_its_count(summary: pd.DataFrame, ax: Axes) -> None:
+    labeler_calibration.plot(summary, ax)
+    middle = (np.arange(10) + 0.5) / 10
+    np.testing.assert_allclose(line_of(ax, PALETTE["labeler"], 10), middle**1.3)
+    assert {"4.1k", "800", "190", "21k"} <= set(texts(ax))
+    with pytest.raises(ValueError, match="found no calibration of process"):
+        labeler_calibration.plot(summary, ax, arm="process")
+
+
+def test_learning_curves_have_a_panel_a_data_scale(summary: pd.DataFrame, ax: Axes) -> None:
+    learning_curves.plot(summary, ax, data_scale=4)
+    rows = summary[
+        (summary["arm"] == "process")
+        & (summary["metric"] == "validation_best_of_n")
+        & (summary["data_scale"] == 4)
+    ]
+    np.testing.assert_allclose(line_of(ax, PALETTE["process"], 5), rows.sort_values("n")["estimate"])
+    canvas = Figure()
+    learning_curves.draw(summary, canvas)
+    assert [panel.get_title(loc="left") or panel.get_title() for panel in canvas.axes] == [
+        f"{scale} labelled a problem" for scale in (1, 4, 16, 64)
+    ]
+
+
+def test_what_is_missing_is_not_drawn(summary: pd.DataFrame, tmp_path: Path) -> None:
+    few = summary[
+        (summary["metric"] == "best_of_n") & (summary["arm"] == "process") & (summary["data_scale"] == 4)
+    ]
+    assert [path.name for path in draw_all(few, tmp_path)] == [
+        "best_of_n_by_scale.png",
+        "best_of_n_by_scale.svg",
+        "best_of_n_by_n.png",
+        "best_of_n_by_n.svg",
+    ]
+    with pytest.raises(ValueError, match="found no calibration in the records"):
+        FIGURES["labeler_calibration"].make(few, tmp_path / "x")
+    labeler = summary[(summary["metric"] == "best_of_n") & (summary["arm"] == "labeler")]
+    assert [path.name for path in draw_all(labeler, tmp_path)] == ["best_of_n_by_n.png", "best_of_n_by_n.svg"]
+
+
+def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) -> None:
+    active = summary[summary["arm"] == "process"].assign(acquisition="convincing_wrong_answers")
+    best_of_n_by_scale.plot(pd.concat([summary, active]), ax)
+    assert "process supervision, convincing wrong answers" in texts(ax) and "process supervision" in texts(ax)
+
+
+def test_every_arm_has_a_look() -> None:
+    assert set(PALETTE) == set(ARMS) and len(set(PALETTE.values())) == len(PALETTE)
+    assert set(MARKERS) >= set(STUDENT_ARMS) and len(set(MARKERS.values())) == len(MARKERS)
+    assert not set(DASHES) & set(STUDENT_ARMS)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.01, 0.3))
+def test_labels_are_spread(targets: list[float], gap: float) -> None:
+    targets = sorted(targets)
+    placed = spread(targets, gap)
+    assert all(b - a >= gap - 1e-9 for a, b in zip(placed, placed[1:], strict=False))
+    assert sum(placed) == pytest.approx(sum(targets), abs=1e-9)  # blocks keep their mean
+    if all(b - a > gap for a, b in zip(targets, targets[1:], strict=False)):
+        assert placed == pytest.approx(targets)
+
+
+def test_labels_that_would_touch_by_hand() -> None:
+    # 0.5 and 0.52 need 0.1 between them: 0.46 and 0.56 around their mean 0.51; 0.9 is free
+    assert spread([0.5, 0.52, 0.9], 0.1) == pytest.approx([0.46, 0.56, 0.9])
+
+
+def test_axes_and_labels_at_their_limits(ax: Axes) -> None:
+    doubling_axis(ax, [4])
+    low, high = ax.get_xlim()
+    assert low < 4 < high
+    doubling_axis(ax, [2**k for k in range(14)])
+    assert len(ax.get_xticks()) == 7
+    label_ends(ax, [])
+    assert texts(ax) == []
+    with styled():
+        label_ends(ax, [EndLabel(y=5.0, text="above", colour="black")])
+    assert texts(ax) == ["above"]
+
+
+def test_one_data_scale_and_a_narrow_range_are_readable(summary: pd.DataFrame, ax: Axes) -> None:
+    rows = summary[(summary["data_scale"] == 4).fillna(False).astype(bool) & (summary["n"] == 64)]
+    best_of_n_by_scale.plot(rows, ax, n=64)
+    low, high = ax.get_xlim()
+    drawn = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() in MARKERS.values()]
+    assert len(drawn) == 3 and all(low < x < high for x in drawn)
+    ax.set_ylim(0.40, 0.48)
+    ax.set_yticks([0.425, 0.45])  # must not be rounded to 42% and 45%
+    ax.figure.draw_without_rendering()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["42.5%", "45%"]
