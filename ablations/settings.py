@@ -22,7 +22,9 @@ class ProblemSettings:
     """Of the draw."""
 
     def __post_init__(self) -> None:
-        _at_least("problems", 2, labeler=self.labeler, train=self.train, validation=self.validation, test=self.test)
+        _at_least(
+            "problems", 2, labeler=self.labeler, train=self.train, validation=self.validation, test=self.test
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +95,17 @@ class StudentSettings:
     """Where students are trained and score: cpu or cuda."""
 
     def __post_init__(self) -> None:
-        _at_least("students", 1, evaluations=self.evaluations, batch_size=self.batch_size, max_updates=self.max_updates)
+        _at_least(
+            "students",
+            1,
+            evaluations=self.evaluations,
+            batch_size=self.batch_size,
+            max_updates=self.max_updates,
+        )
         if not self.learning_rates or min(self.learning_rates) <= 0:
-            raise ValueError(f"learning_rates: found {self.learning_rates}; allowed: one or more, each above 0")
+            raise ValueError(
+                f"learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
+            )
 
     def updates(self, solutions: int) -> int:
         """Optimiser updates for a number of labelled solutions."""

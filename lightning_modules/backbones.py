@@ -40,7 +40,9 @@ class Preset:
         if self.architecture not in _CONFIGS:
             raise ValueError(f"architecture: found {self.architecture!r}; allowed: {sorted(_CONFIGS)}")
         if self.hidden % (2 * self.heads):
-            raise ValueError(f"hidden: found {self.hidden}; allowed: multiples of 2 * heads = {2 * self.heads}")
+            raise ValueError(
+                f"hidden: found {self.hidden}; allowed: multiples of 2 * heads = {2 * self.heads}"
+            )
 
 
 PRESETS: dict[str, Preset] = {
@@ -94,5 +96,7 @@ def load_classifier(checkpoint: str | Path, *, num_labels: int, seed: int) -> Pr
 
 def _checked(checkpoint: str | Path) -> str:
     if isinstance(checkpoint, Path) and not (checkpoint / "config.json").is_file():
-        raise ValueError(f"checkpoint {checkpoint}: found no config.json; allowed: a transformers checkpoint folder")
+        raise ValueError(
+            f"checkpoint {checkpoint}: found no config.json; allowed: a transformers checkpoint folder"
+        )
     return str(checkpoint)

@@ -1,9 +1,10 @@
 """Solutions of a batch as token tries: what several solutions begin with is computed once.
 
-Sequences are sorted and become a forest of prefix tries: equal solutions collapse to one path, shared prompts and
-shared first steps to one branch. The forest is written out depth first, cut into chunks that re-include the path to
-their first token, and chunks are packed into rows. A token sees its ancestors and itself alone, and its position is
-its depth, so that a causal transformer computes for it exactly what it computes in the solution on its own.
+Sequences are sorted and become a forest of prefix tries: equal solutions collapse to one path, shared
+prompts and shared first steps to one branch. The forest is written out depth first, cut into chunks that
+re-include the path to their first token, and chunks are packed into rows. A token sees its ancestors and
+itself alone, and its position is its depth, so that a causal transformer computes for it exactly what it
+computes in the solution on its own.
 
 Shape letters: B rows, T tokens of a row, C classes, N sequences.
 """
@@ -23,7 +24,7 @@ _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a forward pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
+    """What a pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
 
     attention_tokens: float = 400.0
     """Width of a row, in tokens, at which attention costs as much as everything else."""
@@ -43,7 +44,8 @@ class Cost:
 def cost_of(model: torch.nn.Module) -> Cost:
     """Cost of a transformers model's rows, from the sizes in its config.
 
-    A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the row.
+    A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the
+    row.
     """
     config = getattr(model, "config", None)
     hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
@@ -82,7 +84,7 @@ class Layout:
         return replace(self, **moved)
 
     def visible(self) -> torch.Tensor:
-        """bool [B, 1, T, T]: whether a token (third axis) sees another (last axis): its ancestors and itself."""
+        """bool [B, 1, T, T]: whether a token (third axis) sees another (last axis): an ancestor or itself."""
         column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
         before = column[None, :, None] >= column[None, None, :]
         return (before & (column[None, :, None] < self.end_BT[:, None, :]))[:, None]
@@ -92,8 +94,13 @@ class Layout:
         if not self.shared:
             column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
             held = column < self.end_BT[:, :1]
-            return {"input_ids": self.token_BT, "attention_mask": held.long(), "position_ids": self.position_BT}
-        # Additive, as eager attention needs it and as the CPU's fused kernel turns a bool mask into at every layer.
+            return {
+                "input_ids": self.token_BT,
+                "attention_mask": held.long(),
+                "position_ids": self.position_BT,
+            }
+        # Additive, as eager attention needs it and as the CPU's fused kernel turns a bool mask into at every
+        # layer.
         mask = torch.zeros((), dtype=dtype, device=self.token_BT.device).masked_fill(
             ~self.visible(), torch.finfo(dtype).min
         )
@@ -126,8 +133,8 @@ def layouts(
         token_ids: N sequences of token ids, none empty.
         capacity: Most tokens of a row, unless one sequence has more; None: what costs least.
         max_tokens: Most cells of a block, unless one row has more; None: no limit.
-        share_prefixes: Whether common prefixes are computed once. False, for models without masks of any shape: a row
-            a distinct sequence, padded on the right.
+        share_prefixes: Whether common prefixes are computed once. False, for models without masks of any
+            shape: a row a distinct sequence, padded on the right.
         cost: What rows and passes cost.
 
     Returns:
@@ -140,7 +147,9 @@ def layouts(
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; allowed: at least 1, or None")
     if not len(token_ids) or not all(map(len, token_ids)):
-        raise ValueError("token_ids has no sequence or an empty one; allowed: sequences of at least one token")
+        raise ValueError(
+            "token_ids has no sequence or an empty one; allowed: sequences of at least one token"
+        )
     cost = cost or Cost()
     forest = _Forest.grow(token_ids)
     if share_prefixes:
@@ -178,7 +187,9 @@ class _Forest:
         inverse = np.array([distinct[key] for key in keys], dtype=np.int64)
         length = np.array([len(key) // 4 for key in distinct], dtype=np.int64)
         token_UT = np.full((len(length), int(length.max())), -1, dtype=np.int64)
-        token_UT[np.arange(token_UT.shape[1]) < length[:, None]] = np.frombuffer(b"".join(distinct), dtype=">i4")
+        token_UT[np.arange(token_UT.shape[1]) < length[:, None]] = np.frombuffer(
+            b"".join(distinct), dtype=">i4"
+        )
         shared = np.zeros(len(length), dtype=np.int64)
         shared[1:] = (token_UT[1:] != token_UT[:-1]).argmax(axis=1)
         return _Forest(token_UT=token_UT, length=length, shared=shared, inverse=inverse)
@@ -211,7 +222,8 @@ class _Forest:
         own_UT = (depth >= common[:, None]) & (depth < length[:, None])
         # The sequence that wrote the token at this depth: the latest one that shared less than this depth.
         writer_UT = np.maximum.accumulate(np.where(depth >= common[:, None], index, 0), axis=0)
-        # The next sequence that leaves the trie above this depth: the token's subtree ends where that one begins.
+        # The next sequence that leaves the trie above this depth: the token's subtree ends where that one
+        # begins.
         leaver_UT = np.minimum.accumulate(np.where(depth >= common[:, None], index, U)[::-1], axis=0)[::-1]
         leaver_UT = np.concatenate([leaver_UT[1:], np.full((1, width), U)])
 
@@ -254,10 +266,11 @@ class _Forest:
 
 
 def _cuts(length: np.ndarray, shared: np.ndarray, capacity: int) -> np.ndarray:
-    """Marks the sequences that begin a chunk of at most `capacity` tokens, re-including as few tokens as can be.
+    """Marks the sequences that begin a chunk of at most `capacity` tokens; few tokens are re-included.
 
-    A cut before sequence u costs the `shared[u]` tokens of its path. Cuts that cost next to nothing are all made: small
-    chunks pack better. The others by dynamic programming over a window, as a chunk is a run of sequences.
+    A cut before sequence u costs the `shared[u]` tokens of its path. Cuts that cost next to nothing are all
+    made: small chunks pack better. The others by dynamic programming over a window, as a chunk is a run of
+    sequences.
     """
     count, cheap = len(length), capacity // 64
     shares, new = shared.tolist(), np.concatenate([[0], np.cumsum(length - shared)]).tolist()
@@ -303,7 +316,7 @@ def _best_fit(size: np.ndarray, capacity: int) -> list[list[int]]:
 
 
 def _candidates(length: np.ndarray) -> list[int]:
-    """Row widths worth a try: the longest sequence, what packs typical ones well, and round widths around them."""
+    """Row widths worth a try: the longest sequence, and round widths from the typical one on."""
     longest, typical = int(length.max()), int(np.median(length))
     return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
 
@@ -312,19 +325,21 @@ def _row_cost(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> float:
     """Cost of rows that hold `fill` tokens, split into blocks as well as can be."""
     fill = -np.sort(-fill)
     starts = _split(fill, cost, max_tokens)
-    return float(sum(cost.row(float(fill[a])) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))) + (
-        0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass
-    )
+    return float(
+        sum(cost.row(float(fill[a])) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))
+    ) + (0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass)
 
 
 def _split(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> list[int]:
     """Where to split rows, widest first, into blocks; a block is as wide as its first row.
 
-    Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`: their rows
-    hardly differ.
+    Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`:
+    their rows hardly differ.
     """
     count = len(fill)
-    most = (count if max_tokens is None else np.maximum(max_tokens // fill, 1)) * np.ones(count, dtype=np.int64)
+    most = (count if max_tokens is None else np.maximum(max_tokens // fill, 1)) * np.ones(
+        count, dtype=np.int64
+    )
     if count > 512 or np.isinf(cost.pass_tokens):
         starts = [0]
         while starts[-1] < count:
@@ -360,8 +375,8 @@ def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: i
 
     Args:
         layout: Where the sequences lie.
-        targets: Of each sequence that was laid out (in all blocks), either int [T] with -100 for no target, or
-            float [T, C], the weight of each class at each token.
+        targets: Of each sequence that was laid out (in all blocks), either int [T] with -100 for no target,
+            or float [T, C], the weight of each class at each token.
         num_classes: C.
 
     Returns:
@@ -379,7 +394,9 @@ def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: i
     else:
         held = joined != -100
         if np.any((joined[held] < 0) | (joined[held] >= num_classes)):
-            raise ValueError(f"targets hold {np.unique(joined).tolist()}; allowed: -100 and 0 to {num_classes - 1}")
+            raise ValueError(
+                f"targets hold {np.unique(joined).tolist()}; allowed: -100 and 0 to {num_classes - 1}"
+            )
         flat = layout.node_of[held] * num_classes + joined[held]
         weight = np.bincount(flat, minlength=cells * num_classes)
     return torch.from_numpy(weight.astype(np.float32).reshape(*layout.token_BT.shape, num_classes))
@@ -390,19 +407,24 @@ def check_layout(model: torch.nn.Module, tolerance: float = 1e-4, seed: int = 0)
 
     Args:
         model: A transformers model that returns `logits`.
-        tolerance: Largest difference of logits that passes, as a share of the largest logit where that is above 1.
+        tolerance: Largest difference of logits that passes, as a share of the largest logit where that is
+            above 1.
         seed: Of the random sequences.
     """
     config = getattr(model, "config", None)
     takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
     windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}
     if not takes_masks or windows or getattr(config, "sliding_window", None) is not None:
-        return False  # our mask would not reach the kernel, or would stand in for a window it knows nothing of
+        return (
+            False  # our mask would not reach the kernel, or would stand in for a window it knows nothing of
+        )
     parameter = next(model.parameters())
     random = np.random.default_rng(seed)
     vocabulary = int(config.vocab_size)  # type: ignore[union-attr]
     stem = random.integers(0, vocabulary, 24)
-    token_ids = [np.append(stem[:at], random.integers(0, vocabulary, 3 + at // 3)) for at in (1, 6, 6, 12, 24, 24)]
+    token_ids = [
+        np.append(stem[:at], random.integers(0, vocabulary, 3 + at // 3)) for at in (1, 6, 6, 12, 24, 24)
+    ]
     was_training = model.training
     model.eval()
     with torch.inference_mode():

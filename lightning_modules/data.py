@@ -1,9 +1,10 @@
 """Batches of solutions for a RewardModel, the same whatever the number of processes.
 
-`batch_size` counts the solutions of one optimiser update. Every update's solutions are drawn from the seed alone; each
-process and each accumulated batch takes its slice of them, and knows how many targets the whole update has. So
-training on K processes, or with accumulation, follows the same path as training on one. The batches come as a plain
-iterable: Lightning adds no sampler of its own to it (``use_distributed_sampler=False`` says so to the reader).
+`batch_size` counts the solutions of one optimiser update. Every update's solutions are drawn from the seed
+alone; each process and each accumulated batch takes its slice of them, and knows how many targets the whole
+update has. So training on K processes, or with accumulation, follows the same path as training on one. The
+batches come as a plain iterable: Lightning adds no sampler of its own to it
+(``use_distributed_sampler=False`` says so to the reader).
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class RewardDataset:
         for index, (ids, target) in enumerate(zip(self.token_ids, self.targets, strict=True)):
             if len(ids) != len(target) or len(ids) == 0:
                 raise ValueError(
-                    f"solution {index} has {len(ids)} tokens and {len(target)} targets; allowed: as many, at least one"
+                    f"solution {index} has {len(ids)} tokens and {len(target)} targets; "
+                    "allowed: as many, at least one"
                 )
 
     @staticmethod
@@ -75,7 +77,9 @@ class RewardDataset:
     ) -> RewardDataset:
         """Targets at step ends (`step_targets`) or at all tokens of a solution (`solution_targets`)."""
         if (step_targets is None) == (solution_targets is None):
-            raise ValueError("step_targets and solution_targets are both set or both missing; allowed: exactly one")
+            raise ValueError(
+                "step_targets and solution_targets are both set or both missing; allowed: exactly one"
+            )
         if step_targets is not None:
             targets = [token_targets(e, step_target=t) for e, t in zip(encoded, step_targets, strict=True)]
         else:
@@ -265,7 +269,9 @@ def encode_examples(
     Raises:
         ValueError: If an example has no target, naming it.
     """
-    encoded = encode_all(tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length)
+    encoded = encode_all(
+        tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length
+    )
     targets = []
     for index, (example, tokens) in enumerate(zip(examples, encoded, strict=True)):
         if example.step_targets is None and example.solution_target is None:

@@ -1,8 +1,9 @@
 """Prompt and steps to token ids and to the positions that judge the steps: the one truth about positions.
 
-A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last token of
-its text and separator. The whole text is tokenized once, so that the ids are those the model knows from pretraining;
-where a token would straddle the end of a prompt or a step, that solution is tokenized piece by piece instead.
+A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last
+token of its text and separator. The whole text is tokenized once, so that the ids are those the model knows
+from pretraining; where a token would straddle the end of a prompt or a step, that solution is tokenized
+piece by piece instead.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ class Example:
             object.__setattr__(self, "step_targets", tuple(int(target) for target in self.step_targets))
             if self.solution_target is not None:
                 raise ValueError("step_targets and solution_target are both set; allowed: at most one")
-            if len(self.step_targets) != len(self.steps):  # type: ignore[arg-type]
+            if len(self.step_targets) != len(self.steps):
                 raise ValueError(
-                    f"step_targets has {len(self.step_targets)} entries for {len(self.steps)} steps; "  # type: ignore[arg-type]
+                    f"step_targets has {len(self.step_targets)} entries for {len(self.steps)} steps; "
                     "allowed: one a step"
                 )
 
@@ -116,7 +117,9 @@ def encode_all(
             ends = ends[: kept + 1]
         length = int(ends[-1]) if max_length is None else min(int(ends[-1]), max_length)
         if length == 0:
-            raise ValueError(f"example {example} has no token; allowed: at least one, of a prompt, a step or BOS")
+            raise ValueError(
+                f"example {example} has no token; allowed: at least one, of a prompt, a step or BOS"
+            )
         encoded[key] = Encoded(
             ids=np.array(bos + list(ids), dtype=np.int32)[:length],
             solution_start=min(int(ends[0]), length),
@@ -153,13 +156,15 @@ def token_targets(
     elif step_target is not None:
         steps = len(encoded.step_end) + encoded.cut_steps
         if len(step_target) != steps:
-            raise ValueError(f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step")
+            raise ValueError(
+                f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step"
+            )
         target[encoded.step_end] = np.asarray(step_target[: len(encoded.step_end)], dtype=np.int8)
     return target
 
 
 def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[int], np.ndarray] | None]:
-    """Ids of each joined text and the tokens of each of its pieces; None where a token straddles two pieces."""
+    """Ids of each joined text and the token count of its pieces; None where a token straddles two."""
     if not pieces or not getattr(tokenizer, "is_fast", False):
         return [None] * len(pieces)
     batch = tokenizer(
@@ -174,8 +179,9 @@ def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[
     for piece, ids, offsets in zip(pieces, batch["input_ids"], batch["offset_mapping"], strict=True):
         span = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
         boundary = np.cumsum([len(part) for part in piece])
-        # A boundary is sound if the tokens before it end at or before it and those after it start at or after it.
-        # Tokens that span nothing (some tokenizers trim white space off their spans) cannot be placed.
+        # A boundary is sound if the tokens before it end at or before it and those after it start at or
+        # after it. Tokens that span nothing (some tokenizers trim white space off their spans) cannot be
+        # placed.
         before = np.searchsorted(span[:, 1], boundary, side="right")
         starts = np.append(span[:, 0], boundary[-1])
         ordered = bool(np.all(np.diff(span[:, 1]) >= 0) and np.all(span[:, 0] < span[:, 1]))
@@ -189,5 +195,8 @@ def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[
 
 def _tokenize_pieces(tokenizer: Any, piece: list[str]) -> tuple[list[int], np.ndarray]:
     """Ids of the pieces tokenized one by one, joined, and the tokens of each."""
-    rows = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] if part else [] for part in piece]
+    rows = [
+        tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] if part else []
+        for part in piece
+    ]
     return [int(token) for row in rows for token in row], np.array([len(row) for row in rows])

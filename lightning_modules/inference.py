@@ -42,18 +42,20 @@ def score(
 ) -> Scores:
     """Class probabilities at every step's end and P(correct) at the last token, on the model's device.
 
-    A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped products.
+    A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped
+    products.
 
     Args:
         model: A RewardModel, or a token classification model of transformers.
         solutions: N solutions in tokens, in any order.
         max_tokens: Cells of a forward pass.
-        share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for this model.
+        share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for
+            this model.
 
     Returns:
         Scores in the order of `solutions`.
     """
-    backbone = getattr(model, "backbone", model)
+    backbone: Any = getattr(model, "backbone", model)
     num_classes = int(backbone.config.num_labels)
     step_count = np.array([len(solution.step_end) for solution in solutions], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(step_count)]).astype(np.int64)

@@ -21,7 +21,7 @@ CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 
 
 class RewardModel(lightning.LightningModule):
-    """Masked cross-entropy at the tokens that have a target, normalised by their number in the whole global batch."""
+    """Masked cross-entropy at the tokens that have a target, divided by their number in the global batch."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class RewardModel(lightning.LightningModule):
             learning_rate: The highest one.
             total_updates: Length of the schedule; None: what the trainer is going to run.
             warmup: Share of updates with a rising learning rate.
-            decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the warmup.
+            decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the
+                warmup.
             weight_decay: On matrices only.
 
         Raises:
@@ -129,4 +130,3 @@ class RewardModel(lightning.LightningModule):
 def probability_of_correct(prob: Any) -> Any:
     """P(correct) from class probabilities [..., C]: all but the negative class, neutral counted as right."""
     return prob[..., 1] if prob.shape[-1] == 2 else 1.0 - prob[..., 0]
-

@@ -1,7 +1,8 @@
 """Many solutions a problem from a causal language model, with a KV cache.
 
-A sample's randomness comes from the seed, its prompt and its number alone. Which other samples share its batch, how
-the prompts are split over shards and which device it runs on decide nothing but the rounding of logits.
+A sample's randomness comes from the seed, its prompt and its number alone. Which other samples share its
+batch, how the prompts are split over shards and which device it runs on decide nothing but the rounding of
+logits.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Completion:
 
 
 class _RoomyLayer(DynamicLayer):
-    """A layer's cache that doubles its room when it is full, where transformers' copies all of it at every token."""
+    """A layer's cache that doubles its room when full; transformers' is copied whole at every token."""
 
     _room: tuple[torch.Tensor, torch.Tensor] | None = None
 
@@ -40,18 +41,24 @@ class _RoomyLayer(DynamicLayer):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         need = used + key_states.shape[2]
-        if self._room is None or self._room[0].shape[0] != key_states.shape[0] or self._room[0].shape[2] < need:
+        if (
+            self._room is None
+            or self._room[0].shape[0] != key_states.shape[0]
+            or self._room[0].shape[2] < need
+        ):
             shape = (*key_states.shape[:2], max(2 * need, 64), key_states.shape[3])
             grown = key_states.new_empty(shape), value_states.new_empty(shape[:3] + value_states.shape[3:])
-            if used:
+            if self.keys is not None and self.values is not None and used:
                 grown[0][:, :, :used], grown[1][:, :, :used] = self.keys, self.values
             self._room = grown
-        self._room[0][:, :, used:need], self._room[1][:, :, used:need] = key_states, value_states
-        self.keys, self.values = self._room[0][:, :, :need], self._room[1][:, :, :need]
+        keys, values = self._room
+        keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
+        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
         return self.keys, self.values
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps `rows` of the batch, in that order, each as often as it is named."""
+        assert self.keys is not None and self.values is not None
         self._room = None
         self.keys, self.values = self.keys[rows], self.values[rows]
 
@@ -78,8 +85,8 @@ def sample(
         num_samples: Completions a prompt.
         temperature: Divides the logits; 0 takes the likeliest token.
         max_new_tokens: Most tokens of a completion.
-        stop: A string that ends a completion and is cut off it, or a function of the text so far that says whether it
-            is complete. The end-of-text token ends it too.
+        stop: A string that ends a completion and is cut off it, or a function of the text so far that says
+            whether it is complete. The end-of-text token ends it too.
         seed: Of the samples.
         batch_size: Samples that are decoded together.
         progress: Called with the samples done and their number in all.
@@ -90,15 +97,23 @@ def sample(
     Raises:
         ValueError: If a number is out of range, or a prompt has no token.
     """
-    for name, value in (("num_samples", num_samples), ("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
+    for name, value in (
+        ("num_samples", num_samples),
+        ("max_new_tokens", max_new_tokens),
+        ("batch_size", batch_size),
+    ):
         if value < 1:
             raise ValueError(f"{name} is {value}; allowed: at least 1")
     if temperature < 0:
         raise ValueError(f"temperature is {temperature}; allowed: 0 or more")
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    ids = [bos + tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"] for prompt in prompts]
+    ids = [
+        bos + tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"] for prompt in prompts
+    ]
     if empty := [index for index, row in enumerate(ids) if not row]:
-        raise ValueError(f"prompt {empty[0]} is {prompts[empty[0]]!r} and has no token; allowed: at least one token")
+        raise ValueError(
+            f"prompt {empty[0]} is {prompts[empty[0]]!r} and has no token; allowed: at least one token"
+        )
     seeds = _seeds(seed, prompts)
     decoder = _Decoder(model, tokenizer, temperature, max_new_tokens, stop)
     # Prompts of like length share a batch: little padding, most often none.
@@ -221,6 +236,7 @@ class _Decoder:
     @staticmethod
     def _keep(rows: torch.Tensor, cache: Cache, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         for layer in cache.layers:
+            assert isinstance(layer, _RoomyLayer)
             layer.select(rows)
         return tuple(tensor[rows] for tensor in tensors)
 
@@ -232,7 +248,9 @@ class _Decoder:
         target = uniform[:, None] * cumulative[:, -1:]
         return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 
-    def _apply_stop(self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray, rows: np.ndarray) -> None:
+    def _apply_stop(
+        self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray, rows: np.ndarray
+    ) -> None:
         """Marks rows as done whose text is complete."""
         if self.stop is None or len(rows) == 0:
             return

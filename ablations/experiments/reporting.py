@@ -44,7 +44,12 @@ def report(settings: Any, out: Path) -> None:
     )
     print(table)
     print()
-    for path in (*(path for path in figures if path.suffix == ".png"), out / TABLE, out / RECORDS, out / REPORT):
+    for path in (
+        *(path for path in figures if path.suffix == ".png"),
+        out / TABLE,
+        out / RECORDS,
+        out / REPORT,
+    ):
         print(path)
 
 

@@ -79,9 +79,16 @@ class SupervisionSettings:
             raise ValueError("problems: found null; allowed: the numbers of problems of the embedded world")
         strange = [arm for arm in self.arms if arm not in ARMS]
         if strange or not self.arms or len(set(self.arms)) != len(self.arms):
-            raise ValueError(f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}, each once")
+            raise ValueError(
+                f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}, each once"
+            )
         scales = self.data_scales
-        if not scales or list(scales) != sorted(set(scales)) or scales[0] < 1 or scales[-1] > self.pool_samples:
+        if (
+            not scales
+            or list(scales) != sorted(set(scales))
+            or scales[0] < 1
+            or scales[-1] > self.pool_samples
+        ):
             raise ValueError(
                 f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = {self.pool_samples}"
             )
@@ -107,7 +114,9 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         majority_draws=10,
         generator=GeneratorSettings(samples=2),
         labeler=LabelerSettings(samples=2, epochs=1),
-        students=StudentSettings(learning_rates=(2e-3,), max_updates=4, min_updates=4, evaluations=2, validation_n=2),
+        students=StudentSettings(
+            learning_rates=(2e-3,), max_updates=4, min_updates=4, evaluations=2, validation_n=2
+        ),
     ),
     "quick": dict(
         data_scales=(1, 4, 16),
@@ -138,7 +147,11 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         test_samples=500,
         labeler=LabelerSettings(samples=16),
         students=StudentSettings(
-            learning_rates=(5e-4, 1e-3, 2e-3), max_updates=20_000, evaluations=8, device="cuda", precision="bf16-mixed"
+            learning_rates=(5e-4, 1e-3, 2e-3),
+            max_updates=20_000,
+            evaluations=8,
+            device="cuda",
+            precision="bf16-mixed",
         ),
     ),
 }
@@ -151,16 +164,22 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     if pool is None:
         if labeler not in (None, *LABELERS):
             raise ValueError(f"labeler: found {labeler!r}; allowed without --pool: {', '.join(LABELERS)}")
-        return SupervisionSettings(scale=scale, world=world or next(iter(WORLDS)), pool=None, **_EMBEDDED[scale])
+        return SupervisionSettings(
+            scale=scale, world=world or next(iter(WORLDS)), pool=None, **_EMBEDDED[scale]
+        )
     if world is not None:
         raise ValueError(f"world: found {world!r} beside a pool; allowed: one of the two")
     if labeler is None:
-        raise ValueError("labeler: found none; allowed with --pool: the name of one whose step scores the pool holds")
+        raise ValueError(
+            "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"
+        )
     beside = pool.parent.parent / "gsm8k" / "train.jsonl"
     return SupervisionSettings(
         scale=scale,
         world=None,
-        pool=PoolSettings(path=pool, labeler=labeler, mathmix=beside if beside.is_file() else None, **_POOL[scale]),
+        pool=PoolSettings(
+            path=pool, labeler=labeler, mathmix=beside if beside.is_file() else None, **_POOL[scale]
+        ),
         problems=None,
         pool_samples=_POOL_SAMPLES,
         validation_samples=_POOL_SAMPLES,
@@ -183,7 +202,12 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
         data_scales=(1,),
         seeds=1,
         students=StudentSettings(
-            backbone="tiny", learning_rates=(2e-3,), batch_size=16, min_updates=2, max_updates=2, evaluations=1
+            backbone="tiny",
+            learning_rates=(2e-3,),
+            batch_size=16,
+            min_updates=2,
+            max_updates=2,
+            evaluations=1,
         ),
     ),
     "quick": dict(
@@ -358,7 +382,10 @@ class _Grid:
             trains = (self.train(seed, None, self.choice),)
             model = {"model": trains[0]}
         scores = _scores(
-            model, self.part.test, self.settings, f"{self.arm} x{self.data_scale} seed {seed} on test problems"
+            model,
+            self.part.test,
+            self.settings,
+            f"{self.arm} x{self.data_scale} seed {seed} on test problems",
         )
         return trains, scores
 
@@ -385,13 +412,19 @@ def _cell(grids: list[_Grid], seed: int) -> tuple[Task, list[Task]]:
     return cell, inputs["scores"]
 
 
-def _scores(model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, weight: float = 2) -> Task:
+def _scores(
+    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, weight: float = 2
+) -> Task:
     config = {
         "device": settings.students.device,
         "max_length": settings.pool.max_length if settings.pool else None,
     }
     return Task(
-        stage="scores", config=config, inputs=model | {"samples": samples}, label=f"score {label}", weight=weight
+        stage="scores",
+        config=config,
+        inputs=model | {"samples": samples},
+        label=f"score {label}",
+        weight=weight,
     )
 
 

@@ -45,7 +45,9 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     ]
     kept = [(problem, solution) for problem, solution in solved if solution.final_correct]
     if not kept:
-        raise ValueError(f"generator: none of {len(solved)} few-shot solutions ends right; allowed: one or more")
+        raise ValueError(
+            f"generator: none of {len(solved)} few-shot solutions ends right; allowed: one or more"
+        )
     documents = [document(tokenizer, problem, solution.steps) for problem, solution in kept]
     batches = bucket(
         [ids for ids, _ in documents],

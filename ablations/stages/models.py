@@ -171,7 +171,9 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
     row_PM = samples.solutions.per_problem(np.arange(len(samples.solutions)))
     problems, drawn = row_PM.shape
     if not 1 <= data_scale <= drawn:
-        raise ValueError(f"data_scale: found {data_scale}; allowed: 1 to {drawn}, the solutions drawn a problem")
+        raise ValueError(
+            f"data_scale: found {data_scale}; allowed: 1 to {drawn}, the solutions drawn a problem"
+        )
     order_PM = np.random.default_rng([seed, 17]).permuted(np.tile(np.arange(drawn), (problems, 1)), axis=1)
     return np.take_along_axis(row_PM, order_PM[:, :data_scale], axis=1).ravel()
 
@@ -182,10 +184,14 @@ def score_encoded(model: RewardModel, encoded: list[Encoded]) -> StepScores:
     judged = np.diff(found.offsets)
     cut = np.array([e.cut_steps for e in encoded])
     if ((judged == 0) & (cut > 0)).any():
-        raise ValueError("max_length: a solution has no step within it; allowed: a length that holds its first step")
+        raise ValueError(
+            "max_length: a solution has no step within it; allowed: a length that holds its first step"
+        )
     offsets = np.concatenate([[0], np.cumsum(judged + cut)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], judged + cut)
-    row = np.repeat(found.offsets[:-1], judged + cut) + np.minimum(within, np.repeat(judged - 1, judged + cut))
+    row = np.repeat(found.offsets[:-1], judged + cut) + np.minimum(
+        within, np.repeat(judged - 1, judged + cut)
+    )
     return StepScores(prob=Ragged(values=found.prob[row], offsets=offsets), last=found.last)
 
 
@@ -218,7 +224,9 @@ class KeepBest(Callback):
         self.best_state: dict[str, torch.Tensor] = {}
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
-        if trainer.global_step not in self.at or (self.curve and self.curve[-1]["update"] == trainer.global_step):
+        if trainer.global_step not in self.at or (
+            self.curve and self.curve[-1]["update"] == trainer.global_step
+        ):
             return
         module.eval()
         value = self.judge(module)
@@ -234,4 +242,7 @@ def _targets(encoded: list[Encoded], supervision: Supervision) -> list[np.ndarra
         steps: Ragged = supervision.step_target
         return [token_targets(e, step_target=steps.row(i)) for i, e in enumerate(encoded)]
     assert supervision.solution_target is not None
-    return [token_targets(e, solution_target=int(t)) for e, t in zip(encoded, supervision.solution_target, strict=True)]
+    return [
+        token_targets(e, solution_target=int(t))
+        for e, t in zip(encoded, supervision.solution_target, strict=True)
+    ]

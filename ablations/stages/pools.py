@@ -59,7 +59,9 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     solved = list(zip(samples.prompts(), ("\n".join(steps) for steps in samples.steps()), strict=True))
     mathmix = list(read_questions(Path(context.local["mathmix"]))) if config["mathmix_sha256"] else []
-    tokenizer = train_tokenizer((text for pair in itertools.chain(solved, mathmix) for text in pair), config["vocabulary"])
+    tokenizer = train_tokenizer(
+        (text for pair in itertools.chain(solved, mathmix) for text in pair), config["vocabulary"]
+    )
     model = build_causal(PRESETS[config["preset"]], tokenizer, seed=config["seed"])
     updates = config["updates"] if mathmix else 0
     if updates:
@@ -85,7 +87,10 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
         )
     model.save_pretrained(out / MODEL)
     tokenizer.save_pretrained(out / MODEL)
-    write_json(out / "base.json", {"mathmix_documents": len(mathmix), "updates": updates, "vocabulary": len(tokenizer)})
+    write_json(
+        out / "base.json",
+        {"mathmix_documents": len(mathmix), "updates": updates, "vocabulary": len(tokenizer)},
+    )
 
 
 def train_tokenizer(texts: Iterator[str], vocabulary: int) -> PreTrainedTokenizerFast:

@@ -59,7 +59,9 @@ class Judged:
         if np.isfinite(auroc):
             rows.append({"metric": "solution_auroc", "value": auroc})
         if ratings:
-            rows.append({"metric": "step_auroc", "value": step_auroc(joined(scores), joined_ratings(ratings))})
+            rows.append(
+                {"metric": "step_auroc", "value": step_auroc(joined(scores), joined_ratings(ratings))}
+            )
         return rows
 
 
@@ -82,7 +84,9 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         "acquisition": "uniform",
         "data_scale": config["data_scale"],
         "seed": config["seed"],
-        "solutions_hash": hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        "solutions_hash": hashes[0]
+        if len(hashes) == 1
+        else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
     }
     write_json(out / ROWS, [row | shared for row in rows])
@@ -96,7 +100,13 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
     once = random_choice(correct_PM, finished_PM)
     rows: list[Row] = [
-        {"arm": "random", "metric": "random", "n": 1, "value": float(once.mean()), "problem_values": once.tolist()},
+        {
+            "arm": "random",
+            "metric": "random",
+            "n": 1,
+            "value": float(once.mean()),
+            "problem_values": once.tolist(),
+        },
         *judged.per_n("pass_at_n", pass_at_n(correct_PM, ns), arm="oracle"),
         *judged.per_n(
             "majority",
@@ -172,7 +182,9 @@ def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
         first = {text_of[row]: int(row) for row in rows[::-1]}
         may_win = rows[solutions.finished[rows]]
         best = {
-            arm: text_of[may_win[int(np.argmax(values[may_win]))]] for arm, values in ranked.items() if len(may_win)
+            arm: text_of[may_win[int(np.argmax(values[may_win]))]]
+            for arm, values in ranked.items()
+            if len(may_win)
         }
         shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
         found.append(
@@ -191,7 +203,12 @@ def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
 
 
 def _example(
-    solution: Any, row: int, count: int, arms: dict[str, StepScores], ranked: dict[str, Any], ratings: Ragged | None
+    solution: Any,
+    row: int,
+    count: int,
+    arms: dict[str, StepScores],
+    ranked: dict[str, Any],
+    ratings: Ragged | None,
 ) -> Row:
     right = {arm: 1.0 - s.prob.row(row)[:, 0] for arm, s in arms.items()}
     oracle = ratings.row(row) if ratings is not None else None
@@ -248,5 +265,3 @@ def _trained(inputs: Inputs) -> list[Row]:
     trains = _several(inputs["trains"])
     grid = len(trains) // len(choices)
     return [read_json(trains[f * grid + index] / "train.json") for f, index in enumerate(choices)]
-
-

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.solutions import Problem
@@ -12,8 +14,6 @@ from ablations.stages.files import Samples, write_problems, write_ratings
 from ablations.world.bases import shipped_base
 from ablations.world.oracle import judge
 from ablations.world.problems import draw_problems, parse_problem
-
-import numpy as np
 
 
 def problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

@@ -44,7 +44,9 @@ def _totals_before(problem: WorldProblem, steps: Sequence[str]) -> list[int]:
     totals = [problem.start]
     for line in steps:
         digits = line[-2:]
-        totals.append(int(digits) if len(digits) == 2 and digits.isascii() and digits.isdigit() else totals[-1])
+        totals.append(
+            int(digits) if len(digits) == 2 and digits.isascii() and digits.isdigit() else totals[-1]
+        )
     return totals[:-1]
 
 

@@ -35,9 +35,9 @@ class Pretraining:
     """Optimiser updates of both phases."""
     mathmix: float = 0.3
     """Share of the updates that is MathMix finetuning: fresh text of the same kind, falling learning rate."""
-    batch_tokens: int = 4608
+    batch_tokens: int = 1536
     """Most tokens of an update, padding included."""
-    learning_rate: float = 8e-3
+    learning_rate: float = 5e-3
     """The highest one."""
     precision: Precision = "32-true"
     """Lightning's name."""
@@ -55,8 +55,10 @@ class Pretraining:
 
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
-    "small": Pretraining(preset="small", updates=2000),
-    "large": Pretraining(preset="large", updates=4400, learning_rate=3e-3, precision="bf16-mixed"),
+    "small": Pretraining(preset="small", updates=5000),
+    "large": Pretraining(
+        preset="large", updates=5500, batch_tokens=3072, learning_rate=2.5e-3, precision="bf16-mixed"
+    ),
 }
 
 
@@ -87,7 +89,7 @@ def pretrain(
     out: Path,
     *,
     revision: str,
-    checkpoint_every: int = 100,
+    checkpoint_every: int = 250,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Makes a base model; killed and called again, it goes on from its last state.
@@ -124,7 +126,7 @@ def pretrain(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    held_out = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=4608)
+    held_out = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     rows = [held_out.batch(_HELD_OUT_UPDATE + i) for i in range(BLOCK)]
     with torch.inference_mode():
         losses = [model.eval().loss(*(torch.from_numpy(array) for array in batch)).item() for batch in rows]

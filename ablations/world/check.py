@@ -96,7 +96,12 @@ def properties(
             allowed="0.05 to 0.25",
             holds=0.05 <= lucky <= 0.25,
         ),
-        Property(name=f"unique among {drawn} solutions", value=f"{unique:.3f}", allowed=">= 0.30", holds=unique >= 0.3),
+        Property(
+            name=f"unique among {drawn} solutions",
+            value=f"{unique:.3f}",
+            allowed=">= 0.30",
+            holds=unique >= 0.3,
+        ),
         Property(
             name="positive, neutral, negative steps",
             value=", ".join(f"{shares[r]:.3f}" for r in (1, 0, -1)),

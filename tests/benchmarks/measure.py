@@ -14,14 +14,18 @@ SIZES = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 4, "n
 def classifier(vocabulary: int) -> LlamaForTokenClassification:
     """The model that is trained and scored with, always of the same weights."""
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=vocabulary, num_key_value_heads=4, num_labels=2, classifier_dropout=0.0, **SIZES)
+    config = LlamaConfig(
+        vocab_size=vocabulary, num_key_value_heads=4, num_labels=2, classifier_dropout=0.0, **SIZES
+    )
     return LlamaForTokenClassification(config)
 
 
 def generator(vocabulary: int) -> LlamaForCausalLM:
     """The model that is sampled from."""
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=vocabulary, num_key_value_heads=4, bos_token_id=1, eos_token_id=2, **SIZES)
+    config = LlamaConfig(
+        vocab_size=vocabulary, num_key_value_heads=4, bos_token_id=1, eos_token_id=2, **SIZES
+    )
     return LlamaForCausalLM(config).eval()
 
 

@@ -27,7 +27,8 @@ class Pool:
 
 
 def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
-    """A stand-in for samples of the embedded world: prompts of 25 characters, 2 to 10 steps of 9, half duplicates."""
+    """A stand-in for samples of the embedded world: prompts of 25 characters, 2 to 10 steps of 9, half
+    duplicates."""
     random = np.random.default_rng(seed)
     encoded, first_error = [], []
     for _ in range(problems):

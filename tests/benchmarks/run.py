@@ -1,7 +1,9 @@
-"""All benchmarks, each beside a plain loop of the same model in the same run: ``python run.py --out bench.json``."""
+"""All benchmarks, each beside a plain loop of the same model in the same run: ``python run.py --out
+bench.json``."""
 
 import argparse
 import json
+import logging
 import platform
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,20 @@ def main() -> None:
     parser.add_argument("--gsm8k-train", type=Path, help="GSM8K's train.jsonl, for the tokenizer")
     parser.add_argument("--repeats", type=int, default=5, help="runs of which the median is taken")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_argument("--fraction", type=float, default=1.0, help="share of the solutions, for a quick look")
+    parser.add_argument(
+        "--fraction", type=float, default=1.0, help="share of the solutions, for a quick look"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
     def part(count: int) -> int:
         return max(1, round(count * arguments.fraction))
 
     pools: list[tuple[Pool, int]] = [(embedded_pool(problems=part(48)), part(1280))]
     if arguments.gsm8k is not None and arguments.gsm8k.is_file() and arguments.gsm8k_train is not None:
-        pools.append((gsm8k_pool(arguments.gsm8k, arguments.gsm8k_train, problems=part(40)), part(320)))
+        pools.append((gsm8k_pool(arguments.gsm8k, arguments.gsm8k_train, problems=part(20)), part(192)))
     results: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
         "threads": arguments.threads,

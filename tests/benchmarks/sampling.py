@@ -35,7 +35,9 @@ def measure(*, prompts: int, samples: int, max_new_tokens: int, repeats: int) ->
 
     def theirs() -> int:
         batch = tokenizer(["<s>" + text for text in texts], return_tensors="pt", padding=True)
-        repeated = {name: batch[name].repeat_interleave(samples, 0) for name in ("input_ids", "attention_mask")}
+        repeated = {
+            name: batch[name].repeat_interleave(samples, 0) for name in ("input_ids", "attention_mask")
+        }
         with torch.inference_mode():
             out = model.generate(
                 **repeated, do_sample=True, top_k=0, max_new_tokens=max_new_tokens, pad_token_id=0

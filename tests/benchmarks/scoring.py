@@ -33,7 +33,8 @@ def measure(pool: Pool, *, batch_size: int, repeats: int) -> dict[str, Any]:
     solutions = [pool.encoded[i] for i in order]
     difference = float(np.abs(score(model, solutions).prob - plain(model, solutions, batch_size)).max())
     seconds = medians(
-        {"ours": lambda: score(model, solutions), "plain": lambda: plain(model, solutions, batch_size)}, repeats
+        {"ours": lambda: score(model, solutions), "plain": lambda: plain(model, solutions, batch_size)},
+        repeats,
     )
     tokens = sum(len(solution.ids) for solution in solutions)
     return {

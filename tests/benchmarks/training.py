@@ -1,4 +1,5 @@
-"""Training through a Trainer against a plain padded loop over the same solutions, and Lightning's share of a step."""
+"""Training through a Trainer against a plain padded loop over the same solutions, and Lightning's share of a
+step."""
 
 import warnings
 from typing import Any
@@ -26,7 +27,8 @@ QUIET: dict[str, Any] = {
 
 
 def dataset(pool: Pool, supervision: str, solutions: int) -> RewardDataset:
-    """A random part of the pool with targets for process supervision (up to the first error) or outcome supervision."""
+    """A random part of the pool with targets for process supervision (up to the first error) or outcome
+    supervision."""
     chosen = np.random.default_rng(0).permutation(len(pool.encoded))[:solutions]
     encoded = [pool.encoded[i] for i in chosen]
     cost = cost_of(classifier(pool.vocabulary))
@@ -52,7 +54,9 @@ def fit(pool: Pool, data: RewardDataset, batch_size: int) -> RewardModel:
     model = module(pool, made.updates)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = lightning.Trainer(accelerator="cpu", devices=1, max_epochs=1, gradient_clip_val=1.0, **QUIET)
+        trainer = lightning.Trainer(
+            accelerator="cpu", devices=1, max_epochs=1, gradient_clip_val=1.0, **QUIET
+        )
         trainer.fit(model, made)
     return model
 

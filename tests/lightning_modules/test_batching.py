@@ -3,8 +3,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightning_modules.batching import Cost, check_layout, cost_of, layout, layouts, target_weights
 from transformers import LlamaConfig, LlamaForTokenClassification, Qwen2Config, Qwen2ForTokenClassification
+
+from lightning_modules.batching import Cost, check_layout, cost_of, layout, layouts, target_weights
 
 SIZES = {
     "vocab_size": 12,
@@ -54,7 +55,9 @@ def test_a_chunk_includes_the_path_to_its_first_token() -> None:
     found = layout([np.array([5, 6, 7]), np.array([5, 8, 9])], capacity=4)
     assert sorted(found.token_BT.tolist()) == [[5, 6, 7], [5, 8, 9]]
     # With room for five the stem is there once: 5 6 7 8 9.
-    assert layout([np.array([5, 6, 7]), np.array([5, 8, 9])], capacity=5).token_BT.tolist() == [[5, 6, 7, 8, 9]]
+    assert layout([np.array([5, 6, 7]), np.array([5, 8, 9])], capacity=5).token_BT.tolist() == [
+        [5, 6, 7, 8, 9]
+    ]
 
 
 @settings(deadline=None, max_examples=80)
@@ -124,7 +127,9 @@ def test_loss_and_gradient_equal_those_of_a_padded_batch(name: str, soft: bool) 
     token_ids = random_solutions(16, seed=1)
     random = np.random.default_rng(2)
     targets = [random.choice([-100, 0, 1, 2], len(ids)) for ids in token_ids]
-    weights = [np.eye(4)[np.maximum(target, -1)][:, :3] * random.random((len(target), 1)) for target in targets]
+    weights = [
+        np.eye(4)[np.maximum(target, -1)][:, :3] * random.random((len(target), 1)) for target in targets
+    ]
 
     T = max(map(len, token_ids))
     token_BT, weight_BTC = torch.zeros(len(token_ids), T, dtype=torch.long), torch.zeros(len(token_ids), T, 3)
@@ -136,7 +141,9 @@ def test_loss_and_gradient_equal_those_of_a_padded_batch(name: str, soft: bool) 
                 weight_BTC[row, column] = torch.tensor(weight[column])
             elif label >= 0:
                 weight_BTC[row, column, label] = 1
-    plain = -(weight_BTC * model(input_ids=token_BT, attention_mask=held_BT).logits.log_softmax(-1)).sum() / 50
+    plain = (
+        -(weight_BTC * model(input_ids=token_BT, attention_mask=held_BT).logits.log_softmax(-1)).sum() / 50
+    )
     plain.backward()
     wanted = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()

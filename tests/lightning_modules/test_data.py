@@ -6,11 +6,12 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
+
 from lightning_modules.data import GlobalBatches, RewardBatch, RewardData, RewardDataset
 from lightning_modules.encoding import Encoded, Example
 from lightning_modules.reward_model import RewardModel
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
 
 # Lightning's own, on the newest torch.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*is deprecated:FutureWarning")
@@ -99,7 +100,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 EXAMPLES = [
-    Example(prompt=f"{i}\n", steps=(f"{i}+{j}", f"{i + j}"), step_targets=(1, j % 2)) for i in range(5) for j in range(3)
+    Example(prompt=f"{i}\n", steps=(f"{i}+{j}", f"{i + j}"), step_targets=(1, j % 2))
+    for i in range(5)
+    for j in range(3)
 ]
 
 
@@ -125,7 +128,8 @@ class _Killed(Exception):
     pass
 
 
-# Four updates of two batches an epoch: within an update, within an epoch, at an epoch's end, in the second epoch.
+# Four updates of two batches an epoch: within an update, within an epoch, at an epoch's end, in the second
+# epoch.
 @pytest.mark.parametrize("batches", [2, 4, 8, 12])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, batches: int) -> None:
     def fit(callbacks: list[lightning.Callback], checkpoint: Path | None) -> RewardModel:

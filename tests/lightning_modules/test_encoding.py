@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from lightning_modules.encoding import Example, encode, encode_all, token_targets
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
+
+from lightning_modules.encoding import Example, encode, encode_all, token_targets
 
 CHARACTERS = ["<s>", *"0123456789+=#\n"]
 

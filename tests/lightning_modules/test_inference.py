@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
+
 from lightning_modules.encoding import Encoded
 from lightning_modules.inference import score, score_texts
 from lightning_modules.reward_model import RewardModel, probability_of_correct
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
 
 
 def build(num_labels: int = 2) -> LlamaForTokenClassification:

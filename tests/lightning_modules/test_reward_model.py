@@ -5,9 +5,10 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForTokenClassification
+
 from lightning_modules.data import RewardBatch, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
-from transformers import LlamaConfig, LlamaForTokenClassification
 
 # Lightning's own, on the newest torch.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*is deprecated:FutureWarning")
@@ -34,15 +35,21 @@ def dataset(count: int = 13, num_classes: int = 2) -> RewardDataset:
     random = np.random.default_rng(0)
     stems = random.integers(0, 12, (3, 6))
     token_ids = [np.append(stems[i % 3], random.integers(0, 12, random.integers(1, 9))) for i in range(count)]
-    targets = [np.where(np.arange(len(ids)) < 6, -100, random.integers(0, num_classes, len(ids))) for ids in token_ids]
+    targets = [
+        np.where(np.arange(len(ids)) < 6, -100, random.integers(0, num_classes, len(ids)))
+        for ids in token_ids
+    ]
     return RewardDataset(token_ids=token_ids, targets=targets, num_classes=num_classes)
 
 
 def train(**trainer: Any) -> tuple[RewardModel, dict[str, float]]:
-    """Two epochs of two updates: 13 solutions in batches of 12, so that the second update has a single solution."""
+    """Two epochs of two updates: 13 solutions in batches of 12, so that the second update has a single
+    solution."""
     data = RewardData(dataset(), batch_size=12, seed=5, validation=dataset(7))
     model = RewardModel(backbone(), learning_rate=1e-2)
-    fitted = lightning.Trainer(**{**QUIET, "max_epochs": 2, "num_sanity_val_steps": 0, "devices": 1, **trainer})
+    fitted = lightning.Trainer(
+        **{**QUIET, "max_epochs": 2, "num_sanity_val_steps": 0, "devices": 1, **trainer}
+    )
     fitted.fit(model, data)
     return model, {name: float(value) for name, value in fitted.callback_metrics.items()}
 
@@ -79,7 +86,10 @@ def by_hand() -> tuple[RewardModel, dict[str, float]]:
 
 def padded(model: RewardModel, data: RewardDataset, index: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     T = max(len(data.token_ids[i]) for i in index)
-    token_BT, held_BT = torch.zeros(len(index), T, dtype=torch.long), torch.zeros(len(index), T, dtype=torch.long)
+    token_BT, held_BT = (
+        torch.zeros(len(index), T, dtype=torch.long),
+        torch.zeros(len(index), T, dtype=torch.long),
+    )
     target_BT = torch.full((len(index), T), -100)
     for row, i in enumerate(index):
         size = len(data.token_ids[i])
@@ -93,7 +103,9 @@ def reference() -> tuple[RewardModel, dict[str, float]]:
     return by_hand()
 
 
-def assert_same(found: tuple[RewardModel, dict[str, float]], wanted: tuple[RewardModel, dict[str, float]]) -> None:
+def assert_same(
+    found: tuple[RewardModel, dict[str, float]], wanted: tuple[RewardModel, dict[str, float]]
+) -> None:
     for name, value in wanted[0].state_dict().items():
         torch.testing.assert_close(found[0].state_dict()[name], value, atol=1e-5, rtol=0, msg=name)
     assert found[1] == pytest.approx(wanted[1], abs=1e-5)
@@ -111,7 +123,8 @@ def test_accumulated_batches_follow_one(
 
 
 def test_two_processes_follow_one(reference: tuple[RewardModel, dict[str, float]]) -> None:
-    # The second update has one solution: the second process has an empty slice. With accumulation three of four have.
+    # The second update has one solution: the second process has an empty slice. With accumulation three of
+    # four have.
     assert_same(train(devices=2, strategy="ddp_fork", accumulate_grad_batches=2), reference)
 
 

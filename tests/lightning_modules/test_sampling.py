@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from lightning_modules.sampling import sample
 from scipy.stats import chisquare
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from lightning_modules.sampling import sample
 
 CHARACTERS = "abcdefg\n"
 PROMPTS = ["abc\n", "d\n", "abcabc\n", "gg\n"]
