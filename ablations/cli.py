@@ -128,14 +128,15 @@ def _parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     choice, rest, config = _first_look(rest)
     _allowed("scale", choice["scale"], experiment.scales)
     for facet, allowed in (("world", experiment.worlds), ("labeler", experiment.labelers)):
+        if facet == "labeler" and choice["pool"] is not None:
+            continue  # the pool says whose scores it holds
         if choice[facet] is not None and allowed:
             _allowed(facet, choice[facet], allowed)
-    settings = experiment.settings(
-        choice["scale"],
-        choice["world"],
-        None if choice["pool"] is None else Path(choice["pool"]),
-        choice["labeler"],
-    )
+    if command == "report":  # the run's file holds every setting: its pool need not be there any more
+        settings = experiment.settings(choice["scale"], None, None, None)
+    else:
+        pool = None if choice["pool"] is None else Path(choice["pool"])
+        settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
 
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}", description=experiment.summary, exit_on_error=False

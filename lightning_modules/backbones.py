@@ -2,21 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForTokenClassification,
     LlamaConfig,
-    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2Config,
 )
 
 Architecture = Literal["llama", "qwen2"]
-_CONFIGS: dict[str, type[PretrainedConfig]] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
+_CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
 
 
 @dataclass(frozen=True, kw_only=True)

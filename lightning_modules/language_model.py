@@ -1,6 +1,5 @@
-"""LanguageModel: next-token training of a causal backbone (pretraining, MathMix, the generator), and its text."""
+"""LanguageModel: next-token training of a causal backbone (pretraining, MathMix, generator), and its text."""
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,8 +20,8 @@ def bucket(
 ) -> list[Batch]:
     """Batches of documents of about equal length, in random order, every document in exactly one.
 
-    Documents are padded on the right, where causal attention needs no mask, and never share a row, so that none
-    sees another.
+    Documents are padded on the right, where causal attention needs no mask, and never share a row: none sees
+    another.
 
     Args:
         documents: token ids of each.
@@ -51,26 +50,28 @@ def bucket(
 
 
 class TextData(lightning.LightningDataModule):
-    """Batches of text without end; a resumed run goes on with the batch after its last update."""
+    """A batch of text an update; a resumed run goes on with the batch after its last update."""
 
-    def __init__(self, make_batch: Callable[[int], Batch]) -> None:
+    def __init__(self, make_batch: Callable[[int], Batch], *, updates: int) -> None:
         """
         Args:
             make_batch: update (0-based) -> batch, always the same for the same update.
+            updates: how many there are.
         """
         super().__init__()
-        self.make_batch = make_batch
+        self.make_batch, self.updates = make_batch, updates
 
     def train_dataloader(self) -> Iterable[tuple[torch.Tensor, ...]]:
-        return _Stream(self.make_batch, start=self.trainer.global_step if self.trainer else 0)
+        start = self.trainer.global_step if self.trainer else 0
+        return _Stream(self.make_batch, range(start, self.updates))
 
 
 class _Stream:
-    def __init__(self, make_batch: Callable[[int], Batch], start: int) -> None:
-        self.make_batch, self.start = make_batch, start
+    def __init__(self, make_batch: Callable[[int], Batch], updates: range) -> None:
+        self.make_batch, self.updates = make_batch, updates
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        for update in itertools.count(self.start):
+        for update in self.updates:
             yield tuple(torch.from_numpy(array) for array in self.make_batch(update))
 
 

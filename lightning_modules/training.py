@@ -91,7 +91,9 @@ def fit(
             use_distributed_sampler=False,
             logger=False,
             enable_checkpointing=False,
+            num_sanity_val_steps=0,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        module.train()
         trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)

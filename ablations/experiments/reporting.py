@@ -56,16 +56,17 @@ def report(settings: Any, out: Path) -> None:
 def notes(settings: Any) -> list[str]:
     """What the reader of a report should know."""
     found = [
-        "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their number it "
-        "is a single draw, and marked so.",
-        "Solutions are taken as drawn, duplicates and all, as in the paper; the three arms get the identical ones.",
-        "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation problems.",
+        "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their "
+        "number it is a single draw, and marked so.",
+        "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones.",
+        "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
+        "problems.",
     ]
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
     if settings.pool is not None:
         found.append(
-            f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are trained from "
-            "scratch, and the labels are the stored step scores of " + settings.pool.labeler + "."
+            f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
+            f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
         )
     return found

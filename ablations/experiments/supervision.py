@@ -1,14 +1,15 @@
 """Process against outcome supervision (the paper's Section 4.1, Figures 4a and 4b).
 
-Small reward models are trained on the identical solutions under three forms of supervision that a large PRM (or the
-final answers) gives, at several data scales; best-of-N on held-out problems says which supervision is better.
+Small reward models are trained on the identical solutions under three forms of supervision that a large PRM (or
+the final answers) gives, at several data scales; best-of-N on held-out problems says which supervision is better.
 
     ablations run supervision --scale quick                                    (two cores: about ten minutes)
     ablations run supervision --scale quick --pool POOL.jsonl.gz --labeler NAME   (real solutions)
 
-Expected: process above both outcome arms at every data scale; the outcome arms above pass@1 at the largest ones.
+Expected: process above both outcome arms at every data scale; outcome arms above pass@1 at the largest ones.
 """
 
+import gzip
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.experiments.reporting import finish, report
+from ablations.formats.pool import read_pool
 from ablations.pipeline import SCALES, Experiment, Plan, Task
 from ablations.revision import revision
 from ablations.settings import (
@@ -90,7 +92,8 @@ class SupervisionSettings:
             or scales[-1] > self.pool_samples
         ):
             raise ValueError(
-                f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = {self.pool_samples}"
+                f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = "
+                f"{self.pool_samples}"
             )
         if self.seeds < 1:
             raise ValueError(f"seeds: found {self.seeds}; allowed: 1 or more")
@@ -173,6 +176,12 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         raise ValueError(
             "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"
         )
+    if not pool.is_file():
+        raise ValueError(f"pool: found no file {pool}; allowed: an existing one")
+    read = read_pool(pool, labeler)
+    samples = len(read.solutions) // len(read.problems)
+    students = _POOL_STUDENTS[scale]
+    scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
     beside = pool.parent.parent / "gsm8k" / "train.jsonl"
     return SupervisionSettings(
         scale=scale,
@@ -181,20 +190,20 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
             path=pool, labeler=labeler, mathmix=beside if beside.is_file() else None, **_POOL[scale]
         ),
         problems=None,
-        pool_samples=_POOL_SAMPLES,
-        validation_samples=_POOL_SAMPLES,
-        test_samples=_POOL_SAMPLES,
+        pool_samples=samples,
+        validation_samples=samples,
+        test_samples=samples,
         # The paper's threshold is for its own PRM: for another labeler it is chosen on training problems.
         labeler=LabelerSettings(samples=1, threshold=None),
-        **_POOL_STUDENTS[scale],
+        **students | {"data_scales": scales},
     )
 
 
-_POOL_SAMPLES = 32
 _POOL: dict[str, dict[str, Any]] = {
-    "smoke": dict(mathmix_updates=2, vocabulary=400, max_length=256),
-    "quick": dict(mathmix_updates=200),
-    "small": dict(mathmix_updates=1000),
+    # At these vocabularies the longest problem of GSM8K with a first step takes 500 to 800 tokens.
+    "smoke": dict(mathmix_updates=2, vocabulary=400, max_length=1024),
+    "quick": dict(mathmix_updates=200, max_length=1024),
+    "small": dict(mathmix_updates=1000, max_length=1024),
     "paper": dict(mathmix_updates=20_000, vocabulary=8000, max_length=1024),
 }
 _POOL_STUDENTS: dict[str, dict[str, Any]] = {
@@ -260,6 +269,8 @@ class Part:
     """Training problems."""
     tokens: float
     """Mean tokens of a solution."""
+    name: str = ""
+    """For people: which fold, where there are several."""
 
 
 def plan(settings: SupervisionSettings) -> Plan:
@@ -354,7 +365,7 @@ class _Grid:
                 "max_length": self.settings.pool.max_length if self.settings.pool else None,
             },
             inputs=inputs if choice is None else inputs | {"choice": choice},
-            label=f"train {self.arm} x{self.data_scale} seed {seed} {rate}",
+            label=f"train {self.arm} x{self.data_scale} seed {seed} {rate}{self.part.name}",
             weight=tokens * SECONDS_PER_TOKEN["large" if students.backbone == "large" else "small"] + 2,
             tokens=tokens,
         )
@@ -369,7 +380,7 @@ class _Grid:
         return Task(
             stage="choose",
             inputs={"candidates": self.candidates},
-            label=f"choose {self.arm} x{self.data_scale}",
+            label=f"choose {self.arm} x{self.data_scale}{self.part.name}",
             weight=0.1,
         )
 
@@ -385,7 +396,7 @@ class _Grid:
             model,
             self.part.test,
             self.settings,
-            f"{self.arm} x{self.data_scale} seed {seed} on test problems",
+            f"{self.arm} x{self.data_scale} seed {seed} on test problems{self.part.name}",
         )
         return trains, scores
 
@@ -525,6 +536,11 @@ def _embedded_parts(settings: SupervisionSettings) -> list[Part]:
 def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     assert settings.pool is not None
     pool = settings.pool
+    count = _count_lines(pool.path)
+    if count < pool.folds:
+        raise ValueError(
+            f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
+        )
     whole = Task(
         stage="pool",
         config={"sha256": _sha256(pool.path), "labeler": pool.labeler},
@@ -543,6 +559,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     parts = []
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
+        held_out = index, (index + 1) % pool.folds  # test and validation part, as the stage `fold` deals
         tokens = pool.mathmix_updates * 4608 if pool.mathmix else None
         base = Task(
             stage="scratch_base",
@@ -568,11 +585,20 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
                 validation=validation,
                 test=test,
                 test_labels=test,
-                problems=60,
+                problems=count - sum(len(range(held, count, pool.folds)) for held in held_out),
                 tokens=300,
+                name=f" of fold {index}",
             )
         )
     return parts
+
+
+def _count_lines(path: Path) -> int:
+    """Problems of a pool, one a line."""
+    if not path.is_file():
+        raise ValueError(f"pool.path: found no file {path}; allowed: an existing one")
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
 
 
 def _sha256(path: Path) -> str:

@@ -60,7 +60,7 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=updates)
     fit(
         module,
-        TextData(batches.__getitem__),
+        TextData(batches.__getitem__, updates=updates),
         updates=updates,
         progress=lambda done: context.progress(0.5 + 0.5 * done),
     )
@@ -99,7 +99,7 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def few_shot_prefix(tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
-    """Solved problems of the pretraining split, newline-delimited, short ones, each with the token that ends it."""
+    """Short solved problems of the pretraining split, newline-delimited, each with the token that ends it."""
     rng = np.random.default_rng(seed)
     short = [p for p in draw_problems("pretraining", 20 * shots, seed) if len(p.operations) <= 3][:shots]
     return "".join(

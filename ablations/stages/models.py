@@ -161,7 +161,7 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
-    """Rows of ``data_scale`` solutions a problem: the first ones of an order that the seed draws for each problem.
+    """Rows of ``data_scale`` solutions a problem: the first of an order that the seed draws for each problem.
 
     A smaller data scale's rows are among a larger one's.
 

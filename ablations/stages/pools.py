@@ -23,7 +23,7 @@ MOST_TOKENS = 512
 
 
 def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions and the labeler's scores."""
+    """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions, the labeler's scores."""
     read = read_pool(context.local["path"], config["labeler"])
     assert read.labels is not None
     Samples(problems=read.problems, solutions=read.solutions).write(out)
@@ -31,7 +31,7 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> one part of one fold: ``test``, ``validation`` (the next fold's test part) or ``train`` (the rest)."""
+    """pool -> a part of a fold: ``test``, ``validation`` (the next fold's test part) or ``train`` (the rest)."""
     samples = Samples.read(inputs["pool"])  # type: ignore[arg-type]
     index = fold_problems(len(samples.problems), **config)
     chosen, rows = samples.take_problems(index)
@@ -55,7 +55,7 @@ def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) ->
 
 
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples of the training part [, MathMix text in ``context.local``] -> tokenizer and base model from scratch."""
+    """samples of the training part [, MathMix text in ``context.local``] -> tokenizer and base from scratch."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     solved = list(zip(samples.prompts(), ("\n".join(steps) for steps in samples.steps()), strict=True))
     mathmix = list(read_questions(Path(context.local["mathmix"]))) if config["mathmix_sha256"] else []
@@ -80,7 +80,7 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
         module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=updates)
         fit(
             module,
-            TextData(batches.__getitem__),
+            TextData(batches.__getitem__, updates=updates),
             updates=updates,
             checkpoint_folder=context.scratch,
             progress=context.progress,

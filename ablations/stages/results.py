@@ -1,4 +1,4 @@
-"""Stages that evaluate: the rows of one cell, the reference lines, the run's records, and its example problems."""
+"""Stages that evaluate: the rows of a cell, the reference lines, the run's records, its example problems."""
 
 import hashlib
 from collections import Counter
@@ -145,8 +145,8 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
                 known = seen.setdefault((row["data_scale"], row["seed"]), row["solutions_hash"])
                 if known != row["solutions_hash"]:
                     raise ValueError(
-                        f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: found hash "
-                        f"{row['solutions_hash']}; allowed: {known}, that of the other arms"
+                        f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "
+                        f"found hash {row['solutions_hash']}; allowed: {known}, that of the other arms"
                     )
                 row["cell"] = folder.name
             rows.append(

@@ -1,4 +1,4 @@
-"""The embedded world: arithmetic problems, authors with misconceptions, an exact oracle, shipped base models."""
+"""The embedded world: arithmetic problems, authors with misconceptions, an exact oracle, base models."""
 
 from ablations.world.commands import cli_check, cli_pretrain, cli_sample
 

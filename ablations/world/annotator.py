@@ -4,11 +4,14 @@ The same annotator errs on the same steps: an error is a hash of annotator, prob
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
 from ablations.world.problems import WorldProblem, apply
+
+_STEP = re.compile(r"~?[a-h](?P<symbol>[+\-*])[a-h](?P<operand>\d)=\d\d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +55,8 @@ def _totals_before(problem: WorldProblem, steps: Sequence[str]) -> list[int]:
 
 def _is_hard(line: str, total: int) -> bool:
     """Whether the units of an operation overflow."""
-    if len(line) < 3 or line[1] not in "+-*" or not line[2].isdigit():
-        return False
-    units = apply(line[1], total % 10, int(line[2]))
-    return units >= 10
+    found = _STEP.fullmatch(line)
+    return found is not None and apply(found["symbol"], total % 10, int(found["operand"])) >= 10
 
 
 CLASS_OF = {NEGATIVE: 0, NEUTRAL: 1, POSITIVE: 2}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablations.world.problems import WorldProblem, apply
+from ablations.world.problems import PART, WorldProblem, apply
 
 Misconception = Callable[[int, int], int]
 """(total, operand) -> the result that one who holds the misconception writes."""
@@ -99,9 +99,10 @@ def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generat
         if op.symbol != "*" and op.operand > 1 and rng.random() < author.split_share:
             first = int(rng.integers(1, op.operand))
             parts = [first, op.operand - first]
-        for part in parts:
+        for index, part in enumerate(parts, 1):
             total = rule(total, part) if rule else apply(op.symbol, total, part)
-            lines.append(f"{op.letter}{op.symbol}{part}={total:02d}")
+            mark = PART if index < len(parts) else ""
+            lines.append(f"{mark}{op.letter}{op.symbol}{op.letter}{part}={total:02d}")
             if rng.random() < author.restate_share:
                 lines.append(f"={total:02d}")
     lines.append(f"#{total:02d}")

@@ -1,6 +1,6 @@
 """The worlds' base models: pretrained and MathMix-finetuned here, shipped with the package, or made again.
 
-A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json`` that says how it was made.
+A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json``: how it was made.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _HELD_OUT_UPDATE = 1_000_000 * BLOCK
 
 @dataclass(frozen=True, kw_only=True)
 class Pretraining:
-    """How a base model is made: pretraining at a steady learning rate, then MathMix while it falls to zero."""
+    """How a base is made: pretraining at a steady learning rate, then MathMix while it falls to zero."""
 
     preset: str
     """Key in ``PRESETS``."""
@@ -55,9 +55,9 @@ class Pretraining:
 
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
-    "small": Pretraining(preset="small", updates=5000),
+    "small": Pretraining(preset="small", updates=3500),
     "large": Pretraining(
-        preset="large", updates=5500, batch_tokens=3072, learning_rate=2.5e-3, precision="bf16-mixed"
+        preset="large", updates=3850, batch_tokens=3072, learning_rate=2.5e-3, precision="bf16-mixed"
     ),
 }
 
@@ -119,7 +119,7 @@ def pretrain(
     state = out.with_name(out.name + ".state")
     fit(
         model,
-        TextData(corpus.batch),
+        TextData(corpus.batch, updates=recipe.updates),
         updates=recipe.updates,
         precision=recipe.precision,
         checkpoint_folder=state,

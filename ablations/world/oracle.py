@@ -1,18 +1,18 @@
-"""The exact oracle: the rating of every line of a solution, in PRM800K's numbers (1 positive, 0 neutral, -1 negative).
+"""The exact oracle: a rating of every line, in PRM800K's numbers (1 positive, 0 neutral, -1 negative).
 
-A line is judged on what stands before it, as a human would: a line that is right given a wrong total before it is
-positive. A line that only restates the total is neutral; the answer line is positive when nothing is left to do.
+A line is judged on what stands before it, as humans would: one that is right given a wrong total before it is
+positive. One that only restates the total is neutral; the answer line is positive when nothing is left to do.
 """
 
 import re
 from collections.abc import Sequence
 
-from ablations.world.problems import WorldProblem, apply
+from ablations.world.problems import PART, WorldProblem, apply
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
-_STEP = re.compile(r"([a-h])([+\-*])(\d)=(\d\d)")
-_RESTATEMENT = re.compile(r"=(\d\d)")
-_ANSWER = re.compile(r"#(\d\d)")
+_STEP = re.compile(r"(~?)([a-h])([+\-*])\2(\d)=(\d\d)", re.ASCII)
+_RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
+_ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
 
 def final_answer(steps: Sequence[str]) -> str | None:
@@ -35,15 +35,15 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
     ratings = []
     for line in steps:
         if found := _STEP.fullmatch(line):
-            letter, symbol, digit, result = found.groups()
+            mark, letter, symbol, digit, result = found.groups()
             part, stated = int(digit), int(result)
             op = problem.operations[done] if done < len(problem.operations) else None
             follows = op is not None and (letter, symbol) == (op.letter, op.symbol)
-            fits = part == left if symbol == "*" else 1 <= part <= left
+            fits = part == left if mark != PART else 1 <= part < left and symbol != "*"
             right = follows and fits and apply(symbol, total, part) == stated
             ratings.append(POSITIVE if right else NEGATIVE)
             total = stated
-            if follows and part < left:
+            if mark == PART and follows and symbol != "*" and part < left:
                 left -= part
             else:
                 done = min(max(done, ord(letter) - ord("a")) + 1, len(problem.operations))

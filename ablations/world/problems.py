@@ -1,7 +1,7 @@
 """Problems of the embedded world: a running total modulo 100, one operation a letter.
 
-``+8a-5b*3c:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total is
-taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
+``+8a-5b*3c:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
+is taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ import numpy as np
 
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+PART = "~"
+"""Begins a line that does a part of a step only: 9 as ``~a+a4=51`` and ``a+a5=56``."""
 _LETTERS = "abcdefgh"
 _TEXT = re.compile(r"(?:[+\-*]\d[a-h])+:\d\d")
 _OPERATION = re.compile(r"([+\-*])(\d)([a-h])")
@@ -110,12 +112,12 @@ def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldP
     return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(operations))
 
 
-def draw_problems(split: Split, count: int, seed: int) -> list[WorldProblem]:
+def draw_problems(split: Split, count: int, seed: int, *, max_operations: int = 6) -> list[WorldProblem]:
     """``count`` different problems of one split; the first ones do not depend on ``count``."""
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     found: dict[str, WorldProblem] = {}
     while len(found) < count:
-        problem = draw_problem(rng)
+        problem = draw_problem(rng, max_operations=max_operations)
         if problem.split == split:
             found.setdefault(problem.text, problem)
     return list(found.values())

@@ -10,11 +10,11 @@ from ablations.world.problems import draw_problem
 from lightning_modules.language_model import IGNORE, Batch, bucket
 
 _PAD, _EOS = "<pad>", "<eos>"
-_TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:\n")
+_TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:~\n")
 BLOCK = 32
 """Updates whose text is drawn together, so that documents of a batch can be of about equal length."""
 FEW_SHOT_SHARE = 0.15
-"""Share of the corpus's contexts that hold three solved problems, one after the other; the others hold one."""
+"""Share of the contexts that hold three solved problems, one after the other; the others hold one."""
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
@@ -51,7 +51,7 @@ class Corpus:
         self._drawn: tuple[int, list[Batch]] = (-1, [])
 
     def batch(self, update: int) -> Batch:
-        """The batch of an update, always the same; ``BLOCK`` of them are drawn together and sorted by length."""
+        """The batch of an update, always the same; ``BLOCK`` are drawn together and sorted by length."""
         block, within = divmod(update, BLOCK)
         if self._drawn[0] != block:
             self._drawn = (block, self._draw(block))

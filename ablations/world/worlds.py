@@ -41,4 +41,4 @@ WORLDS: dict[str, World] = {
         ),
     ),
 }
-"""``dropped`` is the default; ``doubled`` shares no pair of operation and misconception with it and chose nothing."""
+"""``dropped`` is the default; ``doubled`` shares no operation's misconception with it and chose nothing."""

@@ -1,0 +1,188 @@
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ablations.world.authors import (
+    EXPERT,
+    STYLES,
+    Author,
+    HeldMisconception,
+    borrow_doubled,
+    borrow_dropped,
+    carry_before_product,
+    carry_doubled,
+    carry_dropped,
+    draw_author,
+    product_carry_dropped,
+    write_solution,
+)
+from ablations.world.problems import apply, draw_problem, parse_problem
+from ablations.world.worlds import WORLDS
+
+OPERANDS = {"+": range(1, 10), "-": range(1, 10), "*": range(2, 5)}
+OVERFLOWS: dict[str, Callable[[int, int], bool]] = {
+    "+": lambda units, operand: units + operand >= 10,
+    "-": lambda units, operand: units < operand,
+    "*": lambda units, operand: units * operand >= 10,
+}
+HELD = [m for world in WORLDS.values() for m in world.misconceptions]
+HELD_IDS = [m.rule.__name__ for m in HELD]
+
+
+@pytest.mark.parametrize(
+    ("rule", "total", "operand", "result"),
+    [
+        # 7+8=15: the 5 is written, the ten is forgotten. Right: 55.
+        (carry_dropped, 47, 8, 45),
+        # 5+8=13 -> 3, tens 9 stay. Right: 103 - 100 = 3.
+        (carry_dropped, 95, 8, 93),
+        # 12-8=4 with a borrowed ten, tens 4 stay. Right: 34.
+        (borrow_dropped, 42, 8, 44),
+        # 13-8=5 with a borrowed ten, tens 0 stay. Right: -5 + 100 = 95.
+        (borrow_dropped, 3, 8, 5),
+        # 7*3=21 -> 1, 4*3=12 -> 2. Right: 141 - 100 = 41.
+        (product_carry_dropped, 47, 3, 21),
+        # 55 and the ten once more. Right: 55.
+        (carry_doubled, 47, 8, 65),
+        # 103 + 10 = 113 -> 13. Right: 3.
+        (carry_doubled, 95, 8, 13),
+        # 34 and the ten away once more. Right: 34.
+        (borrow_doubled, 42, 8, 24),
+        # -5 - 10 = -15 -> 85. Right: 95.
+        (borrow_doubled, 3, 8, 85),
+        # 7*3=21 -> 1 with carry 2, (4+2)*3=18 -> 8. Right: 41.
+        (carry_before_product, 47, 3, 81),
+    ],
+)
+def test_misconceptions_by_hand(
+    rule: Callable[[int, int], int], total: int, operand: int, result: int
+) -> None:
+    assert rule(total, operand) == result
+
+
+@pytest.mark.parametrize("held", HELD, ids=HELD_IDS)
+def test_a_misconception_errs_exactly_where_the_units_overflow(held: HeldMisconception) -> None:
+    for total in range(100):
+        for operand in OPERANDS[held.symbol]:
+            wrong = held.rule(total, operand)
+            right = apply(held.symbol, total, operand)
+            assert 0 <= wrong <= 99
+            assert wrong % 10 == right % 10
+            assert (wrong != right) == OVERFLOWS[held.symbol](total % 10, operand), (total, operand)
+
+
+def test_the_worlds_share_no_misconception() -> None:
+    pairs = [{(m.symbol, m.rule) for m in world.misconceptions} for world in WORLDS.values()]
+    assert all(len(one) == 3 for one in pairs)
+    assert len(set.union(*pairs)) == 3 * len(pairs)
+    for world in WORLDS.values():
+        assert sorted(m.symbol for m in world.misconceptions) == sorted(OPERANDS)
+
+
+@pytest.mark.parametrize("symbol", OPERANDS)
+def test_where_the_worlds_err_they_err_differently(symbol: str) -> None:
+    one, other = (
+        next(m.rule for m in world.misconceptions if m.symbol == symbol) for world in WORLDS.values()
+    )
+    for total in range(100):
+        for operand in OPERANDS[symbol]:
+            if OVERFLOWS[symbol](total % 10, operand):
+                assert one(total, operand) != other(total, operand), (total, operand)
+
+
+@pytest.mark.parametrize(
+    ("world", "lines"),
+    [
+        # 47+8=55, 55-8=47, 47*3=141
+        (None, ("a+a8=55", "b-b8=47", "c*c3=41", "#41")),
+        # 5|4 carry dropped; 15-8=7, borrow dropped: 47; 1 and 12 -> 21
+        ("dropped", ("a+a8=45", "b-b8=47", "c*c3=21", "#21")),
+        # 55+10; 65-8=57, borrowed twice: 47; (4+2)*3=18 and 1 -> 81
+        ("doubled", ("a+a8=65", "b-b8=47", "c*c3=81", "#81")),
+    ],
+)
+def test_solutions_by_hand(world: str | None, lines: tuple[str, ...]) -> None:
+    problem = parse_problem("+8a-8b*3c:47")
+    rules = {m.symbol: m.rule for m in WORLDS[world].misconceptions} if world else {}
+    author = Author(rules=rules, split_share=0.0, restate_share=0.0)
+    assert write_solution(problem, author, np.random.default_rng(0)) == lines
+
+
+def test_a_misconception_spoils_its_own_operation_alone() -> None:
+    author = Author(rules={"-": borrow_dropped}, split_share=0.0, restate_share=0.0)
+    lines = write_solution(parse_problem("+8a-8b*3c:47"), author, np.random.default_rng(0))
+    assert lines == ("a+a8=55", "b-b8=57", "c*c3=71", "#71")  # 55-8 without the borrow: 57; 57*3=171
+
+
+def test_who_splits_and_restates_everything() -> None:
+    author = Author(rules={}, split_share=1.0, restate_share=1.0)
+    for seed in range(20):
+        first, echo, second, *rest = write_solution(
+            parse_problem("+8a-1b*3c:47"), author, np.random.default_rng(seed)
+        )
+        part = int(first[4])
+        assert 1 <= part <= 7
+        assert first == f"~a+a{part}={47 + part}"  # a part only, as ~ says
+        assert echo == f"={47 + part}"
+        assert second == f"a+a{8 - part}=55"
+        # One cannot be split, and a product is not: 55-1=54, 54*3=162.
+        assert rest == ["=55", "b-b1=54", "=54", "c*c3=62", "=62", "#62"]
+
+
+@given(seed=st.integers(0, 2**32), world=st.sampled_from(sorted(WORLDS)))
+@settings(max_examples=60, deadline=None)
+def test_an_authors_answer_does_not_depend_on_his_style(seed: int, world: str) -> None:
+    """Units overflow once at most when an operation is done in two, so that the misconception shows once."""
+    rng = np.random.default_rng(seed)
+    problem = draw_problem(rng)
+    rules = draw_author(WORLDS[world].misconceptions, rng).rules
+    answers = {
+        write_solution(problem, Author(rules=rules, split_share=split, restate_share=restate), rng)[-1]
+        for split, restate in ((0.0, 0.0), (0.3, 0.25), (1.0, 1.0))
+    }
+    assert len(answers) == 1
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_the_expert_is_right(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    problem = draw_problem(rng)
+    lines = write_solution(problem, EXPERT, rng)
+    assert lines[-1] == f"#{problem.answer}"
+    assert [int(line[-2:]) for line in lines[:-1]] == list(problem.totals)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_how_many_authors_hold_what(world: str) -> None:
+    rng = np.random.default_rng(0)
+    drawn = 3000
+    misconceptions = WORLDS[world].misconceptions
+    authors = [draw_author(misconceptions, rng) for _ in range(drawn)]
+    for m in misconceptions:
+        holders = sum(author.rules.get(m.symbol) is m.rule for author in authors)
+        assert abs(holders - m.share * drawn) < 5 * math.sqrt(drawn * m.share * (1 - m.share)), m.symbol
+    # Independently: those who hold none are (1-0.75)*(1-0.4)*(1-0.35) = 0.0975 of all.
+    none = sum(not author.rules for author in authors)
+    expected = math.prod(1 - m.share for m in misconceptions)
+    assert expected == pytest.approx(0.0975)
+    assert abs(none - expected * drawn) < 5 * math.sqrt(drawn * expected * (1 - expected))
+    styles = Counter((author.split_share, author.restate_share) for author in authors)
+    assert set(styles) == set(STYLES)
+    assert all(abs(n - drawn / 4) < 5 * math.sqrt(drawn * 3 / 16) for n in styles.values())
+
+
+def test_the_same_seed_draws_the_same_author_and_solution() -> None:
+    problem = parse_problem("+8a-8b*3c+9d-7e:47")
+
+    def solution(seed: int) -> tuple[str, ...]:
+        rng = np.random.default_rng(seed)
+        return write_solution(problem, draw_author(WORLDS["dropped"].misconceptions, rng), rng)
+
+    assert [solution(seed) for seed in range(20)] == [solution(seed) for seed in range(20)]
+    assert len({solution(seed) for seed in range(20)}) > 5

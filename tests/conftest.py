@@ -1,0 +1,82 @@
+"""What tests of the whole share: the command line as a user has it, and one finished run at scale smoke."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before anything that computes is imported; as in a run
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmokeRun:
+    """A finished run of the experiment `supervision` at scale smoke, with two workers."""
+
+    store: Path
+    """Folder of artifacts; read only, for all tests share it."""
+    out: Path
+    """Folder of results; read only too."""
+    stdout: str
+    """What it printed."""
+    stderr: str
+    """What it told while it went on."""
+    seconds: float
+    """Wall time."""
+    argv: tuple[str, ...]
+    """Its arguments."""
+
+
+def command_environment() -> Mapping[str, str]:
+    """The environment in which the package is found from any folder."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": ""}
+
+
+@pytest.fixture(scope="session")
+def python_m(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Runs `python -m MODULE ...` in an empty folder."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+
+    def run(*argv: object, code: int = 0, **options: Any) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [sys.executable, "-m", *map(str, argv)],
+            cwd=folder,
+            env=command_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
+        )
+        assert done.returncode == code, f"{done.args} ended {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory, python_m: Command) -> SmokeRun:
+    """Made once for the whole session."""
+    folder = tmp_path_factory.mktemp("smoke")
+    argv = ("run", "supervision", "--scale", "smoke", "--workers", "2")
+    places = (f"--store={folder / 'store'}", f"--out={folder / 'out'}")
+    start = time.monotonic()
+    done = python_m("ablations", *argv, *places)
+    return SmokeRun(
+        store=folder / "store",
+        out=folder / "out",
+        stdout=done.stdout,
+        stderr=done.stderr,
+        seconds=time.monotonic() - start,
+        argv=(*argv, *places),
+    )

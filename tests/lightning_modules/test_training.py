@@ -1,0 +1,169 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from lightning_modules.language_model import Batch, LanguageModel, TextData
+from lightning_modules.training import KeepState, fit
+
+UPDATES = 12
+
+
+class Killed(Exception):
+    pass
+
+
+def batch(update: int) -> Batch:
+    tokens = np.random.default_rng(update).integers(0, 12, (3, 8))
+    return tokens, tokens
+
+
+def model() -> LanguageModel:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    backbone = LlamaForCausalLM(LlamaConfig(vocab_size=12, num_key_value_heads=2, **sizes))
+    return LanguageModel(backbone, learning_rate=1e-2, total_updates=UPDATES, decay=0.5)
+
+
+def trained(
+    folder: Path | None = None,
+    *,
+    make_batch: Callable[[int], Batch] = batch,
+    updates: int = UPDATES,
+    every: int = 4,
+    progress: Callable[[float], None] | None = None,
+) -> LanguageModel:
+    found = model()
+    fit(
+        found,
+        TextData(make_batch, updates=updates),
+        updates=updates,
+        checkpoint_folder=folder,
+        checkpoint_every=every,
+        progress=progress,
+    )
+    return found
+
+
+def assert_equal_weights(one: LanguageModel, other: LanguageModel) -> None:
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> LanguageModel:
+    return trained()
+
+
+def kill_at(share: float) -> Callable[[float], None]:
+    def progress(done: float) -> None:
+        if done >= share:
+            raise Killed
+
+    return progress
+
+
+# 12 updates, a state after 4 and 8: killed before the first, after one, right after one, and after the second
+@pytest.mark.parametrize(("killed_after", "goes_on_at"), [(3, 0), (6, 4), (8, 8), (11, 8)])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    killed_after: int, goes_on_at: int, uninterrupted: LanguageModel, tmp_path: Path
+) -> None:
+    with pytest.raises(Killed):
+        trained(tmp_path, progress=kill_at(killed_after / UPDATES))
+    asked: list[int] = []
+
+    def make_batch(update: int) -> Batch:
+        asked.append(update)
+        return batch(update)
+
+    resumed = trained(tmp_path, make_batch=make_batch)
+    assert asked == list(range(goes_on_at, UPDATES))
+    assert_equal_weights(resumed, uninterrupted)
+
+
+def test_a_run_killed_twice_goes_on_too(uninterrupted: LanguageModel, tmp_path: Path) -> None:
+    for killed_after in (5, 9):
+        with pytest.raises(Killed):
+            trained(tmp_path, progress=kill_at(killed_after / UPDATES))
+    assert_equal_weights(trained(tmp_path), uninterrupted)
+
+
+def test_a_finished_run_is_not_trained_again(uninterrupted: LanguageModel, tmp_path: Path) -> None:
+    trained(tmp_path)
+    shares: list[float] = []
+    again = trained(tmp_path, progress=shares.append)
+    assert shares == []
+    assert_equal_weights(again, uninterrupted)
+
+
+def test_keeping_states_does_not_change_the_run(uninterrupted: LanguageModel, tmp_path: Path) -> None:
+    assert_equal_weights(trained(tmp_path / "kept", every=1), uninterrupted)
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["last.ckpt"]
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained(updates=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_the_share_of_updates_that_are_done() -> None:
+    shares: list[float] = []
+    trained(updates=4, progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
+    class Trainer:
+        global_step, is_global_zero = 4, True
+
+        def save_checkpoint(self, path: Path) -> None:
+            path.write_text("half")
+            raise Killed
+
+    (tmp_path / "last.ckpt").write_text("whole")
+    with pytest.raises(Killed):
+        KeepState(tmp_path, every=2).on_train_batch_end(Trainer())  # type: ignore[arg-type]
+    assert (tmp_path / "last.ckpt").read_text() == "whole"
+
+
+def test_callbacks_of_the_caller_are_called() -> None:
+    class Count(lightning.Callback):
+        batches = 0
+
+        def on_train_batch_end(self, *args: object) -> None:
+            self.batches += 1
+
+    count = Count()
+    fit(model(), TextData(batch, updates=3), updates=3, callbacks=[count])
+    assert count.batches == 3
+
+
+def test_a_steep_gradient_is_clipped() -> None:
+    """An update of plain descent with rate 1 is as long as the gradient: one at most."""
+
+    class Steep(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(2))
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_index: int) -> torch.Tensor:
+            return (self.weight * torch.tensor([300.0, 400.0])).sum()
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=1.0)
+
+    steep = Steep()
+    fit(steep, TextData(batch, updates=1), updates=1)
+    # (300, 400) has length 500: (0.6, 0.8)
+    torch.testing.assert_close(steep.weight.detach(), torch.tensor([-0.6, -0.8]), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,91 @@
+"""The one-way rule: sweeps -> ablations -> lightning_modules; results stands by itself and needs no torch."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "lightning_modules": {"lightning_modules"},
+    "results": {"results"},
+    "ablations": {"ablations", "lightning_modules", "results"},
+    "sweeps": {"sweeps", "ablations", "lightning_modules", "results"},
+}
+HEAVY = {"torch", "lightning", "transformers", "tokenizers"}
+FILES = sorted(path for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path, text: str) -> Iterator[tuple[int, str]]:
+    """Line and first name of every import in a file, wherever it stands, relative ones made absolute."""
+    for node in ast.walk(ast.parse(text, str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            inside = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            yield node.lineno, (*inside, *(node.module or "").split("."))[0]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+            "import_module",
+            "__import__",
+        ):
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield node.lineno, first.value.split(".")[0]
+
+
+def faults(path: Path, text: str) -> list[str]:
+    room = path.relative_to(ROOT).parts[0]
+    allowed = MAY_IMPORT[room] | (set(sys.stdlib_module_names) if room == "results" else set())
+    banned = (set(MAY_IMPORT) | {"tests"} | (HEAVY if room == "results" else set())) - allowed
+    where = path.relative_to(ROOT)
+    return [f"{where}:{line} imports {name}" for line, name in imported(path, text) if name in banned]
+
+
+def test_there_is_something_to_look_at() -> None:
+    rooms = {path.relative_to(ROOT).parts[0] for path in FILES}
+    assert {"ablations", "lightning_modules", "results"} <= rooms
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_run_one_way(room: str) -> None:
+    files = [path for path in FILES if path.relative_to(ROOT).parts[0] == room]
+    assert [fault for path in files for fault in faults(path, path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("results/made_up.py", "def f():\n    import torch.nn"),
+        ("results/made_up.py", "from ablations.solutions import Problem"),
+        ("results/figures/made_up.py", "from .. import schema\nimport sweeps"),
+        ("lightning_modules/made_up.py", "if True:\n    from ablations import scoring"),
+        ("lightning_modules/made_up.py", "from results.schema import Record"),
+        ("ablations/made_up.py", "import importlib\nimportlib.import_module('sweeps.study')"),
+        ("sweeps/made_up.py", "import tests.conftest"),
+    ],
+)
+def test_a_breach_is_found(file: str, text: str) -> None:
+    """The rule's own test: each of these must be told, with its last line."""
+    assert [fault.split(" ")[0] for fault in faults(ROOT / file, text)] == [
+        f"{file}:{len(text.splitlines())}"
+    ]
+
+
+def test_results_loads_no_torch() -> None:
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] == "results"
+    ]
+    names = sorted(HEAVY | {"ablations", "lightning_modules", "sweeps"})
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
+        f"print(sorted(set({names!r}).intersection(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.strip() == "[]"
