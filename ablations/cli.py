@@ -56,12 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ArgumentError) as error:
         if os.environ.get("ABLATIONS_DEBUG"):
             raise
-        print(f"ablations: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"ablations: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("ablations: interrupted; the same command goes on from what stands", file=sys.stderr)
         return 130
     return 0
+
+
+def _one_line(message: str) -> str:
+    """A mistake in one line; of a value that fits none of several types, what our own rules say of it."""
+    told = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
+    return told[0] if told and "Union subtypes" in message else " ".join(message.split())
 
 
 def _dispatch(argv: list[str]) -> None:

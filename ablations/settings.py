@@ -31,13 +31,13 @@ class ProblemSettings:
 class GeneratorSettings:
     """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
 
-    samples: int = 4
+    samples: int = 16
     """Few-shot solutions sampled for each training problem."""
     shots: int = 2
     """Solved problems in the few-shot prompt."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     """The highest one."""
-    batch_tokens: int = 2048
+    batch_tokens: int = 1024
     """Most tokens of an update."""
     max_new_tokens: int = 160
     """Longest solution; one that has not ended by then is kept as unfinished."""

@@ -32,7 +32,7 @@ class KeepState(Callback):
         if trainer.global_step % self.every:
             return
         new = self.path.with_suffix(".new")
-        trainer.save_checkpoint(new)
+        trainer.save_checkpoint(new, weights_only=False)
         if trainer.is_global_zero:
             new.replace(self.path)
 

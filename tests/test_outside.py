@@ -20,7 +20,6 @@ def loss(folder: Path, devices: int) -> float:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert list(folder.iterdir()) == []

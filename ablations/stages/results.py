@@ -56,13 +56,15 @@ class Judged:
         score_PM = self._stack([SCORINGS[scoring](s) for s in scores])
         rows = self.per_n("best_of_n", best_of_n(score_PM, self.correct_PM, self.finished_PM, self.ns))
         auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
-        if np.isfinite(auroc):
-            rows.append({"metric": "solution_auroc", "value": auroc})
+        rows += defined("solution_auroc", auroc)
         if ratings:
-            rows.append(
-                {"metric": "step_auroc", "value": step_auroc(joined(scores), joined_ratings(ratings))}
-            )
+            rows += defined("step_auroc", step_auroc(joined(scores), joined_ratings(ratings)))
         return rows
+
+
+def defined(metric: str, value: float) -> list[Row]:
+    """The metric's row; none where it is undefined, as an AUROC is where all are right or all wrong."""
+    return [{"metric": metric, "value": value}] if np.isfinite(value) else []
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -121,7 +123,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         pool = StepScores.read(inputs["pool_labels"] / SCORES)  # type: ignore[operator]
         truth = read_ratings(inputs["pool_ratings"])  # type: ignore[arg-type]
         of_labeler = [row for row in of_labeler if row["metric"] != "step_auroc"]
-        of_labeler.append({"metric": "step_auroc", "value": step_auroc(pool, truth)})
+        of_labeler += defined("step_auroc", step_auroc(pool, truth))
         seen = up_to_first_error(truth)
         found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, config["bins"])
         of_labeler += [

@@ -43,4 +43,4 @@ def ratings(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
         np.array(judge(parsed[p], steps), dtype=np.int8)
         for p, steps in zip(samples.solutions.problem_index, samples.steps(), strict=True)
     ]
-    write_ratings(out, Ragged.from_rows(rated))
+    write_ratings(out, Ragged.from_rows(rated, dtype=np.int8))

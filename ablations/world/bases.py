@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ablations.world.text import BLOCK, Corpus, build_tokenizer
+from ablations.world.text import BLOCK, MIN_BATCH_TOKENS, Corpus, build_tokenizer
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import PRESETS, build_causal
 from lightning_modules.language_model import IGNORE, LanguageModel, TextData
@@ -37,7 +37,7 @@ class Pretraining:
     """Share of the updates that is MathMix finetuning: fresh text of the same kind, falling learning rate."""
     batch_tokens: int = 1536
     """Most tokens of an update, padding included."""
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
     """The highest one."""
     precision: Precision = "32-true"
     """Lightning's name."""
@@ -47,6 +47,8 @@ class Pretraining:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset: found {self.preset!r}; allowed: {sorted(PRESETS)}")
+        if self.batch_tokens < MIN_BATCH_TOKENS:
+            raise ValueError(f"batch_tokens: found {self.batch_tokens}; allowed: {MIN_BATCH_TOKENS} or more")
         if self.updates < 1 or not 0 < self.mathmix < 1:
             raise ValueError(
                 f"updates, mathmix: found {self.updates}, {self.mathmix}; allowed: >= 1, within (0, 1)"
@@ -55,9 +57,9 @@ class Pretraining:
 
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
-    "small": Pretraining(preset="small", updates=3500),
+    "small": Pretraining(preset="small", updates=4000),
     "large": Pretraining(
-        preset="large", updates=3850, batch_tokens=3072, learning_rate=2.5e-3, precision="bf16-mixed"
+        preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3, precision="bf16-mixed"
     ),
 }
 
@@ -116,7 +118,7 @@ def pretrain(
         total_updates=recipe.updates,
         decay=recipe.mathmix,
     )
-    state = out.with_name(out.name + ".state")
+    state = out.with_name(f"{out.name}.{_digest(world, recipe)}.state")
     fit(
         model,
         TextData(corpus.batch, updates=recipe.updates),
@@ -151,5 +153,11 @@ def pretrain(
         "sha256": hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(state)
+    shutil.rmtree(state, ignore_errors=True)  # a short run kept none
     return manifest
+
+
+def _digest(world: str, recipe: Pretraining) -> str:
+    """What an unfinished run's state belongs to: another world, recipe or vocabulary must not go on from it."""
+    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer().get_vocab())])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

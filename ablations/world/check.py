@@ -64,6 +64,8 @@ def properties(
     from ablations.evaluation import majority, pass_at_n
 
     problems, drawn = correct_PM.shape
+    if problems < 5:
+        raise ValueError(f"problems: found {problems}; allowed: 5 or more, for quintiles")
     n = min(STUDIED_N, drawn)
     rate_P = correct_PM.mean(axis=1)
     quintiles = [float(part.mean()) for part in np.array_split(np.sort(rate_P), 5)]
@@ -72,7 +74,7 @@ def properties(
     solvable = float(pass_at_n(correct_PM, [n]).mean())
     right = correct_PM.ravel()
     has_wrong = ratings.reduce(np.minimum, 1.0) < 0
-    lucky = float(has_wrong[right].mean())
+    lucky = float(has_wrong[right].mean()) if right.any() else 0.0
     unique = float(np.mean([len(set(texts[p * drawn : (p + 1) * drawn])) / drawn for p in range(problems)]))
     shares = {rating: float((ratings.values == rating).mean()) for rating in (1, 0, -1)}
     rate = float(rate_P.mean())

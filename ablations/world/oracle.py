@@ -46,8 +46,10 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
             if mark == PART and follows and symbol != "*" and part < left:
                 left -= part
             else:
-                done = min(max(done, ord(letter) - ord("a")) + 1, len(problem.operations))
-                left = problem.operations[done].operand if done < len(problem.operations) else 0
+                named = ord(letter) - ord("a")
+                if named >= done:  # a step done before and done again leaves open what is to be done
+                    done = min(named + 1, len(problem.operations))
+                    left = problem.operations[done].operand if done < len(problem.operations) else 0
         elif found := _RESTATEMENT.fullmatch(line):
             ratings.append(NEUTRAL if int(found.group(1)) == total else NEGATIVE)
             total = int(found.group(1))

@@ -16,7 +16,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 PART = "~"
 """Begins a line that does a part of a step only: 9 as ``~a+a4=51`` and ``a+a5=56``."""
 _LETTERS = "abcdefgh"
-_TEXT = re.compile(r"(?:[+\-*]\d[a-h])+:\d\d")
+_TEXT = re.compile(r"(?:(?:[+\-][1-9]|\*[2-4])[a-h]){2,8}:\d\d", re.ASCII)
 _OPERATION = re.compile(r"([+\-*])(\d)([a-h])")
 _SPLIT_BY_TENTH: tuple[Split, ...] = (
     *("pretraining",) * 5,
@@ -113,7 +113,10 @@ def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldP
 
 
 def draw_problems(split: Split, count: int, seed: int, *, max_operations: int = 6) -> list[WorldProblem]:
-    """``count`` different problems of one split; the first ones do not depend on ``count``."""
+    """``count`` different problems of one split; the first ones do not depend on ``count``.
+
+    They are shorter, by default, than the longest that base models are pretrained on.
+    """
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     found: dict[str, WorldProblem] = {}
     while len(found) < count:

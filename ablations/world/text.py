@@ -11,6 +11,8 @@ from lightning_modules.language_model import IGNORE, Batch, bucket
 
 _PAD, _EOS = "<pad>", "<eos>"
 _TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:~\n")
+MIN_BATCH_TOKENS = 300
+"""Batches of fewer tokens could not hold the longest contexts."""
 BLOCK = 32
 """Updates whose text is drawn together, so that documents of a batch can be of about equal length."""
 FEW_SHOT_SHARE = 0.15
@@ -44,8 +46,13 @@ class Corpus:
         Args:
             misconceptions: what authors may hold.
             seed: of the whole corpus.
-            batch_tokens: most tokens of a batch, padding included.
+            batch_tokens: most tokens of a batch, padding included, unless one context has more.
+
+        Raises:
+            ValueError: fewer tokens a batch than ``MIN_BATCH_TOKENS``.
         """
+        if batch_tokens < MIN_BATCH_TOKENS:
+            raise ValueError(f"batch_tokens: found {batch_tokens}; allowed: {MIN_BATCH_TOKENS} or more")
         self.misconceptions, self.seed, self.batch_tokens = misconceptions, seed, batch_tokens
         self._id = {token: i for i, token in enumerate(_TOKENS)}
         self._drawn: tuple[int, list[Batch]] = (-1, [])

@@ -1,0 +1,204 @@
+"""The experiment on real-looking solutions: a pool made here, and one of real ones where it is at hand."""
+
+import gzip
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ablations import cli
+from ablations.experiments.supervision import plan, settings
+from ablations.formats.pool import read_pool, write_pool
+from ablations.ragged import Ragged
+from ablations.solutions import Problem, Solution, Solutions
+from ablations.stages.files import read_problems
+from ablations.stages.pools import fold_problems
+from results.schema import STUDENT_ARMS, check_same_solutions, read_records
+
+PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
+REAL = Path(__file__).parents[1].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+TINY = {"vocabulary": 300, "max_length": 128}
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten sums with six solutions each, half of them wrong; `sharp` sees the wrong step, `blunt` guesses."""
+    rng = np.random.default_rng(3)
+    problems, rows, sharp, blunt = [], [], [], []
+    for p in range(PROBLEMS):
+        a, b, c = (int(x) for x in rng.integers(10, 99, 3))
+        problems.append(
+            Problem(
+                problem_id=f"sum-{p}",
+                text=f"Ann has {a} eggs, buys {b} and then {c}. How many has she?",
+                answer=str(a + b + c),
+            )
+        )
+        for sample in range(SAMPLES):
+            slip = sample % 2 * int(rng.integers(1, 9))
+            first, last = a + b, a + b + c + slip
+            steps = (f"{a} + {b} = {first}", f"Then {first} + {c} = {last}.", f"The answer is {last}")
+            rows.append(
+                Solution(
+                    problem_id=f"sum-{p}",
+                    sample=sample,
+                    steps=steps[: 2 + sample % 3 // 2] if sample else steps,
+                    answer=str(last),
+                    finished=True,
+                    final_correct=slip == 0,
+                )
+            )
+            count = len(rows[-1].steps)
+            sharp.append([0.95, *[0.1 if slip else 0.9] * (count - 1)])
+            blunt.append(rng.uniform(0.2, 0.8, count))
+    path = tmp_path_factory.mktemp("pools") / "sums.jsonl.gz"
+    scores = {"sharp": Ragged.from_rows(sharp), "blunt": Ragged.from_rows(blunt)}
+    write_pool(path, problems, Solutions.from_rows(rows), scores)
+    return path
+
+
+def arguments(command: str, pool: Path, labeler: str, folder: Path, **of_pool: object) -> list[str]:
+    given = [f"--settings.pool.{name}={value}" for name, value in of_pool.items()]
+    places = [f"--store={folder / 'store'}"] + ([f"--out={folder / 'out'}"] if command == "run" else [])
+    return [
+        *(command, "supervision", "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),
+        *places,
+        *given,
+    ]
+
+
+def parts(store: Path) -> dict[int, dict[str, set[str]]]:
+    """The problems of each part of each fold, as the store holds them."""
+    found: dict[int, dict[str, set[str]]] = {}
+    for path in (store / "fold").glob("*/manifest.json"):
+        config = json.loads(path.read_text())["config"]
+        ids = [problem.problem_id for problem in read_problems(path.parent)]
+        assert len(set(ids)) == len(ids)
+        found.setdefault(config["fold"], {})[config["part"]] = set(ids)
+    return found
+
+
+def check_parts(store: Path, folds: int, everything: set[str]) -> None:
+    found = parts(store)
+    assert sorted(found) == list(range(folds))
+    for fold in found.values():
+        assert set(fold) == {"train", "validation", "test"} and all(fold.values())
+        assert set.union(*fold.values()) == everything
+        assert sum(map(len, fold.values())) == len(everything)  # so no problem stands in two of them
+    tests = [fold["test"] for fold in found.values()]
+    assert set.union(*tests) == everything and sum(map(len, tests)) == len(everything)  # each judged once
+
+
+def test_a_small_pool_runs(pool, tmp_path, capsys):
+    assert cli.main(arguments("run", pool, "sharp", tmp_path, **TINY)) == 0
+    assert "process supervision" in capsys.readouterr().out
+    frame = read_records(tmp_path / "out" / "records.parquet")
+    assert set(frame["dataset"]) == {"sums/sharp"}
+    assert set(frame[frame["metric"] == "best_of_n"]["arm"]) == {*STUDENT_ARMS, "labeler"}
+    assert set(frame[frame["metric"] == "best_of_n"]["n"]) == {1, 2, 4, SAMPLES}
+    assert {len(v) for v in frame["problem_values"].dropna()} == {PROBLEMS}  # all folds' test parts
+    check_same_solutions(frame)
+    # Scores of 1 - P(negative): the labeler sees every slip, and half of the six samples are right, so with
+    # four of six there is always a right one, which it prefers.
+    labeler = frame[(frame["arm"] == "labeler") & (frame["metric"] == "best_of_n")].set_index("n")["value"]
+    assert labeler[1] == pytest.approx(0.5) and labeler[4] == labeler[6] == pytest.approx(1.0)
+    assert not (frame["metric"] == "step_auroc").any()  # nobody knows which steps are right
+    everything = {f"sum-{p}" for p in range(PROBLEMS)}
+    check_parts(tmp_path / "store", FOLDS, everything)
+
+    for path in (tmp_path / "store" / "train").glob("*/train.json"):
+        facts = json.loads(path.read_text())
+        assert facts["solutions"] == 6 and facts["cut_steps"] == 0  # 10 - 2 - 2 problems x 1
+        # chosen on training problems: P(negative) of a slip is 0.9, of right steps at most 0.1; the arm that
+        # asks no labeler has none. 0.1 tells them apart and is nearest to 0.2.
+        assert facts["threshold"] is None or facts["threshold"] == pytest.approx(0.1)
+
+    # a report needs the run's folder alone
+    elsewhere = tmp_path / "moved"
+    shutil.move(tmp_path / "out", elsewhere)
+    text = (elsewhere / "report.html").read_bytes()
+    (elsewhere / "report.html").unlink()
+    config = (elsewhere / "run.yaml").read_text()
+    (elsewhere / "run.yaml").write_text(config.replace(str(pool), "/nowhere/sums.jsonl.gz"))
+    assert cli.main(["report", str(elsewhere)]) == 0
+    assert "report.html" in capsys.readouterr().out
+    again = (elsewhere / "report.html").read_bytes()
+    assert again.replace(b"/nowhere/sums.jsonl.gz", str(pool).encode()) == text
+
+
+def test_numbers_come_from_the_file(pool):
+    found = settings("quick", None, pool, "blunt")
+    assert (found.pool_samples, found.validation_samples, found.test_samples) == (SAMPLES,) * 3
+    assert found.data_scales == (4, SAMPLES)  # 4 and 32 at this scale, and no more than there are
+    assert found.labeler.threshold is None
+
+
+@pytest.mark.parametrize(("count", "folds"), [(10, 5), (11, 3), (7, 7), (100, 5)])
+def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, count, folds):
+    with gzip.open(pool, "rt") as file:
+        row = json.loads(file.readline())
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(json.dumps({**row, "problem_id": str(p)}) + "\n" for p in range(count)) + "\n")
+    defaults = settings("quick", None, path, "sharp")
+    values = {name: getattr(defaults, name) for name in defaults.__dataclass_fields__}
+    given = {name: getattr(defaults.pool, name) for name in defaults.pool.__dataclass_fields__}
+    students = defaults.students
+    found = type(defaults)(**values | {"pool": type(defaults.pool)(**given | {"folds": folds})})
+    tasks = [task for task in plan(found).tasks if task.stage == "train" and task.config["data_scale"] == 6]
+    updates = [
+        students.updates(6 * len(fold_problems(count, fold=fold, folds=folds, part="train", seed=0)))
+        for fold in range(folds)
+    ]
+    expected = itertools.chain.from_iterable([u] * len(students.learning_rates) for u in updates * 3)
+    assert sorted(task.config["updates"] for task in tasks) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--labeler=nobody"],
+            '{pool}:1: field labeler: found "nobody"; allowed: a labeler of this pool (sharp, blunt)',
+        ),
+        ([], "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"),
+        (
+            ["--labeler=sharp", "--world=dropped"],
+            "world: found 'dropped' beside a pool; allowed: one of the two",
+        ),
+        (
+            ["--labeler=sharp", "--settings.pool.folds=11"],
+            "pool.folds: found 11; allowed: 3 to 10, the problems of sums.jsonl.gz",
+        ),
+        (
+            ["--labeler=sharp", "--settings.data_scales=[7]"],
+            "data_scales: found [7]; allowed: ascending, 1 to pool_samples = 6",
+        ),
+        (["--labeler=sharp", "--settings.pool.folds=2"], "pool.folds: found 2; allowed: 3 or more"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(pool, tmp_path, capsys, flags, message):
+    argv = ["run", "supervision", "--scale=smoke", f"--pool={pool}", f"--store={tmp_path / 's'}", *flags]
+    assert cli.main(argv) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.rstrip("\n").endswith(message.format(pool=pool))
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the real solutions are not at hand")
+def test_real_solutions(tmp_path, capsys):
+    """Nine problems of the real file, six solutions each, some right and some wrong: long texts."""
+    path = tmp_path / "gsm8k.jsonl"
+    with gzip.open(REAL, "rt") as real, path.open("w") as file:
+        rows = ({**row, "samples": row["samples"][:6]} for row in map(json.loads, real))
+        mixed = (row for row in rows if len({sample["final_correct"] for sample in row["samples"]}) == 2)
+        file.writelines(json.dumps(row) + "\n" for row in itertools.islice(mixed, 9))
+    labelers = read_pool(path, None).labelers
+    assert len(labelers) == 7
+    assert cli.main(arguments("run", path, labelers[0], tmp_path, folds=3, mathmix="null")) == 0
+    assert f"gsm8k/{labelers[0]}" in set(read_records(tmp_path / "out" / "records.parquet")["dataset"])
+    capsys.readouterr()
+    check_parts(tmp_path / "store", 3, {problem.problem_id for problem in read_pool(path, None).problems})
