@@ -62,7 +62,7 @@ class LabelerSettings:
     hard_error: float = 0.04
     """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
     threshold: float | None = 0.20
-    """P(negative) above which a step is incorrect: the paper's for its own PRM. None: chosen on training data."""
+    """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:

@@ -1,4 +1,4 @@
-"""Malformed settings and damaged artifacts: each told in one line, with what was found and what is allowed."""
+"""Malformed settings and damaged artifacts: each told in one line that says what is allowed."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,7 @@ from ablations import cli
 from ablations.world import bases
 
 PLAN = ["plan", "supervision"]
+ARMS = "one or more of process, prm_outcome, final_answer, each once"
 
 SETTINGS = {
     # name: (flags, message)
@@ -62,15 +63,15 @@ SETTINGS = {
     },
     "unknown arm": (
         ["--settings.arms=[process,oracle]"],
-        "arms: found ['process', 'oracle']; allowed: one or more of process, prm_outcome, final_answer, each once",
+        f"arms: found ['process', 'oracle']; allowed: {ARMS}",
     ),
     "arm twice": (
         ["--settings.arms=[process,process]"],
-        "arms: found ['process', 'process']; allowed: one or more of process, prm_outcome, final_answer, each once",
+        f"arms: found ['process', 'process']; allowed: {ARMS}",
     ),
     "no arm": (
         ["--settings.arms=[]"],
-        "arms: found []; allowed: one or more of process, prm_outcome, final_answer, each once",
+        f"arms: found []; allowed: {ARMS}",
     ),
     **{
         f"data scales {found}": (
@@ -275,4 +276,4 @@ def test_report_of_damaged_records(smoke, tmp_path, capsys):
     assert said.startswith(f"{out}/records.parquet: found no readable Parquet file (")
     (out / "records.parquet").unlink()
     said = refusal(["report", str(out)], capsys)
-    assert said.startswith(f"{out}/records.parquet: ")
+    assert said == f"{out}/records.parquet: found no such file; allowed: the out folder of a finished run"

@@ -28,6 +28,8 @@ def finish(settings: Any, store: Store, plan: Plan, out: Path) -> None:
 
 def report(settings: Any, out: Path) -> None:
     """Draws the figures and writes table and report from a run's records; prints the table and the paths."""
+    if not (out / RECORDS).is_file():
+        raise ValueError(f"{out / RECORDS}: found no such file; allowed: the out folder of a finished run")
     frame = read_records(out / RECORDS)
     figures = draw_all(summarise(frame), out / "figures")
     table = format_run(frame)

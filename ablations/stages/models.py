@@ -152,7 +152,7 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
         index = read_json(inputs["choice"] / "choice.json")["index"]  # type: ignore[operator]
         folder = inputs["candidates"][index]  # type: ignore[index]
     else:
-        folder = inputs["model"]  # type: ignore[assignment]
+        folder = inputs["model"]
     tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]

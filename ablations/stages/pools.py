@@ -31,7 +31,7 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> a part of a fold: ``test``, ``validation`` (the next fold's test part) or ``train`` (the rest)."""
+    """pool -> a part of a fold: ``test``, ``validation`` (the next fold's test), ``train`` (the rest)."""
     samples = Samples.read(inputs["pool"])  # type: ignore[arg-type]
     index = fold_problems(len(samples.problems), **config)
     chosen, rows = samples.take_problems(index)
@@ -55,7 +55,7 @@ def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) ->
 
 
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples of the training part [, MathMix text in ``context.local``] -> tokenizer and base from scratch."""
+    """samples of the training part [, MathMix text in ``context.local``] -> tokenizer, base from scratch."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     solved = list(zip(samples.prompts(), ("\n".join(steps) for steps in samples.steps()), strict=True))
     mathmix = list(read_questions(Path(context.local["mathmix"]))) if config["mathmix_sha256"] else []

@@ -158,6 +158,6 @@ def pretrain(
 
 
 def _digest(world: str, recipe: Pretraining) -> str:
-    """What an unfinished run's state belongs to: another world, recipe or vocabulary must not go on from it."""
+    """What an unfinished run's state belongs to: no other world, recipe or vocabulary goes on from it."""
     text = json.dumps([world, asdict(recipe), sorted(build_tokenizer().get_vocab())])
     return hashlib.sha256(text.encode()).hexdigest()[:8]
