@@ -32,8 +32,8 @@ def right_solutions(draw: st.DrawFn) -> tuple[WorldProblem, tuple[str, ...]]:
         ("~a+a1=48 ~a+a1=49 a+a6=55", (1, 1, 1)),
         # a wrong part: 47+5 is not 42, but 42+3=45 follows from it
         ("~a+a5=42 a+a3=45 b-b5=40", (-1, 1, 1)),
-        # a part that does not say so: 47+3=50, 50+5=55 does step a once more
-        ("a+a3=50 a+a5=55 b-b5=50", (-1, -1, -1)),
+        # a part that does not say so: 47+3=50, 50+5=55 does step a once more; 55-5=50 follows from it
+        ("a+a3=50 a+a5=55 b-b5=50", (-1, -1, 1)),
         # a part that is all there is to do
         ("~a+a8=55 b-b5=50", (-1, 1)),
         # restated

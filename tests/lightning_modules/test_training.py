@@ -127,7 +127,7 @@ def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path)
     class Trainer:
         global_step, is_global_zero = 4, True
 
-        def save_checkpoint(self, path: Path) -> None:
+        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
             path.write_text("half")
             raise Killed
 
