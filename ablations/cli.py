@@ -145,18 +145,32 @@ def _parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
 
     parser = jsonargparse.ArgumentParser(
-        prog=f"ablations {command} {name}", description=experiment.summary, exit_on_error=False
+        prog=f"ablations {command} {name}",
+        description=experiment.summary,
+        exit_on_error=False,
+        allow_abbrev=False,
     )
     parser.add_argument("--experiment", type=str, default=name, help=argparse.SUPPRESS)
     parser.add_argument("--scale", type=str, default="quick", help=f"one of {', '.join(experiment.scales)}")
-    parser.add_argument("--world", type=str | None, help=_one_of("embedded world", experiment.worlds))
-    parser.add_argument("--pool", type=Path | None, help="file of solutions to use instead of a world")
-    parser.add_argument("--labeler", type=str | None, help=_one_of("labeler", experiment.labelers))
+    parser.add_argument(
+        "--world", type=str | None, default=None, help=_one_of("embedded world", experiment.worlds)
+    )
+    parser.add_argument(
+        "--pool", type=Path | None, default=None, help="file of solutions to use instead of a world"
+    )
+    parser.add_argument(
+        "--labeler", type=str | None, default=None, help=_one_of("labeler", experiment.labelers)
+    )
     parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
     parser.add_argument(
-        "--out", type=Path | None, help="folder for the results (default: runs/, named by the choice)"
+        "--out",
+        type=Path | None,
+        default=None,
+        help="folder for the results (default: runs/, named by the choice)",
     )
-    parser.add_argument("--workers", type=int | None, help="processes (default: number of cores)")
+    parser.add_argument(
+        "--workers", type=int | None, default=None, help="processes (default: number of cores)"
+    )
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
     parser.add_argument("--settings", type=type(settings), default=settings)
     args = parser.parse_args([*(f"--config={path}" for path in config), *rest])

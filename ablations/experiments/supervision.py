@@ -45,9 +45,9 @@ class SupervisionSettings:
 
     scale: str
     """smoke, quick, small or paper."""
-    world: str | None
+    world: str | None = None
     """Embedded world; null with a pool."""
-    pool: PoolSettings | None
+    pool: PoolSettings | None = None
     """Real solutions; null in the embedded world."""
     arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer")
     """Forms of supervision."""
@@ -55,7 +55,7 @@ class SupervisionSettings:
     """Solutions labelled a problem."""
     seeds: int
     """Each redraws training subset, order and head, for all arms alike."""
-    problems: ProblemSettings | None
+    problems: ProblemSettings | None = None
     """Of the embedded world."""
     pool_samples: int
     """Solutions sampled for each training problem; subsets of them are labelled."""
