@@ -1,0 +1,209 @@
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import lightning
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForTokenClassification
+
+from ablations.pipeline import Context
+from ablations.solutions import Problem, Solution, Solutions
+from ablations.stages import models
+from ablations.stages.files import Samples, write_json
+from ablations.stages.models import KeepBest, draw_rows, score_encoded
+from lightning_modules.data import RewardData
+from lightning_modules.encoding import Encoded, Example
+from lightning_modules.inference import score
+from lightning_modules.reward_model import RewardModel
+from lightning_modules.training import fit
+
+
+def samples(problems: int, drawn: int) -> Samples:
+    rows = [
+        Solution(
+            problem_id=f"p{p}",
+            sample=m,
+            steps=(f"{p}.{m}",),
+            answer=None,
+            finished=True,
+            final_correct=False,
+        )
+        for p in range(problems)
+        for m in range(drawn)
+    ]
+    named = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="") for p in range(problems)]
+    return Samples(problems=named, solutions=Solutions.from_rows(rows))
+
+
+def context(tmp_path) -> Context:
+    return Context(progress=lambda done: None, scratch=tmp_path)
+
+
+@given(problems=st.integers(1, 5), drawn=st.integers(1, 9), seed=st.integers(0, 100), data=st.data())
+def test_smaller_data_scales_lie_within_larger_ones(problems, drawn, seed, data):
+    many = samples(problems, drawn)
+    large = data.draw(st.integers(1, drawn))
+    small = data.draw(st.integers(1, large))
+    large_rows, small_rows = (draw_rows(many, scale, seed) for scale in (large, small))
+    assert set(small_rows) <= set(large_rows)
+    for rows, scale in ((small_rows, small), (large_rows, large)):
+        assert len(set(rows)) == len(rows) == problems * scale
+        # `scale` of each problem, problem by problem, as Solutions.take asks
+        assert (rows // drawn).tolist() == np.repeat(np.arange(problems), scale).tolist()
+    assert sorted(draw_rows(many, drawn, seed)) == list(range(problems * drawn))
+
+
+def test_the_draw_knows_nothing_but_scale_and_seed():
+    """So that all arms get the same solutions: no arm, label or learning rate is among its arguments."""
+    many = samples(4, 8)
+    assert draw_rows(many, 3, 0).tolist() == draw_rows(many, 3, 0).tolist()
+    assert draw_rows(many, 3, 0).tolist() != draw_rows(many, 3, 1).tolist()
+    firsts = {tuple(draw_rows(many, 1, 0) % 8)}  # problems are drawn for separately
+    assert len(set(*firsts)) > 1
+    hashes = {many.solutions.take(draw_rows(many, 2, 5)).content_hash() for _ in range(3)}
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("scale", [0, 9])
+def test_a_data_scale_that_was_not_drawn(scale):
+    with pytest.raises(ValueError, match=f"data_scale: found {scale}; allowed: 1 to 8, the solutions drawn"):
+        draw_rows(samples(2, 8), scale, 0)
+
+
+def backbone(positions: int = 64) -> LlamaForTokenClassification:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return LlamaForTokenClassification(
+        LlamaConfig(vocab_size=12, num_labels=2, max_position_embeddings=positions, **sizes)
+    )
+
+
+class Characters:
+    """A tokenizer of digits and newlines."""
+
+    bos_token_id, is_fast = None, False
+
+    def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
+        return {"input_ids": [10 if letter == "\n" else int(letter) for letter in text]}
+
+
+def trained(values: list[float], *, updates: int, evaluations: int) -> tuple[KeepBest, list[torch.Tensor]]:
+    """A training in which the judge says `values`, and the head's weights at each judgement."""
+    seen: list[torch.Tensor] = []
+
+    def judge(model: RewardModel) -> float:
+        assert not model.training
+        seen.append(model.backbone.score.weight.detach().clone())
+        return values[len(seen) - 1]
+
+    keep = KeepBest(judge, updates=updates, evaluations=evaluations)
+    examples = [Example(prompt=f"{i}\n", steps=("1", "2"), step_targets=(1, i % 2)) for i in range(4)]
+    data = RewardData(examples, Characters(), batch_size=2)
+    fit(
+        RewardModel(backbone(), learning_rate=0.1, total_updates=updates),
+        data,
+        updates=updates,
+        callbacks=[keep],
+    )
+    return keep, seen
+
+
+def test_the_best_checkpoint_is_kept():
+    # 6 updates in 3 evaluations: after 2, 4 and 6
+    keep, seen = trained([0.25, 0.75, 0.5], updates=6, evaluations=3)
+    assert keep.curve == [
+        {"update": 2, "value": 0.25},
+        {"update": 4, "value": 0.75},
+        {"update": 6, "value": 0.5},
+    ]
+    assert (keep.best_update, keep.best_value) == (4, 0.75)
+    assert torch.equal(keep.best_state["backbone.score.weight"], seen[1])
+    assert not torch.equal(seen[1], seen[2])  # the weights went on; what is kept did not
+
+
+def test_of_equal_checkpoints_the_later_is_kept():
+    keep, seen = trained([0.5, 0.5], updates=4, evaluations=2)
+    assert keep.best_update == 4 and torch.equal(keep.best_state["backbone.score.weight"], seen[1])
+
+
+def test_a_worthless_checkpoint_is_better_than_none():
+    keep, _ = trained([0.0], updates=1, evaluations=1)
+    assert (keep.best_update, keep.best_value) == (1, 0.0) and keep.best_state
+
+
+@pytest.mark.parametrize(
+    ("updates", "evaluations", "at"),
+    # round(5 * i / 2) is 2 (halves go to even) and 5; three updates cannot be judged four times
+    [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 4, {1, 2, 3}), (1, 1, {1})],
+)
+def test_the_last_update_is_always_judged(updates, evaluations, at):
+    keep = KeepBest(lambda model: 0.0, updates=updates, evaluations=evaluations)
+    assert keep.at == at and max(keep.at) == updates
+
+
+def test_an_update_of_several_batches_is_judged_once():
+    keep = KeepBest(lambda model: 0.5, updates=2, evaluations=1)
+    trainer = SimpleNamespace(global_step=2)
+    module = SimpleNamespace(eval=lambda: None, train=lambda: None, state_dict=dict)
+    for _ in range(3):  # with accumulated gradients a batch may end without an update
+        keep.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
+    assert keep.curve == [{"update": 2, "value": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("values", "index"), [([0.2, 0.6, 0.4], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.3, 0.3], 1)]
+)
+def test_choose_takes_the_best_and_the_first_of_equals(values, index, tmp_path):
+    rates = [1e-4, 2e-4, 3e-4]
+    folders = []
+    for number, (rate, value) in enumerate(zip(rates, values, strict=True)):
+        folders.append(tmp_path / str(number))
+        folders[-1].mkdir()
+        write_json(folders[-1] / "train.json", {"learning_rate": rate, "best_value": value})
+    models.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
+    chosen = json.loads((tmp_path / "choice.json").read_text())
+    assert (chosen["index"], chosen["learning_rate"]) == (index, rates[index])
+    assert [point["validation"] for point in chosen["grid"]] == values
+
+
+def test_a_cut_step_counts_as_the_last_one_judged():
+    """Solutions of 3, 2 and 1 steps, of which the first lost two and the last none."""
+    model = RewardModel(backbone()).eval()
+    ids = np.array([1, 2, 10, 3, 10], np.int32)
+    encoded = [
+        Encoded(ids=ids[:3], solution_start=1, step_end=np.array([2]), cut_steps=2),
+        Encoded(ids=ids, solution_start=1, step_end=np.array([2, 4])),
+        Encoded(ids=ids[:3], solution_start=1, step_end=np.array([2]), cut_steps=0),
+    ]
+    judged = score(model, encoded)
+    assert judged.offsets.tolist() == [0, 1, 3, 4]
+    found = score_encoded(model, encoded)
+    assert found.prob.offsets.tolist() == [0, 3, 5, 6]
+    assert np.array_equal(found.prob.values, judged.prob[[0, 0, 0, 1, 2, 3]])
+    assert np.array_equal(found.last, judged.last)
+    assert not np.array_equal(judged.prob[1], judged.prob[2])
+
+
+def test_a_solution_whose_first_step_is_cut():
+    encoded = [
+        Encoded(ids=np.array([1, 2], np.int32), solution_start=2, step_end=np.zeros(0, np.int64), cut_steps=1)
+    ]
+    with pytest.raises(ValueError, match="max_length: a solution has no step within it; allowed: a length"):
+        score_encoded(RewardModel(backbone()).eval(), encoded)
+
+
+def test_lightning_counts_updates_as_here():
+    """`KeepBest` reads the trainer's `global_step`, which is the number of updates with one optimizer."""
+    steps = []
+
+    class Note(lightning.pytorch.callbacks.Callback):
+        def on_train_batch_end(self, trainer, *args):
+            steps.append(trainer.global_step)
+
+    data = RewardData([Example(prompt="1\n", steps=("2",), step_targets=(1,))], Characters(), batch_size=1)
+    fit(RewardModel(backbone(), total_updates=3), data, updates=3, callbacks=[Note()])
+    assert steps == [1, 2, 3]
