@@ -123,7 +123,8 @@ def read_questions(path: Path) -> Iterator[tuple[str, str]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{number}: found {line[:40]!r}; allowed: a JSON object") from error
+                found = line.rstrip()[:40]
+                raise ValueError(f"{path}:{number}: found {found!r}; allowed: a JSON object") from error
             for field in ("question", "answer"):
                 if not isinstance(row, dict) or not isinstance(row.get(field), str):
                     raise ValueError(f"{path}:{number}: field {field}: found none; allowed: a string")

@@ -1,0 +1,135 @@
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ablations.formats.pool import write_pool
+from ablations.pipeline import Context
+from ablations.ragged import Ragged
+from ablations.solutions import Problem, Solution, Solutions, StepScores
+from ablations.stages import pools
+from ablations.stages.files import SCORES, Samples
+from ablations.stages.pools import fold_problems, read_questions, train_tokenizer
+
+PARTS = ("train", "validation", "test")
+
+
+def context(scratch: Path, **local: str) -> Context:
+    scratch.mkdir(exist_ok=True)
+    return Context(progress=lambda done: None, scratch=scratch, local=local)
+
+
+def right(problem: str, sample: int, *steps: str) -> Solution:
+    return Solution(
+        problem_id=problem, sample=sample, steps=steps, answer="2", finished=True, final_correct=True
+    )
+
+
+@given(folds=st.integers(3, 6), more=st.integers(0, 20), seed=st.integers(0, 50))
+def test_folds_partition_the_problems(folds, more, seed):
+    count = folds + more
+    everything = list(range(count))
+    tests = []
+    for fold in range(folds):
+        parts = {part: fold_problems(count, fold=fold, folds=folds, part=part, seed=seed) for part in PARTS}
+        assert sorted(itertools.chain(*parts.values())) == everything  # disjoint, and all of them
+        assert all(part == sorted(part) and part for part in parts.values())
+        after = fold_problems(count, fold=(fold + 1) % folds, folds=folds, part="test", seed=seed)
+        assert parts["validation"] == after
+        tests.append(parts["test"])
+    assert sorted(itertools.chain(*tests)) == everything  # each problem is judged once
+    assert max(map(len, tests)) - min(map(len, tests)) <= 1
+
+
+def test_folds_are_drawn_by_the_seed():
+    one, other, again = (fold_problems(100, fold=0, folds=5, part="test", seed=seed) for seed in (0, 1, 0))
+    assert one == again != other and len(one) == len(other) == 20
+    assert one != list(range(0, 100, 5))
+
+
+def test_more_folds_than_problems():
+    with pytest.raises(
+        ValueError, match="folds: found 5 for 4 problems; allowed: at most one fold a problem"
+    ):
+        fold_problems(4, fold=0, folds=5, part="test", seed=0)
+
+
+def test_scores_follow_their_solutions_into_a_fold(tmp_path):
+    """Each solution's only step has a score that names it: 0.00, 0.01, ... in the file's order."""
+    problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="1") for p in range(6)]
+    rows = [right(f"p{p}", m, f"{p}.{m}") for p in range(6) for m in range(2)]
+    file = tmp_path / "pool.jsonl"
+    scores = {"a": Ragged.from_rows([[i / 100] for i in range(12)])}
+    write_pool(file, problems, Solutions.from_rows(rows), scores)
+    whole, scratch = tmp_path / "pool", tmp_path / "scratch"
+    whole.mkdir()
+    pools.pool({"sha256": "", "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
+    seen = []
+    for part in PARTS:
+        out = tmp_path / part
+        out.mkdir()
+        pools.fold({"fold": 1, "folds": 3, "part": part, "seed": 0}, {"pool": whole}, out, context(scratch))
+        samples, found = Samples.read(out), StepScores.read(out / SCORES)
+        assert samples.solutions.problem_ids == [problem.problem_id for problem in samples.problems]
+        for i, steps in enumerate(samples.steps()):
+            p, m = map(int, steps[0].split("."))
+            assert found.prob.row(i)[0, 1] == pytest.approx((2 * p + m) / 100)
+            seen.append((p, m))
+    assert sorted(seen) == [(p, m) for p in range(6) for m in range(2)]
+
+
+def test_the_tokenizer_gives_back_the_text_and_never_merges_over_a_line():
+    text = "Ann has 12 eggs.\nThen 12 more é.\n\n"
+    tokenizer = train_tokenizer(iter([text] * 50), 300)
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text and len(ids) < len(text.encode())
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    assert all(token == "Ċ" for token in tokens if "Ċ" in token) and tokens.count("Ċ") == 3
+    assert len(tokenizer) <= 300 and tokenizer.pad_token_id == 0 and tokenizer.eos_token_id == 1
+
+
+def test_a_base_from_scratch_with_mathmix_and_without(tmp_path):
+    (tmp_path / "samples").mkdir()
+    samples = Samples(
+        problems=[Problem(problem_id="p", text="1+1?", answer="2")],
+        solutions=Solutions.from_rows([right("p", 0, "1+1=2", "so 2")]),
+    )
+    samples.write(tmp_path / "samples")
+    text = tmp_path / "text.jsonl"
+    text.write_text(json.dumps({"question": "2+2?", "answer": "4"}) + "\n")
+    config = {"preset": "tiny", "vocabulary": 280, "updates": 3, "learning_rate": 1e-3, "seed": 0}
+    weights, facts = {}, {}
+    for name, sha256 in (("with", "abc"), ("without", None)):
+        out = tmp_path / name
+        out.mkdir()
+        local = {"mathmix": str(text)} if sha256 else {}
+        given_config = config | {"mathmix_sha256": sha256}
+        inputs = {"samples": tmp_path / "samples"}
+        pools.scratch_base(given_config, inputs, out, context(tmp_path / f"scratch-{name}", **local))
+        facts[name] = json.loads((out / "base.json").read_text())
+        weights[name] = (out / "model" / "model.safetensors").read_bytes()
+    assert (facts["with"]["mathmix_documents"], facts["with"]["updates"]) == (1, 3)
+    assert (facts["without"]["mathmix_documents"], facts["without"]["updates"]) == (0, 0)
+    assert weights["with"] != weights["without"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"question": "1?"', ':2: found \'{"question": "1?"\'; allowed: a JSON object'),
+        ("[1]", ":2: field question: found none; allowed: a string"),
+        ('{"question": "1?"}', ":2: field answer: found none; allowed: a string"),
+        ('{"question": 1, "answer": "1"}', ":2: field question: found none; allowed: a string"),
+    ],
+)
+def test_malformed_text_for_mathmix(tmp_path, line, message):
+    path = tmp_path / "text.jsonl"
+    path.write_text('{"question": "1?", "answer": "1"}\n' + line + "\n")
+    rows = read_questions(path)
+    assert next(rows) == ("1?\n", "1")
+    with pytest.raises(ValueError) as caught:
+        next(rows)
+    assert str(caught.value) == f"{path}{message}"

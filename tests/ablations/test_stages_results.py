@@ -1,0 +1,221 @@
+"""Rows of cells and reference lines on two problems with two solutions each, worked by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ablations.pipeline import Context
+from ablations.ragged import Ragged
+from ablations.solutions import Problem, Solution, Solutions, StepScores
+from ablations.stages import results
+from ablations.stages.files import SCORES, Samples, read_json, write_json, write_ratings
+from results.examples import read_examples
+from results.schema import read_records
+
+RIGHT = ((True, False), (False, False))
+"""Which of the solutions of each problem end right."""
+POSITIVE = ((0.9, 0.8), (0.6,), (0.5, 0.5), (0.7,))
+"""P(right) of the steps of the four solutions. Products: 0.72, 0.6, 0.25, 0.7."""
+RATINGS = ((1, 1), (-1,), (1, -1), (-1,))
+
+
+def context(tmp_path: Path) -> Context:
+    return Context(progress=lambda done: None, scratch=tmp_path)
+
+
+def fold(folder: Path, problems: range = range(2)) -> dict[str, Path]:
+    """Artifacts of the test part of a fold with some of the problems."""
+    made = {name: folder / name for name in ("samples", "scores", "ratings", "train", "choice")}
+    for path in made.values():
+        path.mkdir(parents=True)
+    rows = [
+        Solution(
+            problem_id=f"p{p}",
+            sample=m,
+            steps=tuple(f"{p}{m}{s}" for s in range(len(POSITIVE[2 * p + m]))),
+            answer="1" if RIGHT[p][m] else "2",
+            finished=(p, m) != (1, 1),
+            final_correct=RIGHT[p][m],
+        )
+        for p in problems
+        for m in range(2)
+    ]
+    named = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="1") for p in problems]
+    Samples(problems=named, solutions=Solutions.from_rows(rows)).write(made["samples"])
+    held = [2 * p + m for p in problems for m in range(2)]
+    StepScores.from_positive(Ragged.from_rows([POSITIVE[i] for i in held])).write(made["scores"] / SCORES)
+    write_ratings(made["ratings"], Ragged.from_rows([RATINGS[i] for i in held], dtype=np.int8))
+    return made
+
+
+def write_train(folder: Path, *, solutions_hash: str = "aa", value: float = 0.5, rate: float = 0.1) -> None:
+    curve = [{"update": 2, "value": value}, {"update": 4, "value": value + 0.25}]
+    facts = {"solutions_hash": solutions_hash, "distinct_solutions": 3, "learning_rate": rate, "curve": curve}
+    write_json(folder / "train.json", facts)
+
+
+def rows_of(rows: list[dict], metric: str, key: str = "value") -> list:
+    return [row[key] for row in rows if row["metric"] == metric]
+
+
+def make_cell(tmp_path: Path, arm: str = "process", **train: object) -> list[dict]:
+    made = fold(tmp_path / "fold")
+    write_train(made["train"], **train)  # type: ignore[arg-type]
+    inputs = {
+        **{name: made[name] for name in ("samples", "scores", "ratings")},
+        "trains": (made["train"],),
+    }
+    out = tmp_path / "cell"
+    out.mkdir()
+    results.cell({"arm": arm, "data_scale": 4, "seed": 1}, inputs, out, context(tmp_path))
+    return read_json(out / "rows.json")
+
+
+def test_a_cell_scored_by_the_product_of_its_steps(tmp_path):
+    rows = make_cell(tmp_path)
+    # N = 1: problem 0 has one right of two. Problem 1 none.
+    # N = 2: of problem 0 the first, 0.72 > 0.6, is chosen and right. Problem 1: its finished one is wrong.
+    assert rows_of(rows, "best_of_n") == [0.25, 0.5]
+    assert rows_of(rows, "best_of_n", "problem_values") == [[0.5, 0.0], [1.0, 0.0]]
+    assert rows_of(rows, "best_of_n", "n") == [1, 2]
+    assert rows_of(rows, "best_of_n", "single_draw") == [False, True]
+    # Finished: 0.72 right, 0.6 and 0.25 wrong: both pairs in order.
+    assert rows_of(rows, "solution_auroc") == [1.0]
+    # Steps up to the first wrong: right 0.9, 0.8, 0.5; wrong 0.6, 0.5, 0.7. Of nine pairs 0.9 and 0.8 win
+    # three each, 0.5 loses two and ties one: 6.5 / 9.
+    assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
+    assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]
+    assert rows_of(rows, "validation_best_of_n", "n") == [2, 4]
+    shared = {"arm": "process", "acquisition": "uniform", "data_scale": 4, "seed": 1}
+    shared |= {"solutions_hash": "aa", "distinct_solutions": 3}
+    assert all(row.items() >= shared.items() for row in rows)
+
+
+def test_a_cell_scored_at_the_last_token(tmp_path):
+    """Last scores are 0.8, 0.6, 0.5, 0.7: the same choice in problem 0."""
+    rows = make_cell(tmp_path, arm="final_answer")
+    assert rows_of(rows, "best_of_n") == [0.25, 0.5]
+    assert rows_of(rows, "solution_auroc") == [1.0]
+
+
+def test_folds_stand_side_by_side(tmp_path):
+    """Two folds of one problem each: the same rows as one part with both, but for what training says."""
+    made = [fold(tmp_path / str(p), range(p, p + 1)) for p in range(2)]
+    write_train(made[0]["train"], solutions_hash="aa", value=0.25)
+    other = tmp_path / "other"
+    other.mkdir()
+    for p, index in enumerate((1, 0)):  # the first fold chose its second candidate
+        write_json(made[p]["choice"] / "choice.json", {"index": index})
+    write_train(other, value=0.0)
+    write_train(made[1]["train"], solutions_hash="bb", value=0.75)
+    inputs = {name: tuple(m[name] for m in made) for name in ("samples", "scores", "ratings")}
+    inputs["trains"] = (other, made[0]["train"], made[1]["train"], other)
+    inputs["choices"] = tuple(m["choice"] for m in made)
+    out = tmp_path / "cell"
+    out.mkdir()
+    results.cell({"arm": "process", "data_scale": 4, "seed": 0}, inputs, out, context(tmp_path))
+    rows = read_json(out / "rows.json")
+    assert rows_of(rows, "best_of_n", "problem_values") == [[0.5, 0.0], [1.0, 0.0]]
+    assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
+    assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]  # (0.25 + 0.75) / 2, (0.5 + 1.0) / 2
+    (joint,) = {row["solutions_hash"] for row in rows}
+    assert len(joint) == 64 and {row["distinct_solutions"] for row in rows} == {6}
+
+
+def test_reference_lines(tmp_path):
+    made = fold(tmp_path / "fold")
+    inputs = {
+        "samples": (made["samples"],),
+        "labels": (made["scores"],),
+        "ratings": (made["ratings"],),
+        "pool_labels": made["scores"],
+        "pool_ratings": made["ratings"],
+    }
+    out = tmp_path / "references"
+    out.mkdir()
+    config = {"majority_draws": 50, "seed": 0, "bins": 2}
+    results.references(config, inputs, out, context(tmp_path))
+    rows = read_json(out / "rows.json")
+    assert rows_of(rows, "random") == [0.25] and rows_of(rows, "random", "problem_values") == [[0.5, 0.0]]
+    assert rows_of(rows, "pass_at_n") == [0.25, 0.5]
+    # Two different answers are a tie of one vote each, shared: problem 0 earns one half at N = 2 as at N = 1.
+    assert rows_of(rows, "majority")[1] == pytest.approx(0.25)
+    assert rows_of(rows, "best_of_n") == [0.25, 0.5]  # the labeler's
+    assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
+    # Bins [0, 0.5) and [0.5, 1]: all six judged steps lie in the second; mean
+    # (0.9 + 0.8 + 0.6 + 0.5 + 0.5 + 0.7) / 6 = 4 / 6, and three of them are right.
+    (bin_,) = [row for row in rows if row["metric"] == "calibration"]
+    assert (bin_["n"], bin_["count"], bin_["value"]) == (1, 6, 0.5) and bin_["x"] == pytest.approx(4 / 6)
+    assert {row["arm"] for row in rows} == {"random", "oracle", "majority", "labeler"}
+
+
+def test_an_undefined_metric_has_no_row():
+    assert results.defined("step_auroc", float("nan")) == []
+    assert results.defined("step_auroc", 0.5) == [{"metric": "step_auroc", "value": 0.5}]
+
+
+def make_records(tmp_path: Path, hashes: dict[str, str]) -> Path:
+    cells = []
+    for arm, found in hashes.items():
+        make_cell(tmp_path / arm, arm=arm, solutions_hash=found)
+        cells.append((tmp_path / arm / "cell").rename(tmp_path / f"{arm}-cell"))
+    references = tmp_path / "references"
+    references.mkdir()
+    write_json(
+        references / "rows.json",
+        [{"arm": "random", "metric": "random", "n": 1, "value": 0.25, "problem_values": [0.5, 0.0]}],
+    )
+    config = {
+        **{"experiment": "supervision", "scale": "smoke", "dataset": "w"},
+        **{"settings": '{"a": 1}', "revision": "r"},
+    }
+    results.records(config, {"cells": tuple(cells), "references": references}, tmp_path, context(tmp_path))
+    return tmp_path / "records.parquet"
+
+
+def test_records_hold_all_rows(tmp_path):
+    frame = read_records(make_records(tmp_path, {"process": "aa", "final_answer": "aa"}))
+    assert len(frame) == 1 + 2 * 6  # best-of-1, best-of-2, two AUROCs, two points of the curve
+    assert frame["cell"].dropna().unique().tolist() == ["process-cell", "final_answer-cell"]
+    assert frame.loc[frame["metric"] == "random", "cell"].isna().all()
+
+
+def test_records_stop_where_arms_saw_different_solutions(tmp_path):
+    allowed = "aa, that of the other arms"
+    with pytest.raises(ValueError) as caught:
+        make_records(tmp_path, {"process": "aa", "final_answer": "bb"})
+    found = "solutions of final_answer at data scale 4, seed 1: found hash bb"
+    assert str(caught.value) == f"{found}; allowed: {allowed}"
+    assert not (tmp_path / "records.parquet").exists()
+
+
+def test_examples_tell_who_chooses_what(tmp_path):
+    made = fold(tmp_path / "fold")
+    # the arm prefers the other solution of problem 0
+    upside_down = tmp_path / "arm"
+    upside_down.mkdir()
+    inverted = [[1 - value for value in row] for row in POSITIVE]
+    StepScores.from_positive(Ragged.from_rows(inverted)).write(upside_down / SCORES)
+    config = {"arms": ["process"], "problems": 2, "solutions": 24}
+    inputs = {
+        **{"samples": made["samples"], "labels": made["scores"]},
+        **{"scores": (upside_down,), "ratings": made["ratings"]},
+    }
+    results.examples(config, inputs, tmp_path, context(tmp_path))
+    first, second = read_examples(tmp_path / "examples.json")
+    # labeler: 0.72 > 0.6. Arm: 0.1 * 0.2 = 0.02 < 0.4
+    assert {s["sample"]: s["chosen_by"] for s in first["solutions"]} == {0: ["labeler"], 1: ["process"]}
+    # the other solution of problem 1 is unfinished and never chosen
+    assert {s["sample"]: s["chosen_by"] for s in second["solutions"]} == {0: ["process", "labeler"], 1: []}
+    assert [step["oracle"] for step in second["solutions"][0]["steps"]] == [1, -1]
+    assert first["solutions"][0]["solution_scores"]["labeler"] == pytest.approx(np.log(0.72))
+
+
+def test_up_to_the_first_error():
+    ratings = Ragged.from_rows([[1, -1, 1, -1], [0, 1], [-1, -1]], dtype=np.int8)
+    assert results.up_to_first_error(ratings).tolist() == [
+        *(True, True, False, False),
+        *(True, True),
+        *(True, False),
+    ]
