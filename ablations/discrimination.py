@@ -99,8 +99,7 @@ def step_auroc(scores: StepScores, oracle: Ragged) -> float:
     if not np.isin(oracle.values, (-1, 0, 1)).all():
         raise ValueError(f"oracle: found {sorted(set(oracle.values.tolist()))}; allowed: -1, 0, 1")
     wrong = oracle.values < 0
-    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(wrong)])
-    judged = seen[:-1] == np.repeat(seen[oracle.offsets[:-1]], oracle.lengths)
+    judged = oracle.up_to_first(wrong)
     return auroc(-scores.prob.values[judged, 0], ~wrong[judged])
 
 

@@ -42,6 +42,12 @@ class Ragged:
         np.cumsum(lengths, out=offsets[1:])
         return cls(values=values, offsets=offsets)
 
+    @classmethod
+    def concatenate(cls, parts: "Sequence[Ragged]") -> "Ragged":
+        """The rows of several, one after the other; at least one."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        return cls.from_lengths(np.concatenate([part.values for part in parts]), lengths)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -76,6 +82,18 @@ class Ragged:
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         gather = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
         return Ragged(values=self.values[gather], offsets=offsets)
+
+    def up_to_first(self, flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Marks each row's values up to and including its first flagged one; all of a row without any.
+
+        Args:
+            flag: bool [total].
+
+        Returns:
+            bool [total].
+        """
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(flag)])  # flags before each flat position
+        return before[:-1] == np.repeat(before[self.offsets[:-1]], self.lengths)
 
     def reduce(self, ufunc: np.ufunc, empty: float) -> npt.NDArray:
         """Folds each row of one-dimensional values with a binary ufunc.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.training import Precision
 
 
@@ -61,7 +62,7 @@ class LabelerSettings:
     """Share of easy steps that the annotator rates wrongly."""
     hard_error: float = 0.04
     """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
-    threshold: float | None = 0.20
+    threshold: float | None = PAPER_THRESHOLD
     """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
 
     def __post_init__(self) -> None:

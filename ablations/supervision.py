@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from ablations.ragged import Ragged
 from ablations.solutions import Solutions, StepScores
+from lightning_modules.encoding import IGNORE
 
-IGNORE = -100
 PAPER_THRESHOLD = 0.20
 
 
@@ -63,12 +63,9 @@ def process(labels: StepScores, threshold: float) -> Supervision:
         threshold: in [0, 1].
     """
     wrong = _wrong(labels, threshold)
-    offsets = labels.prob.offsets
-    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(wrong)])  # wrong steps before each flat position
-    before = seen[:-1] - np.repeat(seen[offsets[:-1]], labels.prob.lengths)
     target = (~wrong).astype(np.int8)
-    target[before > 0] = IGNORE
-    return Supervision(step_target=Ragged(values=target, offsets=offsets))
+    target[~labels.prob.up_to_first(wrong)] = IGNORE
+    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
 
 
 def prm_outcome(labels: StepScores, threshold: float) -> Supervision:

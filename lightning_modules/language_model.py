@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from lightning_modules.encoding import IGNORE
 from lightning_modules.optimization import adamw, learning_rate_at
 
-IGNORE = -100
 Batch = tuple[np.ndarray, np.ndarray]
 """(token ids, targets), each int64 [B, T]; the target of a position is its own token or ``IGNORE``."""
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-# jsonargparse tells of its next major version once a process, in whichever test comes first.
-os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"
-
 ROOT = Path(__file__).parents[1]
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

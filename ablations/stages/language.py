@@ -14,7 +14,8 @@ from ablations.world.authors import EXPERT, write_solution
 from ablations.world.oracle import final_answer
 from ablations.world.problems import draw_problems
 from lightning_modules.backbones import load_causal
-from lightning_modules.language_model import IGNORE, LanguageModel, TextData, bucket
+from lightning_modules.encoding import IGNORE
+from lightning_modules.language_model import LanguageModel, TextData, bucket
 from lightning_modules.sampling import Completion, sample
 from lightning_modules.training import fit
 

@@ -16,13 +16,13 @@ from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import MODEL, SCORES, Samples, read_json, write_json
-from ablations.supervision import ARMS, Supervision, choose_threshold, final_answer
+from ablations.supervision import ARMS, choose_threshold, final_answer
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
-from lightning_modules.encoding import Encoded, encode_all, token_targets
+from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.inference import score
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.training import fit
@@ -46,11 +46,8 @@ def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
         load_classifier(folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
     )
     data = RewardData(
-        RewardDataset(
-            token_ids=[e.ids for e in encoded],
-            targets=[token_targets(e, step_target=t) for e, t in zip(encoded, targets, strict=True)],
-            num_classes=3,
-            cost=cost_of(model.backbone),
+        RewardDataset.from_encoded(
+            encoded, step_targets=targets, num_classes=3, cost=cost_of(model.backbone)
         ),
         batch_size=config["batch_size"],
         seed=config["seed"],
@@ -94,11 +91,12 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         learning_rate=learning_rate,
         total_updates=config["updates"],
     )
+    steps = supervision.step_target
     data = RewardData(
-        RewardDataset(
-            token_ids=[e.ids for e in encoded],
-            targets=_targets(encoded, supervision),
-            num_classes=2,
+        RewardDataset.from_encoded(
+            encoded,
+            step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
+            solution_targets=supervision.solution_target,
             cost=cost_of(model.backbone),
         ),
         batch_size=config["batch_size"],
@@ -235,14 +233,3 @@ class KeepBest(Callback):
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-def _targets(encoded: list[Encoded], supervision: Supervision) -> list[np.ndarray]:
-    if supervision.step_target is not None:
-        steps: Ragged = supervision.step_target
-        return [token_targets(e, step_target=steps.row(i)) for i, e in enumerate(encoded)]
-    assert supervision.solution_target is not None
-    return [
-        token_targets(e, solution_target=int(t))
-        for e, t in zip(encoded, supervision.solution_target, strict=True)
-    ]

@@ -58,7 +58,7 @@ class Judged:
         auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
         rows += defined("solution_auroc", auroc)
         if ratings:
-            rows += defined("step_auroc", step_auroc(joined(scores), joined_ratings(ratings)))
+            rows += defined("step_auroc", step_auroc(joined(scores), Ragged.concatenate(ratings)))
         return rows
 
 
@@ -124,7 +124,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         truth = read_ratings(inputs["pool_ratings"])  # type: ignore[arg-type]
         of_labeler = [row for row in of_labeler if row["metric"] != "step_auroc"]
         of_labeler += defined("step_auroc", step_auroc(pool, truth))
-        seen = up_to_first_error(truth)
+        seen = truth.up_to_first(truth.values < 0)
         found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, config["bins"])
         of_labeler += [
             {"metric": "calibration", "n": b, "x": float(x), "count": int(count), "value": float(value)}
@@ -234,25 +234,8 @@ def _example(
 
 def joined(scores: list[StepScores]) -> StepScores:
     """Scores of several folds, one after the other."""
-    prob = _joined([s.prob for s in scores])
+    prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))
-
-
-def joined_ratings(ratings: list[Ragged]) -> Ragged:
-    return _joined(ratings)
-
-
-def _joined(parts: list[Ragged]) -> Ragged:
-    lengths = np.concatenate([part.lengths for part in parts])
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    return Ragged(values=np.concatenate([part.values for part in parts]), offsets=offsets)
-
-
-def up_to_first_error(ratings: Ragged) -> np.ndarray:
-    """bool [total steps]: steps up to and including each solution's first negative rating."""
-    wrong = ratings.values < 0
-    seen = np.concatenate([np.zeros(1, np.int64), np.cumsum(wrong)])
-    return seen[:-1] - np.repeat(seen[ratings.offsets[:-1]], ratings.lengths) == 0
 
 
 def _several(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:

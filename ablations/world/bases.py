@@ -18,7 +18,8 @@ import torch
 from ablations.world.text import BLOCK, MIN_BATCH_TOKENS, Corpus, build_tokenizer
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import PRESETS, build_causal
-from lightning_modules.language_model import IGNORE, LanguageModel, TextData
+from lightning_modules.encoding import IGNORE
+from lightning_modules.language_model import LanguageModel, TextData
 from lightning_modules.training import Precision, fit
 
 SHIPPED = Path(__file__).parent / "bases"

@@ -7,7 +7,8 @@ from transformers import PreTrainedTokenizerFast
 
 from ablations.world.authors import HeldMisconception, draw_author, write_solution
 from ablations.world.problems import draw_problem
-from lightning_modules.language_model import IGNORE, Batch, bucket
+from lightning_modules.encoding import IGNORE
+from lightning_modules.language_model import Batch, bucket
 
 _PAD, _EOS = "<pad>", "<eos>"
 _TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:~\n")

@@ -6,7 +6,7 @@ from ablations.stages.language import document, few_shot_prefix, graded
 from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem
 from ablations.world.text import build_tokenizer
-from lightning_modules.language_model import IGNORE
+from lightning_modules.encoding import IGNORE
 from lightning_modules.sampling import Completion
 
 PROBLEM = Problem(problem_id="train-0", text="+8a-5b:47", answer="50")

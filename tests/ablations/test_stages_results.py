@@ -214,7 +214,7 @@ def test_examples_tell_who_chooses_what(tmp_path):
 
 def test_up_to_the_first_error():
     ratings = Ragged.from_rows([[1, -1, 1, -1], [0, 1], [-1, -1]], dtype=np.int8)
-    assert results.up_to_first_error(ratings).tolist() == [
+    assert ratings.up_to_first(ratings.values < 0).tolist() == [
         *(True, True, False, False),
         *(True, True),
         *(True, False),

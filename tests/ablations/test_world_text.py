@@ -12,7 +12,7 @@ from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem
 from ablations.world.text import BLOCK, FEW_SHOT_SHARE, Corpus, build_tokenizer
 from ablations.world.worlds import WORLDS
-from lightning_modules.language_model import IGNORE
+from lightning_modules.encoding import IGNORE
 
 ALPHABET = "0123456789abcdefgh+-*=#:~\n"
 TOKENIZER = build_tokenizer()

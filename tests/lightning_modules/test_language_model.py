@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from lightning_modules.language_model import IGNORE, Batch, LanguageModel, TextData, bucket
+from lightning_modules.encoding import IGNORE
+from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
 from lightning_modules.training import fit
 
 VOCABULARY = 12
