@@ -224,7 +224,8 @@ def test_failures_are_gathered_and_the_others_go_on(toy, workers):
 
 
 def test_a_dead_worker_fails_its_task_and_is_replaced(toy):
-    parts = toy.parts(5, seconds=0.03, _1="die")
+    # long enough that a task is left when the successor has started
+    parts = toy.parts(5, seconds=0.5, _1="die")
     with pytest.raises(RunFailed) as failed:
         toy.run(*parts, workers=2)
     (failure,) = failed.value.failures
