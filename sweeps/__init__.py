@@ -1,1 +1,1 @@
-"""Room of the hyperparameter sweeps. It holds none yet; learning rates are chosen by each experiment's own grid."""
+"""Room of the hyperparameter sweeps; it holds none yet."""
