@@ -40,7 +40,7 @@ class GeneratorSettings:
     """The highest one."""
     batch_tokens: int = 1024
     """Most tokens of an update."""
-    max_new_tokens: int = 160
+    max_new_tokens: int = 192
     """Longest solution; one that has not ended by then is kept as unfinished."""
     temperature: float = 1.0
     """Of all sampling."""

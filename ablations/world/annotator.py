@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
+from ablations.world.oracle import NEGATIVE, POSITIVE, judge
 from ablations.world.problems import WorldProblem, apply
 
-_STEP = re.compile(r"~?([a-h])(?P<symbol>[+\-*])\1(?P<operand>\d)=\d\d", re.ASCII)
+_STEP = re.compile(r"~?\d(?P<units>\d)([a-h])(?P<symbol>[+\-*])\2(?P<operand>\d)=\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,10 @@ class Annotator:
     def rate(self, problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
         """Ratings 1, 0, -1 of each line; an error turns negative into positive and all else into negative."""
         ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem.text}\n".encode())
-        totals = _totals_before(problem, steps)
-        for line, total, truth in zip(steps, totals, judge(problem, steps), strict=True):
+        for line, truth in zip(steps, judge(problem, steps), strict=True):
             digest.update(f"{line}\n".encode())
             draw = int.from_bytes(digest.digest()[:8], "big") / 2**64
-            errs = draw < (self.hard_error if _is_hard(line, total) else self.easy_error)
+            errs = draw < (self.hard_error if _is_hard(line) else self.easy_error)
             ratings.append((POSITIVE if truth == NEGATIVE else NEGATIVE) if errs else truth)
         return tuple(ratings)
 
@@ -43,21 +42,7 @@ def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:
     return (*ratings[:end], *(None for _ in ratings[end:]))
 
 
-def _totals_before(problem: WorldProblem, steps: Sequence[str]) -> list[int]:
-    totals = [problem.start]
-    for line in steps:
-        digits = line[-2:]
-        totals.append(
-            int(digits) if len(digits) == 2 and digits.isascii() and digits.isdigit() else totals[-1]
-        )
-    return totals[:-1]
-
-
-def _is_hard(line: str, total: int) -> bool:
+def _is_hard(line: str) -> bool:
     """Whether the units of an operation overflow."""
     found = _STEP.fullmatch(line)
-    return found is not None and apply(found["symbol"], total % 10, int(found["operand"])) >= 10
-
-
-CLASS_OF = {NEGATIVE: 0, NEUTRAL: 1, POSITIVE: 2}
-"""Rating -> class of a three-class PRM."""
+    return found is not None and apply(found["symbol"], int(found["units"]), int(found["operand"])) >= 10

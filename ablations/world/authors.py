@@ -100,9 +100,10 @@ def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generat
             first = int(rng.integers(1, op.operand))
             parts = [first, op.operand - first]
         for index, part in enumerate(parts, 1):
-            total = rule(total, part) if rule else apply(op.symbol, total, part)
+            before = total
+            total = rule(before, part) if rule else apply(op.symbol, before, part)
             mark = PART if index < len(parts) else ""
-            lines.append(f"{mark}{op.letter}{op.symbol}{op.letter}{part}={total:02d}")
+            lines.append(f"{mark}{before:02d}{op.letter}{op.symbol}{op.letter}{part}={total:02d}")
             if rng.random() < author.restate_share:
                 lines.append(f"={total:02d}")
     lines.append(f"#{total:02d}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ablations.world.problems import PART, WorldProblem, apply
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
-_STEP = re.compile(r"(~?)([a-h])([+\-*])\2(\d)=(\d\d)", re.ASCII)
+_STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])\3(\d)=(\d\d)", re.ASCII)
 _RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
 _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
@@ -35,12 +35,13 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
     ratings = []
     for line in steps:
         if found := _STEP.fullmatch(line):
-            mark, letter, symbol, digit, result = found.groups()
+            mark, before, letter, symbol, digit, result = found.groups()
             part, stated = int(digit), int(result)
             op = problem.operations[done] if done < len(problem.operations) else None
             follows = op is not None and (letter, symbol) == (op.letter, op.symbol)
             fits = part == left if mark != PART else 1 <= part < left and symbol != "*"
-            right = follows and fits and apply(symbol, total, part) == stated
+            goes_on = int(before) == total
+            right = goes_on and follows and fits and apply(symbol, total, part) == stated
             ratings.append(POSITIVE if right else NEGATIVE)
             total = stated
             if mark == PART and follows and symbol != "*" and part < left:

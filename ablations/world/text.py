@@ -12,7 +12,7 @@ from lightning_modules.language_model import Batch, bucket
 
 _PAD, _EOS = "<pad>", "<eos>"
 _TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:~\n")
-MIN_BATCH_TOKENS = 300
+MIN_BATCH_TOKENS = 600
 """Batches of fewer tokens could not hold the longest contexts."""
 BLOCK = 32
 """Updates whose text is drawn together, so that documents of a batch can be of about equal length."""
