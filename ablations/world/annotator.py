@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablations.world.oracle import NEGATIVE, POSITIVE, judge
+from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
 from ablations.world.problems import WorldProblem, apply
 
 _STEP = re.compile(r"~?\d(?P<units>\d)([a-h])(?P<symbol>[+\-*])\2(?P<operand>\d)=\d\d", re.ASCII)
@@ -46,3 +46,7 @@ def _is_hard(line: str) -> bool:
     """Whether the units of an operation overflow."""
     found = _STEP.fullmatch(line)
     return found is not None and apply(found["symbol"], int(found["units"]), int(found["operand"])) >= 10
+
+
+CLASS_OF = {NEGATIVE: 0, NEUTRAL: 1, POSITIVE: 2}
+"""Rating -> class of a three-class PRM."""

@@ -152,7 +152,7 @@ def test_every_shipped_base_is_whole_and_reads_the_worlds_text(folder: Path) -> 
     assert manifest["world"] == folder.parent.name
     model = load_causal(folder)
     assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    text = "+8a-5b*3c:47\n~a+a3=50\n=50\na+a5=55\n#55\n<eos>"
+    text = "+8a-5b*3c:47\n~47a+a3=50\n=50\n50a+a5=55\n#55\n<eos>"
     tokenizer, built = AutoTokenizer.from_pretrained(folder), build_tokenizer()
     assert tokenizer(text)["input_ids"] == built(text)["input_ids"]
     assert (tokenizer.pad_token_id, tokenizer.eos_token_id) == (built.pad_token_id, built.eos_token_id)

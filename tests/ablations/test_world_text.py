@@ -49,7 +49,7 @@ def test_every_character_has_its_own_token() -> None:
 
 def test_a_saved_tokenizer_reads_back(tmp_path: Path) -> None:
     TOKENIZER.save_pretrained(tmp_path)
-    text = "+8a-5b*3c:47\n~a+a3=50\n=50\na+a5=55\n#55\n"
+    text = "+8a-5b*3c:47\n~47a+a3=50\n=50\n50a+a5=55\n#55\n"
     for kind in (AutoTokenizer, PreTrainedTokenizerFast):
         read = kind.from_pretrained(tmp_path)
         assert isinstance(read, PreTrainedTokenizerFast)
@@ -86,9 +86,9 @@ def test_every_document_is_a_problem_of_the_pretraining_split_and_a_solution(
                 assert end == "<eos>"
                 assert final_answer(steps) is not None
                 ratings += judge(problem, steps)
-                styles |= {line[0] for line in steps}
+                styles |= {"0" if line[0].isdigit() else line[0] for line in steps}
     assert {-1, 0, 1} == set(ratings)
-    assert styles == set("abcdefg=#~")
+    assert styles == set("0=#~")
     assert 0.03 < np.mean(np.array(ratings) == -1) < 0.4
 
 
