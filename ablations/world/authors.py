@@ -103,7 +103,7 @@ def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generat
             before = total
             total = rule(before, part) if rule else apply(op.symbol, before, part)
             mark = PART if index < len(parts) else ""
-            lines.append(f"{mark}{before:02d}{op.letter}{op.symbol}{op.letter}{part}={total:02d}")
+            lines.append(f"{mark}{before:02d}{op.letter}{op.symbol}{part}={total:02d}")
             if rng.random() < author.restate_share:
                 lines.append(f"={total:02d}")
     lines.append(f"#{total:02d}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ablations.world.problems import PART, WorldProblem, apply
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
-_STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])\3(\d)=(\d\d)", re.ASCII)
+_STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])(\d)=(\d\d)", re.ASCII)
 _RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
 _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 

@@ -1,6 +1,6 @@
 """Problems of the embedded world: a running total modulo 100, one operation a letter.
 
-``+8a-5b*3c:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
+``a+8b-5c*3:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
 is taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 PART = "~"
-"""Begins a line that does a part of a step only: 9 as ``~47a+a4=51`` and ``51a+a5=56``."""
+"""Begins a line that does a part of a step only: 9 as ``~47a+4=51`` and ``51a+5=56``."""
 _LETTERS = "abcdefgh"
-_TEXT = re.compile(r"(?:(?:[+\-][1-9]|\*[2-4])[a-h]){2,8}:\d\d", re.ASCII)
-_OPERATION = re.compile(r"([+\-*])(\d)([a-h])")
+_TEXT = re.compile(r"(?:[a-h](?:[+\-][1-9]|\*[2-4])){2,8}:\d\d", re.ASCII)
+_OPERATION = re.compile(r"([a-h])([+\-*])(\d)")
 _SPLIT_BY_TENTH: tuple[Split, ...] = (
     *("pretraining",) * 5,
     "labeler",
@@ -51,7 +51,7 @@ class WorldProblem:
 
     @property
     def text(self) -> str:
-        body = "".join(f"{op.symbol}{op.operand}{op.letter}" for op in self.operations)
+        body = "".join(f"{op.letter}{op.symbol}{op.operand}" for op in self.operations)
         return f"{body}:{self.start:02d}"
 
     @property
@@ -86,11 +86,11 @@ def parse_problem(text: str) -> WorldProblem:
         ValueError: the text is no problem of this world.
     """
     if not _TEXT.fullmatch(text):
-        raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like '+8a-5b*3c:47'")
+        raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like 'a+8b-5c*3:47'")
     body, start = text.split(":")
     operations = tuple(
         Operation(letter=letter, symbol=symbol, operand=int(operand))
-        for symbol, operand, letter in _OPERATION.findall(body)
+        for letter, symbol, operand in _OPERATION.findall(body)
     )
     letters = "".join(op.letter for op in operations)
     if letters != _LETTERS[: len(letters)]:

@@ -29,15 +29,15 @@ def annotator(*, name: str = "ann", easy: float, hard: float) -> Annotator:
 
 # 47+8 carries and is hard; 55-1 does not borrow, the restatement and the answer compute nothing: all easy.
 CASES = [
-    ("+8a-1b:47", "47a+a8=55 55b-b1=54 =54 #54", (1, 1, 0, 1), (True, False, False, False)),
+    ("a+8b-1:47", "47a+8=55 55b-1=54 =54 #54", (1, 1, 0, 1), (True, False, False, False)),
     # wrong: 47+8=45 by a dropped carry; 45-8 borrows, right is 37; 47*3=141: the 1 carries a 2
-    ("+8a-8b*3c:47", "47a+a8=45 45b-b8=47 47c*c3=41 #41", (-1, -1, 1, 1), (True, True, True, False)),
+    ("a+8b-8c*3:47", "47a+8=45 45b-8=47 47c*3=41 #41", (-1, -1, 1, 1), (True, True, True, False)),
     # 42*3=126: 2*3=6 carries nothing; 26-6: 6-6=0 borrows nothing; 20+9: 0+9=9
-    ("*3a-6b+9c:42", "42a*a3=26 26b-b6=20 20c+c9=29 =28", (1, 1, 1, -1), (False, False, False, False)),
+    ("a*3b-6c+9:42", "42a*3=26 26b-6=20 20c+9=29 =28", (1, 1, 1, -1), (False, False, False, False)),
     # a part: 47+3=50 carries, 50+5=55 does not
-    ("+8a-5b:47", "~47a+a3=50 50a+a5=55", (1, 1), (True, False)),
+    ("a+8b-5:47", "~47a+3=50 50a+5=55", (1, 1), (True, False)),
     # hard is what the written total makes so: 45+5=50 after the wrong restatement, not 44+5=49
-    ("+1a+5b:43", "43a+a1=44 =45 45b+b5=50 #50", (1, -1, 1, 1), (False, False, True, False)),
+    ("a+1b+5:43", "43a+1=44 =45 45b+5=50 #50", (1, -1, 1, 1), (False, False, True, False)),
 ]
 
 
@@ -114,7 +114,7 @@ def test_any_lines_get_one_rating_each_from_what_stands_before(seed: int, steps:
 
 
 def test_a_digit_that_is_no_number_is_rated_too() -> None:
-    assert annotator(easy=0, hard=0).rate(parse_problem("+8a-5b:47"), ["47a+a²=55"]) == (NEGATIVE,)
+    assert annotator(easy=0, hard=0).rate(parse_problem("a+8b-5:47"), ["47a+²=55"]) == (NEGATIVE,)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_apply(symbol: str, total: int, operand: int, result: int) -> None:
 
 
 def test_a_problem_by_hand() -> None:
-    problem = parse_problem("+8a-5b*3c:47")
+    problem = parse_problem("a+8b-5c*3:47")
     assert problem.start == 47
     assert problem.operations == (
         Operation(letter="a", symbol="+", operand=8),
@@ -57,8 +57,8 @@ def test_a_problem_by_hand() -> None:
 
 
 def test_the_start_and_the_answer_have_two_digits() -> None:
-    problem = parse_problem("-5a+1b:08")
-    assert problem.text == "-5a+1b:08"
+    problem = parse_problem("a-5b+1:08")
+    assert problem.text == "a-5b+1:08"
     assert problem.answer == "04"  # 8-5=3, 3+1=4
 
 
@@ -74,22 +74,22 @@ def test_a_problems_text_reads_back(problem: WorldProblem) -> None:
         "47",
         ":47",
         "+8a-5b",
-        "+8a-5b:",
-        "+8a-5b:4",
-        "+8a-5b:470",
-        "+8a-5b:47\n",
-        " +8a-5b:47",
-        "8a-5b:47",
-        "/8a-5b:47",
-        "+12a-5b:47",
+        "a+8b-5:",
+        "a+8b-5:4",
+        "a+8b-5:470",
+        "a+8b-5:47\n",
+        " a+8b-5:47",
+        "8ab-5:47",
+        "/8ab-5:47",
+        "+12ab-5:47",
         "+8-5:47",
         "+8a-5i:47",
-        "+8a-5b:47:47",
-        "+8b-5c:47",  # starts at b
-        "+8a-5c:47",  # leaves b out
-        "+8a-5a:47",
-        "+8b-5a:47",
-        "+1a+1b+1c+1d+1e+1f+1g+1h+1a:00",  # a ninth operation
+        "a+8b-5:47:47",
+        "b+8c-5:47",  # starts at b
+        "a+8c-5:47",  # leaves b out
+        "a+8a-5:47",
+        "b+8a-5:47",
+        "a+1b+1c+1d+1e+1f+1g+1h+1a+1:00",  # a ninth operation
     ],
 )
 def test_what_is_no_problem_is_refused(text: str) -> None:
@@ -97,24 +97,24 @@ def test_what_is_no_problem_is_refused(text: str) -> None:
         parse_problem(text)
 
 
-@pytest.mark.parametrize("text", ["+0a-5b:47", "*1a-5b:47", "*5a-5b:47", "+8a:47", "+\u0668a-5b:47"])
+@pytest.mark.parametrize("text", ["a+0b-5:47", "a*1b-5:47", "a*5b-5:47", "a+8:47", "+\u0668ab-5:47"])
 def test_what_is_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allowed"):
         parse_problem(text)
 
 
 def test_the_error_names_the_text_and_its_letters() -> None:
-    with pytest.raises(ValueError, match=r"'\+8b-5c:47' names its steps 'bc'; allowed: 'ab'"):
-        parse_problem("+8b-5c:47")
+    with pytest.raises(ValueError, match=r"'\b+8c-5:47' names its steps 'bc'; allowed: 'ab'"):
+        parse_problem("b+8c-5:47")
 
 
 @pytest.mark.parametrize(
     ("text", "split"),
     [
         # First byte of the SHA-256 of the text, and its last decimal digit: 0-4, 5, 6-7, 8, 9 are the splits.
-        ("+8a-5b*3c:47", "pretraining"),  # c2 = 194 -> 4
-        ("-9a*2b:05", "pretraining"),  # 8d = 141 -> 1
-        ("+1a+1b:00", "test"),  # bd = 189 -> 9
+        ("a+8b-5c*3:47", "pretraining"),  # c2 = 194 -> 4
+        ("a-9b*2:05", "pretraining"),  # 8d = 141 -> 1
+        ("a+1b+1:00", "test"),  # bd = 189 -> 9
     ],
 )
 def test_a_problems_split_is_the_hash_of_its_text(text: str, split: str) -> None:

@@ -49,7 +49,7 @@ def test_every_character_has_its_own_token() -> None:
 
 def test_a_saved_tokenizer_reads_back(tmp_path: Path) -> None:
     TOKENIZER.save_pretrained(tmp_path)
-    text = "+8a-5b*3c:47\n~47a+a3=50\n=50\n50a+a5=55\n#55\n"
+    text = "a+8b-5c*3:47\n~47a+3=50\n=50\n50a+5=55\n#55\n"
     for kind in (AutoTokenizer, PreTrainedTokenizerFast):
         read = kind.from_pretrained(tmp_path)
         assert isinstance(read, PreTrainedTokenizerFast)
