@@ -141,10 +141,11 @@ def _run_in_processes(run: Run, store: Store, workers: int, stages: str) -> None
                 else:
                     run.failed(task, *message[1:])
     finally:
-        everyone = [*idle, *(worker for worker, _ in busy.values())]
-        for worker in everyone:
+        for worker in idle:
+            worker.connection.close()  # it ends by itself, and gives back what it holds
+        for worker, _ in busy.values():
             worker.end()
-        for worker in everyone:
+        for worker in [*idle, *(worker for worker, _ in busy.values())]:
             worker.join()
         store.clean()  # what workers that died left
 

@@ -45,6 +45,17 @@ class GeneratorSettings:
     temperature: float = 1.0
     """Of all sampling."""
 
+    def __post_init__(self) -> None:
+        _at_least(
+            "generator",
+            1,
+            samples=self.samples,
+            shots=self.shots,
+            batch_tokens=self.batch_tokens,
+            max_new_tokens=self.max_new_tokens,
+        )
+        _above_zero("generator", learning_rate=self.learning_rate, temperature=self.temperature)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelerSettings:
@@ -66,6 +77,11 @@ class LabelerSettings:
     """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
 
     def __post_init__(self) -> None:
+        _at_least("labeler", 1, samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
+        _above_zero("labeler", learning_rate=self.learning_rate)
+        for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"labeler.{name}: found {share}; allowed: 0 to 1")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1, or null")
 
@@ -102,7 +118,12 @@ class StudentSettings:
             evaluations=self.evaluations,
             batch_size=self.batch_size,
             max_updates=self.max_updates,
+            min_updates=self.min_updates,
+            validation_n=self.validation_n,
         )
+        _above_zero("students", epochs=self.epochs)
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         if not self.learning_rates or min(self.learning_rates) <= 0:
             raise ValueError(
                 f"learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
@@ -135,9 +156,17 @@ class PoolSettings:
 
     def __post_init__(self) -> None:
         _at_least("pool", 3, folds=self.folds)
+        _at_least("pool", 1, mathmix_updates=self.mathmix_updates, max_length=self.max_length)
+        _at_least("pool", 258, vocabulary=self.vocabulary)  # every byte, the padding and the end
 
 
 def _at_least(where: str, least: int, **values: int) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{where}.{name}: found {value}; allowed: {least} or more")
+
+
+def _above_zero(where: str, **values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{where}.{name}: found {value}; allowed: above 0")

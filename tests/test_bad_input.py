@@ -80,7 +80,34 @@ SETTINGS = {
         )
         for found in ("[]", "[2, 1]", "[1, 1]", "[0, 1]", "[1, 3]")
     },
-    "seeds": (["--settings.seeds=0"], "seeds: found 0; allowed: 1 or more"),
+    **{
+        name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
+        for name in ("seeds", "validation_samples", "test_samples", "majority_draws")
+    },
+    **{
+        name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
+        for name in (
+            *(f"generator.{field}" for field in ("samples", "shots", "batch_tokens", "max_new_tokens")),
+            *(f"labeler.{field}" for field in ("samples", "epochs", "batch_size")),
+        )
+    },
+    **{
+        name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0")
+        for name in (
+            "generator.learning_rate",
+            "generator.temperature",
+            "labeler.learning_rate",
+            "students.epochs",
+        )
+    },
+    **{
+        f"labeler.{name}": ([f"--settings.labeler.{name}=1.5"], f"labeler.{name}: found 1.5; allowed: 0 to 1")
+        for name in ("easy_error", "hard_error")
+    },
+    "device": (
+        ["--settings.students.device=tpu"],
+        "students.device: found 'tpu'; allowed: cpu, cuda",
+    ),
     "threshold above": (
         ["--settings.labeler.threshold=2"],
         "threshold: found 2.0; allowed: 0 to 1, or null",
@@ -102,7 +129,7 @@ SETTINGS = {
             [f"--settings.students.{name}=0"],
             f"students.{name}: found 0; allowed: 1 or more",
         )
-        for name in ("evaluations", "batch_size", "max_updates")
+        for name in ("evaluations", "batch_size", "max_updates", "min_updates", "validation_n")
     },
     "precision": (
         ["--settings.students.precision=8-true"],

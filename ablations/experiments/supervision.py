@@ -95,8 +95,9 @@ class SupervisionSettings:
                 f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = "
                 f"{self.pool_samples}"
             )
-        if self.seeds < 1:
-            raise ValueError(f"seeds: found {self.seeds}; allowed: 1 or more")
+        for name in ("seeds", "validation_samples", "test_samples", "majority_draws"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 1 or more")
 
     @property
     def dataset(self) -> str:

@@ -54,8 +54,8 @@ def test_the_prompt_shows_solved_problems_of_another_split(shots, seed):
 def test_a_document_has_no_target_in_the_problem():
     tokenizer = build_tokenizer()
     ids, target = document(tokenizer, PROBLEM, ("47a+8=55", "55b-5=50", "#50"))
-    text = "a+8b-5:47\n47a+8=55\n55b-5=50\n#50\n"  # one token a character: 10 of the problem, then 24
+    text = "a+8b-5:47\n47a+8=55\n55b-5=50\n#50\n"  # one token a character: 10 of the problem, then 22
     assert tokenizer.decode(ids[:-1]) == text and ids[-1] == tokenizer.eos_token_id
-    assert len(ids) == len(text) + 1 == 35
+    assert len(ids) == len(text) + 1 == 33
     assert (target[:10] == IGNORE).all()
     assert np.array_equal(target[10:], ids[10:])  # the token that ends it is learnt too

@@ -56,7 +56,7 @@ def test_which_steps_are_hard(text: str, steps: str, truth: tuple[int, ...], har
 def is_hard(line: str) -> bool:
     if line[0] in "=#":
         return False
-    _, units_digit, _, symbol, _, digit = tuple(line.removeprefix("~").split("=")[0])
+    _, units_digit, _, symbol, digit = tuple(line.removeprefix("~").split("=")[0])
     units, operand = int(units_digit), int(digit)
     return {"+": units + operand >= 10, "-": units < operand, "*": units * operand >= 10}[symbol]
 

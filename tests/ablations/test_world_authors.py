@@ -125,11 +125,11 @@ def test_who_splits_and_restates_everything() -> None:
         first, echo, second, *rest = write_solution(
             parse_problem("a+8b-1c*3:47"), author, np.random.default_rng(seed)
         )
-        part = int(first[6])
+        part = int(first[5])
         assert 1 <= part <= 7
-        assert first == f"~47a+a{part}={47 + part}"  # a part only, as ~ says
+        assert first == f"~47a+{part}={47 + part}"  # a part only, as ~ says
         assert echo == f"={47 + part}"
-        assert second == f"{47 + part}a+a{8 - part}=55"
+        assert second == f"{47 + part}a+{8 - part}=55"
         # One cannot be split, and a product is not: 55-1=54, 54*3=162.
         assert rest == ["=55", "55b-1=54", "=54", "54c*3=62", "=62", "#62"]
 

@@ -104,9 +104,9 @@ def test_after_a_wrong_operand_of_a_product_the_next_step_follows() -> None:
         "47a+8:55",
         "a+8=55",
         "7a+8=55",
-        "47a+8=55",
+        "47+8=55",
         "47a+b8=55",
-        "47aa8=55",
+        "47a8=55",
         "47",
         "#",
         "?",
@@ -211,7 +211,7 @@ def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int, 
     for step, rating in zip(steps, judge(problem, steps), strict=True):
         stated = int(step[-2:])
         if step[0] not in "=#":
-            _, _, _, symbol, _, part = tuple(step.removeprefix(PART).split("=")[0])
+            _, _, _, symbol, part = tuple(step.removeprefix(PART).split("=")[0])
             assert (rating == POSITIVE) == (apply(symbol, total, int(part)) == stated)
             assert rating != NEUTRAL
         else:
@@ -222,7 +222,7 @@ def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int, 
 LINES = st.one_of(
     st.text(max_size=8),
     st.text(ALPHABET, max_size=8),
-    st.from_regex(r"\A~?\d\d([a-h])[+\-*]\1\d=\d\d\Z"),
+    st.from_regex(r"\A~?\d\d[a-h][+\-*]\d=\d\d\Z"),
     st.from_regex(r"\A[=#]\d\d\Z"),
 )
 

@@ -73,17 +73,18 @@ def test_a_problems_text_reads_back(problem: WorldProblem) -> None:
         "",
         "47",
         ":47",
-        "+8a-5b",
+        "a+8b-5",
         "a+8b-5:",
         "a+8b-5:4",
         "a+8b-5:470",
         "a+8b-5:47\n",
         " a+8b-5:47",
-        "8ab-5:47",
-        "/8ab-5:47",
-        "+12ab-5:47",
+        "a8b-5:47",
+        "a/8b-5:47",
+        "a+12b-5:47",
         "+8-5:47",
-        "+8a-5i:47",
+        "+8a-5b:47",
+        "a+8i-5:47",
         "a+8b-5:47:47",
         "b+8c-5:47",  # starts at b
         "a+8c-5:47",  # leaves b out
@@ -97,14 +98,14 @@ def test_what_is_no_problem_is_refused(text: str) -> None:
         parse_problem(text)
 
 
-@pytest.mark.parametrize("text", ["a+0b-5:47", "a*1b-5:47", "a*5b-5:47", "a+8:47", "+\u0668ab-5:47"])
+@pytest.mark.parametrize("text", ["a+0b-5:47", "a*1b-5:47", "a*5b-5:47", "a+8:47", "a+\u0668b-5:47"])
 def test_what_is_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allowed"):
         parse_problem(text)
 
 
 def test_the_error_names_the_text_and_its_letters() -> None:
-    with pytest.raises(ValueError, match=r"'\b+8c-5:47' names its steps 'bc'; allowed: 'ab'"):
+    with pytest.raises(ValueError, match=r"'b\+8c-5:47' names its steps 'bc'; allowed: 'ab'"):
         parse_problem("b+8c-5:47")
 
 
@@ -112,9 +113,9 @@ def test_the_error_names_the_text_and_its_letters() -> None:
     ("text", "split"),
     [
         # First byte of the SHA-256 of the text, and its last decimal digit: 0-4, 5, 6-7, 8, 9 are the splits.
-        ("a+8b-5c*3:47", "pretraining"),  # c2 = 194 -> 4
-        ("a-9b*2:05", "pretraining"),  # 8d = 141 -> 1
-        ("a+1b+1:00", "test"),  # bd = 189 -> 9
+        ("a+8b-5c*3:47", "pretraining"),  # 01 = 1 -> 1
+        ("a-9b*2:05", "pretraining"),  # 5e = 94 -> 4
+        ("a+2b+1:00", "test"),  # 95 = 149 -> 9
     ],
 )
 def test_a_problems_split_is_the_hash_of_its_text(text: str, split: str) -> None:
