@@ -32,7 +32,7 @@ class ProblemSettings:
 class GeneratorSettings:
     """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
 
-    samples: int = 16
+    samples: int = 4
     """Few-shot solutions sampled for each training problem."""
     shots: int = 2
     """Solved problems in the few-shot prompt."""

@@ -100,36 +100,24 @@ def parse_problem(text: str) -> WorldProblem:
     return WorldProblem(start=int(start), operations=operations)
 
 
-def draw_problem(
-    rng: np.random.Generator, *, max_operations: int = 7, least_highest: int = 9
-) -> WorldProblem:
-    """One problem of 2 to ``max_operations`` operations, all numbers of operations alike likely.
-
-    What is added or taken away is at most a number that is drawn for the whole problem, from
-    ``least_highest`` to 9: small ones are seldom carried, which makes the problem easy.
-    """
-    operations, highest = [], int(rng.integers(least_highest, 10))
+def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldProblem:
+    """One problem of 2 to ``max_operations`` operations, all numbers of operations alike likely."""
+    operations = []
     for index in range(int(rng.integers(2, max_operations + 1))):
         symbol = "+-*"[int(rng.choice(3, p=(0.42, 0.42, 0.16)))]
-        low, high = (2, 5) if symbol == "*" else (1, highest + 1)
+        low, high = (2, 5) if symbol == "*" else (1, 10)
         operations.append(
             Operation(letter=_LETTERS[index], symbol=symbol, operand=int(rng.integers(low, high)))
         )
     return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(operations))
 
 
-def draw_problems(
-    split: Split, count: int, seed: int, *, max_operations: int = 6, least_highest: int = 3
-) -> list[WorldProblem]:
-    """``count`` different problems of one split; the first ones do not depend on ``count``.
-
-    By default they are shorter than the longest that base models are pretrained on, and many are easier, so
-    that the generator's pass rates are spread.
-    """
+def draw_problems(split: Split, count: int, seed: int, *, max_operations: int = 7) -> list[WorldProblem]:
+    """``count`` different problems of one split; the first ones do not depend on ``count``."""
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     found: dict[str, WorldProblem] = {}
     while len(found) < count:
-        problem = draw_problem(rng, max_operations=max_operations, least_highest=least_highest)
+        problem = draw_problem(rng, max_operations=max_operations)
         if problem.split == split:
             found.setdefault(problem.text, problem)
     return list(found.values())
