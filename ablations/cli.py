@@ -29,6 +29,8 @@ WORLD_COMMANDS = {
     "pretrain": "Make a world's base models again.",
     "sample": "Print some problems and solutions of a world.",
 }
+QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+"""For transformers, unless the user says otherwise: it reports every head that is new, as all heads here are."""
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from ablations.scheduling import RunFailed
 
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         _dispatch(list(sys.argv[1:] if argv is None else argv))
     except RunFailed as failed:

@@ -20,7 +20,7 @@ from ablations.supervision import ARMS, choose_threshold, final_answer
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
-from lightning_modules.batching import cost_of
+from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.inference import score
@@ -47,7 +47,11 @@ def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     )
     data = RewardData(
         RewardDataset.from_encoded(
-            encoded, step_targets=targets, num_classes=3, cost=cost_of(model.backbone)
+            encoded,
+            step_targets=targets,
+            num_classes=3,
+            cost=cost_of(model.backbone),
+            share_prefixes=check_layout(model.backbone),
         ),
         batch_size=config["batch_size"],
         seed=config["seed"],
@@ -98,6 +102,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
             solution_targets=supervision.solution_target,
             cost=cost_of(model.backbone),
+            share_prefixes=check_layout(model.backbone),
         ),
         batch_size=config["batch_size"],
         seed=config["seed"],

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ablations.world.bases import shipped_base
+from ablations.world.oracle import NEGATIVE, judge
+from ablations.world.problems import draw_problems
+from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.sampling import sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,25 +32,28 @@ class Pool:
 
 
 def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
-    """A stand-in for samples of the embedded world: prompts of 25 characters, 2 to 10 steps of 9, half
-    duplicates."""
-    random = np.random.default_rng(seed)
-    encoded, first_error = [], []
-    for _ in range(problems):
-        prompt = random.integers(3, 32, 25)
-        usual = [np.append(random.integers(3, 32, 8), 2) for _ in range(10)]
-        drawn = []
-        for _ in range(samples // 2):
-            count = int(random.integers(2, 11))
-            common = int(random.integers(0, count + 1))
-            steps = usual[:common] + [np.append(random.integers(3, 32, 8), 2) for _ in range(count - common)]
-            ids = np.concatenate([prompt, *steps]).astype(np.int32)
-            solution = Encoded(ids=ids, solution_start=25, step_end=24 + 9 * np.arange(1, count + 1))
-            drawn.append((solution, common))
-        for index in random.permutation(samples) % (samples // 2):
-            encoded.append(drawn[index][0])
-            first_error.append(drawn[index][1])
-    return Pool(name="embedded", encoded=encoded, first_error=np.array(first_error), vocabulary=32)
+    """Samples of the shipped small base to training problems of the embedded world, rated by the oracle."""
+    folder = shipped_base("dropped", "small")
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
+    drawn = draw_problems("train", problems, seed)
+    texts = [problem.text + "\n" for problem in drawn]
+    completions = sample(
+        model, tokenizer, texts, num_samples=samples, temperature=1.0, max_new_tokens=192, seed=seed
+    )
+    prompts, steps, first_error = [], [], []
+    for problem, text, solutions in zip(drawn, texts, completions, strict=True):
+        for completion in solutions:
+            lines = completion.text.removesuffix("\n").split("\n")
+            wrong = np.flatnonzero(np.array(judge(problem, lines)) == NEGATIVE)
+            prompts.append(text)
+            steps.append(lines)
+            first_error.append(int(wrong[0]) if len(wrong) else len(lines))
+    return Pool(
+        name="embedded",
+        encoded=encode_all(tokenizer, prompts, steps),
+        first_error=np.array(first_error),
+        vocabulary=len(tokenizer),
+    )
 
 
 def gsm8k_pool(path: Path, train: Path, problems: int = 100, vocabulary: int = 2000) -> Pool:
