@@ -30,7 +30,7 @@ WORLD_COMMANDS = {
     "sample": "Print some problems and solutions of a world.",
 }
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-"""For transformers, unless the user says otherwise: it reports every head that is new, as all heads here are."""
+"""For transformers, unless the user says otherwise: it reports every new head, as all heads here are."""
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 
