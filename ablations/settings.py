@@ -32,8 +32,10 @@ class ProblemSettings:
 class GeneratorSettings:
     """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
 
+    problems: int = 300
+    """Training problems that are prompted, at most: more right answers to learn from would leave no errors."""
     samples: int = 4
-    """Few-shot solutions sampled for each training problem."""
+    """Few-shot solutions sampled for each of them."""
     shots: int = 2
     """Solved problems in the few-shot prompt."""
     learning_rate: float = 1e-3
@@ -49,6 +51,7 @@ class GeneratorSettings:
         _at_least(
             "generator",
             1,
+            problems=self.problems,
             samples=self.samples,
             shots=self.shots,
             batch_tokens=self.batch_tokens,
@@ -98,7 +101,7 @@ class StudentSettings:
     """Solutions an update."""
     epochs: float = 6.0
     """Passes over the labelled solutions, within the two limits below."""
-    min_updates: int = 30
+    min_updates: int = 60
     """Fewest updates; little data is passed over more often."""
     max_updates: int = 240
     """Most updates."""

@@ -14,6 +14,8 @@ from transformers import (
     Qwen2Config,
 )
 
+HEAD_STD = 1e-3
+"""Standard deviation of a new head's weights."""
 Architecture = Literal["llama", "qwen2"]
 _CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
 
@@ -84,12 +86,21 @@ def load_causal(checkpoint: str | Path) -> PreTrainedModel:
 
 
 def load_classifier(checkpoint: str | Path, *, num_labels: int, seed: int) -> PreTrainedModel:
-    """The same checkpoint with a token classification head of ``num_labels`` classes, drawn from ``seed``."""
+    """The same checkpoint with a token classification head of ``num_labels`` classes, drawn from ``seed``.
+
+    The head is small, so that the first updates turn it towards the task before it sends the backbone, whose
+    updates Adam makes as large for noise as for a signal, in a direction that means nothing.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoModelForTokenClassification.from_pretrained(
             _checked(checkpoint), num_labels=num_labels, dtype=torch.float32
         )
+        linears = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        head = next(linear for linear in reversed(linears) if linear.out_features == num_labels)
+        torch.nn.init.normal_(head.weight, std=HEAD_STD)
+        if head.bias is not None:
+            torch.nn.init.zeros_(head.bias)
     return cast(PreTrainedModel, model)
 
 

@@ -33,7 +33,7 @@ from ablations.world.bases import read_manifest
 from ablations.world.worlds import WORLDS
 
 LABELERS = ("large_prm",)
-TOKENS_OF_SOLUTION = 48
+TOKENS_OF_SOLUTION = 66
 """Mean length of an embedded solution with its problem, for estimates."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Of training on one ordinary core, for estimates."""
@@ -125,12 +125,12 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
     "quick": dict(
         data_scales=(1, 4, 16),
         seeds=3,
-        problems=ProblemSettings(labeler=300, train=300, validation=60, test=100),
+        problems=ProblemSettings(labeler=600, train=600, validation=60, test=100),
         pool_samples=32,
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=8),
-        students=StudentSettings(max_updates=240),
+        students=StudentSettings(max_updates=200),
     ),
     "small": dict(
         data_scales=(1, 4, 16, 64),
@@ -463,12 +463,13 @@ def _embedded_parts(settings: SupervisionSettings) -> list[Part]:
         return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
 
     train_problems = problems("train", counts.train)
+    prompted = min(generator.problems, counts.train)
     made_generator = Task(
         stage="generator",
         config=asdict(generator) | {"seed": 0},
-        inputs={"base": small, "problems": train_problems},
+        inputs={"base": small, "problems": problems("train", prompted)},
         label="generator",
-        weight=counts.train * generator.samples * TOKENS_OF_SOLUTION * SECONDS_PER_TOKEN["small"] * 2 + 1,
+        weight=prompted * generator.samples * TOKENS_OF_SOLUTION * SECONDS_PER_TOKEN["small"] * 2 + 1,
     )
 
     def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
