@@ -33,7 +33,7 @@ class GeneratorSettings:
     """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
 
     problems: int = 300
-    """Training problems that are prompted, at most: more right answers to learn from would leave no errors."""
+    """Training problems that are prompted, at most; more right answers would leave too few errors."""
     samples: int = 4
     """Few-shot solutions sampled for each of them."""
     shots: int = 2
