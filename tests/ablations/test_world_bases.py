@@ -18,7 +18,7 @@ from ablations.world.bases import Pretraining, pretrain, read_manifest, shipped_
 from ablations.world.text import build_tokenizer
 from lightning_modules.backbones import load_causal
 
-RECIPE = Pretraining(preset="tiny", updates=30, batch_tokens=300)
+RECIPE = Pretraining(preset="tiny", updates=30, batch_tokens=600)
 SHIPPED = sorted(path.parent for path in bases.SHIPPED.glob("*/*/manifest.json"))
 
 
