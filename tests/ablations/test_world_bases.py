@@ -86,10 +86,10 @@ def test_the_manifest_says_how_the_base_was_made(base: Path) -> None:
     # 28 tokens * 32; a block: 4 * 32*32 attention, 3 * 32*64 feed-forward, 2 * 32 norms; 32: the last norm
     parameters = 28 * 32 + 2 * (4096 + 6144 + 64) + 32
     assert manifest["parameters"] == parameters
-    assert manifest["tokens"] == 30 * 300
-    assert manifest["compute_flop"] == 6 * parameters * 9000
+    assert manifest["tokens"] == 30 * 600
+    assert manifest["compute_flop"] == 6 * parameters * 18000
     # A problem has about as many tokens as two steps, padding takes a little.
-    assert 0.5 * 9000 < manifest["tokens_with_target"] < 0.9 * 9000
+    assert 0.5 * 18000 < manifest["tokens_with_target"] < 0.9 * 18000
     # Guessing among 28 tokens costs log 28 = 3.33.
     assert 0.3 < manifest["held_out_loss"] < 3.2
 
