@@ -135,12 +135,12 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
     "small": dict(
         data_scales=(1, 4, 16, 64),
         seeds=5,
-        problems=ProblemSettings(labeler=600, train=300, validation=100, test=300),
+        problems=ProblemSettings(labeler=600, train=600, validation=100, test=300),
         pool_samples=128,
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=8),
-        students=StudentSettings(max_updates=480),
+        students=StudentSettings(max_updates=600),
     ),
     "paper": dict(
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
@@ -203,7 +203,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 _POOL: dict[str, dict[str, Any]] = {
     # At these vocabularies the longest problem of GSM8K with a first step takes 500 to 800 tokens.
     "smoke": dict(mathmix_updates=2, vocabulary=400, max_length=1024),
-    "quick": dict(mathmix_updates=200, max_length=1024),
+    "quick": dict(mathmix_updates=200, vocabulary=4000, max_length=1024),
     "small": dict(mathmix_updates=1000, max_length=1024),
     "paper": dict(mathmix_updates=20_000, vocabulary=8000, max_length=1024),
 }
@@ -223,7 +223,7 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
     "quick": dict(
         data_scales=(4, 32),
         seeds=1,
-        students=StudentSettings(batch_size=16, epochs=3, min_updates=30, max_updates=120, evaluations=3),
+        students=StudentSettings(batch_size=16, epochs=3, min_updates=30, max_updates=60, evaluations=2),
     ),
     "small": dict(
         data_scales=(2, 8, 32),
