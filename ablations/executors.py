@@ -210,6 +210,8 @@ def _work(connection: Connection, root: str, stages: str) -> None:
             report = _throttled(lambda fraction: connection.send(("progress", fraction)))
             quiet = _printing_to(Path(root) / "logs" / f"{recipe.key}.txt", stage)
             message: tuple[Any, ...] = ("finished", store.make(recipe, quiet, report))
+        except KeyboardInterrupt:  # the parent ended it in the middle of a training
+            return
         except (Exception, SystemExit) as error:
             message = ("failed", *_describe(error))
         connection.send(message)

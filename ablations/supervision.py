@@ -88,12 +88,26 @@ def final_answer(solutions: Solutions) -> Supervision:
     return Supervision(solution_target=solutions.final_correct.astype(np.int8))
 
 
-Arm = Callable[[Solutions, StepScores, float], Supervision]
+@dataclass(frozen=True, kw_only=True)
+class LabelerArm:
+    """A form of supervision that the labeler gives."""
 
-ARMS: dict[str, Arm] = {
-    "process": lambda solutions, labels, threshold: process(labels, threshold),
-    "prm_outcome": lambda solutions, labels, threshold: prm_outcome(labels, threshold),
-    "final_answer": lambda solutions, labels, threshold: final_answer(solutions),
+    targets: Callable[[StepScores, float], Supervision]
+    """(labels, threshold) -> targets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerArm:
+    """A form of supervision that needs no labeler, and does not wait for it."""
+
+    targets: Callable[[Solutions], Supervision]
+    """solutions -> targets."""
+
+
+ARMS: dict[str, LabelerArm | AnswerArm] = {
+    "process": LabelerArm(targets=process),
+    "prm_outcome": LabelerArm(targets=prm_outcome),
+    "final_answer": AnswerArm(targets=final_answer),
 }
 
 

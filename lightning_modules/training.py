@@ -65,6 +65,9 @@ def fit(
         checkpoint_folder: where the state is kept; a run that finds one there goes on from it.
         checkpoint_every: updates between two states.
         progress: called with the share of updates done.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, or SIGTERM.
     """
     extra: list[Callback] = list(callbacks)
     resume = None
@@ -96,4 +99,7 @@ def fit(
             enable_model_summary=False,
         )
         module.train()
-        trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)
+        try:
+            trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)
+        except SystemExit as told:  # how Lightning hands on Ctrl-C and SIGTERM
+            raise KeyboardInterrupt from told

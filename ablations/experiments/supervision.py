@@ -28,7 +28,7 @@ from ablations.settings import (
     ProblemSettings,
     StudentSettings,
 )
-from ablations.supervision import ARMS
+from ablations.supervision import ARMS, LabelerArm
 from ablations.world.bases import read_manifest
 from ablations.world.worlds import WORLDS
 
@@ -344,11 +344,11 @@ class _Grid:
         inputs = {
             "base": self.part.base,
             "samples": self.part.train,
-            "labels": self.part.train_labels,
             "validation": self.part.validation,
         }
-        if self.arm == "final_answer":  # it reads no label, and need not wait for the labeler
-            del inputs["labels"]
+        labelled = isinstance(ARMS[self.arm], LabelerArm)
+        if labelled:
+            inputs["labels"] = self.part.train_labels
         return Task(
             stage="train",
             config={
@@ -356,7 +356,7 @@ class _Grid:
                 "data_scale": self.data_scale,
                 "seed": seed,
                 "learning_rate": learning_rate,
-                "threshold": None if self.arm == "final_answer" else self.settings.labeler.threshold,
+                "threshold": self.settings.labeler.threshold if labelled else None,
                 "updates": updates,
                 "batch_size": students.batch_size,
                 "evaluations": students.evaluations,

@@ -16,7 +16,7 @@ from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import MODEL, SCORES, Samples, read_json, write_json
-from ablations.supervision import ARMS, choose_threshold, final_answer
+from ablations.supervision import ARMS, LabelerArm, choose_threshold
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
@@ -78,14 +78,14 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     rows = draw_rows(samples, config["data_scale"], config["seed"])
     chosen = Samples(problems=samples.problems, solutions=samples.solutions.take(rows))
-    threshold = config["threshold"]
-    if "labels" in inputs:
+    threshold, arm = config["threshold"], ARMS[config["arm"]]
+    if isinstance(arm, LabelerArm):
         labels = StepScores.read(inputs["labels"] / SCORES)  # type: ignore[operator]
         if threshold is None:
             threshold = choose_threshold(labels, samples.solutions.final_correct).threshold
-        supervision = ARMS[config["arm"]](chosen.solutions, labels.take(rows), threshold)
+        supervision = arm.targets(labels.take(rows), threshold)
     else:
-        supervision = final_answer(chosen.solutions)
+        supervision = arm.targets(chosen.solutions)
     encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps(), max_length=config["max_length"])
     learning_rate = config["learning_rate"]
     if "choice" in inputs:

@@ -8,6 +8,7 @@ from ablations.solutions import Solution, Solutions, StepScores
 from ablations.supervision import (
     ARMS,
     IGNORE,
+    LabelerArm,
     Supervision,
     choose_threshold,
     final_answer,
@@ -60,7 +61,10 @@ def test_final_answer_and_arms():
     ]
     solutions = Solutions.from_rows(rows)
     assert final_answer(solutions).solution_target.tolist() == [1, 1, 0, 0]
-    targets = {name: arm(solutions, labels(ROWS), 0.20) for name, arm in ARMS.items()}
+    targets = {
+        name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
+        for name, arm in ARMS.items()
+    }
     assert list(targets) == ["process", "prm_outcome", "final_answer"]
     assert [len(target) for target in targets.values()] == [4, 4, 4]
     assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]

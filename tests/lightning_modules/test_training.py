@@ -1,3 +1,5 @@
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +8,7 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from lightning_modules.language_model import Batch, LanguageModel, TextData
@@ -167,3 +170,23 @@ def test_a_steep_gradient_is_clipped() -> None:
     fit(steep, TextData(batch, updates=1), updates=1)
     # (300, 400) has length 500: (0.6, 0.8)
     torch.testing.assert_close(steep.weight.detach(), torch.tensor([-0.6, -0.8]), rtol=1e-4, atol=1e-4)
+
+
+class Stop(Callback):
+    """Sends this process a signal after the first update."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_told_to_stop_is_no_failure(number: signal.Signals) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(model(), TextData(batch, updates=UPDATES), updates=UPDATES, callbacks=[Stop(number)])
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning ignores it from the first one on
