@@ -16,6 +16,7 @@ from ablations.stages import world as stages
 from ablations.world import bases
 from ablations.world.bases import Pretraining, pretrain, read_manifest, shipped_base
 from ablations.world.text import build_tokenizer
+from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import load_causal
 
 RECIPE = Pretraining(preset="tiny", updates=30, batch_tokens=600)
@@ -143,6 +144,12 @@ def test_what_is_not_shipped_is_refused(shipped: Path, tmp_path: Path) -> None:
             call("dropped", "large")
     with pytest.raises(ValueError, match=message):
         give(tmp_path, "", size="large")
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_every_world_has_its_two_bases(world: str, size: str) -> None:
+    assert read_manifest(world, size)["world"] == world
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=[f"{path.parent.name}/{path.name}" for path in SHIPPED])
