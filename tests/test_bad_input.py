@@ -87,7 +87,8 @@ SETTINGS = {
     **{
         name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
         for name in (
-            *(f"generator.{field}" for field in ("samples", "shots", "batch_tokens", "max_new_tokens")),
+            *(f"generator.{field}" for field in ("problems", "samples", "shots", "batch_tokens")),
+            "generator.max_new_tokens",
             *(f"labeler.{field}" for field in ("samples", "epochs", "batch_size")),
         )
     },

@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from ablations.stages.files import prompt_of
 from ablations.world.bases import shipped_base
 from ablations.world.oracle import NEGATIVE, judge
 from ablations.world.problems import draw_problems
@@ -36,7 +37,7 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
     folder = shipped_base("dropped", "small")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     drawn = draw_problems("train", problems, seed)
-    texts = [problem.text + "\n" for problem in drawn]
+    texts = [prompt_of(problem.text) for problem in drawn]
     completions = sample(
         model, tokenizer, texts, num_samples=samples, temperature=1.0, max_new_tokens=192, seed=seed
     )
