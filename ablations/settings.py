@@ -23,8 +23,13 @@ class ProblemSettings:
     """Of the draw."""
 
     def __post_init__(self) -> None:
-        _at_least(
-            "problems", 2, labeler=self.labeler, train=self.train, validation=self.validation, test=self.test
+        at_least(
+            2,
+            of="problems.",
+            labeler=self.labeler,
+            train=self.train,
+            validation=self.validation,
+            test=self.test,
         )
 
 
@@ -48,9 +53,9 @@ class GeneratorSettings:
     """Of all sampling."""
 
     def __post_init__(self) -> None:
-        _at_least(
-            "generator",
+        at_least(
             1,
+            of="generator.",
             problems=self.problems,
             samples=self.samples,
             shots=self.shots,
@@ -80,7 +85,7 @@ class LabelerSettings:
     """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
 
     def __post_init__(self) -> None:
-        _at_least("labeler", 1, samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
+        at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
         _above_zero("labeler", learning_rate=self.learning_rate)
         for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
             if not 0 <= share <= 1:
@@ -115,9 +120,9 @@ class StudentSettings:
     """Where students are trained and score: cpu or cuda."""
 
     def __post_init__(self) -> None:
-        _at_least(
-            "students",
+        at_least(
             1,
+            of="students.",
             evaluations=self.evaluations,
             batch_size=self.batch_size,
             max_updates=self.max_updates,
@@ -158,15 +163,16 @@ class PoolSettings:
     """Most tokens of a solution; steps past it are cut and counted."""
 
     def __post_init__(self) -> None:
-        _at_least("pool", 3, folds=self.folds)
-        _at_least("pool", 1, mathmix_updates=self.mathmix_updates, max_length=self.max_length)
-        _at_least("pool", 258, vocabulary=self.vocabulary)  # every byte, the padding and the end
+        at_least(3, of="pool.", folds=self.folds)
+        at_least(1, of="pool.", mathmix_updates=self.mathmix_updates, max_length=self.max_length)
+        at_least(258, of="pool.", vocabulary=self.vocabulary)  # every byte, the padding and the end
 
 
-def _at_least(where: str, least: int, **values: int) -> None:
+def at_least(least: int, *, of: str = "", **values: int) -> None:
+    """Raises a ValueError that names the first of some settings, fields ``of`` a group, that is too small."""
     for name, value in values.items():
         if value < least:
-            raise ValueError(f"{where}.{name}: found {value}; allowed: {least} or more")
+            raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
 
 
 def _above_zero(where: str, **values: float) -> None:

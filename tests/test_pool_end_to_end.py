@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ablations import cli
-from ablations.experiments.supervision import plan, settings
+from ablations.experiments.scales import settings
+from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool, write_pool
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions

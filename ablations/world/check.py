@@ -30,23 +30,22 @@ class Property:
 def check(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
     """Measures a world on the test problems' samples of the experiment ``supervision`` at a scale."""
     from ablations.executors import default_workers, run_tasks
-    from ablations.experiments.supervision import plan, settings
+    from ablations.experiments.parts import embedded_part
+    from ablations.experiments.scales import settings
     from ablations.stages.files import Samples, read_ratings
     from ablations.store import Store
 
-    cells = plan(settings(scale, world, None, None)).records.inputs["cells"]
-    assert isinstance(cells, tuple)
-    samples, ratings = (cells[0].inputs[name] for name in ("samples", "ratings"))
-    assert isinstance(samples, tuple) and isinstance(ratings, tuple)
+    part = embedded_part(settings(scale, world, None, None))
+    assert part.ratings is not None
     store = Store(store_root)
-    run_tasks([samples[0], ratings[0]], store, workers=workers or default_workers())
-    read = Samples.read(store.path(samples[0]))
+    run_tasks([part.test, part.ratings], store, workers=workers or default_workers())
+    read = Samples.read(store.path(part.test))
     texts = [tuple(steps) for steps in read.steps()]
     return properties(
         correct_PM=read.solutions.per_problem(read.solutions.final_correct),
         answer_PM=read.solutions.per_problem(read.solutions.answer_code),
         texts=texts,
-        ratings=read_ratings(store.path(ratings[0])),
+        ratings=read_ratings(store.path(part.ratings)),
     )
 
 

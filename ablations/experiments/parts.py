@@ -1,0 +1,237 @@
+"""Where an experiment's solutions and labels come from: the embedded world, or the folds of a pool.
+
+A part is all that students of one fold are trained and judged on; the embedded world is a single part.
+"""
+
+import gzip
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Task
+from ablations.world.bases import read_manifest
+
+TOKENS_OF_SOLUTION = 66
+"""Mean length of an embedded solution with its problem, for estimates."""
+SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
+"""Of training on one ordinary core, for estimates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The artifacts of one fold; the embedded world is a single one."""
+
+    base: Task
+    """Small base model."""
+    train: Task
+    """Samples of the training problems."""
+    train_labels: Task
+    """The labeler's scores of them."""
+    validation: Task
+    """Samples of the validation problems."""
+    test: Task
+    """Samples of the test problems."""
+    test_labels: Task
+    """The labeler's scores of them."""
+    ratings: Task | None = None
+    """The oracle's ratings of the test samples."""
+    train_ratings: Task | None = None
+    """The oracle's ratings of the training samples."""
+    problems: int
+    """Training problems."""
+    tokens: float
+    """Mean tokens of a solution."""
+    name: str = ""
+    """For people: which fold, where there are several."""
+
+
+def parts_of(settings: SupervisionSettings) -> list[Part]:
+    """The parts of an experiment: one of the embedded world, or one a fold of the pool."""
+    return _pool_parts(settings) if settings.pool is not None else [embedded_part(settings)]
+
+
+def scores_task(
+    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, weight: float = 2
+) -> Task:
+    """Scores of a model (or of the chosen one of several candidates) on samples."""
+    config = {
+        "device": settings.students.device,
+        "max_length": settings.pool.max_length if settings.pool else None,
+    }
+    return Task(
+        stage="scores",
+        config=config,
+        inputs=model | {"samples": samples},
+        label=f"score {label}",
+        weight=weight,
+    )
+
+
+def embedded_part(settings: SupervisionSettings) -> Part:
+    """Generator, samples, the large PRM and its labels, in the embedded world."""
+    assert settings.problems is not None and settings.world is not None
+    counts, generator, labeler = settings.problems, settings.generator, settings.labeler
+    bases = {
+        size: Task(
+            stage="base",
+            config={
+                "world": settings.world,
+                "size": size,
+                "sha256": read_manifest(settings.world, size)["sha256"],
+            },
+            label=f"base {size}",
+            weight=0.1,
+        )
+        for size in (settings.students.backbone, "large")
+    }
+    small = bases[settings.students.backbone]
+
+    def problems(split: str, count: int) -> Task:
+        config = {"split": split, "count": count, "seed": counts.seed}
+        return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
+
+    train_problems = problems("train", counts.train)
+    prompted = min(generator.problems, counts.train)
+    made_generator = Task(
+        stage="generator",
+        config=asdict(generator) | {"seed": 0},
+        inputs={"base": small, "problems": problems("train", prompted)},
+        label="generator",
+        weight=prompted * generator.samples * TOKENS_OF_SOLUTION * SECONDS_PER_TOKEN["small"] * 2 + 1,
+    )
+
+    def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
+        tokens = problem_count * count * TOKENS_OF_SOLUTION
+        return Task(
+            stage="samples",
+            config={
+                "count": count,
+                "temperature": generator.temperature,
+                "max_new_tokens": generator.max_new_tokens,
+                "seed": seed,
+            },
+            inputs={"generator": made_generator, "problems": of},
+            label=f"sample {count} solutions of {of.label}",
+            weight=tokens * SECONDS_PER_TOKEN["small"] + 1,
+            tokens=tokens,
+        )
+
+    train = samples(train_problems, settings.pool_samples, counts.train, 1)
+    test = samples(problems("test", counts.test), settings.test_samples, counts.test, 2)
+    validation = samples(
+        problems("validation", counts.validation), settings.validation_samples, counts.validation, 3
+    )
+    rated = samples(problems("labeler", counts.labeler), labeler.samples, counts.labeler, 4)
+    tokens = counts.labeler * labeler.samples * labeler.epochs * TOKENS_OF_SOLUTION
+    large_prm = Task(
+        stage="labeler",
+        config={
+            "epochs": labeler.epochs,
+            "batch_size": labeler.batch_size,
+            "learning_rate": labeler.learning_rate,
+            "easy_error": labeler.easy_error,
+            "hard_error": labeler.hard_error,
+            "seed": 0,
+            "precision": "32-true",
+        },
+        inputs={"base": bases["large"], "samples": rated},
+        label="labeler (large PRM)",
+        weight=tokens * SECONDS_PER_TOKEN["large"],
+        tokens=tokens,
+    )
+
+    def labels(of: Task, solutions: int) -> Task:
+        seconds = solutions * TOKENS_OF_SOLUTION * SECONDS_PER_TOKEN["large"] / 8
+        return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", seconds + 1)
+
+    def ratings(of: Task) -> Task:
+        return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
+
+    return Part(
+        base=small,
+        train=train,
+        train_labels=labels(train, counts.train * settings.pool_samples),
+        validation=validation,
+        test=test,
+        test_labels=labels(test, counts.test * settings.test_samples),
+        ratings=ratings(test),
+        train_ratings=ratings(train),
+        problems=counts.train,
+        tokens=TOKENS_OF_SOLUTION,
+    )
+
+
+def _pool_parts(settings: SupervisionSettings) -> list[Part]:
+    assert settings.pool is not None
+    pool = settings.pool
+    count = _count_lines(pool.path)
+    if count < pool.folds:
+        raise ValueError(
+            f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
+        )
+    whole = Task(
+        stage="pool",
+        config={"sha256": _sha256(pool.path), "labeler": pool.labeler},
+        local={"path": str(pool.path)},
+        label=f"pool {pool.path.name}",
+    )
+
+    def fold(index: int, part: str) -> Task:
+        return Task(
+            stage="fold",
+            config={"fold": index, "folds": pool.folds, "part": part, "seed": 0},
+            inputs={"pool": whole},
+            label=f"fold {index} {part}",
+        )
+
+    parts = []
+    for index in range(pool.folds):
+        train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
+        held_out = index, (index + 1) % pool.folds  # test and validation part, as the stage `fold` deals
+        tokens = pool.mathmix_updates * 4608 if pool.mathmix else None
+        base = Task(
+            stage="scratch_base",
+            config={
+                "preset": settings.students.backbone,
+                "vocabulary": pool.vocabulary,
+                "mathmix_sha256": _sha256(pool.mathmix) if pool.mathmix else None,
+                "updates": pool.mathmix_updates,
+                "learning_rate": 4e-3,
+                "seed": 0,
+            },
+            inputs={"samples": train},
+            local={"mathmix": str(pool.mathmix)} if pool.mathmix else {},
+            label=f"base of fold {index}: tokenizer and MathMix",
+            weight=(tokens or 0) * 2 * SECONDS_PER_TOKEN["small"] + 5,
+            tokens=tokens,
+        )
+        parts.append(
+            Part(
+                base=base,
+                train=train,
+                train_labels=train,
+                validation=validation,
+                test=test,
+                test_labels=test,
+                problems=count - sum(len(range(held, count, pool.folds)) for held in held_out),
+                tokens=300,
+                name=f" of fold {index}",
+            )
+        )
+    return parts
+
+
+def _count_lines(path: Path) -> int:
+    """Problems of a pool, one a line."""
+    if not path.is_file():
+        raise ValueError(f"pool.path: found no file {path}; allowed: an existing one")
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"{path}: found no such file; allowed: an existing one")
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,230 @@
+"""What decides the experiment `supervision`, and its values at each scale, in a world or on a pool."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.pool import read_pool
+from ablations.settings import (
+    GeneratorSettings,
+    LabelerSettings,
+    PoolSettings,
+    ProblemSettings,
+    StudentSettings,
+    at_least,
+)
+from ablations.supervision import ARMS
+from ablations.world.worlds import WORLDS
+
+LABELERS = ("large_prm",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisionSettings:
+    """All that decides the experiment's records."""
+
+    scale: str
+    """smoke, quick, small or paper."""
+    world: str | None = None
+    """Embedded world; null with a pool."""
+    pool: PoolSettings | None = None
+    """Real solutions; null in the embedded world."""
+    arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer")
+    """Forms of supervision."""
+    data_scales: tuple[int, ...]
+    """Solutions labelled a problem."""
+    seeds: int
+    """Each redraws training subset, order and head, for all arms alike."""
+    problems: ProblemSettings | None = None
+    """Of the embedded world."""
+    pool_samples: int
+    """Solutions sampled for each training problem; subsets of them are labelled."""
+    validation_samples: int
+    """Solutions sampled for each validation problem."""
+    test_samples: int
+    """Solutions sampled for each test problem: the largest N."""
+    majority_draws: int = 100
+    """Subsets over which majority voting is averaged."""
+    generator: GeneratorSettings = GeneratorSettings()
+    """Embedded world only."""
+    labeler: LabelerSettings
+    """Only its threshold matters with a pool."""
+    students: StudentSettings
+    """The reward models under study."""
+
+    def __post_init__(self) -> None:
+        if (self.world is None) == (self.pool is None):
+            raise ValueError("world, pool: found both or neither; allowed: exactly one of them")
+        if self.world is not None and self.world not in WORLDS:
+            raise ValueError(f"world: found {self.world!r}; allowed: {', '.join(WORLDS)}")
+        if self.world is not None and self.problems is None:
+            raise ValueError("problems: found null; allowed: the numbers of problems of the embedded world")
+        strange = [arm for arm in self.arms if arm not in ARMS]
+        if strange or not self.arms or len(set(self.arms)) != len(self.arms):
+            raise ValueError(
+                f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}, each once"
+            )
+        scales = self.data_scales
+        if (
+            not scales
+            or list(scales) != sorted(set(scales))
+            or scales[0] < 1
+            or scales[-1] > self.pool_samples
+        ):
+            raise ValueError(
+                f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = "
+                f"{self.pool_samples}"
+            )
+        at_least(
+            1,
+            seeds=self.seeds,
+            validation_samples=self.validation_samples,
+            test_samples=self.test_samples,
+            majority_draws=self.majority_draws,
+        )
+
+    @property
+    def dataset(self) -> str:
+        """World or pool, as records name it."""
+        if self.pool is None:
+            return str(self.world)
+        return f"{self.pool.path.name.split('.')[0]}/{self.pool.labeler}"
+
+
+_EMBEDDED: dict[str, dict[str, Any]] = {
+    "smoke": dict(
+        data_scales=(1, 2),
+        seeds=1,
+        problems=ProblemSettings(labeler=12, train=16, validation=6, test=8),
+        pool_samples=2,
+        validation_samples=4,
+        test_samples=8,
+        majority_draws=10,
+        generator=GeneratorSettings(samples=2),
+        labeler=LabelerSettings(samples=2, epochs=1),
+        students=StudentSettings(
+            learning_rates=(2e-3,), max_updates=4, min_updates=4, evaluations=2, validation_n=2
+        ),
+    ),
+    "quick": dict(
+        data_scales=(1, 4, 16),
+        seeds=3,
+        problems=ProblemSettings(labeler=600, train=600, validation=60, test=100),
+        pool_samples=32,
+        validation_samples=16,
+        test_samples=128,
+        labeler=LabelerSettings(samples=8),
+        students=StudentSettings(max_updates=200),
+    ),
+    "small": dict(
+        data_scales=(1, 4, 16, 64),
+        seeds=5,
+        problems=ProblemSettings(labeler=600, train=600, validation=100, test=300),
+        pool_samples=128,
+        validation_samples=16,
+        test_samples=128,
+        labeler=LabelerSettings(samples=8),
+        students=StudentSettings(max_updates=600),
+    ),
+    "paper": dict(
+        data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
+        seeds=3,
+        problems=ProblemSettings(labeler=12_000, train=12_000, validation=500, test=500),
+        pool_samples=1000,
+        validation_samples=64,
+        test_samples=500,
+        labeler=LabelerSettings(samples=16),
+        students=StudentSettings(
+            learning_rates=(5e-4, 1e-3, 2e-3),
+            max_updates=20_000,
+            evaluations=8,
+            device="cuda",
+            precision="bf16-mixed",
+        ),
+    ),
+}
+
+
+def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> SupervisionSettings:
+    """The defaults of a scale, in a world or on a pool of real solutions."""
+    if scale not in _EMBEDDED:
+        raise ValueError(f"scale: found {scale!r}; allowed: {', '.join(_EMBEDDED)}")
+    if pool is None:
+        if labeler not in (None, *LABELERS):
+            raise ValueError(f"labeler: found {labeler!r}; allowed without --pool: {', '.join(LABELERS)}")
+        return SupervisionSettings(
+            scale=scale, world=world or next(iter(WORLDS)), pool=None, **_EMBEDDED[scale]
+        )
+    if world is not None:
+        raise ValueError(f"world: found {world!r} beside a pool; allowed: one of the two")
+    if labeler is None:
+        raise ValueError(
+            "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"
+        )
+    if not pool.is_file():
+        raise ValueError(f"pool: found no file {pool}; allowed: an existing one")
+    read = read_pool(pool, labeler)
+    samples = len(read.solutions) // len(read.problems)
+    students = _POOL_STUDENTS[scale]
+    scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
+    beside = pool.parent.parent / "gsm8k" / "train.jsonl"
+    return SupervisionSettings(
+        scale=scale,
+        world=None,
+        pool=PoolSettings(
+            path=pool, labeler=labeler, mathmix=beside if beside.is_file() else None, **_POOL[scale]
+        ),
+        problems=None,
+        pool_samples=samples,
+        validation_samples=samples,
+        test_samples=samples,
+        # The paper's threshold is for its own PRM: for another labeler it is chosen on training problems.
+        labeler=LabelerSettings(samples=1, threshold=None),
+        **students | {"data_scales": scales},
+    )
+
+
+_POOL: dict[str, dict[str, Any]] = {
+    # At these vocabularies the longest problem of GSM8K with a first step takes 500 to 800 tokens.
+    "smoke": dict(mathmix_updates=2, vocabulary=400, max_length=1024),
+    "quick": dict(mathmix_updates=200, vocabulary=4000, max_length=1024),
+    "small": dict(mathmix_updates=1000, max_length=1024),
+    "paper": dict(mathmix_updates=20_000, vocabulary=8000, max_length=1024),
+}
+_POOL_STUDENTS: dict[str, dict[str, Any]] = {
+    "smoke": dict(
+        data_scales=(1,),
+        seeds=1,
+        students=StudentSettings(
+            backbone="tiny",
+            learning_rates=(2e-3,),
+            batch_size=16,
+            min_updates=2,
+            max_updates=2,
+            evaluations=1,
+        ),
+    ),
+    "quick": dict(
+        data_scales=(4, 32),
+        seeds=1,
+        students=StudentSettings(batch_size=16, epochs=3, min_updates=30, max_updates=60, evaluations=2),
+    ),
+    "small": dict(
+        data_scales=(2, 8, 32),
+        seeds=3,
+        students=StudentSettings(batch_size=16, epochs=4, min_updates=30, max_updates=360, evaluations=4),
+    ),
+    "paper": dict(
+        data_scales=(1, 2, 4, 8, 16, 32),
+        seeds=3,
+        students=StudentSettings(
+            backbone="large",
+            learning_rates=(3e-4, 1e-3, 2e-3),
+            epochs=4,
+            max_updates=5000,
+            evaluations=8,
+            device="cuda",
+            precision="bf16-mixed",
+        ),
+    ),
+}
