@@ -62,6 +62,11 @@ def prompt_of(text: str) -> str:
     return f"{text}\n"
 
 
+def steps_of(completion: str) -> tuple[str, ...]:
+    """The steps of a completion, one a line."""
+    return tuple(completion.removesuffix("\n").split("\n"))
+
+
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
     columns = {name: [getattr(p, name) for p in problems] for name in ("problem_id", "text", "answer")}
     pq.write_table(pa.table(columns), folder / PROBLEMS)

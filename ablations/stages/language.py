@@ -9,7 +9,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ablations.pipeline import Context, Inputs
 from ablations.solutions import Problem, Solution, Solutions
-from ablations.stages.files import MODEL, SOLUTIONS, prompt_of, read_problems, write_json, write_problems
+from ablations.stages.files import (
+    MODEL,
+    SOLUTIONS,
+    prompt_of,
+    read_problems,
+    steps_of,
+    write_json,
+    write_problems,
+)
 from ablations.world.authors import EXPERT, write_solution
 from ablations.world.oracle import final_answer
 from ablations.world.problems import draw_problems
@@ -115,7 +123,7 @@ def graded(problem: Problem, completions: Sequence[Completion]) -> list[Solution
     """Completions as solutions, their final answers checked."""
     solutions = []
     for number, completion in enumerate(completions):
-        steps = tuple(completion.text.removesuffix("\n").split("\n"))
+        steps = steps_of(completion.text)
         answer = final_answer(steps) if completion.finished else None
         solutions.append(
             Solution(

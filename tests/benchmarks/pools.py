@@ -1,15 +1,15 @@
 """Pools of solutions that the benchmarks run on."""
 
-import gzip
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
-from ablations.stages.files import prompt_of
+from ablations.formats.pool import read_pool
+from ablations.ragged import Ragged
+from ablations.stages.files import Samples, prompt_of, steps_of
+from ablations.stages.pools import read_questions, train_tokenizer
 from ablations.world.bases import shipped_base
 from ablations.world.oracle import NEGATIVE, judge
 from ablations.world.problems import draw_problems
@@ -44,7 +44,7 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
     prompts, steps, first_error = [], [], []
     for problem, text, solutions in zip(drawn, texts, completions, strict=True):
         for completion in solutions:
-            lines = completion.text.removesuffix("\n").split("\n")
+            lines = steps_of(completion.text)
             wrong = np.flatnonzero(np.array(judge(problem, lines)) == NEGATIVE)
             prompts.append(text)
             steps.append(lines)
@@ -59,26 +59,17 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
 
 def gsm8k_pool(path: Path, train: Path, problems: int = 100, vocabulary: int = 2000) -> Pool:
     """Real solutions to GSM8K problems, in tokens of a byte-level BPE trained on its training problems."""
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    rows = [json.loads(line) for line in train.read_text().splitlines()]
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, initial_alphabet=alphabet, show_progress=False)
-    inner.train_from_iterator((row["question"] + "\n" + row["answer"] for row in rows), trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner)
-    prompts, steps, first_error = [], [], []
-    with gzip.open(path, "rt") as file:
-        for line in list(file)[:problems]:
-            row = json.loads(line)
-            for sample in row["samples"]:
-                prompts.append(row["problem"] + "\n")
-                steps.append(sample["steps"])
-                wrong = np.flatnonzero(np.array(sample["step_scores"]["qwen_prm"]) < 0.5)
-                first_error.append(wrong[0] if len(wrong) else len(sample["steps"]))
+    tokenizer = train_tokenizer((text for pair in read_questions(train) for text in pair), vocabulary)
+    read = read_pool(path, "qwen_prm")
+    assert read.labels is not None
+    whole = Samples(problems=read.problems, solutions=read.solutions)
+    chosen, rows = whole.take_problems(range(min(problems, len(read.problems))))
+    prob = read.labels.take(rows).prob
+    wrong = prob.values[:, 0] > 0.5
+    before_error = (prob.up_to_first(wrong) & ~wrong).astype(np.int64)
     return Pool(
         name="gsm8k",
-        encoded=encode_all(tokenizer, prompts, steps),
-        first_error=np.array(first_error),
-        vocabulary=vocabulary,
+        encoded=encode_all(tokenizer, chosen.prompts(), chosen.steps()),
+        first_error=Ragged(values=before_error, offsets=prob.offsets).reduce(np.add, 0).astype(np.int64),
+        vocabulary=len(tokenizer),
     )
