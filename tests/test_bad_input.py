@@ -1,5 +1,6 @@
 """Malformed settings and damaged artifacts: each told in one line that says what is allowed."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,6 +43,14 @@ SETTINGS = {
         ["--pool=empty.jsonl", "--labeler=a"],
         "empty.jsonl:1: field problem_id: found an empty file; allowed: at least one problem",
     ),
+    **{
+        f"{name} of a pool": (
+            ["--pool=two.jsonl", "--labeler=a", f"--settings.{name}=1"],
+            f"pool_samples, validation_samples, test_samples: found {found}; "
+            "allowed with a pool: each the number of its solutions a problem",
+        )
+        for name, found in (("validation_samples", "2, 1, 2"), ("test_samples", "2, 2, 1"))
+    },
     "neither world nor pool": (
         ["--settings.world=null"],
         "world, pool: found both or neither; allowed: exactly one of them",
@@ -153,6 +162,10 @@ SETTINGS = {
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").touch()
+    sample = {"steps": ["1+1=2"], "answer": "2", "final_correct": True, "step_scores": {"a": [1]}}
+    two = [sample | {"sample": number} for number in range(2)]
+    problem = {"problem_id": "p", "problem": "1+1?", "answer": "2", "samples": two}
+    (tmp_path / "two.jsonl").write_text(json.dumps(problem))
     shipped = tmp_path / "shipped"
     for size in ("small", "large"):
         folder = shipped / "dropped" / size

@@ -59,6 +59,12 @@ class SupervisionSettings:
             raise ValueError(f"world: found {self.world!r}; allowed: {', '.join(WORLDS)}")
         if self.world is not None and self.problems is None:
             raise ValueError("problems: found null; allowed: the numbers of problems of the embedded world")
+        drawn = (self.pool_samples, self.validation_samples, self.test_samples)
+        if self.pool is not None and len(set(drawn)) > 1:
+            raise ValueError(
+                f"pool_samples, validation_samples, test_samples: found {', '.join(map(str, drawn))}; "
+                "allowed with a pool: each the number of its solutions a problem"
+            )
         strange = [arm for arm in self.arms if arm not in ARMS]
         if strange or not self.arms or len(set(self.arms)) != len(self.arms):
             raise ValueError(
