@@ -58,7 +58,7 @@ class Pretraining:
 
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
-    "small": Pretraining(preset="small", updates=9600, mathmix=0.5, batch_tokens=640),
+    "small": Pretraining(preset="small", updates=8000, batch_tokens=768),
     "large": Pretraining(preset="large", updates=8800, learning_rate=1.2e-3),
 }
 
