@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
 from ablations.world.problems import WorldProblem, apply
 
-_STEP = re.compile(r"\d(?P<units>\d)[a-h](?P<symbol>[+\-*])(?:\d~)?(?P<operand>\d)=\d\d", re.ASCII)
+_STEP = re.compile(r"~?\d(?P<units>\d)[a-h](?P<symbol>[+\-*])(?P<operand>\d)=\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,16 +95,15 @@ def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generat
     total, lines = problem.start, []
     for op in problem.operations:
         rule = author.rules.get(op.symbol)
-        parts, left = [op.operand], op.operand
+        parts = [op.operand]
         if op.symbol != "*" and op.operand > 1 and rng.random() < author.split_share:
             first = int(rng.integers(1, op.operand))
             parts = [first, op.operand - first]
-        for part in parts:
+        for index, part in enumerate(parts, 1):
             before = total
             total = rule(before, part) if rule else apply(op.symbol, before, part)
-            of_it = f"{PART}{part}" if part < left else ""
-            lines.append(f"{before:02d}{op.letter}{op.symbol}{left}{of_it}={total:02d}")
-            left -= part
+            mark = PART if index < len(parts) else ""
+            lines.append(f"{mark}{before:02d}{op.letter}{op.symbol}{part}={total:02d}")
             if rng.random() < author.restate_share:
                 lines.append(f"={total:02d}")
     lines.append(f"#{total:02d}")

@@ -58,8 +58,10 @@ class Pretraining:
 
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
-    "small": Pretraining(preset="small", updates=8000, batch_tokens=768),
-    "large": Pretraining(preset="large", updates=8800, learning_rate=1.2e-3),
+    "small": Pretraining(preset="small", updates=4000),
+    "large": Pretraining(
+        preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3, precision="bf16-mixed"
+    ),
 }
 
 

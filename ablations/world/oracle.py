@@ -7,10 +7,10 @@ positive. One that only restates the total is neutral; the answer line is positi
 import re
 from collections.abc import Sequence
 
-from ablations.world.problems import WorldProblem, apply
+from ablations.world.problems import PART, WorldProblem, apply
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
-_STEP = re.compile(r"(\d\d)([a-h])([+\-*])(\d)(?:~(\d))?=(\d\d)", re.ASCII)
+_STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])(\d)=(\d\d)", re.ASCII)
 _RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
 _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
@@ -35,20 +35,19 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
     ratings = []
     for line in steps:
         if found := _STEP.fullmatch(line):
-            before, letter, symbol, operand, digit, result = found.groups()
-            in_part = digit is not None and symbol != "*"  # a product is done at once
-            part, stated = int(digit or operand), int(result)
+            mark, before, letter, symbol, digit, result = found.groups()
+            part, stated = int(digit), int(result)
             op = problem.operations[done] if done < len(problem.operations) else None
             follows = op is not None and (letter, symbol) == (op.letter, op.symbol)
-            fits = int(operand) == left and (digit is None or (in_part and 1 <= part < left))
+            fits = part == left if mark != PART else 1 <= part < left and symbol != "*"
             goes_on = int(before) == total
             right = goes_on and follows and fits and apply(symbol, total, part) == stated
             ratings.append(POSITIVE if right else NEGATIVE)
             total = stated
-            if in_part and follows and part < left:
+            if mark == PART and follows and symbol != "*" and part < left:
                 left -= part
             else:
-                named = len(problem.operations) - 1 - (ord(letter) - ord("a"))
+                named = ord(letter) - ord("a")
                 if named >= done:  # a step done before and done again leaves open what is to be done
                     done = min(named + 1, len(problem.operations))
                     left = problem.operations[done].operand if done < len(problem.operations) else 0

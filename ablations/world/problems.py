@@ -1,8 +1,7 @@
 """Problems of the embedded world: a running total modulo 100, one operation a letter.
 
-``c+8b-5a*3:47`` reads: start at 47, add 8 (step c), subtract 5 (step b), multiply by 3 (step a); every total
-is taken modulo 100. Letters count down, so that a step tells how many are left. A problem's split is a hash
-of its text, so no text can stand in two splits.
+``a+8b-5c*3:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
+is taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
 """
 
 import hashlib
@@ -15,7 +14,8 @@ import numpy as np
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 PART = "~"
-"""Stands before the part of an operand that a line deals with: 9 as ``47a+9~4=51`` and ``51a+5=56``."""
+"""Begins a line that does a part of a step only: 9 as ``~47a+4=51`` and ``51a+5=56``."""
+_LETTERS = "abcdefgh"
 _TEXT = re.compile(r"(?:[a-h](?:[+\-][1-9]|\*[2-4])){2,8}:\d\d", re.ASCII)
 _OPERATION = re.compile(r"([a-h])([+\-*])(\d)")
 _SPLIT_BY_TENTH: tuple[Split, ...] = (
@@ -33,7 +33,7 @@ class Operation:
     """One operation of a problem."""
 
     letter: str
-    """Name of the step; the last one is a, the one before it b."""
+    """Name of the step, a to h in order."""
     symbol: str
     """``+``, ``-`` or ``*``."""
     operand: int
@@ -79,11 +79,6 @@ def apply(symbol: str, total: int, operand: int) -> int:
     return result % 100
 
 
-def _letters(count: int) -> str:
-    """Names of ``count`` steps in their order."""
-    return "hgfedcba"[-count:]
-
-
 def parse_problem(text: str) -> WorldProblem:
     """Reads a problem's text back.
 
@@ -91,25 +86,29 @@ def parse_problem(text: str) -> WorldProblem:
         ValueError: the text is no problem of this world.
     """
     if not _TEXT.fullmatch(text):
-        raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like 'c+8b-5a*3:47'")
+        raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like 'a+8b-5c*3:47'")
     body, start = text.split(":")
     operations = tuple(
         Operation(letter=letter, symbol=symbol, operand=int(operand))
         for letter, symbol, operand in _OPERATION.findall(body)
     )
     letters = "".join(op.letter for op in operations)
-    if letters != _letters(len(letters)):
-        raise ValueError(f"problem {text!r} names its steps {letters!r}; allowed: {_letters(len(letters))!r}")
+    if letters != _LETTERS[: len(letters)]:
+        raise ValueError(
+            f"problem {text!r} names its steps {letters!r}; allowed: {_LETTERS[: len(letters)]!r}"
+        )
     return WorldProblem(start=int(start), operations=operations)
 
 
 def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldProblem:
     """One problem of 2 to ``max_operations`` operations, all numbers of operations alike likely."""
     operations = []
-    for letter in _letters(int(rng.integers(2, max_operations + 1))):
+    for index in range(int(rng.integers(2, max_operations + 1))):
         symbol = "+-*"[int(rng.choice(3, p=(0.42, 0.42, 0.16)))]
         low, high = (2, 5) if symbol == "*" else (1, 10)
-        operations.append(Operation(letter=letter, symbol=symbol, operand=int(rng.integers(low, high))))
+        operations.append(
+            Operation(letter=_LETTERS[index], symbol=symbol, operand=int(rng.integers(low, high)))
+        )
     return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(operations))
 
 

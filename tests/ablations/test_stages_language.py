@@ -9,20 +9,20 @@ from ablations.world.text import build_tokenizer
 from lightning_modules.encoding import IGNORE
 from lightning_modules.sampling import Completion
 
-PROBLEM = Problem(problem_id="train-0", text="b+8a-5:47", answer="50")
+PROBLEM = Problem(problem_id="train-0", text="a+8b-5:47", answer="50")
 
 
 def test_completions_become_graded_solutions():
-    texts = ["47b+8=55\n55a-5=50\n#50\n", "47b+8=55\n#55\n", "47b+8=55\n55a-5=50\n", "#50"]
+    texts = ["47a+8=55\n55b-5=50\n#50\n", "47a+8=55\n#55\n", "47a+8=55\n55b-5=50\n", "#50"]
     solutions = graded(PROBLEM, [Completion(text=text, finished=True) for text in texts])
     assert [s.sample for s in solutions] == [0, 1, 2, 3]
-    assert solutions[0].steps == ("47b+8=55", "55a-5=50", "#50")
+    assert solutions[0].steps == ("47a+8=55", "55b-5=50", "#50")
     assert [s.answer for s in solutions] == ["50", "55", None, "50"]
     assert [s.final_correct for s in solutions] == [True, False, False, True]
     assert all(s.finished and s.problem_id == "train-0" for s in solutions)
 
 
-@pytest.mark.parametrize("text", ["47b+8=55\n55a-5=50\n#50\n", "#50", "#50\n#5", ""])
+@pytest.mark.parametrize("text", ["47a+8=55\n55b-5=50\n#50\n", "#50", "#50\n#5", ""])
 def test_an_unfinished_solution_is_never_right(text):
     """Even one whose last line is the right answer: nobody knows what it would have gone on to say."""
     (solution,) = graded(PROBLEM, [Completion(text=text, finished=False)])
@@ -53,8 +53,8 @@ def test_the_prompt_shows_solved_problems_of_another_split(shots, seed):
 
 def test_a_document_has_no_target_in_the_problem():
     tokenizer = build_tokenizer()
-    ids, target = document(tokenizer, PROBLEM, ("47b+8=55", "55a-5=50", "#50"))
-    text = "b+8a-5:47\n47b+8=55\n55a-5=50\n#50\n"  # one token a character: 10 of the problem, then 22
+    ids, target = document(tokenizer, PROBLEM, ("47a+8=55", "55b-5=50", "#50"))
+    text = "a+8b-5:47\n47a+8=55\n55b-5=50\n#50\n"  # one token a character: 10 of the problem, then 22
     assert tokenizer.decode(ids[:-1]) == text and ids[-1] == tokenizer.eos_token_id
     assert len(ids) == len(text) + 1 == 33
     assert (target[:10] == IGNORE).all()

@@ -29,15 +29,15 @@ def annotator(*, name: str = "ann", easy: float, hard: float) -> Annotator:
 
 # 47+8 carries and is hard; 55-1 does not borrow, the restatement and the answer compute nothing: all easy.
 CASES = [
-    ("b+8a-1:47", "47b+8=55 55a-1=54 =54 #54", (1, 1, 0, 1), (True, False, False, False)),
+    ("a+8b-1:47", "47a+8=55 55b-1=54 =54 #54", (1, 1, 0, 1), (True, False, False, False)),
     # wrong: 47+8=45 by a dropped carry; 45-8 borrows, right is 37; 47*3=141: the 1 carries a 2
-    ("c+8b-8a*3:47", "47c+8=45 45b-8=47 47a*3=41 #41", (-1, -1, 1, 1), (True, True, True, False)),
+    ("a+8b-8c*3:47", "47a+8=45 45b-8=47 47c*3=41 #41", (-1, -1, 1, 1), (True, True, True, False)),
     # 42*3=126: 2*3=6 carries nothing; 26-6: 6-6=0 borrows nothing; 20+9: 0+9=9
-    ("c*3b-6a+9:42", "42c*3=26 26b-6=20 20a+9=29 =28", (1, 1, 1, -1), (False, False, False, False)),
+    ("a*3b-6c+9:42", "42a*3=26 26b-6=20 20c+9=29 =28", (1, 1, 1, -1), (False, False, False, False)),
     # a part: 47+3=50 carries, 50+5=55 does not
-    ("b+8a-5:47", "47b+8~3=50 50b+5=55", (1, 1), (True, False)),
+    ("a+8b-5:47", "~47a+3=50 50a+5=55", (1, 1), (True, False)),
     # hard is what the written total makes so: 45+5=50 after the wrong restatement, not 44+5=49
-    ("b+1a+5:43", "43b+1=44 =45 45a+5=50 #50", (1, -1, 1, 1), (False, False, True, False)),
+    ("a+1b+5:43", "43a+1=44 =45 45b+5=50 #50", (1, -1, 1, 1), (False, False, True, False)),
 ]
 
 
@@ -56,8 +56,8 @@ def test_which_steps_are_hard(text: str, steps: str, truth: tuple[int, ...], har
 def is_hard(line: str) -> bool:
     if line[0] in "=#":
         return False
-    before = line.split("=")[0]
-    units, symbol, operand = int(before[1]), before[3], int(before[-1])
+    _, units_digit, _, symbol, digit = tuple(line.removeprefix("~").split("=")[0])
+    units, operand = int(units_digit), int(digit)
     return {"+": units + operand >= 10, "-": units < operand, "*": units * operand >= 10}[symbol]
 
 
@@ -114,7 +114,7 @@ def test_any_lines_get_one_rating_each_from_what_stands_before(seed: int, steps:
 
 
 def test_a_digit_that_is_no_number_is_rated_too() -> None:
-    assert annotator(easy=0, hard=0).rate(parse_problem("b+8a-5:47"), ["47b+²=55"]) == (NEGATIVE,)
+    assert annotator(easy=0, hard=0).rate(parse_problem("a+8b-5:47"), ["47a+²=55"]) == (NEGATIVE,)
 
 
 @pytest.mark.parametrize(

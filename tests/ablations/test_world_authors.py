@@ -99,15 +99,15 @@ def test_where_the_worlds_err_they_err_differently(symbol: str) -> None:
     ("world", "lines"),
     [
         # 47+8=55, 55-8=47, 47*3=141
-        (None, ("47c+8=55", "55b-8=47", "47a*3=41", "#41")),
+        (None, ("47a+8=55", "55b-8=47", "47c*3=41", "#41")),
         # 5|4 carry dropped; 15-8=7, borrow dropped: 47; 1 and 12 -> 21
-        ("dropped", ("47c+8=45", "45b-8=47", "47a*3=21", "#21")),
+        ("dropped", ("47a+8=45", "45b-8=47", "47c*3=21", "#21")),
         # 55+10; 65-8=57, borrowed twice: 47; (4+2)*3=18 and 1 -> 81
-        ("doubled", ("47c+8=65", "65b-8=47", "47a*3=81", "#81")),
+        ("doubled", ("47a+8=65", "65b-8=47", "47c*3=81", "#81")),
     ],
 )
 def test_solutions_by_hand(world: str | None, lines: tuple[str, ...]) -> None:
-    problem = parse_problem("c+8b-8a*3:47")
+    problem = parse_problem("a+8b-8c*3:47")
     rules = {m.symbol: m.rule for m in WORLDS[world].misconceptions} if world else {}
     author = Author(rules=rules, split_share=0.0, restate_share=0.0)
     assert write_solution(problem, author, np.random.default_rng(0)) == lines
@@ -115,23 +115,23 @@ def test_solutions_by_hand(world: str | None, lines: tuple[str, ...]) -> None:
 
 def test_a_misconception_spoils_its_own_operation_alone() -> None:
     author = Author(rules={"-": borrow_dropped}, split_share=0.0, restate_share=0.0)
-    lines = write_solution(parse_problem("c+8b-8a*3:47"), author, np.random.default_rng(0))
-    assert lines == ("47c+8=55", "55b-8=57", "57a*3=71", "#71")  # 55-8 without the borrow: 57; 57*3=171
+    lines = write_solution(parse_problem("a+8b-8c*3:47"), author, np.random.default_rng(0))
+    assert lines == ("47a+8=55", "55b-8=57", "57c*3=71", "#71")  # 55-8 without the borrow: 57; 57*3=171
 
 
 def test_who_splits_and_restates_everything() -> None:
     author = Author(rules={}, split_share=1.0, restate_share=1.0)
     for seed in range(20):
         first, echo, second, *rest = write_solution(
-            parse_problem("c+8b-1a*3:47"), author, np.random.default_rng(seed)
+            parse_problem("a+8b-1c*3:47"), author, np.random.default_rng(seed)
         )
-        part = int(first[6])
+        part = int(first[5])
         assert 1 <= part <= 7
-        assert first == f"47c+8~{part}={47 + part}"  # of 8 a part only, as ~ says
+        assert first == f"~47a+{part}={47 + part}"  # a part only, as ~ says
         assert echo == f"={47 + part}"
-        assert second == f"{47 + part}c+{8 - part}=55"
+        assert second == f"{47 + part}a+{8 - part}=55"
         # One cannot be split, and a product is not: 55-1=54, 54*3=162.
-        assert rest == ["=55", "55b-1=54", "=54", "54a*3=62", "=62", "#62"]
+        assert rest == ["=55", "55b-1=54", "=54", "54c*3=62", "=62", "#62"]
 
 
 @given(seed=st.integers(0, 2**32), world=st.sampled_from(sorted(WORLDS)))
@@ -178,7 +178,7 @@ def test_how_many_authors_hold_what(world: str) -> None:
 
 
 def test_the_same_seed_draws_the_same_author_and_solution() -> None:
-    problem = parse_problem("e+8d-8c*3b+9a-7:47")
+    problem = parse_problem("a+8b-8c*3d+9e-7:47")
 
     def solution(seed: int) -> tuple[str, ...]:
         rng = np.random.default_rng(seed)

@@ -97,7 +97,7 @@ def test_the_manifest_says_how_the_base_was_made(base: Path) -> None:
 
 def test_a_base_is_a_transformers_folder(base: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
-    ids = tokenizer("b+8a-5:47\n", return_tensors="pt")["input_ids"]
+    ids = tokenizer("a+8b-5:47\n", return_tensors="pt")["input_ids"]
     assert ids.shape == (1, 10)
     assert load_causal(base)(input_ids=ids).logits.shape == (1, 10, len(tokenizer))
 
@@ -159,7 +159,7 @@ def test_every_shipped_base_is_whole_and_reads_the_worlds_text(folder: Path) -> 
     assert manifest["world"] == folder.parent.name
     model = load_causal(folder)
     assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    text = "c+8b-5a*3:47\n47c+8~3=50\n=50\n50c+5=55\n#55\n<eos>"
+    text = "a+8b-5c*3:47\n~47a+3=50\n=50\n50a+5=55\n#55\n<eos>"
     tokenizer, built = AutoTokenizer.from_pretrained(folder), build_tokenizer()
     assert tokenizer(text)["input_ids"] == built(text)["input_ids"]
     assert (tokenizer.pad_token_id, tokenizer.eos_token_id) == (built.pad_token_id, built.eos_token_id)

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from ablations.world.authors import Author, draw_author, write_solution
 from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, final_answer, judge
-from ablations.world.problems import WorldProblem, apply, draw_problem, parse_problem
+from ablations.world.problems import PART, WorldProblem, apply, draw_problem, parse_problem
 from ablations.world.worlds import WORLDS
 
 ALPHABET = "0123456789abcdefgh+-*=#:~\n"
-PROBLEM = parse_problem("c+8b-5a*3:47")  # 47+8=55, 55-5=50, 50*3=150
+PROBLEM = parse_problem("a+8b-5c*3:47")  # 47+8=55, 55-5=50, 50*3=150
 
 
 @st.composite
@@ -25,58 +25,53 @@ def right_solutions(draw: st.DrawFn) -> tuple[WorldProblem, tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("steps", "ratings"),
     [
-        ("47c+8=55 55b-5=50 50a*3=50 #50", (1, 1, 1, 1)),
+        ("47a+8=55 55b-5=50 50c*3=50 #50", (1, 1, 1, 1)),
         # done in parts: 47+3=50, 50+5=55; 55-1=54, 54-4=50
-        ("47c+8~3=50 50c+5=55 55b-5~1=54 54b-4=50 50a*3=50 #50", (1, 1, 1, 1, 1, 1)),
+        ("~47a+3=50 50a+5=55 ~55b-1=54 54b-4=50 50c*3=50 #50", (1, 1, 1, 1, 1, 1)),
         # in three: 47+1=48, 48+1=49, 49+6=55
-        ("47c+8~1=48 48c+7~1=49 49c+6=55", (1, 1, 1)),
+        ("~47a+1=48 ~48a+1=49 49a+6=55", (1, 1, 1)),
         # a wrong part: 47+5 is not 42, but 42+3=45 follows from it
-        ("47c+8~5=42 42c+3=45 45b-5=40", (-1, 1, 1)),
-        # a part that does not say so: 47+3=50, 50+5=55 does step c once more; 55-5=50 follows from it
-        ("47c+3=50 50c+5=55 55b-5=50", (-1, -1, 1)),
+        ("~47a+5=42 42a+3=45 45b-5=40", (-1, 1, 1)),
+        # a part that does not say so: 47+3=50, 50+5=55 does step a once more; 55-5=50 follows from it
+        ("47a+3=50 50a+5=55 55b-5=50", (-1, -1, 1)),
         # a part that is all there is to do
-        ("47c+8~8=55 55b-5=50", (-1, 1)),
-        # a part of another operand than is left: 47+3=50, and 50+5=55 is what remains of 8
-        ("47c+9~3=50 50c+5=55", (-1, 1)),
-        ("47c+8~3=50 50c+8~2=52 52c+3=55", (1, -1, 1)),
+        ("~47a+8=55 55b-5=50", (-1, 1)),
         # restated
-        ("=47 47c+8=55 =55 =55 55b-5=50 50a*3=50 =50 #50", (0, 1, 0, 0, 1, 1, 0, 1)),
-        ("47c+8=55 =45", (1, -1)),
+        ("=47 47a+8=55 =55 =55 55b-5=50 50c*3=50 =50 #50", (0, 1, 0, 0, 1, 1, 0, 1)),
+        ("47a+8=55 =45", (1, -1)),
         # 47+8 is not 45, but 45-5=40 and 40*3=120 follow from it, and so does the answer
-        ("47c+8=45 45b-5=40 40a*3=20 #20", (-1, 1, 1, 1)),
+        ("47a+8=45 45b-5=40 40c*3=20 #20", (-1, 1, 1, 1)),
         # a wrong restatement is what later lines go on from: 45-5=40
-        ("47c+8=55 =45 45b-5=40", (1, -1, 1)),
+        ("47a+8=55 =45 45b-5=40", (1, -1, 1)),
         # going on from the right total after a wrong one is wrong: 45-5 is not 50
-        ("47c+8=45 45b-5=50", (-1, -1)),
-        ("47c+8=45 55b-5=50", (-1, -1)),
+        ("47a+8=45 45b-5=50", (-1, -1)),
+        ("47a+8=45 55b-5=50", (-1, -1)),
         # and so is any other total than the one before: 57-5=52
-        ("47c+8=55 57b-5=52 52a*3=56", (1, -1, 1)),
+        ("47a+8=55 57b-5=52 52c*3=56", (1, -1, 1)),
         # the answer line before everything is done
         ("#47", (-1,)),
-        ("47c+8=55 55b-5=50 #50", (1, 1, -1)),
-        ("47c+8=55 55b-5=50 50a*3=50 #55", (1, 1, 1, -1)),
+        ("47a+8=55 55b-5=50 #50", (1, 1, -1)),
+        ("47a+8=55 55b-5=50 50c*3=50 #55", (1, 1, 1, -1)),
         # a part of a step is not the step: 47+3=50
-        ("47c+8~3=50 #50", (1, -1)),
+        ("~47a+3=50 #50", (1, -1)),
         # step b is skipped: 55*3=165
-        ("47c+8=55 55a*3=65 #65", (1, -1, 1)),
-        # the second part of step c is skipped: 50-5=45
-        ("47c+8~3=50 50b-5=45 45a*3=35", (1, -1, 1)),
-        # more than what is left of step c: 50+6=56; all of it again: 50+8=58
-        ("47c+8~3=50 50c+6=56", (1, -1)),
-        ("47c+8~3=50 50c+5~6=56", (1, -1)),
-        ("47c+8~3=50 50c+8=58", (1, -1)),
+        ("47a+8=55 55c*3=65 #65", (1, -1, 1)),
+        # the second part of step a is skipped: 50-5=45
+        ("~47a+3=50 50b-5=45 45c*3=35", (1, -1, 1)),
+        # more than what is left of step a: 50+6=56
+        ("~47a+3=50 50a+6=56", (1, -1)),
+        ("~47a+3=50 ~50a+6=56", (1, -1)),
         # another operand, symbol or letter, the arithmetic right
-        ("47c+9=56", (-1,)),
-        ("47c-8=39", (-1,)),
+        ("47a+9=56", (-1,)),
+        ("47a-8=39", (-1,)),
         ("47b+8=55", (-1,)),
-        ("47c+0=47", (-1,)),
-        ("47c+8~0=47", (-1,)),
+        ("47a+0=47", (-1,)),
+        ("~47a+0=47", (-1,)),
         # a product is done at once: 50*2=100, and 0*1=0 does not make up for it
-        ("47c+8=55 55b-5=50 50a*2=00 00a*1=00 #00", (1, 1, -1, -1, 1)),
-        ("47c+8=55 55b-5=50 50a*3~2=00 00a*1=00 #00", (1, 1, -1, -1, 1)),
+        ("47a+8=55 55b-5=50 50c*2=00 00c*1=00 #00", (1, 1, -1, -1, 1)),
+        ("47a+8=55 55b-5=50 ~50c*2=00 00c*1=00 #00", (1, 1, -1, -1, 1)),
         # a step after the last: 50+1=51
-        ("47c+8=55 55b-5=50 50a*3=50 50a+1=51 #51", (1, 1, 1, -1, 1)),
-        ("47c+8=55 55b-5=50 50a*3=50 50d+1=51 #51", (1, 1, 1, -1, 1)),
+        ("47a+8=55 55b-5=50 50c*3=50 50d+1=51 #51", (1, 1, 1, -1, 1)),
         ("", ()),
     ],
 )
@@ -86,10 +81,10 @@ def test_ratings_by_hand(steps: str, ratings: tuple[int, ...]) -> None:
 
 def test_after_a_wrong_operand_of_a_product_the_next_step_follows() -> None:
     # 47*3=141; 47*2=94 is not asked for, 94+1=95 goes on from it
-    problem = parse_problem("b*3a+1:47")
-    assert judge(problem, ["47b*3=41", "41a+1=42", "#42"]) == (1, 1, 1)
-    assert judge(problem, ["47b*2=94", "94a+1=95", "#95"]) == (-1, 1, 1)
-    assert judge(problem, ["47b*3~2=94", "94a+1=95", "#95"]) == (-1, 1, 1)
+    problem = parse_problem("a*3b+1:47")
+    assert judge(problem, ["47a*3=41", "41b+1=42", "#42"]) == (1, 1, 1)
+    assert judge(problem, ["47a*2=94", "94b+1=95", "#95"]) == (-1, 1, 1)
+    assert judge(problem, ["~47a*2=94", "94b+1=95", "#95"]) == (-1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -97,24 +92,21 @@ def test_after_a_wrong_operand_of_a_product_the_next_step_follows() -> None:
     [
         "",
         " ",
-        "47c+8=55 ",
-        " 47c+8=55",
-        "47c+8=55\n",
-        "\n47c+8=55",
-        "47c+8=5",
-        "47c+8=055",
-        "47c+8~~3=50",
-        "47c+8~=47",
-        "47c~8=55",
-        "~47c+8=55",
+        "47a+8=55 ",
+        " 47a+8=55",
+        "47a+8=55\n",
+        "\n47a+8=55",
+        "47a+8=5",
+        "47a+8=055",
+        "~~47a+3=50",
         "~=47",
         "~#47",
-        "47c+8:55",
-        "c+8=55",
-        "7c+8=55",
+        "47a+8:55",
+        "a+8=55",
+        "7a+8=55",
         "47+8=55",
-        "47c+b8=55",
-        "47c8=55",
+        "47a+b8=55",
+        "47a8=55",
         "47",
         "#",
         "?",
@@ -124,7 +116,7 @@ def test_text_of_no_form_is_negative(line: str) -> None:
     assert judge(PROBLEM, [line]) == (NEGATIVE,)
 
 
-@pytest.mark.parametrize("line", ["47c+8=٥٥", "47c+٨=55", "٤٧c+8=55", "=٤٧", "=\uff14\uff17", "#٥٠"])
+@pytest.mark.parametrize("line", ["47a+8=٥٥", "47a+٨=55", "٤٧a+8=55", "=٤٧", "=\uff14\uff17", "#٥٠"])
 def test_digits_of_other_scripts_are_no_digits(line: str) -> None:
     assert judge(PROBLEM, [line]) == (NEGATIVE,)
     assert final_answer([line]) is None
@@ -133,11 +125,11 @@ def test_digits_of_other_scripts_are_no_digits(line: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "answer"),
     [
-        (["47c+8=55", "#55"], "55"),
+        (["47a+8=55", "#55"], "55"),
         (["#05"], "05"),
         ([], None),
         (["#55", "=55"], None),
-        (["47c+8=55"], None),
+        (["47a+8=55"], None),
         (["#5"], None),
         (["#555"], None),
         (["#55\n"], None),
@@ -179,7 +171,7 @@ def test_any_other_character_makes_a_right_solution_wrong(
 
 
 def test_a_restatement_and_an_answer_line_that_say_the_same_are_both_right() -> None:
-    steps = ["47c+8=55", "55b-5=50", "50a*3=50"]
+    steps = ["47a+8=55", "55b-5=50", "50c*3=50"]
     assert judge(PROBLEM, [*steps, "#50", "#50"]) == (1, 1, 1, 1, 1)
     assert judge(PROBLEM, [*steps, "=50"]) == (1, 1, 1, 0)
     assert final_answer([*steps, "=50"]) is None  # not a right solution: it never answers
@@ -219,8 +211,8 @@ def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int, 
     for step, rating in zip(steps, judge(problem, steps), strict=True):
         stated = int(step[-2:])
         if step[0] not in "=#":
-            before = step.split("=")[0]
-            assert (rating == POSITIVE) == (apply(before[3], total, int(before[-1])) == stated)
+            _, _, _, symbol, part = tuple(step.removeprefix(PART).split("=")[0])
+            assert (rating == POSITIVE) == (apply(symbol, total, int(part)) == stated)
             assert rating != NEUTRAL
         else:
             assert rating == (POSITIVE if step[0] == "#" else NEUTRAL)
@@ -230,7 +222,7 @@ def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int, 
 LINES = st.one_of(
     st.text(max_size=8),
     st.text(ALPHABET, max_size=8),
-    st.from_regex(r"\A\d\d[a-h][+\-*]\d(~\d)?=\d\d\Z"),
+    st.from_regex(r"\A~?\d\d[a-h][+\-*]\d=\d\d\Z"),
     st.from_regex(r"\A[=#]\d\d\Z"),
 )
 

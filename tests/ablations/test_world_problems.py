@@ -22,7 +22,7 @@ from ablations.world.problems import (
 def world_problems(draw: st.DrawFn) -> WorldProblem:
     """Any problem that the documentation allows."""
     operations = []
-    for letter in "hgfedcba"[-draw(st.integers(2, 8)) :]:
+    for letter in "abcdefgh"[: draw(st.integers(2, 8))]:
         symbol = draw(st.sampled_from("+-*"))
         operand = draw(st.integers(2, 4) if symbol == "*" else st.integers(1, 9))
         operations.append(Operation(letter=letter, symbol=symbol, operand=operand))
@@ -45,20 +45,20 @@ def test_apply(symbol: str, total: int, operand: int, result: int) -> None:
 
 
 def test_a_problem_by_hand() -> None:
-    problem = parse_problem("c+8b-5a*3:47")
+    problem = parse_problem("a+8b-5c*3:47")
     assert problem.start == 47
     assert problem.operations == (
-        Operation(letter="c", symbol="+", operand=8),
+        Operation(letter="a", symbol="+", operand=8),
         Operation(letter="b", symbol="-", operand=5),
-        Operation(letter="a", symbol="*", operand=3),
+        Operation(letter="c", symbol="*", operand=3),
     )
     assert problem.totals == (55, 50, 50)  # 47+8, 55-5, 150-100
     assert problem.answer == "50"
 
 
 def test_the_start_and_the_answer_have_two_digits() -> None:
-    problem = parse_problem("b-5a+1:08")
-    assert problem.text == "b-5a+1:08"
+    problem = parse_problem("a-5b+1:08")
+    assert problem.text == "a-5b+1:08"
     assert problem.answer == "04"  # 8-5=3, 3+1=4
 
 
@@ -73,24 +73,24 @@ def test_a_problems_text_reads_back(problem: WorldProblem) -> None:
         "",
         "47",
         ":47",
-        "b+8a-5",
-        "b+8a-5:",
-        "b+8a-5:4",
-        "b+8a-5:470",
-        "b+8a-5:47\n",
-        " b+8a-5:47",
-        "b8a-5:47",
-        "b/8a-5:47",
-        "b+12a-5:47",
+        "a+8b-5",
+        "a+8b-5:",
+        "a+8b-5:4",
+        "a+8b-5:470",
+        "a+8b-5:47\n",
+        " a+8b-5:47",
+        "a8b-5:47",
+        "a/8b-5:47",
+        "a+12b-5:47",
         "+8-5:47",
-        "+8b-5a:47",
-        "i+8a-5:47",
-        "b+8a-5:47:47",
-        "c+8b-5:47",  # ends at b
-        "c+8a-5:47",  # leaves b out
+        "+8a-5b:47",
+        "a+8i-5:47",
+        "a+8b-5:47:47",
+        "b+8c-5:47",  # starts at b
+        "a+8c-5:47",  # leaves b out
         "a+8a-5:47",
-        "a+8b-5:47",
-        "a+1h+1g+1f+1e+1d+1c+1b+1a+1:00",  # a ninth operation
+        "b+8a-5:47",
+        "a+1b+1c+1d+1e+1f+1g+1h+1a+1:00",  # a ninth operation
     ],
 )
 def test_what_is_no_problem_is_refused(text: str) -> None:
@@ -98,24 +98,24 @@ def test_what_is_no_problem_is_refused(text: str) -> None:
         parse_problem(text)
 
 
-@pytest.mark.parametrize("text", ["b+0a-5:47", "b*1a-5:47", "b*5a-5:47", "a+8:47", "b+\u0668a-5:47"])
+@pytest.mark.parametrize("text", ["a+0b-5:47", "a*1b-5:47", "a*5b-5:47", "a+8:47", "a+\u0668b-5:47"])
 def test_what_is_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allowed"):
         parse_problem(text)
 
 
 def test_the_error_names_the_text_and_its_letters() -> None:
-    with pytest.raises(ValueError, match=r"'a\+8b-5:47' names its steps 'ab'; allowed: 'ba'"):
-        parse_problem("a+8b-5:47")
+    with pytest.raises(ValueError, match=r"'b\+8c-5:47' names its steps 'bc'; allowed: 'ab'"):
+        parse_problem("b+8c-5:47")
 
 
 @pytest.mark.parametrize(
     ("text", "split"),
     [
         # First byte of the SHA-256 of the text, and its last decimal digit: 0-4, 5, 6-7, 8, 9 are the splits.
-        ("c+8b-5a*3:47", "pretraining"),  # fa = 250 -> 0
-        ("b-9a*2:05", "pretraining"),  # 67 = 103 -> 3
-        ("b+2a+1:00", "test"),  # 31 = 49 -> 9
+        ("a+8b-5c*3:47", "pretraining"),  # 01 = 1 -> 1
+        ("a-9b*2:05", "pretraining"),  # 5e = 94 -> 4
+        ("a+2b+1:00", "test"),  # 95 = 149 -> 9
     ],
 )
 def test_a_problems_split_is_the_hash_of_its_text(text: str, split: str) -> None:
@@ -148,7 +148,7 @@ def test_drawn_problems_keep_to_the_documented_ranges() -> None:
     assert {problem.start for problem in drawn} == set(range(100))
     operands: dict[str, set[int]] = {"+": set(), "-": set(), "*": set()}
     for problem in drawn:
-        assert "".join(op.letter for op in problem.operations) == "hgfedcba"[-len(problem.operations) :]
+        assert "".join(op.letter for op in problem.operations) == "abcdefgh"[: len(problem.operations)]
         for op in problem.operations:
             operands[op.symbol].add(op.operand)
     assert operands == {"+": set(range(1, 10)), "-": set(range(1, 10)), "*": {2, 3, 4}}

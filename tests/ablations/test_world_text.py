@@ -49,7 +49,7 @@ def test_every_character_has_its_own_token() -> None:
 
 def test_a_saved_tokenizer_reads_back(tmp_path: Path) -> None:
     TOKENIZER.save_pretrained(tmp_path)
-    text = "c+8b-5a*3:47\n47c+8~3=50\n=50\n50c+5=55\n#55\n"
+    text = "a+8b-5c*3:47\n~47a+3=50\n=50\n50a+5=55\n#55\n"
     for kind in (AutoTokenizer, PreTrainedTokenizerFast):
         read = kind.from_pretrained(tmp_path)
         assert isinstance(read, PreTrainedTokenizerFast)
@@ -86,11 +86,9 @@ def test_every_document_is_a_problem_of_the_pretraining_split_and_a_solution(
                 assert end == "<eos>"
                 assert final_answer(steps) is not None
                 ratings += judge(problem, steps)
-                styles |= {
-                    mark for line in steps for mark in ("~", line[0]) if mark in line and mark in "~=#"
-                }
+                styles |= {"0" if line[0].isdigit() else line[0] for line in steps}
     assert {-1, 0, 1} == set(ratings)
-    assert styles == set("=#~")
+    assert styles == set("0=#~")
     assert 0.03 < np.mean(np.array(ratings) == -1) < 0.4
 
 
