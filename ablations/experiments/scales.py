@@ -129,7 +129,7 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         pool_samples=128,
         validation_samples=16,
         test_samples=128,
-        labeler=LabelerSettings(samples=8),
+        labeler=LabelerSettings(samples=24),
         students=StudentSettings(max_updates=600),
     ),
     "paper": dict(
