@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE
+from results.schema import arm_words
 
 _BAR_SHARE = 0.2
 
@@ -40,19 +41,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
             fontsize=7,
             color="#555555",
         )
-    ax.plot([0, 1], [0, 1], color="#8A8A8A", linestyle=(0, (4, 2)), linewidth=1)
-    ax.text(
-        0.30,
-        0.325,
-        "calibrated",
-        rotation=45,
-        rotation_mode="anchor",
-        transform_rotates_text=True,
-        fontsize=8,
-        color="#777777",
-        ha="left",
-        va="bottom",
-    )
+    ax.plot([0, 1], [0, 1], color="#8A8A8A", linestyle=(0, (4, 2)), linewidth=1, label="calibrated")
     ax.plot(
         x,
         bins["estimate"],
@@ -61,7 +50,9 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
         markersize=6,
         markeredgecolor="white",
         zorder=4,
+        label=arm_words(arm),
     )
+    ax.legend(loc="upper left", frameon=False, fontsize=8)
     ax.set(
         xlim=(-0.03, 1.03),
         ylim=(-_BAR_SHARE - 0.1, 1.03),
