@@ -17,6 +17,8 @@ TOKENS_OF_SOLUTION = 66
 """Mean length of an embedded solution with its problem, for estimates."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Of training on one ordinary core, for estimates."""
+SCORING_SPEED = 6
+"""Tokens scored in the time in which one is trained on, for estimates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ def parts_of(settings: SupervisionSettings) -> list[Part]:
 
 
 def scores_task(
-    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, weight: float = 2
+    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, backbone: str
 ) -> Task:
     """Scores of a model (or of the chosen one of several candidates) on samples."""
     config = {
@@ -65,8 +67,13 @@ def scores_task(
         config=config,
         inputs=model | {"samples": samples},
         label=f"score {label}",
-        weight=weight,
+        weight=(samples.tokens or 0) * seconds_per_token(backbone) / SCORING_SPEED + 2,
     )
+
+
+def seconds_per_token(backbone: str) -> float:
+    """Of training, by a model's size or preset."""
+    return SECONDS_PER_TOKEN["large" if backbone == "large" else "small"]
 
 
 def embedded_part(settings: SupervisionSettings) -> Part:
@@ -142,9 +149,8 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         tokens=tokens,
     )
 
-    def labels(of: Task, solutions: int) -> Task:
-        seconds = solutions * TOKENS_OF_SOLUTION * SECONDS_PER_TOKEN["large"] / 8
-        return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", seconds + 1)
+    def labels(of: Task) -> Task:
+        return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", "large")
 
     def ratings(of: Task) -> Task:
         return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
@@ -152,10 +158,10 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     return Part(
         base=small,
         train=train,
-        train_labels=labels(train, counts.train * settings.pool_samples),
+        train_labels=labels(train),
         validation=validation,
         test=test,
-        test_labels=labels(test, counts.test * settings.test_samples),
+        test_labels=labels(test),
         ratings=ratings(test),
         train_ratings=ratings(train),
         problems=counts.train,

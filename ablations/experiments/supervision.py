@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, parts_of, scores_task
+from ablations.experiments.parts import Part, parts_of, scores_task, seconds_per_token
 from ablations.experiments.reporting import finish, report
 from ablations.experiments.scales import LABELERS, SupervisionSettings, settings
 from ablations.pipeline import SCALES, Experiment, Plan, Task
@@ -116,7 +116,7 @@ class _Grid:
             },
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.arm} x{self.data_scale} seed {seed} {rate}{self.part.name}",
-            weight=tokens * SECONDS_PER_TOKEN["large" if students.backbone == "large" else "small"] + 2,
+            weight=tokens * seconds_per_token(students.backbone) + 2,
             tokens=tokens,
         )
 
@@ -147,6 +147,7 @@ class _Grid:
             self.part.test,
             self.settings,
             f"{self.arm} x{self.data_scale} seed {seed} on test problems{self.part.name}",
+            self.settings.students.backbone,
         )
         return trains, scores
 
