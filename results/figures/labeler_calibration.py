@@ -61,7 +61,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
         ylabel="steps that are right",
     )
     ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0%", "20%", "40%", "60%", "80%", "100%"])
-    ax.text(-0.025, -0.005, "steps in the bin", fontsize=7.5, color="#555555", ha="left", va="top")
+    ax.text(1.025, -0.005, "steps in the bin", fontsize=7.5, color="#555555", ha="right", va="top")
     ax.grid(visible=False, axis="x")
     return ax
 
