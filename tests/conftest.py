@@ -1,6 +1,7 @@
 """What tests of the whole share: the command line as a user has it, and one finished run at scale smoke."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before anything that computes is imported; as in a run
+
+# A shell that starts the tests in its background has them, and all they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
