@@ -120,7 +120,7 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=8),
-        students=StudentSettings(max_updates=200),
+        students=StudentSettings(max_updates=400),
     ),
     "small": dict(
         data_scales=(1, 4, 16, 64),
@@ -130,7 +130,7 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=24),
-        students=StudentSettings(max_updates=600),
+        students=StudentSettings(max_updates=2400),
     ),
     "paper": dict(
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
