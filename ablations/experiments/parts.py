@@ -17,6 +17,8 @@ TOKENS_OF_SOLUTION = 66
 """Mean length of an embedded solution with its problem, for estimates."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Of training on one ordinary core, for estimates."""
+MATHMIX_TOKENS = 4608
+"""Most tokens of an update of MathMix on a pool's students."""
 SCORING_SPEED = 6
 """Tokens scored in the time in which one is trained on, for estimates."""
 
@@ -183,6 +185,8 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
         local={"path": str(pool.path)},
         label=f"pool {pool.path.name}",
     )
+    text_sha256 = _sha256(pool.mathmix) if pool.mathmix else None
+    text = {"text": str(pool.mathmix)} if pool.mathmix else {}
 
     def fold(index: int, part: str) -> Task:
         return Task(
@@ -196,23 +200,37 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
         held_out = index, (index + 1) % pool.folds  # test and validation part, as the stage `fold` deals
-        tokens = pool.mathmix_updates * 4608 if pool.mathmix else None
         base = Task(
             stage="scratch_base",
             config={
                 "preset": settings.students.backbone,
                 "vocabulary": pool.vocabulary,
-                "mathmix_sha256": _sha256(pool.mathmix) if pool.mathmix else None,
-                "updates": pool.mathmix_updates,
-                "learning_rate": 4e-3,
+                "text_sha256": text_sha256,
                 "seed": 0,
             },
             inputs={"samples": train},
-            local={"mathmix": str(pool.mathmix)} if pool.mathmix else {},
-            label=f"base of fold {index}: tokenizer and MathMix",
-            weight=(tokens or 0) * 2 * SECONDS_PER_TOKEN["small"] + 5,
-            tokens=tokens,
+            local=text,
+            label=f"tokenizer and random weights of fold {index}",
+            weight=5,
         )
+        if pool.mathmix:
+            tokens = pool.mathmix_updates * MATHMIX_TOKENS
+            base = Task(
+                stage="mathmix",
+                config={
+                    "text_sha256": text_sha256,
+                    "updates": pool.mathmix_updates,
+                    "batch_tokens": MATHMIX_TOKENS,
+                    "max_tokens": 512,
+                    "learning_rate": 4e-3,
+                    "seed": 0,
+                },
+                inputs={"base": base},
+                local=text,
+                label=f"MathMix of fold {index}",
+                weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
+                tokens=tokens,
+            )
         parts.append(
             Part(
                 base=base,

@@ -1,4 +1,4 @@
-"""Stages of language models: MathMix from scratch, the generator, and its samples."""
+"""Stages of language models: MathMix finetuning, the generator, and its samples."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from ablations.formats.questions import read_questions
 from ablations.pipeline import Context, Inputs
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import (
@@ -23,11 +24,47 @@ from ablations.world.oracle import final_answer
 from ablations.world.problems import draw_problems
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE
-from lightning_modules.language_model import LanguageModel, TextData, bucket
+from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
 from lightning_modules.sampling import Completion, sample
 from lightning_modules.training import fit
 
 SHARD_PROBLEMS = 50
+
+
+def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, solved questions in ``context.local`` -> the base finetuned on them (the paper's 2.2).
+
+    An answer may be longer than ``max_tokens``: the rest is left out.
+    """
+    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
+    pairs = read_questions(Path(context.local["text"]))
+    texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
+    if not texts:
+        raise ValueError(f"{context.local['text']}: found no question; allowed: one or more")
+    eos = [tokenizer.eos_token_id]
+    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    documents = [np.array(ids + eos, dtype=np.int64)[: config["max_tokens"]] for ids in encoded]
+    batches: list[Batch] = []
+    while len(batches) < config["updates"]:  # an epoch after the other
+        batches += bucket(
+            documents,
+            documents,
+            tokens=config["batch_tokens"],
+            pad=tokenizer.pad_token_id,
+            seed=config["seed"] + len(batches),
+        )
+    module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=config["updates"])
+    fit(
+        module,
+        TextData(batches.__getitem__, updates=config["updates"]),
+        updates=config["updates"],
+        checkpoint_folder=context.scratch,
+        progress=context.progress,
+    )
+    model.save_pretrained(out / MODEL)
+    tokenizer.save_pretrained(out / MODEL)
+    write_json(out / "mathmix.json", {"questions": len(texts), "updates": config["updates"]})
 
 
 def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

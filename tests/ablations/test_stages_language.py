@@ -1,11 +1,17 @@
+import json
+
 import numpy as np
 import pytest
+import torch
+from transformers import AutoTokenizer
 
+from ablations.pipeline import Context
 from ablations.solutions import Problem
-from ablations.stages.language import document, few_shot_prefix, graded
+from ablations.stages.language import document, few_shot_prefix, graded, mathmix
 from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem
 from ablations.world.text import build_tokenizer
+from lightning_modules.backbones import PRESETS, build_causal, load_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.sampling import Completion
 
@@ -59,3 +65,47 @@ def test_a_document_has_no_target_in_the_problem():
     assert len(ids) == len(text) + 1 == 33
     assert (target[:10] == IGNORE).all()
     assert np.array_equal(target[10:], ids[10:])  # the token that ends it is learnt too
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A tiny base model of random weights, as an artifact."""
+    tokenizer = build_tokenizer()
+    build_causal(PRESETS["tiny"], tokenizer, seed=0).save_pretrained(tmp_path / "base" / "model")
+    tokenizer.save_pretrained(tmp_path / "base" / "model")
+    return tmp_path / "base"
+
+
+def finetune(base, out, rows, **config):
+    """Runs the stage `mathmix` on rows of questions; returns the text's path."""
+    text = out.with_suffix(".jsonl")
+    text.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out.mkdir()
+    scratch = out.with_name(f"{out.name}-scratch")
+    scratch.mkdir()
+    config = {"updates": 30, "batch_tokens": 64, "max_tokens": 32, "learning_rate": 1e-2, "seed": 0} | config
+    mathmix(
+        config,
+        {"base": base},
+        out,
+        Context(progress=lambda done: None, scratch=scratch, local={"text": str(text)}),
+    )
+
+
+def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(base, tmp_path):
+    rows = [{"question": f"a+{digit}:47", "answer": f"47a+{digit}={47 + digit}"} for digit in range(1, 9)]
+    out = tmp_path / "out"
+    finetune(base, out, rows)
+    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    ids = torch.tensor([tokenizer("a+5:47\n47a+5=52\n", add_special_tokens=False)["input_ids"]])
+    before, after = (
+        load_causal(folder / "model").eval()(input_ids=ids, labels=ids).loss.item() for folder in (base, out)
+    )
+    assert after < before - 0.5
+    assert json.loads((out / "mathmix.json").read_text()) == {"questions": 8, "updates": 30}
+
+
+def test_mathmix_on_no_text(base, tmp_path):
+    with pytest.raises(ValueError, match=r"out\.jsonl: found no question; allowed: one or more"):
+        finetune(base, tmp_path / "out", [])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoTokenizer
 
 from ablations.formats.pool import write_pool
 from ablations.pipeline import Context
@@ -12,7 +13,8 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
 from ablations.stages.files import SCORES, Samples
-from ablations.stages.pools import fold_problems, read_questions, train_tokenizer
+from ablations.stages.pools import fold_problems, train_tokenizer
+from lightning_modules.backbones import load_causal
 
 PARTS = ("train", "validation", "test")
 
@@ -91,7 +93,9 @@ def test_the_tokenizer_gives_back_the_text_and_never_merges_over_a_line():
     assert len(tokenizer) <= 300 and tokenizer.pad_token_id == 0 and tokenizer.eos_token_id == 1
 
 
-def test_a_base_from_scratch_with_mathmix_and_without(tmp_path):
+@pytest.mark.parametrize("with_text", [True, False])
+def test_a_base_from_scratch(tmp_path, with_text):
+    """Its tokenizer has merged what occurs most: in the samples, and in the text where there is one."""
     (tmp_path / "samples").mkdir()
     samples = Samples(
         problems=[Problem(problem_id="p", text="1+1?", answer="2")],
@@ -99,37 +103,12 @@ def test_a_base_from_scratch_with_mathmix_and_without(tmp_path):
     )
     samples.write(tmp_path / "samples")
     text = tmp_path / "text.jsonl"
-    text.write_text(json.dumps({"question": "2+2?", "answer": "4"}) + "\n")
-    config = {"preset": "tiny", "vocabulary": 280, "updates": 3, "learning_rate": 1e-3, "seed": 0}
-    weights, facts = {}, {}
-    for name, sha256 in (("with", "abc"), ("without", None)):
-        out = tmp_path / name
-        out.mkdir()
-        local = {"mathmix": str(text)} if sha256 else {}
-        given_config = config | {"mathmix_sha256": sha256}
-        inputs = {"samples": tmp_path / "samples"}
-        pools.scratch_base(given_config, inputs, out, context(tmp_path / f"scratch-{name}", **local))
-        facts[name] = json.loads((out / "base.json").read_text())
-        weights[name] = (out / "model" / "model.safetensors").read_bytes()
-    assert (facts["with"]["mathmix_documents"], facts["with"]["updates"]) == (1, 3)
-    assert (facts["without"]["mathmix_documents"], facts["without"]["updates"]) == (0, 0)
-    assert weights["with"] != weights["without"]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"question": "1?"', ':2: found \'{"question": "1?"\'; allowed: a JSON object'),
-        ("[1]", ":2: field question: found none; allowed: a string"),
-        ('{"question": "1?"}', ":2: field answer: found none; allowed: a string"),
-        ('{"question": 1, "answer": "1"}', ":2: field question: found none; allowed: a string"),
-    ],
-)
-def test_malformed_text_for_mathmix(tmp_path, line, message):
-    path = tmp_path / "text.jsonl"
-    path.write_text('{"question": "1?", "answer": "1"}\n' + line + "\n")
-    rows = read_questions(path)
-    assert next(rows) == ("1?\n", "1")
-    with pytest.raises(ValueError) as caught:
-        next(rows)
-    assert str(caught.value) == f"{path}{message}"
+    text.write_text(json.dumps({"question": "zebra zebra", "answer": "zebra"}) + "\n")
+    config = {"preset": "tiny", "vocabulary": 280, "seed": 0, "text_sha256": "abc" if with_text else None}
+    out = tmp_path / "out"
+    out.mkdir()
+    local = {"text": str(text)} if with_text else {}
+    pools.scratch_base(config, {"samples": tmp_path / "samples"}, out, context(tmp_path / "scratch", **local))
+    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    assert ("zebra" in tokenizer.get_vocab()) == with_text
+    assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280

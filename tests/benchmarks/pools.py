@@ -7,9 +7,10 @@ import numpy as np
 from transformers import AutoTokenizer
 
 from ablations.formats.pool import read_pool
+from ablations.formats.questions import read_questions
 from ablations.ragged import Ragged
 from ablations.stages.files import Samples, prompt_of, steps_of
-from ablations.stages.pools import read_questions, train_tokenizer
+from ablations.stages.pools import train_tokenizer
 from ablations.world.bases import shipped_base
 from ablations.world.oracle import NEGATIVE, judge
 from ablations.world.problems import draw_problems
