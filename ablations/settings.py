@@ -62,7 +62,7 @@ class GeneratorSettings:
             batch_tokens=self.batch_tokens,
             max_new_tokens=self.max_new_tokens,
         )
-        _above_zero("generator", learning_rate=self.learning_rate, temperature=self.temperature)
+        _above_zero(of="generator.", learning_rate=self.learning_rate, temperature=self.temperature)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class LabelerSettings:
 
     def __post_init__(self) -> None:
         at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
-        _above_zero("labeler", learning_rate=self.learning_rate)
+        _above_zero(of="labeler.", learning_rate=self.learning_rate)
         for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
             if not 0 <= share <= 1:
                 raise ValueError(f"labeler.{name}: found {share}; allowed: 0 to 1")
@@ -129,12 +129,12 @@ class StudentSettings:
             min_updates=self.min_updates,
             validation_n=self.validation_n,
         )
-        _above_zero("students", epochs=self.epochs)
+        _above_zero(of="students.", epochs=self.epochs)
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         if not self.learning_rates or min(self.learning_rates) <= 0:
             raise ValueError(
-                f"learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
+                f"students.learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
             )
 
     def updates(self, solutions: int) -> int:
@@ -175,7 +175,7 @@ def at_least(least: int, *, of: str = "", **values: int) -> None:
             raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
 
 
-def _above_zero(where: str, **values: float) -> None:
+def _above_zero(*, of: str, **values: float) -> None:
     for name, value in values.items():
         if not value > 0:
-            raise ValueError(f"{where}.{name}: found {value}; allowed: above 0")
+            raise ValueError(f"{of}{name}: found {value}; allowed: above 0")
