@@ -120,7 +120,7 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=8),
-        students=StudentSettings(max_updates=400),
+        students=StudentSettings(epochs=8, max_updates=300),
     ),
     "small": dict(
         data_scales=(1, 4, 16, 64),
