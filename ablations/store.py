@@ -236,7 +236,7 @@ class Store:
         aside = self.root / ".tmp" / f"damaged-{uuid.uuid4().hex}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         self.path(item).rename(aside)
-        shutil.rmtree(aside)
+        shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be clearing it away
 
     def _publish(self, recipe: Recipe, temporary: Path) -> None:
         files: dict[str, dict[str, Any]] = {}

@@ -1,6 +1,7 @@
 """fit(...): the one place that builds a Trainer."""
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +35,14 @@ class KeepState(Callback):
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
         if trainer.is_global_zero:
+            sync(new)
             new.replace(self.path)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file is on the disk, so that a power cut after its renaming leaves no empty one."""
+    with path.open("rb") as file:
+        os.fsync(file)
 
 
 def fit(

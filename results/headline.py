@@ -7,7 +7,7 @@ import pandas as pd
 
 from results.schema import STUDENT_ARMS, arm_words, check_same_solutions, is_plain
 from results.statistics import comparison_n, differences, rows_of
-from results.tables import interval_text, points_interval
+from results.tables import interval_text, labeler_sentence, points_interval
 
 _WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
@@ -143,6 +143,8 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
             f"{interval_text(row['estimate'], row['lower'], row['upper'], signed=True)} points, "
             f"{row['verdict']}."
         )
+    if labeler := labeler_sentence(frame):
+        sentences.append(labeler)
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
     shared = students.groupby(["acquisition", "data_scale", "seed"], dropna=False)["arm"].nunique()
     if (shared > 1).any():

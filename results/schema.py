@@ -80,6 +80,11 @@ METRICS: dict[str, Metric] = {
     "step_auroc": Metric(
         meaning="area under the ROC curve of step scores against the oracle's labels", n=None, arms=_SCORERS
     ),
+    "pool_step_auroc": Metric(
+        meaning="step_auroc on the students' training solutions, which the labeler labels",
+        n=None,
+        arms=("labeler",),
+    ),
     "solution_auroc": Metric(
         meaning="area under the ROC curve of solution scores against right final answers",
         n=None,
@@ -179,10 +184,13 @@ COLUMNS: dict[str, Column] = {
         meaning="the labelled training solutions: equal for all arms of a data scale and seed",
     ),
     "distinct_solutions": Column(
-        type=pa.int64(), unit="solutions", nullable=True, meaning="how many of the training solutions differ"
+        type=pa.int64(),
+        unit="solutions",
+        nullable=True,
+        meaning="how many of the training solutions differ; with a pool, the sum over the folds' models",
     ),
     "config": Column(type=pa.string(), unit="JSON object", meaning="the cell's whole config"),
-    "revision": Column(type=pa.string(), unit="git commit", meaning="the code that made the row"),
+    "revision": Column(type=pa.string(), unit="git commit", meaning="the code that gathered the rows"),
 }
 
 SCHEMA = pa.schema(

@@ -165,7 +165,23 @@ def format_run(frame: pd.DataFrame) -> str:
     below_largest = (compared["data_scale"] < compared["data_scale"].max()).fillna(False).astype(bool)
     compared = compared[~(with_reference & below_largest)]
     heading = f"Paired differences in best-of-{n}, 95% intervals"
-    return f"{results_table(summary)}\n{heading}\n{differences_table(compared)}"
+    labeler = labeler_sentence(summary)
+    return f"{results_table(summary)}\n{heading}\n{differences_table(compared)}" + (
+        f"\n{labeler}\n" if labeler else ""
+    )
+
+
+def labeler_sentence(frame: pd.DataFrame) -> str:
+    """How well the labeler finds wrong steps in what it labels; empty where nobody knows which are wrong.
+
+    Args:
+        frame: records, or what ``summarise`` made of them.
+    """
+    found = frame[frame["metric"] == "pool_step_auroc"]
+    if found.empty:
+        return ""
+    value = float(found["estimate" if "estimate" in found else "value"].iloc[0])
+    return f"Step AUROC of the labeler on the students' training solutions: {value:.3f}."
 
 
 def interval_text(estimate: float, lower: float, upper: float, *, signed: bool = False) -> str:

@@ -177,6 +177,14 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
             ["--labeler=sharp", "--settings.data_scales=[7]"],
             "data_scales: found [7]; allowed: ascending, 1 to pool_samples = 6",
         ),
+        (
+            [
+                "--labeler=sharp",
+                *(f"--settings.{part}_samples=4" for part in ("pool", "validation", "test")),
+            ],
+            "pool_samples, validation_samples, test_samples: found 4; allowed with sums.jsonl.gz: 6, its "
+            "solutions a problem",
+        ),
         (["--labeler=sharp", "--settings.pool.folds=2"], "pool.folds: found 2; allowed: 3 or more"),
     ],
 )

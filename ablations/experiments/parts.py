@@ -3,14 +3,13 @@
 A part is all that students of one fold are trained and judged on; the embedded world is a single part.
 """
 
-import gzip
-import hashlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ablations.experiments.scales import SupervisionSettings
+from ablations.formats.pool import read_pool
 from ablations.pipeline import Task
+from ablations.stages.files import sha256_of
 from ablations.world.bases import read_manifest
 
 TOKENS_OF_SOLUTION = 66
@@ -174,19 +173,27 @@ def embedded_part(settings: SupervisionSettings) -> Part:
 def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     assert settings.pool is not None
     pool = settings.pool
-    count = _count_lines(pool.path)
+    sha256 = sha256_of(pool.path)
+    read = read_pool(pool.path, pool.labeler)
+    count, drawn = len(read.problems), len(read.solutions) // len(read.problems)
+    if settings.pool_samples != drawn:
+        raise ValueError(
+            f"pool_samples, validation_samples, test_samples: found {settings.pool_samples}; allowed with "
+            f"{pool.path.name}: {drawn}, its solutions a problem"
+        )
     if count < pool.folds:
         raise ValueError(
             f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
         )
     whole = Task(
         stage="pool",
-        config={"sha256": _sha256(pool.path), "labeler": pool.labeler},
+        config={"sha256": sha256, "labeler": pool.labeler},
         local={"path": str(pool.path)},
         label=f"pool {pool.path.name}",
     )
-    text_sha256 = _sha256(pool.mathmix) if pool.mathmix else None
+    text_sha256 = sha256_of(pool.mathmix) if pool.mathmix else None
     text = {"text": str(pool.mathmix)} if pool.mathmix else {}
+    held_out_text = {"held_out": whole} if pool.mathmix else {}
 
     def fold(index: int, part: str) -> Task:
         return Task(
@@ -208,7 +215,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
                 "text_sha256": text_sha256,
                 "seed": 0,
             },
-            inputs={"samples": train},
+            inputs={"samples": train} | held_out_text,
             local=text,
             label=f"tokenizer and random weights of fold {index}",
             weight=5,
@@ -225,7 +232,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
                     "learning_rate": 4e-3,
                     "seed": 0,
                 },
-                inputs={"base": base},
+                inputs={"base": base} | held_out_text,
                 local=text,
                 label=f"MathMix of fold {index}",
                 weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
@@ -245,17 +252,3 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
             )
         )
     return parts
-
-
-def _count_lines(path: Path) -> int:
-    """Problems of a pool, one a line."""
-    if not path.is_file():
-        raise ValueError(f"pool.path: found no file {path}; allowed: an existing one")
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        return sum(1 for line in file if line.strip())
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError(f"{path}: found no such file; allowed: an existing one")
-    return hashlib.sha256(path.read_bytes()).hexdigest()

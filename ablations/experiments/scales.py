@@ -173,7 +173,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     samples = len(read.solutions) // len(read.problems)
     students = _POOL_STUDENTS[scale]
     scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
-    beside = pool.parent.parent / "gsm8k" / "train.jsonl"
+    beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
     return SupervisionSettings(
         scale=scale,
         world=None,

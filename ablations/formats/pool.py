@@ -12,7 +12,7 @@ JSON Lines (`.jsonl`, or gzipped `.jsonl.gz`), one problem a line, an object wit
         answer         string, or null if the solution came to no answer
         final_correct  boolean: whether that answer is right, as graded by the pool's maker; it is trusted
         finished       boolean, may be left out (then true): whether the solution came to its end; an
-                       unfinished one cannot be final_correct
+                       unfinished one cannot be final_correct, nor can one whose answer is null
         step_scores    object, may be left out (then empty): labeler name -> array of numbers in [0, 1], one a
                        step, P(the step is right); the same labelers in every sample of the file
 
@@ -94,10 +94,9 @@ def read_pool(path: str | Path, labeler: str | None) -> Pool:
             if labeler is not None:
                 scores.append(np.asarray(sample["step_scores"][labeler], dtype=np.float64))
         problems.append(problem)
-        try:
-            parts.append(_table(problem.problem_id, samples))
-        except UnicodeEncodeError:  # JSON can spell half a character
-            raise _fault(where, "samples", "a lone surrogate", "Unicode text", quoted=False) from None
+        for i, sample in enumerate(samples):
+            _check_text(where, f"samples[{i}]", "".join((*sample["steps"], sample["answer"] or "")))
+        parts.append(_table(problem.problem_id, samples))
     if not problems:
         raise ValueError(f"{path}:1: field problem_id: found an empty file; allowed: at least one problem")
     assert labelers is not None
@@ -214,6 +213,8 @@ def _checked_problem(where: _Where, row: Any) -> tuple[Problem, list[Any]]:
             "a string, not empty",
         )
     _check(where, "answer", value := row.get("answer", _MISSING), isinstance(value, str), "a string")
+    for name in ("problem_id", "problem", "answer"):
+        _check_text(where, name, row[name])
     samples = row.get("samples", _MISSING)
     _check(where, "samples", samples, isinstance(samples, list) and samples, "an array, not empty")
     return Problem(problem_id=row["problem_id"], text=row["problem"], answer=row["answer"]), samples
@@ -241,6 +242,8 @@ def _check_sample(where: _Where, at: str, sample: Any) -> list[str]:
     finished = sample.get("finished", True)
     _check(where, f"{at}.finished", finished, isinstance(finished, bool), "true or false")
     _check(where, f"{at}.final_correct", correct, finished or not correct, "false in an unfinished sample")
+    answered = answer is not None or not correct
+    _check(where, f"{at}.final_correct", correct, answered, "false where answer is null")
     scores = sample.get("step_scores", {})
     _check(where, f"{at}.step_scores", scores, isinstance(scores, dict), "an object: labeler name -> array")
     for name, values in scores.items():
@@ -270,6 +273,13 @@ def _table(problem_id: str, samples: list[dict[str, Any]]) -> pa.Table:
 def _check(where: _Where, field: str, found: Any, good: Any, allowed: str) -> None:
     if not good:
         raise _fault(where, field, found, allowed)
+
+
+def _check_text(where: _Where, field: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can spell half a character
+        raise _fault(where, field, "a lone surrogate", "Unicode text", quoted=False) from None
 
 
 def _listed(names: Sequence[str]) -> str:

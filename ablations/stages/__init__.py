@@ -7,7 +7,7 @@ STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
     "base": Stage(1, world.base),
     "ratings": Stage(1, world.ratings),
-    "pool": Stage(1, pools.pool),
+    "pool": Stage(2, pools.pool),
     "fold": Stage(1, pools.fold),
     "scratch_base": Stage(2, pools.scratch_base),
     "mathmix": Stage(1, language.mathmix),
@@ -18,7 +18,7 @@ STAGES: dict[str, Stage] = {
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
     "cell": Stage(1, results.cell),
-    "references": Stage(1, results.references),
+    "references": Stage(2, results.references),
     "records": Stage(1, results.records),
     "examples": Stage(1, results.examples),
 }

@@ -1,5 +1,6 @@
 """What artifacts hold: the file names that stages share, and how they are read and written."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +84,29 @@ def write_ratings(folder: Path, ratings: Ragged) -> None:
 def read_ratings(folder: Path) -> Ragged:
     """int8 [total steps] of 1, 0, -1."""
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file that the user named.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: found no such file; allowed: an existing one")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unchanged(path: str, sha256: str) -> Path:
+    """A file that the user named, still with the content that the plan found in it.
+
+    Raises:
+        ValueError: it has another.
+    """
+    if sha256_of(Path(path)) != sha256:
+        raise ValueError(f"{path}: found changed while the run goes on; allowed: the file as it was planned")
+    return Path(path)
 
 
 def write_json(path: Path, value: Any) -> None:

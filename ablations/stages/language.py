@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from ablations.formats.questions import read_questions
+from ablations.formats.questions import read_questions, without
 from ablations.pipeline import Context, Inputs
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import (
@@ -16,6 +16,7 @@ from ablations.stages.files import (
     prompt_of,
     read_problems,
     steps_of,
+    unchanged,
     write_json,
     write_problems,
 )
@@ -26,19 +27,19 @@ from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
 from lightning_modules.sampling import Completion, sample
-from lightning_modules.training import fit
+from lightning_modules.training import fit, sync
 
 SHARD_PROBLEMS = 50
 
 
 def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, solved questions in ``context.local`` -> the base finetuned on them (the paper's 2.2).
+    """base, questions in ``context.local`` [, held_out] -> the base finetuned on them (the paper's 2.2).
 
     An answer may be longer than ``max_tokens``: the rest is left out.
     """
     folder = inputs["base"] / MODEL  # type: ignore[operator]
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
-    pairs = read_questions(Path(context.local["text"]))
+    pairs = solved_questions(config, inputs, context)
     texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
     if not texts:
         raise ValueError(f"{context.local['text']}: found no question; allowed: one or more")
@@ -138,10 +139,18 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
             )
             rows = [row for problem, done in zip(shard, drawn, strict=True) for row in graded(problem, done)]
             Solutions.from_rows(rows).write(path.with_suffix(".new"))
+            sync(path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)
         context.progress((index + 1) / len(shards))
     Solutions.write_parts(out / SOLUTIONS, (Solutions.read(path) for path in paths))
     write_problems(out, problems)
+
+
+def solved_questions(config: dict[str, Any], inputs: Inputs, context: Context) -> list[tuple[str, str]]:
+    """Questions and answers of the text in ``context.local``, none of them a problem of ``held_out``."""
+    held_out = read_problems(inputs["held_out"]) if "held_out" in inputs else []  # type: ignore[arg-type]
+    pairs = read_questions(unchanged(context.local["text"], config["text_sha256"]))
+    return list(without(pairs, (problem.text for problem in held_out)))
 
 
 def few_shot_prefix(tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:

@@ -1,6 +1,5 @@
 """Stages of real solutions: a pool of them, its folds, and a student's base made from scratch."""
 
-import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,16 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ablations.formats.pool import read_pool
-from ablations.formats.questions import read_questions
 from ablations.pipeline import Context, Inputs
 from ablations.solutions import StepScores
-from ablations.stages.files import MODEL, SCORES, Samples, prompt_of
+from ablations.stages.files import MODEL, SCORES, Samples, prompt_of, unchanged
+from ablations.stages.language import solved_questions
 from lightning_modules.backbones import PRESETS, build_causal
 
 
 def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions, the labeler's scores."""
-    read = read_pool(context.local["path"], config["labeler"])
+    read = read_pool(unchanged(context.local["path"], config["sha256"]), config["labeler"])
     assert read.labels is not None
     Samples(problems=read.problems, solutions=read.solutions).write(out)
     read.labels.write(out / SCORES)
@@ -50,12 +49,12 @@ def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) ->
 
 
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """training samples [, text in ``context.local``] -> a tokenizer, a model of random weights."""
+    """training samples [, questions in ``context.local``, held_out] -> tokenizer, random weights."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     texts = [*samples.prompts(), *("\n".join(steps) for steps in samples.steps())]
     if config["text_sha256"]:
-        pairs = read_questions(Path(context.local["text"]))
-        texts += itertools.chain.from_iterable((prompt_of(question), answer) for question, answer in pairs)
+        for question, answer in solved_questions(config, inputs, context):
+            texts += [prompt_of(question), answer]
     tokenizer = train_tokenizer(texts, config["vocabulary"])
     build_causal(PRESETS[config["preset"]], tokenizer, seed=config["seed"]).save_pretrained(out / MODEL)
     tokenizer.save_pretrained(out / MODEL)

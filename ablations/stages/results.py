@@ -101,6 +101,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     judged = Judged(_several(inputs["samples"]))
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
     once = random_choice(correct_PM, finished_PM)
+    voted_PM = np.where(finished_PM, judged.answer_PM, -1)  # -1: no vote
     rows: list[Row] = [
         {
             "arm": "random",
@@ -112,7 +113,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         *judged.per_n("pass_at_n", pass_at_n(correct_PM, ns), arm="oracle"),
         *judged.per_n(
             "majority",
-            majority(judged.answer_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
+            majority(voted_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
             arm="majority",
         ),
     ]
@@ -122,8 +123,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     if "pool_ratings" in inputs:
         pool = StepScores.read(inputs["pool_labels"] / SCORES)  # type: ignore[operator]
         truth = read_ratings(inputs["pool_ratings"])  # type: ignore[arg-type]
-        of_labeler = [row for row in of_labeler if row["metric"] != "step_auroc"]
-        of_labeler += defined("step_auroc", step_auroc(pool, truth))
+        of_labeler += defined("pool_step_auroc", step_auroc(pool, truth))
         seen = truth.up_to_first(truth.values < 0)
         found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, config["bins"])
         of_labeler += [

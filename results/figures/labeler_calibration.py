@@ -86,8 +86,9 @@ FIGURE = Figure(
     width="narrow",
     size=(4.8, 5.4),
     caption=(
-        "Share of steps that the oracle finds right against the probability that the labeler gave, in "
-        "bins, with the number of steps in each; on the dashed line the labeler is calibrated."
+        "Share of steps of the students' training solutions that the oracle finds right against the "
+        "probability that the labeler gave, in bins, with the number of steps in each; on the dashed line "
+        "the labeler is calibrated."
     ),
 )
 

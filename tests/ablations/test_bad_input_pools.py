@@ -141,6 +141,11 @@ CASES = {
         None,
         "field samples[1].final_correct: found null; allowed: true or false",
     ),
+    "right without an answer": (
+        (*SAMPLE, "answer"),
+        None,
+        "field samples[1].final_correct: found true; allowed: false where answer is null",
+    ),
     "finished a string": (
         (*SAMPLE, "finished"),
         "yes",
@@ -215,7 +220,12 @@ CASES = {
     "half a character": (
         (*SAMPLE, "steps", 0),
         "\ud800",
-        "field samples: found a lone surrogate; allowed: Unicode text",
+        "field samples[1]: found a lone surrogate; allowed: Unicode text",
+    ),
+    "half a character in the problem": (
+        ("problem",),
+        "\ud800",
+        "field problem: found a lone surrogate; allowed: Unicode text",
     ),
 }
 

@@ -79,15 +79,15 @@ def test_round_trip(tmp_path_factory, name, data):
     size = data.draw(st.integers(1, 3))
     for one in problems:
         for number in range(size):
-            finished = data.draw(st.booleans())
+            finished, answer = data.draw(st.booleans()), data.draw(st.none() | words)
             rows.append(
                 Solution(
                     problem_id=one.problem_id,
                     sample=number,
                     steps=tuple(data.draw(st.lists(words, min_size=1, max_size=3))),
-                    answer=data.draw(st.none() | words),
+                    answer=answer,
                     finished=finished,
-                    final_correct=finished and data.draw(st.booleans()),
+                    final_correct=finished and answer is not None and data.draw(st.booleans()),
                 )
             )
     scores = [

@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 
 from ablations.pipeline import Context
 from ablations.solutions import Problem
+from ablations.stages.files import sha256_of, write_problems
 from ablations.stages.language import document, few_shot_prefix, graded, mathmix
 from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem
@@ -76,17 +77,17 @@ def base(tmp_path):
     return tmp_path / "base"
 
 
-def finetune(base, out, rows, **config):
-    """Runs the stage `mathmix` on rows of questions; returns the text's path."""
+def finetune(base, out, rows, **more):
+    """Runs the stage `mathmix` on rows of questions."""
     text = out.with_suffix(".jsonl")
     text.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out.mkdir()
     scratch = out.with_name(f"{out.name}-scratch")
     scratch.mkdir()
-    config = {"updates": 30, "batch_tokens": 64, "max_tokens": 32, "learning_rate": 1e-2, "seed": 0} | config
+    config = {"updates": 30, "batch_tokens": 64, "max_tokens": 32, "learning_rate": 1e-2, "seed": 0}
     mathmix(
-        config,
-        {"base": base},
+        config | {"text_sha256": sha256_of(text)},
+        {"base": base} | more,
         out,
         Context(progress=lambda done: None, scratch=scratch, local={"text": str(text)}),
     )
@@ -104,6 +105,18 @@ def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(base, tmp_p
     )
     assert after < before - 0.5
     assert json.loads((out / "mathmix.json").read_text()) == {"questions": 8, "updates": 30}
+
+
+def test_mathmix_leaves_out_the_problems_that_judge(base, tmp_path):
+    """However they are spaced or capitalised."""
+    held_out = tmp_path / "pool"
+    held_out.mkdir()
+    write_problems(held_out, [Problem(problem_id="p", text="Ann has 2\n eggs?", answer="2")])
+    rows = [{"question": question, "answer": "2"} for question in ("ann has 2 eggs? ", "Ann has 3 eggs?")]
+    finetune(base, tmp_path / "out", rows, held_out=held_out)
+    assert json.loads((tmp_path / "out" / "mathmix.json").read_text())["questions"] == 1
+    with pytest.raises(ValueError, match="found no question"):
+        finetune(base, tmp_path / "none", rows[:1], held_out=held_out)
 
 
 def test_mathmix_on_no_text(base, tmp_path):

@@ -12,7 +12,7 @@ from ablations.pipeline import Context
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
-from ablations.stages.files import SCORES, Samples
+from ablations.stages.files import SCORES, Samples, sha256_of
 from ablations.stages.pools import fold_problems, train_tokenizer
 from lightning_modules.backbones import load_causal
 
@@ -68,7 +68,7 @@ def test_scores_follow_their_solutions_into_a_fold(tmp_path):
     write_pool(file, problems, Solutions.from_rows(rows), scores)
     whole, scratch = tmp_path / "pool", tmp_path / "scratch"
     whole.mkdir()
-    pools.pool({"sha256": "", "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
+    pools.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
     seen = []
     for part in PARTS:
         out = tmp_path / part
@@ -104,7 +104,8 @@ def test_a_base_from_scratch(tmp_path, with_text):
     samples.write(tmp_path / "samples")
     text = tmp_path / "text.jsonl"
     text.write_text(json.dumps({"question": "zebra zebra", "answer": "zebra"}) + "\n")
-    config = {"preset": "tiny", "vocabulary": 280, "seed": 0, "text_sha256": "abc" if with_text else None}
+    config = {"preset": "tiny", "vocabulary": 280, "seed": 0}
+    config["text_sha256"] = sha256_of(text) if with_text else None
     out = tmp_path / "out"
     out.mkdir()
     local = {"text": str(text)} if with_text else {}
@@ -112,3 +113,17 @@ def test_a_base_from_scratch(tmp_path, with_text):
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
     assert ("zebra" in tokenizer.get_vocab()) == with_text
     assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280
+
+
+def test_a_pool_that_changed_after_the_plan(tmp_path):
+    file = tmp_path / "pool.jsonl"
+    problems = [Problem(problem_id="p", text="?", answer="2")]
+    write_pool(file, problems, Solutions.from_rows([right("p", 0, "1")]), {"a": Ragged.from_rows([[0.5]])})
+    told = sha256_of(file)
+    file.write_text(file.read_text().replace("0.5", "0.6"))
+    with pytest.raises(
+        ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
+    ):
+        pools.pool(
+            {"sha256": told, "labeler": "a"}, {}, tmp_path, context(tmp_path / "scratch", path=str(file))
+        )

@@ -142,12 +142,31 @@ def test_reference_lines(tmp_path):
     # Two different answers are a tie of one vote each, shared: problem 0 earns one half at N = 2 as at N = 1.
     assert rows_of(rows, "majority")[1] == pytest.approx(0.25)
     assert rows_of(rows, "best_of_n") == [0.25, 0.5]  # the labeler's
-    assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
+    for metric in ("step_auroc", "pool_step_auroc"):  # on test samples, and on those of the students
+        assert rows_of(rows, metric) == [pytest.approx(6.5 / 9)]
     # Bins [0, 0.5) and [0.5, 1]: all six judged steps lie in the second; mean
     # (0.9 + 0.8 + 0.6 + 0.5 + 0.5 + 0.7) / 6 = 4 / 6, and three of them are right.
     (bin_,) = [row for row in rows if row["metric"] == "calibration"]
     assert (bin_["n"], bin_["count"], bin_["value"]) == (1, 6, 0.5) and bin_["x"] == pytest.approx(4 / 6)
     assert {row["arm"] for row in rows} == {"random", "oracle", "majority", "labeler"}
+
+
+def test_an_unfinished_solution_has_no_vote(tmp_path):
+    """Four finished votes 2, 2, 3, 3 and an unfinished 3, which would have broken the tie."""
+    answers, finished = ("2", "2", "3", "3", "3"), (True, True, True, True, False)
+    rows = [
+        Solution(problem_id="p", sample=m, steps=("s",), answer=a, finished=f, final_correct=f and a == "2")
+        for m, (a, f) in enumerate(zip(answers, finished, strict=True))
+    ]
+    samples, scores, out = tmp_path / "samples", tmp_path / "scores", tmp_path / "out"
+    for folder in (samples, scores, out):
+        folder.mkdir()
+    problems = [Problem(problem_id="p", text="?", answer="2")]
+    Samples(problems=problems, solutions=Solutions.from_rows(rows)).write(samples)
+    StepScores.from_positive(Ragged.from_rows([[0.5]] * 5)).write(scores / SCORES)
+    config, inputs = {"majority_draws": 20, "seed": 0}, {"samples": (samples,), "labels": (scores,)}
+    results.references(config, inputs, out, context(tmp_path))
+    assert rows_of(read_json(out / "rows.json"), "majority")[-1] == pytest.approx(0.5)
 
 
 def test_an_undefined_metric_has_no_row():

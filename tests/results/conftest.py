@@ -92,7 +92,8 @@ def make_records() -> list[Record]:
             )
         )
     rows.append(_measured(pass_P, arm="random", metric="random", n=1))
-    rows.append(Record(**_common(arm="labeler", metric="step_auroc", value=0.985)))  # type: ignore[arg-type]
+    for metric, value in (("step_auroc", 0.985), ("pool_step_auroc", 0.981)):
+        rows.append(Record(**_common(arm="labeler", metric=metric, value=value)))  # type: ignore[arg-type]
     for index, count in enumerate((4100, 800, 420, 260, 190, 230, 340, 610, 1500, 21050)):
         middle = (index + 0.5) / 10
         rows.append(
