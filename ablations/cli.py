@@ -151,6 +151,7 @@ def _parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}",
         description=experiment.summary,
+        print_config="--print-config",
         exit_on_error=False,
         allow_abbrev=False,
     )
@@ -183,11 +184,28 @@ def _parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     if args.workers is not None and args.workers < 1:
         raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
     instance = parser.instantiate(args)
+    if command != "report":
+        _check_choice(instance.settings, settings)
     instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
     if instance.out is None:
         parts = (args.scale, args.world, args.pool and Path(args.pool).name.split(".")[0], args.labeler)
         instance.out = Path("runs") / "-".join([name, *filter(None, parts)])
     return experiment, instance
+
+
+def _check_choice(found: Any, chosen: Any) -> None:
+    """Settings must be of the scale, world, pool and labeler that were chosen beside them."""
+    for name in ("scale", "world", "pool.path", "pool.labeler"):
+        values = []
+        for value in (found, chosen):
+            for part in name.split("."):
+                value = getattr(value, part, None)
+            values.append(value)
+        if values[0] != values[1]:
+            raise ValueError(
+                f"settings.{name}: found {values[0]}; allowed: {values[1]}, as chosen by flag, config or "
+                "default"
+            )
 
 
 def _one_of(what: str, allowed: Sequence[str]) -> str:
@@ -200,8 +218,6 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     Returns:
         Scale, world, pool and labeler; the arguments without `--config`; the config files.
     """
-    import yaml
-
     look = _Look(add_help=False, allow_abbrev=False)
     look.add_argument("--config", action="append", default=[])
     found, rest = look.parse_known_args(argv)
@@ -209,12 +225,7 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     for path in found.config:
         if not Path(path).is_file():
             raise ValueError(f"config: {path} is not a file")
-        try:
-            content = yaml.safe_load(Path(path).read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"config: {path} is not YAML: {error}") from error
-        if not isinstance(content, dict):
-            raise ValueError(f"config: {path} must hold a mapping")
+        content = _read_yaml(Path(path))
         choice.update({name: content[name] for name in choice if name in content})
     for name in choice:
         look.add_argument(f"--{name}", default=choice[name])
@@ -222,6 +233,18 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
         {name: value for name, value in vars(look.parse_known_args(argv)[0]).items() if name in choice}
     )
     return choice, rest, found.config
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"config: {path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"config: {path} must hold a mapping")
+    return content
 
 
 class _Look(argparse.ArgumentParser):
@@ -234,6 +257,9 @@ def _run(experiment: Experiment, args: Any) -> None:
     from ablations.store import Store
 
     plan = experiment.plan(args.settings)
+    for name in ("store", "out"):
+        if getattr(args, name).exists() and not getattr(args, name).is_dir():
+            raise ValueError(f"{name}: found the file {getattr(args, name)}; allowed: a folder, or a new one")
     store = Store(args.store)
     run_tasks((*plan.targets, plan.records), store, workers=args.workers, stages=experiment.stages)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -272,7 +298,6 @@ def _plan(experiment: Experiment, args: Any) -> None:
 
 def _report(argv: list[str]) -> None:
     import jsonargparse
-    import yaml
 
     parser = jsonargparse.ArgumentParser(
         prog="ablations report", description=COMMANDS["report"], exit_on_error=False
@@ -282,7 +307,7 @@ def _report(argv: list[str]) -> None:
     file = run_dir / RUN_FILE
     if not file.is_file():
         raise ValueError(f"run_dir: {run_dir} has no {RUN_FILE}; allowed is the out folder of a finished run")
-    name = (yaml.safe_load(file.read_text()) or {}).get("experiment")
+    name = _read_yaml(file).get("experiment")
     _allowed(f"experiment in {file}", str(name), tuple(_experiments()))
     experiment, args = _parse_run("report", [str(name), "--config", str(file)])
     experiment.report(args.settings, run_dir)

@@ -115,6 +115,7 @@ class Bars:
         )
         self.bars: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._bar: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
         self._total = self._over = 0
 
     def begin(self, total: int, standing: int, work: float) -> None:
@@ -125,9 +126,12 @@ class Bars:
 
     def started(self, task: Task) -> None:
         self._bar[task.address] = self.bars.add_task(task.label, total=1.0, note="")
+        self._began[task.address] = time.monotonic()
 
     def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
-        self.bars.update(self._bar[task.address], completed=fraction)
+        taken = time.monotonic() - self._began[task.address]
+        note = _left(taken * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
+        self.bars.update(self._bar[task.address], completed=fraction, note=note)
         self.bars.update(self._bar[""], completed=done, note=_left(left).removeprefix(", "))
 
     def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:

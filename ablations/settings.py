@@ -1,5 +1,6 @@
 """What an experiment is made of: the settings that decide its artifacts, shared by all experiments."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class ProblemSettings:
             validation=self.validation,
             test=self.test,
         )
+        at_least(0, of="problems.", seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,8 @@ class StudentSettings:
     """Solutions an update."""
     epochs: float = 6.0
     """Passes over the labelled solutions, within the two limits below."""
+    outcome_epochs: float | None = None
+    """Of outcome arms, where they are to have others (the paper: 1, and 2 for process); null: the same."""
     min_updates: int = 60
     """Fewest updates; little data is passed over more often."""
     max_updates: int = 240
@@ -130,6 +134,13 @@ class StudentSettings:
             validation_n=self.validation_n,
         )
         _above_zero(of="students.", epochs=self.epochs)
+        if self.outcome_epochs is not None:
+            _above_zero(of="students.", outcome_epochs=self.outcome_epochs)
+        fewest = min(self.min_updates, self.max_updates)
+        if self.evaluations > fewest:
+            raise ValueError(
+                f"students.evaluations: found {self.evaluations}; allowed: 1 to {fewest}, the fewest updates"
+            )
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         if not self.learning_rates or min(self.learning_rates) <= 0:
@@ -137,9 +148,10 @@ class StudentSettings:
                 f"students.learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
             )
 
-    def updates(self, solutions: int) -> int:
-        """Optimiser updates for a number of labelled solutions."""
-        wanted = round(self.epochs * solutions / self.batch_size)
+    def updates(self, solutions: int, *, outcome: bool) -> int:
+        """Optimiser updates for a number of labelled solutions, under outcome or process supervision."""
+        epochs = self.outcome_epochs if outcome and self.outcome_epochs is not None else self.epochs
+        wanted = round(epochs * solutions / self.batch_size)
         return min(max(wanted, self.min_updates), self.max_updates)
 
 
@@ -177,5 +189,5 @@ def at_least(least: int, *, of: str = "", **values: int) -> None:
 
 def _above_zero(*, of: str, **values: float) -> None:
     for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{of}{name}: found {value}; allowed: above 0")
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{of}{name}: found {value}; allowed: above 0, and finite")

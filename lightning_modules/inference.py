@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ def score(
     *,
     max_tokens: int = 8192,
     share_prefixes: bool | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Scores:
     """Class probabilities at every step's end and P(correct) at the last token, on the model's device.
 
@@ -51,6 +52,7 @@ def score(
         max_tokens: Cells of a forward pass.
         share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for
             this model.
+        progress: Called with the share of solutions done, from 0 to 1.
 
     Returns:
         Scores in the order of `solutions`.
@@ -76,6 +78,7 @@ def score(
     )
     was_training = backbone.training
     backbone.eval()
+    done = 0
     with torch.inference_mode():
         for block in blocks:
             logits_BTC = backbone(**block.to(device).inputs(backbone.dtype), use_cache=False).logits
@@ -90,6 +93,9 @@ def score(
             begin = offsets[:-1][block.sequences]
             within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
             prob[np.repeat(begin, counts) + within] = found[~is_last]
+            done += len(block.sequences)
+            if progress is not None:
+                progress(done / len(solutions))
     backbone.train(was_training)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
 

@@ -189,7 +189,11 @@ COLUMNS: dict[str, Column] = {
         nullable=True,
         meaning="how many of the training solutions differ; with a pool, the sum over the folds' models",
     ),
-    "config": Column(type=pa.string(), unit="JSON object", meaning="the cell's whole config"),
+    "config": Column(
+        type=pa.string(),
+        unit="JSON object",
+        meaning="the run's settings and, of a cell, what was chosen: learning rate, checkpoint, threshold",
+    ),
     "revision": Column(type=pa.string(), unit="git commit", meaning="the code that gathered the rows"),
 }
 
@@ -376,7 +380,7 @@ def read_records(path: str | Path) -> pd.DataFrame:
     """
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{path}: found no readable Parquet file ({error}), allowed a table of records"
         ) from None

@@ -102,7 +102,7 @@ SETTINGS = {
         )
     },
     **{
-        name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0")
+        name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0, and finite")
         for name in (
             "generator.learning_rate",
             "generator.temperature",
@@ -114,6 +114,45 @@ SETTINGS = {
         f"labeler.{name}": ([f"--settings.labeler.{name}=1.5"], f"labeler.{name}: found 1.5; allowed: 0 to 1")
         for name in ("easy_error", "hard_error")
     },
+    **{
+        f"{name} without an end": (
+            [f"--settings.students.{name}=.inf"],
+            f"students.{name}: found inf; allowed: above 0, and finite",
+        )
+        for name in ("epochs", "outcome_epochs")
+    },
+    "more evaluations than updates": (
+        ["--settings.students.evaluations=5"],
+        "students.evaluations: found 5; allowed: 1 to 4, the fewest updates",
+    ),
+    "problems.seed": (
+        ["--settings.problems.seed=-1"],
+        "problems.seed: found -1; allowed: 0 or more",
+    ),
+    **{
+        f"pool.{name}": (
+            ["--pool=two.jsonl", "--labeler=a", f"--settings.pool.{name}={value}"],
+            f"pool.{name}: found {value}; allowed: {least} or more",
+        )
+        for name, value, least in (
+            ("vocabulary", 257, 258),
+            ("max_length", 0, 1),
+            ("mathmix_updates", 0, 1),
+            ("folds", 2, 3),
+        )
+    },
+    "text for MathMix that is not there": (
+        ["--pool=five.jsonl", "--labeler=a", "--settings.pool.mathmix=none.jsonl"],
+        "pool.mathmix: found no file none.jsonl; allowed: an existing one",
+    ),
+    "backbone with a pool": (
+        ["--pool=two.jsonl", "--labeler=a", "--settings.students.backbone=huge"],
+        "students.backbone: found 'huge'; allowed with a pool: tiny, small, large",
+    ),
+    "another world in the settings": (
+        ["--settings.world=doubled"],
+        "settings.world: found doubled; allowed: dropped, as chosen by flag, config or default",
+    ),
     "device": (
         ["--settings.students.device=tpu"],
         "students.device: found 'tpu'; allowed: cpu, cuda",
@@ -166,6 +205,8 @@ def here(tmp_path, monkeypatch):
     two = [sample | {"sample": number} for number in range(2)]
     problem = {"problem_id": "p", "problem": "1+1?", "answer": "2", "samples": two}
     (tmp_path / "two.jsonl").write_text(json.dumps(problem))
+    five = [problem | {"problem_id": f"p{p}", "problem": f"{p}+1?"} for p in range(5)]
+    (tmp_path / "five.jsonl").write_text("\n".join(map(json.dumps, five)))
     shipped = tmp_path / "shipped"
     for size in ("small", "large"):
         folder = shipped / "dropped" / size

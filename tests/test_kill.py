@@ -13,7 +13,7 @@ import pytest
 
 from results.schema import read_records
 
-KILLS = 10
+KILLS = 11
 ROOT = Path(__file__).parents[1]
 
 

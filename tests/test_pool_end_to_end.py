@@ -142,7 +142,8 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
     with gzip.open(pool, "rt") as file:
         row = json.loads(file.readline())
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(json.dumps({**row, "problem_id": str(p)}) + "\n" for p in range(count)) + "\n")
+    rows = ({**row, "problem_id": str(p), "problem": str(p)} for p in range(count))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "\n")
     defaults = settings("quick", None, path, "sharp")
     values = {name: getattr(defaults, name) for name in defaults.__dataclass_fields__}
     given = {name: getattr(defaults.pool, name) for name in defaults.pool.__dataclass_fields__}
@@ -150,7 +151,9 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
     found = type(defaults)(**values | {"pool": type(defaults.pool)(**given | {"folds": folds})})
     tasks = [task for task in plan(found).tasks if task.stage == "train" and task.config["data_scale"] == 6]
     updates = [
-        students.updates(6 * len(fold_problems(count, fold=fold, folds=folds, part="train", seed=0)))
+        students.updates(
+            6 * len(fold_problems(count, fold=fold, folds=folds, part="train", seed=0)), outcome=False
+        )
         for fold in range(folds)
     ]
     expected = itertools.chain.from_iterable([u] * len(students.learning_rates) for u in updates * 3)

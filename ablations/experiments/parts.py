@@ -173,7 +173,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
 def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     assert settings.pool is not None
     pool = settings.pool
-    sha256 = sha256_of(pool.path)
+    sha256 = sha256_of(pool.path, "pool.path")
     read = read_pool(pool.path, pool.labeler)
     count, drawn = len(read.problems), len(read.solutions) // len(read.problems)
     if settings.pool_samples != drawn:
@@ -191,7 +191,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
         local={"path": str(pool.path)},
         label=f"pool {pool.path.name}",
     )
-    text_sha256 = sha256_of(pool.mathmix) if pool.mathmix else None
+    text_sha256 = sha256_of(pool.mathmix, "pool.mathmix") if pool.mathmix else None
     text = {"text": str(pool.mathmix)} if pool.mathmix else {}
     held_out_text = {"held_out": whole} if pool.mathmix else {}
 

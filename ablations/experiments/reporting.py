@@ -1,9 +1,12 @@
 """What every run ends with: records, figures, report and the printed table."""
 
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from ablations.pipeline import Plan
 from ablations.store import Store
@@ -41,7 +44,7 @@ def report(settings: Any, out: Path) -> None:
         out / REPORT,
         title=f"Process against outcome supervision: {settings.dataset}, scale {settings.scale}",
         config=asdict(settings),
-        notes=notes(settings),
+        notes=notes(settings, frame),
         figures=[path for path in figures if path.suffix == ".svg"],
     )
     print(table)
@@ -55,7 +58,7 @@ def report(settings: Any, out: Path) -> None:
         print(path)
 
 
-def notes(settings: Any) -> list[str]:
+def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
     """What the reader of a report should know."""
     found = [
         "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their "
@@ -71,4 +74,14 @@ def notes(settings: Any) -> list[str]:
             f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
             f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
         )
+    configs = [json.loads(config) for config in set(frame["config"])]
+    thresholds = {chosen["threshold"] for config in configs for chosen in config.get("chosen", [])} - {None}
+    if thresholds:
+        how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
+        found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
+
+
+def _range(values: set[float]) -> str:
+    least, most = f"{min(values):.2f}", f"{max(values):.2f}"
+    return least if least == most else f"{least} to {most} (by fold)"

@@ -15,6 +15,7 @@ from ablations.settings import (
 )
 from ablations.supervision import ARMS
 from ablations.world.worlds import WORLDS
+from lightning_modules.backbones import PRESETS
 
 LABELERS = ("large_prm",)
 
@@ -64,6 +65,11 @@ class SupervisionSettings:
             raise ValueError(
                 f"pool_samples, validation_samples, test_samples: found {', '.join(map(str, drawn))}; "
                 "allowed with a pool: each the number of its solutions a problem"
+            )
+        if self.pool is not None and self.students.backbone not in PRESETS:
+            raise ValueError(
+                f"students.backbone: found {self.students.backbone!r}; allowed with a pool: "
+                f"{', '.join(PRESETS)}"
             )
         strange = [arm for arm in self.arms if arm not in ARMS]
         if strange or not self.arms or len(set(self.arms)) != len(self.arms):

@@ -19,6 +19,7 @@ from ablations.experiments.reporting import finish, report
 from ablations.experiments.scales import LABELERS, SupervisionSettings, settings
 from ablations.pipeline import SCALES, Experiment, Plan, Task
 from ablations.revision import revision
+from ablations.scoring import SCORING_OF
 from ablations.supervision import ARMS, LabelerArm
 from ablations.world.worlds import WORLDS
 
@@ -87,7 +88,8 @@ class _Grid:
 
     def train(self, seed: int, learning_rate: float | None, choice: Task | None) -> Task:
         students = self.settings.students
-        updates = students.updates(self.part.problems * self.data_scale)
+        outcome = SCORING_OF[self.arm] == "last_token"
+        updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
         tokens = round(updates * students.batch_size * self.part.tokens)
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
         inputs = {

@@ -3,7 +3,7 @@
 JSON Lines (`.jsonl`, or gzipped `.jsonl.gz`), one problem a line, an object with the fields
 
     problem_id   string, not empty, unique in the file
-    problem      string, not empty: what is asked
+    problem      string, not empty, unique in the file whatever its white space and case: what is asked
     answer       string: the reference final answer
     samples      array, not empty, as long for every problem, of objects with the fields
 
@@ -31,6 +31,7 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
+from ablations.formats.questions import normalised
 from ablations.labelers.computed import from_positive
 from ablations.ragged import Ragged
 from ablations.solutions import SCHEMA, Problem, Solutions, StepScores
@@ -64,6 +65,7 @@ def read_pool(path: str | Path, labeler: str | None) -> Pool:
     """
     problems: list[Problem] = []
     seen: dict[str, int] = {}
+    texts: dict[str, int] = {}
     labelers: tuple[str, ...] | None = None
     parts: list[pa.Table] = []
     scores: list[np.ndarray] = []
@@ -74,6 +76,11 @@ def read_pool(path: str | Path, labeler: str | None) -> Pool:
             allowed = f"a new name (line {seen[problem.problem_id]} has it)"
             raise _fault(where, "problem_id", problem.problem_id, allowed)
         seen[problem.problem_id] = where.line
+        text = normalised(problem.text)
+        if text in texts:
+            allowed = f"another problem than line {texts[text]}'s: equal ones would lie in several folds"
+            raise _fault(where, "problem", problem.text, allowed)
+        texts[text] = where.line
         size = size or len(samples)
         if len(samples) != size:
             raise _fault(where, "samples", len(samples), f"{size} samples, as many as the first problem has")

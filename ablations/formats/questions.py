@@ -6,13 +6,15 @@ from pathlib import Path
 
 
 def read_questions(path: Path) -> Iterator[tuple[str, str]]:
-    """Question and answer of each row.
+    """Question and answer of each row; blank lines are skipped.
 
     Raises:
         ValueError: a row is malformed; names file, line and field.
     """
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
@@ -26,9 +28,10 @@ def read_questions(path: Path) -> Iterator[tuple[str, str]]:
 
 def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Those pairs whose question is none of some problems, whatever their white space and case."""
-    held_out = {_normalised(problem) for problem in problems}
-    return (pair for pair in pairs if _normalised(pair[0]) not in held_out)
+    held_out = {normalised(problem) for problem in problems}
+    return (pair for pair in pairs if normalised(pair[0]) not in held_out)
 
 
-def _normalised(text: str) -> str:
+def normalised(text: str) -> str:
+    """A problem's text, its white space and case aside."""
     return " ".join(text.split()).casefold()

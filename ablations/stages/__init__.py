@@ -17,8 +17,8 @@ STAGES: dict[str, Stage] = {
     "train": Stage(1, models.train),
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
-    "cell": Stage(1, results.cell),
+    "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
-    "records": Stage(1, results.records),
+    "records": Stage(2, results.records),
     "examples": Stage(1, results.examples),
 }

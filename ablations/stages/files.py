@@ -86,14 +86,14 @@ def read_ratings(folder: Path) -> Ragged:
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file that the user named.
+def sha256_of(path: Path, field: str = "file") -> str:
+    """Of a file that the user named in a field.
 
     Raises:
         ValueError: there is none.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: found no such file; allowed: an existing one")
+        raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

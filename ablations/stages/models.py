@@ -160,7 +160,7 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
-    score_encoded(model, encoded).write(out / SCORES)
+    score_encoded(model, encoded, context.progress).write(out / SCORES)
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
@@ -181,9 +181,11 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
     return np.take_along_axis(row_PM, order_PM[:, :data_scale], axis=1).ravel()
 
 
-def score_encoded(model: RewardModel, encoded: list[Encoded]) -> StepScores:
+def score_encoded(
+    model: RewardModel, encoded: list[Encoded], progress: Callable[[float], None] | None = None
+) -> StepScores:
     """Scores of all steps; a step that was cut away counts as the last one before it that was judged."""
-    found = score(model, encoded)
+    found = score(model, encoded, progress=progress)
     judged = np.diff(found.offsets)
     cut = np.array([e.cut_steps for e in encoded])
     if ((judged == 0) & (cut > 0)).any():

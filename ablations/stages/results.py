@@ -1,6 +1,7 @@
 """Stages that evaluate: the rows of a cell, the reference lines, the run's records, its example problems."""
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ablations.stages.files import SCORES, Samples, read_json, read_ratings, wri
 from results.examples import write_examples
 from results.schema import Record, write_records
 
-ROWS = "rows.json"
+ROWS, CHOSEN = "rows.json", "chosen.json"
 Row = dict[str, Any]
 
 
@@ -78,8 +79,8 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     trained = _trained(inputs)
     curves = [fact["curve"] for fact in trained]
     for points in zip(*curves, strict=True):
-        value = float(np.mean([point["value"] for point in points]))
-        rows.append({"metric": "validation_best_of_n", "n": points[0]["update"], "value": value})
+        update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
+        rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
     hashes = [fact["solutions_hash"] for fact in trained]
     shared = {
         "arm": config["arm"],
@@ -91,9 +92,11 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
     }
-    write_json(out / ROWS, [row | shared for row in rows])
     chosen = [{k: v for k, v in fact.items() if k not in ("curve", "solutions_hash")} for fact in trained]
-    write_json(out / "choices.json", chosen)
+    for fact, folder in zip(chosen, _several(inputs.get("choices", ())), strict=False):  # seed 0 has them
+        fact["grid"] = read_json(folder / "choice.json")["grid"]
+    write_json(out / ROWS, [row | shared for row in rows])
+    write_json(out / CHOSEN, chosen)
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -142,6 +145,9 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     rows: list[Record] = []
     seen: dict[tuple[int, int], str] = {}
     for folder in (*_several(inputs["references"]), *_several(inputs["cells"])):
+        whole = json.loads(config["settings"])
+        if (folder / CHOSEN).is_file():
+            whole["chosen"] = read_json(folder / CHOSEN)
         for row in read_json(folder / ROWS):
             if "solutions_hash" in row:
                 known = seen.setdefault((row["data_scale"], row["seed"]), row["solutions_hash"])
@@ -156,7 +162,7 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
                     experiment=config["experiment"],
                     scale=config["scale"],
                     dataset=config["dataset"],
-                    config=config["settings"],
+                    config=json.dumps(whole, sort_keys=True),
                     revision=config["revision"],
                     **row,
                 )

@@ -59,9 +59,7 @@ class Pretraining:
 PRETRAININGS: dict[str, Pretraining] = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
     "small": Pretraining(preset="small", updates=4000),
-    "large": Pretraining(
-        preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3, precision="bf16-mixed"
-    ),
+    "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
 }
 
 

@@ -11,7 +11,7 @@ from ablations.formats.pool import read_pool
 GOOD = [
     {
         "problem_id": f"p{p}",
-        "problem": "1 + 1 = ?",
+        "problem": f"1 + {p} = x",
         "answer": "2",
         "samples": [
             {
@@ -216,6 +216,12 @@ CASES = {
         (*SAMPLE, "steps"),
         "x" * 500,
         f'field samples[1].steps: found "{"x" * 76}...; allowed: an array, not empty',
+    ),
+    "problem of another line": (
+        ("problem",),
+        " 1  + 0 = X",
+        'field problem: found " 1  + 0 = X"; allowed: another problem than line 1\'s: '
+        "equal ones would lie in several folds",
     ),
     "half a character": (
         (*SAMPLE, "steps", 0),

@@ -187,7 +187,7 @@ def test_printed_config_is_read_back(toy, tmp_path, capsys):
         "null",
     ]
     with pytest.raises(SystemExit) as done:
-        cli.main(["run", "toy", *flags, "--print_config"])
+        cli.main(["run", "toy", *flags, "--print-config"])
     assert done.value.code == 0
     printed = capsys.readouterr().out
     assert yaml.safe_load(printed)["settings"]["train"] == {"rate": 0.001, "epochs": 2}

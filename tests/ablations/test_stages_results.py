@@ -106,7 +106,7 @@ def test_folds_stand_side_by_side(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     for p, index in enumerate((1, 0)):  # the first fold chose its second candidate
-        write_json(made[p]["choice"] / "choice.json", {"index": index})
+        write_json(made[p]["choice"] / "choice.json", {"index": index, "grid": [p]})
     write_train(other, value=0.0)
     write_train(made[1]["train"], solutions_hash="bb", value=0.75)
     inputs = {name: tuple(m[name] for m in made) for name in ("samples", "scores", "ratings")}
@@ -120,6 +120,7 @@ def test_folds_stand_side_by_side(tmp_path):
     assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
     assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]  # (0.25 + 0.75) / 2, (0.5 + 1.0) / 2
     (joint,) = {row["solutions_hash"] for row in rows}
+    assert [fact["grid"] for fact in read_json(out / "chosen.json")] == [[0], [1]]
     assert len(joint) == 64 and {row["distinct_solutions"] for row in rows} == {6}
 
 

@@ -50,8 +50,8 @@ def test_written_records_are_read_back(made_rows: list[Record], tmp_path: Path) 
     path = tmp_path / "deep" / "records.parquet"
     write_records(path, made_rows)
     frame = read_records(path)
-    # 12 cells x (8 N + 2 AUROCs + 5 points of a curve) + 3 x 8 references + pass@1 + labeler's two AUROCs + 10
-    # bins
+    # 12 cells x (8 N + 2 AUROCs + 5 points of a curve) + 3 x 8 references + pass@1 + labeler's two
+    # AUROCs + 10 bins
     #   = 4 x 3 x 3 x 15 + 24 + 1 + 2 + 10 = 540 + 37
     assert len(frame) == 577 and list(frame.columns) == list(COLUMNS) == SCHEMA.names
     assert [p.name for p in path.parent.iterdir()] == ["records.parquet"]
