@@ -252,6 +252,29 @@ def test_config_file(case, here, capsys):
     assert said.startswith(begin) and holds in said
 
 
+def test_a_flag_against_the_settings_of_a_config(here, capsys):
+    """Rather than a run of the one world under the other's name."""
+    (here / "c.yaml").write_text("scale: smoke\nworld: doubled\nsettings: {world: dropped}")
+    said = refusal([*PLAN, "--config=c.yaml", "--store=store"], capsys)
+    assert said == "settings.world: found dropped; allowed: doubled, as chosen by flag, config or default"
+    (here / "c.yaml").write_text("settings: {scale: quick, world: dropped}")
+    said = refusal([*PLAN, "--config=c.yaml", "--scale=smoke", "--store=store"], capsys)
+    assert said == "settings.scale: found quick; allowed: smoke, as chosen by flag, config or default"
+
+
+@pytest.mark.parametrize("name", ["out", "store"])
+def test_a_file_where_a_folder_is_to_be(here, capsys, name):
+    argv = ["run", "supervision", "--scale=smoke", f"--{name}=two.jsonl"]
+    assert refusal(argv, capsys) == f"{name}: found the file two.jsonl; allowed: a folder, or a new one"
+
+
+def test_report_of_a_damaged_run_file(here, capsys):
+    (here / "run.yaml").write_text("settings: [")
+    assert refusal(["report", "."], capsys).startswith("config: run.yaml is not YAML: ")
+    (here / "run.yaml").write_text("- 1")
+    assert refusal(["report", "."], capsys) == "config: run.yaml must hold a mapping"
+
+
 def test_no_base_is_shipped(here, capsys):
     shutil.rmtree(here / "shipped")
     said = refusal([*PLAN, "--scale=smoke"], capsys)

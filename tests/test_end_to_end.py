@@ -122,8 +122,13 @@ def test_the_arms_were_given_the_same_solutions(frame):
 
 
 def test_the_config_of_every_record_is_whole(frame):
-    config = json.loads(frame["config"].iloc[0])
-    assert frame["config"].nunique() == 1
+    configs = {cell: json.loads(rows["config"].iloc[0]) for cell, rows in frame.groupby("cell", dropna=False)}
+    assert frame["config"].nunique() == 1 + len(STUDENT_ARMS) * len(SCALES) == len(configs)
+    for cell, config in configs.items():
+        chosen = config.pop("chosen", [])
+        assert len(chosen) == (0 if pd.isna(cell) else 1)  # a fold; reference lines: none
+        assert all(one["learning_rate"] == 0.002 and one["best_update"] in (2, 4) for one in chosen)
+    (config,) = {json.dumps(config): config for config in configs.values()}.values()  # else they are equal
     assert config["problems"] == PARTS | {"seed": 0} and config["students"]["learning_rates"] == [0.002]
     assert config["labeler"]["threshold"] == 0.2
 

@@ -28,6 +28,10 @@ def loss(folder: Path, devices: int) -> float:
     return float(line.split()[1])
 
 
+def test_the_readme_shows_it() -> None:
+    assert f"```python\n{SCRIPT.read_text()}```" in (ROOT / "README.md").read_text()
+
+
 def test_it_imports_nothing_of_the_experiments() -> None:
     nodes = list(ast.walk(ast.parse(SCRIPT.read_text())))
     names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]

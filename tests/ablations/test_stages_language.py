@@ -7,7 +7,8 @@ from transformers import AutoTokenizer
 
 from ablations.pipeline import Context
 from ablations.solutions import Problem
-from ablations.stages.files import sha256_of, write_problems
+from ablations.stages import language
+from ablations.stages.files import Samples, sha256_of, write_problems
 from ablations.stages.language import document, few_shot_prefix, graded, mathmix
 from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem
@@ -122,3 +123,37 @@ def test_mathmix_leaves_out_the_problems_that_judge(base, tmp_path):
 def test_mathmix_on_no_text(base, tmp_path):
     with pytest.raises(ValueError, match=r"out\.jsonl: found no question; allowed: one or more"):
         finetune(base, tmp_path / "out", [])
+
+
+def test_a_finished_shard_is_never_sampled_again(base, tmp_path, monkeypatch):
+    """Interrupted in the second of two shards; the same call then samples that one alone, alike."""
+    problems = [Problem(problem_id=f"p{p}", text="a+8:47", answer="55") for p in range(4)]
+    (tmp_path / "problems").mkdir()
+    write_problems(tmp_path / "problems", problems)
+    monkeypatch.setattr(language, "SHARD_PROBLEMS", 2)
+    config = {"count": 3, "temperature": 1.0, "max_new_tokens": 5, "seed": 1}
+    inputs = {"generator": base, "problems": tmp_path / "problems"}
+    sampled, sample = [], language.sample
+
+    def counting(*args, seed, **more):
+        sampled.append(seed)
+        if interrupted and len(sampled) == 2:
+            raise KeyboardInterrupt
+        return sample(*args, seed=seed, **more)
+
+    def run(name, scratch):
+        out = tmp_path / name
+        out.mkdir()
+        (tmp_path / scratch).mkdir(exist_ok=True)
+        language.samples(config, inputs, out, Context(progress=lambda done: None, scratch=tmp_path / scratch))
+        return Samples.read(out).solutions.content_hash()
+
+    monkeypatch.setattr(language, "sample", counting)
+    interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        run("killed", "scratch")
+    first, second = sampled
+    interrupted = False
+    found = run("resumed", "scratch")
+    assert sampled == [first, second, second]
+    assert found == run("at once", "other scratch") and sampled[3:] == [first, second]

@@ -8,14 +8,23 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
 
-SIZES = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 4, "num_attention_heads": 4}
+from lightning_modules.backbones import PRESETS
+
+SMALL = PRESETS["small"]
+SIZES = {
+    "hidden_size": SMALL.hidden,
+    "intermediate_size": SMALL.intermediate,
+    "num_hidden_layers": SMALL.layers,
+    "num_attention_heads": SMALL.heads,
+}
+"""Those of the students at scale quick."""
 
 
 def classifier(vocabulary: int) -> LlamaForTokenClassification:
     """The model that is trained and scored with, always of the same weights."""
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=vocabulary, num_key_value_heads=4, num_labels=2, classifier_dropout=0.0, **SIZES
+        vocab_size=vocabulary, num_key_value_heads=SMALL.heads, num_labels=2, classifier_dropout=0.0, **SIZES
     )
     return LlamaForTokenClassification(config)
 
@@ -24,7 +33,7 @@ def generator(vocabulary: int) -> LlamaForCausalLM:
     """The model that is sampled from."""
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=vocabulary, num_key_value_heads=4, bos_token_id=1, eos_token_id=2, **SIZES
+        vocab_size=vocabulary, num_key_value_heads=SMALL.heads, bos_token_id=1, eos_token_id=2, **SIZES
     )
     return LlamaForCausalLM(config).eval()
 

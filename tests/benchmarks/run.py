@@ -26,6 +26,11 @@ def main() -> None:
         "--fraction", type=float, default=1.0, help="share of the solutions, for a quick look"
     )
     arguments = parser.parse_args()
+    if (arguments.gsm8k is None) != (arguments.gsm8k_train is None):
+        parser.error("--gsm8k and --gsm8k-train go together")
+    for path in filter(None, (arguments.gsm8k, arguments.gsm8k_train)):
+        if not path.is_file():
+            parser.error(f"found no file {path}")
     torch.set_num_threads(arguments.threads)
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -34,7 +39,7 @@ def main() -> None:
         return max(1, round(count * arguments.fraction))
 
     pools: list[tuple[Pool, int]] = [(embedded_pool(problems=part(48)), part(1280))]
-    if arguments.gsm8k is not None and arguments.gsm8k.is_file() and arguments.gsm8k_train is not None:
+    if arguments.gsm8k is not None:
         pools.append((gsm8k_pool(arguments.gsm8k, arguments.gsm8k_train, problems=part(20)), part(192)))
     results: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
