@@ -177,7 +177,9 @@ def solutions_section(frame: pd.DataFrame) -> Table:
         Head(name="arm", text=True),
         Head(name="labelled"),
         Head(name="seed"),
+        Head(name="solutions"),
         Head(name="distinct solutions"),
+        Head(name="labelled steps"),
         Head(name="hash", text=True),
     )
     cells = students.drop_duplicates(["arm", "acquisition", "data_scale", "seed"])
@@ -186,7 +188,9 @@ def solutions_section(frame: pd.DataFrame) -> Table:
             _word(arm_words(row.arm, row.acquisition), arm=row.arm),
             _whole(row.data_scale),
             _whole(row.seed),
+            _whole(row.labelled_solutions),
             _whole(row.distinct_solutions),
+            _whole(row.labelled_steps),
             _word(row.solutions_hash[:12]),
         )
         for row in rows_of(cells)

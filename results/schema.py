@@ -189,6 +189,18 @@ COLUMNS: dict[str, Column] = {
         nullable=True,
         meaning="how many of the training solutions differ; with a pool, the sum over the folds' models",
     ),
+    "labelled_solutions": Column(
+        type=pa.int64(),
+        unit="solutions",
+        nullable=True,
+        meaning="solutions with a label, in all; with a pool, the sum over the folds' models",
+    ),
+    "labelled_steps": Column(
+        type=pa.int64(),
+        unit="steps",
+        nullable=True,
+        meaning="steps with a label, up to the first error; null for outcome supervision",
+    ),
     "config": Column(
         type=pa.string(),
         unit="JSON object",
@@ -253,6 +265,10 @@ class Record:
     """sha256 of the training solutions."""
     distinct_solutions: int | None = None
     """Distinct training solutions."""
+    labelled_solutions: int | None = None
+    """Labelled training solutions."""
+    labelled_steps: int | None = None
+    """Labelled steps of them."""
 
     def __post_init__(self) -> None:
         if self.problem_values is not None:

@@ -91,6 +91,10 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         if len(hashes) == 1
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
+        "labelled_solutions": sum(fact["solutions"] for fact in trained),
+        "labelled_steps": sum(fact["targets"] for fact in trained)
+        if SCORING_OF[config["arm"]] == "product"
+        else None,
     }
     chosen = [{k: v for k, v in fact.items() if k not in ("curve", "solutions_hash")} for fact in trained]
     for fact, folder in zip(chosen, _several(inputs.get("choices", ())), strict=False):  # seed 0 has them

@@ -52,6 +52,7 @@ def fold(folder: Path, problems: range = range(2)) -> dict[str, Path]:
 def write_train(folder: Path, *, solutions_hash: str = "aa", value: float = 0.5, rate: float = 0.1) -> None:
     curve = [{"update": 2, "value": value}, {"update": 4, "value": value + 0.25}]
     facts = {"solutions_hash": solutions_hash, "distinct_solutions": 3, "learning_rate": rate, "curve": curve}
+    facts |= {"solutions": 4, "targets": 9}
     write_json(folder / "train.json", facts)
 
 
@@ -88,7 +89,7 @@ def test_a_cell_scored_by_the_product_of_its_steps(tmp_path):
     assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]
     assert rows_of(rows, "validation_best_of_n", "n") == [2, 4]
     shared = {"arm": "process", "acquisition": "uniform", "data_scale": 4, "seed": 1}
-    shared |= {"solutions_hash": "aa", "distinct_solutions": 3}
+    shared |= {"solutions_hash": "aa", "distinct_solutions": 3, "labelled_solutions": 4, "labelled_steps": 9}
     assert all(row.items() >= shared.items() for row in rows)
 
 
@@ -97,6 +98,7 @@ def test_a_cell_scored_at_the_last_token(tmp_path):
     rows = make_cell(tmp_path, arm="final_answer")
     assert rows_of(rows, "best_of_n") == [0.25, 0.5]
     assert rows_of(rows, "solution_auroc") == [1.0]
+    assert {row["labelled_steps"] for row in rows} == {None}  # its nine targets are tokens
 
 
 def test_folds_stand_side_by_side(tmp_path):

@@ -50,6 +50,8 @@ def make_records() -> list[Record]:
                     "cell": f"{arm}-{data_scale}-{seed}",
                     "solutions_hash": f"{data_scale:02d}{seed}" * 21,
                     "distinct_solutions": 30 * data_scale,
+                    "labelled_solutions": 60 * data_scale,
+                    "labelled_steps": 400 * data_scale if arm == "process" else None,
                 }
                 luck = rng.normal(0, 0.015)
                 for n in N_GRID:
