@@ -90,6 +90,10 @@ def fit(
     with warnings.catch_warnings():
         # Data here is small and in memory: loader processes would only cost their start.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Validation is a callback's matter here.
+        warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+        # Lightning's own use of what torch deprecates.
+        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
         trainer = lightning.Trainer(
             max_steps=updates,
             max_epochs=-1,
