@@ -166,9 +166,8 @@ def format_run(frame: pd.DataFrame) -> str:
     compared = compared[~(with_reference & below_largest)]
     heading = f"Paired differences in best-of-{n}, 95% intervals"
     labeler = labeler_sentence(summary)
-    return f"{results_table(summary)}\n{heading}\n{differences_table(compared)}" + (
-        f"\n{labeler}\n" if labeler else ""
-    )
+    text = f"{results_table(summary)}\n{heading}\n{differences_table(compared)}"
+    return f"{text}\n{labeler}" if labeler else text
 
 
 def labeler_sentence(frame: pd.DataFrame) -> str:

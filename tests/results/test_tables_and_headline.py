@@ -81,8 +81,8 @@ def test_a_run_is_printed_whole(made_frame: pd.DataFrame) -> None:
     assert "Paired differences in best-of-64, 95% intervals" in text
     # three pairs of arms at four data scales; with majority and pass@1: three arms at the largest one; the
     # labeler twice
-    assert text.split("reading\n")[1].count("\n") == 1 + 12 + 6 + 2 + 2
-    assert text.endswith("\nStep AUROC of the labeler on the students' training solutions: 0.981.\n")
+    assert text.split("reading\n")[1].count("\n") == 1 + 12 + 6 + 2 + 1
+    assert text.endswith("\nStep AUROC of the labeler on the students' training solutions: 0.981.")
     assert format_run(made_frame[made_frame["metric"] == "step_auroc"]).count("\n") == 2 + 12 + 1
 
 
