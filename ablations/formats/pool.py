@@ -76,11 +76,7 @@ def read_pool(path: str | Path, labeler: str | None) -> Pool:
             allowed = f"a new name (line {seen[problem.problem_id]} has it)"
             raise _fault(where, "problem_id", problem.problem_id, allowed)
         seen[problem.problem_id] = where.line
-        text = normalised(problem.text)
-        if text in texts:
-            allowed = f"another problem than line {texts[text]}'s: equal ones would lie in several folds"
-            raise _fault(where, "problem", problem.text, allowed)
-        texts[text] = where.line
+        _check_new(where, problem.text, texts)
         size = size or len(samples)
         if len(samples) != size:
             raise _fault(where, "samples", len(samples), f"{size} samples, as many as the first problem has")
@@ -142,6 +138,7 @@ def write_pool(
             raise ValueError(f"scores[{name!r}]: found other numbers of steps; allowed: the solutions'")
     target = Path(path)
     partial = target.with_name(f"{target.name}.partial")
+    texts: dict[str, int] = {}
     try:
         with _open(partial, "wt", zipped=target.suffix == ".gz") as file:
             for p, problem in enumerate(problems):
@@ -166,6 +163,7 @@ def write_pool(
                     "samples": samples,
                 }
                 where = _Where(path=target, line=p + 1)
+                _check_new(where, problem.text, texts)
                 for i, sample in enumerate(_checked_problem(where, line)[1]):
                     _check_sample(where, f"samples[{i}]", sample)
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -280,6 +278,14 @@ def _table(problem_id: str, samples: list[dict[str, Any]]) -> pa.Table:
 def _check(where: _Where, field: str, found: Any, good: Any, allowed: str) -> None:
     if not good:
         raise _fault(where, field, found, allowed)
+
+
+def _check_new(where: _Where, problem: str, lines: dict[str, int]) -> None:
+    """Remembers a problem's line; the same problem may not stand in another."""
+    line = lines.setdefault(normalised(problem), where.line)
+    if line != where.line:
+        allowed = f"another problem than line {line}'s: equal ones would lie in several folds"
+        raise _fault(where, "problem", problem, allowed)
 
 
 def _check_text(where: _Where, field: str, text: str) -> None:

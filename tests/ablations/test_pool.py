@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ablations.evaluation import best_of_n, random_choice
 from ablations.formats.pool import read_pool, write_pool
+from ablations.formats.questions import normalised
 from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import Problem, Solution, Solutions
@@ -71,9 +72,11 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 @pytest.mark.parametrize("name", ["pool.jsonl", "pool.jsonl.gz"])
 def test_round_trip(tmp_path_factory, name, data):
     path = tmp_path_factory.mktemp("pool") / name
+    ids = data.draw(st.lists(words, min_size=1, max_size=3, unique=True))
+    asked = data.draw(st.lists(words, min_size=len(ids), max_size=len(ids), unique_by=normalised))
     problems = [
-        Problem(problem_id=problem_id, text=data.draw(words), answer=data.draw(st.text(max_size=3)))
-        for problem_id in data.draw(st.lists(words, min_size=1, max_size=3, unique=True))
+        Problem(problem_id=problem_id, text=text, answer=data.draw(st.text(max_size=3)))
+        for problem_id, text in zip(ids, asked, strict=True)
     ]
     rows = []
     size = data.draw(st.integers(1, 3))
@@ -132,6 +135,12 @@ def solution(name="a", number=0, steps=("x",)):
             [solution()],
             [[1.5]],
             "{path}:1: field samples[0].step_scores.prm[0]: found 1.5; allowed: a number",
+        ),
+        (
+            "ab",
+            [solution(), solution("b")],
+            None,
+            '{path}:2: field problem: found "?"; allowed: another problem than line 1\'s',
         ),
         (
             "a",
