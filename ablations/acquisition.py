@@ -1,0 +1,236 @@
+"""Which solutions are labelled: a pool, and what selectors think of it -> the rows to buy labels for.
+
+An acquisition sees what costs no label: the texts, whether the final answer is right, and the scores of
+selectors (the paper's PRM_selector, trained on one labelled solution a problem). It never sees the labeler's
+labels. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 4.2.
+
+The budget is a number of solutions a problem. Where a problem has fewer distinct texts than that, its share
+goes to the problems that have the most left, so that every acquisition buys equally many labels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.ragged import Ragged
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """R solutions of P problems, unlabelled."""
+
+    problem: npt.NDArray[np.integer]
+    """[R]: 0..P-1."""
+    sample: npt.NDArray[np.integer]
+    """[R]: number among the solutions of its problem, in the order in which they were drawn."""
+    steps: Ragged
+    """int64 [total steps]: equal codes are equal texts of steps."""
+    final_correct: npt.NDArray[np.bool_]
+    """[R]."""
+    convincing: npt.NDArray[np.float64]
+    """[K, R]: log of the product of the step probabilities, by each of K selectors; the first one leads."""
+    entropy: npt.NDArray[np.float64]
+    """[R]: mean over steps of the first selector's binary entropy, nats."""
+
+    def __post_init__(self) -> None:
+        count = len(self.problem)
+        for name in ("sample", "steps", "final_correct", "entropy"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{name}: found {len(getattr(self, name))} rows; allowed: {count}")
+        if self.convincing.ndim != 2 or self.convincing.shape[1] != count or not len(self.convincing):
+            raise ValueError(
+                f"convincing: found shape {self.convincing.shape}; allowed: [selectors, {count}], one or more"
+            )
+
+    def __len__(self) -> int:
+        return len(self.problem)
+
+    def take(self, rows: Rows) -> "Candidates":
+        """Chosen rows, in the given order."""
+        return Candidates(
+            problem=self.problem[rows],
+            sample=self.sample[rows],
+            steps=self.steps.take(rows),
+            final_correct=self.final_correct[rows],
+            convincing=self.convincing[:, rows],
+            entropy=self.entropy[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcquisitionSettings:
+    """What acquisitions share."""
+
+    wrong_fraction: float = 0.8
+    """Share of the budget that goes to convincing wrong answers first (the paper's 80%)."""
+    similarity: float = 0.7
+    """Near-duplicates: at least this share of their joint steps is in both (Jaccard)."""
+
+    def __post_init__(self) -> None:
+        for name in ("wrong_fraction", "similarity"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 0 to 1")
+
+
+Acquisition = Callable[[Candidates, Rows, AcquisitionSettings, np.random.Generator], Rows]
+"""(candidates in the order drawn, budget [P], settings, generator) -> rows, budget.sum() of them."""
+
+
+def acquire(
+    name: str,
+    candidates: Candidates,
+    budget: int,
+    settings: AcquisitionSettings,
+    seed: int | Sequence[int],
+) -> Rows:
+    """Rows to label, ascending; the same whatever the order of the candidates.
+
+    Args:
+        name: key in ``ACQUISITIONS``.
+        candidates: R of them.
+        budget: solutions a problem.
+        settings: what the acquisition is to do.
+        seed: of what it draws.
+
+    Returns:
+        int64 [budget * P], no row twice.
+
+    Raises:
+        ValueError: the pool has fewer solutions (distinct ones, if they must be) than the budget.
+    """
+    if budget < 1:
+        raise ValueError(f"budget: found {budget}; allowed: 1 or more")
+    drawn = np.lexsort((candidates.sample, candidates.problem))
+    acquisition, distinct = ACQUISITIONS[name]
+    if distinct:
+        drawn = drawn[_first_of_equal(candidates.take(drawn))]
+    known = candidates.take(drawn)
+    chosen = acquisition(known, _shares(known.problem, budget), settings, np.random.default_rng(seed))
+    return np.sort(drawn[chosen])
+
+
+def uniform(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
+    """The first of an order that is drawn for each problem; a smaller budget's are among a larger one's."""
+    has = np.bincount(known.problem, minlength=len(share))
+    order_PM = rng.permuted(np.tile(np.arange(has.max()), (len(share), 1)), axis=1)
+    place_PM = np.argsort(order_PM, axis=1)
+    within = np.arange(len(known)) - np.repeat(np.cumsum(has) - has, has)
+    return _best(known.problem, -place_PM[known.problem, within].astype(np.float64), share)
+
+
+def convincing_wrong_answers(
+    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
+) -> Rows:
+    """First the most convincing with a wrong final answer, then the most convincing of those that remain.
+
+    Where a problem has too few wrong ones, those that remain fill its share.
+    """
+    return _wrong_first(known, known.convincing[0], share, settings)
+
+
+def uncertainty(
+    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
+) -> Rows:
+    """Those of whose steps the selector is least certain."""
+    return _best(known.problem, known.entropy, share)
+
+
+def disagreement(
+    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
+) -> Rows:
+    """Those of whose rightness (the product over steps) the selectors think most differently.
+
+    Raises:
+        ValueError: there is one selector only.
+    """
+    if len(known.convincing) < 2:
+        raise ValueError("convincing: found one selector; allowed for disagreement: two or more")
+    return _best(known.problem, np.exp(known.convincing).std(axis=0), share)
+
+
+def diverse(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
+    """Convincing wrong answers, near-duplicates of better ones only where nothing else is left."""
+    score = known.convincing[0]
+    order = np.lexsort((-score, known.problem))
+    bounds = np.searchsorted(known.problem[order], np.arange(len(share) + 1))
+    late = np.zeros(len(known), dtype=bool)
+    for p in range(len(share)):
+        rows = order[bounds[p] : bounds[p + 1]]
+        late[rows] = _near_duplicates(
+            [set(known.steps.row(int(r)).tolist()) for r in rows], settings.similarity
+        )
+    # Ranks rather than scores: every near-duplicate stands behind all others of its problem.
+    rank = np.empty(len(known))
+    rank[order] = np.arange(len(known))
+    return _wrong_first(known, -rank - len(known) * late, share, settings)
+
+
+ACQUISITIONS: dict[str, tuple[Acquisition, bool]] = {
+    "uniform": (uniform, False),
+    "uniform_distinct": (uniform, True),
+    "convincing_wrong_answers": (convincing_wrong_answers, True),
+    "uncertainty": (uncertainty, True),
+    "disagreement": (disagreement, True),
+    "diverse": (diverse, True),
+}
+"""Name -> (acquisition, whether it sees each text once)."""
+
+
+def _shares(problem: npt.NDArray[np.integer], budget: int) -> Rows:
+    """int64 [P]: what each problem gets of the budget, at most what it has."""
+    has = np.bincount(problem)
+    if has.sum() < budget * len(has):
+        raise ValueError(
+            f"budget: found {budget} solutions a problem, {budget * len(has)} in all; allowed: {has.sum()} "
+            "in all, as many as there are to choose from"
+        )
+    share = np.minimum(has, budget)
+    for _ in range(int(budget * len(has) - share.sum())):
+        share[np.argmax(has - share)] += 1
+    return share
+
+
+def _first_of_equal(known: Candidates) -> Rows:
+    """Of each problem's equal texts the one drawn first."""
+    seen: set[tuple[int, bytes]] = set()
+    first = []
+    for row, problem in enumerate(known.problem.tolist()):
+        key = (problem, known.steps.row(row).tobytes())
+        if key not in seen:
+            seen.add(key)
+            first.append(row)
+    return np.array(first, dtype=np.int64)
+
+
+def _best(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
+    """The rows of the highest scores, ``share`` of each problem; of equal scores the one drawn first."""
+    order = np.lexsort((-score, problem))
+    start = np.searchsorted(problem[order], np.arange(len(share)))
+    place = np.arange(len(order)) - start[problem[order]]
+    return order[place < share[problem[order]]]
+
+
+def _wrong_first(
+    known: Candidates, score: npt.NDArray[np.floating], share: Rows, settings: AcquisitionSettings
+) -> Rows:
+    wrong = np.flatnonzero(~known.final_correct)
+    wanted = np.rint(settings.wrong_fraction * share).astype(np.int64)
+    first = wrong[_best(known.problem[wrong], score[wrong], wanted)]
+    remaining = np.setdiff1d(np.arange(len(known)), first)
+    left = share - np.bincount(known.problem[first], minlength=len(share))
+    return np.concatenate([first, remaining[_best(known.problem[remaining], score[remaining], left)]])
+
+
+def _near_duplicates(texts: list[set[int]], similarity: float) -> npt.NDArray[np.bool_]:
+    """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself."""
+    marked = np.zeros(len(texts), dtype=bool)
+    kept: list[set[int]] = []
+    for i, text in enumerate(texts):
+        marked[i] = any(len(text & other) >= similarity * len(text | other) for other in kept)
+        if not marked[i]:
+            kept.append(text)
+    return marked

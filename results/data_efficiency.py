@@ -1,0 +1,175 @@
+"""Data efficiency: how many times more labels one curve needs to reach what another reaches.
+
+Two curves of best-of-N against labels, each a point a data scale. Primary is the horizontal shift between
+them: one quadratic in log labels, shifted for the second curve, is fitted to the points of both, and the
+shift, exponentiated, is the efficiency. Beside it stands the ratio of the slopes of two lines of best fit in
+log labels, which is what "Let's Verify Step by Step" (arXiv 2305.20050, Section 4.2) reports: it describes,
+and equals the shift only for lines from a common origin.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from results.statistics import LEVEL, RESAMPLES, resample_weights, seed_half_width
+
+Array = npt.NDArray[np.float64]
+_GRID = 801
+_DEGREE = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """What one way of choosing labels reaches."""
+
+    labels: Array
+    """[K]: labels a problem, ascending, above 0."""
+    value: Array
+    """[K, S, P]: best-of-N at each number of labels, seed and problem, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if self.value.ndim != 3 or len(self.value) != len(self.labels) or 0 in self.value.shape:
+            raise ValueError(
+                f"value: found shape {self.value.shape}, allowed [{len(self.labels)}, seeds, problems]"
+            )
+        if len(self.labels) < 2 or not (np.diff(self.labels) > 0).all() or self.labels[0] <= 0:
+            raise ValueError(f"labels: found {self.labels.tolist()}, allowed two or more, ascending, above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Efficiency:
+    """A ratio of labels with its 95% interval; NaN where it cannot be told."""
+
+    estimate: float
+    """How many times more labels the baseline needs; 1 is no gain."""
+    lower: float
+    """Lower end."""
+    upper: float
+    """Upper end."""
+    fit: float
+    """Share of the points' variance that the fit explains (R squared), at most 1."""
+    reason: str = ""
+    """Why it cannot be told; empty where it can."""
+
+
+def shift_efficiency(
+    curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Efficiency:
+    """The horizontal shift between the two curves, as a ratio of labels.
+
+    The interval is that of ``results.statistics``, on the log: percentiles of a bootstrap over problems, and
+    a t-corrected term for the seeds.
+
+    Args:
+        curve: what is judged.
+        baseline: of the same problems; the estimate says how many times more labels it needs.
+        resamples: of the bootstrap over problems.
+        seed: of the bootstrap.
+
+    Returns:
+        NaN, with a reason, where the curves reach no common value, where the fit does not rise, or where
+        more than 5% of the resamples do not.
+    """
+    _check_same_problems(curve, baseline)
+    log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
+    return _estimated(lambda a, b: _shift(log_a, a, log_b, b), curve, baseline, resamples, seed)
+
+
+def slope_efficiency(
+    curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Efficiency:
+    """The paper's ratio of slopes of two lines of best fit in log labels; descriptive.
+
+    Args and returns as in ``shift_efficiency``; NaN where the baseline's line does not rise.
+    """
+    _check_same_problems(curve, baseline)
+    log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
+    return _estimated(lambda a, b: _slopes(log_a, a, log_b, b), curve, baseline, resamples, seed)
+
+
+Fitted = tuple[Array, Array]
+"""Log of the efficiency [B], NaN where it cannot be told, and R squared [B]."""
+
+
+def _estimated(
+    fit: Callable[[Array, Array], Fitted], curve: Curve, baseline: Curve, resamples: int, seed: int
+) -> Efficiency:
+    problems = curve.value.shape[2]
+    weight_PB = resample_weights(problems, resamples, seed)
+    everything = np.full((problems, 1), 1 / problems)
+    mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)
+    centre, explained = (float(found[0]) for found in fit(mean_a @ everything, mean_b @ everything))
+    nan = float("nan")
+    if np.isnan(centre):
+        return Efficiency(
+            estimate=nan,
+            lower=nan,
+            upper=nan,
+            fit=explained,
+            reason="the curves do not overlap or do not rise",
+        )
+    boot_B = fit(mean_a @ weight_PB, mean_b @ weight_PB)[0]
+    if np.isnan(boot_B).mean() > 1 - LEVEL:
+        share = np.isnan(boot_B).mean()
+        reason = f"in {share:.0%} of the resamples the curves do not overlap or do not rise"
+        return Efficiency(estimate=nan, lower=nan, upper=nan, fit=explained, reason=reason)
+    tail = 100 * (1 - LEVEL) / 2
+    low, high = np.nanpercentile(boot_B, [tail, 100 - tail])
+    seeds = min(curve.value.shape[1], baseline.value.shape[1])
+    of_seed = fit(curve.value[:, :seeds].mean(axis=2), baseline.value[:, :seeds].mean(axis=2))[0]
+    by_seed = seed_half_width(of_seed[~np.isnan(of_seed)]) if seeds > 1 else 0.0
+    return Efficiency(
+        estimate=float(np.exp(centre)),
+        lower=float(np.exp(centre - np.hypot(centre - low, by_seed))),
+        upper=float(np.exp(centre + np.hypot(high - centre, by_seed))),
+        fit=explained,
+    )
+
+
+def _shift(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted:
+    """Least squares over all shifts at which the curves overlap: one projection a shift, all B at once."""
+    value_KB = np.concatenate([value_a, value_b])
+    total_B = ((value_KB - value_KB.mean(axis=0)) ** 2).sum(axis=0)
+    shifts = np.linspace(log_b[0] - log_a[-1], log_b[-1] - log_a[0], _GRID)
+    error_GB = np.empty((_GRID, value_KB.shape[1]))
+    rising_GB = np.empty((_GRID, value_KB.shape[1]), dtype=bool)
+    for g, shift in enumerate(shifts):
+        position = np.concatenate([log_a + shift, log_b])
+        basis = np.vander(position, _DEGREE + 1)
+        coefficient, *_ = np.linalg.lstsq(basis, value_KB, rcond=None)
+        error_GB[g] = ((value_KB - basis @ coefficient) ** 2).sum(axis=0)
+        ends = np.vander(np.array([position.min(), position.max()]), _DEGREE + 1) @ coefficient
+        rising_GB[g] = ends[1] > ends[0]
+    best_B = error_GB.argmin(axis=0)
+    column = np.arange(value_KB.shape[1])
+    inside = (best_B > 0) & (best_B < _GRID - 1) & rising_GB[best_B, column]
+    common = (value_a.max(axis=0) >= value_b.min(axis=0)) & (value_b.max(axis=0) >= value_a.min(axis=0))
+    near_B = np.clip(best_B, 1, _GRID - 2)
+    left, mid, right = (error_GB[near_B + step, column] for step in (-1, 0, 1))
+    bend = left - 2 * mid + right
+    polish = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0.0)
+    found = shifts[near_B] + polish * (shifts[1] - shifts[0])
+    explained = 1 - error_GB[best_B, column] / np.where(total_B > 0, total_B, 1)
+    return np.where(inside & common, found, np.nan), explained
+
+
+def _slopes(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted:
+    slopes, error, total = [], np.zeros(value_a.shape[1]), np.zeros(value_a.shape[1])
+    for position, value_KB in ((log_a, value_a), (log_b, value_b)):
+        basis = np.vander(position, 2)
+        coefficient, *_ = np.linalg.lstsq(basis, value_KB, rcond=None)
+        slopes.append(coefficient[0])
+        error += ((value_KB - basis @ coefficient) ** 2).sum(axis=0)
+        total += ((value_KB - value_KB.mean(axis=0)) ** 2).sum(axis=0)
+    rising = (slopes[0] > 0) & (slopes[1] > 0)
+    ratio = np.where(rising, slopes[0], 1) / np.where(rising, slopes[1], 1)
+    return np.where(rising, np.log(ratio), np.nan), 1 - error / np.where(total > 0, total, 1)
+
+
+def _check_same_problems(curve: Curve, baseline: Curve) -> None:
+    if curve.value.shape[2] != baseline.value.shape[2]:
+        raise ValueError(
+            f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same ones"
+        )

@@ -1,0 +1,163 @@
+"""Acquisitions: one problem by hand each, and what holds of all of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ablations.acquisition import ACQUISITIONS, AcquisitionSettings, Candidates, acquire
+from ablations.ragged import Ragged
+from ablations.solutions import Problem, Solution, Solutions
+from ablations.stages.files import Samples
+from ablations.stages.models import draw_rows
+
+DEFAULTS = AcquisitionSettings()
+DISTINCT = [name for name, (_, distinct) in ACQUISITIONS.items() if distinct]
+
+
+def candidates(right, convincing, steps=None, problem=None, entropy=None, others=()):
+    count = len(right)
+    steps = [[i] for i in range(count)] if steps is None else steps
+    return Candidates(
+        problem=np.zeros(count, dtype=np.int64) if problem is None else np.array(problem),
+        sample=np.arange(count),
+        steps=Ragged.from_rows(steps, dtype=np.int64),
+        final_correct=np.array(right, dtype=bool),
+        convincing=np.array([convincing, *others], dtype=np.float64),
+        entropy=np.array(entropy or np.zeros(count), dtype=np.float64),
+    )
+
+
+def chosen(name, known, budget, given=DEFAULTS, seed=0):
+    return acquire(name, known, budget, given, seed).tolist()
+
+
+def test_convincing_wrong_answers_by_hand():
+    """Budget 5: round(0.8 * 5) = 4 wrong ones, rows 1, 3, 5, 6; of the rest row 0 is best."""
+    right = [1, 0, 1, 0, 1, 0, 0, 0]
+    score = [-0.1, -0.5, -0.3, -0.6, -0.2, -0.7, -0.8, -0.9]
+    assert chosen("convincing_wrong_answers", candidates(right, score), 5) == [0, 1, 3, 5, 6]
+    # With a share of 0 they are the most convincing, whatever their answer: rows 0, 4, 2, 1, 3.
+    none = AcquisitionSettings(wrong_fraction=0)
+    assert chosen("convincing_wrong_answers", candidates(right, score), 5, none) == [0, 1, 2, 3, 4]
+
+
+def test_what_remains_fills_the_share_of_too_few_wrong_ones():
+    """Four wanted, one there (row 2): the other four are the most convincing right ones."""
+    score = [-0.1, -0.2, -9, -0.3, -0.4, -0.5]
+    assert chosen("convincing_wrong_answers", candidates([1, 1, 0, 1, 1, 1], score), 5) == [0, 1, 2, 3, 4]
+
+
+def test_a_text_is_bought_once():
+    """Rows 0, 1 and 2 are one text; the first drawn stands for it."""
+    known = candidates([0] * 4, [-0.1, -0.1, -0.1, -5], steps=[[1, 2], [1, 2], [1, 2], [3]])
+    assert chosen("convincing_wrong_answers", known, 2) == [0, 3]
+    with pytest.raises(ValueError, match="budget: found 3 solutions a problem, 3 in all; allowed: 2 in all"):
+        chosen("convincing_wrong_answers", known, 3)
+    assert len(chosen("uniform", known, 3)) == 3
+
+
+def test_a_short_problem_leaves_its_share_to_the_one_with_most_left():
+    """Problem 0 has one text, 1 has four, 2 has three: shares 1, 3, 2 of a budget of 2 each."""
+    problem, steps = [0, 0, 1, 1, 1, 1, 2, 2, 2], [[1], [1], [1], [2], [3], [4], [1], [2], [3]]
+    known = candidates([0] * 9, -np.arange(9), steps=steps, problem=problem)
+    assert chosen("convincing_wrong_answers", known, 2) == [0, 2, 3, 4, 6, 7]
+
+
+def test_uncertainty_by_hand():
+    assert chosen("uncertainty", candidates([0] * 4, [0] * 4, entropy=[0.1, 0.6, 0.3, 0.5]), 2) == [1, 3]
+
+
+def test_disagreement_by_hand():
+    """Chances by the two selectors: (0.9, 0.8), (0.9, 0.2), (0.1, 0.1), (0.5, 0.2): 1 and 3 differ most."""
+    known = candidates([0] * 4, np.log([0.9, 0.9, 0.1, 0.5]), others=[np.log([0.8, 0.2, 0.1, 0.2])])
+    assert chosen("disagreement", known, 2) == [1, 3]
+    with pytest.raises(ValueError, match="found one selector; allowed for disagreement: two or more"):
+        chosen("disagreement", candidates([0] * 4, [0] * 4), 2)
+
+
+def test_diverse_by_hand():
+    """Row 1 shares 3 of 4 steps with row 0 (0.75 >= 0.7), row 2 shares 1 of 6, row 3 shares 4 of 5 with row 2.
+
+    All answers are wrong.
+    """
+    steps = [[1, 2, 3], [1, 2, 3, 4], [1, 5, 6, 7], [1, 5, 6, 7, 8], [9]]
+    known = candidates([0] * 5, [-1, -2, -3, -4, -5], steps=steps)
+    assert chosen("diverse", known, 3) == [0, 2, 4]
+    assert chosen("diverse", known, 4) == [0, 1, 2, 4]  # then the best of the near-duplicates
+    assert chosen("convincing_wrong_answers", known, 3) == [0, 1, 2]
+
+
+@st.composite
+def pools(draw):
+    """Three problems with up to eight solutions of few steps, so that equal texts are common."""
+    sizes = draw(st.lists(st.integers(3, 8), min_size=3, max_size=3))
+    count = sum(sizes)
+    steps = draw(
+        st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=count, max_size=count)
+    )
+    scores = st.lists(st.sampled_from([-0.1, -1.0, -3.0]), min_size=count, max_size=count)
+    return Candidates(
+        problem=np.repeat(np.arange(3), sizes),
+        sample=np.concatenate([np.arange(size) for size in sizes]),
+        steps=Ragged.from_rows(steps, dtype=np.int64),
+        final_correct=np.array(draw(st.lists(st.booleans(), min_size=count, max_size=count))),
+        convincing=np.array([draw(scores), draw(scores)]),
+        entropy=-np.array(draw(scores)),
+    )
+
+
+def texts(known, rows):
+    return [(int(known.problem[r]), tuple(known.steps.row(int(r)).tolist())) for r in rows]
+
+
+@settings(deadline=None)
+@given(known=pools(), budget=st.integers(1, 3), seed=st.integers(0, 5), order=st.integers(0, 100))
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_every_acquisition(name, known, budget, seed, order):
+    """Exactly the budget, no row twice, no text twice where promised, whatever the order of the input."""
+    available = len(set(texts(known, range(len(known))))) if name in DISTINCT else len(known)
+    if available < 3 * budget:
+        with pytest.raises(ValueError, match="in all, as many as there are to choose from"):
+            chosen(name, known, budget, seed=seed)
+        return
+    rows = chosen(name, known, budget, seed=seed)
+    assert len(rows) == len(set(rows)) == 3 * budget and rows == sorted(rows)
+    assert rows == chosen(name, known, budget, seed=seed)
+    if name in DISTINCT:
+        assert len(set(texts(known, rows))) == len(rows)
+    shuffle = np.random.default_rng(order).permutation(len(known))
+    again = [int(shuffle[row]) for row in chosen(name, known.take(shuffle), budget, seed=seed)]
+    assert sorted(again) == rows
+
+
+@pytest.mark.parametrize("name", ["uniform", "uniform_distinct"])
+def test_uniform_draws_by_the_seed_alone(name):
+    """Each of six solutions is in a third of 600 budgets of two: 200 times, give or take five deviations."""
+    known = candidates([0] * 6, np.arange(6))
+    counts = np.bincount([row for seed in range(600) for row in chosen(name, known, 2, seed=seed)])
+    assert (abs(counts - 200) < 5 * np.sqrt(600 * 1 / 3 * 2 / 3)).all()
+    assert set(chosen(name, known, 2, seed=7)) < set(chosen(name, known, 3, seed=7))  # nested
+
+
+def test_uniform_is_what_the_arms_of_the_first_experiment_are_given():
+    rows = [
+        Solution(problem_id=f"p{p}", sample=m, steps=("s",), answer=None, finished=True, final_correct=False)
+        for p in range(5)
+        for m in range(8)
+    ]
+    samples = Samples(
+        problems=[Problem(problem_id=f"p{p}", text="?", answer="1") for p in range(5)],
+        solutions=Solutions.from_rows(rows),
+    )
+    known = candidates([0] * 40, np.zeros(40), problem=np.repeat(np.arange(5), 8))
+    for scale in (1, 3, 8):
+        drawn = draw_rows(samples, scale, seed=4)
+        assert acquire("uniform", known, scale, DEFAULTS, (4, 17)).tolist() == sorted(drawn.tolist())
+
+
+@pytest.mark.parametrize("field", ["wrong_fraction", "similarity"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_shares_outside_their_range(field, value):
+    with pytest.raises(ValueError, match=f"{field}: found {value}; allowed: 0 to 1"):
+        AcquisitionSettings(**{field: value})

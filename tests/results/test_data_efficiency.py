@@ -1,0 +1,109 @@
+"""Estimators of data efficiency, on curves whose answer is known."""
+
+import numpy as np
+import pytest
+
+from results.data_efficiency import Curve, shift_efficiency, slope_efficiency
+
+LABELS = np.array([1.0, 2, 4, 8, 16, 32])
+
+
+def curve(labels, value, seeds=3, problems=40, noise=0.0, seed=0):
+    """The same value for all seeds and problems, or with noise of its own for each."""
+    rng = np.random.default_rng(seed)
+    spread = noise * rng.normal(size=(len(labels), seeds, problems))
+    return Curve(
+        labels=np.asarray(labels), value=np.broadcast_to(value[:, None, None], spread.shape) + spread
+    )
+
+
+def quadratic(labels):
+    u = np.log(labels)
+    return 0.3 + 0.15 * u - 0.012 * u**2
+
+
+def logistic(labels):
+    return 0.3 + 0.5 / (1 + np.exp(-(np.log(labels) - 1.5)))
+
+
+def test_a_curve_shifted_by_a_factor():
+    """With 2.6 times the labels the baseline reaches the same: exact where the form fits, near where it nearly does."""
+    found = shift_efficiency(curve(LABELS, quadratic(2.6 * LABELS)), curve(LABELS, quadratic(LABELS)))
+    assert found.estimate == pytest.approx(2.6, rel=1e-3)
+    assert found.lower == pytest.approx(2.6, rel=1e-3) and found.upper == pytest.approx(2.6, rel=1e-3)
+    assert found.fit == pytest.approx(1) and found.reason == ""
+    found = shift_efficiency(curve(LABELS, logistic(2.6 * LABELS)), curve(LABELS, logistic(LABELS)))
+    assert found.estimate == pytest.approx(2.6, rel=0.1) and 0.95 < found.fit < 1
+
+
+def test_the_two_need_not_have_the_same_numbers_of_labels():
+    few = np.array([2.0, 6, 12])
+    found = shift_efficiency(curve(few, quadratic(2.6 * few)), curve(LABELS, quadratic(LABELS)))
+    assert found.estimate == pytest.approx(2.6, rel=1e-3)
+
+
+def test_lines_from_a_common_origin():
+    """Slopes 0.26 and 0.1 in log labels from 0.2 at one label: 2.6 by the slopes."""
+    u = np.log(LABELS)
+    found = slope_efficiency(curve(LABELS, 0.2 + 0.26 * u), curve(LABELS, 0.2 + 0.1 * u))
+    assert found.estimate == pytest.approx(2.6) and found.fit == pytest.approx(1)
+
+
+def test_no_gain_is_one_and_the_inverse_is_the_inverse():
+    one, other = (
+        curve(LABELS, quadratic(factor * LABELS), noise=0.02, seed=s) for s, factor in ((0, 1), (1, 2))
+    )
+    there, back = shift_efficiency(other, one), shift_efficiency(one, other)
+    assert there.estimate == pytest.approx(1 / back.estimate, rel=1e-2)
+    same = shift_efficiency(one, one)
+    assert same.estimate == pytest.approx(1, abs=1e-6)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    """Sixty draws of noisy curves: at least 50 intervals hold 2.6 (95% would be 57, wide t terms a few more)."""
+    held = 0
+    for seed in range(60):
+        made = curve(LABELS, quadratic(2.6 * LABELS), noise=0.2, seed=2 * seed)
+        base = curve(LABELS, quadratic(LABELS), noise=0.2, seed=2 * seed + 1)
+        found = shift_efficiency(made, base, resamples=200)
+        held += bool(found.lower <= 2.6 <= found.upper)
+    assert held >= 50
+
+
+@pytest.mark.parametrize(
+    ("value", "base"),
+    [
+        (np.linspace(0.8, 0.9, 6), np.linspace(0.2, 0.3, 6)),  # no common value
+        (np.linspace(0.5, 0.4, 6), np.linspace(0.5, 0.4, 6)),  # falling
+    ],
+)
+def test_what_cannot_be_told(value, base):
+    found = shift_efficiency(curve(LABELS, value), curve(LABELS, base))
+    assert np.isnan([found.estimate, found.lower, found.upper]).all()
+    assert found.reason == "the curves do not overlap or do not rise"
+
+
+def test_noise_that_hides_the_curves_is_told():
+    flat = np.full(6, 0.5)
+    found = shift_efficiency(curve(LABELS, flat, noise=0.3), curve(LABELS, flat, noise=0.3, seed=1))
+    assert np.isnan(found.estimate) and "do not overlap or do not rise" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("labels", "shape", "message"),
+    [
+        ([1.0], (1, 1, 4), r"labels: found \[1.0\], allowed two or more, ascending, above 0"),
+        ([2.0, 1.0], (2, 1, 4), "labels: found"),
+        ([0.0, 1.0], (2, 1, 4), "labels: found"),
+        ([1.0, 2.0], (3, 1, 4), r"value: found shape \(3, 1, 4\), allowed \[2, seeds, problems\]"),
+        ([1.0, 2.0], (2, 0, 4), "value: found shape"),
+    ],
+)
+def test_malformed_curves(labels, shape, message):
+    with pytest.raises(ValueError, match=message):
+        Curve(labels=np.array(labels), value=np.zeros(shape))
+
+
+def test_other_problems():
+    with pytest.raises(ValueError, match="value: found 40 and 39 problems, allowed the same ones"):
+        slope_efficiency(curve(LABELS, quadratic(LABELS)), curve(LABELS, quadratic(LABELS), problems=39))
