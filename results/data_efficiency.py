@@ -171,5 +171,5 @@ def _slopes(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitte
 def _check_same_problems(curve: Curve, baseline: Curve) -> None:
     if curve.value.shape[2] != baseline.value.shape[2]:
         raise ValueError(
-            f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same ones"
+            f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same"
         )

@@ -68,8 +68,13 @@ def scores_task(
         config=config,
         inputs=model | {"samples": samples},
         label=f"score {label}",
-        weight=(samples.tokens or 0) * seconds_per_token(backbone) / SCORING_SPEED + 2,
+        weight=scoring_seconds(samples, backbone),
     )
+
+
+def scoring_seconds(samples: Task, backbone: str) -> float:
+    """For estimates."""
+    return (samples.tokens or 0) * seconds_per_token(backbone) / SCORING_SPEED + 2
 
 
 def seconds_per_token(backbone: str) -> float:

@@ -1,7 +1,7 @@
 """The pipeline's steps, as functions of a config and of earlier artifacts."""
 
 from ablations.pipeline import Stage
-from ablations.stages import language, models, pools, results, world
+from ablations.stages import acquisition, language, models, pools, results, world
 
 STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
@@ -17,6 +17,8 @@ STAGES: dict[str, Stage] = {
     "train": Stage(1, models.train),
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
+    "opinion": Stage(1, acquisition.opinion),
+    "acquired": Stage(1, acquisition.acquired),
     "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
     "records": Stage(2, results.records),

@@ -21,6 +21,7 @@ PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
     "ratings.parquet",
 )
 MODEL = "model"
+OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import MODEL, SCORES, Samples, read_json, write_json
+from ablations.stages.files import ACQUIRED, MODEL, SCORES, Samples, read_json, write_json
 from ablations.supervision import ARMS, LabelerArm, choose_threshold
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
@@ -72,11 +72,18 @@ def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples, labels, validation [, choice] -> one small reward model, its best checkpoint."""
+    """base, samples, labels, validation [, acquired, choice] -> a small reward model, its best checkpoint."""
     folder = inputs["base"] / MODEL  # type: ignore[operator]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    rows = draw_rows(samples, config["data_scale"], config["seed"])
+    rows = (
+        np.array(read_json(inputs["acquired"] / ACQUIRED)["rows"])  # type: ignore[operator]
+        if "acquired" in inputs
+        else draw_rows(samples, config["data_scale"], config["seed"])
+    )
+    if "bootstrap" in config:
+        rng = np.random.default_rng([config["seed"], 29, config["bootstrap"]])
+        rows = np.sort(rng.choice(rows, size=len(rows)))
     chosen = Samples(problems=samples.problems, solutions=samples.solutions.take(rows))
     threshold, arm = config["threshold"], ARMS[config["arm"]]
     if isinstance(arm, LabelerArm):

@@ -81,18 +81,20 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     for points in zip(*curves, strict=True):
         update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
         rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
+    selectors = [read_json(folder / "train.json") for folder in _several(inputs.get("selectors", ()))]
+    bought = trained + selectors
     hashes = [fact["solutions_hash"] for fact in trained]
     shared = {
         "arm": config["arm"],
-        "acquisition": "uniform",
+        "acquisition": config.get("acquisition", "uniform"),
         "data_scale": config["data_scale"],
         "seed": config["seed"],
         "solutions_hash": hashes[0]
         if len(hashes) == 1
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
-        "labelled_solutions": sum(fact["solutions"] for fact in trained),
-        "labelled_steps": sum(fact["targets"] for fact in trained)
+        "labelled_solutions": sum(fact["solutions"] for fact in bought),
+        "labelled_steps": sum(fact["targets"] for fact in bought)
         if SCORING_OF[config["arm"]] == "product"
         else None,
     }
@@ -147,14 +149,15 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """cells, references -> the run's tidy table; stops if two arms were trained on different solutions."""
     rows: list[Record] = []
-    seen: dict[tuple[int, int], str] = {}
+    seen: dict[tuple[str, int, int], str] = {}
     for folder in (*_several(inputs["references"]), *_several(inputs["cells"])):
         whole = json.loads(config["settings"])
         if (folder / CHOSEN).is_file():
             whole["chosen"] = read_json(folder / CHOSEN)
         for row in read_json(folder / ROWS):
             if "solutions_hash" in row:
-                known = seen.setdefault((row["data_scale"], row["seed"]), row["solutions_hash"])
+                which = row["acquisition"], row["data_scale"], row["seed"]
+                known = seen.setdefault(which, row["solutions_hash"])
                 if known != row["solutions_hash"]:
                     raise ValueError(
                         f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "

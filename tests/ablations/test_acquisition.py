@@ -77,7 +77,7 @@ def test_disagreement_by_hand():
 
 
 def test_diverse_by_hand():
-    """Row 1 shares 3 of 4 steps with row 0 (0.75 >= 0.7), row 2 shares 1 of 6, row 3 shares 4 of 5 with row 2.
+    """Row 1 shares 3 of 4 steps with row 0 (0.75 >= 0.7), row 2 shares 1 of 6, row 3 4 of 5 with row 2.
 
     All answers are wrong.
     """

@@ -27,7 +27,7 @@ def logistic(labels):
 
 
 def test_a_curve_shifted_by_a_factor():
-    """With 2.6 times the labels the baseline reaches the same: exact where the form fits, near where it nearly does."""
+    """With 2.6 times the labels the baseline reaches the same: exact where the form fits."""
     found = shift_efficiency(curve(LABELS, quadratic(2.6 * LABELS)), curve(LABELS, quadratic(LABELS)))
     assert found.estimate == pytest.approx(2.6, rel=1e-3)
     assert found.lower == pytest.approx(2.6, rel=1e-3) and found.upper == pytest.approx(2.6, rel=1e-3)
@@ -60,7 +60,7 @@ def test_no_gain_is_one_and_the_inverse_is_the_inverse():
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    """Sixty draws of noisy curves: at least 50 intervals hold 2.6 (95% would be 57, wide t terms a few more)."""
+    """Sixty draws of noisy curves: at least 50 intervals hold 2.6 (57 would be 95%)."""
     held = 0
     for seed in range(60):
         made = curve(LABELS, quadratic(2.6 * LABELS), noise=0.2, seed=2 * seed)
@@ -105,5 +105,5 @@ def test_malformed_curves(labels, shape, message):
 
 
 def test_other_problems():
-    with pytest.raises(ValueError, match="value: found 40 and 39 problems, allowed the same ones"):
+    with pytest.raises(ValueError, match="value: found 40 and 39 problems, allowed the same"):
         slope_efficiency(curve(LABELS, quadratic(LABELS)), curve(LABELS, quadratic(LABELS), problems=39))

@@ -1,0 +1,158 @@
+"""Active learning: which solutions are worth a label (the paper's Section 4.2).
+
+A selector, trained on one labelled solution a problem, scores the pool; an acquisition picks by its scores
+what is labelled; reward models are trained on that under process supervision, and compared with those that
+were given as many solutions as drawn.
+
+    ablations run active_learning --scale quick
+
+Expected: convincing wrong answers need fewer labels than distinct solutions at random (the paper: 2.6 times
+fewer than as drawn), less so where the budget comes near the pool's size.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
+from ablations.experiments import scales
+from ablations.experiments.cells import Grid, cell_task, records_task, references_task
+from ablations.experiments.parts import Part, parts_of, scoring_seconds
+from ablations.experiments.reporting import finish, report
+from ablations.experiments.scales import LABELERS, SupervisionSettings
+from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.settings import at_least
+from ablations.world.worlds import WORLDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveLearningSettings(SupervisionSettings):
+    """All that decides the experiment's records; `data_scales` are the budgets of every acquisition."""
+
+    arms: tuple[str, ...] = ("process",)
+    """Forms of supervision; process alone."""
+    acquisitions: tuple[str, ...] = tuple(ACQUISITIONS)
+    """How solutions are chosen."""
+    uniform_scales: tuple[int, ...]
+    """Budgets of `uniform` beside `data_scales`."""
+    acquisition: AcquisitionSettings = AcquisitionSettings()
+    """What acquisitions share."""
+    selectors: int = 3
+    """Of `disagreement`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.arms != ("process",):
+            raise ValueError(f"arms: found {list(self.arms)}; allowed: process alone")
+        strange = [name for name in self.acquisitions if name not in ACQUISITIONS]
+        if strange or len(set(self.acquisitions)) != len(self.acquisitions) or not self.acquisitions:
+            raise ValueError(
+                f"acquisitions: found {list(self.acquisitions)}; allowed: one or more of "
+                f"{', '.join(ACQUISITIONS)}, each once"
+            )
+        at_least(2, selectors=self.selectors)
+
+
+_ACTIVE: dict[str, dict[str, Any]] = {
+    "smoke": dict(data_scales=(1,), uniform_scales=(2,), selectors=2),
+    "quick": dict(
+        data_scales=(4, 8),
+        uniform_scales=(1, 16),
+        acquisitions=("uniform", "uniform_distinct", "convincing_wrong_answers"),
+    ),
+    "small": dict(data_scales=(2, 4, 8, 16), uniform_scales=(1, 64)),
+    "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,)),
+}
+
+
+def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
+    """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by."""
+    given = scales.settings(scale, world, pool, labeler)
+    values = {name: getattr(given, name) for name in given.__dataclass_fields__ if name != "arms"}
+    return ActiveLearningSettings(**values | _ACTIVE[scale])
+
+
+def plan(settings: ActiveLearningSettings) -> Plan:
+    """Active learning: which solutions are worth a label (the paper's 4.2)."""
+    parts = parts_of(settings)
+    ways = {part.name: _Ways(settings=settings, part=part) for part in parts}
+    cells = []
+    for acquisition in settings.acquisitions:
+        budgets = {*settings.data_scales, *(settings.uniform_scales if acquisition == "uniform" else ())}
+        for budget in sorted(budgets):
+            grids = [ways[part.name].grid(acquisition, budget) for part in parts]
+            cells += [cell_task(grids, seed) for seed in range(settings.seeds)]
+    references = references_task(settings, parts)
+    records = records_task("active_learning", settings, tuple(cells), references)
+    return Plan(targets=(*cells, references), records=records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ways:
+    """The ways to choose solutions in one fold."""
+
+    settings: ActiveLearningSettings
+    part: Part
+
+    def grid(self, acquisition: str, budget: int) -> Grid:
+        """Trainings on what an acquisition buys, at the learning rate of `uniform` with that budget."""
+        uniform = Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget)
+        if acquisition == "uniform":
+            return uniform
+
+        def acquired(seed: int) -> Task:
+            given = self.settings.acquisition
+            return Task(
+                stage="acquired",
+                config={
+                    "acquisition": acquisition,
+                    "budget": budget,
+                    "seed": seed,
+                    "wrong_fraction": given.wrong_fraction,
+                    "similarity": given.similarity,
+                },
+                inputs={"samples": self.part.train, "opinions": self.opinions(acquisition, seed)},
+                label=f"choose by {acquisition} x{budget} seed {seed}{self.part.name}",
+                weight=2,
+            )
+
+        return replace(
+            uniform, acquisition=acquisition, acquired=acquired, selector=self.selector, rate_of=uniform
+        )
+
+    @property
+    def selector(self) -> Grid:
+        """PRM_selector: process supervision on one solution a problem."""
+        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=1)
+
+    def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
+        """What the selector, or each of several, thinks of the pool."""
+        selectors = [self.selector]
+        if acquisition == "disagreement":
+            count = range(self.settings.selectors)
+            selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
+        students = self.settings.students
+        return tuple(
+            Task(
+                stage="opinion",
+                config={
+                    "device": students.device,
+                    "max_length": self.settings.pool.max_length if self.settings.pool else None,
+                },
+                inputs=selector.model(seed) | {"samples": self.part.train},
+                label=f"opinion of {selector.name} seed {seed}{self.part.name}",
+                weight=scoring_seconds(self.part.train, students.backbone),
+            )
+            for selector in selectors
+        )
+
+
+ACTIVE_LEARNING = Experiment(
+    settings=settings,
+    plan=plan,
+    finish=finish,
+    report=report,
+    scales=SCALES,
+    worlds=tuple(WORLDS),
+    labelers=LABELERS,
+)

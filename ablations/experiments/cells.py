@@ -1,0 +1,180 @@
+"""Cells: the trainings of one kind of supervision, acquisition and data scale, and their evaluation."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from ablations.experiments.parts import Part, scores_task, seconds_per_token
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Task
+from ablations.revision import revision
+from ablations.scoring import SCORING_OF
+from ablations.supervision import ARMS, LabelerArm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The trainings of one arm, acquisition and data scale in one fold."""
+
+    settings: SupervisionSettings
+    part: Part
+    arm: str
+    data_scale: int
+    acquisition: str = "uniform"
+    """How the labelled solutions are chosen."""
+    acquired: Callable[[int], Task] | None = None
+    """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
+    selector: "Grid | None" = None
+    """The selector's trainings, whose labels were bought too."""
+    bootstrap: int | None = None
+    """Which resample of the labelled problems is trained on; None: each of them once."""
+    rate_of: "Grid | None" = None
+    """The trainings whose learning rate is taken; None: it is chosen among this grid's own."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        how = "" if self.acquisition == "uniform" else f" {self.acquisition}"
+        again = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
+        return f"{self.arm}{how} x{self.data_scale}{again}"
+
+    def train(self, seed: int, learning_rate: float | None, choice: Task | None) -> Task:
+        students = self.settings.students
+        outcome = SCORING_OF[self.arm] == "last_token"
+        updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
+        tokens = round(updates * students.batch_size * self.part.tokens)
+        rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
+        inputs = {
+            "base": self.part.base,
+            "samples": self.part.train,
+            "validation": self.part.validation,
+        }
+        labelled = isinstance(ARMS[self.arm], LabelerArm)
+        if labelled:
+            inputs["labels"] = self.part.train_labels
+        if self.acquired is not None:
+            inputs["acquired"] = self.acquired(seed)
+        return Task(
+            stage="train",
+            config={
+                "arm": self.arm,
+                "data_scale": self.data_scale,
+                "seed": seed,
+                "learning_rate": learning_rate,
+                "threshold": self.settings.labeler.threshold if labelled else None,
+                "updates": updates,
+                "batch_size": students.batch_size,
+                "evaluations": students.evaluations,
+                "validation_n": students.validation_n,
+                "precision": students.precision,
+                "device": students.device,
+                "max_length": self.settings.pool.max_length if self.settings.pool else None,
+            }
+            | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap}),
+            inputs=inputs if choice is None else inputs | {"choice": choice},
+            label=f"train {self.name} seed {seed} {rate}{self.part.name}",
+            weight=tokens * seconds_per_token(students.backbone) + 2,
+            tokens=tokens,
+        )
+
+    @cached_property
+    def candidates(self) -> tuple[Task, ...]:
+        """The first seed's trainings, one a learning rate; none where the rate is another grid's."""
+        if self.rate_of is not None:
+            return ()
+        return tuple(self.train(0, rate, None) for rate in self.settings.students.learning_rates)
+
+    @cached_property
+    def choice(self) -> Task:
+        if self.rate_of is not None:
+            return self.rate_of.choice
+        return Task(
+            stage="choose",
+            inputs={"candidates": self.candidates},
+            label=f"choose {self.name}{self.part.name}",
+            weight=0.1,
+        )
+
+    def model(self, seed: int) -> dict[str, Any]:
+        """A seed's reward model, as inputs: its training, or those it is chosen from, and the choice."""
+        if seed == 0 and self.candidates:
+            return {"candidates": self.candidates, "choice": self.choice}
+        return {"model": self.train(seed, None, self.choice)}
+
+    def trains(self, seed: int) -> tuple[Task, ...]:
+        """A seed's trainings: one, or those it is chosen from."""
+        model = self.model(seed)
+        return model["candidates"] if "candidates" in model else (model["model"],)
+
+    def scores(self, seed: int) -> Task:
+        """A seed's scores of the test solutions."""
+        return scores_task(
+            self.model(seed),
+            self.part.test,
+            self.settings,
+            f"{self.name} seed {seed} on test problems{self.part.name}",
+            self.settings.students.backbone,
+        )
+
+
+def cell_task(grids: list[Grid], seed: int) -> Task:
+    """One reward model (or one a fold) and its evaluation."""
+    first = grids[0]
+    inputs: dict[str, Any] = {
+        "trains": tuple(train for grid in grids for train in grid.trains(seed)),
+        "scores": tuple(grid.scores(seed) for grid in grids),
+        "samples": tuple(grid.part.test for grid in grids),
+    }
+    if len(first.trains(seed)) > 1 or "choice" in first.model(seed):
+        inputs["choices"] = tuple(grid.choice for grid in grids)
+    if first.selector is not None:
+        inputs["selectors"] = tuple(
+            grid.selector.trains(seed)[0] for grid in grids if grid.selector is not None
+        )
+    if first.part.ratings is not None:
+        inputs["ratings"] = tuple(grid.part.ratings for grid in grids if grid.part.ratings is not None)
+    return Task(
+        stage="cell",
+        config={"arm": first.arm, "data_scale": first.data_scale, "seed": seed}
+        | ({"acquisition": first.acquisition} if first.acquisition != "uniform" else {}),
+        inputs=inputs,
+        label=f"cell {first.name} seed {seed}",
+    )
+
+
+def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
+    """The lines that no student moves."""
+    tests: dict[str, Any] = {
+        "samples": tuple(part.test for part in parts),
+        "labels": tuple(part.test_labels for part in parts),
+    }
+    of_world: dict[str, Any] = {}
+    if parts[0].ratings is not None:
+        tests["ratings"] = tuple(part.ratings for part in parts if part.ratings is not None)
+        of_world = {"pool_labels": parts[0].train_labels, "pool_ratings": parts[0].train_ratings}
+    return Task(
+        stage="references",
+        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10},
+        inputs=tests | of_world,
+        label="reference lines",
+        weight=5,
+    )
+
+
+def records_task(
+    experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task
+) -> Task:
+    """The run's tidy table."""
+    return Task(
+        stage="records",
+        config={
+            "experiment": experiment,
+            "scale": settings.scale,
+            "dataset": settings.dataset,
+            "settings": json.dumps(asdict(settings), sort_keys=True, default=str),
+            "revision": revision(),
+        },
+        inputs={"cells": cells, "references": references},
+    )

@@ -1,0 +1,77 @@
+"""Stages of active learning: a selector's opinion of a pool, and what an acquisition picks by it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import scipy.special
+from transformers import AutoTokenizer
+
+from ablations.acquisition import AcquisitionSettings, Candidates, acquire
+from ablations.pipeline import Context, Inputs
+from ablations.ragged import Ragged
+from ablations.scoring import product
+from ablations.solutions import StepScores
+from ablations.stages.files import ACQUIRED, MODEL, OPINION, Samples, read_json, write_json
+from ablations.stages.models import score_encoded
+from lightning_modules.encoding import encode_all
+from lightning_modules.reward_model import RewardModel
+
+
+def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """selector, samples -> how convincing it finds each solution, and how uncertain it is of its steps.
+
+    A labeler's labels are another kind of artifact, which the stage ``acquired`` cannot read.
+    """
+    folder = inputs["selector"]
+    if "choice" in inputs:
+        folder = folder[read_json(inputs["choice"] / "choice.json")["index"]]  # type: ignore[index, operator]
+    tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)  # type: ignore[operator]
+    model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])  # type: ignore[operator]
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
+    scores = score_encoded(model, encoded, context.progress)
+    table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})
+    pq.write_table(table, out / OPINION)
+
+
+def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, selectors' opinions of them -> the rows to label, and what they are like."""
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    folders = inputs["opinions"] if isinstance(inputs["opinions"], tuple) else (inputs["opinions"],)
+    opinions = [pq.read_table(folder / OPINION) for folder in folders]
+    known = Candidates(
+        problem=samples.solutions.problem_index,
+        sample=samples.solutions.sample,
+        steps=step_codes(samples),
+        final_correct=samples.solutions.final_correct,
+        convincing=np.stack([table["convincing"].to_numpy() for table in opinions]),
+        entropy=opinions[0]["entropy"].to_numpy(),
+    )
+    given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
+    rows = acquire(config["acquisition"], known, config["budget"], given, config["seed"])
+    chosen = samples.solutions.take(rows)
+    facts = {
+        "rows": rows.tolist(),
+        "ends_right": float(chosen.final_correct.mean()),
+        "distinct": chosen.distinct(),
+        "convincing": float(np.exp(known.convincing[0, rows]).mean()),
+    }
+    write_json(out / ACQUIRED, facts)
+
+
+def step_entropy(scores: StepScores) -> np.ndarray:
+    """float64 [R]: mean over steps of the entropy of right against wrong, nats; 0 without steps."""
+    wrong = scores.prob.values[:, 0]
+    entropy = scipy.special.entr(wrong) + scipy.special.entr(1 - wrong)
+    total = Ragged(values=entropy, offsets=scores.prob.offsets).reduce(np.add, 0.0)
+    return total / np.maximum(scores.prob.lengths, 1)
+
+
+def step_codes(samples: Samples) -> Ragged:
+    """int64 [total steps]: equal codes are equal texts."""
+    column = samples.solutions.column("steps").combine_chunks()
+    codes = column.flatten().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return Ragged.from_lengths(codes, samples.solutions.n_steps)
