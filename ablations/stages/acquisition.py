@@ -7,32 +7,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.special
-from transformers import AutoTokenizer
 
 from ablations.acquisition import AcquisitionSettings, Candidates, acquire
 from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import StepScores
-from ablations.stages.files import ACQUIRED, MODEL, OPINION, Samples, read_json, write_json
-from ablations.stages.models import score_encoded
-from lightning_modules.encoding import encode_all
-from lightning_modules.reward_model import RewardModel
+from ablations.stages.files import ACQUIRED, OPINION, Samples, write_json
+from ablations.stages.models import scored
 
 
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """selector, samples -> how convincing it finds each solution, and how uncertain it is of its steps.
+    """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
 
-    A labeler's labels are another kind of artifact, which the stage ``acquired`` cannot read.
+    Beside it how uncertain it is of the steps. A labeler's labels are another kind of artifact, which the
+    stage ``acquired`` cannot read.
     """
-    folder = inputs["selector"]
-    if "choice" in inputs:
-        folder = folder[read_json(inputs["choice"] / "choice.json")["index"]]  # type: ignore[index, operator]
-    tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)  # type: ignore[operator]
-    model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])  # type: ignore[operator]
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
-    scores = score_encoded(model, encoded, context.progress)
+    scores = scored(config, inputs, context)
     table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})
     pq.write_table(table, out / OPINION)
 

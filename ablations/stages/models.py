@@ -158,6 +158,11 @@ def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """model (or candidates and their choice), samples -> class probabilities of every step."""
+    scored(config, inputs, context).write(out / SCORES)
+
+
+def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
+    """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
     if "choice" in inputs:
         index = read_json(inputs["choice"] / "choice.json")["index"]  # type: ignore[operator]
         folder = inputs["candidates"][index]  # type: ignore[index]
@@ -167,7 +172,7 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
-    score_encoded(model, encoded, context.progress).write(out / SCORES)
+    return score_encoded(model, encoded, context.progress)
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
