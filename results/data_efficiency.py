@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from results.statistics import LEVEL, RESAMPLES, resample_weights, seed_half_width
 
@@ -52,6 +53,16 @@ class Efficiency:
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     reason: str = ""
     """Why it cannot be told; empty where it can."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of no gain: a normal test on the log whose 95% interval is the one given."""
+        if not self.estimate > 0:
+            return float("nan")
+        centre = np.log(self.estimate)
+        half = centre - np.log(self.lower) if centre > 0 else np.log(self.upper) - centre
+        z = stats.norm.ppf((1 + LEVEL) / 2) * abs(centre) / half if half > 0 else np.inf * abs(centre)
+        return float(2 * stats.norm.sf(z))
 
 
 def shift_efficiency(

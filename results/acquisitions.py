@@ -1,0 +1,129 @@
+"""Ways of choosing what is labelled, compared: data efficiency of each, from the records of a run.
+
+The hypothesis fixed beforehand is `convincing_wrong_answers` against `uniform_distinct`: leaving duplicates
+out is not counted as the selector's gain. Against `uniform` it is reported too, as the paper's comparison.
+All other comparisons are corrected together after Holm.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from results.data_efficiency import Curve, Efficiency, shift_efficiency, slope_efficiency
+from results.schema import PLAIN_ACQUISITION
+from results.statistics import comparison_n
+
+HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
+"""(acquisition, baseline), fixed before any run."""
+PAPER = ("convincing_wrong_answers", PLAIN_ACQUISITION)
+"""The paper's comparison."""
+LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
+"""What labels can be counted in: column -> words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The data efficiency of one acquisition over another."""
+
+    acquisition: str
+    """What is judged."""
+    baseline: str
+    """What it is compared with."""
+    counted: str
+    """Key of ``LABELS``."""
+    shift: Efficiency
+    """Primary: the horizontal shift between the curves."""
+    slope: Efficiency
+    """Descriptive: the paper's ratio of slopes."""
+    role: str
+    """hypothesis, paper, or other."""
+    p: float
+    """Of the shift against no gain; Holm-corrected for ``other``; NaN where it cannot be told."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it needs fewer labels, more labels, or it cannot be told."""
+        if self.role == "other" and not self.p < 0.05:
+            return "cannot be told"
+        if self.shift.lower > 1:
+            return "fewer labels"
+        return "more labels" if self.shift.upper < 1 else "cannot be told"
+
+
+def curves(
+    frame: pd.DataFrame, counted: str = "labelled_solutions", n: int | None = None
+) -> dict[str, Curve]:
+    """Best-of-N under process supervision against labels bought, a curve an acquisition.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        counted: key of ``LABELS``; of the seeds' numbers the mean is taken.
+        n: of best-of-N; the largest that is an expectation if None.
+
+    Returns:
+        Acquisition -> curve, those with two points or more; only seeds that all of a curve's points have.
+    """
+    n = comparison_n(frame) if n is None else n
+    rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
+    rows = rows[(rows["n"] == n).fillna(False).astype(bool) & rows[counted].notna()]
+    found = {}
+    for acquisition, of_acquisition in rows.groupby("acquisition", sort=True):
+        seeds = sorted(
+            set.intersection(*(set(group["seed"]) for _, group in of_acquisition.groupby("data_scale")))
+        )
+        points = []
+        for _, group in of_acquisition.groupby("data_scale", sort=True):
+            by_seed = group.set_index("seed").loc[seeds]
+            value_SP = np.stack(
+                [np.asarray(values, dtype=np.float64) for values in by_seed["problem_values"]]
+            )
+            points.append((float(by_seed[counted].mean()), value_SP))
+        if len(points) > 1 and seeds:
+            found[str(acquisition)] = Curve(
+                labels=np.array([labels for labels, _ in points]),
+                value=np.stack([value for _, value in points]),
+            )
+    return found
+
+
+def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
+    """All acquisitions against `uniform_distinct` and `uniform`, in both counts of labels.
+
+    The hypothesis comes first, then the paper's comparison, then the others.
+    """
+    made: list[Comparison] = []
+    for counted in LABELS:
+        known = curves(frame, counted, n)
+        for baseline in ("uniform_distinct", PLAIN_ACQUISITION):
+            for acquisition in known:
+                if acquisition in (baseline, PLAIN_ACQUISITION) or baseline not in known:
+                    continue
+                pair = acquisition, baseline
+                shift = shift_efficiency(known[acquisition], known[baseline])
+                made.append(
+                    Comparison(
+                        acquisition=acquisition,
+                        baseline=baseline,
+                        counted=counted,
+                        shift=shift,
+                        slope=slope_efficiency(known[acquisition], known[baseline]),
+                        role="hypothesis" if pair == HYPOTHESIS else "paper" if pair == PAPER else "other",
+                        p=shift.p,
+                    )
+                )
+    others = [index for index, one in enumerate(made) if one.role == "other"]
+    for index, p in zip(others, holm([made[index].p for index in others]), strict=True):
+        made[index] = replace(made[index], p=p)
+    return sorted(made, key=lambda one: ("hypothesis", "paper", "other").index(one.role))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of p values; NaN stays NaN and counts for nothing."""
+    known = [index for index, value in enumerate(p) if value == value]
+    corrected, largest = list(p), 0.0
+    for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(known) - rank) * p[index]))
+        corrected[index] = largest
+    return corrected

@@ -1,0 +1,107 @@
+"""Comparisons of acquisitions, on records whose efficiencies are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results.acquisitions import Comparison, comparisons, curves, holm
+from results.data_efficiency import Efficiency
+from results.schema import Record, records_frame
+
+PROBLEMS, SEEDS, BUDGETS = 50, 3, (1, 2, 4, 8, 16)
+GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6, "uncertainty": 1.2}
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Best-of-16 rises by 0.15 a doubling times ... of labels; an acquisition's labels are worth GAIN of uniform's."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for acquisition, gain in GAIN.items():
+        for budget in BUDGETS:
+            for seed in range(SEEDS):
+                mean = 0.35 + 0.08 * np.log(gain * budget) + rng.normal(0, 0.004)
+                value = np.clip(mean + rng.normal(0, 0.05, PROBLEMS), 0, 1)
+                rows.append(
+                    Record(
+                        experiment="active_learning",
+                        scale="small",
+                        dataset="dropped",
+                        arm="process",
+                        metric="best_of_n",
+                        value=float(value.mean()),
+                        problem_values=tuple(value),
+                        n=16,
+                        config="{}",
+                        revision="r",
+                        cell=f"{acquisition}-{budget}-{seed}",
+                        acquisition=acquisition,
+                        data_scale=budget,
+                        seed=seed,
+                        solutions_hash="a",
+                        labelled_solutions=100 * budget,
+                        labelled_steps=400 * budget + seed,
+                    )
+                )
+    return records_frame(rows)
+
+
+def test_curves_stand_in_order_of_their_labels(frame):
+    found = curves(frame)
+    assert list(found) == sorted(GAIN)
+    assert found["uniform"].labels.tolist() == [100, 200, 400, 800, 1600]
+    assert found["uniform"].value.shape == (len(BUDGETS), SEEDS, PROBLEMS)
+    assert curves(frame, "labelled_steps")["uniform"].labels.tolist() == [
+        401,
+        801,
+        1601,
+        3201,
+        6401,
+    ]  # mean seed: 1
+
+
+def test_the_hypothesis_comes_first_then_the_paper_then_the_others(frame):
+    found = comparisons(frame)
+    assert [one.role for one in found] == ["hypothesis"] * 2 + ["paper"] * 2 + ["other"] * 6
+    first, paper = found[0], found[2]
+    assert (first.acquisition, first.baseline) == ("convincing_wrong_answers", "uniform_distinct")
+    assert first.shift.estimate == pytest.approx(2.6 / 1.2, rel=0.15) and first.verdict == "fewer labels"
+    assert paper.baseline == "uniform" and paper.shift.estimate == pytest.approx(2.6, rel=0.15)
+    assert paper.slope.estimate == pytest.approx(1, rel=0.15)  # parallel lines: the slopes tell nothing
+    same = [one for one in found if (one.acquisition, one.baseline) == ("uncertainty", "uniform_distinct")]
+    assert {one.verdict for one in same} == {"cannot be told"}
+
+
+def test_holm_by_hand():
+    """Three p: 0.01 * 3 = 0.03, 0.04 * 2 = 0.08, 0.03 ... in order 0.01, 0.03, 0.04: 0.03, 0.06, max(0.06, 0.04)."""
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    corrected = holm([0.02, float("nan")])
+    assert corrected[0] == 0.02 and np.isnan(corrected[1])
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "p", "lower", "upper", "verdict"),
+    [
+        ("hypothesis", 0.01, 1.1, 3, "fewer labels"),
+        ("paper", 0.01, 0.3, 0.9, "more labels"),
+        ("hypothesis", 0.2, 0.9, 2, "cannot be told"),
+        ("other", 0.06, 1.1, 3, "cannot be told"),  # its corrected p decides too
+        ("other", 0.04, 1.1, 3, "fewer labels"),
+        ("other", float("nan"), float("nan"), float("nan"), "cannot be told"),
+    ],
+)
+def test_verdicts(role, p, lower, upper, verdict):
+    found = Efficiency(estimate=1.5, lower=lower, upper=upper, fit=1.0)
+    made = Comparison(
+        acquisition="a", baseline="b", counted="labelled_steps", shift=found, slope=found, role=role, p=p
+    )
+    assert made.verdict == verdict
+
+
+def test_p_agrees_with_the_interval():
+    """log 2 = 0.693, the lower end at 1: exactly 1.96 standard errors from no gain, p = 0.05."""
+    assert Efficiency(estimate=2, lower=1, upper=4, fit=1).p == pytest.approx(0.05)
+    assert Efficiency(estimate=0.5, lower=0.25, upper=1, fit=1).p == pytest.approx(0.05)
+    assert np.isnan(Efficiency(estimate=float("nan"), lower=1, upper=1, fit=1).p)
