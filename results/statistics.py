@@ -175,8 +175,8 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0)
 
     Returns:
         Columns arm, acquisition, data_scale, metric, n, estimate, lower, upper, seeds (0: the arm has none),
-        problems (0: no value for each problem, the interval is over seeds alone), single_draw, and x (mean)
-        and count (sum) for bins.
+        problems (0: no value for each problem, the interval is over seeds alone), single_draw, x (mean) and
+        count (sum) for bins, and labelled_solutions and labelled_steps (means over seeds).
 
     Raises:
         ValueError: the frame mixes experiments, scales or datasets, or a group has problem values in some
@@ -193,6 +193,8 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0)
     out["single_draw"] = [bool(group["single_draw"].any()) for group in groups]
     out["x"] = np.array([group["x"].mean() for group in groups], dtype=np.float64)
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
+    for name in ("labelled_solutions", "labelled_steps"):
+        out[name] = np.array([group[name].mean() for group in groups], dtype=np.float64)
     out = out.sort_values("arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True)
     return out.astype({"data_scale": "Int64", "n": "Int64", "count": "Int64"})
 

@@ -4,13 +4,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
+from results.figures import (
+    best_of_n_by_n,
+    best_of_n_by_scale,
+    data_efficiency,
+    labeler_calibration,
+    learning_curves,
+)
 from results.figures.drawing import Figure
 from results.schema import STUDENT_ARMS
 
 FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
+    "data_efficiency": data_efficiency.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
 }

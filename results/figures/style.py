@@ -28,6 +28,19 @@ PALETTE: dict[str, str] = {
 MARKERS: dict[str, str] = {"process": "o", "prm_outcome": "s", "final_answer": "^", "labeler": "D"}
 """Arm -> marker, so that colour never carries the meaning alone."""
 
+ACQUISITION_PALETTE: dict[str, str] = {
+    "uniform": "#0072B2",
+    "uniform_distinct": "#56B4E9",
+    "convincing_wrong_answers": "#D55E00",
+    "diverse": "#B8860B",
+    "uncertainty": "#009E73",
+    "disagreement": "#A8508A",
+}
+"""Acquisition -> colour, where acquisitions are compared; after Okabe and Ito."""
+
+ACQUISITION_MARKERS: dict[str, str] = dict(zip(ACQUISITION_PALETTE, "oPsD^v", strict=True))
+"""Acquisition -> marker."""
+
 DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "majority": (0, (5, 2)),
     "random": (0, (1, 1.5)),

@@ -14,7 +14,7 @@ GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Best-of-16 rises by 0.15 a doubling times ... of labels; an acquisition's labels are worth GAIN of uniform's."""
+    """Best-of-16 rises by 0.08 with each e-fold of labels; one label is worth GAIN of `uniform`'s."""
     rng = np.random.default_rng(0)
     rows = []
     for acquisition, gain in GAIN.items():
@@ -73,7 +73,7 @@ def test_the_hypothesis_comes_first_then_the_paper_then_the_others(frame):
 
 
 def test_holm_by_hand():
-    """Three p: 0.01 * 3 = 0.03, 0.04 * 2 = 0.08, 0.03 ... in order 0.01, 0.03, 0.04: 0.03, 0.06, max(0.06, 0.04)."""
+    """In order 0.01 * 3, 0.03 * 2 and, as it may not fall again, max(0.04 * 1, 0.06)."""
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     corrected = holm([0.02, float("nan")])

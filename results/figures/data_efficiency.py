@@ -1,0 +1,84 @@
+"""Best-of-N against the labels bought, a line a way of choosing them (Figure 4a's active learning)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from results.acquisitions import LABELS
+from results.figures.drawing import Figure, run
+from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, EndLabel, label_ends, percent_axis
+from results.statistics import comparison_n, lines_of
+
+
+def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:
+    """Draw best-of-N under process supervision against labels, with intervals.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        counted: key of ``LABELS``.
+        ends: whether the lines are named at their ends.
+    """
+    n = comparison_n(frame)
+    rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
+    rows = rows[(rows["n"] == n).fillna(False).astype(bool)]
+    labels = []
+    for _, acquisition, line in lines_of(rows):
+        line = line.sort_values(counted)
+        colour = ACQUISITION_PALETTE[str(acquisition)]
+        ax.errorbar(
+            line[counted],
+            line["estimate"],
+            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            color=colour,
+            marker=ACQUISITION_MARKERS[str(acquisition)],
+            markersize=6,
+            markeredgecolor="white",
+            elinewidth=1.1,
+        )
+        words = str(acquisition).replace("_", " ")
+        labels.append(EndLabel(y=float(line["estimate"].iloc[-1]), text=words, colour=colour, bold=True))
+    ax.set_xscale("log")
+    percent_axis(ax)
+    ax.margins(y=0.06)
+    ax.grid(visible=False, axis="x")
+    ax.set(xlabel=f"{LABELS[counted]}, the selector's included", ylabel=f"problems solved, best of {n}")
+    if ends:
+        label_ends(ax, labels)
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """Both counts of labels side by side."""
+    left, right = canvas.subplots(1, 2, sharey=True)
+    plot(frame, left, "labelled_solutions", ends=False)
+    plot(frame, right, "labelled_steps")
+    right.set_ylabel("")
+
+
+FIGURE = Figure(
+    name="data_efficiency",
+    title="Best-of-N against labels bought",
+    metric="best_of_n",
+    plot=plot,
+    draw=draw,
+    size=(9.6, 4.0),
+    width="wide",
+    caption=(
+        "Share of test problems solved by best-of-N under process supervision against the labels bought, "
+        "the selector's own included, counted in solutions and in steps up to the first error; one line for "
+        "each way of choosing solutions, with 95% intervals."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()
