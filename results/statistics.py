@@ -194,7 +194,7 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0)
     out["x"] = np.array([group["x"].mean() for group in groups], dtype=np.float64)
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
     for name in ("labelled_solutions", "labelled_steps"):
-        out[name] = np.array([group[name].mean() for group in groups], dtype=np.float64)
+        out[name] = [group[name].astype(np.float64).mean() for group in groups]
     out = out.sort_values("arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True)
     return out.astype({"data_scale": "Int64", "n": "Int64", "count": "Int64"})
 

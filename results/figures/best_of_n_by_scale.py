@@ -93,6 +93,7 @@ FIGURE = Figure(
     metric="best_of_n",
     plot=plot,
     takes_n=True,
+    needs=lambda summary: bool(summary["arm"].isin(list(STUDENT_ARMS)).any()),
     caption=(
         "Share of test problems solved by best-of-N against the number of solutions labelled a problem, "
         "one line for each kind of supervision, with 95% intervals; majority voting, pass@1 and the "

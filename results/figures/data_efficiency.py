@@ -65,6 +65,7 @@ FIGURE = Figure(
     metric="best_of_n",
     plot=plot,
     draw=draw,
+    needs=lambda summary: summary["acquisition"].nunique() > 1,
     size=(9.6, 4.0),
     width="wide",
     caption=(

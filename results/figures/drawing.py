@@ -37,12 +37,15 @@ class Figure:
     """Room in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
     takes_n: bool = False
     """Whether ``plot`` takes ``n``."""
+    needs: Callable[[pd.DataFrame], bool] | None = None
+    """What else a summary must have."""
     draw: Callable[[pd.DataFrame, Canvas], None] | None = None
     """Draws several panels on a canvas, where one is not enough."""
 
     def available(self, summary: pd.DataFrame) -> bool:
         """Whether a summary holds what the figure needs."""
-        return bool((summary["metric"] == self.metric).any())
+        has_metric = bool((summary["metric"] == self.metric).any())
+        return has_metric and (self.needs is None or self.needs(summary))
 
     def make(self, summary: pd.DataFrame, out: str | Path, n: int | None = None) -> list[Path]:
         """Draw from a summary and write PNG and SVG.

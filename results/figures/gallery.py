@@ -12,7 +12,6 @@ from results.figures import (
     learning_curves,
 )
 from results.figures.drawing import Figure
-from results.schema import STUDENT_ARMS
 
 FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
@@ -34,9 +33,8 @@ def draw_all(summary: pd.DataFrame, folder: str | Path) -> list[Path]:
     Returns:
         Paths written, a PNG and an SVG for each figure.
     """
-    has_students = bool((summary["arm"].isin(list(STUDENT_ARMS)) & (summary["metric"] == "best_of_n")).any())
     written: list[Path] = []
     for name, figure in FIGURES.items():
-        if figure.available(summary) and (has_students or name != "best_of_n_by_scale"):
+        if figure.available(summary):
             written += figure.make(summary, Path(folder) / name)
     return written
