@@ -127,3 +127,18 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(known) - rank) * p[index]))
         corrected[index] = largest
     return corrected
+
+
+def several_acquisitions(frame: pd.DataFrame) -> bool:
+    """Whether records compare ways of choosing what is labelled."""
+    return frame["acquisition"].nunique() > 1
+
+
+def words(acquisition: str) -> str:
+    """An acquisition in words."""
+    return acquisition.replace("_", " ")
+
+
+def ratio_interval(found: Efficiency) -> str:
+    """A ratio's interval: ``[1.30, 3.40]``; a dash where it cannot be told."""
+    return f"[{found.lower:.2f}, {found.upper:.2f}]" if found.estimate > 0 else "-"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from results.acquisitions import LABELS, comparisons, ratio_interval, several_acquisitions, words
 from results.schema import STUDENT_ARMS, arm_words, check_same_solutions, is_plain
 from results.statistics import comparison_n, differences, rows_of
 from results.tables import interval_text, labeler_sentence, points_interval
@@ -19,11 +20,11 @@ class Reading:
     where: str
     """Which data scale."""
     difference: str
-    """Percentage points, signed."""
+    """Percentage points, signed; or how many times fewer labels."""
     interval: str
-    """95% interval, percentage points."""
+    """95% interval of it."""
     verdict: str
-    """above zero, cannot be told, or below zero."""
+    """above zero, cannot be told, or below zero; fewer labels, more labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     """
     check_same_solutions(frame)
     n = comparison_n(frame)
+    if several_acquisitions(frame):
+        return _of_acquisitions(frame, n)
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     if main.empty:
         sentence = (
@@ -60,7 +63,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     readings = tuple(
         Reading(
             where=_where(row.data_scale, row.acquisition),
-            difference=f"{100 * row.estimate:+.1f}",
+            difference=f"{100 * row.estimate:+.1f} points",
             interval=points_interval(row.lower, row.upper),
             verdict=row.verdict,
         )
@@ -69,6 +72,33 @@ def headline(frame: pd.DataFrame) -> Headline:
     return Headline(
         sentence=_sentence(list(main["verdict"]), n), readings=readings, further=_further(frame, n)
     )
+
+
+def _of_acquisitions(frame: pd.DataFrame, n: int) -> Headline:
+    """Which way of choosing what is labelled needs how many labels."""
+    found = [one for one in comparisons(frame, n) if one.role != "other"]
+    readings = tuple(
+        Reading(
+            where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
+            difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "-",
+            interval=ratio_interval(one.shift),
+            verdict=one.verdict,
+        )
+        for one in found
+    )
+    if not found:
+        return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
+    first = found[0]
+    told = {
+        "fewer labels": f"{first.shift.estimate:.1f} times fewer labels than",
+        "more labels": f"{1 / first.shift.estimate:.1f} times more labels than",
+    }
+    needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
+    sentence = (
+        f"With best-of-{n}, {words(first.acquisition)} need {needs} {words(first.baseline)}, counted in "
+        f"{LABELS[first.counted]}."
+    )
+    return Headline(sentence=sentence, readings=readings)
 
 
 def _where(data_scale: int, acquisition: object) -> str:

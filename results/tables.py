@@ -5,6 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from results.acquisitions import (
+    LABELS,
+    Comparison,
+    comparisons,
+    ratio_interval,
+    words,
+)
+from results.data_efficiency import Efficiency
 from results.schema import ARMS, STUDENT_ARMS, arm_words
 from results.statistics import comparison_n, differences, rows_of, summarise
 
@@ -147,6 +155,34 @@ def differences_table(frame: pd.DataFrame) -> str:
     return _align(["difference", "labelled", "seeds", "first - second", "reading"], lines, left=1)
 
 
+def efficiency_table(found: Sequence[Comparison]) -> str:
+    """The printed table of data efficiencies.
+
+    Args:
+        found: from ``results.acquisitions.comparisons``.
+    """
+    lines = [
+        [
+            f"{words(one.acquisition)} against {words(one.baseline)}",
+            LABELS[one.counted],
+            ratio_text(one.shift),
+            _share(one.shift.fit),
+            ratio_text(one.slope),
+            one.role,
+            _share(one.p),
+            one.verdict,
+        ]
+        for one in found
+    ]
+    head = ["acquisition", "counted in", "shift", "fit R2", "ratio of slopes", "role", "p", "reading"]
+    return _align(head, lines, left=2)
+
+
+def ratio_text(found: Efficiency) -> str:
+    """A ratio with its interval, or why it cannot be told."""
+    return f"{found.estimate:.2f} {ratio_interval(found)}" if found.estimate > 0 else found.reason
+
+
 def format_run(frame: pd.DataFrame) -> str:
     """All that a run prints: results, then paired differences in best-of-N.
 
@@ -167,6 +203,9 @@ def format_run(frame: pd.DataFrame) -> str:
     heading = f"Paired differences in best-of-{n}, 95% intervals"
     labeler = labeler_sentence(summary)
     text = f"{results_table(summary)}\n{heading}\n{differences_table(compared)}"
+    if compared_acquisitions := comparisons(frame, n):
+        text += f"\nTimes fewer labels for the same best-of-{n}, 95% intervals\n"
+        text += efficiency_table(compared_acquisitions)
     return f"{text}\n{labeler}" if labeler else text
 
 

@@ -16,6 +16,10 @@ from results.schema import read_records
 from results.statistics import summarise
 from results.tables import format_run
 
+TITLES = {
+    "supervision": "Process against outcome supervision",
+    "active_learning": "Active learning under process supervision",
+}
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
 
 
@@ -42,7 +46,7 @@ def report(settings: Any, out: Path) -> None:
         out / RECORDS,
         examples if examples.is_file() else None,
         out / REPORT,
-        title=f"Process against outcome supervision: {settings.dataset}, scale {settings.scale}",
+        title=f"{TITLES[frame['experiment'].iloc[0]]}: {settings.dataset}, scale {settings.scale}",
         config=asdict(settings),
         notes=notes(settings, frame),
         figures=[path for path in figures if path.suffix == ".svg"],
