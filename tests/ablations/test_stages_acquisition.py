@@ -47,8 +47,8 @@ def choose(tmp_path, acquisition, budget, opinion):
 
 
 def test_what_is_chosen_and_what_it_is_like(tmp_path, samples):
-    """Of each problem the wrong one that convinces more: rows 0 (0.5 against 0.25) and 3; row 5 ends right."""
-    convincing = np.log([0.5, 0.5, 0.25, 0.1, 0.1, 0.9])
+    """Of each problem the wrong one that convinces more: row 0 (0.5 against 0.25) and row 3."""
+    opinion = {"convincing": np.log([0.5, 0.5, 0.25, 0.1, 0.1, 0.9]), "entropy": np.zeros(6)}
     found = choose(
         tmp_path, "convincing_wrong_answers", 1, {"convincing": convincing, "entropy": np.zeros(6)}
     )
@@ -62,7 +62,7 @@ def test_two_of_three_distinct(tmp_path, samples):
 
 
 def test_the_labels_of_the_labeler_are_out_of_reach(tmp_path, samples):
-    """An acquisition that is given the labeler's artifact in the place of a selector's finds no opinion in it."""
+    """An acquisition that is given the labeler's artifact finds no opinion in it."""
     for name in ("labels", "out", "scratch"):
         (tmp_path / name).mkdir()
     StepScores.from_positive(Ragged.from_rows([[0.5] * len(s) for s in samples.steps()])).write(

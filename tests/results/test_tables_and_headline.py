@@ -138,7 +138,7 @@ def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
     wanted = differences(made_frame, [("process", "final_answer")], "best_of_n", 64)
     assert [r.verdict for r in found.readings] == list(wanted["verdict"]) and len(found.readings) == 4
     assert [r.where for r in found.readings] == [f"{n} labelled a problem" for n in (1, 4, 16, 64)]
-    assert [float(r.difference) for r in found.readings] == pytest.approx(
+    assert [float(r.difference.removesuffix(" points")) for r in found.readings] == pytest.approx(
         list(100 * wanted["estimate"]), abs=0.0501
     )
     assert "(12 comparisons)" in found.further[-1]
