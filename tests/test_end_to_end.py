@@ -11,7 +11,7 @@ import yaml
 from ablations import cli
 from ablations.stages.files import Samples, read_problems
 from results.examples import read_examples
-from results.figures.gallery import FIGURES
+from results.figures import gallery
 from results.schema import REFERENCE_ARMS, STUDENT_ARMS, check_same_solutions, read_records
 
 PARTS = {"labeler": 12, "train": 16, "validation": 6, "test": 8}
@@ -20,6 +20,8 @@ DRAWN = {"labeler": 2, "train": 2, "validation": 4, "test": 8}
 """Solutions sampled for each of a part's problems."""
 SCALES = (1, 2)
 NS = (1, 2, 4, 8)
+FIGURES = [name for name in gallery.FIGURES if name != "data_efficiency"]
+"""Those of one acquisition."""
 
 
 def files(folder: Path) -> dict[str, tuple[int, int, int]]:

@@ -49,9 +49,7 @@ def choose(tmp_path, acquisition, budget, opinion):
 def test_what_is_chosen_and_what_it_is_like(tmp_path, samples):
     """Of each problem the wrong one that convinces more: row 0 (0.5 against 0.25) and row 3."""
     opinion = {"convincing": np.log([0.5, 0.5, 0.25, 0.1, 0.1, 0.9]), "entropy": np.zeros(6)}
-    found = choose(
-        tmp_path, "convincing_wrong_answers", 1, {"convincing": convincing, "entropy": np.zeros(6)}
-    )
+    found = choose(tmp_path, "convincing_wrong_answers", 1, opinion)
     assert found["rows"] == [0, 3] and found["distinct"] == 2 and found["ends_right"] == 0
     assert found["convincing"] == pytest.approx((0.5 + 0.1) / 2)
 

@@ -1,0 +1,67 @@
+"""Active learning at scale smoke through the command line, on the store of the first experiment."""
+
+import json
+import shutil
+
+import pytest
+
+from ablations.acquisition import ACQUISITIONS
+from ablations.experiments.active_learning import settings
+from results.schema import read_records
+
+
+@pytest.fixture(scope="module")
+def run(smoke, python_m, tmp_path_factory):
+    """Its folder, and what it printed and told."""
+    folder = tmp_path_factory.mktemp("active")
+    shutil.copytree(smoke.store, folder / "store")
+    done = python_m(
+        *("ablations", "run", "active_learning", "--scale=smoke", "--workers=2"),
+        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
+    )
+    return folder, done
+
+
+def test_what_the_first_experiment_made_is_used_again(smoke, run):
+    folder, done = run
+    for path in smoke.store.glob("[a-z]*/*/manifest.json"):
+        again = folder / "store" / path.relative_to(smoke.store)
+        assert again.read_bytes() == path.read_bytes()
+    made = {path.parent.parent.name for path in (folder / "store").glob("[a-z]*/*/manifest.json")}
+    assert {"opinion", "acquired"} <= made
+    assert "labeler" in made and len(list((folder / "store" / "labeler").glob("*/manifest.json"))) == 1
+    assert len(list((folder / "store" / "samples").glob("*/manifest.json"))) == 4
+
+
+def test_every_acquisition_has_its_cell_and_counts_the_selectors_labels(run):
+    folder, _ = run
+    frame = read_records(folder / "out" / "records.parquet")
+    assert set(frame["experiment"]) == {"active_learning"}
+    cells = frame[frame["cell"].notna()].drop_duplicates("cell")
+    found = {
+        (acquisition, int(scale)): int(labels)
+        for acquisition, scale, labels in zip(
+            cells["acquisition"], cells["data_scale"], cells["labelled_solutions"], strict=True
+        )
+    }
+    train = settings("smoke", None, None, None).problems.train
+    expected = {(name, 1): train * (1 if name == "uniform" else 2) for name in ACQUISITIONS}
+    assert found == expected | {("uniform", 2): 2 * train}
+    assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
+
+
+def test_it_ends_with_its_figure_and_report(run):
+    folder, done = run
+    assert (folder / "out" / "figures" / "data_efficiency.png").is_file()
+    assert (
+        "Active learning under process supervision: dropped, scale smoke"
+        in (folder / "out" / "report.html").read_text()
+    )
+    assert "process supervision, convincing wrong answers" in done.stdout
+
+
+def test_distinct_acquisitions_choose_no_text_twice(run):
+    folder, _ = run
+    for path in (folder / "store" / "acquired").glob("*/acquired.json"):
+        facts = json.loads(path.read_text())
+        assert facts["distinct"] == len(facts["rows"]) == 16
