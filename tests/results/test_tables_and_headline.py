@@ -146,7 +146,7 @@ def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
         arm=made_frame["arm"].replace({"process": "final_answer", "final_answer": "process"})
     )
     assert [float(r.difference.removesuffix(" points")) for r in headline(swapped).readings] == pytest.approx(
-        [-float(r.difference) for r in found.readings]
+        [-float(r.difference.removesuffix(" points")) for r in found.readings]
     )
 
 
