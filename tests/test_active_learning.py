@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from ablations import cli
 from ablations.acquisition import ACQUISITIONS
 from ablations.experiments.active_learning import settings
 from results.schema import read_records
@@ -65,3 +66,20 @@ def test_distinct_acquisitions_choose_no_text_twice(run):
     for path in (folder / "store" / "acquired").glob("*/acquired.json"):
         facts = json.loads(path.read_text())
         assert facts["distinct"] == len(facts["rows"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("arms=[final_answer]", "arms: found ['final_answer']; allowed: process alone"),
+        ("acquisitions=[luck]", "acquisitions: found ['luck']; allowed: one or more of uniform, "),
+        ("acquisitions=[]", "acquisitions: found []; allowed: one or more of uniform, "),
+        ("uniform_scales=[3]", "uniform_scales: found [3]; allowed: 1 to pool_samples = 2"),
+        ("selectors=1", "selectors: found 1; allowed: 2 or more"),
+        ("acquisition.wrong_fraction=2", "wrong_fraction: found 2.0; allowed: 0 to 1"),
+    ],
+)
+def test_malformed_settings(tmp_path, capsys, flag, message):
+    argv = ["plan", "active_learning", "--scale=smoke", f"--store={tmp_path / 's'}", f"--settings.{flag}"]
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith(f"ablations: {message}")

@@ -50,6 +50,11 @@ class ActiveLearningSettings(SupervisionSettings):
                 f"acquisitions: found {list(self.acquisitions)}; allowed: one or more of "
                 f"{', '.join(ACQUISITIONS)}, each once"
             )
+        if any(not 1 <= scale <= self.pool_samples for scale in self.uniform_scales):
+            raise ValueError(
+                f"uniform_scales: found {list(self.uniform_scales)}; allowed: 1 to pool_samples = "
+                f"{self.pool_samples}"
+            )
         at_least(2, selectors=self.selectors)
 
 
