@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from results.data_efficiency import Curve, Efficiency, shift_efficiency, slope_efficiency
+from results.headline import Headline, Reading
 from results.schema import PLAIN_ACQUISITION
-from results.statistics import comparison_n
+from results.statistics import comparison_n, contrasts, rows_of
+from results.tabular import Table, heads, number, points, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
 """(acquisition, baseline), fixed before any run."""
@@ -63,7 +65,7 @@ def curves(
         n: of best-of-N; the largest that is an expectation if None.
 
     Returns:
-        Acquisition -> curve, those with two points or more; only seeds that all of a curve's points have.
+        Acquisition -> curve; only seeds that all of a curve's points have.
     """
     n = comparison_n(frame) if n is None else n
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
@@ -73,17 +75,17 @@ def curves(
         seeds = sorted(
             set.intersection(*(set(group["seed"]) for _, group in of_acquisition.groupby("data_scale")))
         )
-        points = []
+        known = []
         for _, group in of_acquisition.groupby("data_scale", sort=True):
             by_seed = group.set_index("seed").loc[seeds]
             value_SP = np.stack(
                 [np.asarray(values, dtype=np.float64) for values in by_seed["problem_values"]]
             )
-            points.append((float(by_seed[counted].mean()), value_SP))
-        if len(points) > 1 and seeds:
+            known.append((float(by_seed[counted].mean()), value_SP))
+        if seeds:
             found[str(acquisition)] = Curve(
-                labels=np.array([labels for labels, _ in points]),
-                value=np.stack([value for _, value in points]),
+                labels=np.array([labels for labels, _ in known]),
+                value=np.stack([value for _, value in known]),
             )
     return found
 
@@ -129,16 +131,104 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
-def several_acquisitions(frame: pd.DataFrame) -> bool:
-    """Whether records compare ways of choosing what is labelled."""
-    return frame["acquisition"].nunique() > 1
-
-
 def words(acquisition: str) -> str:
     """An acquisition in words."""
     return acquisition.replace("_", " ")
 
 
 def ratio_interval(found: Efficiency) -> str:
-    """A ratio's interval: ``[1.30, 3.40]``; a dash where it cannot be told."""
-    return f"[{found.lower:.2f}, {found.upper:.2f}]" if found.estimate > 0 else "-"
+    """A ratio's interval: ``[1.30, 3.40]``; empty where it cannot be told."""
+    return f"[{found.lower:.2f}, {found.upper:.2f}]" if found.estimate > 0 else ""
+
+
+def efficiency_table(frame: pd.DataFrame) -> Table:
+    """How many times fewer labels each way of choosing them needs."""
+    text = ("acquisition", "against", "counted in", "role", "reading")
+    names = (
+        *("acquisition", "against", "counted in", "shift", "fit R²"),
+        *("ratio of slopes", "role", "p", "reading"),
+    )
+    return Table(
+        id="efficiency",
+        title="Data efficiency",
+        lead=(
+            "How many times fewer labels reach the same best-of-N. Shift: horizontal distance of the fitted "
+            "curves. Ratio of slopes: the paper's, descriptive. The p of others is corrected after Holm."
+        ),
+        heads=heads(*names, text=text),
+        rows=tuple(
+            (
+                word(words(one.acquisition)),
+                word(words(one.baseline)),
+                word(LABELS[one.counted]),
+                number(one.shift.estimate, 2, one.shift.lower, one.shift.upper),
+                number(one.shift.fit),
+                number(one.slope.estimate, 2, one.slope.lower, one.slope.upper),
+                word(one.role),
+                number(one.p),
+                reading(f"{one.verdict} ({one.shift.reason})" if one.shift.reason else one.verdict),
+            )
+            for one in comparisons(frame)
+        ),
+    )
+
+
+def budgets_table(frame: pd.DataFrame) -> Table:
+    """Differences between acquisitions at each budget."""
+    n = comparison_n(frame)
+    of_process = frame[frame["arm"] == "process"]
+    baselines = ("uniform_distinct", PLAIN_ACQUISITION)
+    known = [name for name in sorted(of_process["acquisition"].dropna().unique()) if name not in baselines]
+    pairs = [(name, baseline) for baseline in baselines for name in known]
+    pairs.append(baselines)
+    return Table(
+        id="budgets",
+        title=f"Differences in best-of-{n} between acquisitions at the same budget",
+        lead=(
+            "Percentage points under process supervision, paired by problem and seed, with 95% intervals, "
+            "not corrected for their number. The budget leaves the selector's labels out."
+        ),
+        heads=heads(
+            *("acquisition", "minus", "budget", "points", "reading", "seeds"),
+            text=("acquisition", "minus", "reading"),
+        ),
+        rows=tuple(
+            (
+                word(words(row.acquisition)),
+                word(words(row.against)),
+                whole(row.data_scale),
+                points(row.estimate, row.lower, row.upper, signed=True),
+                reading(row.verdict),
+                whole(row.seeds),
+            )
+            for row in rows_of(contrasts(of_process, "acquisition", pairs, "best_of_n", n))
+        ),
+    )
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Which way of choosing what is labelled needs how many labels."""
+    n = comparison_n(frame)
+    found = [one for one in comparisons(frame, n) if one.role != "other"]
+    readings = tuple(
+        Reading(
+            where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
+            difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "–",
+            interval=ratio_interval(one.shift),
+            verdict=one.verdict,
+        )
+        for one in found
+    )
+    if not found:
+        return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
+    first = found[0]
+    told = {
+        "fewer labels": f"{first.shift.estimate:.1f} times fewer labels than",
+        "more labels": f"{1 / first.shift.estimate:.1f} times more labels than",
+    }
+    needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
+    sentence = (
+        f"With best-of-{n}, {words(first.acquisition)} need {needs} {words(first.baseline)}, counted in "
+        f"{LABELS[first.counted]}."
+    )
+    return Headline(sentence=sentence, readings=readings)

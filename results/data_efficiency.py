@@ -1,10 +1,10 @@
 """Data efficiency: how many times more labels one curve needs to reach what another reaches.
 
 Two curves of best-of-N against labels, each a point a data scale. Primary is the horizontal shift between
-them: one quadratic in log labels, shifted for the second curve, is fitted to the points of both, and the
-shift, exponentiated, is the efficiency. Beside it stands the ratio of the slopes of two lines of best fit in
-log labels, which is what "Let's Verify Step by Step" (arXiv 2305.20050, Section 4.2) reports: it describes,
-and equals the shift only for lines from a common origin.
+them: one quadratic in log labels (a line where there are four points in all), shifted for the second curve,
+is fitted to the points of both, and the shift, exponentiated, is the efficiency. Beside it stands the ratio
+of the slopes of two lines of best fit in log labels, which is what "Let's Verify Step by Step" (arXiv
+2305.20050, Section 4.2) reports: it describes, and equals the shift only for lines from a common origin.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from results.statistics import LEVEL, RESAMPLES, resample_weights, seed_half_wid
 
 Array = npt.NDArray[np.float64]
 _GRID = 801
-_DEGREE = 2
+_MOST_DEGREE = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,8 +35,8 @@ class Curve:
             raise ValueError(
                 f"value: found shape {self.value.shape}, allowed [{len(self.labels)}, seeds, problems]"
             )
-        if len(self.labels) < 2 or not (np.diff(self.labels) > 0).all() or self.labels[0] <= 0:
-            raise ValueError(f"labels: found {self.labels.tolist()}, allowed two or more, ascending, above 0")
+        if not len(self.labels) or not (np.diff(self.labels) > 0).all() or self.labels[0] <= 0:
+            raise ValueError(f"labels: found {self.labels.tolist()}, allowed one or more, ascending, above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +80,12 @@ def shift_efficiency(
         seed: of the bootstrap.
 
     Returns:
-        NaN, with a reason, where the curves reach no common value, where the fit does not rise, or where
-        more than 5% of the resamples do not.
+        NaN, with a reason, where there are fewer than four points or one of the baseline, where the curves
+        reach no common value, where the fit does not rise, or where more than 5% of the resamples do not.
     """
     _check_same_problems(curve, baseline)
+    if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
+        return _untold(f"too few points: {len(curve.labels)} and {len(baseline.labels)}")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
     return _estimated(lambda a, b: _shift(log_a, a, log_b, b), curve, baseline, resamples, seed)
 
@@ -93,9 +95,11 @@ def slope_efficiency(
 ) -> Efficiency:
     """The paper's ratio of slopes of two lines of best fit in log labels; descriptive.
 
-    Args and returns as in ``shift_efficiency``; NaN where the baseline's line does not rise.
+    Args and returns as in ``shift_efficiency``; NaN where a line does not rise or has a single point.
     """
     _check_same_problems(curve, baseline)
+    if min(len(curve.labels), len(baseline.labels)) < 2:
+        return _untold("a single point has no slope")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
     return _estimated(lambda a, b: _slopes(log_a, a, log_b, b), curve, baseline, resamples, seed)
 
@@ -112,20 +116,12 @@ def _estimated(
     everything = np.full((problems, 1), 1 / problems)
     mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)
     centre, explained = (float(found[0]) for found in fit(mean_a @ everything, mean_b @ everything))
-    nan = float("nan")
     if np.isnan(centre):
-        return Efficiency(
-            estimate=nan,
-            lower=nan,
-            upper=nan,
-            fit=explained,
-            reason="the curves do not overlap or do not rise",
-        )
+        return _untold("the curves do not overlap or do not rise", explained)
     boot_B = fit(mean_a @ weight_PB, mean_b @ weight_PB)[0]
     if np.isnan(boot_B).mean() > 1 - LEVEL:
         share = np.isnan(boot_B).mean()
-        reason = f"in {share:.0%} of the resamples the curves do not overlap or do not rise"
-        return Efficiency(estimate=nan, lower=nan, upper=nan, fit=explained, reason=reason)
+        return _untold(f"in {share:.0%} of the resamples the curves do not overlap or do not rise", explained)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(boot_B, [tail, 100 - tail])
     seeds = min(curve.value.shape[1], baseline.value.shape[1])
@@ -139,19 +135,25 @@ def _estimated(
     )
 
 
+def _untold(reason: str, fit: float = float("nan")) -> Efficiency:
+    nan = float("nan")
+    return Efficiency(estimate=nan, lower=nan, upper=nan, fit=fit, reason=reason)
+
+
 def _shift(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted:
     """Least squares over all shifts at which the curves overlap: one projection a shift, all B at once."""
     value_KB = np.concatenate([value_a, value_b])
+    degree = min(_MOST_DEGREE, len(value_KB) - 3)  # one point more than the coefficients and the shift
     total_B = ((value_KB - value_KB.mean(axis=0)) ** 2).sum(axis=0)
     shifts = np.linspace(log_b[0] - log_a[-1], log_b[-1] - log_a[0], _GRID)
     error_GB = np.empty((_GRID, value_KB.shape[1]))
     rising_GB = np.empty((_GRID, value_KB.shape[1]), dtype=bool)
     for g, shift in enumerate(shifts):
         position = np.concatenate([log_a + shift, log_b])
-        basis = np.vander(position, _DEGREE + 1)
+        basis = np.vander(position, degree + 1)
         coefficient, *_ = np.linalg.lstsq(basis, value_KB, rcond=None)
         error_GB[g] = ((value_KB - basis @ coefficient) ** 2).sum(axis=0)
-        ends = np.vander(np.array([position.min(), position.max()]), _DEGREE + 1) @ coefficient
+        ends = np.vander(np.array([position.min(), position.max()]), degree + 1) @ coefficient
         rising_GB[g] = ends[1] > ends[0]
     best_B = error_GB.argmin(axis=0)
     column = np.arange(value_KB.shape[1])

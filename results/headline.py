@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from results.acquisitions import LABELS, comparisons, ratio_interval, several_acquisitions, words
-from results.schema import STUDENT_ARMS, arm_words, check_same_solutions, is_plain
+from results.schema import STUDENT_ARMS, arm_words, is_plain
 from results.statistics import comparison_n, differences, rows_of
-from results.tables import interval_text, labeler_sentence, points_interval
+from results.tables import labeler_sentence
+from results.tabular import points, points_interval, text_of
 
 _WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
@@ -32,26 +32,23 @@ class Headline:
     """The result in words."""
 
     sentence: str
-    """Process supervision against the final-answer outcome."""
+    """What was found."""
     readings: tuple[Reading, ...] = ()
-    """That difference at each data scale."""
+    """The numbers behind it."""
     further: tuple[str, ...] = ()
     """Sentences on the other comparisons."""
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Say what a run found.
+    """Process supervision against the final-answer outcome.
 
     Args:
         frame: records of one experiment, scale and dataset, with best-of-N.
 
     Raises:
-        ValueError: the arms were given different solutions, or there is no best-of-N.
+        ValueError: there is no best-of-N.
     """
-    check_same_solutions(frame)
     n = comparison_n(frame)
-    if several_acquisitions(frame):
-        return _of_acquisitions(frame, n)
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     if main.empty:
         sentence = (
@@ -72,33 +69,6 @@ def headline(frame: pd.DataFrame) -> Headline:
     return Headline(
         sentence=_sentence(list(main["verdict"]), n), readings=readings, further=_further(frame, n)
     )
-
-
-def _of_acquisitions(frame: pd.DataFrame, n: int) -> Headline:
-    """Which way of choosing what is labelled needs how many labels."""
-    found = [one for one in comparisons(frame, n) if one.role != "other"]
-    readings = tuple(
-        Reading(
-            where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
-            difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "-",
-            interval=ratio_interval(one.shift),
-            verdict=one.verdict,
-        )
-        for one in found
-    )
-    if not found:
-        return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
-    first = found[0]
-    told = {
-        "fewer labels": f"{first.shift.estimate:.1f} times fewer labels than",
-        "more labels": f"{1 / first.shift.estimate:.1f} times more labels than",
-    }
-    needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
-    sentence = (
-        f"With best-of-{n}, {words(first.acquisition)} need {needs} {words(first.baseline)}, counted in "
-        f"{LABELS[first.counted]}."
-    )
-    return Headline(sentence=sentence, readings=readings)
 
 
 def _where(data_scale: int, acquisition: object) -> str:
@@ -170,7 +140,7 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
         where = "" if pd.isna(row["data_scale"]) else f" at {_where(row['data_scale'], row['acquisition'])}"
         sentences.append(
             f"{_capital(arm_words(arm, row['acquisition']))} minus {arm_words(against)}{where}: "
-            f"{interval_text(row['estimate'], row['lower'], row['upper'], signed=True)} points, "
+            f"{text_of(points(row['estimate'], row['lower'], row['upper'], signed=True))} points, "
             f"{row['verdict']}."
         )
     if labeler := labeler_sentence(frame):

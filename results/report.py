@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.acquisitions import LABELS, comparisons, ratio_interval, several_acquisitions, words
-from results.data_efficiency import Efficiency
+from results.analyses import analysis_of
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
-from results.headline import Headline, headline
-from results.schema import ARMS, STUDENT_ARMS, arm_words, check_same_solutions, read_records
-from results.statistics import comparison_n, differences, rows_of, summarise
-from results.tables import compared_pairs, few_ns, interval_text, points_interval, result_rows
+from results.schema import ARMS, check_same_solutions, read_records
+from results.statistics import summarise
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -37,218 +33,6 @@ READING = (
     "it holds zero, or there is none.",
 )
 """What every report says of its numbers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One cell of a table."""
-
-    value: str
-    """What it is sorted by; empty where missing."""
-    shown: str
-    """What is read."""
-    text: bool = False
-    """Whether it is sorted as text."""
-    arm: str = ""
-    """Arm whose colour stands before it."""
-    interval: str = ""
-    """Interval behind it."""
-    verdict: bool = False
-    """Whether it is a verdict."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """The head of a column."""
-
-    name: str
-    """What is read."""
-    text: bool = False
-    """Whether the column is sorted as text."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A sortable table."""
-
-    id: str
-    """For links."""
-    title: str
-    """Heading."""
-    lead: str
-    """A sentence above it."""
-    heads: tuple[Head, ...]
-    """One a column."""
-    rows: tuple[tuple[Cell, ...], ...]
-    """Cells, one a head."""
-
-
-def _word(shown: str, *, arm: str = "", verdict: bool = False) -> Cell:
-    return Cell(value=shown, shown=shown, text=True, arm=arm, verdict=verdict)
-
-
-def _whole(value: Any) -> Cell:
-    missing = pd.isna(value)
-    return Cell(
-        value="" if missing else str(int(value)),
-        shown="–" if missing else f"{int(value):,}".replace(",", "\u202f"),
-    )
-
-
-def _share(value: float) -> Cell:
-    return (
-        Cell(value="", shown="–") if value != value else Cell(value=repr(float(value)), shown=f"{value:.3f}")
-    )
-
-
-def _estimate(estimate: float, lower: float, upper: float, *, signed: bool = False) -> Cell:
-    if estimate != estimate:
-        return Cell(value="", shown="–")
-    number = interval_text(estimate, float("nan"), float("nan"), signed=signed)
-    interval = points_interval(lower, upper, signed=signed) if lower == lower else ""
-    return Cell(value=repr(float(estimate)), shown=number, interval=interval)
-
-
-def results_section(summary: pd.DataFrame) -> Table:
-    """Every arm and data scale, best-of-N at a few N, and the AUROCs."""
-    ns = few_ns(summary)
-    best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
-    drawn = {int(n) for n in best["n"].dropna()}
-    heads = (
-        Head(name="arm", text=True),
-        Head(name="labelled"),
-        *(Head(name=f"best-of-{n}{'*' if n in drawn else ''}") for n in ns),
-        Head(name="solution AUROC"),
-        Head(name="step AUROC"),
-        Head(name="seeds"),
-    )
-    rows = tuple(
-        (
-            _word(arm_words(row["arm"], row["acquisition"]), arm=row["arm"]),
-            _whole(row["data_scale"]),
-            *(
-                _estimate(row[f"best_of_{n}"], row[f"best_of_{n}_lower"], row[f"best_of_{n}_upper"])
-                for n in ns
-            ),
-            _share(row["solution_auroc"]),
-            _share(row["step_auroc"]),
-            _whole(row["seeds"] or pd.NA),
-        )
-        for row in result_rows(summary, ns).to_dict("records")
-    )
-    lead = (
-        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labelled a problem."
-    )
-    return Table(id="results", title="All arms", lead=lead, heads=heads, rows=rows)
-
-
-def differences_section(frame: pd.DataFrame, n: int) -> Table:
-    """All paired differences in best-of-N."""
-    heads = (
-        Head(name="arm", text=True),
-        Head(name="minus", text=True),
-        Head(name="labelled"),
-        Head(name="points"),
-        Head(name="reading", text=True),
-        Head(name="seeds"),
-    )
-    rows = tuple(
-        (
-            _word(arm_words(row.arm, row.acquisition), arm=row.arm),
-            _word(ARMS[row.against], arm=row.against),
-            _whole(row.data_scale),
-            _estimate(row.estimate, row.lower, row.upper, signed=True),
-            _word(row.verdict, verdict=True),
-            _whole(row.seeds or pd.NA),
-        )
-        for row in rows_of(differences(frame, compared_pairs(frame), "best_of_n", n))
-    )
-    return Table(
-        id="differences",
-        title=f"Differences in best-of-{n}",
-        heads=heads,
-        rows=rows,
-        lead="Percentage points, paired by problem and seed, with 95% intervals.",
-    )
-
-
-def efficiency_section(frame: pd.DataFrame) -> Table:
-    """How many times fewer labels each way of choosing them needs."""
-    heads = (
-        Head(name="acquisition", text=True),
-        Head(name="against", text=True),
-        Head(name="counted in", text=True),
-        Head(name="shift"),
-        Head(name="fit R²"),
-        Head(name="ratio of slopes"),
-        Head(name="role", text=True),
-        Head(name="p"),
-        Head(name="reading", text=True),
-    )
-    rows = tuple(
-        (
-            _word(words(one.acquisition)),
-            _word(words(one.baseline)),
-            _word(LABELS[one.counted]),
-            _ratio(one.shift),
-            _share(one.shift.fit),
-            _ratio(one.slope),
-            _word(one.role),
-            _share(one.p),
-            _word(one.verdict, verdict=True),
-        )
-        for one in comparisons(frame)
-    )
-    return Table(
-        id="efficiency",
-        title="Data efficiency",
-        heads=heads,
-        rows=rows,
-        lead=(
-            "How many times fewer labels reach the same best-of-N. Shift: horizontal distance of the fitted "
-            "curves. Ratio of slopes: the paper's, descriptive. The p of others is corrected after Holm."
-        ),
-    )
-
-
-def _ratio(found: Efficiency) -> Cell:
-    if not found.estimate > 0:
-        return Cell(value="", shown="–")
-    return Cell(value=repr(found.estimate), shown=f"{found.estimate:.2f}", interval=ratio_interval(found))
-
-
-def solutions_section(frame: pd.DataFrame) -> Table:
-    """What the arms were given: hash and distinct solutions for each data scale and seed."""
-    students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
-    heads = (
-        Head(name="arm", text=True),
-        Head(name="labelled"),
-        Head(name="seed"),
-        Head(name="solutions"),
-        Head(name="distinct solutions"),
-        Head(name="labelled steps"),
-        Head(name="hash", text=True),
-    )
-    cells = students.drop_duplicates(["arm", "acquisition", "data_scale", "seed"])
-    rows = tuple(
-        (
-            _word(arm_words(row.arm, row.acquisition), arm=row.arm),
-            _whole(row.data_scale),
-            _whole(row.seed),
-            _whole(row.labelled_solutions),
-            _whole(row.distinct_solutions),
-            _whole(row.labelled_steps),
-            _word(row.solutions_hash[:12]),
-        )
-        for row in rows_of(cells)
-    )
-    return Table(
-        id="solutions",
-        title="Training solutions",
-        heads=heads,
-        rows=rows,
-        lead="What each reward model was trained on; equal hashes are equal solutions, in the same order.",
-    )
 
 
 def embed_json(data: Any) -> Markup:
@@ -319,27 +103,18 @@ def write_report(
     for path in paths:
         if path.suffix.lower() != ".svg":
             raise ValueError(f"figures: found {path}, allowed .svg files")
-    summary = summarise(frame)
-    has_best = bool((frame["metric"] == "best_of_n").any())
-    tables = [results_section(summary)]
-    found = Headline(sentence="The records hold no best-of-N.")
-    if has_best:
-        tables.append(differences_section(frame, comparison_n(frame)))
-        found = headline(frame)
-    if has_best and several_acquisitions(frame):
-        tables.append(efficiency_section(frame))
-    if frame["solutions_hash"].notna().any():
-        tables.append(solutions_section(frame))
+    analysis = analysis_of(frame)
+    tables = analysis.tables_of(frame)
     data = browser_data(read_examples(examples_path)) if examples_path is not None else None
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("report.html.j2").render(
         title=title,
-        facts=_facts(frame, summary),
-        headline=found,
+        facts=_facts(frame),
+        headline=analysis.headline_of(frame),
         figures=[_figure(path) for path in paths],
-        tables=[table for table in tables if table.rows],
+        tables=tables,
         examples_json=embed_json(data) if data and data["problems"] else None,
         scorers=data["scorers"] if data else [],
         arms={arm: {"name": name} for arm, name in ARMS.items()},
@@ -358,8 +133,9 @@ def write_report(
     return out
 
 
-def _facts(frame: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
+def _facts(frame: pd.DataFrame) -> list[str]:
     """The line beneath the title."""
+    summary = summarise(frame)
     facts = [
         f"experiment {frame[name].iloc[0]}" if name == "experiment" else f"{name} {frame[name].iloc[0]}"
         for name in ("experiment", "scale", "dataset")

@@ -21,11 +21,13 @@ STUDENT_ARMS: dict[str, str] = {
 
 REFERENCE_ARMS: dict[str, str] = {
     "labeler": "labeler (large PRM)",
+    "large_prm": "large PRM, collected data",
+    "large_orm": "large ORM",
     "majority": "majority voting",
     "oracle": "pass@N",
     "random": "pass@1",
 }
-"""Arms that are the same for every data scale and seed."""
+"""Arms that have no data scale and no seed."""
 
 ARMS: dict[str, str] = STUDENT_ARMS | REFERENCE_ARMS
 
@@ -48,16 +50,18 @@ class Metric:
     """What a metric is and which rows may hold it."""
 
     meaning: str
-    """One line; every metric's value lies in 0 to 1."""
+    """One line."""
     n: str | None
     """What ``n`` counts; None where the metric has no n."""
     arms: tuple[str, ...]
     """Arms that may hold it."""
     has_bins: bool = False
     """Whether ``x`` and ``count`` are given."""
+    least: float = 0.0
+    """Least value: 0 of a share, -1 of a correlation; the most is 1."""
 
 
-_SCORERS = (*STUDENT_ARMS, "labeler")
+_SCORERS = (*STUDENT_ARMS, "labeler", "large_prm", "large_orm")
 METRICS: dict[str, Metric] = {
     "best_of_n": Metric(
         meaning="expected share of problems solved by the best-scored of n solutions",
@@ -147,6 +151,18 @@ COLUMNS: dict[str, Column] = {
         nullable=True,
         meaning="redraws training subset, order and head for all arms alike; null for references",
     ),
+    "variant": Column(
+        type=pa.string(),
+        unit="name",
+        nullable=True,
+        meaning="what else is varied, such as a scoring strategy or a hyperparameter; null: nothing is",
+    ),
+    "level": Column(
+        type=pa.float64(),
+        unit="by variant",
+        nullable=True,
+        meaning="a number that goes with the variant: value of the hyperparameter, quintile, round",
+    ),
     "metric": Column(type=pa.string(), unit="name", meaning="what value measures: " + ", ".join(METRICS)),
     "n": Column(
         type=pa.int64(),
@@ -164,7 +180,9 @@ COLUMNS: dict[str, Column] = {
         type=pa.int64(), unit="steps", nullable=True, meaning="calibration only: steps in the bin"
     ),
     "value": Column(
-        type=pa.float64(), unit="share, 0 to 1", meaning="the metric; never NaN: what is undefined has no row"
+        type=pa.float64(),
+        unit="share, 0 to 1; correlation, -1 to 1",
+        meaning="the metric; never NaN: what is undefined has no row",
     ),
     "problem_values": Column(
         type=pa.list_(pa.float64()),
@@ -213,7 +231,10 @@ SCHEMA = pa.schema(
     [pa.field(name, column.type, nullable=column.nullable) for name, column in COLUMNS.items()]
 )
 
-KEY = ("experiment", "scale", "dataset", "arm", "acquisition", "data_scale", "seed", "metric", "n")
+CELL = ("arm", "acquisition", "data_scale", "variant", "level")
+"""Columns that name a kind of reward model and its evaluation, whatever its seed."""
+
+KEY = ("experiment", "scale", "dataset", *CELL, "seed", "metric", "n")
 """Columns that name a row: no two rows of a file agree in all of them."""
 
 _MEAN_TOLERANCE = 1e-6
@@ -238,7 +259,7 @@ class Record:
     metric: str
     """Key of ``METRICS``."""
     value: float
-    """Share, 0 to 1."""
+    """Share, 0 to 1, or correlation, -1 to 1."""
     config: str
     """JSON object."""
     revision: str
@@ -253,6 +274,10 @@ class Record:
     """Solutions labelled a problem."""
     seed: int | None = None
     """Seed of the cell."""
+    variant: str | None = None
+    """What else is varied."""
+    level: float | None = None
+    """Number that goes with the variant."""
     n: int | None = None
     """Solutions, updates or bin index, by metric."""
     x: float | None = None
@@ -314,8 +339,11 @@ def _row_fault(row: Mapping[str, Any]) -> str | None:
             return f"{name}: found {row[name]}, allowed {allowed} for metric {metric_name!r}"
     if metric.has_bins and not (0.0 <= row["x"] <= 1.0 and row["count"] >= 1):
         return f"x, count: found {row['x']}, {row['count']}, allowed 0 to 1 and 1 or more"
-    if not (math.isfinite(value) and -1e-9 <= value <= 1 + 1e-9):
-        return f"value: found {value}, allowed 0 to 1 (leave out a row whose metric is undefined)"
+    if not (math.isfinite(value) and metric.least - 1e-9 <= value <= 1 + 1e-9):
+        allowed = f"{metric.least:g} to 1"
+        return f"value: found {value}, allowed {allowed} (leave out a row whose metric is undefined)"
+    if row["level"] is not None and (row["variant"] is None or not math.isfinite(row["level"])):
+        return f"level: found {row['level']}, allowed a finite number, with a variant"
     problem_values = row["problem_values"]
     if problem_values is not None:
         value_P = np.asarray(problem_values, dtype=np.float64)
@@ -338,7 +366,7 @@ def _check_rows(frame: pd.DataFrame, where: str) -> None:
         ValueError: names file, row, column, what was found and what is allowed.
     """
     names = list(COLUMNS)
-    lengths: dict[str, int] = {}
+    lengths: dict[tuple[object, ...], int] = {}
     for index, values in enumerate(zip(*(_plain(frame[name]) for name in names), strict=True)):
         row = dict(zip(names, values, strict=True))
         fault = _row_fault(row)
@@ -346,7 +374,7 @@ def _check_rows(frame: pd.DataFrame, where: str) -> None:
             raise ValueError(f"{where}: row {index}: {fault}")
         if row["problem_values"] is not None:
             found = len(row["problem_values"])
-            allowed = lengths.setdefault(row["metric"], found)
+            allowed = lengths.setdefault((row["metric"], row["variant"], row["level"]), found)
             if found != allowed:
                 raise ValueError(
                     f"{where}: row {index}: problem_values: found {found} problems, allowed {allowed} "
@@ -459,13 +487,19 @@ def check_same_solutions(frame: pd.DataFrame) -> None:
         ValueError: names the data scale, the seed and each arm's hash.
     """
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
-    keys = ["acquisition", "data_scale", "seed"]
+    keys = ["acquisition", "data_scale", "variant", "level", "seed"]
     for key, rows in students.groupby(keys, dropna=False):
         hashes = rows.groupby("arm")["solutions_hash"].unique()
         if len({value for values in hashes for value in values}) > 1:
             found = "; ".join(f"{arm} {', '.join(v[:12] for v in values)}" for arm, values in hashes.items())
-            named = ", ".join(f"{name} {value}" for name, value in zip(keys, key, strict=True))
+            pairs: Any = zip(keys, key, strict=True)
+            named = ", ".join(f"{name} {value}" for name, value in pairs if not pd.isna(value))
             raise ValueError(f"solutions_hash: at {named} found {found}; allowed one hash for all arms")
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of what ``summarise`` made of them, where nothing else is varied."""
+    return frame[frame["variant"].isna()]
 
 
 def schema_markdown() -> str:

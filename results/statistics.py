@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results.schema import ARMS, REFERENCE_ARMS
+from results.schema import ARMS, CELL, REFERENCE_ARMS, plain
 
 RESAMPLES = 2000
 """Bootstrap resamples of the problems."""
@@ -28,7 +28,7 @@ LEVEL = 0.95
 
 _REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
 _ONE_RUN = ("experiment", "scale", "dataset")
-_GROUP = ["arm", "acquisition", "data_scale", "metric", "n"]
+_GROUP = [*CELL, "metric", "n"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +174,9 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0)
         seed: of the bootstrap.
 
     Returns:
-        Columns arm, acquisition, data_scale, metric, n, estimate, lower, upper, seeds (0: the arm has none),
-        problems (0: no value for each problem, the interval is over seeds alone), single_draw, x (mean) and
-        count (sum) for bins, and labelled_solutions and labelled_steps (means over seeds).
+        Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper, seeds (0: the
+        arm has none), problems (0: no value for each problem, the interval is over seeds alone), single_draw,
+        x (mean) and count (sum) for bins, and labelled_solutions and labelled_steps (means over seeds).
 
     Raises:
         ValueError: the frame mixes experiments, scales or datasets, or a group has problem values in some
@@ -224,7 +224,7 @@ def differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """First arm minus second arm, paired by problem and seed, at every data scale.
+    """First arm minus second arm, paired by problem and seed, at every data scale; nothing else is varied.
 
     A reference arm pairs with every seed and data scale; majority, oracle and random stand with their own
     metric
@@ -247,6 +247,7 @@ def differences(
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
     """
     _check_one_run(frame)
+    frame = plain(frame)
     made, keys = [], []
     for arm, against in pairs:
         first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
@@ -267,6 +268,56 @@ def differences(
                     }
                 )
     columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
+    return _estimated(made, keys, columns, resamples, seed)
+
+
+def contrasts(
+    frame: pd.DataFrame,
+    column: str,
+    pairs: Sequence[tuple[object, object]],
+    metric: str = "best_of_n",
+    n: int | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Differences between rows that agree in all of ``CELL`` but one column, paired by problem and seed.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        column: of ``CELL``; the one in which the two differ.
+        pairs: (its value, the value to compare it with).
+        metric: of the arms that are scorers; majority, oracle and random stand with their own.
+        n: of the metric; None for a metric without one.
+        resamples: of the bootstrap over problems.
+        seed: of the bootstrap.
+
+    Returns:
+        Columns of ``CELL`` (those of the first), against, metric, n, estimate, lower, upper, seeds, problems,
+        verdict; pairs with no records in common have no row.
+
+    Raises:
+        ValueError: the frame mixes runs, or two were measured on different numbers of problems.
+    """
+    _check_one_run(frame)
+    rows = pd.concat([_select(frame, arm, metric, n) for arm in frame["arm"].unique()])
+    others = [name for name in CELL if name != column]
+    groups: Any = rows.groupby(others, dropna=False, sort=True)
+    made, keys = [], []
+    for first, second in pairs:
+        for values, group in groups:
+            paired = _pair(group[_is(group[column], first)], group[_is(group[column], second)])
+            if not paired.empty:
+                made.append(paired)
+                key = dict(zip(others, values, strict=True)) | {column: first, "against": second}
+                keys.append(key | {"metric": metric, "n": n})
+    return _estimated(made, keys, [*CELL, "against", "metric", "n"], resamples, seed)
+
+
+def _estimated(
+    made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str], resamples: int, seed: int
+) -> pd.DataFrame:
+    """A row a pair: its keys, its estimate, and how many seeds and problems were paired."""
     out = pd.DataFrame(keys, columns=columns)
     estimated = _estimate_rows(made, resamples, seed)
     for name in ("estimate", "lower", "upper"):

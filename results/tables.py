@@ -1,20 +1,13 @@
-"""The plain-text tables of a run, for the command line, and the rows that they share with the report."""
+"""The tables that every run has: its arms, the differences between them, and what they were trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from results.acquisitions import (
-    LABELS,
-    Comparison,
-    comparisons,
-    ratio_interval,
-    words,
-)
-from results.data_efficiency import Efficiency
-from results.schema import ARMS, STUDENT_ARMS, arm_words
+from results.schema import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words, plain
 from results.statistics import comparison_n, differences, rows_of, summarise
+from results.tabular import Cell, Table, as_text, heads, number, points, reading, whole, word
 
 PAIRS: tuple[tuple[str, str], ...] = (
     ("process", "final_answer"),
@@ -49,214 +42,140 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
     return sorted({*near, comparison_n(summary), found[-1]})
 
 
-def result_rows(summary: pd.DataFrame, ns: Sequence[int] | None = None) -> pd.DataFrame:
-    """One row an (arm, acquisition, data scale), in the order of ``ARMS``.
-
-    Args:
-        summary: from ``results.statistics.summarise``.
-        ns: N of best-of-N; ``few_ns`` if None.
-
-    Returns:
-        Columns arm, acquisition, data_scale, seeds, problems; for each N of ns ``best_of_N``,
-        ``best_of_N_lower``,
-        ``best_of_N_upper``; solution_auroc, step_auroc. NaN where there is no number. pass@1 stands in every
-        N.
-    """
-    ns = few_ns(summary) if ns is None else ns
+def arms_table(frame: pd.DataFrame) -> Table | None:
+    """One row an arm, acquisition and data scale: best-of-N at a few N, and the AUROCs."""
+    summary = summarise(plain(frame))
+    ns = few_ns(summary)
+    best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
+    drawn = {int(n) for n in best["n"].dropna()}
+    names = [f"best-of-{n}{'*' if n in drawn else ''}" for n in ns]
     rows = []
-    for (arm, acquisition, data_scale), group in summary.groupby(
-        ["arm", "acquisition", "data_scale"], dropna=False, sort=False
-    ):
-        curve = group[group["metric"].isin(_CURVES)]
-        row: dict[str, object] = {
-            "arm": arm,
-            "acquisition": acquisition,
-            "data_scale": data_scale,
-            "seeds": int(group["seeds"].max()),
-            "problems": int(group["problems"].max()),
-        }
-        for n in ns:
-            at = curve if arm == "random" else curve[(curve["n"] == n).fillna(False).astype(bool)]
-            for name, column in (("", "estimate"), ("_lower", "lower"), ("_upper", "upper")):
-                row[f"best_of_{n}{name}"] = float(at[column].iloc[0]) if len(at) else float("nan")
+    groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
+    for (arm, acquisition, data_scale), group in groups:
+        cells = [word(arm_words(arm, acquisition), arm=arm), whole(data_scale)]
+        cells += [_best_of(group, arm, n) for n in ns]
         for metric in ("solution_auroc", "step_auroc"):
-            at = group[group["metric"] == metric]
-            row[metric] = float(at["estimate"].iloc[0]) if len(at) else float("nan")
-        rows.append(row)
-    out = pd.DataFrame(rows).astype({"data_scale": "Int64"}) if rows else pd.DataFrame()
-    return (
-        out
-        if out.empty
-        else out.sort_values(
-            "arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True
-        )
+            at = group[group["metric"] == metric]["estimate"]
+            cells.append(number(at.iloc[0] if len(at) else float("nan")))
+        seeds = int(group["seeds"].max())
+        rows.append((*cells, whole(seeds or pd.NA)))
+    lead = (
+        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labelled a problem."
+    )
+    if drawn.intersection(ns):
+        lead += " * A single draw of all solutions, not an expectation over subsets."
+    return Table(
+        id="results",
+        title="All arms",
+        lead=lead,
+        heads=heads("arm", "labelled", *names, "solution AUROC", "step AUROC", "seeds", text=("arm",)),
+        rows=tuple(rows),
     )
 
 
-def results_table(summary: pd.DataFrame, ns: Sequence[int] | None = None) -> str:
-    """The printed table of results: one line an arm and data scale; shares with their 95% intervals.
+def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
+    """An arm's best-of-N, majority or pass@N; pass@1 stands in every N."""
+    curve = group[group["metric"].isin(_CURVES)]
+    at = curve if arm == "random" else curve[(curve["n"] == n).fillna(False).astype(bool)]
+    if at.empty:
+        return points(float("nan"))
+    return points(at["estimate"].iloc[0], at["lower"].iloc[0], at["upper"].iloc[0])
 
-    Args:
-        summary: from ``results.statistics.summarise``.
-        ns: N of best-of-N; a few if None.
-    """
-    ns = few_ns(summary) if ns is None else list(ns)
-    drawn = {
-        int(n) for n in summary[summary["single_draw"] & (summary["metric"] == "best_of_n")]["n"].dropna()
-    }
-    head = [
-        "arm",
-        "labelled",
-        "seeds",
-        *(f"best-of-{n}{'*' if n in drawn else ''}" for n in ns),
-        "solution AUROC",
-        "step AUROC",
-    ]
-    lines = []
-    for row in result_rows(summary, ns).to_dict("records"):
-        cells = [
-            interval_text(row[f"best_of_{n}"], row[f"best_of_{n}_lower"], row[f"best_of_{n}_upper"])
-            for n in ns
-        ]
-        lines.append(
-            [
-                arm_words(row["arm"], row["acquisition"]),
-                _whole(row["data_scale"]),
-                _whole(row["seeds"] or pd.NA),
-                *cells,
-                _share(row["solution_auroc"]),
-                _share(row["step_auroc"]),
-            ]
-        )
-    foot = (
-        "* a single draw of all solutions, not an expectation over subsets\n"
-        if drawn.intersection(ns)
-        else ""
+
+def differences_table(frame: pd.DataFrame) -> Table | None:
+    """Paired differences in best-of-N: between arms, and from the reference lines at the largest scale."""
+    return _differences(
+        frame,
+        id="differences",
+        title="Differences in best-of-{n}",
+        rows=lambda compared: ~_below_largest(compared),
+        printed=True,
     )
-    return _align(head, lines, left=1) + foot
 
 
-def differences_table(frame: pd.DataFrame) -> str:
-    """The printed table of paired differences.
-
-    Args:
-        frame: from ``results.statistics.differences``.
-    """
-    lines = [
-        [
-            f"{arm_words(row.arm, row.acquisition)} - {ARMS[row.against]}",
-            _whole(row.data_scale),
-            _whole(row.seeds or pd.NA),
-            interval_text(row.estimate, row.lower, row.upper, signed=True),
-            row.verdict,
-        ]
-        for row in rows_of(frame)
-    ]
-    return _align(["difference", "labelled", "seeds", "first - second", "reading"], lines, left=1)
+def further_differences_table(frame: pd.DataFrame) -> Table | None:
+    """Paired differences from the reference lines at the smaller data scales."""
+    return _differences(
+        frame,
+        id="further-differences",
+        title="Differences in best-of-{n} from majority voting and pass@1 at smaller data scales",
+        rows=_below_largest,
+        printed=False,
+    )
 
 
-def efficiency_table(found: Sequence[Comparison]) -> str:
-    """The printed table of data efficiencies.
-
-    Args:
-        found: from ``results.acquisitions.comparisons``.
-    """
-    lines = [
-        [
-            f"{words(one.acquisition)} against {words(one.baseline)}",
-            LABELS[one.counted],
-            ratio_text(one.shift),
-            _share(one.shift.fit),
-            ratio_text(one.slope),
-            one.role,
-            _share(one.p),
-            one.verdict,
-        ]
-        for one in found
-    ]
-    head = ["acquisition", "counted in", "shift", "fit R2", "ratio of slopes", "role", "p", "reading"]
-    return _align(head, lines, left=2)
+def _below_largest(compared: pd.DataFrame) -> pd.Series:
+    with_reference = compared["against"].isin(list(REFERENCE_ARMS))
+    below = (compared["data_scale"] < compared["data_scale"].max()).fillna(False).astype(bool)
+    return with_reference & below
 
 
-def ratio_text(found: Efficiency) -> str:
-    """A ratio with its interval, or why it cannot be told."""
-    return f"{found.estimate:.2f} {ratio_interval(found)}" if found.estimate > 0 else found.reason
-
-
-def format_run(frame: pd.DataFrame) -> str:
-    """All that a run prints: results, then paired differences in best-of-N.
-
-    Differences from majority voting and pass@1 are printed for the largest data scale alone; the report has
-    all.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
-    """
-    summary = summarise(frame)
-    if not (summary["metric"] == "best_of_n").any():
-        return results_table(summary)
+def _differences(
+    frame: pd.DataFrame, *, id: str, title: str, rows: Callable[[pd.DataFrame], pd.Series], printed: bool
+) -> Table | None:
+    frame = plain(frame)
+    if not (frame["metric"] == "best_of_n").any():
+        return None
     n = comparison_n(frame)
     compared = differences(frame, compared_pairs(frame), "best_of_n", n)
-    with_reference = ~compared["against"].isin(list(STUDENT_ARMS))
-    below_largest = (compared["data_scale"] < compared["data_scale"].max()).fillna(False).astype(bool)
-    compared = compared[~(with_reference & below_largest)]
-    heading = f"Paired differences in best-of-{n}, 95% intervals"
-    labeler = labeler_sentence(summary)
-    text = f"{results_table(summary)}\n{heading}\n{differences_table(compared)}"
-    if compared_acquisitions := comparisons(frame, n):
-        text += f"\nTimes fewer labels for the same best-of-{n}, 95% intervals\n"
-        text += efficiency_table(compared_acquisitions)
-    return f"{text}\n{labeler}" if labeler else text
+    return Table(
+        id=id,
+        title=title.format(n=n),
+        lead="Percentage points, paired by problem and seed, with 95% intervals.",
+        heads=heads(
+            "arm", "minus", "labelled", "points", "reading", "seeds", text=("arm", "minus", "reading")
+        ),
+        rows=tuple(
+            (
+                word(arm_words(row.arm, row.acquisition), arm=row.arm),
+                word(ARMS[row.against], arm=row.against),
+                whole(row.data_scale),
+                points(row.estimate, row.lower, row.upper, signed=True),
+                reading(row.verdict),
+                whole(row.seeds or pd.NA),
+            )
+            for row in rows_of(compared[rows(compared)])
+        ),
+        printed=printed,
+    )
+
+
+def solutions_table(frame: pd.DataFrame) -> Table | None:
+    """What the arms were given: hash and distinct solutions for each data scale and seed."""
+    students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
+    cells = students.drop_duplicates(["arm", "acquisition", "data_scale", "variant", "level", "seed"])
+    names = ("arm", "labelled", "seed", "solutions", "distinct solutions", "labelled steps", "hash")
+    return Table(
+        id="solutions",
+        title="Training solutions",
+        lead="What each reward model was trained on; equal hashes are equal solutions, in the same order.",
+        heads=heads(*names, text=("arm", "hash")),
+        rows=tuple(
+            (
+                word(arm_words(row.arm, row.acquisition), arm=row.arm),
+                whole(row.data_scale),
+                whole(row.seed),
+                whole(row.labelled_solutions),
+                whole(row.distinct_solutions),
+                whole(row.labelled_steps),
+                word(row.solutions_hash[:12]),
+            )
+            for row in rows_of(cells)
+        ),
+        printed=False,
+    )
 
 
 def labeler_sentence(frame: pd.DataFrame) -> str:
-    """How well the labeler finds wrong steps in what it labels; empty where nobody knows which are wrong.
-
-    Args:
-        frame: records, or what ``summarise`` made of them.
-    """
+    """How well the labeler finds wrong steps in what it labels; empty where nobody knows which are wrong."""
     found = frame[frame["metric"] == "pool_step_auroc"]
     if found.empty:
         return ""
-    value = float(found["estimate" if "estimate" in found else "value"].iloc[0])
+    value = float(found["value"].iloc[0])
     return f"Step AUROC of the labeler on the students' training solutions: {value:.3f}."
 
 
-def interval_text(estimate: float, lower: float, upper: float, *, signed: bool = False) -> str:
-    """An estimate with its interval, in per cent (points where signed): ``81.7 [77.2, 86.0]``."""
-    if estimate != estimate:
-        return "-"
-    sign = "+" if signed else ""
-    known = lower == lower and upper == upper
-    return _number(estimate, sign) + (f" {points_interval(lower, upper, signed=signed)}" if known else "")
-
-
-def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:
-    """An interval in per cent: ``[+1.2, +3.4]``; a dash where it is unknown."""
-    sign = "+" if signed else ""
-    return f"[{_number(lower, sign)}, {_number(upper, sign)}]" if lower == lower and upper == upper else "-"
-
-
-def _number(share: float, sign: str) -> str:
-    return f"{100 * share + 0.0:{sign}.1f}"
-
-
-def _share(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
-
-
-def _whole(value: Any) -> str:
-    return "-" if pd.isna(value) else str(value)
-
-
-def _align(head: Sequence[str], lines: Sequence[Sequence[str]], left: int) -> str:
-    """Columns padded to their widest cell, the first ``left`` of them flush left, a rule under the head."""
-    widths = [max(len(row[i]) for row in (head, *lines)) for i in range(len(head))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = (
-            c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([line(head), "  ".join("-" * w for w in widths), *(line(row) for row in lines)]) + "\n"
+def format_run(frame: pd.DataFrame, tables: Sequence[Table]) -> str:
+    """All that a run prints."""
+    shown = [as_text(table) for table in tables if table.printed and table.rows]
+    return "\n".join([*shown, *filter(None, [labeler_sentence(frame)])])

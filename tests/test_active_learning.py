@@ -75,6 +75,7 @@ def test_distinct_acquisitions_choose_no_text_twice(run):
         ("acquisitions=[luck]", "acquisitions: found ['luck']; allowed: one or more of uniform, "),
         ("acquisitions=[]", "acquisitions: found []; allowed: one or more of uniform, "),
         ("uniform_scales=[3]", "uniform_scales: found [3]; allowed: 1 to pool_samples = 2"),
+        ("side_scales=[0]", "side_scales: found [0]; allowed: 1 to pool_samples = 2"),
         ("selectors=1", "selectors: found 1; allowed: 2 or more"),
         ("acquisition.wrong_fraction=2", "wrong_fraction: found 2.0; allowed: 0 to 1"),
     ],

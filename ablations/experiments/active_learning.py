@@ -24,10 +24,13 @@ from ablations.pipeline import SCALES, Experiment, Plan, Task
 from ablations.settings import at_least
 from ablations.world.worlds import WORLDS
 
+MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
+"""The acquisitions that are compared at every budget: the paper's two, and the one between them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveLearningSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` are the budgets of every acquisition."""
+    """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions."""
 
     arms: tuple[str, ...] = ("process",)
     """Forms of supervision; process alone."""
@@ -35,6 +38,8 @@ class ActiveLearningSettings(SupervisionSettings):
     """How solutions are chosen."""
     uniform_scales: tuple[int, ...]
     """Budgets of `uniform` beside `data_scales`."""
+    side_scales: tuple[int, ...]
+    """Budgets of the acquisitions that are not main ones."""
     acquisition: AcquisitionSettings = AcquisitionSettings()
     """What acquisitions share."""
     selectors: int = 3
@@ -50,23 +55,32 @@ class ActiveLearningSettings(SupervisionSettings):
                 f"acquisitions: found {list(self.acquisitions)}; allowed: one or more of "
                 f"{', '.join(ACQUISITIONS)}, each once"
             )
-        if any(not 1 <= scale <= self.pool_samples for scale in self.uniform_scales):
-            raise ValueError(
-                f"uniform_scales: found {list(self.uniform_scales)}; allowed: 1 to pool_samples = "
-                f"{self.pool_samples}"
-            )
+        for name in ("uniform_scales", "side_scales"):
+            scales = getattr(self, name)
+            if any(not 1 <= scale <= self.pool_samples for scale in scales):
+                raise ValueError(
+                    f"{name}: found {list(scales)}; allowed: 1 to pool_samples = {self.pool_samples}"
+                )
         at_least(2, selectors=self.selectors)
+
+    def budgets(self, acquisition: str) -> tuple[int, ...]:
+        """Of an acquisition, ascending, solutions a problem."""
+        if acquisition not in MAIN:
+            return tuple(sorted(set(self.side_scales)))
+        more = self.uniform_scales if acquisition == "uniform" else ()
+        return tuple(sorted({*self.data_scales, *more}))
 
 
 _ACTIVE: dict[str, dict[str, Any]] = {
-    "smoke": dict(data_scales=(1,), uniform_scales=(2,), selectors=2),
+    "smoke": dict(data_scales=(1,), uniform_scales=(2,), side_scales=(1,), selectors=2),
     "quick": dict(
         data_scales=(4, 8),
         uniform_scales=(1, 16),
-        acquisitions=("uniform", "uniform_distinct", "convincing_wrong_answers"),
+        side_scales=(8,),
+        acquisitions=MAIN,
     ),
-    "small": dict(data_scales=(2, 4, 8, 16), uniform_scales=(1, 64)),
-    "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,)),
+    "small": dict(data_scales=(2, 4, 8, 16), uniform_scales=(1, 64), side_scales=(8,)),
+    "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
 
@@ -83,8 +97,7 @@ def plan(settings: ActiveLearningSettings) -> Plan:
     ways = {part.name: _Ways(settings=settings, part=part) for part in parts}
     cells = []
     for acquisition in settings.acquisitions:
-        budgets = {*settings.data_scales, *(settings.uniform_scales if acquisition == "uniform" else ())}
-        for budget in sorted(budgets):
+        for budget in settings.budgets(acquisition):
             grids = [ways[part.name].grid(acquisition, budget) for part in parts]
             cells += [cell_task(grids, seed) for seed in range(settings.seeds)]
     references = references_task(settings, parts)

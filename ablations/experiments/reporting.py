@@ -10,16 +10,13 @@ import pandas as pd
 
 from ablations.pipeline import Plan
 from ablations.store import Store
+from results.analyses import analysis_of
 from results.figures.gallery import draw_all
 from results.report import write_report
 from results.schema import read_records
 from results.statistics import summarise
 from results.tables import format_run
 
-TITLES = {
-    "supervision": "Process against outcome supervision",
-    "active_learning": "Active learning under process supervision",
-}
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
 
 
@@ -38,15 +35,16 @@ def report(settings: Any, out: Path) -> None:
     if not (out / RECORDS).is_file():
         raise ValueError(f"{out / RECORDS}: found no such file; allowed: the out folder of a finished run")
     frame = read_records(out / RECORDS)
-    figures = draw_all(summarise(frame), out / "figures")
-    table = format_run(frame)
+    analysis = analysis_of(frame)
+    figures = draw_all(summarise(frame), out / "figures", analysis.figures)
+    table = format_run(frame, analysis.tables_of(frame))
     (out / TABLE).write_text(table + "\n")
     examples = out / EXAMPLES
     write_report(
         out / RECORDS,
         examples if examples.is_file() else None,
         out / REPORT,
-        title=f"{TITLES[frame['experiment'].iloc[0]]}: {settings.dataset}, scale {settings.scale}",
+        title=f"{analysis.title}: {settings.dataset}, scale {settings.scale}",
         config=asdict(settings),
         notes=notes(settings, frame),
         figures=[path for path in figures if path.suffix == ".svg"],

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.figures.style import save, styled
-from results.schema import read_records
+from results.schema import plain, read_records
 from results.statistics import summarise
 
 Plot = Callable[..., Axes]
@@ -37,6 +37,8 @@ class Figure:
     """Room in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
     takes_n: bool = False
     """Whether ``plot`` takes ``n``."""
+    varied: bool = False
+    """Whether it shows what else is varied; else the rows where something is are left out."""
     needs: Callable[[pd.DataFrame], bool] | None = None
     """What else a summary must have."""
     draw: Callable[[pd.DataFrame, Canvas], None] | None = None
@@ -44,6 +46,7 @@ class Figure:
 
     def available(self, summary: pd.DataFrame) -> bool:
         """Whether a summary holds what the figure needs."""
+        summary = self._shown(summary)
         has_metric = bool((summary["metric"] == self.metric).any())
         return has_metric and (self.needs is None or self.needs(summary))
 
@@ -57,6 +60,7 @@ class Figure:
             raise ValueError(
                 f"metric: found no {self.metric} in the records, needed for the figure {self.name}"
             )
+        summary = self._shown(summary)
         with styled():
             canvas = Canvas(figsize=self.size)
             if self.draw is not None:
@@ -65,6 +69,9 @@ class Figure:
                 ax = canvas.subplots()
                 self.plot(summary, ax, n=n) if self.takes_n else self.plot(summary, ax)
             return save(canvas, out)
+
+    def _shown(self, summary: pd.DataFrame) -> pd.DataFrame:
+        return summary if self.varied else plain(summary)
 
 
 def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:

@@ -1,5 +1,6 @@
 """All figures, by name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,18 +24,19 @@ FIGURES: dict[str, Figure] = {
 """Name -> figure, in the order of a report."""
 
 
-def draw_all(summary: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Draw every figure that a summary has the numbers for.
+def draw_all(summary: pd.DataFrame, folder: str | Path, names: Sequence[str] = tuple(FIGURES)) -> list[Path]:
+    """Draw every figure of some names that a summary has the numbers for.
 
     Args:
         summary: from ``results.statistics.summarise``.
         folder: where ``NAME.png`` and ``NAME.svg`` are written.
+        names: keys of ``FIGURES``.
 
     Returns:
         Paths written, a PNG and an SVG for each figure.
     """
     written: list[Path] = []
-    for name, figure in FIGURES.items():
-        if figure.available(summary):
-            written += figure.make(summary, Path(folder) / name)
+    for name in names:
+        if FIGURES[name].available(summary):
+            written += FIGURES[name].make(summary, Path(folder) / name)
     return written

@@ -19,13 +19,22 @@ PALETTE: dict[str, str] = {
     "prm_outcome": "#D55E00",
     "final_answer": "#009E73",
     "labeler": "#A8508A",
+    "large_prm": "#004C7A",
+    "large_orm": "#006B4F",
     "majority": "#555555",
     "random": "#8A8A8A",
     "oracle": "#222222",
 }
 """Arm -> colour; after Okabe and Ito, told apart with any colour vision."""
 
-MARKERS: dict[str, str] = {"process": "o", "prm_outcome": "s", "final_answer": "^", "labeler": "D"}
+MARKERS: dict[str, str] = {
+    "process": "o",
+    "prm_outcome": "s",
+    "final_answer": "^",
+    "labeler": "D",
+    "large_prm": "P",
+    "large_orm": "v",
+}
 """Arm -> marker, so that colour never carries the meaning alone."""
 
 ACQUISITION_PALETTE: dict[str, str] = {

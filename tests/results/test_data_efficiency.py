@@ -42,6 +42,26 @@ def test_the_two_need_not_have_the_same_numbers_of_labels():
     assert found.estimate == pytest.approx(2.6, rel=1e-3)
 
 
+def test_a_single_point_is_shifted_onto_the_other_curve():
+    """Five points: three coefficients, a shift, one left over. The line of four points is exact for lines."""
+    one, few = np.array([2.0]), LABELS[:4]
+    found = shift_efficiency(curve(one, quadratic(2.6 * one)), curve(few, quadratic(few)))
+    assert found.estimate == pytest.approx(2.6, rel=1e-3)
+    one, few = np.array([1.0]), LABELS[:3]
+    found = shift_efficiency(curve(one, 0.3 + 0.1 * np.log(2.6 * one)), curve(few, 0.3 + 0.1 * np.log(few)))
+    assert found.estimate == pytest.approx(2.6, rel=1e-3)
+
+
+def test_too_few_points_are_told():
+    one, two = LABELS[:1], LABELS[:2]
+    found = shift_efficiency(curve(one, quadratic(one)), curve(two, quadratic(two)))
+    assert np.isnan(found.estimate) and found.reason == "too few points: 1 and 2"
+    found = shift_efficiency(curve(LABELS, quadratic(LABELS)), curve(one, quadratic(one)))
+    assert found.reason == "too few points: 6 and 1"
+    found = slope_efficiency(curve(one, quadratic(one)), curve(two, quadratic(two)))
+    assert np.isnan(found.estimate) and found.reason == "a single point has no slope"
+
+
 def test_lines_from_a_common_origin():
     """Slopes 0.26 and 0.1 in log labels from 0.2 at one label: 2.6 by the slopes."""
     u = np.log(LABELS)
@@ -92,7 +112,7 @@ def test_noise_that_hides_the_curves_is_told():
 @pytest.mark.parametrize(
     ("labels", "shape", "message"),
     [
-        ([1.0], (1, 1, 4), r"labels: found \[1.0\], allowed two or more, ascending, above 0"),
+        ([], (0, 1, 4), r"value: found shape"),
         ([2.0, 1.0], (2, 1, 4), "labels: found"),
         ([0.0, 1.0], (2, 1, 4), "labels: found"),
         ([1.0, 2.0], (3, 1, 4), r"value: found shape \(3, 1, 4\), allowed \[2, seeds, problems\]"),

@@ -15,6 +15,7 @@ from results.schema import Record, records_frame
 from results.statistics import (
     Estimate,
     comparison_n,
+    contrasts,
     differences,
     intervals,
     resample_weights,
@@ -298,6 +299,23 @@ def test_differences_of_different_problems_are_refused() -> None:
     )
     with pytest.raises(ValueError, match="found 2 problems for process and 1 for majority"):
         differences(frame, [("process", "majority")], "best_of_n", 2)
+
+
+def test_contrasts_pair_rows_that_differ_in_one_column() -> None:
+    """Minimum against product, by arm and data scale: process at 1 by +0.5 and 0, at 2 by -0.25 and -0.25."""
+    rows = [
+        record("process", [1.0, 0.5], 0, data_scale=1, variant="minimum"),
+        record("process", [0.5, 0.5], 0, data_scale=1, variant="product"),
+        record("process", [0.25, 0.5], 0, data_scale=2, variant="minimum"),
+        record("process", [0.5, 0.75], 0, data_scale=2, variant="product"),
+        record("process", [0.5, 0.75], 0, data_scale=4, variant="product"),
+    ]
+    found = contrasts(records_frame(rows), "variant", [("minimum", "product"), ("mean", "product")], n=2)
+    assert found[["data_scale", "variant", "against", "estimate"]].values.tolist() == [
+        [1, "minimum", "product", 0.25],
+        [2, "minimum", "product", -0.25],
+    ]
+    assert found["verdict"].tolist() == ["cannot be told", "below zero"]  # the second the same everywhere
 
 
 def test_the_compared_n_is_not_a_single_draw() -> None:

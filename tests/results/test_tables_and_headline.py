@@ -4,86 +4,98 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from results.analyses import analysis_of
 from results.headline import _sentence, headline
 from results.schema import Record, arm_words, records_frame
 from results.statistics import differences, summarise
 from results.tables import (
+    arms_table,
     compared_pairs,
     differences_table,
     few_ns,
     format_run,
-    interval_text,
-    result_rows,
-    results_table,
+    further_differences_table,
 )
+from results.tabular import Table, as_text, heads, number, points, text_of, whole, word
 
 
-def test_interval_text() -> None:
-    assert interval_text(0.5, 0.25, 0.75) == "50.0 [25.0, 75.0]"
-    assert interval_text(0.012, -0.034, 0.05, signed=True) == "+1.2 [-3.4, +5.0]"
-    assert interval_text(0.5, float("nan"), float("nan")) == "50.0"
-    assert interval_text(float("nan"), float("nan"), float("nan")) == "-"
+def test_cells_as_text() -> None:
+    assert text_of(points(0.5, 0.25, 0.75)) == "50.0 [25.0, 75.0]"
+    assert text_of(points(0.012, -0.034, 0.05, signed=True)) == "+1.2 [-3.4, +5.0]"
+    assert text_of(points(0.5)) == "50.0" and text_of(points(float("nan"))) == "-"
+    assert text_of(number(2.6, 2, 1.3, 4.25)) == "2.60 [1.30, 4.25]" and text_of(number(0.5)) == "0.500"
+    assert text_of(whole(1234567)) == "1234567" and text_of(whole(pd.NA)) == "-"
 
 
-def test_the_results_table(made_frame: pd.DataFrame) -> None:
+def test_a_table_as_text() -> None:
+    table = Table(
+        id="t",
+        title="Title",
+        lead="",
+        heads=heads("arm", "points", text=("arm",)),
+        rows=((word("a"), points(0.5)), (word("long"), points(0.25))),
+    )
+    assert as_text(table) == "Title\n\narm   points\n----  ------\na       50.0\nlong    25.0\n"
+
+
+def test_the_table_of_arms(made_frame: pd.DataFrame) -> None:
     summary = summarise(made_frame)
     assert few_ns(summary) == [4, 16, 64, 128]
-    lines = results_table(summary).splitlines()
-    assert lines[0].split() == [
-        "arm",
-        "labelled",
-        "seeds",
-        "best-of-4",
-        "best-of-16",
-        "best-of-64",
-        "best-of-128*",
-        "solution",
-        "AUROC",
-        "step",
-        "AUROC",
+    table = arms_table(made_frame)
+    assert [head.name for head in table.heads] == [
+        *("arm", "labelled", "best-of-4", "best-of-16", "best-of-64", "best-of-128*"),
+        *("solution AUROC", "step AUROC", "seeds"),
     ]
-    assert len(lines) == 2 + 12 + 4 + 1 and lines[-1].startswith("* a single draw")
-    assert lines[2].startswith("process supervision          1      3") and lines[14].startswith(
-        "labeler (large PRM)          -      -"
-    )
-    rows = result_rows(summary)
-    assert rows["data_scale"].tolist()[:4] == [1, 4, 16, 64]
+    assert len(table.rows) == 12 + 4 and "* A single draw" in table.lead
+    shown = [[text_of(cell) for cell in row] for row in table.rows]
+    assert [row[:2] for row in shown[:4]] == [["process supervision", n] for n in ("1", "4", "16", "64")]
+    assert shown[12][:2] == ["labeler (large PRM)", "-"] and shown[12][-1] == "-"
     best = summary[
         (summary["arm"] == "process")
         & (summary["data_scale"] == 64)
         & (summary["metric"] == "best_of_n")
         & (summary["n"] == 16)
-    ]
-    assert rows["best_of_16"].iloc[3] == best["estimate"].iloc[0]
-    pass_1 = rows[rows["arm"] == "random"].iloc[0]
-    assert (
-        pass_1["best_of_4"]
-        == pass_1["best_of_128"]
-        == made_frame[made_frame["arm"] == "random"]["value"].iloc[0]
-    )
-    assert interval_text(best["estimate"].iloc[0], best["lower"].iloc[0], best["upper"].iloc[0]) in lines[5]
+    ].iloc[0]
+    assert shown[3][3] == text_of(points(best["estimate"], best["lower"], best["upper"]))
+    (pass_1,) = [row for row in shown if row[0] == "pass@1"]
+    assert pass_1[2] == pass_1[5] != "-"
 
 
-def test_the_printed_differences(made_frame: pd.DataFrame) -> None:
+def test_the_table_of_differences(made_frame: pd.DataFrame) -> None:
+    table = differences_table(made_frame)
+    # three pairs of arms at four data scales; with majority and pass@1: three arms at the largest one; the
+    # labeler twice
+    assert table.title == "Differences in best-of-64" and len(table.rows) == 12 + 6 + 2
     found = differences(made_frame, [("process", "final_answer")], "best_of_n", 64)
-    lines = differences_table(found).splitlines()
-    assert len(lines) == 2 + 4
-    for line, row in zip(lines[2:], found.itertuples(), strict=True):
-        assert line.startswith("process supervision - final-answer outcome")
-        assert (
-            line.endswith(row.verdict)
-            and interval_text(row.estimate, row.lower, row.upper, signed=True) in line
-        )
+    for cells, row in zip(table.rows, found.itertuples(), strict=False):
+        assert [text_of(cell) for cell in cells] == [
+            *("process supervision", "final-answer outcome", str(row.data_scale)),
+            *(text_of(points(row.estimate, row.lower, row.upper, signed=True)), row.verdict, "3"),
+        ]
+    further = further_differences_table(made_frame)
+    assert len(further.rows) == 3 * 6 and not further.printed
+
+
+def test_what_else_is_varied_stands_in_tables_of_its_own(made_frame: pd.DataFrame) -> None:
+    varied = made_frame.assign(variant="minimum", value=0.0)
+    both = pd.concat([made_frame, varied])
+    assert arms_table(both) == arms_table(made_frame)
+    assert differences_table(both) == differences_table(made_frame)
 
 
 def test_a_run_is_printed_whole(made_frame: pd.DataFrame) -> None:
-    text = format_run(made_frame)
-    assert "Paired differences in best-of-64, 95% intervals" in text
-    # three pairs of arms at four data scales; with majority and pass@1: three arms at the largest one; the
-    # labeler twice
-    assert text.split("reading\n")[1].count("\n") == 1 + 12 + 6 + 2 + 1
-    assert text.endswith("\nStep AUROC of the labeler on the students' training solutions: 0.981.")
-    assert format_run(made_frame[made_frame["metric"] == "step_auroc"]).count("\n") == 2 + 12 + 1
+    tables = analysis_of(made_frame).tables_of(made_frame)
+    assert [table.id for table in tables] == ["results", "differences", "further-differences", "solutions"]
+    text = format_run(made_frame, tables)
+    assert text == "\n".join(
+        [
+            as_text(tables[0]),
+            as_text(tables[1]),
+            "Step AUROC of the labeler on the students' training solutions: 0.981.",
+        ]
+    )
+    without = made_frame[made_frame["metric"] == "step_auroc"]
+    assert [table.id for table in analysis_of(without).tables_of(without)] == ["results", "solutions"]
 
 
 def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> None:

@@ -1,0 +1,132 @@
+"""Tables, as the command line prints them and the report shows them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell of a table."""
+
+    value: str
+    """What it is sorted by; empty where missing."""
+    shown: str
+    """What is read."""
+    text: bool = False
+    """Whether it is sorted as text."""
+    arm: str = ""
+    """Arm whose colour stands before it."""
+    interval: str = ""
+    """Interval behind it."""
+    verdict: bool = False
+    """Whether it is a verdict."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The head of a column."""
+
+    name: str
+    """What is read."""
+    text: bool = False
+    """Whether the column is sorted as text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A sortable table."""
+
+    id: str
+    """For links."""
+    title: str
+    """Heading."""
+    lead: str
+    """A sentence above it."""
+    heads: tuple[Head, ...]
+    """One a column."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """Cells, one a head."""
+    printed: bool = True
+    """Whether the command line prints it; the report shows all."""
+
+    def __post_init__(self) -> None:
+        assert all(len(row) == len(self.heads) for row in self.rows), self.id
+
+
+def heads(*names: str, text: Sequence[str] = ()) -> tuple[Head, ...]:
+    """The heads of columns; those named in ``text`` are sorted as text."""
+    return tuple(Head(name=name, text=name in text) for name in names)
+
+
+def word(shown: str, *, arm: str = "") -> Cell:
+    """Text."""
+    return Cell(value=shown, shown=shown, text=True, arm=arm)
+
+
+def reading(verdict: str) -> Cell:
+    """A verdict."""
+    return Cell(value=verdict, shown=verdict, text=True, verdict=True)
+
+
+def whole(value: Any) -> Cell:
+    """A whole number; a dash where missing."""
+    if pd.isna(value):
+        return _MISSING
+    return Cell(value=str(int(value)), shown=f"{int(value):,}".replace(",", "\u202f"))
+
+
+def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
+    """A number with its interval, to some digits; a dash where missing."""
+    if pd.isna(value):
+        return _MISSING
+    known = not (pd.isna(lower) or pd.isna(upper))
+    interval = f"[{lower:.{digits}f}, {upper:.{digits}f}]" if known else ""
+    return Cell(value=repr(float(value)), shown=f"{value:.{digits}f}", interval=interval)
+
+
+def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
+    """A share with its interval, in per cent (points where signed); a dash where missing."""
+    if pd.isna(estimate):
+        return _MISSING
+    interval = points_interval(lower, upper, signed=signed)
+    shown = _per_cent(estimate, "+" if signed else "")
+    return Cell(value=repr(float(estimate)), shown=shown, interval=interval)
+
+
+def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:
+    """An interval in per cent: ``[+1.2, +3.4]``; empty where it is unknown."""
+    sign = "+" if signed else ""
+    known = not (pd.isna(lower) or pd.isna(upper))
+    return f"[{_per_cent(lower, sign)}, {_per_cent(upper, sign)}]" if known else ""
+
+
+def text_of(cell: Cell) -> str:
+    """What a terminal shows, in characters that any terminal has."""
+    shown = f"{cell.shown} {cell.interval}" if cell.interval else cell.shown
+    return shown.replace("\u202f", "").replace("–", "-")
+
+
+def as_text(table: Table) -> str:
+    """Heading and columns, each padded to its widest cell; text is flush left."""
+    lines = [[head.name for head in table.heads], *([text_of(cell) for cell in row] for row in table.rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.heads))]
+
+    def line(cells: Sequence[str]) -> str:
+        columns = zip(cells, table.heads, widths, strict=True)
+        padded = (cell.ljust(w) if head.text else cell.rjust(w) for cell, head, w in columns)
+        return "  ".join(padded).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([table.title, "", line(lines[0]), rule, *(line(cells) for cells in lines[1:])]) + "\n"
+
+
+_MISSING = Cell(value="", shown="–")
+
+
+def _per_cent(share: float, sign: str) -> str:
+    return f"{100 * share + 0.0:{sign}.1f}"
