@@ -22,19 +22,22 @@ class Supervision:
     """Targets of R solutions: of their steps or of the whole; exactly one of the two is set."""
 
     step_target: Ragged | None = None
-    """int8 [total steps]: 1 right, 0 wrong, IGNORE (-100) no target."""
+    """int8 [total steps]: the step's class, IGNORE (-100) no target."""
     solution_target: npt.NDArray[np.int8] | None = None
-    """int8 [R]: 1 right, 0 wrong."""
+    """int8 [R]: the solution's class."""
+    num_classes: int = 2
+    """2: wrong, right. 3: negative, neutral, positive."""
 
     def __post_init__(self) -> None:
         if (self.step_target is None) == (self.solution_target is None):
             found = "neither" if self.step_target is None else "both"
             raise ValueError(f"step_target, solution_target: found {found}; allowed: exactly one of them")
         if self.step_target is not None:
-            name, target, allowed = "step_target", self.step_target.values, [0, 1, IGNORE]
+            name, target = "step_target", self.step_target.values
+            allowed = [*range(self.num_classes), IGNORE]
         else:
             assert self.solution_target is not None
-            name, target, allowed = "solution_target", self.solution_target, [0, 1]
+            name, target, allowed = "solution_target", self.solution_target, list(range(self.num_classes))
         if target.dtype != np.int8 or target.ndim != 1:
             raise ValueError(f"{name}: found {target.dtype} {target.shape}; allowed: int8 of one dimension")
         if sum(int(np.count_nonzero(target == value)) for value in allowed) != len(target):
@@ -66,6 +69,27 @@ def process(labels: StepScores, threshold: float) -> Supervision:
     target = (~wrong).astype(np.int8)
     target[~labels.prob.up_to_first(wrong)] = IGNORE
     return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
+
+
+def process_neutral(labels: StepScores, threshold: float) -> Supervision:
+    """Process supervision that keeps neutral as a class of its own, as the large PRM has it.
+
+    A step that is not incorrect is neutral where that is more probable than positive.
+
+    Args:
+        labels: the labeler's probabilities, of three classes.
+        threshold: in [0, 1].
+
+    Raises:
+        ValueError: the labeler has two classes.
+    """
+    if labels.n_classes != 3:
+        raise ValueError("labels: found two classes; allowed: three, where neutral is to be kept")
+    wrong = _wrong(labels, threshold)
+    prob = labels.prob.values
+    target = np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2)).astype(np.int8)
+    target[~labels.prob.up_to_first(wrong)] = IGNORE
+    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=3)
 
 
 def prm_outcome(labels: StepScores, threshold: float) -> Supervision:
@@ -108,6 +132,7 @@ ARMS: dict[str, LabelerArm | AnswerArm] = {
     "process": LabelerArm(targets=process),
     "prm_outcome": LabelerArm(targets=prm_outcome),
     "final_answer": AnswerArm(targets=final_answer),
+    "process_neutral": LabelerArm(targets=process_neutral),
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results import acquisitions
+from results import acquisitions, scoring_strategies
 from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
@@ -52,6 +52,12 @@ ANALYSES: dict[str, Analysis] = {
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
             *(differences_table, solutions_table),
         ),
+    ),
+    "scoring": Analysis(
+        title="Scoring strategies of process reward models",
+        headline=scoring_strategies.headline,
+        figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
+        tables=(scoring_strategies.strategies_table, arms_table, solutions_table),
     ),
 }
 """Experiment -> its analysis; the first one serves experiments that are not named."""

@@ -16,6 +16,7 @@ STUDENT_ARMS: dict[str, str] = {
     "process": "process supervision",
     "prm_outcome": "PRM-derived outcome",
     "final_answer": "final-answer outcome",
+    "process_neutral": "process supervision, neutral kept",
 }
 """Arms with a reward model of their own, one a data scale and seed, and the words figures and tables use."""
 
@@ -93,6 +94,13 @@ METRICS: dict[str, Metric] = {
         meaning="area under the ROC curve of solution scores against right final answers",
         n=None,
         arms=_SCORERS,
+    ),
+    "length_correlation": Metric(
+        meaning="rank correlation of solution scores with numbers of steps, given problem and correctness, "
+        "on problems whose equally right solutions differ in length",
+        n=None,
+        arms=_SCORERS,
+        least=-1,
     ),
     "calibration": Metric(
         meaning="share of a bin's steps that are right",

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from ablations import cli
+from ablations.experiments.scales import settings
 from ablations.stages.files import Samples, read_problems
+from results.analyses import ANALYSES
 from results.examples import read_examples
-from results.figures import gallery
 from results.schema import REFERENCE_ARMS, STUDENT_ARMS, check_same_solutions, read_records
 
 PARTS = {"labeler": 12, "train": 16, "validation": 6, "test": 8}
@@ -20,8 +21,11 @@ DRAWN = {"labeler": 2, "train": 2, "validation": 4, "test": 8}
 """Solutions sampled for each of a part's problems."""
 SCALES = (1, 2)
 NS = (1, 2, 4, 8)
-FIGURES = [name for name in gallery.FIGURES if name != "data_efficiency"]
-"""Those of one acquisition."""
+FIGURES = ANALYSES["supervision"].figures
+STUDENTS = {arm: STUDENT_ARMS[arm] for arm in settings("smoke", None, None, None).arms}
+"""Arms of the experiment, in words."""
+REFERENCES = ("labeler", "majority", "oracle", "random")
+"""Its reference lines."""
 
 
 def files(folder: Path) -> dict[str, tuple[int, int, int]]:
@@ -49,7 +53,7 @@ def frame(smoke):
 
 
 def test_it_prints_table_and_paths(smoke):
-    for words in (*STUDENT_ARMS.values(), *REFERENCE_ARMS.values()):
+    for words in (*STUDENTS.values(), *(REFERENCE_ARMS[arm] for arm in REFERENCES)):
         assert any(line.startswith(words) for line in smoke.stdout.splitlines()), words
     printed = [Path(line) for line in smoke.stdout.splitlines() if line.startswith(str(smoke.out))]
     assert {path.name for path in printed} == {
@@ -74,7 +78,7 @@ def test_the_report_is_one_file_with_all_figures(smoke):
     assert "supports no claim" in text or "support no claim" in text
     assert text.count("<img") + text.count("<svg") >= len(FIGURES)
     assert 'src="http' not in text and 'href="http' not in text
-    for words in STUDENT_ARMS.values():
+    for words in STUDENTS.values():
         assert words in text
 
 
@@ -82,8 +86,8 @@ def test_records_hold_every_arm_scale_and_metric(frame):
     assert set(frame["experiment"]) == {"supervision"} and set(frame["scale"]) == {"smoke"}
     assert set(frame["dataset"]) == {"dropped"} and frame["revision"].nunique() == 1
     best = frame[frame["metric"] == "best_of_n"]
-    expected = {(arm, scale, 0, n) for arm in STUDENT_ARMS for scale in SCALES for n in NS}
-    students = best[best["arm"].isin(list(STUDENT_ARMS))]
+    expected = {(arm, scale, 0, n) for arm in STUDENTS for scale in SCALES for n in NS}
+    students = best[best["arm"].isin(list(STUDENTS))]
     assert set(students[["arm", "data_scale", "seed", "n"]].itertuples(index=False, name=None)) == expected
     assert len(students) == len(expected)
     for arm, metric in (("labeler", "best_of_n"), ("majority", "majority"), ("oracle", "pass_at_n")):
@@ -93,9 +97,9 @@ def test_records_hold_every_arm_scale_and_metric(frame):
     assert frame[frame["arm"] == "random"]["metric"].tolist() == ["random"]
     for metric in ("step_auroc", "solution_auroc"):
         arms = frame[frame["metric"] == metric].groupby("arm").size().to_dict()
-        assert arms == {arm: len(SCALES) for arm in STUDENT_ARMS} | {"labeler": 1}
+        assert arms == {arm: len(SCALES) for arm in STUDENTS} | {"labeler": 1}
     curves = frame[frame["metric"] == "validation_best_of_n"].groupby(["arm", "data_scale"])["n"].apply(list)
-    assert dict(curves) == {(arm, scale): [2, 4] for arm in STUDENT_ARMS for scale in SCALES}
+    assert dict(curves) == {(arm, scale): [2, 4] for arm in STUDENTS for scale in SCALES}
     assert set(frame[frame["metric"] == "calibration"]["arm"]) == {"labeler"}
 
 
@@ -114,7 +118,7 @@ def test_each_problem_has_a_value(frame):
 def test_the_arms_were_given_the_same_solutions(frame):
     check_same_solutions(frame)
     students = frame[frame["solutions_hash"].notna()]
-    assert set(students["arm"]) == set(STUDENT_ARMS)
+    assert set(students["arm"]) == set(STUDENTS)
     hashes = students.groupby("data_scale")["solutions_hash"].unique()
     assert [len(found) for found in hashes] == [1, 1]
     assert hashes[1][0] != hashes[2][0]
@@ -125,7 +129,7 @@ def test_the_arms_were_given_the_same_solutions(frame):
 
 def test_the_config_of_every_record_is_whole(frame):
     configs = {cell: json.loads(rows["config"].iloc[0]) for cell, rows in frame.groupby("cell", dropna=False)}
-    assert frame["config"].nunique() == 1 + len(STUDENT_ARMS) * len(SCALES) == len(configs)
+    assert frame["config"].nunique() == 1 + len(STUDENTS) * len(SCALES) == len(configs)
     for cell, config in configs.items():
         chosen = config.pop("chosen", [])
         assert len(chosen) == (0 if pd.isna(cell) else 1)  # a fold; reference lines: none
@@ -139,11 +143,11 @@ def test_examples_are_valid(smoke):
     examples = read_examples(smoke.out / "examples.json")
     assert len(examples) == PARTS["test"]
     by_arm = {arm for problem in examples for s in problem["solutions"] for arm in s["chosen_by"]}
-    assert by_arm == {*STUDENT_ARMS, "labeler"}
+    assert by_arm == {*STUDENTS, "labeler"}
     for problem in examples:
         assert sum(solution["count"] for solution in problem["solutions"]) == DRAWN["test"]
         for solution in problem["solutions"]:
-            assert set(solution["solution_scores"]) == {*STUDENT_ARMS, "labeler"}
+            assert set(solution["solution_scores"]) == {*STUDENTS, "labeler"}
             assert all(step["oracle"] in (-1, 0, 1) for step in solution["steps"])
 
 

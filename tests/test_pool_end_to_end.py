@@ -17,10 +17,11 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import read_problems
 from ablations.stages.pools import fold_problems
-from results.schema import STUDENT_ARMS, check_same_solutions, read_records
+from results.schema import check_same_solutions, read_records
 
 PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+STUDENTS = ("process", "prm_outcome", "final_answer")
 TINY = {"vocabulary": 300, "max_length": 128}
 
 
@@ -61,11 +62,18 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def arguments(command: str, pool: Path, labeler: str, folder: Path, **of_pool: object) -> list[str]:
+def arguments(
+    command: str,
+    pool: Path,
+    labeler: str,
+    folder: Path,
+    experiment: str = "supervision",
+    **of_pool: object,
+) -> list[str]:
     given = [f"--settings.pool.{name}={value}" for name, value in of_pool.items()]
     places = [f"--store={folder / 'store'}"] + ([f"--out={folder / 'out'}"] if command == "run" else [])
     return [
-        *(command, "supervision", "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),
+        *(command, experiment, "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),
         *places,
         *given,
     ]
@@ -98,7 +106,7 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert "process supervision" in capsys.readouterr().out
     frame = read_records(tmp_path / "out" / "records.parquet")
     assert set(frame["dataset"]) == {"sums/sharp"}
-    assert set(frame[frame["metric"] == "best_of_n"]["arm"]) == {*STUDENT_ARMS, "labeler"}
+    assert set(frame[frame["metric"] == "best_of_n"]["arm"]) == {*STUDENTS, "labeler"}
     assert set(frame[frame["metric"] == "best_of_n"]["n"]) == {1, 2, 4, SAMPLES}
     assert {len(v) for v in frame["problem_values"].dropna()} == {PROBLEMS}  # all folds' test parts
     check_same_solutions(frame)
@@ -128,6 +136,25 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert "report.html" in capsys.readouterr().out
     again = (elsewhere / "report.html").read_bytes()
     assert again.replace(b"/nowhere/sums.jsonl.gz", str(pool).encode()) == text
+
+
+def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
+    """Labels of two classes: no student keeps neutral, and half the grid."""
+    assert cli.main(arguments("run", pool, "sharp", tmp_path, "scoring", folds=3, **TINY)) == 0
+    assert "Scoring strategies" in capsys.readouterr().out
+    frame = read_records(tmp_path / "out" / "records.parquet")
+    rows = frame[frame["variant"].notna()]
+    assert set(rows["arm"]) == {"labeler", "process"}
+    assert set(rows["variant"]) == {"product", "minimum", "mean", "geometric mean", "last step"}
+    assert {len(v) for v in rows[rows["metric"] == "best_of_n"]["problem_values"]} == {PROBLEMS}
+    # Equally right solutions have two or three steps, of equal scores after the first's 0.95: the longer ones
+    # have the lower product, and the same minimum and last step.
+    lengths = rows[(rows["arm"] == "labeler") & (rows["metric"] == "length_correlation")].set_index("variant")
+    assert lengths["value"]["product"] == pytest.approx(-1)
+    assert lengths["value"]["minimum"] == lengths["value"]["last step"] == 0
+    argv = ["plan", "scoring", "--scale=smoke", f"--pool={pool}", "--labeler=sharp", f"--store={tmp_path}"]
+    assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
+    assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
 
 
 def test_numbers_come_from_the_file(pool):

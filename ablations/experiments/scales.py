@@ -76,6 +76,11 @@ class SupervisionSettings:
             raise ValueError(
                 f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}, each once"
             )
+        if self.pool is not None and "process_neutral" in self.arms:
+            raise ValueError(
+                "arms: found process_neutral; allowed with a pool: the others, since its labelers know no "
+                "neutral"
+            )
         scales = self.data_scales
         if (
             not scales

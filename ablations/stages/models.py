@@ -98,7 +98,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     if "choice" in inputs:
         learning_rate = read_json(inputs["choice"] / "choice.json")["learning_rate"]  # type: ignore[operator]
     model = RewardModel(
-        load_classifier(folder, num_labels=2, seed=config["seed"]),
+        load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"]),
         learning_rate=learning_rate,
         total_updates=config["updates"],
     )
@@ -108,6 +108,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             encoded,
             step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
             solution_targets=supervision.solution_target,
+            num_classes=supervision.num_classes,
             cost=cost_of(model.backbone),
             share_prefixes=check_layout(model.backbone),
         ),

@@ -27,14 +27,15 @@ class Judged:
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self.samples = [Samples.read(folder) for folder in folders]
-        self.correct_PM = self._stack([s.solutions.final_correct for s in self.samples])
-        self.finished_PM = self._stack([s.solutions.finished for s in self.samples])
+        self.correct_PM = self.stack([s.solutions.final_correct for s in self.samples])
+        self.finished_PM = self.stack([s.solutions.finished for s in self.samples])
         # Answers are compared within a problem, so codes of different folds may clash.
-        self.answer_PM = self._stack([s.solutions.answer_code for s in self.samples])
+        self.answer_PM = self.stack([s.solutions.answer_code for s in self.samples])
         drawn = self.correct_PM.shape[1]
         self.ns = [2**k for k in range(drawn.bit_length()) if 2**k < drawn] + [drawn]
 
-    def _stack(self, values: list[np.ndarray]) -> np.ndarray:
+    def stack(self, values: list[np.ndarray]) -> np.ndarray:
+        """Values of the folds' solutions, [R] each, as one array [P, M]."""
         return np.concatenate([s.solutions.per_problem(v) for s, v in zip(self.samples, values, strict=True)])
 
     def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
@@ -54,13 +55,16 @@ class Judged:
 
     def scored(self, scores: list[StepScores], scoring: str, ratings: list[Ragged]) -> list[Row]:
         """Best-of-N and AUROCs of one reward model (or one a fold)."""
-        score_PM = self._stack([SCORINGS[scoring](s) for s in scores])
-        rows = self.per_n("best_of_n", best_of_n(score_PM, self.correct_PM, self.finished_PM, self.ns))
-        auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
-        rows += defined("solution_auroc", auroc)
+        rows = self.by_score(self.stack([SCORINGS[scoring](s) for s in scores]))
         if ratings:
             rows += defined("step_auroc", step_auroc(joined(scores), Ragged.concatenate(ratings)))
         return rows
+
+    def by_score(self, score_PM: np.ndarray) -> list[Row]:
+        """Best-of-N and AUROC of the solutions' scores."""
+        rows = self.per_n("best_of_n", best_of_n(score_PM, self.correct_PM, self.finished_PM, self.ns))
+        auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
+        return rows + defined("solution_auroc", auroc)
 
 
 def defined(metric: str, value: float) -> list[Row]:
@@ -163,7 +167,7 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
                         f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "
                         f"found hash {row['solutions_hash']}; allowed: {known}, that of the other arms"
                     )
-                row["cell"] = folder.name
+                row.setdefault("cell", folder.name)  # a further evaluation names the cell that it is of
             rows.append(
                 Record(
                     experiment=config["experiment"],

@@ -8,6 +8,7 @@ import pandas as pd
 from results.figures import (
     best_of_n_by_n,
     best_of_n_by_scale,
+    best_of_n_by_strategy,
     data_efficiency,
     labeler_calibration,
     learning_curves,
@@ -17,6 +18,7 @@ from results.figures.drawing import Figure
 FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
+    "best_of_n_by_strategy": best_of_n_by_strategy.FIGURE,
     "data_efficiency": data_efficiency.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,

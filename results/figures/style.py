@@ -18,6 +18,7 @@ PALETTE: dict[str, str] = {
     "process": "#0072B2",
     "prm_outcome": "#D55E00",
     "final_answer": "#009E73",
+    "process_neutral": "#B8860B",
     "labeler": "#A8508A",
     "large_prm": "#004C7A",
     "large_orm": "#006B4F",
@@ -31,6 +32,7 @@ MARKERS: dict[str, str] = {
     "process": "o",
     "prm_outcome": "s",
     "final_answer": "^",
+    "process_neutral": "X",
     "labeler": "D",
     "large_prm": "P",
     "large_orm": "v",
@@ -49,6 +51,18 @@ ACQUISITION_PALETTE: dict[str, str] = {
 
 ACQUISITION_MARKERS: dict[str, str] = dict(zip(ACQUISITION_PALETTE, "oPsD^v", strict=True))
 """Acquisition -> marker."""
+
+STRATEGY_PALETTE: dict[str, str] = {
+    "product": "#0072B2",
+    "minimum": "#D55E00",
+    "mean": "#009E73",
+    "geometric mean": "#A8508A",
+    "last step": "#8A8A8A",
+}
+"""Way of reducing step scores -> colour, where scoring strategies are compared."""
+
+STRATEGY_MARKERS: dict[str, str] = dict(zip(STRATEGY_PALETTE, "osP^v", strict=True))
+"""Way of reducing step scores -> marker."""
 
 DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "majority": (0, (5, 2)),

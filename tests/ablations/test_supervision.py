@@ -14,6 +14,7 @@ from ablations.supervision import (
     final_answer,
     prm_outcome,
     process,
+    process_neutral,
 )
 
 
@@ -52,6 +53,33 @@ def test_neutral_counts_as_right():
     assert process(scores, 0.20).step_target.values.tolist() == [1, 0]
 
 
+def three(rows):
+    """Three-class labels from rows of (negative, neutral, positive)."""
+    values = np.array([step for row in rows for step in row], dtype=np.float64).reshape(-1, 3)
+    prob = Ragged.from_lengths(values, np.array([len(row) for row in rows]))
+    return StepScores(prob=prob, last=np.zeros(len(rows)))
+
+
+def test_neutral_is_kept_by_hand():
+    """Class 1 where neutral is more probable than positive, unless P(negative) > 0.20; of equals positive."""
+    rows = [
+        [(0.1, 0.2, 0.7), (0.1, 0.5, 0.4), (0.2, 0.4, 0.4)],
+        [(0.0, 0.9, 0.1), (0.3, 0.6, 0.1), (0.0, 1.0, 0.0)],  # the second is incorrect, what follows has none
+    ]
+    found = process_neutral(three(rows), 0.20)
+    assert found.num_classes == 3 and found.step_target.values.dtype == np.int8
+    assert [found.step_target.row(i).tolist() for i in range(2)] == [[2, 1, 2], [1, 0, IGNORE]]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4), min_size=1))
+def test_without_its_neutral_class_it_is_process_supervision(rows):
+    """0 stays 0, neutral and positive become right: targets, lengths and what is left out are the same."""
+    labelled = three([[(a / 20, b / 20, 1 - (a + b) / 20) for a, b in row] for row in rows])
+    kept, plain = process_neutral(labelled, 0.20), process(labelled, 0.20)
+    assert np.minimum(kept.step_target.values, 1).tolist() == plain.step_target.values.tolist()
+    assert kept.step_target.offsets.tolist() == plain.step_target.offsets.tolist()
+
+
 def test_final_answer_and_arms():
     rows = [
         Solution(
@@ -64,6 +92,7 @@ def test_final_answer_and_arms():
     targets = {
         name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
         for name, arm in ARMS.items()
+        if name != "process_neutral"  # these labels know no neutral
     }
     assert list(targets) == ["process", "prm_outcome", "final_answer"]
     assert [len(target) for target in targets.values()] == [4, 4, 4]
@@ -175,6 +204,14 @@ def test_chosen_threshold_is_the_best_of_all(rows):
         (
             lambda: Supervision(step_target=Ragged.from_rows([[1, 2]], np.int8)),
             "step_target: found [2]; allowed: [0, 1, -100]",
+        ),
+        (
+            lambda: Supervision(step_target=Ragged.from_rows([[2, 3]], np.int8), num_classes=3),
+            "step_target: found [3]; allowed: [0, 1, 2, -100]",
+        ),
+        (
+            lambda: process_neutral(labels(ROWS), 0.20),
+            "labels: found two classes; allowed: three, where neutral is to be kept",
         ),
     ],
 )

@@ -1,0 +1,119 @@
+"""Best-of-N against N under each scoring strategy, a panel a model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from results.figures.drawing import Figure, run
+from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE, Line, doubling_axis, percent_axis
+from results.schema import arm_words
+from results.scoring_strategies import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
+
+_LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}
+"""What neutral counts as -> line style."""
+
+
+def _best(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = strategy_rows(frame)
+    return rows[rows["metric"] == "best_of_n"]
+
+
+def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
+    """Draw one model's strategies; an N that is a single draw has a hollow marker.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        arm: the model; the first that is there if None.
+
+    Raises:
+        ValueError: there is no strategy's best-of-N.
+    """
+    best = _best(frame)
+    if best.empty:
+        raise ValueError("variant: found no scoring strategy, allowed a table with their best-of-N")
+    arm = next(model for model in MODELS if model in set(best["arm"])) if arm is None else arm
+    rows = best[best["arm"] == arm]
+    for name, strategy in STRATEGIES.items():
+        line = rows[rows["variant"] == name].sort_values("n")
+        if line.empty:
+            continue
+        colour = STRATEGY_PALETTE[strategy.reduction]
+        ax.plot(
+            line["n"].astype(float),
+            line["estimate"],
+            color=colour,
+            linestyle=_LINES[strategy.neutral],
+            # Thinner and thinner, so that one shows beneath another with the same numbers.
+            linewidth=2.6 - 0.4 * REDUCTIONS.index(strategy.reduction),
+        )
+        for drawn, points in line.groupby("single_draw"):
+            ax.plot(
+                points["n"].astype(float),
+                points["estimate"],
+                linestyle="none",
+                marker=STRATEGY_MARKERS[strategy.reduction],
+                markersize=4.5,
+                markerfacecolor="white" if drawn else colour,
+                markeredgecolor=colour if drawn else "white",
+                markeredgewidth=1.1 if drawn else 0.6,
+                zorder=5,
+            )
+    doubling_axis(ax, [int(value) for value in rows["n"]])
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    ax.set_title(arm_words(arm), fontsize=10, fontweight="normal", color="#444444")
+    ax.set_xlabel("N, solutions chosen from")
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """One panel a model on one y axis, and one legend for all."""
+    best = _best(frame)
+    arms = [arm for arm in MODELS if arm in set(best["arm"])]
+    canvas.set_size_inches(2.9 * len(arms) + 1.5, 3.6)
+    axes = canvas.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    for ax, arm in zip(axes, arms, strict=True):
+        plot(frame, ax, arm)
+    axes[0].set_ylabel("problems solved")
+    handles = [
+        Line2D([], [], color=STRATEGY_PALETTE[one], marker=STRATEGY_MARKERS[one], label=one)
+        for one in REDUCTIONS
+    ]
+    shown = {STRATEGIES[variant].neutral for variant in best["variant"]}
+    for one in [neutral for neutral in NEUTRAL if neutral in shown]:
+        (handle,) = axes[0].plot([], [], color="#444444", linestyle=_LINES[one], label=f"neutral as {one}")
+        handles.append(handle)
+    canvas.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
+
+
+FIGURE = Figure(
+    name="best_of_n_by_strategy",
+    title="Best-of-N under each scoring strategy",
+    metric="best_of_n",
+    plot=plot,
+    draw=draw,
+    varied=True,
+    needs=lambda summary: not _best(summary).empty,
+    size=(10.2, 3.6),
+    width="wide",
+    caption=(
+        "Share of test problems solved against N, the number of solutions chosen from, one panel a model, "
+        "one line a strategy that makes a solution's score from those of its steps; dashed where neutral "
+        "counts as negative, hollow at the N that is a single draw of all solutions. Intervals stand in the "
+        "table."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

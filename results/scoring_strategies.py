@@ -1,0 +1,250 @@
+"""Ways to score a solution from its steps, compared on each model; and whether they favour short solutions.
+
+Every strategy is compared with the paper's, the product with neutral counted as positive; the comparisons of
+all models are corrected together after Holm.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from results.acquisitions import holm
+from results.headline import Headline, Reading
+from results.schema import arm_words
+from results.statistics import LEVEL, comparison_n, contrasts, differences, rows_of, summarise
+from results.tabular import Table, heads, number, points, points_interval, reading, text_of, word
+
+MODELS = ("labeler", "process", "process_neutral")
+"""Arms whose scores are reduced in several ways, in the order of tables and panels."""
+REDUCTIONS = ("product", "minimum", "mean", "geometric mean", "last step")
+"""How the steps' probabilities become one number."""
+NEUTRAL = ("positive", "negative")
+"""What a neutral step counts as, where a model has three classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """A variant in the records."""
+
+    reduction: str
+    """One of ``REDUCTIONS``."""
+    neutral: str | None
+    """One of ``NEUTRAL``; None where the model has two classes."""
+
+    @property
+    def name(self) -> str:
+        """As the records have it."""
+        return self.reduction if self.neutral is None else f"{self.reduction}, neutral {self.neutral}"
+
+    @property
+    def baseline(self) -> "Strategy":
+        """The paper's strategy for the same model."""
+        return Strategy(reduction="product", neutral=self.neutral and "positive")
+
+
+STRATEGIES: dict[str, Strategy] = {
+    strategy.name: strategy
+    for neutral in (None, *NEUTRAL)
+    for strategy in (Strategy(reduction=reduction, neutral=neutral) for reduction in REDUCTIONS)
+}
+"""Variant -> strategy."""
+
+PAPER: dict[str, float] = {
+    "product, neutral positive": 0.782,
+    "minimum, neutral positive": 0.776,
+    "product, neutral negative": 0.774,
+    "minimum, neutral negative": 0.778,
+}
+"""Best-of-1860 of the paper's large PRM."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A strategy minus the product with neutral as positive, on one model."""
+
+    arm: str
+    """The model."""
+    variant: str
+    """Key of ``STRATEGIES``."""
+    estimate: float
+    """Difference in best-of-N, a share."""
+    lower: float
+    """Lower end of its 95% interval, not corrected."""
+    upper: float
+    """Upper end."""
+    p: float
+    """Two-sided, of no difference; Holm-corrected over all comparisons of a run."""
+
+    @property
+    def verdict(self) -> str:
+        """Where the difference lies once corrected: above zero, below zero, or it cannot be told."""
+        if not self.p < 1 - LEVEL:
+            return "cannot be told"
+        return "above zero" if self.estimate > 0 else "below zero"
+
+
+def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of what ``summarise`` made of them, that are a strategy's."""
+    return frame[frame["variant"].isin(list(STRATEGIES))]
+
+
+def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
+    """All strategies against the product, model by model in the order of ``MODELS``.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        n: of best-of-N.
+    """
+    pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
+    found = contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n)
+    made = [
+        Comparison(
+            arm=row.arm,
+            variant=row.variant,
+            estimate=row.estimate,
+            lower=row.lower,
+            upper=row.upper,
+            p=p_of(row.estimate, row.lower, row.upper),
+        )
+        for row in rows_of(found)
+    ]
+    corrected = [replace(one, p=p) for one, p in zip(made, holm([one.p for one in made]), strict=True)]
+    return sorted(corrected, key=lambda one: MODELS.index(one.arm))
+
+
+def p_of(estimate: float, lower: float, upper: float) -> float:
+    """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
+
+    So p is below 0.05 where the interval leaves zero out, and NaN where there is no interval.
+    """
+    half = estimate - lower if estimate > 0 else upper - estimate
+    if not half >= 0:
+        return float("nan")
+    if estimate == 0:
+        return 1.0
+    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half if half > 0 else np.inf
+    return float(2 * stats.norm.sf(z))
+
+
+def smaller_n(frame: pd.DataFrame) -> int | None:
+    """The N nearest to 16 below that of the comparison; None if there is none."""
+    found = frame[frame["metric"] == "best_of_n"]["n"].dropna()
+    below = sorted({int(n) for n in found if n < comparison_n(frame)})
+    return min(below, key=lambda n: abs(n - 16), default=None)
+
+
+def strategies_table(frame: pd.DataFrame) -> Table | None:
+    """Each model's strategies: best-of-N, the difference from the product, the length correlation."""
+    summary = summarise(strategy_rows(frame))
+    if not (summary["metric"] == "best_of_n").any():
+        return None
+    n, smaller = comparison_n(summary), smaller_n(summary)
+    ns = [one for one in (smaller, n) if one is not None]
+    compared = {(one.arm, one.variant): one for one in comparisons(frame, n)}
+    rows = []
+    for arm, variant, group in _by_model(summary):
+        best = {int(row.n): row for row in rows_of(group[group["metric"] == "best_of_n"])}
+        cells = [word(arm_words(arm), arm=arm), word(variant)]
+        cells += [points(best[one].estimate, best[one].lower, best[one].upper) for one in ns]
+        one = compared.get((arm, variant))
+        if one is None:
+            cells += [points(np.nan), number(np.nan), word("–")]
+        else:
+            cells.append(points(one.estimate, one.lower, one.upper, signed=True))
+            cells += [number(one.p), reading(one.verdict)]
+        length = group[group["metric"] == "length_correlation"]
+        lengths = [number(row.estimate, 2, row.lower, row.upper) for row in rows_of(length)]
+        cells += lengths or [number(np.nan)]
+        cells.append(points(PAPER.get(variant, np.nan) if arm == "labeler" else np.nan))
+        rows.append(tuple(cells))
+    return Table(
+        id="strategies",
+        title="Scoring strategies",
+        lead=(
+            "Test problems solved, per cent, and points above the product (with neutral as positive, where "
+            f"the model has three classes) in best-of-{n}, paired by problem and seed, with 95% intervals; p "
+            f"and reading are corrected after Holm for {len(compared)} comparisons. Length correlation: rank "
+            "correlation of score and number of steps among equally right solutions of a problem; below zero "
+            "short ones are favoured. Students that keep neutral take the learning rate of process "
+            "supervision. Paper: its large PRM, best of 1860."
+        ),
+        heads=heads(
+            *("model", "strategy", *(f"best-of-{one}" for one in ns), "minus product", "p", "reading"),
+            *("length correlation", "paper"),
+            text=("model", "strategy", "reading"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _by_model(summary: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
+    """(arm, variant, rows) of each model and strategy that is there, in the order of both."""
+    for arm in MODELS:
+        for variant in STRATEGIES:
+            group = summary[(summary["arm"] == arm) & (summary["variant"] == variant)]
+            if len(group):
+                yield arm, variant, group
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether any strategy does better than the product, and what the product thinks of length."""
+    rows = strategy_rows(frame)
+    if not (rows["metric"] == "best_of_n").any():
+        return Headline(sentence="The records do not hold scoring strategies.")
+    n = comparison_n(rows)
+    found = comparisons(frame, n)
+    by_model = [[one for one in found if one.arm == arm] for arm in MODELS]
+    best = [max(ones, key=lambda one: one.estimate) for ones in by_model if ones]
+    readings = tuple(
+        Reading(
+            where=f"{arm_words(one.arm)}: {one.variant}, the best of the others",
+            difference=f"{100 * one.estimate:+.1f} points",
+            interval=points_interval(one.lower, one.upper),
+            verdict=one.verdict,
+        )
+        for one in best
+    )
+    return Headline(sentence=_sentence(found, n), readings=readings, further=_further(frame, n))
+
+
+def _sentence(found: list[Comparison], n: int) -> str:
+    """What the corrected comparisons say."""
+    above = [f"{one.variant} ({arm_words(one.arm)})" for one in found if one.verdict == "above zero"]
+    below = sum(one.verdict == "below zero" for one in found)
+    more = "no scoring strategy can be told to solve more test problems than the product"
+    if above:
+        more = f"more test problems than the product are solved by {'; '.join(above)}"
+    fewer = f"fewer are solved by {below}" if below else "none can be told to solve fewer"
+    how = f"of {len(found)} comparisons, corrected after Holm"
+    return f"With best-of-{n}, {more}; {fewer} {how}."
+
+
+def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
+    """The length correlations of the product and its length-fair form, and what keeping neutral does."""
+    summary = summarise(strategy_rows(frame))
+    lengths = {
+        (row.arm, row.variant): text_of(number(row.estimate, 2, row.lower, row.upper))
+        for row in rows_of(summary[summary["metric"] == "length_correlation"])
+    }
+    shown = [
+        name
+        for name, strategy in STRATEGIES.items()
+        if strategy.reduction in ("product", "geometric mean") and strategy.neutral != "negative"
+    ]
+    sentences = []
+    for arm in MODELS:
+        told = [f"{lengths[arm, name]} ({name})" for name in shown if (arm, name) in lengths]
+        if told:
+            sentences.append(
+                "Rank correlation of score and number of steps among equally right solutions of a problem, "
+                f"{arm_words(arm)}: {', '.join(told)}."
+            )
+    for row in rows_of(differences(frame, [("process_neutral", "process")], "best_of_n", n)):
+        sentences.append(
+            "Students that keep neutral as a class minus those that do not, both scored by the product: "
+            f"{text_of(points(row.estimate, row.lower, row.upper, signed=True))} points, {row.verdict}."
+        )
+    return tuple(sentences)
