@@ -11,6 +11,7 @@ from results.figures import (
     data_efficiency,
     labeler_calibration,
     learning_curves,
+    sensitivity,
 )
 from results.figures.drawing import Figure
 
@@ -18,6 +19,7 @@ FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
     "data_efficiency": data_efficiency.FIGURE,
+    "sensitivity": sensitivity.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
 }
