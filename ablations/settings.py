@@ -118,6 +118,10 @@ class StudentSettings:
     """Checkpoints judged on validation problems, evenly spaced; the best is kept."""
     validation_n: int = 8
     """The N of the best-of-N that chooses."""
+    warmup: float = 0.05
+    """Share of the updates in which the learning rate rises."""
+    weight_decay: float = 0.01
+    """Of matrices other than embeddings."""
     precision: Precision = "32-true"
     """Lightning's name."""
     device: str = "cpu"
@@ -141,6 +145,10 @@ class StudentSettings:
             raise ValueError(
                 f"students.evaluations: found {self.evaluations}; allowed: 1 to {fewest}, the fewest updates"
             )
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"students.warmup: found {self.warmup}; allowed: 0 to 1")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"students.weight_decay: found {self.weight_decay}; allowed: 0 or more, finite")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         if not self.learning_rates or min(self.learning_rates) <= 0:

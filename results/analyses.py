@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results import acquisitions, scoring_strategies
+from results import acquisitions, hyperparameters, scoring_strategies, sensitivity
 from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
@@ -24,10 +24,12 @@ class Analysis:
     """Names of figures, in the order of the report; one whose numbers are missing is left out."""
     tables: tuple[Callable[[pd.DataFrame], Table | None], ...]
     """Records -> a table, in the order of the report; None or no rows: it is left out."""
+    metric: str = "best_of_n"
+    """Without which there is no headline."""
 
     def headline_of(self, frame: pd.DataFrame) -> Headline:
         """The result in words, or that there is none."""
-        if not (frame["metric"] == "best_of_n").any():
+        if not (frame["metric"] == self.metric).any():
             return Headline(sentence="The records hold no best-of-N.")
         return self.headline(frame)
 
@@ -58,6 +60,16 @@ ANALYSES: dict[str, Analysis] = {
         headline=scoring_strategies.headline,
         figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
         tables=(scoring_strategies.strategies_table, arms_table, solutions_table),
+    ),
+    "hyperparameters": Analysis(
+        title="Sensitivity to hyperparameters, on validation problems",
+        headline=hyperparameters.headline,
+        figures=("sensitivity", "learning_curves"),
+        tables=(
+            *(hyperparameters.sensitivity_table, hyperparameters.best_table),
+            hyperparameters.training_table,
+        ),
+        metric=sensitivity.METRIC,
     ),
 }
 """Experiment -> its analysis; the first one serves experiments that are not named."""

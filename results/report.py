@@ -21,11 +21,11 @@ from results.statistics import summarise
 _TEMPLATES = Path(__file__).parent / "templates"
 
 READING = (
-    "Best-of-N is the expected share of test problems solved when the best-scored of N solutions is "
+    "Best-of-N is the expected share of problems solved when the best-scored of N solutions is "
     "submitted, over all "
     "subsets of the solutions drawn; ties are shared. An N marked * is a single draw of all solutions, "
     "not an expectation.",
-    "Intervals hold 95%: a bootstrap over test problems of the seeds' means, combined with a t-corrected "
+    "Intervals hold 95%: a bootstrap over problems of the seeds' means, combined with a t-corrected "
     "term for seeds. "
     "Where there is one seed they speak of that seed alone.",
     "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that "

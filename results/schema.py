@@ -113,6 +113,11 @@ METRICS: dict[str, Metric] = {
         n="updates made so far",
         arms=tuple(STUDENT_ARMS),
     ),
+    "kept_best_of_n": Metric(
+        meaning="best_of_n on validation problems, of the checkpoint that they chose",
+        n="solutions",
+        arms=tuple(STUDENT_ARMS),
+    ),
 }
 
 

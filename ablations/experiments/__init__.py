@@ -1,6 +1,7 @@
 """The experiments, by the name that ``ablations run`` takes."""
 
 from ablations.experiments.active_learning import ACTIVE_LEARNING
+from ablations.experiments.hyperparameters import HYPERPARAMETERS
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
 from ablations.pipeline import Experiment
@@ -9,4 +10,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "supervision": SUPERVISION,
     "active_learning": ACTIVE_LEARNING,
     "scoring": SCORING,
+    "hyperparameters": HYPERPARAMETERS,
 }

@@ -11,6 +11,7 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.revision import revision
 from ablations.scoring import SCORING_OF
+from ablations.settings import StudentSettings
 from ablations.supervision import ARMS, LabelerArm
 
 
@@ -72,7 +73,12 @@ class Grid:
                 "device": students.device,
                 "max_length": self.settings.pool.max_length if self.settings.pool else None,
             }
-            | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap}),
+            | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap})
+            | {
+                name: getattr(students, name)
+                for name in ("warmup", "weight_decay")
+                if getattr(students, name) != getattr(StudentSettings, name)
+            },
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",
             weight=tokens * seconds_per_token(students.backbone) + 2,
@@ -164,9 +170,9 @@ def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
 
 
 def records_task(
-    experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task
+    experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task | None
 ) -> Task:
-    """The run's tidy table."""
+    """The run's tidy table; without reference lines where an experiment must not see test problems."""
     return Task(
         stage="records",
         config={
@@ -176,5 +182,5 @@ def records_task(
             "settings": json.dumps(asdict(settings), sort_keys=True, default=str),
             "revision": revision(),
         },
-        inputs={"cells": cells, "references": references},
+        inputs={"cells": cells} | ({} if references is None else {"references": references}),
     )

@@ -1,7 +1,7 @@
 """The pipeline's steps, as functions of a config and of earlier artifacts."""
 
 from ablations.pipeline import Stage
-from ablations.stages import acquisition, language, models, pools, results, strategies, world
+from ablations.stages import acquisition, language, models, pools, results, strategies, validation, world
 
 STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
@@ -22,6 +22,7 @@ STAGES: dict[str, Stage] = {
     "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
     "strategies": Stage(1, strategies.strategies),
+    "validated": Stage(1, validation.validated),
     "records": Stage(2, results.records),
     "examples": Stage(1, results.examples),
 }

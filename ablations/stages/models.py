@@ -101,6 +101,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"]),
         learning_rate=learning_rate,
         total_updates=config["updates"],
+        **{name: config[name] for name in ("warmup", "weight_decay") if name in config},
     )
     steps = supervision.step_target
     data = RewardData(

@@ -151,10 +151,10 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 
 
 def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """cells, references -> the run's tidy table; stops if two arms were trained on different solutions."""
+    """cells [, references] -> the run's tidy table; stops if two arms were trained on other solutions."""
     rows: list[Record] = []
     seen: dict[tuple[str, int, int], str] = {}
-    for folder in (*_several(inputs["references"]), *_several(inputs["cells"])):
+    for folder in (*_several(inputs.get("references", ())), *_several(inputs["cells"])):
         whole = json.loads(config["settings"])
         if (folder / CHOSEN).is_file():
             whole["chosen"] = read_json(folder / CHOSEN)

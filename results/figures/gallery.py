@@ -12,6 +12,7 @@ from results.figures import (
     data_efficiency,
     labeler_calibration,
     learning_curves,
+    sensitivity,
 )
 from results.figures.drawing import Figure
 
@@ -20,6 +21,7 @@ FIGURES: dict[str, Figure] = {
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
     "best_of_n_by_strategy": best_of_n_by_strategy.FIGURE,
     "data_efficiency": data_efficiency.FIGURE,
+    "sensitivity": sensitivity.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
 }

@@ -64,6 +64,20 @@ def with_another_acquisition(records: Path, out: Path) -> Path:
     return out
 
 
+def with_levels(records: Path, out: Path) -> Path:
+    """The best-of-8 of the least data scale, as if a sweep of the learning rate had found it."""
+    table = pq.read_table(records)
+    chosen = pc.and_(pc.equal(table["metric"], "best_of_n"), pc.equal(table["n"], 8))
+    rows = table.filter(pc.and_(chosen, pc.equal(table["data_scale"], 1)))
+    columns = {"metric": "kept_best_of_n", "variant": "learning_rate", "level": 1e-3}
+    for name, value in columns.items():
+        place = rows.schema.get_field_index(name)
+        kind = rows.schema.field(place)
+        rows = rows.set_column(place, kind, pa.array([value] * len(rows), type=kind.type))
+    pq.write_table(rows, out)
+    return out
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_a_script(
     name: str, made_records: Path, strategy_records: Path, tmp_path: Path
@@ -72,6 +86,8 @@ def test_every_figure_is_a_script(
         made_records = strategy_records
     if name == "data_efficiency":  # it compares acquisitions
         made_records = with_another_acquisition(made_records, tmp_path / "records.parquet")
+    if name == "sensitivity":  # it shows what else is varied
+        made_records = with_levels(made_records, tmp_path / "records.parquet")
     png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
     assert (png.name, svg.name) == ("figure.png", "figure.svg")
     assert png.read_bytes().startswith(b"\x89PNG") and ET.parse(svg).getroot().tag.endswith("svg")

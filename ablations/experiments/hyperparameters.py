@@ -1,0 +1,213 @@
+"""Which hyperparameters matter to which supervision (the paper swept on the first ~10% of its labels).
+
+Around one centre, one hyperparameter at a time is varied for each kind of supervision alike, on a tenth of
+the labels of the largest data scale: fewer solutions of every problem. Validation problems alone judge.
+
+    ablations run hyperparameters --scale small                                (two cores: about 30 minutes)
+
+Expected: the learning rate and the passes over the labels matter, the more so to outcome supervision; the
+threshold of the labeler matters little near the paper's 0.20.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ablations.experiments import reporting, scales
+from ablations.experiments.cells import records_task
+from ablations.experiments.parts import embedded_part
+from ablations.experiments.scales import LABELERS, SupervisionSettings
+from ablations.experiments.trials import PLAIN, Hyperparameters, trial
+from ablations.pipeline import SCALES, Experiment, Plan
+from ablations.store import Store
+from ablations.supervision import ARMS, LabelerArm
+from ablations.world.worlds import WORLDS
+from results.schema import read_records
+from results.sensitivity import best_learning_rates
+
+UNLIMITED = 1_000_000
+"""Updates that no training comes near: passes are not cut short, or their curve would not be theirs."""
+CARRIED = "supervision.yaml"
+"""What the sweep tells `supervision`, as its `--config` takes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """Values tried of each hyperparameter, beside the centre's; none: it is not varied."""
+
+    learning_rate: tuple[float, ...] = ()
+    """Highest ones; above 0."""
+    batch_size: tuple[int, ...] = ()
+    """Solutions an update; 1 or more."""
+    epochs: tuple[float, ...] = ()
+    """Passes over the labelled solutions; above 0."""
+    warmup: tuple[float, ...] = ()
+    """Shares of the updates; 0 to 1."""
+    weight_decay: tuple[float, ...] = ()
+    """0 or more."""
+    threshold: tuple[float, ...] = ()
+    """P(negative), 0 to 1; for supervision that the labeler gives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperparametersSettings(SupervisionSettings):
+    """All that decides the experiment's records; the centre are `students` and the labeler's threshold."""
+
+    share: float = 0.1
+    """Of the solutions a problem at the largest of `data_scales`: what is labelled here; above 0, to 1."""
+    levels: Levels
+    """What is varied."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pool is not None:
+            raise ValueError(
+                f"pool: found {self.pool.path}; allowed: none, for by cross-fitting every problem of a pool "
+                "is a test problem of some fold, and none may be seen here"
+            )
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share: found {self.share}; allowed: above 0, to 1")
+        if len(self.students.learning_rates) != 1:
+            raise ValueError(
+                f"students.learning_rates: found {list(self.students.learning_rates)}; allowed: one, the "
+                "centre's"
+            )
+        if self.students.outcome_epochs is not None:
+            raise ValueError(
+                f"students.outcome_epochs: found {self.students.outcome_epochs}; allowed: null, for all arms "
+                "are given the same effort"
+            )
+        if self.levels.threshold and self.labeler.threshold is None:
+            raise ValueError(
+                f"levels.threshold: found {list(self.levels.threshold)}; allowed: none where "
+                "labeler.threshold is null"
+            )
+        for name, values in asdict(self.levels).items():
+            if len(set(values)) != len(values):
+                raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")
+            for value in values:
+                try:
+                    replace(self.centre, **{name: value}).changes(self)
+                except ValueError as error:
+                    raise ValueError(f"levels.{name}: {error}") from error
+
+    @property
+    def centre(self) -> Hyperparameters:
+        """The point around which all others lie."""
+        return Hyperparameters.of(self)
+
+    @property
+    def data_scale(self) -> int:
+        """Solutions labelled a problem."""
+        return max(1, round(self.share * self.data_scales[-1]))
+
+    def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
+        """An arm's points, and as which (variant, level) each is shown; the centre lies on every curve."""
+        found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.centre: [PLAIN]}
+        for name, values in asdict(self.levels).items():
+            tried = sorted({*values, getattr(self.centre, name)}) if values else []
+            if len(tried) < 2 or (name == "threshold" and not isinstance(ARMS[arm], LabelerArm)):
+                continue
+            for value in tried:
+                found.setdefault(replace(self.centre, **{name: value}), []).append((name, float(value)))
+        return found
+
+
+_SWEPT: dict[str, dict[str, Any]] = {
+    "smoke": dict(levels=Levels(learning_rate=(1e-3,), epochs=(12.0,), threshold=(0.4,))),
+    "quick": dict(levels=Levels(learning_rate=(5e-4, 2e-3), epochs=(4.0,), threshold=(0.4,))),
+    "small": dict(
+        seeds=3,
+        levels=Levels(
+            learning_rate=(5e-4, 2e-3, 4e-3), batch_size=(32, 128), epochs=(3.0, 9.0), threshold=(0.1, 0.4)
+        ),
+    ),
+    "paper": dict(
+        levels=Levels(
+            learning_rate=(1.25e-4, 2.5e-4, 1e-3, 2e-3),
+            batch_size=(16, 32, 128, 256),
+            epochs=(1.0, 2.0, 12.0),
+            warmup=(0.01, 0.2),
+            weight_decay=(0.001, 0.1),
+            threshold=(0.05, 0.1, 0.4),
+        )
+    ),
+}
+
+
+def settings(
+    scale: str, world: str | None, pool: Path | None, labeler: str | None
+) -> HyperparametersSettings:
+    """Those of `supervision` at the same scale, at its least learning rate; its artifacts are used again."""
+    given = scales.settings(scale, world, pool, labeler)
+    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
+    values["students"] = replace(
+        given.students,
+        learning_rates=given.students.learning_rates[:1],
+        min_updates=given.students.evaluations,
+        max_updates=UNLIMITED,
+    )
+    return HyperparametersSettings(**values | _SWEPT[scale])
+
+
+def plan(settings: HyperparametersSettings) -> Plan:
+    """Which hyperparameters matter to which supervision, on validation problems (the paper's sweeps)."""
+    part = embedded_part(settings)
+    trials = tuple(
+        trial(settings, part, arm=arm, data_scale=settings.data_scale, point=point, seed=seed, shown=shown)
+        for arm in settings.arms
+        for point, shown in settings.points(arm).items()
+        for seed in range(settings.seeds)
+    )
+    return Plan(targets=trials, records=records_task("hyperparameters", settings, trials, None))
+
+
+def finish(settings: HyperparametersSettings, store: Store, plan: Plan, out: Path) -> None:
+    """As every run, and what `supervision` may be given."""
+    reporting.finish(settings, store, plan, out)
+    carry(settings, out)
+
+
+def report(settings: HyperparametersSettings, out: Path) -> None:
+    """As every run, and what `supervision` may be given."""
+    reporting.report(settings, out)
+    carry(settings, out)
+
+
+def carry(settings: HyperparametersSettings, out: Path) -> None:
+    """Writes the arms' best learning rates as the one grid from which `supervision` chooses for each arm.
+
+    Nothing else can be carried honestly: `supervision` trains all arms at one batch size and for the same
+    passes, and that two changes hold together was not tried. Problems, samples and labeler are the sweep's.
+    """
+    best = best_learning_rates(read_records(out / reporting.RECORDS))
+    if not best:
+        return
+    known = asdict(settings)
+    same = ("problems", "pool_samples", "validation_samples", "generator", "labeler")
+    content = {
+        "experiment": "supervision",
+        "scale": settings.scale,
+        "world": settings.world,
+        "settings": {name: known[name] for name in same}
+        | {"students": {"learning_rates": sorted(set(best.values()))}},
+    }
+    told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
+    (out / CARRIED).write_text(
+        f"# Best learning rate of each arm on validation problems, with {settings.data_scale} labelled a "
+        f"problem:\n{told}{yaml.safe_dump(content, sort_keys=False)}"
+    )
+    print(out / CARRIED)
+
+
+HYPERPARAMETERS = Experiment(
+    settings=settings,
+    plan=plan,
+    finish=finish,
+    report=report,
+    scales=SCALES,
+    worlds=tuple(WORLDS),
+    labelers=LABELERS,
+)

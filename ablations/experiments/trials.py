@@ -1,0 +1,127 @@
+"""A trial: one arm trained at one point in the space of hyperparameters, judged on validation problems.
+
+No trial reads a test problem. A sweep, by grid or by any other search, is a set of trials.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ablations.experiments.cells import Grid
+from ablations.experiments.parts import Part, scores_task
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Task
+
+PLAIN: tuple[None, None] = (None, None)
+"""The (variant, level) of a point where nothing is varied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """A point: what may be tuned of a reward model's training. Ranges are checked where it is applied."""
+
+    learning_rate: float
+    """The highest one; above 0."""
+    batch_size: int
+    """Solutions an update; 1 or more."""
+    epochs: float
+    """Passes over the labelled solutions; above 0."""
+    warmup: float
+    """Share of the updates in which the learning rate rises; 0 to 1."""
+    weight_decay: float
+    """Of matrices other than embeddings; 0 or more."""
+    threshold: float | None
+    """P(negative) above which a step is incorrect, 0 to 1; null: chosen on training problems."""
+
+    @classmethod
+    def of(cls, settings: SupervisionSettings) -> "Hyperparameters":
+        """Those of an experiment, at the first of its learning rates."""
+        students = settings.students
+        return cls(
+            learning_rate=students.learning_rates[0],
+            batch_size=students.batch_size,
+            epochs=students.epochs,
+            warmup=students.warmup,
+            weight_decay=students.weight_decay,
+            threshold=settings.labeler.threshold,
+        )
+
+    def applied(self, settings: SupervisionSettings) -> SupervisionSettings:
+        """An experiment's settings at this point.
+
+        Raises:
+            ValueError: a hyperparameter is out of its range.
+        """
+        return replace(settings, **self.changes(settings))
+
+    def changes(self, settings: SupervisionSettings) -> dict[str, Any]:
+        """The settings of students and labeler at this point.
+
+        Raises:
+            ValueError: a hyperparameter is out of its range.
+        """
+        students = replace(
+            settings.students,
+            learning_rates=(self.learning_rate,),
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            warmup=self.warmup,
+            weight_decay=self.weight_decay,
+        )
+        return {"students": students, "labeler": replace(settings.labeler, threshold=self.threshold)}
+
+
+def trial(
+    settings: SupervisionSettings,
+    part: Part,
+    *,
+    arm: str,
+    data_scale: int,
+    point: Hyperparameters,
+    seed: int,
+    shown: Sequence[tuple[str | None, float | None]] = (PLAIN,),
+) -> Task:
+    """Trains and judges on validation problems.
+
+    Args:
+        settings: all that the point does not say.
+        part: base, training samples, labels and validation samples; nothing else of it is read.
+        arm: form of supervision.
+        data_scale: solutions labelled a problem.
+        point: the hyperparameters.
+        seed: redraws training subset, order and head.
+        shown: as which (variant, level) the records show the point.
+
+    Returns:
+        A task whose ``rows.json`` holds ``kept_best_of_n``, with a value for each validation problem, and the
+        course ``validation_best_of_n`` over updates, once for each of ``shown``.
+
+    Raises:
+        ValueError: a hyperparameter is out of its range.
+    """
+    tried = point.applied(settings)
+    differs = {
+        name: value
+        for name, value in asdict(point).items()
+        if value != getattr(Hyperparameters.of(settings), name)
+    }
+    words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
+    name = f"{arm} x{data_scale} seed {seed}{words}"
+    grid = Grid(settings=tried, part=part, arm=arm, data_scale=data_scale)
+    train = replace(grid.train(seed, point.learning_rate, None), label=f"train {name}")
+    scores = scores_task(
+        {"model": train}, part.validation, tried, f"{name} on validation problems", tried.students.backbone
+    )
+    return Task(
+        stage="validated",
+        config={
+            "arm": arm,
+            "data_scale": data_scale,
+            "seed": seed,
+            "validation_n": tried.students.validation_n,
+            "hyperparameters": asdict(point),
+            "shown": [list(one) for one in shown],
+        },
+        inputs={"train": train, "scores": scores, "samples": part.validation},
+        label=f"judge {name}",
+    )

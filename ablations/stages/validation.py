@@ -1,0 +1,69 @@
+"""The stage that judges a reward model on validation problems, where hyperparameters are swept."""
+
+from pathlib import Path
+from typing import Any
+
+from ablations.evaluation import best_of_n
+from ablations.pipeline import Context, Inputs
+from ablations.scoring import SCORING_OF, SCORINGS
+from ablations.solutions import StepScores
+from ablations.stages.files import SCORES, Samples, read_json, write_json
+from ablations.stages.results import CHOSEN, ROWS
+
+
+def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """train, its scores of validation samples, these -> rows: best-of-N of the checkpoint kept, its course.
+
+    The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
+    the curve of every hyperparameter.
+    """
+    solutions = Samples.read(inputs["samples"]).solutions  # type: ignore[arg-type]
+    scores = StepScores.read(inputs["scores"] / SCORES)  # type: ignore[operator]
+    score_PM = solutions.per_problem(SCORINGS[SCORING_OF[config["arm"]]](scores))
+    correct_PM = solutions.per_problem(solutions.final_correct)
+    finished_PM = solutions.per_problem(solutions.finished)
+    n = min(config["validation_n"], correct_PM.shape[1])
+    value_P = best_of_n(score_PM, correct_PM, finished_PM, [n])[:, 0]
+    fact = read_json(inputs["train"] / "train.json")  # type: ignore[operator]
+    rows = [
+        {
+            "metric": "kept_best_of_n",
+            "n": n,
+            "value": float(value_P.mean()),
+            "problem_values": value_P.tolist(),
+            "single_draw": n == correct_PM.shape[1],
+        },
+        *(
+            {"metric": "validation_best_of_n", "n": point["update"], "value": point["value"]}
+            for point in fact["curve"]
+        ),
+    ]
+    shared = {
+        "arm": config["arm"],
+        "acquisition": "uniform",
+        "data_scale": config["data_scale"],
+        "seed": config["seed"],
+        "solutions_hash": fact["solutions_hash"],
+        "distinct_solutions": fact["distinct_solutions"],
+        "labelled_solutions": fact["solutions"],
+        "labelled_steps": fact["targets"] if SCORING_OF[config["arm"]] == "product" else None,
+    }
+    write_json(
+        out / ROWS,
+        [
+            row | shared | {"variant": variant, "level": level}
+            for variant, level in config["shown"]
+            for row in rows
+        ],
+    )
+    trained = {name: value for name, value in fact.items() if name not in ("curve", "solutions_hash")}
+    updates, batch_size = fact["curve"][-1]["update"], config["hyperparameters"]["batch_size"]
+    effort = {"updates": updates, "passed_over": passed_over(updates, fact["solutions"], batch_size)}
+    # What training found goes over what was asked for: the threshold may have been chosen, or not needed.
+    write_json(out / CHOSEN, [config["hyperparameters"] | trained | effort])
+
+
+def passed_over(updates: int, solutions: int, batch_size: int) -> int:
+    """Solutions that updates learn from, counted again at every pass; a pass's last batch holds the rest."""
+    passes, further = divmod(updates, -(-solutions // batch_size))
+    return passes * solutions + further * batch_size

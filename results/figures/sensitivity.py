@@ -1,0 +1,107 @@
+"""Sensitivity curves: best-of-N on validation problems against each hyperparameter, one line an arm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from results.figures.drawing import Figure, run
+from results.figures.style import MARKERS, PALETTE, percent_axis
+from results.schema import ARMS
+from results.sensitivity import FACTORS, METRIC, shown
+from results.statistics import lines_of
+
+APART = 0.025
+"""How far the arms' points stand apart, as a share of the axis, so that their intervals do not hide."""
+
+
+def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
+    """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis where none is zero.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        variant: key of ``FACTORS``; the first that is there if None.
+    """
+    rows = shown(frame)
+    variant = next(name for name in FACTORS if name in set(rows["variant"])) if variant is None else variant
+    rows = rows[rows["variant"] == variant]
+    levels = sorted(rows["level"].unique())
+    low, high = float(levels[0]), float(levels[-1])
+    logarithmic = low > 0
+    lines = lines_of(rows)
+    for number, (arm, _, line) in enumerate(lines):
+        line = line.sort_values("level")
+        beside = APART * (number - (len(lines) - 1) / 2)
+        x = line["level"] * (high / low) ** beside if logarithmic else line["level"] + beside * (high - low)
+        ax.errorbar(
+            x,
+            line["estimate"],
+            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            color=PALETTE[arm],
+            marker=MARKERS[arm],
+            markersize=6,
+            markeredgecolor="white",
+            elinewidth=1.1,
+            label=ARMS[arm],
+        )
+    if logarithmic:
+        ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(levels))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if sum(len(f"{level:g}") for level in levels) > 24:  # they would touch
+        ax.tick_params(axis="x", labelrotation=30)
+    ax.set_title(FACTORS[variant].name, fontsize=10, fontweight="normal", color="#444444")
+    ax.set_xlabel(FACTORS[variant].axis)
+    ax.margins(x=0.1)
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """One panel a hyperparameter, on one y axis."""
+    rows = shown(frame)
+    variants = [name for name in FACTORS if name in set(rows["variant"])]
+    canvas.set_size_inches(2.4 * len(variants) + 0.8, 3.6)
+    axes = canvas.subplots(1, len(variants), sharey=True, squeeze=False)[0]
+    for ax, variant in zip(axes, variants, strict=True):
+        plot(frame, ax, variant)
+    axes[0].set_ylabel(f"validation problems solved,\nbest of {int(rows['n'].iloc[0])}")
+    handles = {
+        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    canvas.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=len(handles), frameon=False
+    )
+
+
+FIGURE = Figure(
+    name="sensitivity",
+    title="Sensitivity to hyperparameters",
+    metric=METRIC,
+    plot=plot,
+    draw=draw,
+    varied=True,
+    needs=lambda summary: not shown(summary).empty,
+    size=(9.6, 3.6),
+    width="wide",
+    caption=(
+        "Share of validation problems solved by best-of-N against the level of one hyperparameter while all "
+        "others stay at the centre of the sweep, a point that lies on every curve; one panel a "
+        "hyperparameter, one line for each kind of supervision, with 95% intervals."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

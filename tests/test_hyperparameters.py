@@ -1,0 +1,135 @@
+"""The sweep at scale smoke through the command line, on the store of the first experiment."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from ablations import cli
+from results.schema import read_records
+
+
+@pytest.fixture(scope="module")
+def run(smoke, python_m, tmp_path_factory):
+    """Its folder, and what it printed and told."""
+    folder = tmp_path_factory.mktemp("sweep")
+    shutil.copytree(smoke.store, folder / "store")
+    done = python_m(
+        *("ablations", "run", "hyperparameters", "--scale=smoke", "--workers=1"),
+        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.epochs=[]"),
+        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
+    )
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def frame(run):
+    return read_records(run[0] / "out" / "records.parquet")
+
+
+def test_what_the_first_experiment_made_is_used_again(smoke, run):
+    folder, _ = run
+    for path in smoke.store.glob("[a-z]*/*/manifest.json"):
+        again = folder / "store" / path.relative_to(smoke.store)
+        assert again.read_bytes() == path.read_bytes()
+    new = {
+        path.parent.parent.name
+        for path in (folder / "store").glob("[a-z]*/*/manifest.json")
+        if not (smoke.store / path.relative_to(folder / "store")).exists()
+    }
+    assert new == {"train", "scores", "validated", "records"}
+
+
+def test_the_records_hold_every_point(frame):
+    kept = frame[frame["metric"] == "kept_best_of_n"]
+    assert set(frame["metric"]) == {"kept_best_of_n", "validation_best_of_n"}
+    found = {
+        arm: sorted((v, level) for v, level in zip(rows["variant"], rows["level"], strict=True) if v == v)
+        for arm, rows in kept[kept["variant"].notna()].groupby("arm")
+    }
+    every = [("learning_rate", 1e-3), ("learning_rate", 2e-3), ("weight_decay", 0.01), ("weight_decay", 0.5)]
+    threshold = [("threshold", 0.2), ("threshold", 0.4)]
+    assert found["process"] == found["prm_outcome"] == sorted(every + threshold)
+    assert found["final_answer"] == every
+    assert kept["variant"].isna().sum() == 3 and frame["solutions_hash"].nunique() == 1
+    assert kept.drop_duplicates("cell").groupby("arm").size().to_dict() == {
+        **{"process": 4, "prm_outcome": 4, "final_answer": 3}
+    }
+
+
+def test_the_kept_checkpoint_is_judged_as_it_was_when_chosen(frame):
+    """The value that chose it while training, found again from the exported model's scores."""
+    for row in frame[frame["metric"] == "kept_best_of_n"].itertuples():
+        (fact,) = json.loads(row.config)["chosen"]
+        assert row.value == pytest.approx(fact["best_value"], abs=1e-6)
+        course = frame[(frame["cell"] == row.cell) & (frame["metric"] == "validation_best_of_n")]
+        assert course["value"].max() == pytest.approx(row.value, abs=1e-6)
+        assert fact["updates"] == course["n"].max() == 2 and fact["passed_over"] == 32
+
+
+def test_weight_decay_reaches_the_training(run, frame):
+    folder, _ = run
+    made = [json.loads(p.read_text())["config"] for p in (folder / "store").glob("train/*/manifest.json")]
+    assert {config.get("weight_decay") for config in made} == {None, 0.5}
+    chosen = {json.loads(config)["chosen"][0]["weight_decay"] for config in frame["config"]}
+    assert chosen == {0.01, 0.5}
+
+
+def test_it_ends_with_its_figure_and_report(run):
+    folder, done = run
+    assert (folder / "out" / "figures" / "sensitivity.png").is_file()
+    page = (folder / "out" / "report.html").read_text()
+    assert "Sensitivity to hyperparameters, on validation problems: dropped, scale smoke" in page
+    assert "No test problem was read." in page and "test problems solved" not in page
+    assert "weight decay" in done.stdout and "The best point of each arm, and the effort" in done.stdout
+
+
+def test_what_supervision_may_be_given(run, capsys):
+    """The file is taken, is all that changes, and what the sweep used is used again."""
+    folder, _ = run
+    file = folder / "out" / "supervision.yaml"
+    rates = yaml.safe_load(file.read_text())["settings"]["students"]["learning_rates"]
+    assert rates and set(rates) <= {1e-3, 2e-3}
+    assert cli.main(["plan", "supervision", f"--config={file}", f"--store={folder / 'store'}"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"rate {rate:g}" in told for rate in rates)
+    (sampled,) = [line for line in told.splitlines() if "solutions of problems validation" in line]
+    assert "cached" in sampled
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("share=0", "share: found 0.0; allowed: above 0, to 1"),
+        (
+            "students.learning_rates=[1e-3,2e-3]",
+            "students.learning_rates: found [0.001, 0.002]; allowed: one",
+        ),
+        ("students.outcome_epochs=1", "students.outcome_epochs: found 1.0; allowed: null"),
+        ("students.warmup=2", "students.warmup: found 2.0; allowed: 0 to 1"),
+        ("students.weight_decay=-1", "students.weight_decay: found -1.0; allowed: 0 or more"),
+        ("levels.batch_size=[0]", "levels.batch_size: students.batch_size: found 0; allowed: 1 or more"),
+        ("levels.epochs=[2,2]", "levels.epochs: found [2.0, 2.0]; allowed: each once"),
+        ("labeler.threshold=null", "levels.threshold: found [0.4]; allowed: none where labeler.threshold"),
+    ],
+)
+def test_malformed_settings(tmp_path, capsys, flag, message):
+    argv = ["plan", "hyperparameters", "--scale=smoke", f"--store={tmp_path / 's'}", f"--settings.{flag}"]
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith(f"ablations: {message}")
+
+
+def test_a_pool_is_refused(tmp_path, capsys):
+    row = {"problem_id": "p", "problem": "1+1?", "answer": "2"}
+    sample = {"steps": ["2"], "answer": "2", "final_correct": True, "step_scores": {"sharp": [0.9]}}
+    lines = [
+        row | {"problem_id": f"p{i}", "problem": f"{i}?", "samples": [sample | {"sample": 0}]} for i in (0, 1)
+    ]
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    argv = ["plan", "hyperparameters", "--scale=smoke", f"--pool={pool}", "--labeler=sharp"]
+    assert cli.main(argv) == 2
+    assert (
+        "pool: found" in (told := capsys.readouterr().err) and "allowed: none, for by cross-fitting" in told
+    )
