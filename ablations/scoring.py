@@ -72,7 +72,14 @@ SCORINGS: dict[str, Callable[[StepScores], Scores]] = {
     "last_token": last_token,
 }
 
-SCORING_OF: dict[str, str] = {"process": "product", "prm_outcome": "last_token", "final_answer": "last_token"}
+SCORING_OF: dict[str, str] = {
+    "process": "product",
+    "prm_outcome": "last_token",
+    "final_answer": "last_token",
+    "labeler": "product",
+    "large_prm": "product",
+    "large_orm": "last_token",
+}
 """Arm -> the paper's scoring of its reward model: a PRM's product over steps, an ORM's last token."""
 
 

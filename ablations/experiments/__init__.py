@@ -1,7 +1,16 @@
 """The experiments, by the name that ``ablations run`` takes."""
 
 from ablations.experiments.active_learning import ACTIVE_LEARNING
+from ablations.experiments.difficulty import DIFFICULTY
+from ablations.experiments.large_scale import LARGE_SCALE
+from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.supervision import SUPERVISION
 from ablations.pipeline import Experiment
 
-EXPERIMENTS: dict[str, Experiment] = {"supervision": SUPERVISION, "active_learning": ACTIVE_LEARNING}
+EXPERIMENTS: dict[str, Experiment] = {
+    "supervision": SUPERVISION,
+    "active_learning": ACTIVE_LEARNING,
+    "large_scale": LARGE_SCALE,
+    "orm_superset": ORM_SUPERSET,
+    "difficulty": DIFFICULTY,
+}
