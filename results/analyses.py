@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results import acquisitions
+from results import acquisitions, difficulty, large_scale, orm_superset
 from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
@@ -52,6 +52,27 @@ ANALYSES: dict[str, Analysis] = {
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
             *(differences_table, solutions_table),
         ),
+    ),
+    "large_scale": Analysis(
+        title="Large-scale process and outcome supervision",
+        headline=large_scale.headline,
+        figures=("large_scale", "labeler_calibration"),
+        tables=(
+            *(arms_table, large_scale.differences_table, large_scale.votes_table),
+            *(large_scale.labels_table, large_scale.generations_table),
+        ),
+    ),
+    "orm_superset": Analysis(
+        title="Outcome supervision on collected solutions",
+        headline=orm_superset.headline,
+        figures=("orm_superset",),
+        tables=(arms_table, orm_superset.differences_table, large_scale.labels_table),
+    ),
+    "difficulty": Analysis(
+        title="Large models by difficulty",
+        headline=difficulty.headline,
+        figures=("difficulty",),
+        tables=(difficulty.quintiles_table, difficulty.differences_table, difficulty.gains_table),
     ),
 }
 """Experiment -> its analysis; the first one serves experiments that are not named."""

@@ -313,7 +313,7 @@ def drawn_again(samples: Task, count: int, seed: int) -> Task:
     return replace(
         samples,
         config={**samples.config, "count": count, "seed": seed},
-        label=f"sample {count} solutions again: {samples.label}",
+        label=f"sample {count} other solutions of {_one(samples.inputs['problems']).label}",
         weight=samples.weight * share,
         tokens=round((samples.tokens or 0) * share),
     )

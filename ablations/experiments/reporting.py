@@ -13,7 +13,7 @@ from ablations.store import Store
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
 from results.report import write_report
-from results.schema import read_records
+from results.schema import STUDENT_ARMS, read_records
 from results.statistics import summarise
 from results.tables import format_run
 
@@ -65,10 +65,21 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
     found = [
         "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their "
         "number it is a single draw, and marked so.",
-        "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones.",
-        "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
-        "problems.",
     ]
+    arms = set(frame["arm"])
+    if arms & set(STUDENT_ARMS):
+        found += [
+            "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical "
+            "ones.",
+            "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on "
+            "validation problems.",
+        ]
+    if arms & {"large_prm", "large_orm"}:
+        found.append(
+            "Each large model is one training: its intervals speak of problems, not of seeds. The large "
+            "ORM's learning rate and checkpoint are chosen on validation problems; the large PRM has the "
+            "labeler's learning rate."
+        )
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
     if settings.pool is not None:

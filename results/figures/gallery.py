@@ -9,8 +9,11 @@ from results.figures import (
     best_of_n_by_n,
     best_of_n_by_scale,
     data_efficiency,
+    difficulty,
     labeler_calibration,
+    large_scale,
     learning_curves,
+    orm_superset,
 )
 from results.figures.drawing import Figure
 
@@ -18,6 +21,9 @@ FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
     "data_efficiency": data_efficiency.FIGURE,
+    "large_scale": large_scale.FIGURE,
+    "orm_superset": orm_superset.FIGURE,
+    "difficulty": difficulty.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
 }
