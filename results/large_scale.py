@@ -222,7 +222,8 @@ _MORE = {
 
 
 def _called(arm: str) -> str:
-    return arm_words(arm) if arm == "majority" else f"the {arm_words(arm)}"
+    """An arm within a sentence."""
+    return arm_words(arm) if arm == "majority" else f"the {arm_words(arm).removesuffix(', collected data')}"
 
 
 def reading_of(where: str, row: Any) -> Reading:

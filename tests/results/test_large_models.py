@@ -73,8 +73,8 @@ def test_labels_of_the_large_models(frame):
 def test_the_large_models_in_words(frame):
     found = large_scale.headline(frame)
     assert found.sentence.startswith(
-        "With best-of-64, the large PRM, collected data solves more test problems than the large ORM; "
-        "the large PRM, collected data solves more test problems than majority voting; "
+        "With best-of-64, the large PRM solves more test problems than the large ORM; "
+        "the large PRM solves more test problems than majority voting; "
         "the large ORM solves more test problems than majority voting; "
     )
     assert "(the paper with best-of-1860: 78.2, 72.4, 69.6)" in found.sentence
