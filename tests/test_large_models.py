@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ablations import cli
-from ablations.experiments.large_models import LargeModels, settings
+from ablations.experiments.large_models import LargeModels
+from ablations.experiments.large_settings import settings
 from ablations.experiments.parts import embedded_part
 from results.schema import plain, read_records
 

@@ -11,9 +11,10 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.experiments import large_models
+from ablations.experiments import large_settings
 from ablations.experiments.cells import records_task, references_task
-from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, LargeScaleSettings, drawn_again
+from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
+from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import embedded_part
 from ablations.experiments.reporting import finish, report
 from ablations.experiments.scales import LABELERS
@@ -38,7 +39,7 @@ class DifficultySettings(LargeScaleSettings):
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> DifficultySettings:
     """Those of `large_scale` at the same scale, whose artifacts are used again."""
-    given = large_models.settings(scale, world, pool, labeler)
+    given = large_settings.settings(scale, world, pool, labeler)
     values = {name: getattr(given, name) for name in given.__dataclass_fields__}
     return DifficultySettings(**values, difficulty_samples=_SAMPLES[scale])
 

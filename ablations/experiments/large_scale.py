@@ -11,7 +11,8 @@ weighted votes.
 """
 
 from ablations.experiments.cells import records_task, references_task
-from ablations.experiments.large_models import LargeModels, LargeScaleSettings, settings
+from ablations.experiments.large_models import LargeModels
+from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.parts import embedded_part
 from ablations.experiments.reporting import finish, report
 from ablations.experiments.scales import LABELERS
