@@ -107,7 +107,7 @@ def acquire(
     drawn = np.lexsort((candidates.sample, candidates.problem))
     acquisition, distinct = ACQUISITIONS[name]
     if distinct:
-        drawn = drawn[_first_of_equal(candidates.take(drawn))]
+        drawn = drawn[np.unique(texts(candidates.take(drawn)), return_index=True)[1]]  # the first of equals
     known = candidates.take(drawn)
     chosen = acquisition(known, _shares(known.problem, budget), settings, np.random.default_rng(seed))
     return np.sort(drawn[chosen])
@@ -119,7 +119,7 @@ def uniform(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: 
     order_PM = rng.permuted(np.tile(np.arange(has.max()), (len(share), 1)), axis=1)
     place_PM = np.argsort(order_PM, axis=1)
     within = np.arange(len(known)) - np.repeat(np.cumsum(has) - has, has)
-    return _best(known.problem, -place_PM[known.problem, within].astype(np.float64), share)
+    return best_of_each(known.problem, -place_PM[known.problem, within].astype(np.float64), share)
 
 
 def convincing_wrong_answers(
@@ -136,7 +136,7 @@ def uncertainty(
     known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
 ) -> Rows:
     """Those of whose steps the selector is least certain."""
-    return _best(known.problem, known.entropy, share)
+    return best_of_each(known.problem, known.entropy, share)
 
 
 def disagreement(
@@ -149,7 +149,7 @@ def disagreement(
     """
     if len(known.convincing) < 2:
         raise ValueError("convincing: found one selector; allowed for disagreement: two or more")
-    return _best(known.problem, np.exp(known.convincing).std(axis=0), share)
+    return best_of_each(known.problem, np.exp(known.convincing).std(axis=0), share)
 
 
 def diverse(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
@@ -194,19 +194,19 @@ def _shares(problem: npt.NDArray[np.integer], budget: int) -> Rows:
     return share
 
 
-def _first_of_equal(known: Candidates) -> Rows:
-    """Of each problem's equal texts the one drawn first."""
-    seen: set[tuple[int, bytes]] = set()
-    first = []
-    for row, problem in enumerate(known.problem.tolist()):
-        key = (problem, known.steps.row(row).tobytes())
-        if key not in seen:
-            seen.add(key)
-            first.append(row)
-    return np.array(first, dtype=np.int64)
+def texts(known: Candidates) -> Rows:
+    """int64 [R]: equal numbers are equal texts of one problem, numbered as they first appear."""
+    seen: dict[tuple[int, bytes], int] = {}
+    return np.array(
+        [
+            seen.setdefault((problem, known.steps.row(row).tobytes()), len(seen))
+            for row, problem in enumerate(known.problem.tolist())
+        ],
+        dtype=np.int64,
+    )
 
 
-def _best(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
+def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
     """The rows of the highest scores, ``share`` of each problem; of equal scores the one drawn first."""
     order = np.lexsort((-score, problem))
     start = np.searchsorted(problem[order], np.arange(len(share)))
@@ -219,10 +219,10 @@ def _wrong_first(
 ) -> Rows:
     wrong = np.flatnonzero(~known.final_correct)
     wanted = np.rint(settings.wrong_fraction * share).astype(np.int64)
-    first = wrong[_best(known.problem[wrong], score[wrong], wanted)]
+    first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
     remaining = np.setdiff1d(np.arange(len(known)), first)
     left = share - np.bincount(known.problem[first], minlength=len(share))
-    return np.concatenate([first, remaining[_best(known.problem[remaining], score[remaining], left)]])
+    return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])
 
 
 def _near_duplicates(texts: list[set[int]], similarity: float) -> npt.NDArray[np.bool_]:

@@ -112,5 +112,8 @@ SCORING_OF: dict[str, str] = {
     "prm_outcome": "last_token",
     "final_answer": "last_token",
     "process_neutral": "product",
+    "labeler": "product",
+    "large_prm": "product",
+    "large_orm": "last_token",
 }
 """Arm -> the paper's scoring of its reward model: a PRM's product over steps, an ORM's last token."""

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results import acquisitions, hyperparameters, scoring_strategies, sensitivity
+from results import (
+    acquisitions,
+    difficulty,
+    hyperparameters,
+    large_scale,
+    orm_superset,
+    scoring_strategies,
+    sensitivity,
+)
 from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
@@ -24,6 +32,8 @@ class Analysis:
     """Names of figures, in the order of the report; one whose numbers are missing is left out."""
     tables: tuple[Callable[[pd.DataFrame], Table | None], ...]
     """Records -> a table, in the order of the report; None or no rows: it is left out."""
+    notes: tuple[str, ...]
+    """What the reader must know of how the numbers were made."""
     metric: str = "best_of_n"
     """Without which there is no headline."""
 
@@ -39,12 +49,30 @@ class Analysis:
         return [table for table in made if table is not None and table.rows]
 
 
+_EXPECTATION = (
+    "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their number "
+    "it is a single draw, and marked so."
+)
+_AS_DRAWN = (
+    "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones."
+)
+_CHOSEN = (
+    "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
+    "problems."
+)
+_LARGE = (
+    "Each large model is one training: its intervals speak of problems, not of seeds. The large ORM's "
+    "learning rate and checkpoint are chosen on validation problems; the large PRM has the labeler's "
+    "learning rate."
+)
+
 ANALYSES: dict[str, Analysis] = {
     "supervision": Analysis(
         title="Process against outcome supervision",
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(arms_table, differences_table, further_differences_table, solutions_table),
+        notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
     "active_learning": Analysis(
         title="Active learning under process supervision",
@@ -54,12 +82,22 @@ ANALYSES: dict[str, Analysis] = {
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
             *(differences_table, solutions_table),
         ),
+        notes=(
+            _EXPECTATION,
+            "The learning rate of every acquisition is that of uniform solutions at the same budget, chosen "
+            "on validation problems, as is each checkpoint. All but uniform choose distinct texts.",
+        ),
     ),
     "scoring": Analysis(
         title="Scoring strategies of process reward models",
         headline=scoring_strategies.headline,
         figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
         tables=(scoring_strategies.strategies_table, arms_table, solutions_table),
+        notes=(
+            _EXPECTATION,
+            "Checkpoints were chosen on validation problems by the product. Students that keep neutral have "
+            "the learning rate of those that do not.",
+        ),
     ),
     "hyperparameters": Analysis(
         title="Sensitivity to hyperparameters, on validation problems",
@@ -69,7 +107,39 @@ ANALYSES: dict[str, Analysis] = {
             *(hyperparameters.sensitivity_table, hyperparameters.best_table),
             hyperparameters.training_table,
         ),
+        notes=(
+            "All numbers are of validation problems, which chose the checkpoints too; no test problem is "
+            "read.",
+        ),
         metric=sensitivity.METRIC,
+    ),
+    "large_scale": Analysis(
+        title="Large-scale process and outcome supervision",
+        headline=large_scale.headline,
+        figures=("large_scale", "labeler_calibration"),
+        tables=(
+            *(arms_table, large_scale.differences_table, large_scale.votes_table),
+            *(large_scale.labels_table, large_scale.generations_table),
+        ),
+        notes=(_EXPECTATION, _LARGE),
+    ),
+    "orm_superset": Analysis(
+        title="Outcome supervision on collected solutions",
+        headline=orm_superset.headline,
+        figures=("orm_superset",),
+        tables=(arms_table, orm_superset.differences_table, large_scale.labels_table),
+        notes=(
+            _EXPECTATION,
+            _LARGE,
+            "The outcome reward models of this experiment differ in their training solutions alone.",
+        ),
+    ),
+    "difficulty": Analysis(
+        title="Large models by difficulty",
+        headline=difficulty.headline,
+        figures=("difficulty",),
+        tables=(difficulty.quintiles_table, difficulty.differences_table, difficulty.gains_table),
+        notes=(_EXPECTATION, _LARGE),
     ),
 }
 """Experiment -> its analysis; the first one serves experiments that are not named."""

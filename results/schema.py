@@ -74,6 +74,11 @@ METRICS: dict[str, Metric] = {
         n="solutions",
         arms=("majority",),
     ),
+    "weighted_vote": Metric(
+        meaning="share of problems solved by voting of n solutions, each weighted by its score",
+        n="solutions",
+        arms=("labeler", "large_prm", "large_orm"),
+    ),
     "pass_at_n": Metric(
         meaning="share of problems where some solution of n is right", n="solutions", arms=("oracle",)
     ),
@@ -107,6 +112,14 @@ METRICS: dict[str, Metric] = {
         n="index of the bin, from 0",
         arms=_SCORERS,
         has_bins=True,
+    ),
+    "ends_right": Metric(
+        meaning="share of the labelled solutions whose final answer is right", n=None, arms=("large_prm",)
+    ),
+    "right_steps": Metric(
+        meaning="share of the labelled steps that the annotator calls right or neutral",
+        n=None,
+        arms=("large_prm",),
     ),
     "validation_best_of_n": Metric(
         meaning="best-of-N on validation problems while training",

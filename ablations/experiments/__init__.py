@@ -1,7 +1,10 @@
 """The experiments, by the name that ``ablations run`` takes."""
 
 from ablations.experiments.active_learning import ACTIVE_LEARNING
+from ablations.experiments.difficulty import DIFFICULTY
 from ablations.experiments.hyperparameters import HYPERPARAMETERS
+from ablations.experiments.large_scale import LARGE_SCALE
+from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
 from ablations.pipeline import Experiment
@@ -11,4 +14,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "active_learning": ACTIVE_LEARNING,
     "scoring": SCORING,
     "hyperparameters": HYPERPARAMETERS,
+    "large_scale": LARGE_SCALE,
+    "orm_superset": ORM_SUPERSET,
+    "difficulty": DIFFICULTY,
 }

@@ -42,6 +42,8 @@ class Part:
     """The oracle's ratings of the test samples."""
     train_ratings: Task | None = None
     """The oracle's ratings of the training samples."""
+    large_prm: Task | None = None
+    """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
     problems: int
     """Training problems."""
     tokens: float
@@ -170,6 +172,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         test_labels=labels(test),
         ratings=ratings(test),
         train_ratings=ratings(train),
+        large_prm=large_prm,
         problems=counts.train,
         tokens=TOKENS_OF_SOLUTION,
     )

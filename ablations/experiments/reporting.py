@@ -62,16 +62,7 @@ def report(settings: Any, out: Path) -> None:
 
 def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
     """What the reader of a report should know."""
-    found = [
-        "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their "
-        "number it is a single draw, and marked so.",
-        "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones.",
-        "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
-        "problems."
-        if (frame["metric"] == "best_of_n").any()
-        else "All numbers are of validation problems, which chose the checkpoints too; no test problem is "
-        "read.",
-    ]
+    found = list(analysis_of(frame).notes)
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
     if settings.pool is not None:

@@ -1,7 +1,19 @@
 """The pipeline's steps, as functions of a config and of earlier artifacts."""
 
 from ablations.pipeline import Stage
-from ablations.stages import acquisition, language, models, pools, results, strategies, validation, world
+from ablations.stages import (
+    acquisition,
+    collection,
+    labeling,
+    language,
+    large_models,
+    models,
+    pools,
+    results,
+    strategies,
+    validation,
+    world,
+)
 
 STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
@@ -13,12 +25,21 @@ STAGES: dict[str, Stage] = {
     "mathmix": Stage(1, language.mathmix),
     "generator": Stage(1, language.generator),
     "samples": Stage(1, language.samples),
-    "labeler": Stage(1, models.labeler),
+    "labeler": Stage(1, labeling.labeler),
     "train": Stage(1, models.train),
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
     "opinion": Stage(1, acquisition.opinion),
     "acquired": Stage(1, acquisition.acquired),
+    "drawn": Stage(1, collection.drawn),
+    "collected": Stage(1, collection.collected),
+    "joined": Stage(1, collection.joined),
+    "annotated": Stage(1, labeling.annotated),
+    "large_prm": Stage(1, labeling.large_prm),
+    "scorer": Stage(1, large_models.scorer),
+    "votes": Stage(1, large_models.votes),
+    "generations": Stage(1, large_models.generations),
+    "quintiles": Stage(1, large_models.by_quintile),
     "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
     "strategies": Stage(1, strategies.strategies),

@@ -32,8 +32,16 @@ def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
     """samples, selectors' opinions of them -> the rows to label, and what they are like."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     folders = inputs["opinions"] if isinstance(inputs["opinions"], tuple) else (inputs["opinions"],)
+    known = candidates_of(samples, folders)
+    given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
+    rows = acquire(config["acquisition"], known, config["budget"], given, config["seed"])
+    write_chosen(out, samples, rows, known)
+
+
+def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
+    """What is known of samples without a label: selectors' opinions of them are in the folders."""
     opinions = [pq.read_table(folder / OPINION) for folder in folders]
-    known = Candidates(
+    return Candidates(
         problem=samples.solutions.problem_index,
         sample=samples.solutions.sample,
         steps=step_codes(samples),
@@ -41,14 +49,16 @@ def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
         convincing=np.stack([table["convincing"].to_numpy() for table in opinions]),
         entropy=opinions[0]["entropy"].to_numpy(),
     )
-    given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
-    rows = acquire(config["acquisition"], known, config["budget"], given, config["seed"])
+
+
+def write_chosen(out: Path, samples: Samples, rows: np.ndarray, known: Candidates | None = None) -> None:
+    """Writes chosen rows, and what they are like: null where none was chosen, or no selector was asked."""
     chosen = samples.solutions.take(rows)
     facts = {
         "rows": rows.tolist(),
-        "ends_right": float(chosen.final_correct.mean()),
+        "ends_right": float(chosen.final_correct.mean()) if len(rows) else None,
         "distinct": chosen.distinct(),
-        "convincing": float(np.exp(known.convincing[0, rows]).mean()),
+        "convincing": float(np.exp(known.convincing[0, rows]).mean()) if known and len(rows) else None,
     }
     write_json(out / ACQUIRED, facts)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,6 +23,7 @@ PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
 )
 MODEL = "model"
 OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
+ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,12 @@ class Samples:
         chosen = Samples(problems=[self.problems[p] for p in index], solutions=self.solutions.take(rows))
         return chosen, rows
 
+    def take(self, rows: npt.ArrayLike) -> "Samples":
+        """Some solutions, with the problems that they solve."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        held = dict.fromkeys(self.solutions.problem_index[chosen].tolist())
+        return Samples(problems=[self.problems[p] for p in held], solutions=self.solutions.take(chosen))
+
     def prompts(self) -> list[str]:
         """What each of the R solutions answers, as models read it."""
         texts = [prompt_of(problem.text) for problem in self.problems]
@@ -67,6 +75,11 @@ def prompt_of(text: str) -> str:
 def steps_of(completion: str) -> tuple[str, ...]:
     """The steps of a completion, one a line."""
     return tuple(completion.removesuffix("\n").split("\n"))
+
+
+def read_rows(folder: Path) -> np.ndarray:
+    """int64 [K]: the rows that an acquisition, a draw or a generation chose, ascending."""
+    return np.array(read_json(folder / ACQUIRED)["rows"], dtype=np.int64)
 
 
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:

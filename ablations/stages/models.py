@@ -1,4 +1,4 @@
-"""Stages of reward models: the labeler, the students, the choice among them, and scores."""
+"""Stages of reward models: the students, the choice among them, and scores."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +15,8 @@ from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import ACQUIRED, MODEL, SCORES, Samples, read_json, write_json
+from ablations.stages.files import MODEL, SCORES, Samples, read_json, read_rows, write_json
 from ablations.supervision import ARMS, LabelerArm, choose_threshold
-from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
-from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
@@ -28,63 +26,20 @@ from lightning_modules.reward_model import RewardModel
 from lightning_modules.training import fit
 
 
-def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples -> the large PRM: three classes, an annotator's ratings up to the first error."""
-    folder = inputs["base"] / MODEL  # type: ignore[operator]
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    annotator = Annotator(
-        name=f"annotator-{config['seed']}", easy_error=config["easy_error"], hard_error=config["hard_error"]
-    )
-    parsed = [parse_problem(problem.text) for problem in samples.problems]
-    targets = []
-    for p, steps in zip(samples.solutions.problem_index, samples.steps(), strict=True):
-        ratings = up_to_first_error(annotator.rate(parsed[p], steps))
-        targets.append([IGNORE if rating is None else CLASS_OF[rating] for rating in ratings])
-    encoded = encode_all(tokenizer, samples.prompts(), samples.steps())
-    model = RewardModel(
-        load_classifier(folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
-    )
-    data = RewardData(
-        RewardDataset.from_encoded(
-            encoded,
-            step_targets=targets,
-            num_classes=3,
-            cost=cost_of(model.backbone),
-            share_prefixes=check_layout(model.backbone),
-        ),
-        batch_size=config["batch_size"],
-        seed=config["seed"],
-    )
-    updates = config["epochs"] * data.updates
-    model.total_updates = updates
-    fit(
-        model,
-        data,
-        updates=updates,
-        precision=config["precision"],
-        checkpoint_folder=context.scratch,
-        progress=context.progress,
-    )
-    model.export(out / MODEL, tokenizer)
-    rated = sum(target != IGNORE for row in targets for target in row)
-    write_json(out / "labeler.json", {"solutions": len(encoded), "rated_steps": rated, "updates": updates})
-
-
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples, labels, validation [, acquired, choice] -> a small reward model, its best checkpoint."""
     folder = inputs["base"] / MODEL  # type: ignore[operator]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     rows = (
-        np.array(read_json(inputs["acquired"] / ACQUIRED)["rows"])  # type: ignore[operator]
+        read_rows(inputs["acquired"])  # type: ignore[arg-type]
         if "acquired" in inputs
         else draw_rows(samples, config["data_scale"], config["seed"])
     )
     if "bootstrap" in config:
         rng = np.random.default_rng([config["seed"], 29, config["bootstrap"]])
         rows = np.sort(rng.choice(rows, size=len(rows)))
-    chosen = Samples(problems=samples.problems, solutions=samples.solutions.take(rows))
+    chosen = samples.take(rows)
     threshold, arm = config["threshold"], ARMS[config["arm"]]
     if isinstance(arm, LabelerArm):
         labels = StepScores.read(inputs["labels"] / SCORES)  # type: ignore[operator]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, curve, run
 from results.figures.style import (
     DASHES,
     MARKERS,
@@ -46,33 +46,16 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     labels = []
     for arm, acquisition, line in lines_of(rows):
         line = line.sort_values("n")
-        x, colour, compared = line["n"].astype(float), PALETTE[arm], arm in STUDENT_ARMS
-        style = DASHES.get(arm, line_style(acquisition))
-        ax.plot(
-            x,
-            line["estimate"],
-            color=colour,
-            linestyle=style,
-            linewidth=1.9 if compared else 1.2,
-            zorder=4 if compared else 3,
+        colour, compared = PALETTE[arm], arm in STUDENT_ARMS
+        curve(
+            ax,
+            line,
+            colour=colour,
+            style=DASHES.get(arm, line_style(acquisition)),
+            marker=MARKERS.get(arm),
+            strong=compared,
+            band=arm != "oracle",
         )
-        if arm != "oracle":
-            ax.fill_between(
-                x, line["lower"], line["upper"], color=colour, alpha=0.12 if compared else 0.06, linewidth=0
-            )
-        if arm in MARKERS:
-            for drawn, points in line.groupby("single_draw"):
-                ax.plot(
-                    points["n"].astype(float),
-                    points["estimate"],
-                    linestyle="none",
-                    marker=MARKERS[arm],
-                    markersize=5.5 if compared else 4.5,
-                    markerfacecolor="white" if drawn else colour,
-                    markeredgecolor=colour if drawn else "white",
-                    markeredgewidth=1.3 if drawn else 0.8,
-                    zorder=5,
-                )
         labels.append(
             EndLabel(
                 y=float(line["estimate"].iloc[-1]),

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.figures.style import save, styled
+from results.figures.style import Line, save, styled
 from results.schema import plain, read_records
 from results.statistics import summarise
 
@@ -72,6 +72,48 @@ class Figure:
 
     def _shown(self, summary: pd.DataFrame) -> pd.DataFrame:
         return summary if self.varied else plain(summary)
+
+
+def curve(
+    ax: Axes,
+    line: pd.DataFrame,
+    *,
+    colour: str,
+    style: Line,
+    marker: str | None = None,
+    strong: bool = False,
+    band: bool = True,
+) -> None:
+    """Draw estimates against n with their intervals; an N that is a single draw has a hollow marker.
+
+    Args:
+        ax: where to draw.
+        line: rows of one line of a figure.
+        colour: of all of it.
+        style: of the line.
+        marker: None for none.
+        strong: whether it is one of the lines that are compared.
+        band: whether intervals are shown.
+    """
+    line = line.sort_values("n")
+    x = line["n"].astype(float)
+    width, order = (1.9, 4) if strong else (1.2, 3)
+    ax.plot(x, line["estimate"], color=colour, linestyle=style, linewidth=width, zorder=order)
+    if band:
+        alpha = 0.12 if strong else 0.06
+        ax.fill_between(x, line["lower"], line["upper"], color=colour, alpha=alpha, linewidth=0)
+    for drawn, points in line.groupby("single_draw") if marker else ():
+        ax.plot(
+            points["n"].astype(float),
+            points["estimate"],
+            linestyle="none",
+            marker=marker,
+            markersize=5.5 if strong else 4.5,
+            markerfacecolor="white" if drawn else colour,
+            markeredgecolor=colour if drawn else "white",
+            markeredgewidth=1.3 if drawn else 0.8,
+            zorder=5,
+        )
 
 
 def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:

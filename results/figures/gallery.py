@@ -10,8 +10,11 @@ from results.figures import (
     best_of_n_by_scale,
     best_of_n_by_strategy,
     data_efficiency,
+    difficulty,
     labeler_calibration,
+    large_scale,
     learning_curves,
+    orm_superset,
     sensitivity,
 )
 from results.figures.drawing import Figure
@@ -22,6 +25,9 @@ FIGURES: dict[str, Figure] = {
     "best_of_n_by_strategy": best_of_n_by_strategy.FIGURE,
     "data_efficiency": data_efficiency.FIGURE,
     "sensitivity": sensitivity.FIGURE,
+    "large_scale": large_scale.FIGURE,
+    "orm_superset": orm_superset.FIGURE,
+    "difficulty": difficulty.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
 }

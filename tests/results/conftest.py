@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,58 @@ def make_strategy_records() -> list[Record]:
     return rows
 
 
+def make_large_records() -> list[Record]:
+    """The large models on 60 problems: 12 in each quintile; weighted votes; the collected data.
+
+    A problem that one solution solves with chance p is solved by the best of n with 1 - (1 - p)^(n^skill).
+    """
+    pass_P = np.linspace(0.9, 0.02, PROBLEMS)
+    skills = {"large_prm": 0.9, "labeler": 0.8, "large_orm": 0.5}
+    bought = {"labelled_solutions": 14_400, "labelled_steps": 70_000}
+    rows = [_measured(pass_P, arm="random", metric="random", n=1)]
+    curves: list[tuple[dict[str, object], float]] = [
+        *(({"arm": arm, "metric": "best_of_n"} | bought, skill) for arm, skill in skills.items()),
+        *(({"arm": arm, "metric": "weighted_vote"}, skill - 0.1) for arm, skill in skills.items()),
+        ({"arm": "majority", "metric": "majority"}, 0.3),
+        ({"arm": "oracle", "metric": "pass_at_n"}, 1.0),
+    ]
+    for n in N_GRID:
+        for row, skill in curves:
+            value_P = 1 - (1 - pass_P) ** (n**skill)
+            rows.append(_measured(value_P, n=n, single_draw=n == 128, **row))
+            if row["metric"] != "weighted_vote" and row["arm"] != "labeler":
+                for level in range(1, 6):
+                    part_P = value_P[12 * level - 12 : 12 * level]
+                    which = row | {"variant": "quintile", "level": level}
+                    rows.append(_measured(part_P, n=n, single_draw=n == 128, **which))
+    for level in range(1, 6):
+        part_P = pass_P[12 * level - 12 : 12 * level]
+        rows.append(_measured(part_P, arm="random", metric="random", n=1, variant="quintile", level=level))
+    for which, ends, steps in (
+        ({}, 0.2, 0.7),
+        ({"variant": "phase", "level": 1}, 0.4, 0.6),
+        ({"variant": "phase", "level": 2}, 0.0, 0.8),
+        ({"variant": "generation", "level": 0}, 0.4, 0.6),
+    ):
+        for metric, value in (("ends_right", ends), ("right_steps", steps)):
+            rows.append(Record(**_common(arm="large_prm", metric=metric, value=value, **bought, **which)))  # type: ignore[arg-type]
+    return rows
+
+
+def make_superset_records() -> list[Record]:
+    """The large ORM's best-of-N on uniform solutions and on both sets, 0.9 of it on collected ones."""
+    plain = [row for row in make_large_records() if row.variant is None]
+    rows = [row for row in plain if row.arm in ("majority", "oracle", "random")]
+    for row in plain:
+        if row.arm == "large_orm" and row.metric == "best_of_n":
+            value_P = np.asarray(row.problem_values)
+            for name, share in (("uniform", 1.0), ("collected", 0.9), ("both", 1.0)):
+                values = tuple(share * value_P)
+                changed = {"acquisition": name, "problem_values": values, "value": float(np.mean(values))}
+                rows.append(replace(row, **changed))  # type: ignore[arg-type]
+    return rows
+
+
 def make_examples() -> list[dict[str, object]]:
     """Four problems, 14 solutions each; the second has markup in its text, all arms solve the third."""
     rng = np.random.default_rng(3)
@@ -238,6 +291,30 @@ def strategy_frame() -> pd.DataFrame:
 def strategy_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("strategies") / "records.parquet"
     write_records(path, make_strategy_records())
+    return path
+
+
+@pytest.fixture(scope="session")
+def large_rows() -> list[Record]:
+    return make_large_records()
+
+
+@pytest.fixture(scope="session")
+def large_records(large_rows: list[Record], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("large") / "records.parquet"
+    write_records(path, large_rows)
+    return path
+
+
+@pytest.fixture(scope="session")
+def superset_rows() -> list[Record]:
+    return make_superset_records()
+
+
+@pytest.fixture(scope="session")
+def superset_records(superset_rows: list[Record], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("superset") / "records.parquet"
+    write_records(path, superset_rows)
     return path
 
 

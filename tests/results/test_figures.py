@@ -80,14 +80,24 @@ def with_levels(records: Path, out: Path) -> Path:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_a_script(
-    name: str, made_records: Path, strategy_records: Path, tmp_path: Path
+    name: str,
+    made_records: Path,
+    strategy_records: Path,
+    large_records: Path,
+    superset_records: Path,
+    tmp_path: Path,
 ) -> None:
-    if name == "best_of_n_by_strategy":  # it shows what is varied
-        made_records = strategy_records
     if name == "data_efficiency":  # it compares acquisitions
         made_records = with_another_acquisition(made_records, tmp_path / "records.parquet")
     if name == "sensitivity":  # it shows what else is varied
         made_records = with_levels(made_records, tmp_path / "records.parquet")
+    of_their_own = {
+        "best_of_n_by_strategy": strategy_records,
+        "large_scale": large_records,
+        "difficulty": large_records,
+        "orm_superset": superset_records,
+    }
+    made_records = of_their_own.get(name, made_records)
     png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
     assert (png.name, svg.name) == ("figure.png", "figure.svg")
     assert png.read_bytes().startswith(b"\x89PNG") and ET.parse(svg).getroot().tag.endswith("svg")

@@ -1,0 +1,71 @@
+"""What an annotator said of the steps of some solutions, a human or one of the embedded world."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+RATING_VALUES = (1, 0, -1, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotations:
+    """Ratings of the steps of K solutions."""
+
+    rows: npt.NDArray[np.int64]
+    """[K]: which of the samples each is; none twice."""
+    ratings: list[list[int | None]]
+    """K: one a step, 1 right, 0 neutral, -1 wrong, None not rated (as the steps after the first error)."""
+
+    def __post_init__(self) -> None:
+        if len(self.rows) != len(self.ratings):
+            raise ValueError(f"ratings: found {len(self.ratings)} solutions; allowed: {len(self.rows)}")
+        if len(np.unique(self.rows)) != len(self.rows):
+            twice = [
+                row for row, count in zip(*np.unique(self.rows, return_counts=True), strict=True) if count > 1
+            ]
+            raise ValueError(f"rows: found row {twice[0]} rated twice; allowed: each once")
+        for row, ratings in zip(self.rows.tolist(), self.ratings, strict=True):
+            strange = [rating for rating in ratings if rating not in RATING_VALUES]
+            if strange:
+                raise ValueError(f"ratings of row {row}: found {strange[0]}; allowed: 1, 0, -1 or null")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def rated_steps(self) -> int:
+        """Steps that have a rating."""
+        return sum(rating is not None for ratings in self.ratings for rating in ratings)
+
+    @property
+    def right_steps(self) -> int:
+        """Steps that are rated right or neutral, which counts as right."""
+        return sum(rating is not None and rating >= 0 for ratings in self.ratings for rating in ratings)
+
+    @classmethod
+    def join(cls, parts: "Sequence[Annotations]") -> "Annotations":
+        """Several as one, in the order of the samples.
+
+        Raises:
+            ValueError: two of them rate the same solution.
+        """
+        rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)])
+        ratings = [ratings for part in parts for ratings in part.ratings]
+        order = np.argsort(rows, kind="stable")
+        return cls(rows=rows[order], ratings=[ratings[i] for i in order])
+
+    def write(self, path: Path) -> None:
+        """Writes a Parquet file of the columns ``row`` and ``rating``."""
+        ratings = pa.array(self.ratings, type=pa.list_(pa.int8()))
+        pq.write_table(pa.table({"row": pa.array(self.rows), "rating": ratings}), path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Annotations":
+        """Reads what ``write`` wrote."""
+        table = pq.read_table(path)
+        return cls(rows=table["row"].to_numpy(), ratings=table["rating"].to_pylist())

@@ -1,0 +1,76 @@
+"""Large models by the difficulty of the problem (the paper's Figure 6).
+
+The test problems in quintiles of the generator's pass rate, which is estimated on samples that are not those
+judged; best-of-N of the large PRM, the large ORM and the labeler, and majority voting, in each.
+
+    ablations run difficulty --scale quick
+
+Expected: PRM above ORM in all five; more samples help most on the hardest problems.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.experiments import large_settings
+from ablations.experiments.cells import records_task, references_task
+from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
+from ablations.experiments.large_settings import LargeScaleSettings
+from ablations.experiments.parts import embedded_part
+from ablations.experiments.reporting import finish, report
+from ablations.experiments.scales import LABELERS
+from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.settings import at_least
+from ablations.world.worlds import WORLDS
+
+_SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifficultySettings(LargeScaleSettings):
+    """All that decides the experiment's records."""
+
+    difficulty_samples: int
+    """Solutions sampled for each test problem to estimate its pass rate; they are not judged."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, difficulty_samples=self.difficulty_samples)
+
+
+def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> DifficultySettings:
+    """Those of `large_scale` at the same scale, whose artifacts are used again."""
+    given = large_settings.settings(scale, world, pool, labeler)
+    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
+    return DifficultySettings(**values, difficulty_samples=_SAMPLES[scale])
+
+
+def plan(settings: DifficultySettings) -> Plan:
+    """Large PRM, large ORM and majority voting by quintiles of difficulty (the paper's Figure 6)."""
+    part = embedded_part(settings)
+    models = LargeModels(settings=settings, part=part)
+    quintiles = Task(
+        stage="quintiles",
+        config={"arms": list(models.scores), "draws": settings.majority_draws, "seed": 0},
+        inputs={
+            "samples": part.test,
+            "difficulty": drawn_again(part.test, settings.difficulty_samples, DIFFICULTY_SEED),
+            "scores": tuple(models.scores.values()),
+        },
+        label="quintiles of difficulty",
+        weight=5,
+    )
+    rows = (*models.scorers(), quintiles)
+    references = references_task(settings, [part])
+    records = records_task("difficulty", settings, rows, references)
+    return Plan(targets=(*rows, references), records=records)
+
+
+DIFFICULTY = Experiment(
+    settings=settings,
+    plan=plan,
+    finish=finish,
+    report=report,
+    scales=SCALES,
+    worlds=tuple(WORLDS),
+    labelers=LABELERS,
+)

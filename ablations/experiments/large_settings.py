@@ -1,0 +1,120 @@
+"""What decides the large PRM and the large ORM, and its values at each scale."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.collection import SELECTIONS
+from ablations.experiments import scales
+from ablations.experiments.scales import SupervisionSettings
+from ablations.settings import StudentSettings, at_least
+
+_NO_POOL = "pool: found {}; allowed: none, for labels are asked of the embedded world's annotator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionSettings:
+    """How the large PRM's data is collected."""
+
+    pool_samples: int
+    """Solutions sampled for each of the labeler's problems, from which all is chosen (the paper's N)."""
+    uniform: int
+    """Solutions a problem that are labelled in phase 1, as drawn."""
+    generations: int
+    """Generations of phase 2; the PRM is trained anew after each (the paper: 10)."""
+    chosen: int
+    """Solutions a problem that are labelled in each generation (the paper's K)."""
+    selection: str = "per_problem"
+    """Whether K is kept for each problem, or over the whole set: per_problem or whole_set."""
+    min_updates: int = 150
+    """Fewest updates of a PRM; the first generations' few labels are passed over more often."""
+
+    def __post_init__(self) -> None:
+        at_least(
+            1,
+            of="collection.",
+            pool_samples=self.pool_samples,
+            uniform=self.uniform,
+            generations=self.generations,
+            chosen=self.chosen,
+            min_updates=self.min_updates,
+        )
+        if self.selection not in SELECTIONS:
+            raise ValueError(
+                f"collection.selection: found {self.selection!r}; allowed: {', '.join(SELECTIONS)}"
+            )
+        if self.labelled > self.pool_samples:
+            raise ValueError(
+                f"collection.uniform, generations, chosen: found {self.labelled} labelled solutions a "
+                f"problem; allowed: 1 to collection.pool_samples = {self.pool_samples}"
+            )
+
+    @property
+    def labelled(self) -> int:
+        """Solutions a problem that are labelled in all, where enough wrong ones are found."""
+        return self.uniform + self.generations * self.chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargeScaleSettings(SupervisionSettings):
+    """All that decides the large models; of the students of `supervision` only the device matters."""
+
+    collection: CollectionSettings
+    """The large PRM's data; all else of it is as the labeler's."""
+    orm: StudentSettings
+    """The large ORM."""
+    orm_samples: int
+    """Uniform solutions a problem that train the large ORM (the paper: 100)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pool is not None:
+            raise ValueError(_NO_POOL.format(self.pool.path))
+        if self.orm.backbone != "large":
+            raise ValueError(f"orm.backbone: found {self.orm.backbone!r}; allowed: large")
+        if not 1 <= self.orm_samples <= self.collection.pool_samples:
+            raise ValueError(
+                f"orm_samples: found {self.orm_samples}; allowed: 1 to collection.pool_samples = "
+                f"{self.collection.pool_samples}"
+            )
+
+
+def _orm(updates: int, **more: Any) -> StudentSettings:
+    """All ORMs make equally many updates, for on few solutions or many they need many."""
+    return StudentSettings(backbone="large", min_updates=updates, max_updates=updates, **more)
+
+
+# The PRM's labels are as many as the labeler's (`labeler.samples` a problem), but for scale smoke.
+LARGE: dict[str, dict[str, Any]] = {
+    "smoke": dict(
+        collection=CollectionSettings(pool_samples=6, uniform=1, generations=2, chosen=1, min_updates=2),
+        orm=_orm(4, learning_rates=(1e-3,), evaluations=2, validation_n=2),
+        orm_samples=4,
+    ),
+    "quick": dict(
+        collection=CollectionSettings(pool_samples=32, uniform=2, generations=3, chosen=2),
+        orm=_orm(300, learning_rates=(1e-3,)),
+        orm_samples=32,
+    ),
+    "small": dict(
+        collection=CollectionSettings(pool_samples=128, uniform=6, generations=3, chosen=6),
+        orm=_orm(2400, learning_rates=(5e-4, 1e-3), evaluations=8),
+        orm_samples=100,
+    ),
+    "paper": dict(
+        collection=CollectionSettings(pool_samples=1000, uniform=6, generations=10, chosen=1),
+        orm=_orm(
+            20_000, learning_rates=(3e-4, 5e-4, 1e-3), evaluations=8, device="cuda", precision="bf16-mixed"
+        ),
+        orm_samples=100,
+    ),
+}
+
+
+def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> LargeScaleSettings:
+    """Those of `supervision` at the same scale, whose artifacts are used again, and the large models'."""
+    if pool is not None:
+        raise ValueError(_NO_POOL.format(pool))
+    given = scales.settings(scale, world, None, labeler)
+    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
+    return LargeScaleSettings(**values | LARGE[scale])

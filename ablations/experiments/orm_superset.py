@@ -1,0 +1,77 @@
+"""Does data that leans towards wrong answers hurt an ORM? (the paper's Section 2.7.1)
+
+The paper trained no ORM on the PRM's data alone, since that leans strongly towards wrong-answer solutions,
+and found that uniform solutions mixed into it do no better than uniform ones. Here large ORMs are trained on
+the solutions that the large PRM collected, on as many uniform ones, and on both, with the learning rate of
+the large ORM of `large_scale` and equally many updates.
+
+    ablations run orm_superset --scale quick
+
+Expected: the collected solutions alone below the uniform ones; both together no better than the uniform ones.
+"""
+
+from dataclasses import replace
+
+from ablations.experiments.cells import Grid, records_task, references_task
+from ablations.experiments.large_models import LargeModels
+from ablations.experiments.large_settings import LargeScaleSettings, settings
+from ablations.experiments.parts import embedded_part
+from ablations.experiments.reporting import finish, report
+from ablations.experiments.scales import LABELERS
+from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.world.worlds import WORLDS
+
+
+def plan(settings: LargeScaleSettings) -> Plan:
+    """Large ORMs on collected solutions, on uniform ones, and on both (the paper's 2.7.1)."""
+    part = embedded_part(settings)
+    models = LargeModels(settings=settings, part=part)
+    collected = _joined(models, models.chosen, "collected")
+    uniform = Task(
+        stage="drawn",
+        config={"seed": 1},  # not that of phase 1, or the two sets would share it whole
+        inputs={"samples": models.pool, "as_many_as": collected},
+        label="draw as many as were collected",
+        weight=2,
+    )
+    acquired = {
+        "uniform": uniform,
+        "collected": collected,
+        "both": _joined(models, (uniform, collected), "both"),
+    }
+    rows = tuple(models.orm_scorer(_grid(models, name, task), name) for name, task in acquired.items())
+    references = references_task(settings, [part])
+    records = records_task("orm_superset", settings, rows, references)
+    return Plan(targets=(*rows, references), records=records)
+
+
+def _joined(models: LargeModels, chosen: tuple[Task, ...], name: str) -> Task:
+    return Task(
+        stage="joined",
+        inputs={"samples": models.pool, "chosen": chosen},
+        label=f"join what is {name}" if name == "collected" else f"join {name}",
+        weight=2,
+    )
+
+
+def _grid(models: LargeModels, acquisition: str, acquired: Task) -> Grid:
+    """One training on chosen rows, at the learning rate of the large ORM."""
+    times = 2 if acquisition == "both" else 1
+    return replace(
+        models.orm,
+        data_scale=times * models.settings.collection.labelled,
+        acquisition=acquisition,
+        acquired=lambda seed: acquired,
+        rate_of=models.orm,
+    )
+
+
+ORM_SUPERSET = Experiment(
+    settings=settings,
+    plan=plan,
+    finish=finish,
+    report=report,
+    scales=SCALES,
+    worlds=tuple(WORLDS),
+    labelers=LABELERS,
+)

@@ -1,0 +1,105 @@
+"""Stages of the large PRM: an annotator's ratings, and the PRM that is trained on ratings.
+
+The ratings that it is trained on are an artifact of their own, whoever gave them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import AutoTokenizer
+
+from ablations.annotations import Annotations
+from ablations.pipeline import Context, Inputs
+from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, read_rows, write_json
+from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
+from ablations.world.problems import parse_problem
+from lightning_modules.backbones import load_classifier
+from lightning_modules.batching import check_layout, cost_of
+from lightning_modules.data import IGNORE, RewardData, RewardDataset
+from lightning_modules.encoding import encode_all
+from lightning_modules.reward_model import RewardModel
+from lightning_modules.training import fit
+
+
+def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, samples -> the large PRM: three classes, an annotator's ratings of all of them."""
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    found = annotate(samples, np.arange(len(samples.solutions)), config)
+    train_prm(samples, found, config, inputs, out, context)
+
+
+def annotated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, chosen rows -> the annotator's ratings of these rows, up to the first error."""
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    rows = read_rows(inputs["chosen"])  # type: ignore[arg-type]
+    annotate(samples, rows, config).write(out / ANNOTATIONS)
+
+
+def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """base, samples, annotations of all generations so far -> the large PRM, trained anew on all of them."""
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    folders: tuple[Path, ...] = inputs["annotations"]  # type: ignore[assignment]
+    found = Annotations.join([Annotations.read(folder / ANNOTATIONS) for folder in folders])
+    train_prm(samples, found, config, inputs, out, context)
+
+
+def annotate(samples: Samples, rows: np.ndarray, config: dict[str, Any]) -> Annotations:
+    """The embedded world's annotator rates some solutions, and stops at the first error of each."""
+    annotator = Annotator(
+        name=f"annotator-{config['seed']}", easy_error=config["easy_error"], hard_error=config["hard_error"]
+    )
+    chosen = samples.take(rows)
+    parsed = [parse_problem(problem.text) for problem in chosen.problems]
+    ratings = [
+        list(up_to_first_error(annotator.rate(parsed[p], steps)))
+        for p, steps in zip(chosen.solutions.problem_index, chosen.steps(), strict=True)
+    ]
+    return Annotations(rows=rows, ratings=ratings)
+
+
+def train_prm(
+    samples: Samples,
+    annotations: Annotations,
+    config: dict[str, Any],
+    inputs: Inputs,
+    out: Path,
+    context: Context,
+) -> None:
+    """Trains a three-class PRM on ratings, from the base of ``inputs``, and writes it with its facts."""
+    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    chosen = samples.take(annotations.rows)
+    encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps())
+    targets = [
+        [IGNORE if rating is None else CLASS_OF[rating] for rating in ratings]
+        for ratings in annotations.ratings
+    ]
+    model = RewardModel(
+        load_classifier(folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
+    )
+    data = RewardData(
+        RewardDataset.from_encoded(
+            encoded,
+            step_targets=targets,
+            num_classes=3,
+            cost=cost_of(model.backbone),
+            share_prefixes=check_layout(model.backbone),
+        ),
+        batch_size=config["batch_size"],
+        seed=config["seed"],
+    )
+    updates = max(config["epochs"] * data.updates, config.get("min_updates", 0))
+    model.total_updates = updates
+    fit(
+        model,
+        data,
+        updates=updates,
+        precision=config["precision"],
+        accelerator=config.get("device", "cpu"),
+        checkpoint_folder=context.scratch,
+        progress=context.progress,
+    )
+    model.export(out / MODEL, tokenizer)
+    facts = {"solutions": len(annotations), "rated_steps": annotations.rated_steps, "updates": updates}
+    write_json(out / LABELER, facts)

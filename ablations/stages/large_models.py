@@ -1,0 +1,130 @@
+"""Stages that evaluate the large reward models: their rows, their votes, their data, their quintiles."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ablations.annotations import Annotations
+from ablations.difficulty import quintiles
+from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, weighted_vote
+from ablations.pipeline import Context, Inputs
+from ablations.scoring import SCORING_OF, SCORINGS
+from ablations.solutions import StepScores
+from ablations.stages.files import ANNOTATIONS, LABELER, SCORES, Samples, read_json, read_ratings, write_json
+from ablations.stages.results import CHOSEN, ROWS, Judged, Row
+
+
+def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, scores, ratings, and a PRM or the trainings of an ORM -> the rows of a large reward model."""
+    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
+    ratings = [read_ratings(inputs["ratings"])] if "ratings" in inputs else []  # type: ignore[arg-type]
+    rows = judged.scored([scores], SCORING_OF[config["arm"]], ratings)
+    shared = {name: config[name] for name in ("arm", "acquisition") if name in config} | bought(inputs)
+    write_json(out / ROWS, [row | shared for row in rows])
+    if "trains" in inputs:
+        fact = {name: value for name, value in chosen_training(inputs).items() if name != "curve"}
+        if "choice" in inputs:
+            fact["grid"] = read_json(inputs["choice"] / "choice.json")["grid"]  # type: ignore[operator]
+        write_json(out / CHOSEN, [fact])
+
+
+def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, scores, and a PRM or the trainings of an ORM -> rows of voting weighted by its scores."""
+    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
+    weight_PM = vote_weights(scores, SCORING_OF[config["arm"]]).reshape(judged.correct_PM.shape)
+    value_PK = weighted_vote(
+        weight_PM, votes_of(judged), judged.correct_PM, judged.ns, config["draws"], config["seed"]
+    )
+    rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(inputs))
+    write_json(out / ROWS, rows)
+
+
+def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, annotations of the first draw and of each generation -> what the collected data is like."""
+    right = Samples.read(inputs["samples"]).solutions.final_correct  # type: ignore[arg-type]
+    folders: tuple[Path, ...] = inputs["annotations"]  # type: ignore[assignment]
+    parts = [Annotations.read(folder / ANNOTATIONS) for folder in folders]
+    first, later = parts[:1], parts[1:]
+    rows = described(right, Annotations.join(parts))
+    for level, phase in enumerate((first, later), start=1):
+        rows += described(right, Annotations.join(phase), variant="phase", level=level)
+    for level, part in enumerate(parts):
+        rows += described(right, part, variant="generation", level=level)
+    write_json(out / ROWS, rows)
+
+
+def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
+    judged, other = Judged((inputs["samples"],)), Judged((inputs["difficulty"],))  # type: ignore[arg-type]
+    correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
+    curves = {
+        ("majority", "majority"): majority(votes_of(judged), correct_PM, ns, config["draws"], config["seed"]),
+        ("oracle", "pass_at_n"): pass_at_n(correct_PM, ns),
+    }
+    folders: tuple[Path, ...] = inputs["scores"]  # type: ignore[assignment]
+    for arm, folder in zip(config["arms"], folders, strict=True):
+        score_PM = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES)).reshape(correct_PM.shape)
+        curves[arm, "best_of_n"] = best_of_n(score_PM, correct_PM, finished_PM, ns)
+    once_P = random_choice(correct_PM, finished_PM)
+    level_P = quintiles(other.correct_PM)
+    rows: list[Row] = []
+    for level in np.unique(level_P).tolist():
+        of_level, which = level_P == level, {"variant": "quintile", "level": level}
+        for (arm, metric), value_PK in curves.items():
+            rows += judged.per_n(metric, value_PK[of_level], arm=arm, **which)
+        values = once_P[of_level]
+        once = {"arm": "random", "metric": "random", "n": 1, "value": float(values.mean())}
+        rows.append(once | which | {"problem_values": values.tolist()})
+    write_json(out / ROWS, rows)
+
+
+def votes_of(judged: Judged) -> np.ndarray:
+    """int [P, M]: the answer that each solution votes for; -1, none, where it is unfinished."""
+    return np.where(judged.finished_PM, judged.answer_PM, -1)
+
+
+def vote_weights(scores: StepScores, scoring: str) -> np.ndarray:
+    """float64 [R]: the probability that a solution is right, as its reward model says."""
+    found = SCORINGS[scoring](scores)
+    return np.exp(found) if scoring == "product" else found
+
+
+def described(right: np.ndarray, annotations: Annotations, **which: Any) -> list[Row]:
+    """Share of some labelled solutions that end right, and of their labelled steps that are right.
+
+    Args:
+        right: bool [R], whether each of the samples ends right.
+        annotations: what was labelled of them.
+        which: more of the rows.
+
+    Returns:
+        A row a metric; none where nothing was labelled.
+    """
+    count, steps = len(annotations), annotations.rated_steps
+    shared = {"arm": "large_prm", "labelled_solutions": count, "labelled_steps": steps} | which
+    shares = {
+        "ends_right": (int(right[annotations.rows].sum()), count),
+        "right_steps": (annotations.right_steps, steps),
+    }
+    return [
+        {"metric": metric, "value": part / whole} | shared
+        for metric, (part, whole) in shares.items()
+        if whole
+    ]
+
+
+def bought(inputs: Inputs) -> Row:
+    """The labels that a large reward model was trained on; an ORM's are of solutions alone."""
+    if "trains" in inputs:
+        return {"labelled_solutions": chosen_training(inputs)["solutions"], "labelled_steps": None}
+    facts = read_json(inputs["model"] / LABELER)  # type: ignore[operator]
+    return {"labelled_solutions": facts["solutions"], "labelled_steps": facts["rated_steps"]}
+
+
+def chosen_training(inputs: Inputs) -> Row:
+    """Facts of the training that was chosen among several, or of the only one."""
+    folders: tuple[Path, ...] = inputs["trains"]  # type: ignore[assignment]
+    index = read_json(inputs["choice"] / "choice.json")["index"] if "choice" in inputs else 0  # type: ignore
+    fact: Row = read_json(folders[index] / "train.json")
+    return fact

@@ -1,0 +1,199 @@
+"""Best-of-N by quintiles of the generator's pass rate, in words and tables (the paper's Figure 6)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.headline import Headline
+from results.large_scale import compared, reading_of
+from results.schema import arm_words
+from results.statistics import Estimate, comparison_n, contrasts, intervals, rows_of, summarise, verdict
+from results.tabular import Cell, Table, heads, points, points_interval, reading, whole, word
+
+PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
+"""The differences that are shown: first arm minus second arm."""
+
+SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
+"""Arms of the table, in its order."""
+
+_METRIC = {"random": "random", "majority": "majority", "oracle": "pass_at_n"}
+
+
+def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of a summary, that are of one quintile."""
+    return frame[(frame["variant"] == "quintile").fillna(False).astype(bool)]
+
+
+def quintile_words(level: float) -> str:
+    """A quintile in words."""
+    ends = {1: " (easiest)", 5: " (hardest)"}
+    return f"{int(level)}{ends.get(int(level), '')}"
+
+
+def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Differences between arms in each quintile, easiest first."""
+    return contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n)
+
+
+def quintiles_table(frame: pd.DataFrame) -> Table:
+    """Problems solved in each quintile."""
+    n = comparison_n(of_quintiles(frame))
+    summary = of_quintiles(summarise(frame))
+    summary = summary[summary["n"].isin([1, n])]
+    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
+    groups: Any = summary.groupby("level")
+    rows = tuple(
+        (
+            word(quintile_words(level)),
+            whole(group["problems"].max()),
+            *(_solved(group, arm, n) for arm in arms),
+        )
+        for level, group in groups
+    )
+    return Table(
+        id="quintiles",
+        title=f"Problems solved by difficulty, best-of-{n}",
+        lead=(
+            "Quintiles of the test problems by the generator's pass rate, estimated on samples that are not "
+            "judged here; per cent, with 95% intervals over problems."
+        ),
+        heads=heads("quintile", "problems", *(arm_words(arm) for arm in arms), text=("quintile",)),
+        rows=rows,
+    )
+
+
+def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
+    """Problems of a quintile solved by an arm."""
+    at = group[(group["arm"] == arm) & (group["metric"] == _METRIC.get(arm, "best_of_n"))]
+    at = at[at["n"] == (1 if arm == "random" else n)]
+    return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
+
+
+def differences_table(frame: pd.DataFrame) -> Table:
+    """Does the gap hold in each quintile."""
+    n = comparison_n(of_quintiles(frame))
+    return Table(
+        id="quintile-differences",
+        title=f"Differences in best-of-{n} by difficulty",
+        lead="Percentage points, paired by problem, with 95% intervals over problems.",
+        heads=heads(
+            "quintile", "arm", "minus", "points", "reading", text=("quintile", "arm", "minus", "reading")
+        ),
+        rows=tuple(
+            (
+                word(quintile_words(row.level)),
+                word(arm_words(row.arm), arm=row.arm),
+                word(arm_words(row.against), arm=row.against),
+                *compared(row),
+            )
+            for row in rows_of(within(frame, n))
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What more samples bring in one quintile."""
+
+    level: int
+    """Quintile."""
+    gain: Estimate
+    """Best-of-N minus best-of-1."""
+    hardest: Estimate | None
+    """The hardest quintile's gain minus this one's; None of the hardest itself."""
+
+
+def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
+    """Best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
+    rows = of_quintiles(frame)
+    rows = rows[(rows["arm"] == arm) & (rows["metric"] == "best_of_n")]
+    groups: Any = rows.groupby("level")
+    found: dict[int, Estimate] = {}
+    for level, group in groups:
+        value = {int(row.n): np.asarray(row.problem_values) for row in rows_of(group)}
+        (found[int(level)],) = intervals([(value[n] - value[1])[None, :]])
+    hardest = max(found, default=0)
+    return [
+        Gain(
+            level=level,
+            gain=gain,
+            hardest=None if level == hardest else independent_difference(found[hardest], gain),
+        )
+        for level, gain in found.items()
+    ]
+
+
+def independent_difference(one: Estimate, two: Estimate) -> Estimate:
+    """The difference of estimates from different problems; their distances to the ends add up in squares."""
+    centre = one.estimate - two.estimate
+    below = np.hypot(one.estimate - one.lower, two.upper - two.estimate)
+    above = np.hypot(one.upper - one.estimate, two.estimate - two.lower)
+    return Estimate(estimate=centre, lower=centre - float(below), upper=centre + float(above))
+
+
+def gains_table(frame: pd.DataFrame) -> Table:
+    """Do more samples help the hardest most."""
+    n = comparison_n(of_quintiles(frame))
+    rows = []
+    for arm in ("large_prm", "large_orm"):
+        for one in gains(frame, arm, n):
+            cells = [word(arm_words(arm), arm=arm), word(quintile_words(one.level)), _signed(one.gain)]
+            if one.hardest is None:
+                rows.append((*cells, points(float("nan")), reading("")))
+            else:
+                rows.append((*cells, _signed(one.hardest), reading(one.hardest.verdict)))
+    return Table(
+        id="gains",
+        title=f"What more samples bring: best-of-{n} minus best-of-1",
+        lead=(
+            "Percentage points with 95% intervals over problems; and the gain of the hardest quintile minus "
+            "that of each other, whose problems are others."
+        ),
+        heads=heads(
+            *("arm", "quintile", "gain", "hardest's gain minus it", "reading"),
+            text=("arm", "quintile", "reading"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _signed(found: Estimate) -> Cell:
+    return points(found.estimate, found.lower, found.upper, signed=True)
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether the gap holds in all quintiles, and whether more samples help the hardest most."""
+    if of_quintiles(frame).empty:
+        return Headline(sentence="The records hold no quintiles.")
+    n = comparison_n(of_quintiles(frame))
+    found = within(frame, n)
+    gap = found[found["against"] == "large_orm"]
+    above, below = ((gap["verdict"] == reads).sum() for reads in ("above zero", "below zero"))
+    sentence = (
+        f"With best-of-{n}, the large PRM solves more test problems than the large ORM in {above} of "
+        f"{len(gap)} quintiles of difficulty, fewer in {below}; in {len(gap) - above - below} it cannot be "
+        f"told. {_who_gains(gains(frame, 'large_prm', n), n)}"
+    )
+    readings = tuple(
+        reading_of(
+            f"quintile {quintile_words(row.level)}, {arm_words(row.arm)} minus {arm_words(row.against)}", row
+        )
+        for row in rows_of(found)
+    )
+    return Headline(sentence=sentence, readings=readings)
+
+
+def _who_gains(found: list[Gain], n: int) -> str:
+    """In which quintile more samples help most, and whether that is sure of the hardest."""
+    if not found:
+        return ""
+    most = max(found, key=lambda one: one.gain.estimate)
+    others = [one.hardest for one in found if one.hardest is not None]
+    sure = sum(verdict(one.lower, one.upper) == "above zero" for one in others)
+    gain = f"{100 * most.gain.estimate:+.1f} {points_interval(most.gain.lower, most.gain.upper)} points"
+    return (
+        f"{n} samples instead of one help the large PRM most in quintile {quintile_words(most.level)}, by "
+        f"{gain}; the hardest gains surely more than {sure} of the {len(others)} others."
+    )

@@ -1,0 +1,92 @@
+"""Figure 6 of the paper: best-of-N against N in each quintile of difficulty."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from results.difficulty import of_quintiles, quintile_words
+from results.figures.drawing import Figure, curve, run
+from results.figures.style import DASHES, MARKERS, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
+from results.schema import arm_words
+from results.statistics import lines_of
+
+ARMS = ("large_prm", "large_orm", "majority", "oracle")
+_COMPARED = ("large_prm", "large_orm")
+_WORDS = {"large_prm": "large PRM"}
+
+
+def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Axes:
+    """Draw problems solved against N in one quintile.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        level: quintile, 1 the easiest.
+        ends: whether the lines are named at their ends.
+    """
+    rows = of_quintiles(frame)
+    rows = rows[(rows["level"] == level) & rows["arm"].isin(ARMS)]
+    labels = []
+    for arm, _, line in lines_of(rows):
+        strong, colour = arm in _COMPARED, PALETTE[arm]
+        curve(
+            ax,
+            line,
+            colour=colour,
+            style=DASHES.get(arm, "-"),
+            marker=MARKERS.get(arm),
+            strong=strong,
+            band=arm != "oracle",
+        )
+        end = float(line.sort_values("n")["estimate"].iloc[-1])
+        labels.append(EndLabel(y=end, text=_WORDS.get(arm, arm_words(arm)), colour=colour, bold=strong))
+    ns = sorted({int(value) for value in rows["n"]})
+    doubling_axis(ax, ns)
+    ax.set_xticks([ns[0], ns[len(ns) // 2], ns[-1]] if len(ns) > 3 else ns)
+    percent_axis(ax)
+    ax.set_ylim(-0.02, 1.02)
+    ax.grid(visible=False, axis="x")
+    ax.set_title(f"quintile {quintile_words(level)}", fontsize=10, fontweight="normal", color="#444444")
+    ax.set_xlabel("N")
+    if ends:
+        label_ends(ax, labels)
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """A panel a quintile, on one y axis."""
+    levels = sorted({int(level) for level in of_quintiles(frame)["level"]})
+    axes = canvas.subplots(1, len(levels), sharey=True, squeeze=False)[0]
+    for ax, level in zip(axes, levels, strict=True):
+        plot(frame, ax, level, ends=level == levels[-1])
+    axes[0].set_ylabel("problems solved")
+
+
+FIGURE = Figure(
+    name="difficulty",
+    title="Best-of-N against N by difficulty",
+    metric="best_of_n",
+    plot=plot,
+    draw=draw,
+    varied=True,
+    needs=lambda summary: not of_quintiles(summary).empty,
+    size=(11.0, 3.0),
+    width="wide",
+    caption=(
+        "Share of test problems solved against N, the number of solutions chosen from, in quintiles of the "
+        "generator's pass rate (estimated on other samples), the easiest left: large PRM, large ORM, "
+        "majority voting with 95% intervals over problems, and pass@N, the most that any choice could reach."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

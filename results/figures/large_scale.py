@@ -1,0 +1,90 @@
+"""Figure 3 of the paper: large PRM, large ORM and majority voting, best-of-N against N."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.figures.drawing import Figure, curve, run
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    Line,
+    doubling_axis,
+    label_ends,
+    percent_axis,
+)
+from results.schema import arm_words
+from results.statistics import lines_of
+
+COMPARED = ("large_prm", "large_orm")
+METRICS = ("best_of_n", "majority", "pass_at_n", "weighted_vote")
+VOTED: Line = (0, (1, 1.2))
+"""Line style of votes weighted by scores."""
+_VOTES = {"large_prm": "votes weighted by PRM", "large_orm": "votes weighted by ORM"}
+
+
+def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its colour.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+    """
+    rows = frame[
+        frame["metric"].isin(METRICS) & frame["arm"].isin([*COMPARED, "labeler", "majority", "oracle"])
+    ]
+    rows = rows[(rows["metric"] != "weighted_vote") | rows["arm"].isin(COMPARED)]
+    labels = []
+    for metric, of_metric in rows.groupby("metric", sort=False):
+        voted = metric == "weighted_vote"
+        for arm, _, line in lines_of(of_metric):
+            strong, colour = arm in COMPARED and not voted, PALETTE[arm]
+            curve(
+                ax,
+                line,
+                colour=colour,
+                style=VOTED if voted else DASHES.get(arm, "-"),
+                marker=None if voted else MARKERS.get(arm),
+                strong=strong,
+                band=arm != "oracle" and not voted,
+            )
+            end = float(line.sort_values("n")["estimate"].iloc[-1])
+            text = _VOTES[arm] if voted else arm_words(arm)
+            labels.append(EndLabel(y=end, text=text, colour=colour, bold=strong))
+    doubling_axis(ax, [int(value) for value in rows["n"]])
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
+    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    label_ends(ax, labels)
+    return ax
+
+
+FIGURE = Figure(
+    name="large_scale",
+    title="Large models, best-of-N against N",
+    metric="best_of_n",
+    plot=plot,
+    needs=lambda summary: set(COMPARED) <= set(summary["arm"]),
+    size=(7.2, 4.2),
+    width="wide",
+    caption=(
+        "Share of test problems solved against N, the number of solutions chosen from, by the large PRM on "
+        "collected data, the large ORM, the labeler (a PRM on uniform data) and majority voting, with 95% "
+        "intervals over problems; dotted, votes weighted by the scores of the large PRM and of the large "
+        "ORM; pass@N, the most that any choice could reach."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Large ORMs by what they are trained on, best-of-N against N (the paper's Section 2.7.1)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.figures.drawing import Figure, curve, run
+from results.figures.style import DASHES, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
+from results.schema import arm_words
+from results.statistics import lines_of
+
+LOOK = {"uniform": ("#0072B2", "o"), "collected": ("#D55E00", "s"), "both": ("#A8508A", "D")}
+"""Acquisition -> colour and marker."""
+_WORDS = {"uniform": "ORM, uniform", "collected": "ORM, collected", "both": "ORM, both"}
+
+
+def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw best-of-N of each large ORM against N, and majority voting.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+    """
+    orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]
+    rows = pd.concat([orms[orms["acquisition"].isin(list(LOOK))], frame[frame["metric"] == "majority"]])
+    labels = []
+    for arm, acquisition, line in lines_of(rows):
+        orm = arm == "large_orm"
+        colour, marker = LOOK[str(acquisition)] if orm else (PALETTE[arm], None)
+        curve(ax, line, colour=colour, style=DASHES.get(arm, "-"), marker=marker, strong=orm)
+        end = float(line.sort_values("n")["estimate"].iloc[-1])
+        text = _WORDS[str(acquisition)] if orm else arm_words(arm)
+        labels.append(EndLabel(y=end, text=text, colour=colour, bold=orm))
+    single = frame[frame["metric"] == "random"]
+    if not single.empty:
+        level = float(single["estimate"].iloc[0])
+        ax.axhline(level, color=PALETTE["random"], linestyle=DASHES["random"], linewidth=1.3, zorder=2)
+        labels.append(EndLabel(y=level, text=arm_words("random"), colour=PALETTE["random"]))
+    doubling_axis(ax, [int(value) for value in rows["n"]])
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
+    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    label_ends(ax, labels)
+    return ax
+
+
+FIGURE = Figure(
+    name="orm_superset",
+    title="Large ORMs by what they are trained on",
+    metric="best_of_n",
+    plot=plot,
+    needs=lambda summary: bool(
+        ((summary["arm"] == "large_orm") & summary["acquisition"].isin(list(LOOK))).any()
+    ),
+    caption=(
+        "Share of test problems solved against N, the number of solutions chosen from, by large ORMs on the "
+        "large PRM's collected solutions, on as many uniform ones, and on both, with 95% intervals over "
+        "problems; majority voting and pass@1."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()
