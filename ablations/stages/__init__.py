@@ -1,7 +1,7 @@
 """The pipeline's steps, as functions of a config and of earlier artifacts."""
 
 from ablations.pipeline import Stage
-from ablations.stages import acquisition, language, models, pools, results, world
+from ablations.stages import acquisition, instability, language, models, pools, results, world
 
 STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
@@ -18,7 +18,9 @@ STAGES: dict[str, Stage] = {
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
     "opinion": Stage(1, acquisition.opinion),
+    "drawn": Stage(1, acquisition.drawn),
     "acquired": Stage(1, acquisition.acquired),
+    "instability": Stage(1, instability.instability),
     "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
     "records": Stage(2, results.records),

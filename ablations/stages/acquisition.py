@@ -8,28 +8,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.special
 
-from ablations.acquisition import AcquisitionSettings, Candidates, acquire
+from ablations.acquisition import NONE, AcquisitionSettings, Candidates, Rows, acquire
 from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import StepScores
-from ablations.stages.files import ACQUIRED, OPINION, Samples, write_json
-from ablations.stages.models import scored
+from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, write_json
+from ablations.stages.models import draw_rows, scored
 
 
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
 
     Beside it how uncertain it is of the steps. A labeler's labels are another kind of artifact, which the
-    stage ``acquired`` cannot read.
+    stage ``acquired`` cannot read. With ``steps`` what it says of each step too, for those who judge it.
     """
     scores = scored(config, inputs, context)
+    if config.get("steps"):
+        scores.write(out / SCORES)
     table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})
     pq.write_table(table, out / OPINION)
 
 
+def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples -> the rows that a training without an acquisition labels, as ``acquired`` writes them."""
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    rows = np.sort(draw_rows(samples, config["data_scale"], config["seed"]))
+    write_json(out / ACQUIRED, _facts(samples, rows))
+
+
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, selectors' opinions of them -> the rows to label, and what they are like."""
+    """samples, selectors' opinions of them [, taken] -> the rows to label, and what they are like.
+
+    Of what is labelled already it reads the rows alone.
+    """
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     folders = inputs["opinions"] if isinstance(inputs["opinions"], tuple) else (inputs["opinions"],)
     opinions = [pq.read_table(folder / OPINION) for folder in folders]
@@ -42,15 +54,27 @@ def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
         entropy=opinions[0]["entropy"].to_numpy(),
     )
     given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
-    rows = acquire(config["acquisition"], known, config["budget"], given, config["seed"])
+    taken = labelled_rows(inputs["taken"]) if "taken" in inputs else NONE  # type: ignore[arg-type]
+    rows = acquire(
+        config["acquisition"],
+        known,
+        config["budget"],
+        given,
+        config["seed"],
+        taken=taken,
+        uniform_share=config.get("uniform_share", 0.0),
+    )
+    facts = _facts(samples, rows) | {"convincing": float(np.exp(known.convincing[0, rows]).mean())}
+    write_json(out / ACQUIRED, facts | ({"taken": taken.tolist()} if "taken" in inputs else {}))
+
+
+def _facts(samples: Samples, rows: Rows) -> dict[str, Any]:
     chosen = samples.solutions.take(rows)
-    facts = {
+    return {
         "rows": rows.tolist(),
         "ends_right": float(chosen.final_correct.mean()),
         "distinct": chosen.distinct(),
-        "convincing": float(np.exp(known.convincing[0, rows]).mean()),
     }
-    write_json(out / ACQUIRED, facts)
 
 
 def step_entropy(scores: StepScores) -> np.ndarray:
