@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results import acquisitions
+from results import acquisitions, retraining, steadiness
 from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
@@ -51,6 +51,15 @@ ANALYSES: dict[str, Analysis] = {
         tables=(
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
             *(differences_table, solutions_table),
+        ),
+    ),
+    "iterative_retraining": Analysis(
+        title="Iterative retraining of the selector",
+        headline=retraining.headline,
+        figures=("retraining", "labeler_calibration"),
+        tables=(
+            *(retraining.rounds_table, retraining.chosen_table, retraining.ways_table),
+            *(steadiness.causes_table, arms_table, differences_table, solutions_table),
         ),
     ),
 }

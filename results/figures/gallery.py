@@ -11,6 +11,7 @@ from results.figures import (
     data_efficiency,
     labeler_calibration,
     learning_curves,
+    retraining,
 )
 from results.figures.drawing import Figure
 
@@ -20,6 +21,7 @@ FIGURES: dict[str, Figure] = {
     "data_efficiency": data_efficiency.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
+    "retraining": retraining.FIGURE,
 }
 """Name -> figure, in the order of a report."""
 
