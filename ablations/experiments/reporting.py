@@ -69,6 +69,11 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
         "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
         "problems.",
     ]
+    if (frame["experiment"] == "iterative_retraining").any():
+        found.append(
+            "Every round of every way makes as many updates as any training on so many labels, with a fresh "
+            "optimiser and schedule, at the learning rate that was chosen for the first selector."
+        )
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
     if settings.pool is not None:
