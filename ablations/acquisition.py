@@ -17,6 +17,8 @@ import numpy.typing as npt
 from ablations.ragged import Ragged
 
 Rows = npt.NDArray[np.int64]
+NONE: Rows = np.zeros(0, dtype=np.int64)
+"""No rows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,6 +88,9 @@ def acquire(
     budget: int,
     settings: AcquisitionSettings,
     seed: int | Sequence[int],
+    *,
+    taken: Rows = NONE,
+    uniform_share: float = 0.0,
 ) -> Rows:
     """Rows to label, ascending; the same whatever the order of the candidates.
 
@@ -95,6 +100,9 @@ def acquire(
         budget: solutions a problem.
         settings: what the acquisition is to do.
         seed: of what it draws.
+        taken: rows that are labelled already; they and all of their equal texts are left out.
+        uniform_share: share of the budget that is drawn uniformly first, 0 to 1; the acquisition buys the
+            rest.
 
     Returns:
         int64 [budget * P], no row twice.
@@ -104,13 +112,23 @@ def acquire(
     """
     if budget < 1:
         raise ValueError(f"budget: found {budget}; allowed: 1 or more")
+    if not 0 <= uniform_share <= 1:
+        raise ValueError(f"uniform_share: found {uniform_share}; allowed: 0 to 1")
     drawn = np.lexsort((candidates.sample, candidates.problem))
     acquisition, distinct = ACQUISITIONS[name]
     if distinct:
-        drawn = drawn[np.unique(texts(candidates.take(drawn)), return_index=True)[1]]  # the first of equals
+        drawn = drawn[first_of_equal(candidates.problem[drawn], candidates.steps.take(drawn))]
+    if len(taken):
+        text = text_codes(candidates.problem, candidates.steps)
+        drawn = drawn[~np.isin(text[drawn], text[taken])]
     known = candidates.take(drawn)
-    chosen = acquisition(known, _shares(known.problem, budget), settings, np.random.default_rng(seed))
-    return np.sort(drawn[chosen])
+    share = _shares(known.problem, budget, int(candidates.problem.max()) + 1)
+    rng = np.random.default_rng(seed)
+    lot = uniform(known, _part(share, uniform_share, rng), settings, rng) if uniform_share else NONE
+    rest = np.setdiff1d(np.arange(len(known)), lot)
+    left = share - np.bincount(known.problem[lot], minlength=len(share))
+    chosen = rest[acquisition(known.take(rest), left, settings, rng)]
+    return np.sort(drawn[np.concatenate([lot, chosen])])
 
 
 def uniform(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
@@ -160,9 +178,7 @@ def diverse(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: 
     late = np.zeros(len(known), dtype=bool)
     for p in range(len(share)):
         rows = order[bounds[p] : bounds[p + 1]]
-        late[rows] = _near_duplicates(
-            [set(known.steps.row(int(r)).tolist()) for r in rows], settings.similarity
-        )
+        late[rows] = near_duplicates(known.steps.take(rows), settings.similarity)
     # Ranks rather than scores: every near-duplicate stands behind all others of its problem.
     rank = np.empty(len(known))
     rank[order] = np.arange(len(known))
@@ -180,9 +196,41 @@ ACQUISITIONS: dict[str, tuple[Acquisition, bool]] = {
 """Name -> (acquisition, whether it sees each text once)."""
 
 
-def _shares(problem: npt.NDArray[np.integer], budget: int) -> Rows:
+def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[np.int64]:
+    """int64 [R]: equal codes are equal texts of one problem."""
+    codes: dict[tuple[int, bytes], int] = {}
+    keys = ((p, steps.row(row).tobytes()) for row, p in enumerate(problem.tolist()))
+    return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+
+
+def first_of_equal(problem: npt.NDArray[np.integer], steps: Ragged) -> Rows:
+    """The first row of each problem's equal texts, ascending."""
+    return np.sort(np.unique(text_codes(problem, steps), return_index=True)[1])
+
+
+def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
+    """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself.
+
+    Args:
+        texts: steps of solutions of one problem; equal codes are equal texts of steps.
+        similarity: least share of their joint steps that is in both (Jaccard), 0 to 1.
+
+    Returns:
+        bool [len(texts)].
+    """
+    marked = np.zeros(len(texts), dtype=bool)
+    kept: list[set[int]] = []
+    for i in range(len(texts)):
+        text = set(texts.row(i).tolist())
+        marked[i] = any(len(text & other) >= similarity * len(text | other) for other in kept)
+        if not marked[i]:
+            kept.append(text)
+    return marked
+
+
+def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Rows:
     """int64 [P]: what each problem gets of the budget, at most what it has."""
-    has = np.bincount(problem)
+    has = np.bincount(problem, minlength=problems)
     if has.sum() < budget * len(has):
         raise ValueError(
             f"budget: found {budget} solutions a problem, {budget * len(has)} in all; allowed: {has.sum()} "
@@ -194,16 +242,16 @@ def _shares(problem: npt.NDArray[np.integer], budget: int) -> Rows:
     return share
 
 
-def texts(known: Candidates) -> Rows:
-    """int64 [R]: equal numbers are equal texts of one problem, numbered as they first appear."""
-    seen: dict[tuple[int, bytes], int] = {}
-    return np.array(
-        [
-            seen.setdefault((problem, known.steps.row(row).tobytes()), len(seen))
-            for row, problem in enumerate(known.problem.tolist())
-        ],
-        dtype=np.int64,
-    )
+def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
+    """int64 [P]: a fraction of each problem's share, and exactly that of their sum.
+
+    What rounding down leaves goes to problems drawn at random, one each: a share of one cannot be split.
+    """
+    part = np.floor(fraction * share).astype(np.int64)
+    order = rng.permutation(len(share))
+    some = order[part[order] < share[order]]
+    part[some[: round(fraction * int(share.sum())) - int(part.sum())]] += 1
+    return part
 
 
 def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
@@ -223,14 +271,3 @@ def _wrong_first(
     remaining = np.setdiff1d(np.arange(len(known)), first)
     left = share - np.bincount(known.problem[first], minlength=len(share))
     return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])
-
-
-def _near_duplicates(texts: list[set[int]], similarity: float) -> npt.NDArray[np.bool_]:
-    """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself."""
-    marked = np.zeros(len(texts), dtype=bool)
-    kept: list[set[int]] = []
-    for i, text in enumerate(texts):
-        marked[i] = any(len(text & other) >= similarity * len(text | other) for other in kept)
-        if not marked[i]:
-            kept.append(text)
-    return marked

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ablations.acquisition import Candidates, Rows, best_of_each, texts
+from ablations.acquisition import Candidates, Rows, best_of_each, first_of_equal, text_codes
 
 
 def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> Rows:
@@ -35,8 +35,8 @@ def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> R
         raise ValueError(f"k: found {k}; allowed: 1 or more")
     drawn = np.lexsort((candidates.sample, candidates.problem))
     known = candidates.take(drawn)
-    text = texts(known)
-    first = np.unique(text, return_index=True)[1]  # of equal texts the one drawn first
+    text = text_codes(known.problem, known.steps)
+    first = first_of_equal(known.problem, known.steps)
     rated = np.isin(text[first], text[np.isin(drawn, labelled)])
     left = first[~rated & ~known.final_correct[first]]
     problems = int(known.problem.max(initial=-1)) + 1

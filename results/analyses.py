@@ -11,8 +11,10 @@ from results import (
     hyperparameters,
     large_scale,
     orm_superset,
+    retraining,
     scoring_strategies,
     sensitivity,
+    steadiness,
 )
 from results import headline as supervision
 from results.headline import Headline
@@ -140,6 +142,20 @@ ANALYSES: dict[str, Analysis] = {
         figures=("difficulty",),
         tables=(difficulty.quintiles_table, difficulty.differences_table, difficulty.gains_table),
         notes=(_EXPECTATION, _LARGE),
+    ),
+    "iterative_retraining": Analysis(
+        title="Iterative retraining of the selector",
+        headline=retraining.headline,
+        figures=("retraining", "labeler_calibration"),
+        tables=(
+            *(retraining.rounds_table, retraining.chosen_table, retraining.ways_table),
+            *(steadiness.causes_table, arms_table, differences_table, solutions_table),
+        ),
+        notes=(
+            _EXPECTATION,
+            "Every round of every way makes as many updates as any training on so many labels, with a fresh "
+            "optimiser and schedule, at the learning rate that was chosen for the first selector.",
+        ),
     ),
 }
 """Experiment -> its analysis; the first one serves experiments that are not named."""

@@ -131,6 +131,52 @@ METRICS: dict[str, Metric] = {
         n="solutions",
         arms=tuple(STUDENT_ARMS),
     ),
+    "rank_correlation": Metric(
+        meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
+        "selector before it",
+        n=None,
+        arms=("process",),
+        least=-1.0,
+    ),
+    "chosen_right": Metric(
+        meaning="share of the solutions labelled last that end right", n=None, arms=("process",)
+    ),
+    "chosen_error_free": Metric(
+        meaning="share of the solutions labelled last in which the labeler finds no incorrect step",
+        n=None,
+        arms=("process",),
+    ),
+    "chosen_steps_right": Metric(
+        meaning="share of right steps among those labelled last", n=None, arms=("process",)
+    ),
+    "chosen_repeats": Metric(
+        meaning="share of the solutions labelled last that are near-duplicates of labelled ones",
+        n=None,
+        arms=("process",),
+    ),
+    "chosen_calibration_error": Metric(
+        meaning="expected calibration error, against the labeler's labels, on the solutions labelled last, "
+        "of the selector that chose them",
+        n=None,
+        arms=("process",),
+    ),
+    "pool_calibration_error": Metric(
+        meaning="expected calibration error, against the labeler's labels, on the pool's distinct solutions",
+        n=None,
+        arms=("process",),
+    ),
+    "chosen_agreement": Metric(
+        meaning="area under the ROC curve of step scores against the labeler's labels, on the solutions "
+        "labelled last, of the selector that chose them",
+        n=None,
+        arms=("process",),
+    ),
+    "pool_agreement": Metric(
+        meaning="area under the ROC curve of step scores against the labeler's labels, on the pool's "
+        "distinct solutions",
+        n=None,
+        arms=("process",),
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from ablations.experiments.active_learning import ACTIVE_LEARNING
 from ablations.experiments.difficulty import DIFFICULTY
 from ablations.experiments.hyperparameters import HYPERPARAMETERS
+from ablations.experiments.iterative_retraining import ITERATIVE_RETRAINING
 from ablations.experiments.large_scale import LARGE_SCALE
 from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.scoring import SCORING
@@ -12,6 +13,7 @@ from ablations.pipeline import Experiment
 EXPERIMENTS: dict[str, Experiment] = {
     "supervision": SUPERVISION,
     "active_learning": ACTIVE_LEARNING,
+    "iterative_retraining": ITERATIVE_RETRAINING,
     "scoring": SCORING,
     "hyperparameters": HYPERPARAMETERS,
     "large_scale": LARGE_SCALE,

@@ -27,6 +27,12 @@ class Grid:
     """How the labelled solutions are chosen."""
     acquired: Callable[[int], Task] | None = None
     """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
+    start: "Grid | None" = None
+    """The trainings whose weights are gone on from; None: the base, with a new head."""
+    variant: str | None = None
+    """What else is varied, as the records name it."""
+    level: float | None = None
+    """Number that goes with it."""
     selector: "Grid | None" = None
     """The selector's trainings, whose labels were bought too."""
     bootstrap: int | None = None
@@ -39,7 +45,8 @@ class Grid:
         """For people."""
         how = "" if self.acquisition == "uniform" else f" {self.acquisition}"
         again = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
-        return f"{self.arm}{how} x{self.data_scale}{again}"
+        varied = "" if self.variant is None else f" {self.variant}"
+        return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
     def train(self, seed: int, learning_rate: float | None, choice: Task | None) -> Task:
         students = self.settings.students
@@ -57,6 +64,9 @@ class Grid:
             inputs["labels"] = self.part.train_labels
         if self.acquired is not None:
             inputs["acquired"] = self.acquired(seed)
+        if self.start is not None:
+            model = self.start.model(seed)
+            inputs["start"] = model["candidates"] if "candidates" in model else model["model"]
         return Task(
             stage="train",
             config={
@@ -125,8 +135,8 @@ class Grid:
         )
 
 
-def cell_task(grids: list[Grid], seed: int) -> Task:
-    """One reward model (or one a fold) and its evaluation."""
+def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> Task:
+    """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
     first = grids[0]
     inputs: dict[str, Any] = {
         "trains": tuple(train for grid in grids for train in grid.trains(seed)),
@@ -141,10 +151,13 @@ def cell_task(grids: list[Grid], seed: int) -> Task:
         )
     if first.part.ratings is not None:
         inputs["ratings"] = tuple(grid.part.ratings for grid in grids if grid.part.ratings is not None)
+    if further:
+        inputs["further"] = further
     return Task(
         stage="cell",
         config={"arm": first.arm, "data_scale": first.data_scale, "seed": seed}
-        | ({"acquisition": first.acquisition} if first.acquisition != "uniform" else {}),
+        | ({"acquisition": first.acquisition} if first.acquisition != "uniform" else {})
+        | ({"variant": first.variant, "level": first.level} if first.variant is not None else {}),
         inputs=inputs,
         label=f"cell {first.name} seed {seed}",
     )

@@ -4,6 +4,7 @@ from ablations.pipeline import Stage
 from ablations.stages import (
     acquisition,
     collection,
+    instability,
     labeling,
     language,
     large_models,
@@ -40,6 +41,7 @@ STAGES: dict[str, Stage] = {
     "votes": Stage(1, large_models.votes),
     "generations": Stage(1, large_models.generations),
     "quintiles": Stage(1, large_models.by_quintile),
+    "instability": Stage(1, instability.instability),
     "cell": Stage(2, results.cell),
     "references": Stage(2, results.references),
     "strategies": Stage(1, strategies.strategies),

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.special
 
-from ablations.acquisition import AcquisitionSettings, Candidates, acquire
+from ablations.acquisition import NONE, AcquisitionSettings, Candidates, Rows, acquire
 from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import StepScores
-from ablations.stages.files import ACQUIRED, OPINION, Samples, write_json
+from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, write_json
 from ablations.stages.models import scored
 
 
@@ -21,21 +21,36 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
 
     Beside it how uncertain it is of the steps. A labeler's labels are another kind of artifact, which the
-    stage ``acquired`` cannot read.
+    stage ``acquired`` cannot read. With ``steps`` what it says of each step too, for those who judge it.
     """
     scores = scored(config, inputs, context)
+    if config.get("steps"):
+        scores.write(out / SCORES)
     table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})
     pq.write_table(table, out / OPINION)
 
 
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, selectors' opinions of them -> the rows to label, and what they are like."""
+    """samples, selectors' opinions of them [, taken] -> the rows to label, and what they are like.
+
+    Of what is labelled already it reads the rows alone.
+    """
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     folders = inputs["opinions"] if isinstance(inputs["opinions"], tuple) else (inputs["opinions"],)
     known = candidates_of(samples, folders)
     given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
-    rows = acquire(config["acquisition"], known, config["budget"], given, config["seed"])
-    write_chosen(out, samples, rows, known)
+    taken = labelled_rows(inputs["taken"]) if "taken" in inputs else NONE  # type: ignore[arg-type]
+    rows = acquire(
+        config["acquisition"],
+        known,
+        config["budget"],
+        given,
+        config["seed"],
+        taken=taken,
+        uniform_share=config.get("uniform_share", 0.0),
+    )
+    before = {"taken": taken.tolist()} if "taken" in inputs else {}
+    write_chosen(out, samples, rows, known, **before)
 
 
 def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
@@ -51,7 +66,9 @@ def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
     )
 
 
-def write_chosen(out: Path, samples: Samples, rows: np.ndarray, known: Candidates | None = None) -> None:
+def write_chosen(
+    out: Path, samples: Samples, rows: Rows, known: Candidates | None = None, **more: Any
+) -> None:
     """Writes chosen rows, and what they are like: null where none was chosen, or no selector was asked."""
     chosen = samples.solutions.take(rows)
     facts = {
@@ -60,7 +77,7 @@ def write_chosen(out: Path, samples: Samples, rows: np.ndarray, known: Candidate
         "distinct": chosen.distinct(),
         "convincing": float(np.exp(known.convincing[0, rows]).mean()) if known and len(rows) else None,
     }
-    write_json(out / ACQUIRED, facts)
+    write_json(out / ACQUIRED, facts | more)
 
 
 def step_entropy(scores: StepScores) -> np.ndarray:

@@ -100,6 +100,12 @@ def read_ratings(folder: Path) -> Ragged:
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
 
 
+def labelled_rows(folder: Path) -> np.ndarray:
+    """int64, ascending: all rows labelled when an acquisition was done: what it chose and what was before."""
+    facts = read_json(folder / ACQUIRED)
+    return np.array(sorted([*facts["rows"], *facts.get("taken", [])]), dtype=np.int64)
+
+
 def sha256_of(path: Path, field: str = "file") -> str:
     """Of a file that the user named in a field.
 

@@ -15,7 +15,7 @@ from ablations.pipeline import Context, Inputs
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import MODEL, SCORES, Samples, read_json, read_rows, write_json
+from ablations.stages.files import MODEL, SCORES, Samples, labelled_rows, read_json, write_json
 from ablations.supervision import ARMS, LabelerArm, choose_threshold
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
@@ -27,12 +27,16 @@ from lightning_modules.training import fit
 
 
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples, labels, validation [, acquired, choice] -> a small reward model, its best checkpoint."""
+    """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
+
+    It learns from all that is labelled when ``acquired`` is done. ``start`` is the model whose weights it
+    goes on from, or the candidates of ``choice``; without it the base, with a new head, is trained.
+    """
     folder = inputs["base"] / MODEL  # type: ignore[operator]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     rows = (
-        read_rows(inputs["acquired"])  # type: ignore[arg-type]
+        labelled_rows(inputs["acquired"])  # type: ignore[arg-type]
         if "acquired" in inputs
         else draw_rows(samples, config["data_scale"], config["seed"])
     )
@@ -52,12 +56,13 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     learning_rate = config["learning_rate"]
     if "choice" in inputs:
         learning_rate = read_json(inputs["choice"] / "choice.json")["learning_rate"]  # type: ignore[operator]
-    model = RewardModel(
-        load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"]),
-        learning_rate=learning_rate,
-        total_updates=config["updates"],
-        **{name: config[name] for name in ("warmup", "weight_decay") if name in config},
-    )
+    schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
+    schedule |= {name: config[name] for name in ("warmup", "weight_decay") if name in config}
+    if "start" in inputs:
+        model = RewardModel.from_folder(_chosen(inputs["start"], inputs) / MODEL, **schedule)
+    else:
+        classifier = load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"])
+        model = RewardModel(classifier, **schedule)
     steps = supervision.step_target
     data = RewardData(
         RewardDataset.from_encoded(
@@ -120,16 +125,19 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
     """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
-    if "choice" in inputs:
-        index = read_json(inputs["choice"] / "choice.json")["index"]  # type: ignore[operator]
-        folder = inputs["candidates"][index]  # type: ignore[index]
-    else:
-        folder = inputs["model"]
+    folder = _chosen(inputs["candidates" if "choice" in inputs else "model"], inputs)
     tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
     return score_encoded(model, encoded, context.progress)
+
+
+def _chosen(models: Path | tuple[Path, ...], inputs: Inputs) -> Path:
+    """A model's folder; of several candidates the one that ``choice`` names."""
+    if not isinstance(models, tuple):
+        return models
+    return models[read_json(inputs["choice"] / "choice.json")["index"]]  # type: ignore[operator]
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:

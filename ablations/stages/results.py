@@ -73,7 +73,7 @@ def defined(metric: str, value: float) -> list[Row]:
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """train, scores, samples [, ratings, choice], each a fold's -> the rows of one cell."""
+    """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
     judged = Judged(_several(inputs["samples"]))
     rows = judged.scored(
         [StepScores.read(folder / SCORES) for folder in _several(inputs["scores"])],
@@ -85,14 +85,17 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     for points in zip(*curves, strict=True):
         update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
         rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
+    for folder in _several(inputs.get("further", ())):
+        rows += read_json(folder / ROWS)
     selectors = [read_json(folder / "train.json") for folder in _several(inputs.get("selectors", ()))]
     bought = trained + selectors
     hashes = [fact["solutions_hash"] for fact in trained]
-    shared = {
+    shared: Row = {
         "arm": config["arm"],
         "acquisition": config.get("acquisition", "uniform"),
         "data_scale": config["data_scale"],
         "seed": config["seed"],
+        **{name: config[name] for name in ("variant", "level") if name in config},
         "solutions_hash": hashes[0]
         if len(hashes) == 1
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
@@ -153,14 +156,15 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """cells [, references] -> the run's tidy table; stops if two arms were trained on other solutions."""
     rows: list[Record] = []
-    seen: dict[tuple[str, int, int], str] = {}
+    seen: dict[tuple[Any, ...], str] = {}
     for folder in (*_several(inputs.get("references", ())), *_several(inputs["cells"])):
         whole = json.loads(config["settings"])
         if (folder / CHOSEN).is_file():
             whole["chosen"] = read_json(folder / CHOSEN)
         for row in read_json(folder / ROWS):
             if "solutions_hash" in row:
-                which = row["acquisition"], row["data_scale"], row["seed"]
+                varied = row.get("variant"), row.get("level")
+                which = row["acquisition"], row["data_scale"], row["seed"], *varied
                 known = seen.setdefault(which, row["solutions_hash"])
                 if known != row["solutions_hash"]:
                     raise ValueError(

@@ -15,6 +15,7 @@ from results.figures import (
     large_scale,
     learning_curves,
     orm_superset,
+    retraining,
     sensitivity,
 )
 from results.figures.drawing import Figure
@@ -30,6 +31,7 @@ FIGURES: dict[str, Figure] = {
     "difficulty": difficulty.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
+    "retraining": retraining.FIGURE,
 }
 """Name -> figure, in the order of a report."""
 

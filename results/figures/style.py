@@ -64,6 +64,17 @@ STRATEGY_PALETTE: dict[str, str] = {
 STRATEGY_MARKERS: dict[str, str] = dict(zip(STRATEGY_PALETTE, "osP^v", strict=True))
 """Way of reducing step scores -> marker."""
 
+WAY_PALETTE: dict[str, str] = {
+    "train_on": "#D55E00",
+    "from_base": "#0072B2",
+    "uniform_share": "#B8860B",
+    "one_shot": "#555555",
+}
+"""Way of retraining -> colour; after Okabe and Ito."""
+
+WAY_MARKERS: dict[str, str] = dict(zip(WAY_PALETTE, "osD^", strict=True))
+"""Way of retraining -> marker."""
+
 DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "majority": (0, (5, 2)),
     "random": (0, (1, 1.5)),

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.acquisition import ACQUISITIONS, AcquisitionSettings, Candidates, acquire
+from ablations.acquisition import (
+    ACQUISITIONS,
+    AcquisitionSettings,
+    Candidates,
+    _part,
+    acquire,
+    near_duplicates,
+)
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import Samples
@@ -161,3 +168,102 @@ def test_uniform_is_what_the_arms_of_the_first_experiment_are_given():
 def test_shares_outside_their_range(field, value):
     with pytest.raises(ValueError, match=f"{field}: found {value}; allowed: 0 to 1"):
         AcquisitionSettings(**{field: value})
+
+
+def test_what_is_labelled_is_left_out_with_all_of_its_equals():
+    """Row 0 is labelled; row 1 says the same. Of rows 2, 3 and 4 the two most convincing are 2 and 4."""
+    known = candidates([0] * 5, [-1, -1, -2, -4, -3], steps=[[1], [1], [2], [3], [4]])
+    found = acquire("convincing_wrong_answers", known, 2, DEFAULTS, 0, taken=np.array([0]))
+    assert found.tolist() == [2, 4]
+    assert acquire("uniform", known, 3, DEFAULTS, 0, taken=np.array([1])).tolist() == [2, 3, 4]
+    with pytest.raises(ValueError, match="budget: found 4 solutions a problem, 4 in all; allowed: 3 in all"):
+        acquire("uniform", known, 4, DEFAULTS, 0, taken=np.array([0]))
+
+
+def test_a_problem_that_is_labelled_out_leaves_its_share_to_others():
+    """Problem 1, the last one, has nothing left: both of the budget of one each go to problem 0."""
+    known = candidates([0] * 4, [-1, -2, -3, -4], problem=[0, 0, 0, 1])
+    assert acquire("uncertainty", known, 1, DEFAULTS, 0, taken=np.array([3])).tolist() == [0, 1]
+
+
+def test_a_uniform_share_by_hand():
+    """A quarter of four problems' one solution each is one: three of the most convincing stay, one is drawn.
+
+    The drawn one may be the most convincing as well, so over 400 draws it is another in two of three.
+    """
+    known = candidates([0] * 12, [-1, -2, -3] * 4, problem=np.repeat(np.arange(4), 3))
+    best = {0, 3, 6, 9}
+    found = [
+        set(acquire("convincing_wrong_answers", known, 1, DEFAULTS, seed, uniform_share=0.25).tolist())
+        for seed in range(400)
+    ]
+    others = [rows - best for rows in found]
+    assert all(len(rows) == 4 and len(other) <= 1 for rows, other in zip(found, others, strict=True))
+    # 400 * 2 / 3 = 267, give or take four deviations of sqrt(400 * 2 / 3 * 1 / 3) = 9.4
+    assert abs(sum(map(len, others)) - 267) < 38
+    assert len(set.union(*others)) == 8  # no problem and no solution is spared
+    assert {row for rows in found for row in rows} == set(range(12))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_uniform_share_outside_its_range(share):
+    with pytest.raises(ValueError, match=f"uniform_share: found {share}; allowed: 0 to 1"):
+        acquire("uniform", candidates([0], [0]), 1, DEFAULTS, 0, uniform_share=share)
+
+
+@settings(deadline=None)
+@given(
+    known=pools(),
+    budget=st.integers(1, 2),
+    seed=st.integers(0, 5),
+    order=st.integers(0, 100),
+    share=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+    data=st.data(),
+)
+@pytest.mark.parametrize("name", ["uniform", "convincing_wrong_answers", "diverse"])
+def test_every_round(name, known, budget, seed, order, share, data):
+    """Exactly the budget, no text that is labelled, twice the same, whatever the order of the input."""
+    taken = data.draw(st.lists(st.integers(0, len(known) - 1), unique=True, max_size=6))
+
+    def bought(candidates, labelled):
+        rows = np.array(labelled, dtype=np.int64)
+        found = acquire(name, candidates, budget, DEFAULTS, seed, taken=rows, uniform_share=share)
+        return found.tolist()
+
+    labelled = set(texts(known, taken))
+    left = [row for row in range(len(known)) if texts(known, [row])[0] not in labelled]
+    available = len(set(texts(known, left))) if name in DISTINCT else len(left)
+    if available < 3 * budget:
+        with pytest.raises(ValueError, match="in all, as many as there are to choose from"):
+            bought(known, taken)
+        return
+    rows = bought(known, taken)
+    assert len(rows) == len(set(rows)) == 3 * budget and rows == sorted(rows)
+    assert set(rows) <= set(left) and rows == bought(known, taken)
+    if name in DISTINCT:
+        assert len(set(texts(known, rows))) == len(rows)
+    shuffle = np.random.default_rng(order).permutation(len(known))
+    place = np.argsort(shuffle)  # where a row went
+    again = bought(known.take(shuffle), [int(place[row]) for row in taken])
+    assert sorted(int(shuffle[row]) for row in again) == rows
+
+
+@given(
+    share=st.lists(st.integers(0, 9), min_size=1, max_size=8).map(np.array),
+    fraction=st.floats(0, 1),
+    seed=st.integers(0, 9),
+)
+def test_a_part_of_every_share(share, fraction, seed):
+    """Its sum is that of the whole; each is within its share, and rounded down or one more."""
+    part = _part(share, fraction, np.random.default_rng(seed))
+    assert part.sum() == round(fraction * int(share.sum()))
+    assert (part >= np.floor(fraction * share)).all() and (part <= share).all()
+    assert (part <= np.floor(fraction * share) + 1).all()
+
+
+def test_near_duplicates_by_hand():
+    """Text 1 shares 3 of 4 steps with text 0; text 2 as many with text 1, which is marked and not asked."""
+    texts = Ragged.from_rows([[1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [2, 3, 4]], dtype=np.int64)
+    # Text 2 has 2 of 5 steps in common with text 0. Text 3: 2 of 4 with text 0, 3 of 4 with text 2.
+    assert near_duplicates(texts, 0.7).tolist() == [False, True, False, True]
+    assert near_duplicates(texts, 0.8).tolist() == [False] * 4

@@ -9,7 +9,9 @@ from ablations.pipeline import Context
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages.acquisition import acquired, step_codes, step_entropy
-from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, read_json
+from ablations.stages.collection import drawn
+from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, read_json, write_json
+from ablations.stages.models import draw_rows
 
 CONFIG = {"wrong_fraction": 0.8, "similarity": 0.7, "seed": 0}
 
@@ -33,13 +35,13 @@ def samples(tmp_path):
     return found
 
 
-def choose(tmp_path, acquisition, budget, opinion):
+def choose(tmp_path, acquisition, budget, opinion, **more):
     for name in ("opinion", "out", "scratch"):
         (tmp_path / name).mkdir()
     pq.write_table(pa.table(opinion), tmp_path / "opinion" / OPINION)
     acquired(
         CONFIG | {"acquisition": acquisition, "budget": budget},
-        {"samples": tmp_path / "samples", "opinions": (tmp_path / "opinion",)},
+        {"samples": tmp_path / "samples", "opinions": (tmp_path / "opinion",)} | more,
         tmp_path / "out",
         Context(progress=lambda done: None, scratch=tmp_path / "scratch"),
     )
@@ -57,6 +59,24 @@ def test_what_is_chosen_and_what_it_is_like(tmp_path, samples):
 def test_two_of_three_distinct(tmp_path, samples):
     found = choose(tmp_path, "uncertainty", 2, {"convincing": np.zeros(6), "entropy": np.arange(6.0)})
     assert found["rows"] == [0, 2, 3, 5] and found["ends_right"] == 0.25
+
+
+def test_what_is_labelled_is_handed_on(tmp_path, samples):
+    """Rows 0 and 5 are labelled: of the first problem row 2 is left, of the second row 3."""
+    (tmp_path / "before").mkdir()
+    write_json(tmp_path / "before" / ACQUIRED, {"rows": [5], "taken": [0]})
+    opinion = {"convincing": np.zeros(6), "entropy": np.zeros(6)}
+    found = choose(tmp_path, "convincing_wrong_answers", 1, opinion, taken=tmp_path / "before")
+    assert found["rows"] == [2, 3] and found["taken"] == [0, 5]
+    assert labelled_rows(tmp_path / "out").tolist() == [0, 2, 3, 5]
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_what_is_drawn_is_what_a_training_draws(tmp_path, samples, scale):
+    context = Context(progress=lambda done: None, scratch=tmp_path)
+    drawn({"count": scale, "seed": 3}, {"samples": tmp_path / "samples"}, tmp_path, context)
+    assert labelled_rows(tmp_path).tolist() == sorted(draw_rows(samples, scale, 3).tolist())
+    assert read_json(tmp_path / ACQUIRED)["distinct"] <= 2 * scale
 
 
 def test_the_labels_of_the_labeler_are_out_of_reach(tmp_path, samples):

@@ -177,6 +177,38 @@ def test_an_undefined_metric_has_no_row():
     assert results.defined("step_auroc", 0.5) == [{"metric": "step_auroc", "value": 0.5}]
 
 
+def test_a_varied_cell_and_rows_measured_elsewhere(tmp_path):
+    """What varies stands in every row; rows that another stage measured are rows of the same cell."""
+    made = fold(tmp_path / "fold")
+    write_train(made["train"])
+    write_json(tmp_path / "rows.json", [{"metric": "rank_correlation", "value": -0.5}])
+    inputs = {name: made[name] for name in ("samples", "scores")}
+    out = tmp_path / "cell"
+    out.mkdir()
+    config = {"arm": "process", "data_scale": 4, "seed": 1, "variant": "train_on", "level": 2.0}
+    results.cell(config, inputs | {"trains": made["train"], "further": (tmp_path,)}, out, context(tmp_path))
+    rows = read_json(out / "rows.json")
+    assert {(row["variant"], row["level"], row["solutions_hash"]) for row in rows} == {
+        ("train_on", 2.0, "aa")
+    }
+    assert rows_of(rows, "rank_correlation") == [-0.5] and rows_of(rows, "best_of_n") == [0.25, 0.5]
+
+
+def test_records_allow_other_solutions_where_something_else_is_varied(tmp_path):
+    """The same arm, data scale and seed; two variants with solutions of their own."""
+    cells = []
+    for variant, found in {"a": "aa", "b": "bb"}.items():
+        make_cell(tmp_path / variant, solutions_hash=found)
+        folder = (tmp_path / variant / "cell").rename(tmp_path / f"{variant}-cell")
+        rows = read_json(folder / "rows.json")
+        write_json(folder / "rows.json", [row | {"variant": variant, "level": 1.0} for row in rows])
+        cells.append(folder)
+    config = {"experiment": "e", "scale": "smoke", "dataset": "w", "settings": "{}", "revision": "r"}
+    results.records(config, {"cells": tuple(cells), "references": ()}, tmp_path, context(tmp_path))
+    frame = read_records(tmp_path / "records.parquet")
+    assert set(zip(frame["variant"], frame["solutions_hash"], strict=True)) == {("a", "aa"), ("b", "bb")}
+
+
 def make_records(tmp_path: Path, hashes: dict[str, str]) -> Path:
     cells = []
     for arm, found in hashes.items():

@@ -1,0 +1,222 @@
+"""Iterative retraining: the selector is trained again on all that is labelled so far (the paper's 4.2).
+
+A first selector is trained on few solutions a problem, drawn uniformly. In every round the current selector
+scores the pool, the most convincing wrong answers not yet labelled are bought, and a new selector is trained
+on all labels; the last one is the result. The paper found this unstable, and no cause. Here each round's
+selector is judged on test problems, and measured: the order of its scores against the round before, the class
+balance and near-duplicates of what was chosen, its calibration on it and on the pool. The ways are
+
+* ``train_on``: a round's selector goes on from the weights of the one before;
+* ``from_base``: it starts from the base with a new head (one remedy);
+* ``uniform_share``: ``train_on``, and a share of each round's budget is drawn uniformly (the other remedy);
+* ``one_shot``: the first selector chooses the whole budget at once; trained from the base.
+
+    ablations run iterative_retraining --scale small          (two cores: about 25 minutes)
+
+All ways alike make as many updates a round as any training on so many labels makes, with a fresh optimiser
+and schedule, and at the learning rate that was chosen for the first selector: a search a round would be too
+dear.
+
+Expected: the paper's instability, if it comes from training on, is seen in ``train_on`` and not in
+``from_base``; if it comes from what is chosen, it is less in ``uniform_share``.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.acquisition import AcquisitionSettings
+from ablations.experiments import scales
+from ablations.experiments.cells import Grid, cell_task, records_task, references_task
+from ablations.experiments.parts import Part, parts_of, scoring_seconds
+from ablations.experiments.reporting import finish, report
+from ablations.experiments.scales import LABELERS, SupervisionSettings
+from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.world.worlds import WORLDS
+from results.rounds import FIRST, WAYS
+
+ACQUISITION = "convincing_wrong_answers"
+"""How every round after the first chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterativeRetrainingSettings(SupervisionSettings):
+    """All that decides the experiment's records; `data_scales` are the totals labelled after each round."""
+
+    arms: tuple[str, ...] = ("process",)
+    """Forms of supervision; process alone."""
+    ways: tuple[str, ...] = tuple(WAYS)
+    """How a round's selector comes about."""
+    uniform_share: float = 0.25
+    """Of `uniform_share`: share of each round's budget that is drawn uniformly."""
+    acquisition: AcquisitionSettings = AcquisitionSettings()
+    """How convincing wrong answers are chosen, and what counts as a near-duplicate."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.arms != ("process",):
+            raise ValueError(f"arms: found {list(self.arms)}; allowed: process alone")
+        if len(self.data_scales) < 2:
+            raise ValueError(
+                f"data_scales: found {list(self.data_scales)}; allowed: two or more, one a round"
+            )
+        strange = [way for way in self.ways if way not in WAYS]
+        if strange or len(set(self.ways)) != len(self.ways) or not self.ways:
+            raise ValueError(
+                f"ways: found {list(self.ways)}; allowed: one or more of {', '.join(WAYS)}, each once"
+            )
+        if not 0 < self.uniform_share <= 1:
+            raise ValueError(f"uniform_share: found {self.uniform_share}; allowed: above 0, to 1")
+
+
+_RETRAINING: dict[str, dict[str, Any]] = {
+    # Of the two solutions that `supervision` draws at this scale too few are distinct for a second round.
+    "smoke": dict(data_scales=(1, 2, 3), pool_samples=6),
+    "quick": dict(data_scales=(1, 2, 4)),
+    "small": dict(data_scales=(1, 2, 4, 8), seeds=3),
+    "paper": dict(data_scales=(1, 5, 20, 100)),
+}
+_POOL_TOTALS = {"smoke": (1, 2), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "paper": (1, 2, 4, 8)}
+
+
+def settings(
+    scale: str, world: str | None, pool: Path | None, labeler: str | None
+) -> IterativeRetrainingSettings:
+    """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
+    given = scales.settings(scale, world, pool, labeler)
+    values = {name: getattr(given, name) for name in given.__dataclass_fields__ if name != "arms"}
+    chosen = _RETRAINING[scale]
+    if pool is not None:
+        totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)
+        chosen = dict(data_scales=totals)
+    return IterativeRetrainingSettings(**values | chosen)
+
+
+def plan(settings: IterativeRetrainingSettings) -> Plan:
+    """Iterative retraining: is a selector steady that is trained again every round (the paper's 4.2)?"""
+    parts = parts_of(settings)
+    cells = []
+    for seed in range(settings.seeds):
+        first = [_Round.first(settings, part, seed) for part in parts]
+        cells.append(_cell(first))
+        for way in settings.ways:
+            rounds = first
+            for level in range(1, len(settings.data_scales)):
+                if way == "one_shot" and level < len(settings.data_scales) - 1:
+                    continue
+                rounds = [one.next(way, level) for one in rounds]
+                cells.append(_cell(rounds))
+    references = references_task(settings, parts)
+    records = records_task("iterative_retraining", settings, tuple(cells), references)
+    return Plan(targets=(*cells, references), records=records)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One round of one way and seed in one fold."""
+
+    settings: IterativeRetrainingSettings
+    part: Part
+    seed: int
+    chosen: Task
+    """What it labels."""
+    grid: Grid
+    """The selector that is taught all that is labelled after it."""
+    previous: "_Round | None" = None
+    """The round whose selector chose."""
+
+    @classmethod
+    def first(cls, settings: IterativeRetrainingSettings, part: Part, seed: int) -> "_Round":
+        """Few solutions a problem, drawn uniformly: the selector of `active_learning`."""
+        total = settings.data_scales[0]
+        chosen = Task(
+            stage="drawn",
+            config={"count": total, "seed": seed},
+            inputs={"samples": part.train},
+            label=f"draw x{total} seed {seed}{part.name}",
+        )
+        grid = Grid(settings=settings, part=part, arm="process", data_scale=total, variant=FIRST, level=0.0)
+        return cls(settings=settings, part=part, seed=seed, chosen=chosen, grid=grid)
+
+    def next(self, way: str, level: int) -> "_Round":
+        """What this round's selector chooses, and the selector that is taught it too."""
+        total = self.settings.data_scales[level]
+        given, share = self.settings.acquisition, self.settings.uniform_share
+        chosen = Task(
+            stage="acquired",
+            config={
+                "acquisition": ACQUISITION,
+                "budget": total - self.grid.data_scale,
+                "seed": [self.seed, level],
+                "wrong_fraction": given.wrong_fraction,
+                "similarity": given.similarity,
+            }
+            | ({"uniform_share": share} if way == "uniform_share" else {}),
+            inputs={"samples": self.part.train, "opinions": (self.opinion,), "taken": self.chosen},
+            label=f"choose {way} x{total} seed {self.seed}{self.part.name}",
+            weight=2,
+        )
+        grid = Grid(
+            settings=self.settings,
+            part=self.part,
+            arm="process",
+            data_scale=total,
+            acquisition=ACQUISITION,
+            acquired=lambda seed: chosen,
+            start=self.grid if way in ("train_on", "uniform_share") else None,
+            rate_of=self.grid if self.grid.rate_of is None else self.grid.rate_of,
+            variant=way,
+            level=float(level),
+        )
+        return replace(self, chosen=chosen, grid=grid, previous=self)
+
+    @property
+    def opinion(self) -> Task:
+        """What its selector thinks of the pool."""
+        students = self.settings.students
+        return Task(
+            stage="opinion",
+            config={
+                "device": students.device,
+                "max_length": self.settings.pool.max_length if self.settings.pool else None,
+                "steps": True,
+            },
+            inputs=self.grid.model(self.seed) | {"samples": self.part.train},
+            label=f"opinion of {self.grid.name} seed {self.seed}{self.part.name}",
+            weight=scoring_seconds(self.part.train, students.backbone),
+        )
+
+
+def _cell(rounds: list[_Round]) -> Task:
+    """One round's selector, judged on test problems and measured; or one a fold."""
+    first = rounds[0]
+    previous = tuple(one.previous.opinion for one in rounds if one.previous is not None)
+    measured = Task(
+        stage="instability",
+        config={
+            "threshold": first.settings.labeler.threshold,
+            "similarity": first.settings.acquisition.similarity,
+            "bins": 10,
+        },
+        inputs={
+            "samples": tuple(one.part.train for one in rounds),
+            "labels": tuple(one.part.train_labels for one in rounds),
+            "chosen": tuple(one.chosen for one in rounds),
+            "opinions": tuple(one.opinion for one in rounds),
+        }
+        | ({"previous": previous} if previous else {}),
+        label=f"measure {first.grid.name} seed {first.seed}",
+        weight=2,
+    )
+    return cell_task([one.grid for one in rounds], first.seed, (measured,))
+
+
+ITERATIVE_RETRAINING = Experiment(
+    settings=settings,
+    plan=plan,
+    finish=finish,
+    report=report,
+    scales=SCALES,
+    worlds=tuple(WORLDS),
+    labelers=LABELERS,
+)

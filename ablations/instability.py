@@ -1,0 +1,120 @@
+"""How steady a selector is from round to round, and what might unsettle it.
+
+Shape letters: R solutions of P problems, L chosen ones.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from ablations.acquisition import Rows, near_duplicates
+from ablations.discrimination import auroc, calibration
+from ablations.ragged import Ragged
+from ablations.solutions import StepScores
+from lightning_modules.encoding import IGNORE
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer]) -> Floats:
+    """Spearman's rank correlation of two scores of the same solutions, within each problem.
+
+    Args:
+        one: [R]; -inf and ties are allowed, NaN is not.
+        two: [R].
+        problem: [R], 0..P-1.
+
+    Returns:
+        float64 [P], -1 to 1. NaN where a problem has fewer than two solutions, for it has no order; 0 where
+        it has, but one of the scores ties all of them.
+
+    Raises:
+        ValueError: unequal lengths or a NaN score.
+    """
+    if not one.shape == two.shape == problem.shape:
+        raise ValueError(
+            f"one, two, problem: found {one.shape}, {two.shape}, {problem.shape}; allowed: equal lengths"
+        )
+    if np.isnan(one).any() or np.isnan(two).any():
+        raise ValueError("one, two: found NaN; allowed: numbers, -inf and inf")
+    count = np.bincount(problem)
+    a, b = (_centred_ranks(score, problem, count) for score in (one, two))
+    joint, alone, other = (np.bincount(problem, x * y) for x, y in ((a, b), (a, a), (b, b)))
+    scale = np.sqrt(alone * other)
+    found = np.divide(joint, scale, out=np.zeros(len(count)), where=scale > 0)
+    return np.where(count < 2, np.nan, np.clip(found, -1, 1))
+
+
+def _centred_ranks(score: Floats, problem: npt.NDArray[np.integer], count: npt.NDArray[np.int64]) -> Floats:
+    """Ranks within each problem, ties in the middle, less their mean."""
+    # One ranking serves all problems: with the problem as the leading digit each has a run of ranks.
+    rank = rankdata(problem.astype(np.float64) * (len(score) + 1) + rankdata(score, method="dense"))
+    return rank - (np.bincount(problem, rank) / np.maximum(count, 1))[problem]
+
+
+def repeats(
+    steps: Ragged, problem: npt.NDArray[np.integer], taken: Rows, chosen: Rows, similarity: float
+) -> Bools:
+    """Which of the chosen are near-duplicates of what was taken before, or of one chosen beside them.
+
+    Args:
+        steps: int64, of R solutions; equal codes are equal texts of steps.
+        problem: [R], 0..P-1.
+        taken: rows labelled before.
+        chosen: L rows.
+        similarity: least share of their joint steps that is in both (Jaccard), 0 to 1.
+
+    Returns:
+        bool [L], in the order of ``chosen``.
+    """
+    rows = np.concatenate([taken, chosen])
+    order = np.argsort(problem[rows], kind="stable")  # of each problem what was taken stands first
+    marked = np.zeros(len(rows), dtype=bool)
+    for some in np.split(order, np.flatnonzero(np.diff(problem[rows][order])) + 1):
+        marked[some] = near_duplicates(steps.take(rows[some]), similarity)
+    return marked[len(taken) :]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """What a selector says of steps that have a label."""
+
+    wrong: Floats
+    """[n]: its P(negative), kept rather than its complement, which would round small values away."""
+    label: Bools
+    """[n]: whether the labeler finds it right."""
+
+    @classmethod
+    def of(cls, scores: StepScores, target: Ragged) -> "Judged":
+        """The steps up to each solution's first incorrect one.
+
+        Args:
+            scores: the selector's, of R solutions.
+            target: int8 [total steps] of 1, 0 and IGNORE, as ``ablations.supervision.process`` makes them.
+
+        Raises:
+            ValueError: the two have other numbers of steps.
+        """
+        if not np.array_equal(scores.prob.offsets, target.offsets):
+            raise ValueError("target: found other numbers of steps than the scores have; allowed: the same")
+        judged = target.values != IGNORE
+        return cls(wrong=scores.prob.values[judged, 0], label=target.values[judged] == 1)
+
+    @classmethod
+    def joined(cls, parts: "list[Judged]") -> "Judged":
+        """Those of several folds, one after the other."""
+        return cls(
+            wrong=np.concatenate([part.wrong for part in parts]),
+            label=np.concatenate([part.label for part in parts]),
+        )
+
+    def calibration_error(self, bins: int) -> float:
+        """Expected calibration error of P(the step is right), over bins of equal width."""
+        return calibration(1 - self.wrong, self.label, bins).expected_error
+
+    def agreement(self) -> float:
+        """Area under the ROC curve; NaN where all steps are right or all wrong."""
+        return auroc(-self.wrong, self.label)
