@@ -20,6 +20,7 @@ from ablations.pipeline import Experiment
 COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
     "plan": "Show an experiment's tasks, what is cached, tokens and estimated time. Runs nothing.",
+    "annotate": "Write solutions for people to rate step by step, and check their ratings.",
     "report": "Write figures, table and report again from a run's records.",
     "list": "List the experiments.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -82,6 +83,9 @@ def _dispatch(argv: list[str]) -> None:
         with one_thread():  # before anything that computes is imported
             experiment, args = _parse_run(command, argv[1:])
             (_run if command == "run" else _plan)(experiment, args)
+    elif command == "annotate":
+        with one_thread():
+            _annotate(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "list":
@@ -294,6 +298,17 @@ def _plan(experiment: Experiment, args: Any) -> None:
         f"{len(rows)} tasks, {len(rows) - len(left)} cached, {len(left)} to do: {tokens:,} tokens, "
         f"about {duration(total)} with {workers} worker{'s' * (workers != 1)}"
     )
+
+
+def _annotate(argv: list[str]) -> None:
+    """`annotate write EXPERIMENT` and `annotate read EXPERIMENT`, with the flags of `run`."""
+    from ablations.experiments.annotation import annotate
+    from ablations.store import Store
+
+    if not argv or argv[0] not in ("write", "read"):
+        raise ValueError(f"annotate: found {argv[0] if argv else 'nothing'}; allowed: write, read")
+    _, args = _parse_run(f"annotate {argv[0]}", argv[1:])
+    annotate(args.settings, Store(args.store), args.workers, write=argv[0] == "write")
 
 
 def _report(argv: list[str]) -> None:

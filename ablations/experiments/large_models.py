@@ -18,6 +18,7 @@ from ablations.experiments.parts import (
     seconds_per_token,
 )
 from ablations.pipeline import Task
+from ablations.stages.files import sha256_of
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Of the generator's samples; those of `supervision` have 1 to 4."""
@@ -51,37 +52,57 @@ class LargeModels:
     @cached_property
     def chosen(self) -> tuple[Task, ...]:
         """The rows that are labelled in phase 1, and in each generation."""
-        made = [
-            Task(
+        return self.choices(self.settings.collection.generations)
+
+    def choices(self, generations: int) -> tuple[Task, ...]:
+        """The rows that are labelled in phase 1, and in the first generations."""
+        collection = self.settings.collection
+        if generations == 0:
+            drawn = Task(
                 stage="drawn",
-                config={"count": self.settings.collection.uniform, "seed": 0},
+                config={"count": collection.uniform, "seed": 0},
                 inputs={"samples": self.pool},
                 label="draw phase 1",
             )
-        ]
-        collection = self.settings.collection
-        for generation in range(1, collection.generations + 1):
-            opinion = Task(
-                stage="opinion",
-                config={"device": self.settings.students.device, "max_length": None},
-                inputs={"model": self.prm(tuple(made)), "samples": self.pool},
-                label=f"opinion of the PRM of generation {generation - 1}",
-                weight=scoring_seconds(self.pool, "large"),
-            )
-            made.append(
-                Task(
-                    stage="collected",
-                    config={"selection": collection.selection, "chosen": collection.chosen},
-                    inputs={"samples": self.pool, "opinion": opinion, "labelled": tuple(made)},
-                    label=f"choose generation {generation}",
-                    weight=3,
-                )
-            )
-        return tuple(made)
+            return (drawn,)
+        before = self.choices(generations - 1)
+        opinion = Task(
+            stage="opinion",
+            config={"device": self.settings.students.device, "max_length": None},
+            inputs={"model": self.prm(before), "samples": self.pool},
+            label=f"opinion of the PRM of generation {generations - 1}",
+            weight=scoring_seconds(self.pool, "large"),
+        )
+        collected = Task(
+            stage="collected",
+            config={"selection": collection.selection, "chosen": collection.chosen},
+            inputs={"samples": self.pool, "opinion": opinion, "labelled": before},
+            label=f"choose generation {generations}",
+            weight=3,
+        )
+        return (*before, collected)
 
-    def annotated(self, chosen: Task) -> Task:
-        """An annotator's ratings of chosen rows."""
-        labeler = self.settings.labeler
+    def annotated(self, generation: int, chosen: Task) -> Task:
+        """The ratings of a generation's rows: people's, or those of the world's annotator.
+
+        Raises:
+            ValueError: people are to rate, and there is no file of theirs.
+        """
+        labeler, collection = self.settings.labeler, self.settings.collection
+        if collection.annotations is not None:
+            file = collection.labelling_file(generation)
+            if not file.is_file():
+                raise ValueError(
+                    f"collection.annotations: found no {file}; allowed: a file of ratings for each "
+                    "generation, as `ablations annotate write` writes them"
+                )
+            return Task(
+                stage="rated",
+                config={"sha256": sha256_of(file)},
+                inputs={"samples": self.pool, "chosen": chosen},
+                local={"path": str(file)},
+                label=f"people's ratings: {chosen.label}",
+            )
         return Task(
             stage="annotated",
             config={"easy_error": labeler.easy_error, "hard_error": labeler.hard_error, "seed": 0},
@@ -93,7 +114,7 @@ class LargeModels:
     @cached_property
     def annotations(self) -> tuple[Task, ...]:
         """The ratings of all that is labelled."""
-        return tuple(self.annotated(chosen) for chosen in self.chosen)
+        return tuple(self.annotated(generation, chosen) for generation, chosen in enumerate(self.chosen))
 
     def prm(self, chosen: tuple[Task, ...]) -> Task:
         """The large PRM on the ratings of the rows of several choices."""
@@ -116,7 +137,7 @@ class LargeModels:
             inputs={
                 "base": self.base,
                 "samples": self.pool,
-                "annotations": tuple(self.annotated(one) for one in chosen),
+                "annotations": tuple(self.annotated(g, one) for g, one in enumerate(chosen)),
             },
             label=f"large PRM of generation {generation}",
             weight=tokens * seconds_per_token("large") + 2,

@@ -28,6 +28,8 @@ class CollectionSettings:
     """Whether K is kept for each problem, or over the whole set: per_problem or whole_set."""
     min_updates: int = 150
     """Fewest updates of a PRM; the first generations' few labels are passed over more often."""
+    annotations: Path | None = None
+    """Folder of files that people rate (`ablations annotate`); null: the world's annotator rates."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -53,6 +55,11 @@ class CollectionSettings:
     def labelled(self) -> int:
         """Solutions a problem that are labelled in all, where enough wrong ones are found."""
         return self.uniform + self.generations * self.chosen
+
+    def labelling_file(self, generation: int) -> Path:
+        """Where people's ratings of a generation are; phase 1 is generation 0."""
+        assert self.annotations is not None
+        return self.annotations / f"generation-{generation}.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ STAGES: dict[str, Stage] = {
     "collected": Stage(1, collection.collected),
     "joined": Stage(1, collection.joined),
     "annotated": Stage(1, labeling.annotated),
+    "rated": Stage(1, labeling.rated),
     "large_prm": Stage(1, labeling.large_prm),
     "scorer": Stage(1, large_models.scorer),
     "votes": Stage(1, large_models.votes),

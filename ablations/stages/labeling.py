@@ -10,8 +10,9 @@ import numpy as np
 from transformers import AutoTokenizer
 
 from ablations.annotations import Annotations
+from ablations.formats.labelling import read_labelling
 from ablations.pipeline import Context, Inputs
-from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, read_rows, write_json
+from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, read_rows, unchanged, write_json
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
@@ -34,6 +35,23 @@ def annotated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     rows = read_rows(inputs["chosen"])  # type: ignore[arg-type]
     annotate(samples, rows, config).write(out / ANNOTATIONS)
+
+
+def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, chosen rows, a labelling file in ``context.local`` -> people's ratings of these rows.
+
+    Solutions that nobody could judge are left out.
+    """
+    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    rows = read_rows(inputs["chosen"])  # type: ignore[arg-type]
+    file = unchanged(context.local["path"], config["sha256"])
+    chosen = samples.take(rows)
+    found = read_labelling(file, chosen.problems, chosen.solutions)
+    judged = [i for i, ratings in enumerate(found) if any(rating is not None for rating in ratings)]
+    if not judged:
+        raise ValueError(f"{file}: found no rating; allowed: one or more")
+    ratings = [list(found[i]) for i in judged]
+    Annotations(rows=rows[judged], ratings=ratings).write(out / ANNOTATIONS)
 
 
 def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
