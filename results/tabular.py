@@ -1,5 +1,6 @@
 """Tables, as the command line prints them and the report shows them."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 NAN = float("nan")
+_WIDTH = 100
+"""Characters of a line of prose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def text_of(cell: Cell) -> str:
 
 
 def as_text(table: Table) -> str:
-    """Heading and columns, each padded to its widest cell; text is flush left."""
+    """Heading, what it is about, and columns, each padded to its widest cell; text is flush left."""
     lines = [[head.name for head in table.heads], *([text_of(cell) for cell in row] for row in table.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.heads))]
 
@@ -122,7 +125,8 @@ def as_text(table: Table) -> str:
         return "  ".join(padded).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([table.title, "", line(lines[0]), rule, *(line(cells) for cells in lines[1:])]) + "\n"
+    about = [table.title, *textwrap.wrap(table.lead, _WIDTH), ""]
+    return "\n".join([*about, line(lines[0]), rule, *(line(cells) for cells in lines[1:])]) + "\n"
 
 
 _MISSING = Cell(value="", shown="–")

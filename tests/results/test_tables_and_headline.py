@@ -31,11 +31,11 @@ def test_a_table_as_text() -> None:
     table = Table(
         id="t",
         title="Title",
-        lead="",
+        lead="What it is.",
         heads=heads("arm", "points", text=("arm",)),
         rows=((word("a"), points(0.5)), (word("long"), points(0.25))),
     )
-    assert as_text(table) == "Title\n\narm   points\n----  ------\na       50.0\nlong    25.0\n"
+    assert as_text(table) == "Title\nWhat it is.\n\narm   points\n----  ------\na       50.0\nlong    25.0\n"
 
 
 def test_the_table_of_arms(made_frame: pd.DataFrame) -> None:
