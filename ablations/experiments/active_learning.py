@@ -18,11 +18,10 @@ from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import Part, parts_of, scoring_seconds
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS, SupervisionSettings
-from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.experiments.reporting import experiment
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Plan, Task
 from ablations.settings import at_least
-from ablations.world.worlds import WORLDS
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
@@ -87,8 +86,7 @@ _ACTIVE: dict[str, dict[str, Any]] = {
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by."""
     given = scales.settings(scale, world, pool, labeler)
-    values = {name: getattr(given, name) for name in given.__dataclass_fields__ if name != "arms"}
-    return ActiveLearningSettings(**values | _ACTIVE[scale])
+    return scales.extended(ActiveLearningSettings, given, arms=("process",), **_ACTIVE[scale])
 
 
 def plan(settings: ActiveLearningSettings) -> Plan:
@@ -165,12 +163,4 @@ class _Ways:
         )
 
 
-ACTIVE_LEARNING = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+ACTIVE_LEARNING = experiment(settings, plan)

@@ -11,16 +11,14 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.experiments import large_settings
+from ablations.experiments import large_settings, scales
 from ablations.experiments.cells import records_task, references_task
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import embedded_part
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS
-from ablations.pipeline import SCALES, Experiment, Plan, Task
+from ablations.experiments.reporting import experiment
+from ablations.pipeline import Plan, Task
 from ablations.settings import at_least
-from ablations.world.worlds import WORLDS
 
 _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 
@@ -40,8 +38,7 @@ class DifficultySettings(LargeScaleSettings):
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> DifficultySettings:
     """Those of `large_scale` at the same scale, whose artifacts are used again."""
     given = large_settings.settings(scale, world, pool, labeler)
-    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
-    return DifficultySettings(**values, difficulty_samples=_SAMPLES[scale])
+    return scales.extended(DifficultySettings, given, difficulty_samples=_SAMPLES[scale])
 
 
 def plan(settings: DifficultySettings) -> Plan:
@@ -65,12 +62,4 @@ def plan(settings: DifficultySettings) -> Plan:
     return Plan(targets=(*rows, references), records=records)
 
 
-DIFFICULTY = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+DIFFICULTY = experiment(settings, plan)

@@ -15,15 +15,14 @@ from typing import Any
 
 import yaml
 
-from ablations.experiments import reporting, scales
+from ablations.experiments import scales
 from ablations.experiments.cells import records_task
 from ablations.experiments.parts import embedded_part
-from ablations.experiments.scales import LABELERS, SupervisionSettings
+from ablations.experiments.reporting import RECORDS, experiment
+from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
-from ablations.pipeline import SCALES, Experiment, Plan
-from ablations.store import Store
+from ablations.pipeline import Plan
 from ablations.supervision import ARMS, LabelerArm
-from ablations.world.worlds import WORLDS
 from results.schema import read_records
 from results.sensitivity import best_learning_rates
 
@@ -142,14 +141,13 @@ def settings(
 ) -> HyperparametersSettings:
     """Those of `supervision` at the same scale, at its least learning rate; its artifacts are used again."""
     given = scales.settings(scale, world, pool, labeler)
-    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
-    values["students"] = replace(
+    students = replace(
         given.students,
         learning_rates=given.students.learning_rates[:1],
         min_updates=given.students.evaluations,
         max_updates=UNLIMITED,
     )
-    return HyperparametersSettings(**values | _SWEPT[scale])
+    return scales.extended(HyperparametersSettings, given, students=students, **_SWEPT[scale])
 
 
 def plan(settings: HyperparametersSettings) -> Plan:
@@ -164,25 +162,13 @@ def plan(settings: HyperparametersSettings) -> Plan:
     return Plan(targets=trials, records=records_task("hyperparameters", settings, trials, None))
 
 
-def finish(settings: HyperparametersSettings, store: Store, plan: Plan, out: Path) -> None:
-    """As every run, and what `supervision` may be given."""
-    reporting.finish(settings, store, plan, out)
-    carry(settings, out)
-
-
-def report(settings: HyperparametersSettings, out: Path) -> None:
-    """As every run, and what `supervision` may be given."""
-    reporting.report(settings, out)
-    carry(settings, out)
-
-
 def carry(settings: HyperparametersSettings, out: Path) -> None:
     """Writes the arms' best learning rates as the one grid from which `supervision` chooses for each arm.
 
     Nothing else can be carried honestly: `supervision` trains all arms at one batch size and for the same
     passes, and that two changes hold together was not tried. Problems, samples and labeler are the sweep's.
     """
-    best = best_learning_rates(read_records(out / reporting.RECORDS))
+    best = best_learning_rates(read_records(out / RECORDS))
     if not best:
         return
     known = asdict(settings)
@@ -202,12 +188,4 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
     print(out / CARRIED)
 
 
-HYPERPARAMETERS = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+HYPERPARAMETERS = experiment(settings, plan, also=carry)

@@ -29,10 +29,9 @@ from ablations.acquisition import AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import Part, parts_of, scoring_seconds
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS, SupervisionSettings
-from ablations.pipeline import SCALES, Experiment, Plan, Task
-from ablations.world.worlds import WORLDS
+from ablations.experiments.reporting import experiment
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Plan, Task
 from results.rounds import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
@@ -84,12 +83,11 @@ def settings(
 ) -> IterativeRetrainingSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
     given = scales.settings(scale, world, pool, labeler)
-    values = {name: getattr(given, name) for name in given.__dataclass_fields__ if name != "arms"}
     chosen = _RETRAINING[scale]
     if pool is not None:
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)
         chosen = dict(data_scales=totals)
-    return IterativeRetrainingSettings(**values | chosen)
+    return scales.extended(IterativeRetrainingSettings, given, arms=("process",), **chosen)
 
 
 def plan(settings: IterativeRetrainingSettings) -> Plan:
@@ -211,12 +209,4 @@ def _cell(rounds: list[_Round]) -> Task:
     return cell_task([one.grid for one in rounds], first.seed, (measured,))
 
 
-ITERATIVE_RETRAINING = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+ITERATIVE_RETRAINING = experiment(settings, plan)

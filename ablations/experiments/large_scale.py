@@ -14,10 +14,8 @@ from ablations.experiments.cells import records_task, references_task
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.parts import embedded_part
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS
-from ablations.pipeline import SCALES, Experiment, Plan, Task
-from ablations.world.worlds import WORLDS
+from ablations.experiments.reporting import experiment
+from ablations.pipeline import Plan, Task
 
 
 def plan(settings: LargeScaleSettings) -> Plan:
@@ -35,12 +33,4 @@ def plan(settings: LargeScaleSettings) -> Plan:
     return Plan(targets=(*rows, references), records=records)
 
 
-LARGE_SCALE = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+LARGE_SCALE = experiment(settings, plan)

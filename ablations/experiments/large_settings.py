@@ -123,5 +123,4 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     if pool is not None:
         raise ValueError(_NO_POOL.format(pool))
     given = scales.settings(scale, world, None, labeler)
-    values = {name: getattr(given, name) for name in given.__dataclass_fields__}
-    return LargeScaleSettings(**values | LARGE[scale])
+    return scales.extended(LargeScaleSettings, given, **LARGE[scale])

@@ -2,14 +2,17 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ablations.pipeline import Plan
+from ablations.experiments.scales import LABELERS
+from ablations.pipeline import SCALES, Experiment, Plan
 from ablations.store import Store
+from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
 from results.report import write_report
@@ -20,14 +23,46 @@ from results.tables import format_run
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
 
 
-def finish(settings: Any, store: Store, plan: Plan, out: Path) -> None:
-    """Copies what a run made out of the store into its folder, and reports it."""
+def experiment(
+    settings: Callable[[str, str | None, Path | None, str | None], Any],
+    plan: Callable[[Any], Plan],
+    also: Callable[[Any, Path], None] | None = None,
+) -> Experiment:
+    """An experiment at every scale and in every world, that ends with records, figures, report and table.
+
+    Args:
+        settings: (scale, world, pool, labeler) -> the defaults.
+        plan: settings -> the tasks.
+        also: (settings, out folder) -> what is written beside these.
+    """
+
+    def report_all(settings: Any, out: Path) -> None:
+        report(settings, out)
+        if also is not None:
+            also(settings, out)
+
+    def finish(settings: Any, store: Store, plan: Plan, out: Path) -> None:
+        copy(store, plan, out)
+        report_all(settings, out)
+
+    return Experiment(
+        settings=settings,
+        plan=plan,
+        finish=finish,
+        report=report_all,
+        scales=SCALES,
+        worlds=tuple(WORLDS),
+        labelers=LABELERS,
+    )
+
+
+def copy(store: Store, plan: Plan, out: Path) -> None:
+    """Copies what a run made out of the store into its folder."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(store.path(plan.records) / RECORDS, out / RECORDS)
     for task in plan.targets:
         if task.stage == "examples":
             shutil.copyfile(store.path(task) / EXAMPLES, out / EXAMPLES)
-    report(settings, out)
 
 
 def report(settings: Any, out: Path) -> None:

@@ -1,8 +1,8 @@
 """What decides the experiment `supervision`, and its values at each scale, in a world or on a pool."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ablations.formats.pool import read_pool
 from ablations.settings import (
@@ -108,6 +108,8 @@ class SupervisionSettings:
         return f"{self.pool.path.name.split('.')[0]}/{self.pool.labeler}"
 
 
+Extended = TypeVar("Extended", bound=SupervisionSettings)
+
 _EMBEDDED: dict[str, dict[str, Any]] = {
     "smoke": dict(
         data_scales=(1, 2),
@@ -160,6 +162,11 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         ),
     ),
 }
+
+
+def extended(kind: type[Extended], given: SupervisionSettings, **more: Any) -> Extended:
+    """Settings of a further kind, with the values of given ones where no other is named."""
+    return kind(**{field.name: getattr(given, field.name) for field in fields(given)} | more)
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> SupervisionSettings:

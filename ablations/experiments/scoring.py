@@ -18,10 +18,9 @@ from typing import Any
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import parts_of
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS, SupervisionSettings
-from ablations.pipeline import SCALES, Experiment, Plan, Task
-from ablations.world.worlds import WORLDS
+from ablations.experiments.reporting import experiment
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Plan, Task
 
 STUDENTS = ("process", "process_neutral")
 """Arms whose reward models score steps."""
@@ -47,10 +46,9 @@ class ScoringSettings(SupervisionSettings):
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ScoringSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, at one data scale."""
     given = scales.settings(scale, world, pool, labeler)
-    values: dict[str, Any] = {name: getattr(given, name) for name in given.__dataclass_fields__}
     if pool is None:
-        return ScoringSettings(**values | {"arms": STUDENTS, "data_scales": (_DATA_SCALE[scale],)})
-    return ScoringSettings(**values | {"arms": ("process",), "data_scales": given.data_scales[-1:]})
+        return scales.extended(ScoringSettings, given, arms=STUDENTS, data_scales=(_DATA_SCALE[scale],))
+    return scales.extended(ScoringSettings, given, arms=("process",), data_scales=given.data_scales[-1:])
 
 
 def plan(settings: ScoringSettings) -> Plan:
@@ -93,12 +91,4 @@ def _strategies(arm: str, inputs: dict[str, Any], of: str) -> Task:
     )
 
 
-SCORING = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+SCORING = experiment(settings, plan)

@@ -11,10 +11,9 @@ Expected: process above both outcome arms at every data scale; outcome arms abov
 
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import parts_of
-from ablations.experiments.reporting import finish, report
-from ablations.experiments.scales import LABELERS, SupervisionSettings, settings
-from ablations.pipeline import SCALES, Experiment, Plan, Task
-from ablations.world.worlds import WORLDS
+from ablations.experiments.reporting import experiment
+from ablations.experiments.scales import SupervisionSettings, settings
+from ablations.pipeline import Plan, Task
 
 
 def plan(settings: SupervisionSettings) -> Plan:
@@ -44,12 +43,4 @@ def plan(settings: SupervisionSettings) -> Plan:
     return Plan(targets=(*cells, references, examples), records=records)
 
 
-SUPERVISION = Experiment(
-    settings=settings,
-    plan=plan,
-    finish=finish,
-    report=report,
-    scales=SCALES,
-    worlds=tuple(WORLDS),
-    labelers=LABELERS,
-)
+SUPERVISION = experiment(settings, plan)

@@ -6,16 +6,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, run
+from results.figures.drawing import Figure, curve, n_axis, pass_1, run
 from results.figures.style import (
     DASHES,
     MARKERS,
     PALETTE,
     EndLabel,
-    doubling_axis,
     label_ends,
     line_style,
-    percent_axis,
 )
 from results.schema import STUDENT_ARMS, arm_words
 from results.statistics import lines_of
@@ -64,16 +62,8 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
                 bold=compared,
             )
         )
-    single = frame[frame["metric"] == "random"]
-    if not single.empty:
-        level = float(single["estimate"].iloc[0])
-        ax.axhline(level, color=PALETTE["random"], linestyle=DASHES["random"], linewidth=1.3, zorder=2)
-        labels.append(EndLabel(y=level, text=arm_words("random"), colour=PALETTE["random"]))
-    doubling_axis(ax, [int(value) for value in rows["n"]])
-    percent_axis(ax)
-    ax.grid(visible=False, axis="x")
-    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
-    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    labels += pass_1(ax, frame)
+    n_axis(ax, rows)
     if pd.notna(largest):
         ax.set_title(
             f"{largest} solutions labelled a problem", fontsize=10, fontweight="normal", color="#444444"

@@ -9,8 +9,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.figures.style import Line, save, styled
-from results.schema import plain, read_records
+from results.figures.style import (
+    DASHES,
+    PALETTE,
+    EndLabel,
+    Line,
+    doubling_axis,
+    percent_axis,
+    save,
+    styled,
+)
+from results.schema import arm_words, plain, read_records
 from results.statistics import summarise
 
 Plot = Callable[..., Axes]
@@ -114,6 +123,25 @@ def curve(
             markeredgewidth=1.3 if drawn else 0.8,
             zorder=5,
         )
+
+
+def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
+    """N on the x axis and problems solved on the y axis, for the rows that are drawn."""
+    doubling_axis(ax, [int(value) for value in rows["n"]])
+    percent_axis(ax)
+    ax.grid(visible=False, axis="x")
+    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
+    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+
+
+def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
+    """Draw pass@1 as a line across; its label, or none where the frame has no pass@1."""
+    single = frame[frame["metric"] == "random"]
+    if single.empty:
+        return []
+    level, colour = float(single["estimate"].iloc[0]), PALETTE["random"]
+    ax.axhline(level, color=colour, linestyle=DASHES["random"], linewidth=1.3, zorder=2)
+    return [EndLabel(y=level, text=arm_words("random"), colour=colour)]
 
 
 def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:

@@ -6,16 +6,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, run
+from results.figures.drawing import Figure, curve, n_axis, run
 from results.figures.style import (
     DASHES,
     MARKERS,
     PALETTE,
     EndLabel,
     Line,
-    doubling_axis,
     label_ends,
-    percent_axis,
 )
 from results.schema import arm_words
 from results.statistics import lines_of
@@ -55,11 +53,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
             end = float(line.sort_values("n")["estimate"].iloc[-1])
             text = _VOTES[arm] if voted else arm_words(arm)
             labels.append(EndLabel(y=end, text=text, colour=colour, bold=strong))
-    doubling_axis(ax, [int(value) for value in rows["n"]])
-    percent_axis(ax)
-    ax.grid(visible=False, axis="x")
-    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
-    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    n_axis(ax, rows)
     label_ends(ax, labels)
     return ax
 

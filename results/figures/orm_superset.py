@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, run
-from results.figures.style import DASHES, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
+from results.figures.drawing import Figure, curve, n_axis, pass_1, run
+from results.figures.style import DASHES, PALETTE, EndLabel, label_ends
 from results.schema import arm_words
 from results.statistics import lines_of
 
@@ -33,16 +33,8 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
         end = float(line.sort_values("n")["estimate"].iloc[-1])
         text = _WORDS[str(acquisition)] if orm else arm_words(arm)
         labels.append(EndLabel(y=end, text=text, colour=colour, bold=orm))
-    single = frame[frame["metric"] == "random"]
-    if not single.empty:
-        level = float(single["estimate"].iloc[0])
-        ax.axhline(level, color=PALETTE["random"], linestyle=DASHES["random"], linewidth=1.3, zorder=2)
-        labels.append(EndLabel(y=level, text=arm_words("random"), colour=PALETTE["random"]))
-    doubling_axis(ax, [int(value) for value in rows["n"]])
-    percent_axis(ax)
-    ax.grid(visible=False, axis="x")
-    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
-    ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
+    labels += pass_1(ax, frame)
+    n_axis(ax, rows)
     label_ends(ax, labels)
     return ax
 
