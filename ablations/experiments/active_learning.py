@@ -84,9 +84,20 @@ _ACTIVE: dict[str, dict[str, Any]] = {
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by."""
+    """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by.
+
+    On a pool of real solutions a budget is at most half of them, so that there is something to choose.
+    """
     given = scales.settings(scale, world, pool, labeler)
-    return scales.extended(ActiveLearningSettings, given, arms=("process",), **_ACTIVE[scale])
+    chosen = dict(_ACTIVE[scale])
+    if pool is not None:
+        most = max(1, given.pool_samples // 2)
+        for name in ("data_scales", "side_scales"):
+            chosen[name] = tuple(sorted({min(budget, most) for budget in chosen[name]}))
+        chosen["uniform_scales"] = tuple(
+            scale for scale in chosen["uniform_scales"] if scale <= given.pool_samples
+        )
+    return scales.extended(ActiveLearningSettings, given, arms=("process",), **chosen)
 
 
 def plan(settings: ActiveLearningSettings) -> Plan:

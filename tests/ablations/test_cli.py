@@ -202,7 +202,7 @@ def test_printed_config_is_read_back(toy, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("", 'expected "command" to be one of {run,plan,report,list,world}'),
+        ("", 'expected "command" to be one of {run,plan,annotate,report,list, ...'),
         ("fly", "fly"),
         ("run", "run: the name of an experiment must come first: toy"),
         ("run --scale smoke", "run: the name of an experiment must come first: toy"),
