@@ -7,6 +7,7 @@ import pytest
 
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
+from ablations.experiments import active_learning, iterative_retraining
 from ablations.experiments.active_learning import settings
 from results.schema import read_records
 
@@ -68,6 +69,22 @@ def test_distinct_acquisitions_choose_no_text_twice(run):
         assert facts["distinct"] == len(facts["rows"]) == 16
 
 
+@pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
+@pytest.mark.parametrize("scale", ["quick", "small"])
+def test_labels_are_scarce_and_not_updates(experiment, scale):
+    """Half of the problems, and every training makes as many updates, however few labels it has."""
+    given = experiment.settings(scale, None, None, None)
+    tasks = experiment.plan(given).tasks
+    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
+    some = {task.address for task in tasks if task.stage == "first_problems"}
+    assert {task.config["count"] for task in tasks if task.stage == "first_problems"} == {300}
+    for task in tasks:
+        if task.stage == "train":
+            assert task.inputs["samples"].address in some and task.inputs["labels"].address in some
+    paper = experiment.settings("paper", None, None, None)
+    assert paper.labelled_problems is None and paper.students.max_updates == 20_000
+
+
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
@@ -76,6 +93,8 @@ def test_distinct_acquisitions_choose_no_text_twice(run):
         ("acquisitions=[]", "acquisitions: found []; allowed: one or more of uniform, "),
         ("uniform_scales=[3]", "uniform_scales: found [3]; allowed: 1 to pool_samples = 2"),
         ("side_scales=[0]", "side_scales: found [0]; allowed: 1 to pool_samples = 2"),
+        ("labelled_problems=17", "labelled_problems: found 17; allowed: 2 to problems.train = 16, or null"),
+        ("labelled_problems=1", "labelled_problems: found 1; allowed: 2 to problems.train = 16, or null"),
         ("selectors=1", "selectors: found 1; allowed: 2 or more"),
         ("acquisition.wrong_fraction=2", "wrong_fraction: found 2.0; allowed: 0 to 1"),
     ],

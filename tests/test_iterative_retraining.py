@@ -49,8 +49,8 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
 
 @pytest.mark.parametrize("scale", ["quick", "small", "paper"])
 def test_the_first_selector_is_that_of_the_other_experiments(scale):
-    """Everything that no round changes has the key that it has in `supervision`: what is new is after it."""
-    first = EXPERIMENTS["supervision"]
+    """Everything that no round changes has the key that it has in `active_learning`: what is new is after."""
+    first = EXPERIMENTS["active_learning"]
     known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
     mine = settings(scale, None, None, None)
     new = [task for task in plan(mine).tasks if task.address not in known]

@@ -73,7 +73,7 @@ class ActiveLearningSettings(SupervisionSettings):
 _ACTIVE: dict[str, dict[str, Any]] = {
     "smoke": dict(data_scales=(1,), uniform_scales=(2,), side_scales=(1,), selectors=2),
     "quick": dict(
-        data_scales=(4, 8),
+        data_scales=(2, 8),
         uniform_scales=(1, 16),
         side_scales=(8,),
         acquisitions=MAIN,
@@ -82,13 +82,16 @@ _ACTIVE: dict[str, dict[str, Any]] = {
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
+_UPDATES = {"quick": 300, "small": 300}
+"""Of every training, by scale; at paper scale there are labels enough for the paper's way, by passes."""
+
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by.
 
     On a pool of real solutions a budget is at most half of them, so that there is something to choose.
     """
-    given = scales.settings(scale, world, pool, labeler)
+    given = scarce(scales.settings(scale, world, pool, labeler))
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
         most = max(1, given.pool_samples // 2)
@@ -98,6 +101,18 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
             scale for scale in chosen["uniform_scales"] if scale <= given.pool_samples
         )
     return scales.extended(ActiveLearningSettings, given, arms=("process",), **chosen)
+
+
+def scarce(given: SupervisionSettings) -> SupervisionSettings:
+    """Settings under which labels are scarce, and not the updates: on half of the problems, as many updates
+    for few labels as for many. With updates in proportion to labels the curves tell of updates alone.
+    """
+    if given.pool is not None or given.scale not in _UPDATES:
+        return given
+    assert given.problems is not None
+    updates = _UPDATES[given.scale]
+    students = replace(given.students, min_updates=updates, max_updates=updates)
+    return replace(given, labelled_problems=given.problems.train // 2, students=students)
 
 
 def plan(settings: ActiveLearningSettings) -> Plan:

@@ -27,6 +27,7 @@ from typing import Any
 
 from ablations.acquisition import AcquisitionSettings
 from ablations.experiments import scales
+from ablations.experiments.active_learning import scarce
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import Part, parts_of, scoring_seconds
 from ablations.experiments.reporting import experiment
@@ -82,7 +83,7 @@ def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> IterativeRetrainingSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
-    given = scales.settings(scale, world, pool, labeler)
+    given = scarce(scales.settings(scale, world, pool, labeler))
     chosen = _RETRAINING[scale]
     if pool is not None:
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)

@@ -57,6 +57,21 @@ def parts_of(settings: SupervisionSettings) -> list[Part]:
     return _pool_parts(settings) if settings.pool is not None else [embedded_part(settings)]
 
 
+def first_problems(samples: Task, labels: Task, count: int, of: int) -> tuple[Task, Task]:
+    """Samples and labels of the first ``count`` of some problems."""
+
+    def some(task: Task, **more: Task) -> Task:
+        return Task(
+            stage="first_problems",
+            config={"count": count},
+            inputs={"samples": samples, **more},
+            label=f"first {count} problems: {task.label}",
+            tokens=None if task.tokens is None else round(task.tokens * count / of),
+        )
+
+    return some(samples), some(labels, labels=labels)
+
+
 def scores_task(
     model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, backbone: str
 ) -> Task:
@@ -163,10 +178,14 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     def ratings(of: Task) -> Task:
         return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
 
+    labelled, train_labels, held = train, labels(train), counts.train
+    if settings.labelled_problems is not None:
+        held = settings.labelled_problems
+        labelled, train_labels = first_problems(train, train_labels, held, counts.train)
     return Part(
         base=small,
-        train=train,
-        train_labels=labels(train),
+        train=labelled,
+        train_labels=train_labels,
         validation=validation,
         test=test,
         test_labels=labels(test),

@@ -38,6 +38,8 @@ class SupervisionSettings:
     """Each redraws training subset, order and head, for all arms alike."""
     problems: ProblemSettings | None = None
     """Of the embedded world."""
+    labelled_problems: int | None = None
+    """Training problems that may be labelled, the first of them; null: all (always with a pool)."""
     pool_samples: int
     """Solutions sampled for each training problem; subsets of them are labelled."""
     validation_samples: int
@@ -92,6 +94,11 @@ class SupervisionSettings:
                 f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = "
                 f"{self.pool_samples}"
             )
+        if self.labelled_problems is not None:
+            most = self.problems.train if self.problems is not None else 0
+            if not 2 <= self.labelled_problems <= most:
+                allowed = f"2 to problems.train = {most}, or null" if most else "null with a pool"
+                raise ValueError(f"labelled_problems: found {self.labelled_problems}; allowed: {allowed}")
         at_least(
             1,
             seeds=self.seeds,

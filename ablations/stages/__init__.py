@@ -31,6 +31,7 @@ STAGES: dict[str, Stage] = {
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
     "opinion": Stage(1, acquisition.opinion),
+    "first_problems": Stage(1, acquisition.first_problems),
     "acquired": Stage(1, acquisition.acquired),
     "drawn": Stage(1, collection.drawn),
     "collected": Stage(1, collection.collected),
