@@ -8,8 +8,10 @@ import pytest
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
 from ablations.experiments import active_learning, iterative_retraining
-from ablations.experiments.active_learning import settings
 from results.schema import read_records
+
+LABELLED = 8
+"""Problems that may be labelled, half of those of the first experiment."""
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +22,7 @@ def run(smoke, python_m, tmp_path_factory):
     done = python_m(
         *("ablations", "run", "active_learning", "--scale=smoke", "--workers=2"),
         *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
+        f"--settings.labelled_problems={LABELLED}",
     )
     return folder, done
 
@@ -46,9 +49,8 @@ def test_every_acquisition_has_its_cell_and_counts_the_selectors_labels(run):
             cells["acquisition"], cells["data_scale"], cells["labelled_solutions"], strict=True
         )
     }
-    train = settings("smoke", None, None, None).problems.train
-    expected = {(name, 1): train * (1 if name == "uniform" else 2) for name in ACQUISITIONS}
-    assert found == expected | {("uniform", 2): 2 * train}
+    expected = {(name, 1): LABELLED * (1 if name == "uniform" else 2) for name in ACQUISITIONS}
+    assert found == expected | {("uniform", 2): 2 * LABELLED}
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
 
 
@@ -66,7 +68,7 @@ def test_distinct_acquisitions_choose_no_text_twice(run):
     folder, _ = run
     for path in (folder / "store" / "acquired").glob("*/acquired.json"):
         facts = json.loads(path.read_text())
-        assert facts["distinct"] == len(facts["rows"]) == 16
+        assert facts["distinct"] == len(facts["rows"]) == LABELLED
 
 
 @pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
@@ -76,8 +78,8 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     given = experiment.settings(scale, None, None, None)
     tasks = experiment.plan(given).tasks
     assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
-    some = {task.address for task in tasks if task.stage == "first_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "first_problems"} == {300}
+    some = {task.address for task in tasks if task.stage == "last_problems"}
+    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {300}
     for task in tasks:
         if task.stage == "train":
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some

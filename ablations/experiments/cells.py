@@ -11,8 +11,10 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.revision import revision
 from ablations.scoring import SCORING_OF
-from ablations.settings import StudentSettings
 from ablations.supervision import ARMS, LabelerArm
+
+UNSAID = {"warmup": 0.05, "weight_decay": 0.01}
+"""What a training does where its config is silent, whatever the defaults of the settings are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,8 @@ class Grid:
             | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap})
             | {
                 name: getattr(students, name)
-                for name in ("warmup", "weight_decay")
-                if getattr(students, name) != getattr(StudentSettings, name)
+                for name, unsaid in UNSAID.items()
+                if getattr(students, name) != unsaid
             },
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",

@@ -57,15 +57,15 @@ def parts_of(settings: SupervisionSettings) -> list[Part]:
     return _pool_parts(settings) if settings.pool is not None else [embedded_part(settings)]
 
 
-def first_problems(samples: Task, labels: Task, count: int, of: int) -> tuple[Task, Task]:
-    """Samples and labels of the first ``count`` of some problems."""
+def last_problems(samples: Task, labels: Task, count: int, of: int) -> tuple[Task, Task]:
+    """Samples and labels of the last ``count`` of some problems."""
 
     def some(task: Task, **more: Task) -> Task:
         return Task(
-            stage="first_problems",
+            stage="last_problems",
             config={"count": count},
             inputs={"samples": samples, **more},
-            label=f"first {count} problems: {task.label}",
+            label=f"last {count} problems: {task.label}",
             tokens=None if task.tokens is None else round(task.tokens * count / of),
         )
 
@@ -181,7 +181,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     labelled, train_labels, held = train, labels(train), counts.train
     if settings.labelled_problems is not None:
         held = settings.labelled_problems
-        labelled, train_labels = first_problems(train, train_labels, held, counts.train)
+        labelled, train_labels = last_problems(train, train_labels, held, counts.train)
     return Part(
         base=small,
         train=labelled,
@@ -190,9 +190,9 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         test=test,
         test_labels=labels(test),
         ratings=ratings(test),
-        train_ratings=ratings(train),
+        train_ratings=ratings(labelled),
         large_prm=large_prm,
-        problems=counts.train,
+        problems=held,
         tokens=TOKENS_OF_SOLUTION,
     )
 

@@ -16,7 +16,7 @@ from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
 from results.report import write_report
-from results.schema import read_records
+from results.schema import plain, read_records
 from results.statistics import summarise
 from results.tables import format_run
 
@@ -105,7 +105,7 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
             f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
             f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
         )
-    configs = [json.loads(config) for config in set(frame["config"])]
+    configs = [json.loads(config) for config in set(plain(frame)["config"])]
     thresholds = {chosen["threshold"] for config in configs for chosen in config.get("chosen", [])} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
@@ -115,4 +115,4 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
 
 def _range(values: set[float]) -> str:
     least, most = f"{min(values):.2f}", f"{max(values):.2f}"
-    return least if least == most else f"{least} to {most} (by fold)"
+    return least if least == most else f"{least} to {most}, by fold"

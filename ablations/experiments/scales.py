@@ -39,7 +39,8 @@ class SupervisionSettings:
     problems: ProblemSettings | None = None
     """Of the embedded world."""
     labelled_problems: int | None = None
-    """Training problems that may be labelled, the first of them; null: all (always with a pool)."""
+    """Training problems that may be labelled, the last of them, for the generator is finetuned on the first;
+    null: all (always with a pool)."""
     pool_samples: int
     """Solutions sampled for each training problem; subsets of them are labelled."""
     validation_samples: int

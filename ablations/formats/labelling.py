@@ -143,6 +143,9 @@ def _ratings(where: str, label: dict[str, Any], steps: tuple[str, ...]) -> Ratin
         raise _fault(where, "label.steps", len(rated), f"at most {len(steps)}, the solution's steps")
     ratings = [_rating(where, i, rated[i], text) for i, text in enumerate(steps[: len(rated)])]
     ratings += [None] * (len(steps) - len(rated))
+    if reason is not None and (reason == "found_error") != (-1 in ratings):
+        allowed = "found_error with a step rated -1, solution without"
+        raise _fault(where, "label.finish_reason", reason, allowed)
     end = ratings.index(-1) + 1 if -1 in ratings else len(ratings)
     for i, rating in enumerate(ratings):
         if i < end and rating is None:

@@ -31,7 +31,7 @@ STAGES: dict[str, Stage] = {
     "choose": Stage(1, models.choose),
     "scores": Stage(1, models.scores),
     "opinion": Stage(1, acquisition.opinion),
-    "first_problems": Stage(1, acquisition.first_problems),
+    "last_problems": Stage(1, acquisition.last_problems),
     "acquired": Stage(1, acquisition.acquired),
     "drawn": Stage(1, collection.drawn),
     "collected": Stage(1, collection.collected),

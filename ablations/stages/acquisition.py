@@ -30,10 +30,10 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     pq.write_table(table, out / OPINION)
 
 
-def first_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples [, labels] -> those of the first ``count`` problems; with labels the labels alone."""
+def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples [, labels] -> those of the last ``count`` problems; with labels the labels alone."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    chosen, rows = samples.take_problems(range(config["count"]))
+    chosen, rows = samples.take_problems(range(len(samples.problems))[-config["count"] :])
     if "labels" in inputs:
         StepScores.read(inputs["labels"] / SCORES).take(rows).write(out / SCORES)  # type: ignore[operator]
     else:

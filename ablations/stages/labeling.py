@@ -48,8 +48,6 @@ def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     chosen = samples.take(rows)
     found = read_labelling(file, chosen.problems, chosen.solutions)
     judged = [i for i, ratings in enumerate(found) if any(rating is not None for rating in ratings)]
-    if not judged:
-        raise ValueError(f"{file}: found no rating; allowed: one or more")
     ratings = [list(found[i]) for i in judged]
     Annotations(rows=rows[judged], ratings=ratings).write(out / ANNOTATIONS)
 

@@ -106,6 +106,18 @@ def test_malformed_ratings(written, ratings, message):
 
 
 @pytest.mark.parametrize(
+    ("ratings", "reason"), [([1, 1, 1], "found_error"), ([1, -1, None], "solution"), ([0, 1, -1], "solution")]
+)
+def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
+    path, made = written
+    rate(path, [ratings, [1, 1]])
+    path.write_text(path.read_text().replace('"finish_reason": null', f'"finish_reason": "{reason}"', 1))
+    message = f'field label.finish_reason: found "{reason}"; allowed: found_error'
+    with pytest.raises(ValueError, match=message):
+        read_labelling(path, PROBLEMS, made)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda text: "{" + text, ":1: found '{{"),
