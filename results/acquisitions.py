@@ -122,11 +122,11 @@ def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p values; NaN stays NaN and counts for nothing."""
+    """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
     known = [index for index, value in enumerate(p) if value == value]
     corrected, largest = list(p), 0.0
     for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
-        largest = max(largest, min(1.0, (len(known) - rank) * p[index]))
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
         corrected[index] = largest
     return corrected
 

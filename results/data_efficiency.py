@@ -81,7 +81,8 @@ def shift_efficiency(
 
     Returns:
         NaN, with a reason, where there are fewer than four points or one of the baseline, where the curves
-        reach no common value, where the fit does not rise, or where more than 5% of the resamples do not.
+        reach no common value, where the fit does not rise, or where some seed or more than 2.5% of the
+        resamples do not.
     """
     _check_same_problems(curve, baseline)
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
@@ -119,14 +120,18 @@ def _estimated(
     if np.isnan(centre):
         return _untold("the curves do not overlap or do not rise", explained)
     boot_B = fit(mean_a @ weight_PB, mean_b @ weight_PB)[0]
-    if np.isnan(boot_B).mean() > 1 - LEVEL:
+    if np.isnan(boot_B).mean() > (1 - LEVEL) / 2:  # or the percentile of that end does not exist
         share = np.isnan(boot_B).mean()
         return _untold(f"in {share:.0%} of the resamples the curves do not overlap or do not rise", explained)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(boot_B, [tail, 100 - tail])
     seeds = min(curve.value.shape[1], baseline.value.shape[1])
     of_seed = fit(curve.value[:, :seeds].mean(axis=2), baseline.value[:, :seeds].mean(axis=2))[0]
-    by_seed = seed_half_width(of_seed[~np.isnan(of_seed)]) if seeds > 1 else 0.0
+    if seeds > 1 and np.isnan(of_seed).any():
+        failed = int(np.isnan(of_seed).sum())
+        reason = f"in {failed} of {seeds} seeds the curves do not overlap or do not rise"
+        return _untold(reason, explained)
+    by_seed = seed_half_width(of_seed) if seeds > 1 else 0.0
     return Efficiency(
         estimate=float(np.exp(centre)),
         lower=float(np.exp(centre - np.hypot(centre - low, by_seed))),

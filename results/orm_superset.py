@@ -72,7 +72,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     if PAIRS[0] not in verdicts:
         return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
     sentence = (
-        f"With best-of-{n}, a large ORM on the large PRM's collected solutions, most of which end wrong, "
+        f"With best-of-{n}, a large ORM on the large PRM's collected solutions "
         f"{_SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
     )
     readings = tuple(

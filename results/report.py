@@ -30,7 +30,7 @@ READING = (
     "Where there is one seed they speak of that seed alone.",
     "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that "
     "side. Cannot be told: "
-    "it holds zero, or there is none.",
+    "it holds zero, or there is none. Where a table corrects p after Holm, its readings follow that p.",
 )
 """What every report says of its numbers."""
 

@@ -88,6 +88,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
         differences.append(contrasts(rows, "level", pairs, METRIC, n))
     delta = pd.concat(differences).rename(columns=named)
     delta["p"] = holm([told_apart(row.delta, row.delta_lower, row.delta_upper) for row in rows_of(delta)])
+    delta["verdict"] = delta["verdict"].where(delta["p"] < 1 - LEVEL, "cannot be told")
     found = summarise(kept).merge(delta[[*keys, *named.values(), "verdict", "p"]], on=keys, how="left")
     found["centre"] = found["level"] == found["variant"].map(middle)
     order = {"arm": list(ARMS).index, "variant": list(FACTORS).index}

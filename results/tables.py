@@ -143,7 +143,8 @@ def _differences(
 def solutions_table(frame: pd.DataFrame) -> Table | None:
     """What the arms were given: hash and distinct solutions for each data scale and seed."""
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
-    cells = students.drop_duplicates(["arm", "acquisition", "data_scale", "variant", "level", "seed"])
+    first = students.sort_values("variant", na_position="first", kind="stable")  # the plain rows of a cell
+    cells = first.drop_duplicates(["cell", "arm", "acquisition", "data_scale", "seed"]).sort_index()
     names = ("arm", "labelled", "seed", "solutions", "distinct solutions", "labelled steps", "hash")
     return Table(
         id="solutions",
@@ -152,7 +153,7 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=("arm", "hash")),
         rows=tuple(
             (
-                word(arm_words(row.arm, row.acquisition), arm=row.arm),
+                word(_named(row), arm=row.arm),
                 whole(row.data_scale),
                 whole(row.seed),
                 whole(row.labelled_solutions),
@@ -164,6 +165,13 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
         ),
         printed=False,
     )
+
+
+def _named(row: Any) -> str:
+    """An arm in words, with what else is varied."""
+    varied = [] if pd.isna(row.variant) else [str(row.variant).replace("_", " ")]
+    varied += [] if pd.isna(row.level) else [f"{row.level:g}"]
+    return ", ".join([arm_words(row.arm, row.acquisition), *varied])
 
 
 def labeler_sentence(frame: pd.DataFrame) -> str:

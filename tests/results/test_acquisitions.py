@@ -77,7 +77,7 @@ def test_holm_by_hand():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     corrected = holm([0.02, float("nan")])
-    assert corrected[0] == 0.02 and np.isnan(corrected[1])
+    assert corrected[0] == 0.04 and np.isnan(corrected[1])
     assert holm([]) == []
 
 
