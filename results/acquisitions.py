@@ -5,7 +5,6 @@ out is not counted as the selector's gain. Against `uniform` it is reported too,
 All other comparisons are corrected together after Holm.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 from results.data_efficiency import Curve, Efficiency, shift_efficiency, slope_efficiency
 from results.headline import Headline, Reading
 from results.schema import PLAIN_ACQUISITION
-from results.statistics import comparison_n, contrasts, rows_of
+from results.statistics import comparison_n, contrasts, holm, rows_of
 from results.tabular import Table, heads, number, points, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
@@ -119,16 +118,6 @@ def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
     for index, p in zip(others, holm([made[index].p for index in others]), strict=True):
         made[index] = replace(made[index], p=p)
     return sorted(made, key=lambda one: ("hypothesis", "paper", "other").index(one.role))
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
-    known = [index for index, value in enumerate(p) if value == value]
-    corrected, largest = list(p), 0.0
-    for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
-        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
-        corrected[index] = largest
-    return corrected
 
 
 def words(acquisition: str) -> str:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from results.statistics import LEVEL, RESAMPLES, resample_weights, seed_half_width
+from results.statistics import LEVEL, RESAMPLES, p_value, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 _GRID = 801
@@ -59,10 +58,7 @@ class Efficiency:
         """Two-sided, of no gain: a normal test on the log whose 95% interval is the one given."""
         if not self.estimate > 0:
             return float("nan")
-        centre = np.log(self.estimate)
-        half = centre - np.log(self.lower) if centre > 0 else np.log(self.upper) - centre
-        z = stats.norm.ppf((1 + LEVEL) / 2) * abs(centre) / half if half > 0 else np.inf * abs(centre)
-        return float(2 * stats.norm.sf(z))
+        return p_value(*(float(np.log(value)) for value in (self.estimate, self.lower, self.upper)))
 
 
 def shift_efficiency(

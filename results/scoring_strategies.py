@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from results.acquisitions import holm
 from results.headline import Headline, Reading
 from results.schema import arm_words
-from results.statistics import LEVEL, comparison_n, contrasts, differences, rows_of, summarise
+from results.statistics import LEVEL, comparison_n, contrasts, differences, holm, p_value, rows_of, summarise
 from results.tabular import Table, heads, number, points, points_interval, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")
@@ -107,26 +105,12 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
             estimate=row.estimate,
             lower=row.lower,
             upper=row.upper,
-            p=p_of(row.estimate, row.lower, row.upper),
+            p=p_value(row.estimate, row.lower, row.upper),
         )
         for row in rows_of(found)
     ]
     corrected = [replace(one, p=p) for one, p in zip(made, holm([one.p for one in made]), strict=True)]
     return sorted(corrected, key=lambda one: MODELS.index(one.arm))
-
-
-def p_of(estimate: float, lower: float, upper: float) -> float:
-    """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
-
-    So p is below 0.05 where the interval leaves zero out, and NaN where there is no interval.
-    """
-    half = estimate - lower if estimate > 0 else upper - estimate
-    if not half >= 0:
-        return float("nan")
-    if estimate == 0:
-        return 1.0
-    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half if half > 0 else np.inf
-    return float(2 * stats.norm.sf(z))
 
 
 def smaller_n(frame: pd.DataFrame) -> int | None:

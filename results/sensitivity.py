@@ -8,13 +8,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from results.acquisitions import holm
 from results.schema import ARMS, STUDENT_ARMS, plain
-from results.statistics import LEVEL, contrasts, rows_of, summarise
+from results.statistics import LEVEL, contrasts, holm, p_value, rows_of, summarise
 
 METRIC = "kept_best_of_n"
 """What is compared."""
@@ -53,20 +50,6 @@ def centres(frame: pd.DataFrame) -> dict[str, float]:
     return {variant: float(level) for variant, level in zip(found["variant"], found["level"], strict=True)}
 
 
-def told_apart(estimate: float, lower: float, upper: float) -> float:
-    """Two-sided p of no difference: a normal test whose 95% interval ends, towards zero, where this one does.
-
-    NaN where the interval is unknown.
-    """
-    half = estimate - lower if estimate > 0 else upper - estimate
-    if np.isnan(half):
-        return float("nan")
-    if estimate == 0:
-        return 1.0
-    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half if half > 0 else np.inf
-    return float(2 * stats.norm.sf(z))
-
-
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
     """Every level of every hyperparameter, and what it differs by from the centre.
 
@@ -87,7 +70,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
         pairs = [(level, against) for level in levels if level != against]
         differences.append(contrasts(rows, "level", pairs, METRIC, n))
     delta = pd.concat(differences).rename(columns=named)
-    delta["p"] = holm([told_apart(row.delta, row.delta_lower, row.delta_upper) for row in rows_of(delta)])
+    delta["p"] = holm([p_value(row.delta, row.delta_lower, row.delta_upper) for row in rows_of(delta)])
     delta["verdict"] = delta["verdict"].where(delta["p"] < 1 - LEVEL, "cannot be told")
     found = summarise(kept).merge(delta[[*keys, *named.values(), "verdict", "p"]], on=keys, how="left")
     found["centre"] = found["level"] == found["variant"].map(middle)

@@ -271,6 +271,30 @@ def differences(
     return _estimated(made, keys, columns, resamples, seed)
 
 
+def p_value(estimate: float, lower: float, upper: float) -> float:
+    """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
+
+    So p is below 0.05 where the interval leaves zero out, and NaN where there is no interval.
+    """
+    half = estimate - lower if estimate > 0 else upper - estimate
+    if not half >= 0:
+        return float("nan")
+    if estimate == 0:
+        return 1.0
+    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half if half > 0 else np.inf
+    return float(2 * stats.norm.sf(z))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
+    known = [index for index, value in enumerate(p) if value == value]
+    corrected, largest = list(p), 0.0
+    for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        corrected[index] = largest
+    return corrected
+
+
 def contrasts(
     frame: pd.DataFrame,
     column: str,

@@ -17,7 +17,7 @@ from typing import Any
 from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, parts_of, scoring_seconds
+from ablations.experiments.parts import Part, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
@@ -173,17 +173,13 @@ class _Ways:
         if acquisition == "disagreement":
             count = range(self.settings.selectors)
             selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
-        students = self.settings.students
         return tuple(
-            Task(
-                stage="opinion",
-                config={
-                    "device": students.device,
-                    "max_length": self.settings.pool.max_length if self.settings.pool else None,
-                },
-                inputs=selector.model(seed) | {"samples": self.part.train},
-                label=f"opinion of {selector.name} seed {seed}{self.part.name}",
-                weight=scoring_seconds(self.part.train, students.backbone),
+            opinion_task(
+                selector.model(seed),
+                self.part.train,
+                self.settings,
+                f"{selector.name} seed {seed}{self.part.name}",
+                self.settings.students.backbone,
             )
             for selector in selectors
         )

@@ -29,7 +29,7 @@ from ablations.acquisition import AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.active_learning import scarce
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, parts_of, scoring_seconds
+from ablations.experiments.parts import Part, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
@@ -172,17 +172,13 @@ class _Round:
     @property
     def opinion(self) -> Task:
         """What its selector thinks of the pool."""
-        students = self.settings.students
-        return Task(
-            stage="opinion",
-            config={
-                "device": students.device,
-                "max_length": self.settings.pool.max_length if self.settings.pool else None,
-                "steps": True,
-            },
-            inputs=self.grid.model(self.seed) | {"samples": self.part.train},
-            label=f"opinion of {self.grid.name} seed {self.seed}{self.part.name}",
-            weight=scoring_seconds(self.part.train, students.backbone),
+        return opinion_task(
+            self.grid.model(self.seed),
+            self.part.train,
+            self.settings,
+            f"{self.grid.name} seed {self.seed}{self.part.name}",
+            self.settings.students.backbone,
+            steps=True,
         )
 
 

@@ -13,8 +13,8 @@ from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import (
     TOKENS_OF_SOLUTION,
     Part,
+    opinion_task,
     scores_task,
-    scoring_seconds,
     seconds_per_token,
 )
 from ablations.pipeline import Task
@@ -66,12 +66,12 @@ class LargeModels:
             )
             return (drawn,)
         before = self.choices(generations - 1)
-        opinion = Task(
-            stage="opinion",
-            config={"device": self.settings.students.device, "max_length": None},
-            inputs={"model": self.prm(before), "samples": self.pool},
-            label=f"opinion of the PRM of generation {generations - 1}",
-            weight=scoring_seconds(self.pool, "large"),
+        opinion = opinion_task(
+            {"model": self.prm(before)},
+            self.pool,
+            self.settings,
+            f"the PRM of generation {generations - 1}",
+            "large",
         )
         collected = Task(
             stage="collected",

@@ -76,15 +76,39 @@ def scores_task(
     model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, backbone: str
 ) -> Task:
     """Scores of a model (or of the chosen one of several candidates) on samples."""
+    return _scoring("scores", model, samples, settings, f"score {label}", backbone)
+
+
+def opinion_task(
+    model: dict[str, Any],
+    samples: Task,
+    settings: SupervisionSettings,
+    label: str,
+    backbone: str,
+    **more: bool,
+) -> Task:
+    """What a selector thinks of samples; ``more`` goes into the stage's config."""
+    return _scoring("opinion", model, samples, settings, f"opinion of {label}", backbone, **more)
+
+
+def _scoring(
+    stage: str,
+    model: dict[str, Any],
+    samples: Task,
+    settings: SupervisionSettings,
+    label: str,
+    backbone: str,
+    **more: bool,
+) -> Task:
     config = {
         "device": settings.students.device,
         "max_length": settings.pool.max_length if settings.pool else None,
     }
     return Task(
-        stage="scores",
-        config=config,
+        stage=stage,
+        config=config | more,
         inputs=model | {"samples": samples},
-        label=f"score {label}",
+        label=label,
         weight=scoring_seconds(samples, backbone),
     )
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results.acquisitions import Comparison, comparisons, curves, holm
+from results.acquisitions import Comparison, comparisons, curves
 from results.data_efficiency import Efficiency
 from results.schema import Record, records_frame
+from results.statistics import holm
 
 PROBLEMS, SEEDS, BUDGETS = 50, 3, (1, 2, 4, 8, 16)
 GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6, "uncertainty": 1.2}

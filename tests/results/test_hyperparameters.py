@@ -19,9 +19,8 @@ from results.sensitivity import (
     best_points,
     centres,
     curves,
-    told_apart,
 )
-from results.statistics import summarise
+from results.statistics import p_value, summarise
 from results.tabular import text_of
 
 PROBLEMS, SEEDS = 40, 3
@@ -121,12 +120,12 @@ def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
 
 def test_p_by_hand():
     """The end towards zero is 1.96 standard errors away: at zero p is 0.05; at half the way z is 3.92."""
-    assert told_apart(0.02, 0.0, 0.9) == pytest.approx(0.05)
-    assert told_apart(-0.02, -0.9, 0.0) == pytest.approx(0.05)
-    assert told_apart(0.02, 0.01, 0.9) == pytest.approx(8.85e-5, rel=0.01)  # 2 * (1 - Phi(3.92))
-    assert told_apart(0.0, -0.1, 0.1) == 1.0 and told_apart(0.0, 0.0, 0.0) == 1.0
-    assert told_apart(0.1, 0.1, 0.1) == 0.0
-    assert np.isnan(told_apart(0.1, float("nan"), float("nan")))
+    assert p_value(0.02, 0.0, 0.9) == pytest.approx(0.05)
+    assert p_value(-0.02, -0.9, 0.0) == pytest.approx(0.05)
+    assert p_value(0.02, 0.01, 0.9) == pytest.approx(8.85e-5, rel=0.01)  # 2 * (1 - Phi(3.92))
+    assert p_value(0.0, -0.1, 0.1) == 1.0 and p_value(0.0, 0.0, 0.0) == 1.0
+    assert p_value(0.1, 0.1, 0.1) == 0.0
+    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
 
 
 def test_the_best_point_is_among_those_that_all_arms_have(frame):

@@ -19,11 +19,10 @@ from results.scoring_strategies import (
     _sentence,
     comparisons,
     headline,
-    p_of,
     smaller_n,
     strategies_table,
 )
-from results.statistics import contrasts, summarise
+from results.statistics import contrasts, p_value, summarise
 from results.tabular import number, points, text_of
 
 
@@ -54,18 +53,18 @@ def test_every_strategy_but_the_product_is_compared_on_every_model(strategy_fram
 
 def test_p_agrees_with_the_interval() -> None:
     """0.02 with a lower end of 0 lies 1.96 standard errors from zero: p = 0.05; half the way, 0.327."""
-    assert p_of(0.02, 0.0, 0.07) == pytest.approx(0.05)
-    assert p_of(-0.02, -0.07, 0.0) == pytest.approx(0.05)
-    assert p_of(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
-    assert p_of(0.0, 0.0, 0.0) == p_of(0.0, -0.1, 0.1) == 1.0
-    assert p_of(0.1, 0.1, 0.1) == 0.0
-    assert np.isnan(p_of(0.1, float("nan"), float("nan")))
+    assert p_value(0.02, 0.0, 0.07) == pytest.approx(0.05)
+    assert p_value(-0.02, -0.07, 0.0) == pytest.approx(0.05)
+    assert p_value(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
+    assert p_value(0.0, 0.0, 0.0) == p_value(0.0, -0.1, 0.1) == 1.0
+    assert p_value(0.1, 0.1, 0.1) == 0.0
+    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
 
 
 def test_p_is_corrected_for_all_comparisons(strategy_frame: pd.DataFrame) -> None:
     """Holm: the smallest of 22 p is multiplied by 22, the next by 21, and none is below the one before."""
     found = comparisons(strategy_frame, 64)
-    single = sorted((p_of(one.estimate, one.lower, one.upper), index) for index, one in enumerate(found))
+    single = sorted((p_value(one.estimate, one.lower, one.upper), index) for index, one in enumerate(found))
     largest = 0.0
     for rank, (p, index) in enumerate(single):
         largest = max(largest, min(1.0, (22 - rank) * p))
