@@ -147,7 +147,13 @@ def convincing_wrong_answers(
 
     Where a problem has too few wrong ones, those that remain fill its share.
     """
-    return _wrong_first(known, known.convincing[0], share, settings)
+    score = known.convincing[0]
+    wrong = np.flatnonzero(~known.final_correct)
+    wanted = _part(share, settings.wrong_fraction, rng)
+    first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
+    remaining = np.setdiff1d(np.arange(len(known)), first)
+    left = share - np.bincount(known.problem[first], minlength=len(share))
+    return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])
 
 
 def uncertainty(
@@ -171,18 +177,24 @@ def disagreement(
 
 
 def diverse(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
-    """Convincing wrong answers, near-duplicates of better ones only where nothing else is left."""
-    score = known.convincing[0]
-    order = np.lexsort((-score, known.problem))
+    """Convincing wrong answers, near-duplicates of chosen ones only where nothing else is left."""
+    wanted = _part(share, settings.wrong_fraction, rng)
+    order = np.lexsort((-known.convincing[0], known.problem))
     bounds = np.searchsorted(known.problem[order], np.arange(len(share) + 1))
-    late = np.zeros(len(known), dtype=bool)
+    found: list[int] = []
     for p in range(len(share)):
         rows = order[bounds[p] : bounds[p + 1]]
-        late[rows] = near_duplicates(known.steps.take(rows), settings.similarity)
-    # Ranks rather than scores: every near-duplicate stands behind all others of its problem.
-    rank = np.empty(len(known))
-    rank[order] = np.arange(len(known))
-    return _wrong_first(known, -rank - len(known) * late, share, settings)
+        chosen: dict[int, set[int]] = {}
+        for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, share[p])):
+            for row in some.tolist():
+                if len(chosen) == limit:
+                    break
+                text = set(known.steps.row(row).tolist())
+                if not any(resemble(text, other, settings.similarity) for other in chosen.values()):
+                    chosen[row] = text
+        left = [row for row in rows.tolist() if row not in chosen]
+        found += [*chosen, *left[: share[p] - len(chosen)]]
+    return np.array(found, dtype=np.int64)
 
 
 ACQUISITIONS: dict[str, tuple[Acquisition, bool]] = {
@@ -208,6 +220,11 @@ def first_of_equal(problem: npt.NDArray[np.integer], steps: Ragged) -> Rows:
     return np.sort(np.unique(text_codes(problem, steps), return_index=True)[1])
 
 
+def resemble(text: set[int], other: set[int], similarity: float) -> bool:
+    """Whether at least this share of the steps in either is in both (Jaccard)."""
+    return len(text & other) >= similarity * len(text | other)
+
+
 def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
     """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself.
 
@@ -222,7 +239,7 @@ def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
     kept: list[set[int]] = []
     for i in range(len(texts)):
         text = set(texts.row(i).tolist())
-        marked[i] = any(len(text & other) >= similarity * len(text | other) for other in kept)
+        marked[i] = any(resemble(text, other, similarity) for other in kept)
         if not marked[i]:
             kept.append(text)
     return marked
@@ -260,14 +277,3 @@ def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floatin
     start = np.searchsorted(problem[order], np.arange(len(share)))
     place = np.arange(len(order)) - start[problem[order]]
     return order[place < share[problem[order]]]
-
-
-def _wrong_first(
-    known: Candidates, score: npt.NDArray[np.floating], share: Rows, settings: AcquisitionSettings
-) -> Rows:
-    wrong = np.flatnonzero(~known.final_correct)
-    wanted = np.rint(settings.wrong_fraction * share).astype(np.int64)
-    first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
-    remaining = np.setdiff1d(np.arange(len(known)), first)
-    left = share - np.bincount(known.problem[first], minlength=len(share))
-    return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])

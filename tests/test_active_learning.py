@@ -35,10 +35,11 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
     made = {path.parent.parent.name for path in (folder / "store").glob("[a-z]*/*/manifest.json")}
     assert {"opinion", "acquired"} <= made
     assert "labeler" in made and len(list((folder / "store" / "labeler").glob("*/manifest.json"))) == 1
-    assert len(list((folder / "store" / "samples").glob("*/manifest.json"))) == 4
+    # Beside the four of the first experiment the larger pool that there is something to choose from.
+    assert len(list((folder / "store" / "samples").glob("*/manifest.json"))) == 5
 
 
-def test_every_acquisition_has_its_cell_and_counts_the_selectors_labels(run):
+def test_every_acquisition_has_its_cell_and_as_many_labels(run):
     folder, _ = run
     frame = read_records(folder / "out" / "records.parquet")
     assert set(frame["experiment"]) == {"active_learning"}
@@ -49,8 +50,8 @@ def test_every_acquisition_has_its_cell_and_counts_the_selectors_labels(run):
             cells["acquisition"], cells["data_scale"], cells["labelled_solutions"], strict=True
         )
     }
-    expected = {(name, 1): LABELLED * (1 if name == "uniform" else 2) for name in ACQUISITIONS}
-    assert found == expected | {("uniform", 2): 2 * LABELLED}
+    expected = {(name, 2): 2 * LABELLED for name in ACQUISITIONS}
+    assert found == expected | {("uniform", 1): LABELLED}
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
 
 
@@ -64,11 +65,19 @@ def test_it_ends_with_its_figure_and_report(run):
     assert "process supervision, convincing wrong answers" in done.stdout
 
 
-def test_distinct_acquisitions_choose_no_text_twice(run):
+def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
     folder, _ = run
+    bought = []
     for path in (folder / "store" / "acquired").glob("*/acquired.json"):
         facts = json.loads(path.read_text())
-        assert facts["distinct"] == len(facts["rows"]) == LABELLED
+        bought.append((len(facts["rows"]), len(facts.get("taken", []))))
+        assert facts["distinct"] == len(facts["rows"])
+    seeds = len(bought) // (len(ACQUISITIONS) - 1)
+    assert sorted(set(bought)) == [(LABELLED, LABELLED), (2 * LABELLED, 0)]
+    assert bought.count((2 * LABELLED, 0)) == seeds  # uniform_distinct asks no selector
+    frame = read_records(folder / "out" / "records.parquet")
+    cells = frame[frame["acquisition"].fillna("uniform") != "uniform"].drop_duplicates("cell")
+    assert (cells["distinct_solutions"] == 2 * LABELLED).all()
 
 
 @pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
@@ -93,8 +102,9 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
         ("arms=[final_answer]", "arms: found ['final_answer']; allowed: process alone"),
         ("acquisitions=[luck]", "acquisitions: found ['luck']; allowed: one or more of uniform, "),
         ("acquisitions=[]", "acquisitions: found []; allowed: one or more of uniform, "),
-        ("uniform_scales=[3]", "uniform_scales: found [3]; allowed: 1 to pool_samples = 2"),
-        ("side_scales=[0]", "side_scales: found [0]; allowed: 1 to pool_samples = 2"),
+        ("uniform_scales=[7]", "uniform_scales: found [7]; allowed: 1 to pool_samples = 6"),
+        ("side_scales=[1]", "side_scales: found [1]; allowed: 2 to pool_samples = 6"),
+        ("data_scales=[1,2]", "data_scales: found [1, 2]; allowed: 2 to pool_samples = 6"),
         ("labelled_problems=17", "labelled_problems: found 17; allowed: 2 to problems.train = 16, or null"),
         ("labelled_problems=1", "labelled_problems: found 1; allowed: 2 to problems.train = 16, or null"),
         ("selectors=1", "selectors: found 1; allowed: 2 or more"),

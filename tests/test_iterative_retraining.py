@@ -54,7 +54,7 @@ def test_the_first_selector_is_that_of_the_other_experiments(scale):
     known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
     mine = settings(scale, None, None, None)
     new = [task for task in plan(mine).tasks if task.address not in known]
-    stages = {"drawn", "acquired", "opinion", "train", "scores", "instability", "cell", "records"}
+    stages = {"acquired", "opinion", "train", "scores", "instability", "cell", "records"}
     assert {task.stage for task in new} == stages
     rounds = [task for task in new if task.stage == "train"]
     assert all("acquired" in task.inputs for task in rounds)

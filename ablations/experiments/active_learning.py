@@ -1,8 +1,9 @@
 """Active learning: which solutions are worth a label (the paper's Section 4.2).
 
 A selector, trained on one labelled solution a problem, scores the pool; an acquisition picks by its scores
-what is labelled; reward models are trained on that under process supervision, and compared with those that
-were given as many solutions as drawn.
+what is labelled next; reward models are trained on all that is labelled then, the selector's own solutions
+included, under process supervision. They are compared with those that were given as many solutions at random.
+A budget is all that is labelled: an acquisition that asks a selector buys one solution a problem fewer.
 
     ablations run active_learning --scale quick
 
@@ -17,19 +18,24 @@ from typing import Any
 from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, opinion_task, parts_of
+from ablations.experiments.parts import Part, drawn_task, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
 from ablations.settings import at_least
 
+BY_SELECTOR = frozenset(ACQUISITIONS) - {"uniform", "uniform_distinct"}
+"""The acquisitions that ask a selector."""
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveLearningSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions."""
+    """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions.
+
+    A budget is all that is labelled, in solutions a problem, the selector's own included.
+    """
 
     arms: tuple[str, ...] = ("process",)
     """Forms of supervision; process alone."""
@@ -54,11 +60,12 @@ class ActiveLearningSettings(SupervisionSettings):
                 f"acquisitions: found {list(self.acquisitions)}; allowed: one or more of "
                 f"{', '.join(ACQUISITIONS)}, each once"
             )
-        for name in ("uniform_scales", "side_scales"):
+        # Whatever asks a selector has one labelled solution a problem before it buys the first.
+        for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
-            if any(not 1 <= scale <= self.pool_samples for scale in scales):
+            if any(not least <= scale <= self.pool_samples for scale in scales):
                 raise ValueError(
-                    f"{name}: found {list(scales)}; allowed: 1 to pool_samples = {self.pool_samples}"
+                    f"{name}: found {list(scales)}; allowed: {least} to pool_samples = {self.pool_samples}"
                 )
         at_least(2, selectors=self.selectors)
 
@@ -71,7 +78,8 @@ class ActiveLearningSettings(SupervisionSettings):
 
 
 _ACTIVE: dict[str, dict[str, Any]] = {
-    "smoke": dict(data_scales=(1,), uniform_scales=(2,), side_scales=(1,), selectors=2),
+    # Of the two solutions that `supervision` draws at this scale too few are distinct for a choice.
+    "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
     "quick": dict(
         data_scales=(2, 8),
         uniform_scales=(1, 16),
@@ -94,7 +102,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     given = scarce(scales.settings(scale, world, pool, labeler))
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
-        most = max(1, given.pool_samples // 2)
+        most = max(2, given.pool_samples // 2)
         for name in ("data_scales", "side_scales"):
             chosen[name] = tuple(sorted({min(budget, most) for budget in chosen[name]}))
         chosen["uniform_scales"] = tuple(
@@ -144,23 +152,26 @@ class _Ways:
 
         def acquired(seed: int) -> Task:
             given = self.settings.acquisition
+            first, before = self.selector.data_scale, {}
+            if acquisition in BY_SELECTOR:
+                before = {
+                    "taken": drawn_task(self.part.train, first, seed, f"x{first} seed {seed}{self.part.name}")
+                }
             return Task(
                 stage="acquired",
                 config={
                     "acquisition": acquisition,
-                    "budget": budget,
+                    "budget": budget - (first if before else 0),
                     "seed": seed,
                     "wrong_fraction": given.wrong_fraction,
                     "similarity": given.similarity,
                 },
-                inputs={"samples": self.part.train, "opinions": self.opinions(acquisition, seed)},
+                inputs={"samples": self.part.train, "opinions": self.opinions(acquisition, seed)} | before,
                 label=f"choose by {acquisition} x{budget} seed {seed}{self.part.name}",
                 weight=2,
             )
 
-        return replace(
-            uniform, acquisition=acquisition, acquired=acquired, selector=self.selector, rate_of=uniform
-        )
+        return replace(uniform, acquisition=acquisition, acquired=acquired, rate_of=uniform)
 
     @property
     def selector(self) -> Grid:

@@ -11,7 +11,7 @@ from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import embedded_part
 from ablations.formats.labelling import Ratings, read_labelling, write_labelling
-from ablations.stages.files import Samples, read_rows
+from ablations.stages.files import Samples, labelled_rows
 from ablations.store import Store
 
 
@@ -40,7 +40,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
             return
         choice = models.choices(generation)[-1]
         run_tasks((choice, models.pool), store, workers)
-        chosen = Samples.read(store.path(models.pool)).take(read_rows(store.path(choice)))
+        chosen = Samples.read(store.path(models.pool)).take(labelled_rows(store.path(choice)))
         if not file.is_file():
             collection.annotations.mkdir(parents=True, exist_ok=True)
             write_labelling(file, chosen.problems, chosen.solutions, generation)

@@ -35,8 +35,6 @@ class Grid:
     """What else is varied, as the records name it."""
     level: float | None = None
     """Number that goes with it."""
-    selector: "Grid | None" = None
-    """The selector's trainings, whose labels were bought too."""
     bootstrap: int | None = None
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Grid | None" = None
@@ -147,10 +145,6 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     }
     if len(first.trains(seed)) > 1 or "choice" in first.model(seed):
         inputs["choices"] = tuple(grid.choice for grid in grids)
-    if first.selector is not None:
-        inputs["selectors"] = tuple(
-            grid.selector.trains(seed)[0] for grid in grids if grid.selector is not None
-        )
     if first.part.ratings is not None:
         inputs["ratings"] = tuple(grid.part.ratings for grid in grids if grid.part.ratings is not None)
     if further:

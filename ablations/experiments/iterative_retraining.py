@@ -29,7 +29,7 @@ from ablations.acquisition import AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.active_learning import scarce
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, opinion_task, parts_of
+from ablations.experiments.parts import Part, drawn_task, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
@@ -128,12 +128,7 @@ class _Round:
     def first(cls, settings: IterativeRetrainingSettings, part: Part, seed: int) -> "_Round":
         """Few solutions a problem, drawn uniformly: the selector of `active_learning`."""
         total = settings.data_scales[0]
-        chosen = Task(
-            stage="drawn",
-            config={"count": total, "seed": seed},
-            inputs={"samples": part.train},
-            label=f"draw x{total} seed {seed}{part.name}",
-        )
+        chosen = drawn_task(part.train, total, seed, f"x{total} seed {seed}{part.name}")
         grid = Grid(settings=settings, part=part, arm="process", data_scale=total, variant=FIRST, level=0.0)
         return cls(settings=settings, part=part, seed=seed, chosen=chosen, grid=grid)
 

@@ -13,6 +13,7 @@ from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import (
     TOKENS_OF_SOLUTION,
     Part,
+    drawn_task,
     opinion_task,
     scores_task,
     seconds_per_token,
@@ -58,13 +59,7 @@ class LargeModels:
         """The rows that are labelled in phase 1, and in the first generations."""
         collection = self.settings.collection
         if generations == 0:
-            drawn = Task(
-                stage="drawn",
-                config={"count": collection.uniform, "seed": 0},
-                inputs={"samples": self.pool},
-                label="draw phase 1",
-            )
-            return (drawn,)
+            return (drawn_task(self.pool, collection.uniform, 0, "phase 1"),)
         before = self.choices(generations - 1)
         opinion = opinion_task(
             {"model": self.prm(before)},

@@ -72,6 +72,16 @@ def last_problems(samples: Task, labels: Task, count: int, of: int) -> tuple[Tas
     return some(samples), some(labels, labels=labels)
 
 
+def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
+    """Solutions drawn uniformly, ``count`` a problem: those that a training with that seed draws itself."""
+    return Task(
+        stage="drawn",
+        config={"count": count, "seed": seed},
+        inputs={"samples": samples},
+        label=f"draw {label}",
+    )
+
+
 def scores_task(
     model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, backbone: str
 ) -> Task:

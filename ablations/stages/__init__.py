@@ -32,7 +32,7 @@ STAGES: dict[str, Stage] = {
     "scores": Stage(1, models.scores),
     "opinion": Stage(1, acquisition.opinion),
     "last_problems": Stage(1, acquisition.last_problems),
-    "acquired": Stage(1, acquisition.acquired),
+    "acquired": Stage(2, acquisition.acquired),
     "drawn": Stage(1, collection.drawn),
     "collected": Stage(1, collection.collected),
     "joined": Stage(1, collection.joined),

@@ -8,7 +8,7 @@ import numpy as np
 from ablations.collection import collect
 from ablations.pipeline import Context, Inputs
 from ablations.stages.acquisition import candidates_of, write_chosen
-from ablations.stages.files import Samples, read_rows
+from ablations.stages.files import Samples, labelled_rows
 from ablations.stages.models import draw_rows
 
 
@@ -16,7 +16,7 @@ def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     """samples [, as_many_as: chosen rows] -> rows drawn uniformly: ``count`` a problem, or as many in all."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     total = (
-        len(read_rows(inputs["as_many_as"]))  # type: ignore[arg-type]
+        len(labelled_rows(inputs["as_many_as"]))  # type: ignore[arg-type]
         if "as_many_as" in inputs
         else config["count"] * len(samples.problems)
     )
@@ -40,7 +40,7 @@ def joined(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def union(folders: tuple[Path, ...]) -> np.ndarray:
     """int64 [K]: the rows of several choices, each once, ascending."""
-    return np.unique(np.concatenate([read_rows(folder) for folder in folders]))
+    return np.unique(np.concatenate([labelled_rows(folder) for folder in folders]))
 
 
 def draw_total(samples: Samples, total: int, seed: int) -> np.ndarray:

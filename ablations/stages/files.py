@@ -77,9 +77,10 @@ def steps_of(completion: str) -> tuple[str, ...]:
     return tuple(completion.removesuffix("\n").split("\n"))
 
 
-def read_rows(folder: Path) -> np.ndarray:
-    """int64 [K]: the rows that an acquisition, a draw or a generation chose, ascending."""
-    return np.array(read_json(folder / ACQUIRED)["rows"], dtype=np.int64)
+def labelled_rows(folder: Path) -> np.ndarray:
+    """int64, ascending: what was chosen by a draw or an acquisition, and what it knew to be labelled."""
+    facts = read_json(folder / ACQUIRED)
+    return np.array(sorted([*facts["rows"], *facts.get("taken", [])]), dtype=np.int64)
 
 
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
@@ -98,12 +99,6 @@ def write_ratings(folder: Path, ratings: Ragged) -> None:
 def read_ratings(folder: Path) -> Ragged:
     """int8 [total steps] of 1, 0, -1."""
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
-
-
-def labelled_rows(folder: Path) -> np.ndarray:
-    """int64, ascending: all rows labelled when an acquisition was done: what it chose and what was before."""
-    facts = read_json(folder / ACQUIRED)
-    return np.array(sorted([*facts["rows"], *facts.get("taken", [])]), dtype=np.int64)
 
 
 def sha256_of(path: Path, field: str = "file") -> str:

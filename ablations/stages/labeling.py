@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from ablations.annotations import Annotations
 from ablations.formats.labelling import read_labelling
 from ablations.pipeline import Context, Inputs
-from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, read_rows, unchanged, write_json
+from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, unchanged, write_json
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
@@ -33,7 +33,7 @@ def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 def annotated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, chosen rows -> the annotator's ratings of these rows, up to the first error."""
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    rows = read_rows(inputs["chosen"])  # type: ignore[arg-type]
+    rows = labelled_rows(inputs["chosen"])  # type: ignore[arg-type]
     annotate(samples, rows, config).write(out / ANNOTATIONS)
 
 
@@ -43,7 +43,7 @@ def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     Solutions that nobody could judge are left out.
     """
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    rows = read_rows(inputs["chosen"])  # type: ignore[arg-type]
+    rows = labelled_rows(inputs["chosen"])  # type: ignore[arg-type]
     file = unchanged(context.local["path"], config["sha256"])
     chosen = samples.take(rows)
     found = read_labelling(file, chosen.problems, chosen.solutions)

@@ -29,8 +29,10 @@ from lightning_modules.training import fit
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
 
-    It learns from all that is labelled when ``acquired`` is done. ``start`` is the model whose weights it
-    goes on from, or the candidates of ``choice``; without it the base, with a new head, is trained.
+    It learns from all that is labelled when ``acquired`` is done. A threshold that is not given is the
+    labeler's own, chosen on its labels of all samples: one for every training. ``start`` is the model
+    whose weights it goes on from, or the candidates of ``choice``; without it the base, with a new head, is
+    trained.
     """
     folder = inputs["base"] / MODEL  # type: ignore[operator]
     tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -87,8 +87,6 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
     for folder in _several(inputs.get("further", ())):
         rows += read_json(folder / ROWS)
-    selectors = [read_json(folder / "train.json") for folder in _several(inputs.get("selectors", ()))]
-    bought = trained + selectors
     hashes = [fact["solutions_hash"] for fact in trained]
     shared: Row = {
         "arm": config["arm"],
@@ -100,8 +98,8 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         if len(hashes) == 1
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
-        "labelled_solutions": sum(fact["solutions"] for fact in bought),
-        "labelled_steps": sum(fact["targets"] for fact in bought)
+        "labelled_solutions": sum(fact["solutions"] for fact in trained),
+        "labelled_steps": sum(fact["targets"] for fact in trained)
         if SCORING_OF[config["arm"]] == "product"
         else None,
     }

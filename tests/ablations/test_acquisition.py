@@ -40,7 +40,7 @@ def chosen(name, known, budget, given=DEFAULTS, seed=0):
 
 
 def test_convincing_wrong_answers_by_hand():
-    """Budget 5: round(0.8 * 5) = 4 wrong ones, rows 1, 3, 5, 6; of the rest row 0 is best."""
+    """Budget 5: 0.8 * 5 = 4 wrong ones, rows 1, 3, 5, 6; of the rest row 0 is best."""
     right = [1, 0, 1, 0, 1, 0, 0, 0]
     score = [-0.1, -0.5, -0.3, -0.6, -0.2, -0.7, -0.8, -0.9]
     assert chosen("convincing_wrong_answers", candidates(right, score), 5) == [0, 1, 3, 5, 6]
@@ -71,6 +71,21 @@ def test_a_short_problem_leaves_its_share_to_the_one_with_most_left():
     assert chosen("convincing_wrong_answers", known, 2) == [0, 2, 3, 4, 6, 7]
 
 
+def test_four_in_five_whatever_the_budget():
+    """Ten problems, one wrong and one more convincing right solution each: of ten labels eight are wrong.
+
+    Of a budget of two each all are bought; of three problems round(2.4) = 2.
+    """
+    known = candidates([1, 0] * 10, [-1, -2] * 10, problem=np.repeat(np.arange(10), 2))
+    for seed in range(5):
+        rows = chosen("convincing_wrong_answers", known, 1, seed=seed)
+        assert sorted(row // 2 for row in rows) == list(range(10)) and sum(row % 2 for row in rows) == 8
+        assert chosen("diverse", known, 1, seed=seed) == rows
+    assert len({tuple(chosen("convincing_wrong_answers", known, 1, seed=seed)) for seed in range(5)}) > 1
+    assert chosen("convincing_wrong_answers", known, 2) == list(range(20))
+    assert sum(row % 2 for row in chosen("convincing_wrong_answers", known.take(np.arange(6)), 1)) == 2
+
+
 def test_uncertainty_by_hand():
     assert chosen("uncertainty", candidates([0] * 4, [0] * 4, entropy=[0.1, 0.6, 0.3, 0.5]), 2) == [1, 3]
 
@@ -93,6 +108,19 @@ def test_diverse_by_hand():
     assert chosen("diverse", known, 3) == [0, 2, 4]
     assert chosen("diverse", known, 4) == [0, 1, 2, 4]  # then the best of the near-duplicates
     assert chosen("convincing_wrong_answers", known, 3) == [0, 1, 2]
+
+
+def test_diverse_takes_a_near_duplicate_last():
+    """Of a budget of 2 round(1.6) = 2 go to wrong ones, rows 0 and 1; but row 1 resembles row 0."""
+    known = candidates([0, 0, 1], [-1, -2, -3], steps=[[1, 2, 3], [1, 2, 3, 4], [9]])
+    assert chosen("diverse", known, 2) == [0, 2]
+    assert chosen("convincing_wrong_answers", known, 2) == [0, 1]
+
+
+def test_a_right_one_that_is_not_chosen_sets_nothing_back():
+    """The right row 0 convinces most, and the wrong row 1 resembles it; both bought are wrong ones."""
+    known = candidates([1, 0, 0], [-1, -2, -3], steps=[[1, 2, 3], [1, 2, 3, 4], [9]])
+    assert chosen("diverse", known, 2) == [1, 2]
 
 
 @st.composite

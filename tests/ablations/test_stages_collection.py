@@ -19,8 +19,8 @@ from ablations.stages.files import (
     OPINION,
     SCORES,
     Samples,
+    labelled_rows,
     read_json,
-    read_rows,
     write_json,
 )
 from ablations.stages.models import draw_rows
@@ -109,15 +109,15 @@ def test_ratings_are_out_of_a_generations_reach(stage, tmp_path):
 
 def test_what_is_joined_stands_once(stage, tmp_path):
     parts = (chosen(tmp_path, "a", [0, 5]), chosen(tmp_path, "b", [1, 5]))
-    assert read_rows(stage(collection.joined, {}, chosen=parts)).tolist() == [0, 1, 5]
+    assert labelled_rows(stage(collection.joined, {}, chosen=parts)).tolist() == [0, 1, 5]
 
 
 def test_as_many_are_drawn_as_were_collected(stage, tmp_path):
     counted = stage(collection.drawn, {"count": 2, "seed": 3}, name="counted")
-    assert read_rows(counted).tolist() == np.sort(draw_rows(make(), 2, 3)).tolist()
+    assert labelled_rows(counted).tolist() == np.sort(draw_rows(make(), 2, 3)).tolist()
     three = chosen(tmp_path, "three", [0, 1, 2])
-    like = read_rows(stage(collection.drawn, {"seed": 3}, name="like", as_many_as=three))
-    assert len(like) == 3 and set(like) < set(read_rows(counted))
+    like = labelled_rows(stage(collection.drawn, {"seed": 3}, name="like", as_many_as=three))
+    assert len(like) == 3 and set(like) < set(labelled_rows(counted))
 
 
 @given(problems=st.integers(1, 5), total=st.integers(1, 20), seed=st.integers(0, 9))
