@@ -152,7 +152,8 @@ class _Ways:
 
         def acquired(seed: int) -> Task:
             given = self.settings.acquisition
-            first, before = self.selector.data_scale, {}
+            first = self.selector.data_scale
+            before: dict[str, Task] = {}
             if acquisition in BY_SELECTOR:
                 before = {
                     "taken": drawn_task(self.part.train, first, seed, f"x{first} seed {seed}{self.part.name}")
