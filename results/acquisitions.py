@@ -2,7 +2,8 @@
 
 The hypothesis fixed beforehand is `convincing_wrong_answers` against `uniform_distinct`: leaving duplicates
 out is not counted as the selector's gain. Against `uniform` it is reported too, as the paper's comparison.
-All other comparisons are corrected together after Holm.
+Both are counted in solutions, as the paper counts. All other comparisons, the same two counted in steps among
+them, are corrected together after Holm.
 """
 
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ PAPER = ("convincing_wrong_answers", PLAIN_ACQUISITION)
 """The paper's comparison."""
 LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
 """What labels can be counted in: column -> words."""
+_ROLES = {(*HYPOTHESIS, "labelled_solutions"): "hypothesis", (*PAPER, "labelled_solutions"): "paper"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ def curves(
         if seeds:
             found[str(acquisition)] = Curve(
                 labels=np.array([labels for labels, _ in known]),
+                seeds=np.array(seeds),
                 value=np.stack([value for _, value in known]),
             )
     return found
@@ -110,7 +113,7 @@ def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
                         counted=counted,
                         shift=shift,
                         slope=slope_efficiency(known[acquisition], known[baseline]),
-                        role="hypothesis" if pair == HYPOTHESIS else "paper" if pair == PAPER else "other",
+                        role=_ROLES.get((*pair, counted), "other"),
                         p=shift.p,
                     )
                 )
@@ -198,7 +201,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
 def headline(frame: pd.DataFrame) -> Headline:
     """Which way of choosing what is labelled needs how many labels."""
     n = comparison_n(frame)
-    found = [one for one in comparisons(frame, n) if one.role != "other"]
+    found = [one for one in comparisons(frame, n) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
     readings = tuple(
         Reading(
             where=f"against {words(one.baseline)}, {LABELS[one.counted]}",

@@ -8,7 +8,7 @@ of the slopes of two lines of best fit in log labels, which is what "Let's Verif
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,16 @@ class Curve:
 
     labels: Array
     """[K]: labels a problem, ascending, above 0."""
+    seeds: npt.NDArray[np.integer]
+    """[S]: which seeds; two curves are compared at those that both have."""
     value: Array
     """[K, S, P]: best-of-N at each number of labels, seed and problem, 0 to 1."""
 
     def __post_init__(self) -> None:
-        if self.value.ndim != 3 or len(self.value) != len(self.labels) or 0 in self.value.shape:
+        allowed = len(self.labels), len(self.seeds)
+        if self.value.ndim != 3 or self.value.shape[:2] != allowed or not self.value.shape[2]:
             raise ValueError(
-                f"value: found shape {self.value.shape}, allowed [{len(self.labels)}, seeds, problems]"
+                f"value: found shape {self.value.shape}, allowed [{allowed[0]}, {allowed[1]}, problems]"
             )
         if not len(self.labels) or not (np.diff(self.labels) > 0).all() or self.labels[0] <= 0:
             raise ValueError(f"labels: found {self.labels.tolist()}, allowed one or more, ascending, above 0")
@@ -76,11 +79,11 @@ def shift_efficiency(
         seed: of the bootstrap.
 
     Returns:
-        NaN, with a reason, where there are fewer than four points or one of the baseline, where the curves
-        reach no common value, where the fit does not rise, or where some seed or more than 2.5% of the
-        resamples do not.
+        NaN, with a reason, where they have no seed in common, where there are fewer than four points or one
+        of the baseline, where the curves reach no common value, where the fit does not rise, or where some
+        seed or more than 2.5% of the resamples do not.
     """
-    _check_same_problems(curve, baseline)
+    curve, baseline = _paired(curve, baseline)
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
         return _untold(f"too few points: {len(curve.labels)} and {len(baseline.labels)}")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
@@ -94,7 +97,7 @@ def slope_efficiency(
 
     Args and returns as in ``shift_efficiency``; NaN where a line does not rise or has a single point.
     """
-    _check_same_problems(curve, baseline)
+    curve, baseline = _paired(curve, baseline)
     if min(len(curve.labels), len(baseline.labels)) < 2:
         return _untold("a single point has no slope")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
@@ -108,7 +111,9 @@ Fitted = tuple[Array, Array]
 def _estimated(
     fit: Callable[[Array, Array], Fitted], curve: Curve, baseline: Curve, resamples: int, seed: int
 ) -> Efficiency:
-    problems = curve.value.shape[2]
+    seeds, problems = curve.value.shape[1:]
+    if not seeds:
+        return _untold("no seed in common")
     weight_PB = resample_weights(problems, resamples, seed)
     everything = np.full((problems, 1), 1 / problems)
     mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)
@@ -121,8 +126,7 @@ def _estimated(
         return _untold(f"in {share:.0%} of the resamples the curves do not overlap or do not rise", explained)
     tail = 100 * (1 - LEVEL) / 2
     low, high = np.nanpercentile(boot_B, [tail, 100 - tail])
-    seeds = min(curve.value.shape[1], baseline.value.shape[1])
-    of_seed = fit(curve.value[:, :seeds].mean(axis=2), baseline.value[:, :seeds].mean(axis=2))[0]
+    of_seed = fit(curve.value.mean(axis=2), baseline.value.mean(axis=2))[0]
     if seeds > 1 and np.isnan(of_seed).any():
         failed = int(np.isnan(of_seed).sum())
         reason = f"in {failed} of {seeds} seeds the curves do not overlap or do not rise"
@@ -182,8 +186,15 @@ def _slopes(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitte
     return np.where(rising, np.log(ratio), np.nan), 1 - error / np.where(total > 0, total, 1)
 
 
-def _check_same_problems(curve: Curve, baseline: Curve) -> None:
+def _paired(curve: Curve, baseline: Curve) -> tuple[Curve, Curve]:
+    """Both at the seeds that both have."""
     if curve.value.shape[2] != baseline.value.shape[2]:
         raise ValueError(
             f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same"
         )
+    seeds, *places = np.intersect1d(curve.seeds, baseline.seeds, return_indices=True)
+    one, other = (
+        replace(of, seeds=seeds, value=of.value[:, at])
+        for of, at in zip((curve, baseline), places, strict=True)
+    )
+    return one, other

@@ -37,9 +37,17 @@ def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
     return contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n)
 
 
-def quintiles_table(frame: pd.DataFrame) -> Table:
+def _n(frame: pd.DataFrame) -> int | None:
+    """The N of the comparison; None where no quintile has a best-of-N."""
+    rows = of_quintiles(frame)
+    return comparison_n(rows) if (rows["metric"] == "best_of_n").any() else None
+
+
+def quintiles_table(frame: pd.DataFrame) -> Table | None:
     """Problems solved in each quintile."""
-    n = comparison_n(of_quintiles(frame))
+    n = _n(frame)
+    if n is None:
+        return None
     summary = of_quintiles(summarise(frame))
     summary = summary[summary["n"].isin([1, n])]
     arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
@@ -68,12 +76,16 @@ def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
     """Problems of a quintile solved by an arm."""
     at = group[(group["arm"] == arm) & (group["metric"] == _METRIC.get(arm, "best_of_n"))]
     at = at[at["n"] == (1 if arm == "random" else n)]
+    if at.empty:
+        return points(float("nan"))
     return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
 
 
-def differences_table(frame: pd.DataFrame) -> Table:
+def differences_table(frame: pd.DataFrame) -> Table | None:
     """Does the gap hold in each quintile."""
-    n = comparison_n(of_quintiles(frame))
+    n = _n(frame)
+    if n is None:
+        return None
     return Table(
         id="quintile-differences",
         title=f"Differences in best-of-{n} by difficulty",
@@ -133,9 +145,11 @@ def independent_difference(one: Estimate, two: Estimate) -> Estimate:
     return Estimate(estimate=centre, lower=centre - float(below), upper=centre + float(above))
 
 
-def gains_table(frame: pd.DataFrame) -> Table:
+def gains_table(frame: pd.DataFrame) -> Table | None:
     """Do more samples help the hardest most."""
-    n = comparison_n(of_quintiles(frame))
+    n = _n(frame)
+    if n is None:
+        return None
     rows = []
     for arm in ("large_prm", "large_orm"):
         for one in gains(frame, arm, n):
@@ -165,11 +179,13 @@ def _signed(found: Estimate) -> Cell:
 
 def headline(frame: pd.DataFrame) -> Headline:
     """Whether the gap holds in all quintiles, and whether more samples help the hardest most."""
-    if of_quintiles(frame).empty:
+    n = _n(frame)
+    if n is None:
         return Headline(sentence="The records hold no quintiles.")
-    n = comparison_n(of_quintiles(frame))
     found = within(frame, n)
     gap = found[found["against"] == "large_orm"]
+    if gap.empty:
+        return Headline(sentence="The records do not hold the large PRM and the large ORM by quintile.")
     above, below = ((gap["verdict"] == reads).sum() for reads in ("above zero", "below zero"))
     sentence = (
         f"With best-of-{n}, the large PRM solves more test problems than the large ORM in {above} of "

@@ -93,11 +93,11 @@ def headline(frame: pd.DataFrame) -> Headline:
     """
     found = curves(frame)
     if found.empty:
-        return Headline(sentence="The records hold no sweep.")
+        return Headline(sentence="The records hold no sweep with its centre.")
     n, labelled = int(found["n"].iloc[0]), int(found["data_scale"].iloc[0])
     clauses, readings = [], []
     for arm in STUDENT_ARMS:
-        rows = found[(found["arm"] == arm) & ~found["centre"]]
+        rows = found[(found["arm"] == arm) & found["delta"].notna()]
         if rows.empty:
             continue
         told = rows[rows["p"] < ALPHA]["variant"].unique()

@@ -40,9 +40,11 @@ def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [pair for pair in PAIRS if set(frame["arm"]).issuperset(pair)]
 
 
-def differences_table(frame: pd.DataFrame) -> Table:
+def differences_table(frame: pd.DataFrame) -> Table | None:
     """Paired differences between the large models and majority voting, at a few N."""
     found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(summarise(plain(frame)))]
+    if not found:
+        return None
     return Table(
         id="large-differences",
         title="Differences in best-of-N",

@@ -54,7 +54,8 @@ def differences_table(frame: pd.DataFrame) -> Table:
         title="Differences in best-of-N between large ORMs",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training each. The "
-            "uniform solutions are as many as the collected ones."
+            "uniform solutions are as many as the collected ones; both together are all of them, in as many "
+            "updates."
         ),
         heads=heads("trained on", "minus", "N", "points", "reading", text=("trained on", "minus", "reading")),
         rows=tuple(rows),

@@ -56,11 +56,13 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row an arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
         upper, seeds; delta, delta_lower, delta_upper and verdict, paired by problem and seed, and p after
-        Holm, all missing at the centre; centre, whether it is that.
+        Holm, all missing at the centre; centre, whether it is that. A hyperparameter whose centre is not in
+        the records is left out; an arm without it has no delta, and cannot be told.
     """
     kept, middle = shown(frame), centres(frame)
     keys = ["arm", "variant", "level"]
     named = {"estimate": "delta", "lower": "delta_lower", "upper": "delta_upper"}
+    kept = kept[kept["variant"].isin(list(middle))]
     if kept.empty:
         return pd.DataFrame(columns=[*keys, "estimate", *named.values(), "p", "centre"])
     n = int(kept["n"].iloc[0])
@@ -74,6 +76,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     delta["verdict"] = delta["verdict"].where(delta["p"] < 1 - LEVEL, "cannot be told")
     found = summarise(kept).merge(delta[[*keys, *named.values(), "verdict", "p"]], on=keys, how="left")
     found["centre"] = found["level"] == found["variant"].map(middle)
+    found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = "cannot be told"
     order = {"arm": list(ARMS).index, "variant": list(FACTORS).index}
     return found.sort_values(
         keys, key=lambda column: column.map(order[column.name]) if column.name in order else column

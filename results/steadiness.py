@@ -11,16 +11,18 @@ A *sign* says whether training on is unsteady at all:
 
 A *cause* is supported if every check of it holds, and opposed if one comes out on the other side:
 
-* warm start: training on keeps the order less well than starting from the base does;
-* class balance: fewer of what is chosen are free of errors than at first, more with a uniform share, and the
-  uniform share keeps the order better;
+* warm start: training on keeps the order less well than in the first retraining, and less well than starting
+  from the base does;
+* class balance: fewer of what is chosen are free of errors than in the first retraining, more with a uniform
+  share, and the uniform share keeps the order better;
 * near-duplicates: more of what is chosen repeats what is labelled than in the first retraining, less with a
   uniform share, and the uniform share keeps the order better;
 * calibration: the selector is worse calibrated on the pool than at first, better with a uniform share, and
   the uniform share keeps the order better.
 
-So a cause has to grow, and its remedy has to mend both it and the steadiness. The three that the uniform
-share mends can hold together: the ways do not part them.
+So a cause has to grow, and its remedy has to mend both it and the steadiness. A warm start has no measure of
+its own: its checks are two of the signs, taken together. The three that the uniform share mends can hold
+together: the ways do not part them.
 """
 
 from dataclasses import dataclass
@@ -123,8 +125,8 @@ def rules(last: int) -> tuple[Rule, ...]:
         ),
         Rule(claim="less steady than from the base", role="sign", checks=(order(late, base, down),)),
         Rule(claim="less steady than with a uniform share", role="sign", checks=(order(late, share, down),)),
-        Rule(claim="warm start", role="cause", checks=(order(late, base, down),)),
-        mended("class balance", "chosen_error_free", start, down, up),
+        Rule(claim="warm start", role="cause", checks=(order(late, early, down), order(late, base, down))),
+        mended("class balance", "chosen_error_free", early, down, up),
         mended("near-duplicates", "chosen_repeats", early, up, down),
         mended("calibration", "pool_calibration_error", start, up, down),
     )
@@ -181,7 +183,10 @@ def causes_table(frame: pd.DataFrame) -> Table:
 
 def signs_sentence(judged: tuple[Judgement, ...]) -> str:
     """Which signs of unsteadiness are supported."""
-    seen = [one.rule.claim for one in judged if one.rule.role == "sign" and one.verdict == "supported"]
+    signs = [one for one in judged if one.rule.role == "sign"]
+    if all(found is None for one in signs for found in one.found):
+        return "Whether training on is unsteady cannot be told: the records do not hold it."
+    seen = [one.rule.claim for one in signs if one.verdict == "supported"]
     return f"It is unsteady ({', '.join(seen)})." if seen else "No sign of unsteadiness stands out."
 
 

@@ -105,9 +105,10 @@ def further_differences_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _below_largest(compared: pd.DataFrame) -> pd.Series:
+    """Whether it is from a reference line, and of a smaller data scale than its acquisition's largest."""
     with_reference = compared["against"].isin(list(REFERENCE_ARMS))
-    below = (compared["data_scale"] < compared["data_scale"].max()).fillna(False).astype(bool)
-    return with_reference & below
+    largest = compared.groupby("acquisition", dropna=False)["data_scale"].transform("max")
+    return with_reference & (compared["data_scale"] < largest).fillna(False).astype(bool)
 
 
 def _differences(

@@ -152,22 +152,23 @@ class _Ways:
 
         def acquired(seed: int) -> Task:
             given = self.settings.acquisition
-            first = self.selector.data_scale
-            before: dict[str, Task] = {}
+            train, first = self.part.train, self.selector.data_scale
+            inputs: dict[str, Task | tuple[Task, ...]] = {
+                "samples": train,
+                "opinions": self.opinions(acquisition, seed),
+            }
             if acquisition in BY_SELECTOR:
-                before = {
-                    "taken": drawn_task(self.part.train, first, seed, f"x{first} seed {seed}{self.part.name}")
-                }
+                inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.part.name}")
             return Task(
                 stage="acquired",
                 config={
                     "acquisition": acquisition,
-                    "budget": budget - (first if before else 0),
+                    "budget": budget - (first if "taken" in inputs else 0),
                     "seed": seed,
                     "wrong_fraction": given.wrong_fraction,
                     "similarity": given.similarity,
                 },
-                inputs={"samples": self.part.train, "opinions": self.opinions(acquisition, seed)} | before,
+                inputs=inputs,
                 label=f"choose by {acquisition} x{budget} seed {seed}{self.part.name}",
                 weight=2,
             )

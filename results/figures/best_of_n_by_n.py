@@ -1,4 +1,4 @@
-"""Figure 4b of the paper: at the largest data scale, best-of-N against N, one line an arm."""
+"""Figure 4b of the paper: at the largest data scale that all have, best-of-N against N, one line an arm."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,20 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
-from results.figures.style import (
-    DASHES,
-    MARKERS,
-    PALETTE,
-    EndLabel,
-    label_ends,
-    line_style,
-)
+from results.figures.style import EndLabel, label_ends, look
 from results.schema import STUDENT_ARMS, arm_words
-from results.statistics import lines_of
+from results.statistics import common_scale, compares_acquisitions, lines_of
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw accuracy against N at the largest data scale; an N that is a single draw has a hollow marker.
+    """Draw accuracy against N at the largest data scale that all have; a single draw has a hollow marker.
 
     Args:
         frame: from ``results.statistics.summarise``.
@@ -33,10 +26,11 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     if best.empty:
         raise ValueError("metric: found no best_of_n, allowed a table with best-of-N records")
     students = best[best["arm"].isin(list(STUDENT_ARMS))]
-    largest = students["data_scale"].max()
+    largest = common_scale(students)
+    acquisitions = compares_acquisitions(students)
     rows = pd.concat(
         [
-            students[students["data_scale"] == largest] if len(students) else students,
+            students[students["data_scale"] == largest] if largest is not None else students,
             best[best["arm"] == "labeler"],
             frame[frame["metric"].isin(["majority", "pass_at_n"])],
         ]
@@ -44,13 +38,14 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     labels = []
     for arm, acquisition, line in lines_of(rows):
         line = line.sort_values("n")
-        colour, compared = PALETTE[arm], arm in STUDENT_ARMS
+        compared = arm in STUDENT_ARMS
+        seen = look(arm, acquisition, compared and acquisitions)
         curve(
             ax,
             line,
-            colour=colour,
-            style=DASHES.get(arm, line_style(acquisition)),
-            marker=MARKERS.get(arm),
+            colour=seen.colour,
+            style=seen.style,
+            marker=seen.marker,
             strong=compared,
             band=arm != "oracle",
         )
@@ -58,13 +53,13 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
             EndLabel(
                 y=float(line["estimate"].iloc[-1]),
                 text=arm_words(arm, acquisition),
-                colour=colour,
+                colour=seen.colour,
                 bold=compared,
             )
         )
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
-    if pd.notna(largest):
+    if largest is not None:
         ax.set_title(
             f"{largest} solutions labelled a problem", fontsize=10, fontweight="normal", color="#444444"
         )
@@ -79,8 +74,8 @@ FIGURE = Figure(
     plot=plot,
     caption=(
         "Share of test problems solved against N, the number of solutions chosen from, at the largest "
-        "data scale, with 95% intervals; majority voting, pass@1, the labeler, and pass@N, the most that "
-        "any choice could reach."
+        "data scale that all have, with 95% intervals; majority voting, pass@1, the labeler, and pass@N, the "
+        "most that any choice could reach."
     ),
 )
 

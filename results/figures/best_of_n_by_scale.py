@@ -9,16 +9,15 @@ from matplotlib.axes import Axes
 from results.figures.drawing import Figure, run
 from results.figures.style import (
     DASHES,
-    MARKERS,
     PALETTE,
     EndLabel,
     doubling_axis,
     label_ends,
-    line_style,
+    look,
     percent_axis,
 )
 from results.schema import STUDENT_ARMS, arm_words
-from results.statistics import comparison_n, lines_of
+from results.statistics import compares_acquisitions, comparison_n, lines_of
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""
@@ -48,26 +47,29 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         raise ValueError(f"n: found {n}, allowed {known} (N of best-of-N in the records)")
     labels = []
     groups = lines_of(rows)
+    several = compares_acquisitions(rows)
     for rank, (arm, acquisition, line) in enumerate(groups):
         line = line.sort_values("data_scale")
         beside = _BESIDE ** (rank - (len(groups) - 1) / 2)
-        x, colour = line["data_scale"].astype(float) * beside, PALETTE[arm]
-        style = line_style(acquisition)
+        x, seen = line["data_scale"].astype(float) * beside, look(arm, acquisition, several)
         ax.errorbar(
             x,
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
-            color=colour,
-            marker=MARKERS[arm],
+            color=seen.colour,
+            marker=seen.marker,
             markersize=6,
             markeredgecolor="white",
-            linestyle=style,
+            linestyle=seen.style,
             elinewidth=1.3,
             zorder=4,
         )
         labels.append(
             EndLabel(
-                y=float(line["estimate"].iloc[-1]), text=arm_words(arm, acquisition), colour=colour, bold=True
+                y=float(line["estimate"].iloc[-1]),
+                text=arm_words(arm, acquisition),
+                colour=seen.colour,
+                bold=True,
             )
         )
     for arm in ("labeler", "majority", "random"):

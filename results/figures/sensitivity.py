@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from results.figures.drawing import Figure, run
-from results.figures.style import MARKERS, PALETTE, percent_axis
+from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis
 from results.schema import ARMS
 from results.sensitivity import FACTORS, METRIC, shown
 from results.statistics import lines_of
@@ -72,12 +72,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     for ax, variant in zip(axes, variants, strict=True):
         plot(frame, ax, variant)
     axes[0].set_ylabel(f"validation problems solved,\nbest of {int(rows['n'].iloc[0])}")
-    handles = {
-        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
-    canvas.legend(
-        list(handles.values()), list(handles), loc="outside upper center", ncols=len(handles), frameon=False
-    )
+    legend_above(canvas, axes)
 
 
 FIGURE = Figure(

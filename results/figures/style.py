@@ -86,9 +86,31 @@ DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
 Line = str | tuple[int, tuple[float, ...]]
 
 
-def line_style(acquisition: object) -> Line:
-    """Solid for uniform acquisition, dashed for any other."""
-    return "-" if is_plain(acquisition) else (0, (4, 1.5))
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Of a line."""
+
+    colour: str
+    """Of all of it."""
+    marker: str | None
+    """None for none."""
+    style: Line
+    """Of the line itself."""
+
+
+def look(arm: str, acquisition: object, compared: bool) -> Look:
+    """Of an arm's line.
+
+    Args:
+        arm: key of ``PALETTE``.
+        acquisition: how its labelled solutions were chosen; a line of any but the plain one is dashed.
+        compared: whether acquisitions are compared, and give the line its colour and marker.
+    """
+    if compared and acquisition in ACQUISITION_PALETTE:
+        known = str(acquisition)
+        return Look(colour=ACQUISITION_PALETTE[known], marker=ACQUISITION_MARKERS[known], style="-")
+    dashed = "-" if is_plain(acquisition) else (0, (4, 1.5))
+    return Look(colour=PALETTE[arm], marker=MARKERS.get(arm), style=DASHES.get(arm, dashed))
 
 
 _RC: dict[Any, Any] = {
@@ -212,6 +234,20 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
                 "shrinkB": 1,
             },
         )
+
+
+def legend_above(canvas: Figure, axes: Sequence[Axes]) -> None:
+    """One legend for several panels, above them: every label once, at most three in a row."""
+    handles = {
+        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    canvas.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside upper center",
+        ncols=min(3, len(handles)),
+        frameon=False,
+    )
 
 
 def spread(targets: Sequence[float], gap: float) -> list[float]:

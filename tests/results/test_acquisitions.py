@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
-from results.acquisitions import Comparison, comparisons, curves
+from results.acquisitions import Comparison, comparisons, curves, headline
 from results.data_efficiency import Efficiency
+from results.figures.best_of_n_by_n import plot as by_n
+from results.figures.best_of_n_by_scale import plot as by_scale
+from results.figures.style import ACQUISITION_PALETTE
 from results.schema import Record, records_frame
-from results.statistics import holm
+from results.statistics import common_scale, holm, summarise
+from results.tables import differences_table
+from results.tabular import text_of
 
 PROBLEMS, SEEDS, BUDGETS = 50, 3, (1, 2, 4, 8, 16)
 GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6, "uncertainty": 1.2}
@@ -63,14 +70,60 @@ def test_curves_stand_in_order_of_their_labels(frame):
 
 def test_the_hypothesis_comes_first_then_the_paper_then_the_others(frame):
     found = comparisons(frame)
-    assert [one.role for one in found] == ["hypothesis"] * 2 + ["paper"] * 2 + ["other"] * 6
-    first, paper = found[0], found[2]
+    assert [one.role for one in found] == ["hypothesis", "paper"] + ["other"] * 8
+    first, paper = found[:2]
+    assert first.counted == paper.counted == "labelled_solutions"
     assert (first.acquisition, first.baseline) == ("convincing_wrong_answers", "uniform_distinct")
     assert first.shift.estimate == pytest.approx(2.6 / 1.2, rel=0.15) and first.verdict == "fewer labels"
     assert paper.baseline == "uniform" and paper.shift.estimate == pytest.approx(2.6, rel=0.15)
     assert paper.slope.estimate == pytest.approx(1, rel=0.15)  # parallel lines: the slopes tell nothing
     same = [one for one in found if (one.acquisition, one.baseline) == ("uncertainty", "uniform_distinct")]
     assert {one.verdict for one in same} == {"cannot be told"}
+
+
+def test_the_headline_tells_both_counts(frame):
+    found = headline(frame)
+    assert found.sentence.startswith("With best-of-16, convincing wrong answers need 2.")
+    assert [one.where for one in found.readings] == [
+        "against uniform distinct, solutions labelled",
+        "against uniform, solutions labelled",
+        "against uniform distinct, steps labelled",
+        "against uniform, steps labelled",
+    ]
+
+
+def test_every_acquisition_meets_the_reference_lines_at_its_largest_budget(frame):
+    """Uniform at 16 as well as uncertainty at 2, which has no other."""
+    lines = frame[(frame["acquisition"] == "uniform") & (frame["data_scale"] == 1) & (frame["seed"] == 0)]
+    lines = lines.assign(
+        arm="majority", metric="majority", acquisition=None, data_scale=None, seed=None, cell=None
+    )
+    few = frame[(frame["acquisition"] == "uniform") | (frame["data_scale"] == 2)]
+    shown = [[text_of(cell) for cell in row] for row in differences_table(pd.concat([few, lines])).rows]
+    assert sorted((row[0], row[2]) for row in shown) == [
+        ("process supervision", "16"),
+        *(
+            (f"process supervision, {name.replace('_', ' ')}", "2")
+            for name in sorted(GAIN)
+            if name != "uniform"
+        ),
+    ]
+
+
+@pytest.mark.parametrize("plot", [by_n, by_scale])
+def test_figures_tell_acquisitions_apart(frame, plot):
+    ax = Figure().subplots()
+    plot(summarise(frame, resamples=50), ax)
+    drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
+    assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
+
+
+def test_the_scale_that_all_have(frame):
+    assert common_scale(frame) == 16
+    side = frame[(frame["acquisition"] != "uncertainty") | (frame["data_scale"] == 4)]
+    assert common_scale(side) == 4
+    none = frame[frame["acquisition"].eq("uncertainty") == frame["data_scale"].eq(1)]
+    assert common_scale(none) == 16 and common_scale(frame[:0]) is None
 
 
 def test_holm_by_hand():

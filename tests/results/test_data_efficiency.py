@@ -1,5 +1,7 @@
 """Estimators of data efficiency, on curves whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,9 @@ def curve(labels, value, seeds=3, problems=40, noise=0.0, seed=0):
     rng = np.random.default_rng(seed)
     spread = noise * rng.normal(size=(len(labels), seeds, problems))
     return Curve(
-        labels=np.asarray(labels), value=np.broadcast_to(value[:, None, None], spread.shape) + spread
+        labels=np.asarray(labels),
+        seeds=np.arange(seeds),
+        value=np.broadcast_to(value[:, None, None], spread.shape) + spread,
     )
 
 
@@ -112,18 +116,36 @@ def test_noise_that_hides_the_curves_is_told():
 @pytest.mark.parametrize(
     ("labels", "shape", "message"),
     [
-        ([], (0, 1, 4), r"value: found shape"),
+        ([], (0, 1, 4), "labels: found"),
+        ([1.0, 2.0], (2, 2, 4), r"value: found shape \(2, 2, 4\), allowed \[2, 1, problems\]"),
         ([2.0, 1.0], (2, 1, 4), "labels: found"),
         ([0.0, 1.0], (2, 1, 4), "labels: found"),
-        ([1.0, 2.0], (3, 1, 4), r"value: found shape \(3, 1, 4\), allowed \[2, seeds, problems\]"),
+        ([1.0, 2.0], (3, 1, 4), r"value: found shape \(3, 1, 4\), allowed \[2, 1, problems\]"),
         ([1.0, 2.0], (2, 0, 4), "value: found shape"),
     ],
 )
 def test_malformed_curves(labels, shape, message):
     with pytest.raises(ValueError, match=message):
-        Curve(labels=np.array(labels), value=np.zeros(shape))
+        Curve(labels=np.array(labels), seeds=np.arange(1), value=np.zeros(shape))
 
 
 def test_other_problems():
     with pytest.raises(ValueError, match="value: found 40 and 39 problems, allowed the same"):
         slope_efficiency(curve(LABELS, quadratic(LABELS)), curve(LABELS, quadratic(LABELS), problems=39))
+
+
+@pytest.mark.parametrize("estimator", [shift_efficiency, slope_efficiency])
+def test_seeds_are_paired_by_their_number(estimator):
+    """Of seeds 0, 1, 2 and 1, 2, 3 the two that both have count, whatever their places."""
+    one = curve(LABELS, quadratic(2.6 * LABELS), noise=0.01, seed=1)
+    other = curve(LABELS, quadratic(LABELS), noise=0.01, seed=2)
+    shifted = replace(other, seeds=np.array([1, 2, 3]))
+    by_hand = estimator(
+        replace(one, seeds=one.seeds[1:], value=one.value[:, 1:]),
+        replace(other, seeds=np.array([1, 2]), value=other.value[:, :2]),
+    )
+    assert estimator(one, shifted) == by_hand != estimator(one, other)
+    order = [2, 0, 1]
+    assert estimator(replace(one, seeds=one.seeds[order], value=one.value[:, order]), shifted) == by_hand
+    alien = estimator(one, replace(other, seeds=np.array([7, 8, 9])))
+    assert np.isnan(alien.estimate) and alien.reason == "no seed in common"

@@ -237,6 +237,10 @@ def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) ->
     active = summary[summary["arm"] == "process"].assign(acquisition="convincing_wrong_answers")
     best_of_n_by_scale.plot(pd.concat([summary, active]), ax)
     assert "process supervision, convincing wrong answers" in texts(ax) and "process supervision" in texts(ax)
+    # The arms keep their colours where it is they that are compared; the acquisition is told by its dashes.
+    assert {PALETTE[arm] for arm in STUDENT_ARMS if arm in set(summary["arm"])} <= {
+        line.get_color() for line in ax.lines
+    }
 
 
 def test_every_arm_has_a_look() -> None:

@@ -139,6 +139,20 @@ def test_an_independent_difference_by_hand():
     assert found.upper == pytest.approx(0.4 + np.sqrt(0.17))
 
 
+def test_records_that_lack_something_are_told_of(frame):
+    """Without best-of-N there is no table of it, without the large ORM no word of a gap."""
+    none = frame[~frame["metric"].isin(["best_of_n"])]
+    assert large_scale.differences_table(none) is None
+    for table in (difficulty.quintiles_table, difficulty.differences_table, difficulty.gains_table):
+        assert table(none) is None
+    alone = frame[frame["arm"] != "large_orm"]
+    said = "The records do not hold the large PRM and the large ORM by quintile."
+    assert difficulty.headline(alone).sentence == said
+    assert difficulty.gains_table(alone).rows and difficulty.quintiles_table(alone).rows
+    less = frame[~((frame["arm"] == "majority") & (frame["level"] == 1))]
+    assert shown(difficulty.quintiles_table(less))[0].count("-") == 1
+
+
 def test_records_without_quintiles(superset):
     assert difficulty.headline(superset).sentence == "The records hold no quintiles."
 
