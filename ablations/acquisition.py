@@ -36,16 +36,16 @@ class Candidates:
     convincing: npt.NDArray[np.float64]
     """[K, R]: log of the product of the step probabilities, by each of K selectors; the first one leads."""
     entropy: npt.NDArray[np.float64]
-    """[R]: mean over steps of the first selector's binary entropy, nats."""
+    """[R]: mean over steps of the first selector's binary entropy, nats; 0 without one."""
 
     def __post_init__(self) -> None:
         count = len(self.problem)
         for name in ("sample", "steps", "final_correct", "entropy"):
             if len(getattr(self, name)) != count:
                 raise ValueError(f"{name}: found {len(getattr(self, name))} rows; allowed: {count}")
-        if self.convincing.ndim != 2 or self.convincing.shape[1] != count or not len(self.convincing):
+        if self.convincing.ndim != 2 or self.convincing.shape[1] != count:
             raise ValueError(
-                f"convincing: found shape {self.convincing.shape}; allowed: [selectors, {count}], one or more"
+                f"convincing: found shape {self.convincing.shape}; allowed: [selectors, {count}]"
             )
 
     def __len__(self) -> int:
@@ -78,8 +78,30 @@ class AcquisitionSettings:
                 raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 0 to 1")
 
 
-Acquisition = Callable[[Candidates, Rows, AcquisitionSettings, np.random.Generator], Rows]
-"""(candidates in the order drawn, budget [P], settings, generator) -> rows, budget.sum() of them."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """What is to be bought."""
+
+    share: Rows
+    """[P]: solutions of each problem, at most as many as there are candidates of it."""
+    labelled: Candidates
+    """What is labelled already."""
+    settings: AcquisitionSettings
+    """What acquisitions share."""
+    rng: np.random.Generator
+    """Of what is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acquisition:
+    """A way to choose."""
+
+    choose: Callable[[Candidates, Request], Rows]
+    """(candidates in the order drawn, request) -> rows of the candidates, ``share.sum()`` of them."""
+    distinct: bool = True
+    """Whether it sees each text once."""
+    asks_selector: bool = True
+    """Whether it reads what a selector thinks."""
 
 
 def acquire(
@@ -108,15 +130,18 @@ def acquire(
         int64 [budget * P], no row twice.
 
     Raises:
-        ValueError: the pool has fewer solutions (distinct ones, if they must be) than the budget.
+        ValueError: the pool has fewer solutions (distinct ones, if they must be) than the budget, or there
+            is no selector to ask.
     """
     if budget < 1:
         raise ValueError(f"budget: found {budget}; allowed: 1 or more")
     if not 0 <= uniform_share <= 1:
         raise ValueError(f"uniform_share: found {uniform_share}; allowed: 0 to 1")
+    acquisition = ACQUISITIONS[name]
+    if acquisition.asks_selector and not len(candidates.convincing):
+        raise ValueError(f"convincing: found no selector; allowed for {name}: one or more")
     drawn = np.lexsort((candidates.sample, candidates.problem))
-    acquisition, distinct = ACQUISITIONS[name]
-    if distinct:
+    if acquisition.distinct:
         drawn = drawn[first_of_equal(candidates.problem[drawn], candidates.steps.take(drawn))]
     if len(taken):
         text = text_codes(candidates.problem, candidates.steps)
@@ -124,48 +149,46 @@ def acquire(
     known = candidates.take(drawn)
     share = _shares(known.problem, budget, int(candidates.problem.max()) + 1)
     rng = np.random.default_rng(seed)
-    lot = uniform(known, _part(share, uniform_share, rng), settings, rng) if uniform_share else NONE
+    part, lot = np.zeros_like(share), NONE
+    if uniform_share:
+        part = _part(share, uniform_share, rng)
+        lot = uniform(known, Request(share=part, labelled=candidates.take(taken), settings=settings, rng=rng))
     rest = np.setdiff1d(np.arange(len(known)), lot)
-    left = share - np.bincount(known.problem[lot], minlength=len(share))
-    chosen = rest[acquisition(known.take(rest), left, settings, rng)]
+    labelled = candidates.take(np.concatenate([taken, drawn[lot]]))
+    request = Request(share=share - part, labelled=labelled, settings=settings, rng=rng)
+    chosen = rest[acquisition.choose(known.take(rest), request)]
     return np.sort(drawn[np.concatenate([lot, chosen])])
 
 
-def uniform(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
+def uniform(known: Candidates, request: Request) -> Rows:
     """The first of an order that is drawn for each problem; a smaller budget's are among a larger one's."""
-    has = np.bincount(known.problem, minlength=len(share))
-    order_PM = rng.permuted(np.tile(np.arange(has.max()), (len(share), 1)), axis=1)
+    has = np.bincount(known.problem, minlength=len(request.share))
+    order_PM = request.rng.permuted(np.tile(np.arange(has.max()), (len(request.share), 1)), axis=1)
     place_PM = np.argsort(order_PM, axis=1)
     within = np.arange(len(known)) - np.repeat(np.cumsum(has) - has, has)
-    return best_of_each(known.problem, -place_PM[known.problem, within].astype(np.float64), share)
+    return best_of_each(known.problem, -place_PM[known.problem, within].astype(np.float64), request.share)
 
 
-def convincing_wrong_answers(
-    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
-) -> Rows:
+def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
     """First the most convincing with a wrong final answer, then the most convincing of those that remain.
 
     Where a problem has too few wrong ones, those that remain fill its share.
     """
     score = known.convincing[0]
     wrong = np.flatnonzero(~known.final_correct)
-    wanted = _part(share, settings.wrong_fraction, rng)
+    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
     first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
     remaining = np.setdiff1d(np.arange(len(known)), first)
-    left = share - np.bincount(known.problem[first], minlength=len(share))
+    left = request.share - np.bincount(known.problem[first], minlength=len(request.share))
     return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])
 
 
-def uncertainty(
-    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
-) -> Rows:
+def uncertainty(known: Candidates, request: Request) -> Rows:
     """Those of whose steps the selector is least certain."""
-    return best_of_each(known.problem, known.entropy, share)
+    return best_of_each(known.problem, known.entropy, request.share)
 
 
-def disagreement(
-    known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator
-) -> Rows:
+def disagreement(known: Candidates, request: Request) -> Rows:
     """Those of whose rightness (the product over steps) the selectors think most differently.
 
     Raises:
@@ -173,39 +196,42 @@ def disagreement(
     """
     if len(known.convincing) < 2:
         raise ValueError("convincing: found one selector; allowed for disagreement: two or more")
-    return best_of_each(known.problem, np.exp(known.convincing).std(axis=0), share)
+    return best_of_each(known.problem, np.exp(known.convincing).std(axis=0), request.share)
 
 
-def diverse(known: Candidates, share: Rows, settings: AcquisitionSettings, rng: np.random.Generator) -> Rows:
-    """Convincing wrong answers, near-duplicates of chosen ones only where nothing else is left."""
-    wanted = _part(share, settings.wrong_fraction, rng)
+def diverse(known: Candidates, request: Request) -> Rows:
+    """Convincing wrong answers; near-duplicates of labelled or chosen ones last."""
+    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
     order = np.lexsort((-known.convincing[0], known.problem))
-    bounds = np.searchsorted(known.problem[order], np.arange(len(share) + 1))
+    bounds = np.searchsorted(known.problem[order], np.arange(len(request.share) + 1))
     found: list[int] = []
-    for p in range(len(share)):
+    for p in range(len(request.share)):
         rows = order[bounds[p] : bounds[p + 1]]
-        chosen: dict[int, set[int]] = {}
-        for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, share[p])):
+        labelled = np.flatnonzero(request.labelled.problem == p).tolist()
+        texts = [set(request.labelled.steps.row(row).tolist()) for row in labelled]
+        chosen: list[int] = []
+        for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, request.share[p])):
             for row in some.tolist():
                 if len(chosen) == limit:
                     break
                 text = set(known.steps.row(row).tolist())
-                if not any(resemble(text, other, settings.similarity) for other in chosen.values()):
-                    chosen[row] = text
+                if not any(resemble(text, other, request.settings.similarity) for other in texts):
+                    chosen.append(row)
+                    texts.append(text)
         left = [row for row in rows.tolist() if row not in chosen]
-        found += [*chosen, *left[: share[p] - len(chosen)]]
+        found += [*chosen, *left[: request.share[p] - len(chosen)]]
     return np.array(found, dtype=np.int64)
 
 
-ACQUISITIONS: dict[str, tuple[Acquisition, bool]] = {
-    "uniform": (uniform, False),
-    "uniform_distinct": (uniform, True),
-    "convincing_wrong_answers": (convincing_wrong_answers, True),
-    "uncertainty": (uncertainty, True),
-    "disagreement": (disagreement, True),
-    "diverse": (diverse, True),
+ACQUISITIONS: dict[str, Acquisition] = {
+    "uniform": Acquisition(choose=uniform, distinct=False, asks_selector=False),
+    "uniform_distinct": Acquisition(choose=uniform, asks_selector=False),
+    "convincing_wrong_answers": Acquisition(choose=convincing_wrong_answers),
+    "uncertainty": Acquisition(choose=uncertainty),
+    "disagreement": Acquisition(choose=disagreement),
+    "diverse": Acquisition(choose=diverse),
 }
-"""Name -> (acquisition, whether it sees each text once)."""
+"""Name -> acquisition."""
 
 
 def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[np.int64]:

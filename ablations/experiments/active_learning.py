@@ -24,8 +24,6 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
 from ablations.settings import at_least
 
-BY_SELECTOR = frozenset(ACQUISITIONS) - {"uniform", "uniform_distinct"}
-"""The acquisitions that ask a selector."""
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
 
@@ -112,15 +110,16 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 
 def scarce(given: SupervisionSettings) -> SupervisionSettings:
-    """Settings under which labels are scarce, and not the updates: on half of the problems, as many updates
-    for few labels as for many. With updates in proportion to labels the curves tell of updates alone.
+    """Settings under which labels are scarce, and not the updates: as many updates for few labels as for
+    many, in the embedded world on half of the problems. With updates in proportion to labels the curves tell
+    of updates alone.
     """
-    if given.pool is not None or given.scale not in _UPDATES:
+    if given.scale not in _UPDATES:
         return given
-    assert given.problems is not None
     updates = _UPDATES[given.scale]
     students = replace(given.students, min_updates=updates, max_updates=updates)
-    return replace(given, labelled_problems=given.problems.train // 2, students=students)
+    labelled = given.problems.train // 2 if given.problems is not None else None
+    return replace(given, labelled_problems=labelled, students=students)
 
 
 def plan(settings: ActiveLearningSettings) -> Plan:
@@ -153,17 +152,17 @@ class _Ways:
         def acquired(seed: int) -> Task:
             given = self.settings.acquisition
             train, first = self.part.train, self.selector.data_scale
-            inputs: dict[str, Task | tuple[Task, ...]] = {
-                "samples": train,
-                "opinions": self.opinions(acquisition, seed),
-            }
-            if acquisition in BY_SELECTOR:
+            inputs: dict[str, Task | tuple[Task, ...]] = {"samples": train}
+            bought = budget
+            if ACQUISITIONS[acquisition].asks_selector:
+                inputs["opinions"] = self.opinions(acquisition, seed)
                 inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.part.name}")
+                bought -= first
             return Task(
                 stage="acquired",
                 config={
                     "acquisition": acquisition,
-                    "budget": budget - (first if "taken" in inputs else 0),
+                    "budget": bought,
                     "seed": seed,
                     "wrong_fraction": given.wrong_fraction,
                     "similarity": given.similarity,

@@ -41,13 +41,12 @@ def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Co
 
 
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, selectors' opinions of them [, taken] -> the rows to label, and what they are like.
+    """samples [, selectors' opinions of them, taken] -> the rows to label, and what they are like.
 
     Of what is labelled already it reads the rows alone.
     """
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    folders = inputs["opinions"] if isinstance(inputs["opinions"], tuple) else (inputs["opinions"],)
-    known = candidates_of(samples, folders)
+    known = candidates_of(samples, inputs.get("opinions", ()))  # type: ignore[arg-type]
     given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
     taken = labelled_rows(inputs["taken"]) if "taken" in inputs else NONE  # type: ignore[arg-type]
     rows = acquire(
@@ -66,13 +65,14 @@ def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
 def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
     """What is known of samples without a label: selectors' opinions of them are in the folders."""
     opinions = [pq.read_table(folder / OPINION) for folder in folders]
+    count = len(samples.solutions)
     return Candidates(
         problem=samples.solutions.problem_index,
         sample=samples.solutions.sample,
         steps=step_codes(samples),
         final_correct=samples.solutions.final_correct,
-        convincing=np.stack([table["convincing"].to_numpy() for table in opinions]),
-        entropy=opinions[0]["entropy"].to_numpy(),
+        convincing=np.array([table["convincing"].to_numpy() for table in opinions]).reshape(-1, count),
+        entropy=opinions[0]["entropy"].to_numpy() if opinions else np.zeros(count),
     )
 
 
@@ -81,11 +81,12 @@ def write_chosen(
 ) -> None:
     """Writes chosen rows, and what they are like: null where none was chosen, or no selector was asked."""
     chosen = samples.solutions.take(rows)
+    asked = known is not None and len(known.convincing) > 0 and len(rows) > 0
     facts = {
         "rows": rows.tolist(),
         "ends_right": float(chosen.final_correct.mean()) if len(rows) else None,
         "distinct": chosen.distinct(),
-        "convincing": float(np.exp(known.convincing[0, rows]).mean()) if known and len(rows) else None,
+        "convincing": float(np.exp(known.convincing[0, rows]).mean()) if known and asked else None,
     }
     write_json(out / ACQUIRED, facts | more)
 

@@ -1,5 +1,7 @@
 """Acquisitions: one problem by hand each, and what holds of all of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ from ablations.stages.files import Samples
 from ablations.stages.models import draw_rows
 
 DEFAULTS = AcquisitionSettings()
-DISTINCT = [name for name, (_, distinct) in ACQUISITIONS.items() if distinct]
+DISTINCT = [name for name, one in ACQUISITIONS.items() if one.distinct]
 
 
 def candidates(right, convincing, steps=None, problem=None, entropy=None, others=()):
@@ -117,10 +119,24 @@ def test_diverse_takes_a_near_duplicate_last():
     assert chosen("convincing_wrong_answers", known, 2) == [0, 1]
 
 
+def test_diverse_takes_what_resembles_the_labelled_last():
+    """Row 0 is labelled; row 1 shares 3 of 4 steps with it, row 2 none."""
+    known = candidates([0, 0, 0], [-1, -2, -3], steps=[[1, 2, 3], [1, 2, 3, 4], [9]])
+    assert acquire("diverse", known, 1, DEFAULTS, 0, taken=np.array([0])).tolist() == [2]
+    assert acquire("diverse", known, 2, DEFAULTS, 0, taken=np.array([0])).tolist() == [1, 2]
+
+
 def test_a_right_one_that_is_not_chosen_sets_nothing_back():
     """The right row 0 convinces most, and the wrong row 1 resembles it; both bought are wrong ones."""
     known = candidates([1, 0, 0], [-1, -2, -3], steps=[[1, 2, 3], [1, 2, 3, 4], [9]])
     assert chosen("diverse", known, 2) == [1, 2]
+
+
+def test_no_selector_to_ask():
+    known = replace(candidates([0] * 3, [0] * 3), convincing=np.zeros((0, 3)))
+    assert chosen("uniform_distinct", known, 2) and chosen("uniform", known, 2)
+    with pytest.raises(ValueError, match="found no selector; allowed for diverse: one or more"):
+        chosen("diverse", known, 1)
 
 
 @st.composite
@@ -248,7 +264,7 @@ def test_a_uniform_share_outside_its_range(share):
     share=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
     data=st.data(),
 )
-@pytest.mark.parametrize("name", ["uniform", "convincing_wrong_answers", "diverse"])
+@pytest.mark.parametrize("name", ACQUISITIONS)
 def test_every_round(name, known, budget, seed, order, share, data):
     """Exactly the budget, no text that is labelled, twice the same, whatever the order of the input."""
     taken = data.draw(st.lists(st.integers(0, len(known) - 1), unique=True, max_size=6))
