@@ -262,13 +262,17 @@ def _run(experiment: Experiment, args: Any) -> None:
 
     plan = experiment.plan(args.settings)
     for name in ("store", "out"):
-        if getattr(args, name).exists() and not getattr(args, name).is_dir():
-            raise ValueError(f"{name}: found the file {getattr(args, name)}; allowed: a folder, or a new one")
+        _folder(name, getattr(args, name))
     store = Store(args.store)
     run_tasks((*plan.targets, plan.records), store, workers=args.workers, stages=experiment.stages)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / RUN_FILE).write_text(args.dump)
     experiment.finish(args.settings, store, plan, args.out)
+
+
+def _folder(name: str, path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{name}: found the file {path}; allowed: a folder, or a new one")
 
 
 def _plan(experiment: Experiment, args: Any) -> None:
@@ -308,6 +312,7 @@ def _annotate(argv: list[str]) -> None:
     if not argv or argv[0] not in ("write", "read"):
         raise ValueError(f"annotate: found {argv[0] if argv else 'nothing'}; allowed: write, read")
     _, args = _parse_run(f"annotate {argv[0]}", argv[1:])
+    _folder("store", args.store)
     annotate(args.settings, Store(args.store), args.workers, write=argv[0] == "write")
 
 

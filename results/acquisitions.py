@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from results.data_efficiency import Curve, Efficiency, shift_efficiency, slope_efficiency
+from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
 from results.headline import Headline, Reading
 from results.schema import PLAIN_ACQUISITION
 from results.statistics import comparison_n, contrasts, holm, rows_of
@@ -138,14 +138,16 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
     text = ("acquisition", "against", "counted in", "role", "reading")
     names = (
         *("acquisition", "against", "counted in", "shift", "fit R²"),
-        *("ratio of slopes", "role", "p", "reading"),
+        *("ratio of slopes", "lines' R²", "role", "p", "reading"),
     )
     return Table(
         id="efficiency",
         title="Data efficiency",
         lead=(
             "How many times fewer labels reach the same best-of-N. Shift: horizontal distance of the fitted "
-            "curves. Ratio of slopes: the paper's, descriptive. The p of others is corrected after Holm."
+            "curves. Ratio of slopes: the paper's, descriptive. Neither is told where the curves reach no "
+            f"common value, do not rise, or the fit explains less than {LEAST_FIT:.0%} of the variance. "
+            "The p of others is corrected after Holm."
         ),
         heads=heads(*names, text=text),
         rows=tuple(
@@ -156,6 +158,7 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
                 number(one.shift.estimate, 2, one.shift.lower, one.shift.upper),
                 number(one.shift.fit),
                 number(one.slope.estimate, 2, one.slope.lower, one.slope.upper),
+                number(one.slope.fit),
                 word(one.role),
                 number(one.p),
                 reading(f"{one.verdict} ({one.shift.reason})" if one.shift.reason else one.verdict),

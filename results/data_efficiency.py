@@ -4,7 +4,9 @@ Two curves of best-of-N against labels, each a point a data scale. Primary is th
 them: one quadratic in log labels (a line where there are four points in all), shifted for the second curve,
 is fitted to the points of both, and the shift, exponentiated, is the efficiency. Beside it stands the ratio
 of the slopes of two lines of best fit in log labels, which is what "Let's Verify Step by Step" (arXiv
-2305.20050, Section 4.2) reports: it describes, and equals the shift only for lines from a common origin.
+2305.20050, Section 4.2) reports: it describes how steeply the curves rise, and is no ratio of labels.
+
+A fit is believed only if it explains most of what the points differ by (``LEAST_FIT``).
 """
 
 from collections.abc import Callable
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from results.statistics import LEVEL, RESAMPLES, p_value, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
+LEAST_FIT = 0.8
+"""Least R squared of a fit that is believed; fixed before the reference run."""
 _GRID = 801
 _MOST_DEGREE = 2
 
@@ -80,8 +84,8 @@ def shift_efficiency(
 
     Returns:
         NaN, with a reason, where they have no seed in common, where there are fewer than four points or one
-        of the baseline, where the curves reach no common value, where the fit does not rise, or where some
-        seed or more than 2.5% of the resamples do not.
+        of the baseline, where the curves reach no common value, where the fit does not rise or explains less
+        than ``LEAST_FIT``, or where some seed or more than 2.5% of the resamples do not overlap or rise.
     """
     curve, baseline = _paired(curve, baseline)
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
@@ -95,7 +99,7 @@ def slope_efficiency(
 ) -> Efficiency:
     """The paper's ratio of slopes of two lines of best fit in log labels; descriptive.
 
-    Args and returns as in ``shift_efficiency``; NaN where a line does not rise or has a single point.
+    Args and returns as in ``shift_efficiency``; NaN too where a line has a single point.
     """
     curve, baseline = _paired(curve, baseline)
     if min(len(curve.labels), len(baseline.labels)) < 2:
@@ -120,6 +124,10 @@ def _estimated(
     centre, explained = (float(found[0]) for found in fit(mean_a @ everything, mean_b @ everything))
     if np.isnan(centre):
         return _untold("the curves do not overlap or do not rise", explained)
+    if explained < LEAST_FIT:
+        return _untold(
+            f"the fit explains {explained:.0%} of the variance, less than {LEAST_FIT:.0%}", explained
+        )
     boot_B = fit(mean_a @ weight_PB, mean_b @ weight_PB)[0]
     if np.isnan(boot_B).mean() > (1 - LEVEL) / 2:  # or the percentile of that end does not exist
         share = np.isnan(boot_B).mean()
@@ -163,14 +171,13 @@ def _shift(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted
     best_B = error_GB.argmin(axis=0)
     column = np.arange(value_KB.shape[1])
     inside = (best_B > 0) & (best_B < _GRID - 1) & rising_GB[best_B, column]
-    common = (value_a.max(axis=0) >= value_b.min(axis=0)) & (value_b.max(axis=0) >= value_a.min(axis=0))
     near_B = np.clip(best_B, 1, _GRID - 2)
     left, mid, right = (error_GB[near_B + step, column] for step in (-1, 0, 1))
     bend = left - 2 * mid + right
     polish = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1), 0.0)
     found = shifts[near_B] + polish * (shifts[1] - shifts[0])
     explained = 1 - error_GB[best_B, column] / np.where(total_B > 0, total_B, 1)
-    return np.where(inside & common, found, np.nan), explained
+    return np.where(inside & _overlap(value_a, value_b), found, np.nan), explained
 
 
 def _slopes(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted:
@@ -181,9 +188,14 @@ def _slopes(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitte
         slopes.append(coefficient[0])
         error += ((value_KB - basis @ coefficient) ** 2).sum(axis=0)
         total += ((value_KB - value_KB.mean(axis=0)) ** 2).sum(axis=0)
-    rising = (slopes[0] > 0) & (slopes[1] > 0)
-    ratio = np.where(rising, slopes[0], 1) / np.where(rising, slopes[1], 1)
-    return np.where(rising, np.log(ratio), np.nan), 1 - error / np.where(total > 0, total, 1)
+    told = (slopes[0] > 0) & (slopes[1] > 0) & _overlap(value_a, value_b)
+    ratio = np.where(told, slopes[0], 1) / np.where(told, slopes[1], 1)
+    return np.where(told, np.log(ratio), np.nan), 1 - error / np.where(total > 0, total, 1)
+
+
+def _overlap(value_a: Array, value_b: Array) -> npt.NDArray[np.bool_]:
+    """Whether the curves [K, B] reach a common value."""
+    return (value_a.max(axis=0) >= value_b.min(axis=0)) & (value_b.max(axis=0) >= value_a.min(axis=0))
 
 
 def _paired(curve: Curve, baseline: Curve) -> tuple[Curve, Curve]:

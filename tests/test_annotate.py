@@ -76,6 +76,21 @@ def test_ratings_that_are_wrong_stop_it(command, tmp_path, capsys):
     command("annotate", "read", "large_scale", code=2)
     message = f"ablations: {file}:1: field label.steps[1]: found 1; allowed: null: a step before is rated -1"
     assert capsys.readouterr().err.splitlines()[-1].startswith(message)
+    command("run", "large_scale", code=2)  # it is told before anything is computed
+    assert capsys.readouterr().err.splitlines()[-1].startswith(message)
+
+
+@pytest.mark.parametrize("flag", ["store", "settings.collection.annotations"])
+def test_a_file_where_a_folder_is_wanted(tmp_path, capsys, flag):
+    (tmp_path / "file").touch()
+    argv = ["annotate", "write", "large_scale", "--scale=smoke", f"--{flag}={tmp_path / 'file'}"]
+    if flag == "store":
+        argv.append(f"--settings.collection.annotations={tmp_path / 'ratings'}")
+    assert cli.main(argv) == 2
+    message = (
+        f"ablations: {flag.removeprefix('settings.')}: found the file {tmp_path / 'file'}; allowed: a folder"
+    )
+    assert capsys.readouterr().err.startswith(message)
 
 
 @pytest.mark.parametrize(

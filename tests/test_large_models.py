@@ -117,7 +117,7 @@ def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
         given = settings(scale, None, None, None)
         assert given.collection.labelled == given.labeler.samples
         models = LargeModels(settings=given, part=embedded_part(given))
-        assert models.prm(models.chosen).tokens == models.labeler.tokens
+        assert models.collected.prm.tokens == models.labeler.tokens
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,30 @@ def test_malformed_settings(tmp_path, capsys, name, flag, message):
 def test_a_pool_is_refused(tmp_path, capsys, name):
     argv = ["plan", name, "--scale=smoke", f"--store={tmp_path / 's'}", "--pool=p.jsonl", "--labeler=prm"]
     assert cli.main(argv) == 2
-    assert capsys.readouterr().err.startswith("ablations: pool: found p.jsonl; allowed: none, for labels")
+    err = capsys.readouterr().err
+    assert err.startswith("ablations: pool: found p.jsonl; allowed: none, for the labeler and its")
 
 
 def test_the_whole_set_is_another_choice_from_the_same_pool():
     given = settings("small", None, None, None)
     whole = replace(given, collection=replace(given.collection, selection="whole_set"))
     one, other = (LargeModels(settings=one, part=embedded_part(one)) for one in (given, whole))
-    assert one.pool == other.pool and one.chosen[0] == other.chosen[0] and one.orm.choice == other.orm.choice
-    assert all(a != b for a, b in zip(one.chosen[1:], other.chosen[1:], strict=True))
+    assert one.pool == other.pool and one.orm.choice == other.orm.choice
+    chosen = zip(one.collected.choices, other.collected.choices, strict=True)
+    assert [a == b for a, b in chosen] == [True, False, False, False]
+
+
+def test_over_the_whole_set_end_to_end(run):
+    """K over the whole set: as many in all at most, whichever problems they solve; all on the same pool."""
+    argv = ("run", "large_scale", "--scale=smoke", "--workers=1", f"--store={run / 'store'}")
+    flag = "--settings.collection.selection=whole_set"
+    before = made(run, "collected")
+    assert cli.main([*argv, flag, f"--out={run / 'whole'}"]) == 0
+    new = [path for path in made(run, "collected") if path not in before]
+    facts = [json.loads((path / "acquired.json").read_text()) for path in new]
+    assert len(new) == 2 and all(0 < len(fact["rows"]) <= WITHIN for fact in facts)
+    frame, other = records(run, "whole"), records(run, "large_scale")
+    told = frame[(frame["metric"] == "ends_right") & (frame["variant"] == "generation")]
+    assert len(told) == 3 and (told[told["level"] > 0]["value"] == 0).all()
+    of_prm = [rows[rows["arm"] == "large_prm"]["cell"].dropna().unique() for rows in (frame, other)]
+    assert of_prm[0] != of_prm[1]

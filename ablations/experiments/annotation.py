@@ -7,6 +7,7 @@ rate it, `ablations annotate read` checks the ratings; once all are there, `abla
 from typing import Any
 
 from ablations.executors import run_tasks
+from ablations.experiments.generations import Generation
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import embedded_part
@@ -33,17 +34,19 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
     if collection.annotations is None:
         raise ValueError("collection.annotations: found null; allowed: the folder of labelling files")
     models = LargeModels(settings=settings, part=embedded_part(settings))
-    for generation in range(collection.generations + 1):
-        file = collection.labelling_file(generation)
+    generation: Generation | None = None
+    for number in range(collection.generations + 1):
+        generation = models.phase_1 if generation is None else generation.next()
+        file = collection.labelling_file(number)
         if not file.is_file() and not write:
             print(f"{file}: not there; `ablations annotate write` writes it")
             return
-        choice = models.choices(generation)[-1]
-        run_tasks((choice, models.pool), store, workers)
-        chosen = Samples.read(store.path(models.pool)).take(labelled_rows(store.path(choice)))
+        run_tasks((generation.chosen, models.pool), store, workers)
+        rows = labelled_rows(store.path(generation.chosen))
+        chosen = Samples.read(store.path(models.pool)).take(rows)
         if not file.is_file():
             collection.annotations.mkdir(parents=True, exist_ok=True)
-            write_labelling(file, chosen.problems, chosen.solutions, generation)
+            write_labelling(file, chosen.problems, chosen.solutions, number)
             print(f"{file}: {len(chosen.solutions)} solutions to rate")
             return
         print(f"{file}: {_described(read_labelling(file, chosen.problems, chosen.solutions))}")

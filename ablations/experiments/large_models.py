@@ -9,17 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from ablations.experiments.cells import Grid
+from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import (
-    TOKENS_OF_SOLUTION,
-    Part,
-    drawn_task,
-    opinion_task,
-    scores_task,
-    seconds_per_token,
-)
+from ablations.experiments.parts import Part, scores_task
 from ablations.pipeline import Task
-from ablations.stages.files import sha256_of
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Of the generator's samples; those of `supervision` have 1 to 4."""
@@ -50,94 +43,18 @@ class LargeModels:
         labelled = _one(self.labeler.inputs["samples"])
         return drawn_again(labelled, self.settings.collection.pool_samples, POOL_SEED)
 
-    @cached_property
-    def chosen(self) -> tuple[Task, ...]:
-        """The rows that are labelled in phase 1, and in each generation."""
-        return self.choices(self.settings.collection.generations)
-
-    def choices(self, generations: int) -> tuple[Task, ...]:
-        """The rows that are labelled in phase 1, and in the first generations."""
-        collection = self.settings.collection
-        if generations == 0:
-            return (drawn_task(self.pool, collection.uniform, 0, "phase 1"),)
-        before = self.choices(generations - 1)
-        opinion = opinion_task(
-            {"model": self.prm(before)},
-            self.pool,
-            self.settings,
-            f"the PRM of generation {generations - 1}",
-            "large",
-        )
-        collected = Task(
-            stage="collected",
-            config={"selection": collection.selection, "chosen": collection.chosen},
-            inputs={"samples": self.pool, "opinion": opinion, "labelled": before},
-            label=f"choose generation {generations}",
-            weight=3,
-        )
-        return (*before, collected)
-
-    def annotated(self, generation: int, chosen: Task) -> Task:
-        """The ratings of a generation's rows: people's, or those of the world's annotator.
-
-        Raises:
-            ValueError: people are to rate, and there is no file of theirs.
-        """
-        labeler, collection = self.settings.labeler, self.settings.collection
-        if collection.annotations is not None:
-            file = collection.labelling_file(generation)
-            if not file.is_file():
-                raise ValueError(
-                    f"collection.annotations: found no {file}; allowed: a file of ratings for each "
-                    "generation, as `ablations annotate write` writes them"
-                )
-            return Task(
-                stage="rated",
-                config={"sha256": sha256_of(file)},
-                inputs={"samples": self.pool, "chosen": chosen},
-                local={"path": str(file)},
-                label=f"people's ratings: {chosen.label}",
-            )
-        return Task(
-            stage="annotated",
-            config={"easy_error": labeler.easy_error, "hard_error": labeler.hard_error, "seed": 0},
-            inputs={"samples": self.pool, "chosen": chosen},
-            label=f"annotate: {chosen.label}",
-            weight=3,
-        )
+    @property
+    def phase_1(self) -> Generation:
+        """The first generation of the large PRM's data."""
+        return Generation(settings=self.settings, base=self.base, pool=self.pool)
 
     @cached_property
-    def annotations(self) -> tuple[Task, ...]:
-        """The ratings of all that is labelled."""
-        return tuple(self.annotated(generation, chosen) for generation, chosen in enumerate(self.chosen))
-
-    def prm(self, chosen: tuple[Task, ...]) -> Task:
-        """The large PRM on the ratings of the rows of several choices."""
-        labeler, collection = self.settings.labeler, self.settings.collection
-        generation = len(chosen) - 1
-        solutions = self.problems * (collection.uniform + generation * collection.chosen)
-        updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
-        tokens = updates * labeler.batch_size * TOKENS_OF_SOLUTION
-        return Task(
-            stage="large_prm",
-            config={
-                "epochs": labeler.epochs,
-                "batch_size": labeler.batch_size,
-                "learning_rate": labeler.learning_rate,
-                "min_updates": collection.min_updates,
-                "seed": 0,
-                "precision": "32-true",
-                "device": self.settings.students.device,
-            },
-            inputs={
-                "base": self.base,
-                "samples": self.pool,
-                "annotations": tuple(self.annotated(g, one) for g, one in enumerate(chosen)),
-            },
-            label=f"large PRM of generation {generation}",
-            weight=tokens * seconds_per_token("large") + 2,
-            tokens=tokens,
-        )
+    def collected(self) -> Generation:
+        """The last generation: all that the large PRM is taught."""
+        generation = self.phase_1
+        for _ in range(self.settings.collection.generations):
+            generation = generation.next()
+        return generation
 
     @property
     def problems(self) -> int:
@@ -160,7 +77,7 @@ class LargeModels:
     @cached_property
     def prm_scores(self) -> Task:
         """The last generation's PRM on the test problems."""
-        model = {"model": self.prm(self.chosen)}
+        model = {"model": self.collected.prm}
         return scores_task(model, self.part.test, self.settings, "with the large PRM: test problems", "large")
 
     @property
@@ -174,7 +91,7 @@ class LargeModels:
 
     def scorers(self) -> list[Task]:
         """The rows of the large PRM, and of the large ORM."""
-        prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.prm(self.chosen)})
+        prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.collected.prm})
         return [prm, self.orm_scorer(self.orm)]
 
     def orm_scorer(self, grid: Grid, acquisition: str | None = None) -> Task:
@@ -185,7 +102,7 @@ class LargeModels:
     def votes(self) -> list[Task]:
         """Rows of voting weighted by the large PRM, the large ORM and the labeler."""
         models: dict[str, dict[str, Any]] = {
-            "large_prm": {"model": self.prm(self.chosen)},
+            "large_prm": {"model": self.collected.prm},
             "large_orm": self._trainings(self.orm),
             "labeler": {"model": self.labeler},
         }

@@ -24,7 +24,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
     models = LargeModels(settings=settings, part=part)
     data = Task(
         stage="generations",
-        inputs={"samples": models.pool, "annotations": models.annotations},
+        inputs={"samples": models.pool, "annotations": models.collected.annotations},
         label="statistics of the collected data",
     )
     rows = (*models.scorers(), *models.votes(), data)

@@ -9,7 +9,7 @@ from ablations.experiments import scales
 from ablations.experiments.scales import SupervisionSettings
 from ablations.settings import StudentSettings, at_least
 
-_NO_POOL = "pool: found {}; allowed: none, for labels are asked of the embedded world's annotator"
+_NO_POOL = "pool: found {}; allowed: none, for the labeler and its problems are the embedded world's"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,10 @@ class CollectionSettings:
             raise ValueError(
                 f"collection.selection: found {self.selection!r}; allowed: {', '.join(SELECTIONS)}"
             )
+        if self.annotations is not None and self.annotations.exists() and not self.annotations.is_dir():
+            raise ValueError(
+                f"collection.annotations: found the file {self.annotations}; allowed: a folder, or a new one"
+            )
         if self.labelled > self.pool_samples:
             raise ValueError(
                 f"collection.uniform, generations, chosen: found {self.labelled} labelled solutions a "
@@ -64,7 +68,11 @@ class CollectionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LargeScaleSettings(SupervisionSettings):
-    """All that decides the large models; of the students of `supervision` only the device matters."""
+    """All that decides the large models.
+
+    What decides the students alone decides nothing here (`arms`, `data_scales`, `seeds`, and of `students`
+    all but the device and the backbone, which is the generator's too): each large model is one training.
+    """
 
     collection: CollectionSettings
     """The large PRM's data; all else of it is as the labeler's."""

@@ -24,7 +24,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
     """Large ORMs on collected solutions, on uniform ones, and on both (the paper's 2.7.1)."""
     part = embedded_part(settings)
     models = LargeModels(settings=settings, part=part)
-    collected = _joined(models, models.chosen, "collected")
+    collected = _joined(models, models.collected.choices, "collected")
     uniform = Task(
         stage="drawn",
         config={"seed": 1},  # not that of phase 1, or the two sets would share it whole

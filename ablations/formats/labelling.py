@@ -6,7 +6,8 @@ JSON Lines, one solution a line: `question` holds `problem`, `ground_truth_answe
 -1, leaves the later ones null (or cuts these steps away), and may add alternatives, which are not read. A
 solution that nobody can judge gets the `finish_reason` give_up or bad_problem.
 
-A fault is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`.
+A fault is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`, without the field or the
+line where it is of none.
 """
 
 import json
@@ -115,15 +116,16 @@ def read_rated(path: Path) -> Iterator[tuple[str, str, tuple[str, ...], Ratings]
     """
     if not path.is_file():
         raise ValueError(f"{path}: found no such file; allowed: a labelling file")
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             where = f"{path}:{number}"
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
-                raise ValueError(f"{where}: found {line.rstrip()[:40]!r}; allowed: a JSON object") from None
+            except ValueError:  # no JSON, or not UTF-8
+                shown = line.decode("utf-8", "replace").rstrip()[:40]
+                raise ValueError(f"{where}: found {shown!r}; allowed: a JSON object") from None
             question, label = _field(where, row, "question", dict), _field(where, row, "label", dict)
             problem = _field(where, question, "problem", str, "question.")
             steps = tuple(_field(where, question, "pre_generated_steps", list, "question."))
@@ -158,7 +160,8 @@ def _ratings(where: str, label: dict[str, Any], steps: tuple[str, ...]) -> Ratin
 def _rating(where: str, i: int, step: Any, text: str) -> int | None:
     """What a step's own text is rated, among the alternatives that may stand beside it."""
     completions = step.get("completions") if isinstance(step, dict) else None
-    own = [one for one in completions or [] if isinstance(one, dict) and one.get("text") == text]
+    known = completions if isinstance(completions, list) else []
+    own = [one for one in known if isinstance(one, dict) and one.get("text") == text]
     if not own:
         raise _fault(where, f"label.steps[{i}].completions", completions, f"one with the text {text!r}")
     rating = own[0].get("rating")

@@ -145,6 +145,10 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
         ),
         (lambda text: text.splitlines()[0] * 2, ":1: found"),
         (
+            lambda text: text.replace('"completions": [', '"completions": 5, "others": [', 1),
+            ":1: field label.steps[0].completions: found 5; allowed: one with the text",
+        ),
+        (
             lambda text: text.splitlines(keepends=True)[0] * 2,
             ":2: field question: found a solution that was not asked for, or more often than asked",
         ),
@@ -161,6 +165,16 @@ def test_malformed_files(written, change, message):
     with pytest.raises(ValueError) as caught:
         read_labelling(path, PROBLEMS, made)
     assert str(caught.value).startswith(f"{path}{message}")
+
+
+def test_bytes_that_are_no_text(written):
+    path, made = written
+    path.write_bytes(b'{"question": "\xff"}\n')
+    with pytest.raises(ValueError) as caught:
+        read_labelling(path, PROBLEMS, made)
+    assert str(caught.value).startswith(
+        f'{path}:1: found \'{{"question": "\ufffd"}}\'; allowed: a JSON object'
+    )
 
 
 def test_no_file(tmp_path):

@@ -149,3 +149,18 @@ def test_seeds_are_paired_by_their_number(estimator):
     assert estimator(replace(one, seeds=one.seeds[order], value=one.value[:, order]), shifted) == by_hand
     alien = estimator(one, replace(other, seeds=np.array([7, 8, 9])))
     assert np.isnan(alien.estimate) and alien.reason == "no seed in common"
+
+
+@pytest.mark.parametrize("estimator", [shift_efficiency, slope_efficiency])
+def test_a_fit_that_explains_little_is_not_believed(estimator):
+    """Both curves rise in zigzag: a common curve exists, but it misses the points."""
+    zigzag = np.array([0.3, 0.6, 0.3, 0.65, 0.35, 0.7])
+    found = estimator(curve(LABELS, zigzag + 0.02), curve(LABELS, zigzag))
+    assert np.isnan(found.estimate) and found.fit < 0.8
+    assert found.reason == f"the fit explains {found.fit:.0%} of the variance, less than 80%"
+
+
+def test_slopes_of_curves_that_reach_no_common_value():
+    line = 0.05 * np.log(LABELS)
+    found = slope_efficiency(curve(LABELS, 0.7 + line), curve(LABELS, 0.2 + line))
+    assert np.isnan(found.estimate) and found.reason == "the curves do not overlap or do not rise"

@@ -1,0 +1,130 @@
+"""The large PRM's data, generation by generation: what is chosen, how it is rated, and the PRM taught by it.
+
+In phase 1, generation 0, solutions are drawn uniformly; in each further one the PRM of the generation before
+chooses. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ablations.experiments.large_settings import LargeScaleSettings
+from ablations.experiments.parts import TOKENS_OF_SOLUTION, drawn_task, opinion_task, seconds_per_token
+from ablations.formats.labelling import read_rated
+from ablations.pipeline import Task
+from ablations.stages.files import sha256_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """One generation, and those before it."""
+
+    settings: LargeScaleSettings
+    base: Task
+    """The large base."""
+    pool: Task
+    """Solutions to the labeler's problems, from which all generations choose."""
+    previous: "Generation | None" = None
+    """The one before; None of phase 1."""
+
+    def next(self) -> "Generation":
+        """The one after."""
+        return replace(self, previous=self)
+
+    @property
+    def number(self) -> int:
+        """0 of phase 1."""
+        return 0 if self.previous is None else self.previous.number + 1
+
+    @property
+    def generations(self) -> tuple["Generation", ...]:
+        """All so far, the first one first."""
+        return (self,) if self.previous is None else (*self.previous.generations, self)
+
+    @property
+    def choices(self) -> tuple[Task, ...]:
+        """The rows that are labelled in each generation so far."""
+        return tuple(one.chosen for one in self.generations)
+
+    @property
+    def annotations(self) -> tuple[Task, ...]:
+        """The ratings of each generation so far."""
+        return tuple(one.annotated for one in self.generations)
+
+    @cached_property
+    def chosen(self) -> Task:
+        """The rows that are labelled in this one."""
+        collection = self.settings.collection
+        if self.previous is None:
+            return drawn_task(self.pool, collection.uniform, 0, "phase 1")
+        opinion = opinion_task(
+            {"model": self.previous.prm},
+            self.pool,
+            self.settings,
+            f"the PRM of generation {self.previous.number}",
+            "large",
+        )
+        return Task(
+            stage="collected",
+            config={"selection": collection.selection, "chosen": collection.chosen},
+            inputs={"samples": self.pool, "opinion": opinion, "labelled": self.previous.choices},
+            label=f"choose generation {self.number}",
+            weight=3,
+        )
+
+    @cached_property
+    def annotated(self) -> Task:
+        """The ratings of its rows: people's, or those of the world's annotator.
+
+        Raises:
+            ValueError: people are to rate, and their file is not there or malformed.
+        """
+        labeler, collection = self.settings.labeler, self.settings.collection
+        if collection.annotations is None:
+            return Task(
+                stage="annotated",
+                config={"easy_error": labeler.easy_error, "hard_error": labeler.hard_error, "seed": 0},
+                inputs={"samples": self.pool, "chosen": self.chosen},
+                label=f"annotate: {self.chosen.label}",
+                weight=3,
+            )
+        file = collection.labelling_file(self.number)
+        if not file.is_file():
+            raise ValueError(
+                f"collection.annotations: found no {file}; allowed: a file of ratings for each generation, "
+                "as `ablations annotate write` writes them"
+            )
+        for _ in read_rated(file):
+            pass  # a malformed row is told before anything is computed
+        return Task(
+            stage="rated",
+            config={"sha256": sha256_of(file)},
+            inputs={"samples": self.pool, "chosen": self.chosen},
+            local={"path": str(file)},
+            label=f"people's ratings: {self.chosen.label}",
+        )
+
+    @cached_property
+    def prm(self) -> Task:
+        """The large PRM that is taught all ratings so far."""
+        labeler, collection = self.settings.labeler, self.settings.collection
+        problems = self.settings.problems
+        assert problems is not None
+        solutions = problems.labeler * (collection.uniform + self.number * collection.chosen)
+        updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
+        tokens = updates * labeler.batch_size * TOKENS_OF_SOLUTION
+        return Task(
+            stage="large_prm",
+            config={
+                "epochs": labeler.epochs,
+                "batch_size": labeler.batch_size,
+                "learning_rate": labeler.learning_rate,
+                "min_updates": collection.min_updates,
+                "seed": 0,
+                "precision": "32-true",
+                "device": self.settings.students.device,
+            },
+            inputs={"base": self.base, "samples": self.pool, "annotations": self.annotations},
+            label=f"large PRM of generation {self.number}",
+            weight=tokens * seconds_per_token("large") + 2,
+            tokens=tokens,
+        )
