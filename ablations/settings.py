@@ -1,6 +1,7 @@
 """What an experiment is made of: the settings that decide its artifacts, shared by all experiments."""
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,6 +194,14 @@ def at_least(least: int, *, of: str = "", **values: int) -> None:
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
+
+
+def each_once(name: str, found: Sequence[str], allowed: Collection[str]) -> None:
+    """Raises a ValueError unless a setting names one or more of what is allowed, each once."""
+    if not found or len(set(found)) != len(found) or not set(found) <= set(allowed):
+        raise ValueError(
+            f"{name}: found {list(found)}; allowed: one or more of {', '.join(allowed)}, each once"
+        )
 
 
 def _above_zero(*, of: str, **values: float) -> None:

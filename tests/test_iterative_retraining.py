@@ -152,6 +152,7 @@ def test_it_ends_with_its_figure_and_report(run):
         "The evidence supports" in report and "at the learning rate that was chosen for the first" in report
     )
     assert "Selectors by round" in done.stdout and "Is training on unsteady, and why?" in done.stdout
+    assert "P(negative) exceeds 0.20, as set." in report
 
 
 def test_on_a_pool_every_fold_has_its_rounds(tmp_path):

@@ -20,9 +20,9 @@ from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import Part, drawn_task, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.pipeline import Plan, Task
-from ablations.settings import at_least
+from ablations.settings import at_least, each_once
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
@@ -50,14 +50,8 @@ class ActiveLearningSettings(SupervisionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.arms != ("process",):
-            raise ValueError(f"arms: found {list(self.arms)}; allowed: process alone")
-        strange = [name for name in self.acquisitions if name not in ACQUISITIONS]
-        if strange or len(set(self.acquisitions)) != len(self.acquisitions) or not self.acquisitions:
-            raise ValueError(
-                f"acquisitions: found {list(self.acquisitions)}; allowed: one or more of "
-                f"{', '.join(ACQUISITIONS)}, each once"
-            )
+        process_alone(self.arms)
+        each_once("acquisitions", self.acquisitions, ACQUISITIONS)
         # Whatever asks a selector has one labelled solution a problem before it buys the first.
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
@@ -88,16 +82,13 @@ _ACTIVE: dict[str, dict[str, Any]] = {
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
-_UPDATES = {"quick": 300, "small": 300}
-"""Of every training, by scale; at paper scale there are labels enough for the paper's way, by passes."""
-
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by.
 
     On a pool of real solutions a budget is at most half of them, so that there is something to choose.
     """
-    given = scarce(scales.settings(scale, world, pool, labeler))
+    given = scales.scarce(scales.settings(scale, world, pool, labeler))
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
         most = max(2, given.pool_samples // 2)
@@ -109,27 +100,14 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     return scales.extended(ActiveLearningSettings, given, arms=("process",), **chosen)
 
 
-def scarce(given: SupervisionSettings) -> SupervisionSettings:
-    """Settings under which labels are scarce, and not the updates: as many updates for few labels as for
-    many, in the embedded world on half of the problems. With updates in proportion to labels the curves tell
-    of updates alone.
-    """
-    if given.scale not in _UPDATES:
-        return given
-    updates = _UPDATES[given.scale]
-    students = replace(given.students, min_updates=updates, max_updates=updates)
-    labelled = given.problems.train // 2 if given.problems is not None else None
-    return replace(given, labelled_problems=labelled, students=students)
-
-
 def plan(settings: ActiveLearningSettings) -> Plan:
     """Active learning: which solutions are worth a label (the paper's 4.2)."""
     parts = parts_of(settings)
-    ways = {part.name: _Ways(settings=settings, part=part) for part in parts}
+    choices = {part.name: _Choices(settings=settings, part=part) for part in parts}
     cells = []
     for acquisition in settings.acquisitions:
         for budget in settings.budgets(acquisition):
-            grids = [ways[part.name].grid(acquisition, budget) for part in parts]
+            grids = [choices[part.name].grid(acquisition, budget) for part in parts]
             cells += [cell_task(grids, seed) for seed in range(settings.seeds)]
     references = references_task(settings, parts)
     records = records_task("active_learning", settings, tuple(cells), references)
@@ -137,7 +115,7 @@ def plan(settings: ActiveLearningSettings) -> Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ways:
+class _Choices:
     """The ways to choose solutions in one fold."""
 
     settings: ActiveLearningSettings

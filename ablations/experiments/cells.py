@@ -143,7 +143,7 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
         "scores": tuple(grid.scores(seed) for grid in grids),
         "samples": tuple(grid.part.test for grid in grids),
     }
-    if len(first.trains(seed)) > 1 or "choice" in first.model(seed):
+    if "choice" in first.model(seed):
         inputs["choices"] = tuple(grid.choice for grid in grids)
     if first.part.ratings is not None:
         inputs["ratings"] = tuple(grid.part.ratings for grid in grids if grid.part.ratings is not None)

@@ -27,12 +27,12 @@ from typing import Any
 
 from ablations.acquisition import AcquisitionSettings
 from ablations.experiments import scales
-from ablations.experiments.active_learning import scarce
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.parts import Part, drawn_task, opinion_task, parts_of
 from ablations.experiments.reporting import experiment
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.pipeline import Plan, Task
+from ablations.settings import each_once
 from results.rounds import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
@@ -54,17 +54,12 @@ class IterativeRetrainingSettings(SupervisionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.arms != ("process",):
-            raise ValueError(f"arms: found {list(self.arms)}; allowed: process alone")
+        process_alone(self.arms)
         if len(self.data_scales) < 2:
             raise ValueError(
                 f"data_scales: found {list(self.data_scales)}; allowed: two or more, one a round"
             )
-        strange = [way for way in self.ways if way not in WAYS]
-        if strange or len(set(self.ways)) != len(self.ways) or not self.ways:
-            raise ValueError(
-                f"ways: found {list(self.ways)}; allowed: one or more of {', '.join(WAYS)}, each once"
-            )
+        each_once("ways", self.ways, WAYS)
         if not 0 < self.uniform_share <= 1:
             raise ValueError(f"uniform_share: found {self.uniform_share}; allowed: above 0, to 1")
 
@@ -83,7 +78,7 @@ def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> IterativeRetrainingSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
-    given = scarce(scales.settings(scale, world, pool, labeler))
+    given = scales.scarce(scales.settings(scale, world, pool, labeler))
     chosen = _RETRAINING[scale]
     if pool is not None:
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)
@@ -158,7 +153,7 @@ class _Round:
             acquisition=ACQUISITION,
             acquired=lambda seed: chosen,
             start=self.grid if way in ("train_on", "uniform_share") else None,
-            rate_of=self.grid if self.grid.rate_of is None else self.grid.rate_of,
+            rate_of=self.grid,
             variant=way,
             level=float(level),
         )

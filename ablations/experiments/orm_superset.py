@@ -24,7 +24,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
     """Large ORMs on collected solutions, on uniform ones, and on both (the paper's 2.7.1)."""
     part = embedded_part(settings)
     models = LargeModels(settings=settings, part=part)
-    collected = _joined(models, models.collected.choices, "collected")
+    collected = _joined(models, models.collected.choices, "join what is collected")
     uniform = Task(
         stage="drawn",
         config={"seed": 1},  # not that of phase 1, or the two sets would share it whole
@@ -35,7 +35,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
     acquired = {
         "uniform": uniform,
         "collected": collected,
-        "both": _joined(models, (uniform, collected), "both"),
+        "both": _joined(models, (uniform, collected), "join both"),
     }
     rows = tuple(models.orm_scorer(_grid(models, name, task), name) for name, task in acquired.items())
     references = references_task(settings, [part])
@@ -43,11 +43,11 @@ def plan(settings: LargeScaleSettings) -> Plan:
     return Plan(targets=(*rows, references), records=records)
 
 
-def _joined(models: LargeModels, chosen: tuple[Task, ...], name: str) -> Task:
+def _joined(models: LargeModels, chosen: tuple[Task, ...], label: str) -> Task:
     return Task(
         stage="joined",
         inputs={"samples": models.pool, "chosen": chosen},
-        label=f"join what is {name}" if name == "collected" else f"join {name}",
+        label=label,
         weight=2,
     )
 

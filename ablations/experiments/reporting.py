@@ -16,7 +16,7 @@ from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
 from results.report import write_report
-from results.schema import plain, read_records
+from results.schema import read_records
 from results.statistics import summarise
 from results.tables import format_run
 
@@ -105,7 +105,9 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
             f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
             f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
         )
-    configs = [json.loads(config) for config in set(plain(frame)["config"])]
+    set_beside = frame["variant"] == "threshold"  # points of a sweep, not the run's own
+    of_run = frame[~set_beside.fillna(False).astype(bool)]
+    configs = [json.loads(config) for config in set(of_run["config"])]
     thresholds = {chosen["threshold"] for config in configs for chosen in config.get("chosen", [])} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"

@@ -1,6 +1,6 @@
 """What decides the experiment `supervision`, and its values at each scale, in a world or on a pool."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from ablations.settings import (
     ProblemSettings,
     StudentSettings,
     at_least,
+    each_once,
 )
 from ablations.supervision import ARMS
 from ablations.world.worlds import WORLDS
@@ -74,11 +75,7 @@ class SupervisionSettings:
                 f"students.backbone: found {self.students.backbone!r}; allowed with a pool: "
                 f"{', '.join(PRESETS)}"
             )
-        strange = [arm for arm in self.arms if arm not in ARMS]
-        if strange or not self.arms or len(set(self.arms)) != len(self.arms):
-            raise ValueError(
-                f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}, each once"
-            )
+        each_once("arms", self.arms, ARMS)
         if self.pool is not None and "process_neutral" in self.arms:
             raise ValueError(
                 "arms: found process_neutral; allowed with a pool: the others, since its labelers know no "
@@ -214,6 +211,29 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         labeler=LabelerSettings(samples=1, threshold=None),
         **students | {"data_scales": scales},
     )
+
+
+_SCARCE_UPDATES = {"quick": 300, "small": 300}
+"""Of every training, by scale; at paper scale there are labels enough for the paper's way, by passes."""
+
+
+def scarce(given: SupervisionSettings) -> SupervisionSettings:
+    """Settings under which labels are scarce, and not the updates: as many updates for few labels as for
+    many, in the embedded world on half of the problems. With updates in proportion to labels the curves tell
+    of updates alone.
+    """
+    if given.scale not in _SCARCE_UPDATES:
+        return given
+    updates = _SCARCE_UPDATES[given.scale]
+    students = replace(given.students, min_updates=updates, max_updates=updates)
+    labelled = given.problems.train // 2 if given.problems is not None else None
+    return replace(given, labelled_problems=labelled, students=students)
+
+
+def process_alone(arms: tuple[str, ...]) -> None:
+    """Raises a ValueError unless process supervision is the only arm."""
+    if arms != ("process",):
+        raise ValueError(f"arms: found {list(arms)}; allowed: process alone")
 
 
 _POOL: dict[str, dict[str, Any]] = {
