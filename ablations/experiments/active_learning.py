@@ -32,7 +32,8 @@ MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 class ActiveLearningSettings(SupervisionSettings):
     """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions.
 
-    A budget is all that is labelled, in solutions a problem, the selector's own included.
+    A budget is all that is labelled, in solutions a problem, the selector's own included; all acquisitions
+    but `uniform` need as many distinct ones.
     """
 
     arms: tuple[str, ...] = ("process",)
