@@ -20,8 +20,9 @@ from ablations.stages.models import scored
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
 
-    Beside it how uncertain it is of the steps. A labeler's labels are another kind of artifact, which the
-    stage ``acquired`` cannot read. With ``steps`` what it says of each step too, for those who judge it.
+    Beside it how uncertain it is of the steps. With ``steps`` what it says of each step too, for those who
+    judge it. A labeler's labels lie in an artifact of another stage, with no opinion in it, so that
+    ``acquired`` stops if it is given one.
     """
     scores = scored(config, inputs, context)
     if config.get("steps"):
@@ -43,7 +44,7 @@ def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Co
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples [, selectors' opinions of them, taken] -> the rows to label, and what they are like.
 
-    Of what is labelled already it reads the rows alone.
+    Of what is labelled already it reads the rows alone; none of its inputs holds a label.
     """
     samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
     known = candidates_of(samples, inputs.get("opinions", ()))  # type: ignore[arg-type]

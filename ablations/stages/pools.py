@@ -1,4 +1,7 @@
-"""Stages of real solutions: a pool of them, its folds, and a student's base made from scratch."""
+"""Stages of real solutions: a pool of them, its folds, and a student's base made from scratch.
+
+A fold's solutions and their labels are artifacts of their own: who chooses what is labelled reads the first.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,11 +28,16 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> a part of a fold: ``test``, ``validation`` (the next fold's test), ``train`` (the rest)."""
+    """pool -> samples of a part: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest)."""
     samples = Samples.read(inputs["pool"])  # type: ignore[arg-type]
-    index = fold_problems(len(samples.problems), **config)
-    chosen, rows = samples.take_problems(index)
+    chosen, _ = samples.take_problems(fold_problems(len(samples.problems), **config))
     chosen.write(out)
+
+
+def fold_labels(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """pool -> the labeler's scores of the solutions that ``fold`` takes with the same config."""
+    samples = Samples.read(inputs["pool"])  # type: ignore[arg-type]
+    _, rows = samples.take_problems(fold_problems(len(samples.problems), **config))
     StepScores.read(inputs["pool"] / SCORES).take(rows).write(out / SCORES)  # type: ignore[operator]
 
 
