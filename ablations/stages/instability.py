@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ablations.acquisition import NONE, first_of_equal
 from ablations.instability import Judged, rank_correlation, repeats
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, several
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 from ablations.stages.acquisition import step_codes
@@ -26,7 +26,7 @@ def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
     chose them. What is said of the pool is said of its distinct texts, among which an acquisition chooses.
     """
     names = [name for name in ("samples", "labels", "chosen", "opinions", "previous") if name in inputs]
-    folders = zip(*(inputs[name] for name in names), strict=True)
+    folders = zip(*(several(inputs, name) for name in names), strict=True)
     folds = [_fold(dict(zip(names, some, strict=True)), config) for some in folders]
     pool = Judged.joined([fold.pool for fold in folds])
     rows: list[Row] = [

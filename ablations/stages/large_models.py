@@ -8,7 +8,7 @@ import numpy as np
 from ablations.annotations import Annotations
 from ablations.difficulty import quintiles
 from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, weighted_vote
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import ANNOTATIONS, LABELER, SCORES, Samples, read_json, read_ratings, write_json
@@ -17,21 +17,21 @@ from ablations.stages.results import CHOSEN, ROWS, Judged, Row
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, ratings, and a PRM or the trainings of an ORM -> the rows of a large reward model."""
-    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
-    ratings = [read_ratings(inputs["ratings"])] if "ratings" in inputs else []  # type: ignore[arg-type]
+    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
     rows = judged.scored([scores], SCORING_OF[config["arm"]], ratings)
     shared = {name: config[name] for name in ("arm", "acquisition") if name in config} | bought(inputs)
     write_json(out / ROWS, [row | shared for row in rows])
     if "trains" in inputs:
         fact = {name: value for name, value in chosen_training(inputs).items() if name != "curve"}
         if "choice" in inputs:
-            fact["grid"] = read_json(inputs["choice"] / "choice.json")["grid"]  # type: ignore[operator]
+            fact["grid"] = read_json(one(inputs, "choice") / "choice.json")["grid"]
         write_json(out / CHOSEN, [fact])
 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, and a PRM or the trainings of an ORM -> rows of voting weighted by its scores."""
-    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
+    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     weight_PM = vote_weights(scores, SCORING_OF[config["arm"]]).reshape(judged.correct_PM.shape)
     value_PK = weighted_vote(
         weight_PM, votes_of(judged), judged.correct_PM, judged.ns, config["draws"], config["seed"]
@@ -42,9 +42,8 @@ def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, annotations of the first draw and of each generation -> what the collected data is like."""
-    right = Samples.read(inputs["samples"]).solutions.final_correct  # type: ignore[arg-type]
-    folders: tuple[Path, ...] = inputs["annotations"]  # type: ignore[assignment]
-    parts = [Annotations.read(folder / ANNOTATIONS) for folder in folders]
+    right = Samples.read(one(inputs, "samples")).solutions.final_correct
+    parts = [Annotations.read(folder / ANNOTATIONS) for folder in several(inputs, "annotations")]
     first, later = parts[:1], parts[1:]
     rows = described(right, Annotations.join(parts))
     for level, phase in enumerate((first, later), start=1):
@@ -56,14 +55,13 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
-    judged, other = Judged((inputs["samples"],)), Judged((inputs["difficulty"],))  # type: ignore[arg-type]
+    judged, other = Judged(several(inputs, "samples")), Judged(several(inputs, "difficulty"))
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
     curves = {
         ("majority", "majority"): majority(votes_of(judged), correct_PM, ns, config["draws"], config["seed"]),
         ("oracle", "pass_at_n"): pass_at_n(correct_PM, ns),
     }
-    folders: tuple[Path, ...] = inputs["scores"]  # type: ignore[assignment]
-    for arm, folder in zip(config["arms"], folders, strict=True):
+    for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True):
         score_PM = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES)).reshape(correct_PM.shape)
         curves[arm, "best_of_n"] = best_of_n(score_PM, correct_PM, finished_PM, ns)
     once_P = random_choice(correct_PM, finished_PM)
@@ -118,13 +116,12 @@ def bought(inputs: Inputs) -> Row:
     """The labels that a large reward model was trained on; an ORM's are of solutions alone."""
     if "trains" in inputs:
         return {"labelled_solutions": chosen_training(inputs)["solutions"], "labelled_steps": None}
-    facts = read_json(inputs["model"] / LABELER)  # type: ignore[operator]
+    facts = read_json(one(inputs, "model") / LABELER)
     return {"labelled_solutions": facts["solutions"], "labelled_steps": facts["rated_steps"]}
 
 
 def chosen_training(inputs: Inputs) -> Row:
     """Facts of the training that was chosen among several, or of the only one."""
-    folders: tuple[Path, ...] = inputs["trains"]  # type: ignore[assignment]
-    index = read_json(inputs["choice"] / "choice.json")["index"] if "choice" in inputs else 0  # type: ignore
-    fact: Row = read_json(folders[index] / "train.json")
+    index = read_json(one(inputs, "choice") / "choice.json")["index"] if "choice" in inputs else 0
+    fact: Row = read_json(several(inputs, "trains")[index] / "train.json")
     return fact

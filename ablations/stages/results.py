@@ -10,7 +10,7 @@ import numpy as np
 
 from ablations.discrimination import calibration, solution_auroc, step_auroc
 from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, single_draw
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
@@ -74,18 +74,18 @@ def defined(metric: str, value: float) -> list[Row]:
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
-    judged = Judged(_several(inputs["samples"]))
+    judged = Judged(several(inputs, "samples"))
     rows = judged.scored(
-        [StepScores.read(folder / SCORES) for folder in _several(inputs["scores"])],
+        [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
         SCORING_OF[config["arm"]],
-        [read_ratings(folder) for folder in _several(inputs.get("ratings", ()))],
+        [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
     trained = _trained(inputs)
     curves = [fact["curve"] for fact in trained]
     for points in zip(*curves, strict=True):
         update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
         rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
-    for folder in _several(inputs.get("further", ())):
+    for folder in several(inputs, "further"):
         rows += read_json(folder / ROWS)
     hashes = [fact["solutions_hash"] for fact in trained]
     shared: Row = {
@@ -104,7 +104,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         else None,
     }
     chosen = [{k: v for k, v in fact.items() if k not in ("curve", "solutions_hash")} for fact in trained]
-    for fact, folder in zip(chosen, _several(inputs.get("choices", ())), strict=False):  # seed 0 has them
+    for fact, folder in zip(chosen, several(inputs, "choices"), strict=False):  # seed 0 has them
         fact["grid"] = read_json(folder / "choice.json")["grid"]
     write_json(out / ROWS, [row | shared for row in rows])
     write_json(out / CHOSEN, chosen)
@@ -112,7 +112,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves."""
-    judged = Judged(_several(inputs["samples"]))
+    judged = Judged(several(inputs, "samples"))
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
     once = random_choice(correct_PM, finished_PM)
     voted_PM = np.where(finished_PM, judged.answer_PM, -1)  # -1: no vote
@@ -131,12 +131,12 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
             arm="majority",
         ),
     ]
-    labels = [StepScores.read(folder / SCORES) for folder in _several(inputs["labels"])]
-    ratings = [read_ratings(folder) for folder in _several(inputs.get("ratings", ()))]
+    labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]
+    ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
     of_labeler = judged.scored(labels, "product", ratings)
     if "pool_ratings" in inputs:
-        pool = StepScores.read(inputs["pool_labels"] / SCORES)  # type: ignore[operator]
-        truth = read_ratings(inputs["pool_ratings"])  # type: ignore[arg-type]
+        pool = StepScores.read(one(inputs, "pool_labels") / SCORES)
+        truth = read_ratings(one(inputs, "pool_ratings"))
         of_labeler += defined("pool_step_auroc", step_auroc(pool, truth))
         seen = truth.up_to_first(truth.values < 0)
         found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, config["bins"])
@@ -155,7 +155,7 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     """cells [, references] -> the run's tidy table; stops if two arms were trained on other solutions."""
     rows: list[Record] = []
     seen: dict[tuple[Any, ...], str] = {}
-    for folder in (*_several(inputs.get("references", ())), *_several(inputs["cells"])):
+    for folder in (*several(inputs, "references"), *several(inputs, "cells")):
         whole = json.loads(config["settings"])
         if (folder / CHOSEN).is_file():
             whole["chosen"] = read_json(folder / CHOSEN)
@@ -185,15 +185,15 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, arms' scores [, ratings] of one fold -> test problems for the report's browser."""
-    samples = Samples.read(_several(inputs["samples"])[0])
+    samples = Samples.read(one(inputs, "samples"))
     solutions = samples.solutions
     arms: dict[str, StepScores] = {
         arm: StepScores.read(folder / SCORES)
-        for arm, folder in zip(config["arms"], _several(inputs["scores"]), strict=True)
+        for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True)
     }
-    arms["labeler"] = StepScores.read(inputs["labels"] / SCORES)  # type: ignore[operator]
+    arms["labeler"] = StepScores.read(one(inputs, "labels") / SCORES)
     ranked = {arm: SCORINGS[SCORING_OF.get(arm, "product")](s) for arm, s in arms.items()}
-    ratings = read_ratings(inputs["ratings"]) if (inputs.get("ratings")) else None  # type: ignore[arg-type]
+    ratings = read_ratings(one(inputs, "ratings")) if "ratings" in inputs else None
     texts = samples.steps()
     found = []
     for p, problem in enumerate(samples.problems[: config["problems"]]):
@@ -257,15 +257,11 @@ def joined(scores: list[StepScores]) -> StepScores:
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))
 
 
-def _several(folders: Path | tuple[Path, ...]) -> tuple[Path, ...]:
-    return folders if isinstance(folders, tuple) else (folders,)
-
-
 def _trained(inputs: Inputs) -> list[Row]:
     """Facts of the chosen training of each fold."""
     if "choices" not in inputs:
-        return [read_json(folder / "train.json") for folder in _several(inputs["trains"])]
-    choices = [read_json(folder / "choice.json")["index"] for folder in _several(inputs["choices"])]
-    trains = _several(inputs["trains"])
+        return [read_json(folder / "train.json") for folder in several(inputs, "trains")]
+    choices = [read_json(folder / "choice.json")["index"] for folder in several(inputs, "choices")]
+    trains = several(inputs, "trains")
     grid = len(trains) // len(choices)
     return [read_json(trains[f * grid + index] / "train.json") for f, index in enumerate(choices)]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.evaluation import best_of_n
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import SCORES, Samples, read_json, write_json
@@ -17,14 +17,14 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
     """
-    solutions = Samples.read(inputs["samples"]).solutions  # type: ignore[arg-type]
-    scores = StepScores.read(inputs["scores"] / SCORES)  # type: ignore[operator]
+    solutions = Samples.read(one(inputs, "samples")).solutions
+    scores = StepScores.read(one(inputs, "scores") / SCORES)
     score_PM = solutions.per_problem(SCORINGS[SCORING_OF[config["arm"]]](scores))
     correct_PM = solutions.per_problem(solutions.final_correct)
     finished_PM = solutions.per_problem(solutions.finished)
     n = min(config["validation_n"], correct_PM.shape[1])
     value_P = best_of_n(score_PM, correct_PM, finished_PM, [n])[:, 0]
-    fact = read_json(inputs["train"] / "train.json")  # type: ignore[operator]
+    fact = read_json(one(inputs, "train") / "train.json")
     rows = [
         {
             "metric": "kept_best_of_n",
