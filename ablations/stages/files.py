@@ -23,6 +23,7 @@ PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
 )
 MODEL = "model"
 OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
+TRAINING, CHOICE = "train.json", "choice.json"
 ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
 
 

@@ -14,6 +14,7 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
+from ablations.stages.facts import chosen_of_folds, labelled, told
 from ablations.stages.files import SCORES, Samples, read_json, read_ratings, write_json
 from results.examples import write_examples
 from results.schema import Record, write_records
@@ -37,6 +38,11 @@ class Judged:
     def stack(self, values: list[np.ndarray]) -> np.ndarray:
         """Values of the folds' solutions, [R] each, as one array [P, M]."""
         return np.concatenate([s.solutions.per_problem(v) for s, v in zip(self.samples, values, strict=True)])
+
+    @property
+    def voted_PM(self) -> np.ndarray:
+        """int64 [P, M]: code of the answer that each solution votes for; -1, none, where it is unfinished."""
+        return np.where(self.finished_PM, self.answer_PM, -1)
 
     def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
         """One row an N."""
@@ -72,6 +78,12 @@ def defined(metric: str, value: float) -> list[Row]:
     return [{"metric": metric, "value": value}] if np.isfinite(value) else []
 
 
+def random_row(once_P: np.ndarray) -> Row:
+    """One solution drawn at random, a problem's chance to be solved by it: [P], 0 to 1."""
+    values = {"value": float(once_P.mean()), "problem_values": once_P.tolist()}
+    return {"arm": "random", "metric": "random", "n": 1} | values
+
+
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
     judged = Judged(several(inputs, "samples"))
@@ -80,7 +92,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
-    trained = _trained(inputs)
+    trained = chosen_of_folds(inputs)
     curves = [fact["curve"] for fact in trained]
     for points in zip(*curves, strict=True):
         update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
@@ -98,36 +110,23 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         if len(hashes) == 1
         else hashlib.sha256("".join(hashes).encode()).hexdigest(),
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
-        "labelled_solutions": sum(fact["solutions"] for fact in trained),
-        "labelled_steps": sum(fact["targets"] for fact in trained)
-        if SCORING_OF[config["arm"]] == "product"
-        else None,
+        **labelled(config["arm"], trained),
     }
-    chosen = [{k: v for k, v in fact.items() if k not in ("curve", "solutions_hash")} for fact in trained]
-    for fact, folder in zip(chosen, several(inputs, "choices"), strict=False):  # seed 0 has them
-        fact["grid"] = read_json(folder / "choice.json")["grid"]
+    choices = several(inputs, "choices") or (None,) * len(trained)  # seed 0 has them
     write_json(out / ROWS, [row | shared for row in rows])
-    write_json(out / CHOSEN, chosen)
+    write_json(out / CHOSEN, [told(fact, choice) for fact, choice in zip(trained, choices, strict=True)])
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves."""
     judged = Judged(several(inputs, "samples"))
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
-    once = random_choice(correct_PM, finished_PM)
-    voted_PM = np.where(finished_PM, judged.answer_PM, -1)  # -1: no vote
     rows: list[Row] = [
-        {
-            "arm": "random",
-            "metric": "random",
-            "n": 1,
-            "value": float(once.mean()),
-            "problem_values": once.tolist(),
-        },
+        random_row(random_choice(correct_PM, finished_PM)),
         *judged.per_n("pass_at_n", pass_at_n(correct_PM, ns), arm="oracle"),
         *judged.per_n(
             "majority",
-            majority(voted_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
+            majority(judged.voted_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
             arm="majority",
         ),
     ]
@@ -255,13 +254,3 @@ def joined(scores: list[StepScores]) -> StepScores:
     """Scores of several folds, one after the other."""
     prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))
-
-
-def _trained(inputs: Inputs) -> list[Row]:
-    """Facts of the chosen training of each fold."""
-    if "choices" not in inputs:
-        return [read_json(folder / "train.json") for folder in several(inputs, "trains")]
-    choices = [read_json(folder / "choice.json")["index"] for folder in several(inputs, "choices")]
-    trains = several(inputs, "trains")
-    grid = len(trains) // len(choices)
-    return [read_json(trains[f * grid + index] / "train.json") for f, index in enumerate(choices)]
