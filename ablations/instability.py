@@ -69,7 +69,7 @@ def repeats(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class JudgedSteps:
     """What a selector says of steps that have a label."""
 
     wrong: Floats
@@ -78,7 +78,7 @@ class Judged:
     """[n]: whether the labeler finds it right."""
 
     @classmethod
-    def of(cls, scores: StepScores, target: Ragged) -> "Judged":
+    def of(cls, scores: StepScores, target: Ragged) -> "JudgedSteps":
         """The steps up to each solution's first incorrect one.
 
         Args:
@@ -94,7 +94,7 @@ class Judged:
         return cls(wrong=scores.prob.values[judged, 0], label=target.values[judged] == 1)
 
     @classmethod
-    def joined(cls, parts: "list[Judged]") -> "Judged":
+    def joined(cls, parts: "list[JudgedSteps]") -> "JudgedSteps":
         """Those of several folds, one after the other."""
         return cls(
             wrong=np.concatenate([part.wrong for part in parts]),

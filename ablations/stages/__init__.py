@@ -4,12 +4,14 @@ from ablations.pipeline import Stage
 from ablations.stages import (
     acquisition,
     collection,
+    examples,
     instability,
     labeling,
     language,
     large_models,
     models,
     pools,
+    records,
     results,
     strategies,
     validation,
@@ -49,6 +51,6 @@ STAGES: dict[str, Stage] = {
     "references": Stage(2, results.references),
     "strategies": Stage(1, strategies.strategies),
     "validated": Stage(1, validation.validated),
-    "records": Stage(2, results.records),
-    "examples": Stage(1, results.examples),
+    "records": Stage(2, records.records),
+    "examples": Stage(1, examples.examples),
 }

@@ -24,6 +24,7 @@ PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
 MODEL = "model"
 OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
 TRAINING, CHOICE = "train.json", "choice.json"
+ROWS, CHOSEN = "rows.json", "chosen.json"
 ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
 
 

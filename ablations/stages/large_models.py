@@ -12,8 +12,18 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.facts import chosen, facts_of, labelled, told
-from ablations.stages.files import ANNOTATIONS, LABELER, SCORES, Samples, read_json, read_ratings, write_json
-from ablations.stages.results import CHOSEN, ROWS, Judged, Row, random_row
+from ablations.stages.files import (
+    ANNOTATIONS,
+    CHOSEN,
+    LABELER,
+    ROWS,
+    SCORES,
+    Samples,
+    read_json,
+    read_ratings,
+    write_json,
+)
+from ablations.stages.judged import Judged, Row, random_row
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

@@ -1,87 +1,19 @@
-"""Stages that evaluate: the rows of a cell, the reference lines, the run's records, its example problems."""
+"""Stages that evaluate students: the rows of a cell, and the reference lines beside the cells."""
 
 import hashlib
-import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ablations.discrimination import calibration, solution_auroc, step_auroc
-from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, single_draw
+from ablations.discrimination import calibration, step_auroc
+from ablations.evaluation import majority, pass_at_n, random_choice
 from ablations.pipeline import Context, Inputs, one, several
-from ablations.ragged import Ragged
-from ablations.scoring import SCORING_OF, SCORINGS
+from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
 from ablations.stages.facts import chosen_of_folds, labelled, told
-from ablations.stages.files import SCORES, Samples, read_json, read_ratings, write_json
-from results.examples import write_examples
-from results.schema import Record, write_records
-
-ROWS, CHOSEN = "rows.json", "chosen.json"
-Row = dict[str, Any]
-
-
-class Judged:
-    """Solutions of all folds side by side, as arrays of problems by solutions."""
-
-    def __init__(self, folders: tuple[Path, ...]) -> None:
-        self.samples = [Samples.read(folder) for folder in folders]
-        self.correct_PM = self.stack([s.solutions.final_correct for s in self.samples])
-        self.finished_PM = self.stack([s.solutions.finished for s in self.samples])
-        # Answers are compared within a problem, so codes of different folds may clash.
-        self.answer_PM = self.stack([s.solutions.answer_code for s in self.samples])
-        drawn = self.correct_PM.shape[1]
-        self.ns = [2**k for k in range(drawn.bit_length()) if 2**k < drawn] + [drawn]
-
-    def stack(self, values: list[np.ndarray]) -> np.ndarray:
-        """Values of the folds' solutions, [R] each, as one array [P, M]."""
-        return np.concatenate([s.solutions.per_problem(v) for s, v in zip(self.samples, values, strict=True)])
-
-    @property
-    def voted_PM(self) -> np.ndarray:
-        """int64 [P, M]: code of the answer that each solution votes for; -1, none, where it is unfinished."""
-        return np.where(self.finished_PM, self.answer_PM, -1)
-
-    def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
-        """One row an N."""
-        single = single_draw(self.ns, self.correct_PM.shape[1])
-        return [
-            {
-                "metric": metric,
-                "n": n,
-                "value": float(value_PK[:, k].mean()),
-                "problem_values": value_PK[:, k].tolist(),
-                "single_draw": bool(single[k]),
-                **more,
-            }
-            for k, n in enumerate(self.ns)
-        ]
-
-    def scored(self, scores: list[StepScores], scoring: str, ratings: list[Ragged]) -> list[Row]:
-        """Best-of-N and AUROCs of one reward model (or one a fold)."""
-        rows = self.by_score(self.stack([SCORINGS[scoring](s) for s in scores]))
-        if ratings:
-            rows += defined("step_auroc", step_auroc(joined(scores), Ragged.concatenate(ratings)))
-        return rows
-
-    def by_score(self, score_PM: np.ndarray) -> list[Row]:
-        """Best-of-N and AUROC of the solutions' scores."""
-        rows = self.per_n("best_of_n", best_of_n(score_PM, self.correct_PM, self.finished_PM, self.ns))
-        auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
-        return rows + defined("solution_auroc", auroc)
-
-
-def defined(metric: str, value: float) -> list[Row]:
-    """The metric's row; none where it is undefined, as an AUROC is where all are right or all wrong."""
-    return [{"metric": metric, "value": value}] if np.isfinite(value) else []
-
-
-def random_row(once_P: np.ndarray) -> Row:
-    """One solution drawn at random, a problem's chance to be solved by it: [P], 0 to 1."""
-    values = {"value": float(once_P.mean()), "problem_values": once_P.tolist()}
-    return {"arm": "random", "metric": "random", "n": 1} | values
+from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, read_ratings, write_json
+from ablations.stages.judged import Judged, Row, defined, random_row
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -148,109 +80,3 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         ]
     rows += [{"arm": "labeler", **row} for row in of_labeler]
     write_json(out / ROWS, rows)
-
-
-def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """cells [, references] -> the run's tidy table; stops if two arms were trained on other solutions."""
-    rows: list[Record] = []
-    seen: dict[tuple[Any, ...], str] = {}
-    for folder in (*several(inputs, "references"), *several(inputs, "cells")):
-        whole = json.loads(config["settings"])
-        if (folder / CHOSEN).is_file():
-            whole["chosen"] = read_json(folder / CHOSEN)
-        for row in read_json(folder / ROWS):
-            if "solutions_hash" in row:
-                varied = row.get("variant"), row.get("level")
-                which = row["acquisition"], row["data_scale"], row["seed"], *varied
-                known = seen.setdefault(which, row["solutions_hash"])
-                if known != row["solutions_hash"]:
-                    raise ValueError(
-                        f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "
-                        f"found hash {row['solutions_hash']}; allowed: {known}, that of the other arms"
-                    )
-                row.setdefault("cell", folder.name)  # a further evaluation names the cell that it is of
-            rows.append(
-                Record(
-                    experiment=config["experiment"],
-                    scale=config["scale"],
-                    dataset=config["dataset"],
-                    config=json.dumps(whole, sort_keys=True),
-                    revision=config["revision"],
-                    **row,
-                )
-            )
-    write_records(out / "records.parquet", rows)
-
-
-def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, arms' scores [, ratings] of one fold -> test problems for the report's browser."""
-    samples = Samples.read(one(inputs, "samples"))
-    solutions = samples.solutions
-    arms: dict[str, StepScores] = {
-        arm: StepScores.read(folder / SCORES)
-        for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True)
-    }
-    arms["labeler"] = StepScores.read(one(inputs, "labels") / SCORES)
-    ranked = {arm: SCORINGS[SCORING_OF.get(arm, "product")](s) for arm, s in arms.items()}
-    ratings = read_ratings(one(inputs, "ratings")) if "ratings" in inputs else None
-    texts = samples.steps()
-    found = []
-    for p, problem in enumerate(samples.problems[: config["problems"]]):
-        rows = np.flatnonzero(solutions.problem_index == p)
-        text_of = {row: tuple(texts[row]) for row in rows}
-        count = Counter(text_of.values())
-        first = {text_of[row]: int(row) for row in rows[::-1]}
-        may_win = rows[solutions.finished[rows]]
-        best = {
-            arm: text_of[may_win[int(np.argmax(values[may_win]))]]
-            for arm, values in ranked.items()
-            if len(may_win)
-        }
-        shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
-        found.append(
-            {
-                "problem_id": problem.problem_id,
-                "problem": problem.text,
-                "answer": problem.answer,
-                "solutions": [
-                    _example(solutions.row(first[text]), first[text], count[text], arms, ranked, ratings)
-                    | {"chosen_by": [arm for arm, chosen in best.items() if chosen == text]}
-                    for text in shown[: config["solutions"]]
-                ],
-            }
-        )
-    write_examples(out / "examples.json", found)
-
-
-def _example(
-    solution: Any,
-    row: int,
-    count: int,
-    arms: dict[str, StepScores],
-    ranked: dict[str, Any],
-    ratings: Ragged | None,
-) -> Row:
-    right = {arm: 1.0 - s.prob.row(row)[:, 0] for arm, s in arms.items()}
-    oracle = ratings.row(row) if ratings is not None else None
-    return {
-        "sample": solution.sample,
-        "answer": solution.answer,
-        "finished": solution.finished,
-        "final_correct": solution.final_correct,
-        "count": count,
-        "steps": [
-            {
-                "text": text,
-                "oracle": None if oracle is None else int(oracle[i]),
-                "scores": {arm: float(np.clip(values[i], 0, 1)) for arm, values in right.items()},
-            }
-            for i, text in enumerate(solution.steps)
-        ],
-        "solution_scores": {arm: float(np.clip(values[row], -1e9, 1e9)) for arm, values in ranked.items()},
-    }
-
-
-def joined(scores: list[StepScores]) -> StepScores:
-    """Scores of several folds, one after the other."""
-    prob = Ragged.concatenate([s.prob for s in scores])
-    return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))

@@ -10,8 +10,8 @@ from ablations import scoring
 from ablations.length_bias import length_correlation
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
-from ablations.stages.files import SCORES, read_json, write_json
-from ablations.stages.results import CHOSEN, ROWS, Judged, Row
+from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, write_json
+from ablations.stages.judged import Judged, Row
 
 OF_CELL = (
     *("arm", "acquisition", "data_scale", "seed"),

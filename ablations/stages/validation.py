@@ -8,8 +8,7 @@ from ablations.pipeline import Context, Inputs, one
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.facts import facts_of, labelled, told
-from ablations.stages.files import SCORES, Samples, write_json
-from ablations.stages.results import CHOSEN, ROWS
+from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, write_json
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
