@@ -32,7 +32,10 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples [, labels] -> those of the last ``count`` problems; with labels the labels alone."""
+    """samples -> those of the last ``count`` problems; samples, labels -> the labels of these alone.
+
+    So a task makes samples or labels, never both in one folder.
+    """
     samples = Samples.read(one(inputs, "samples"))
     chosen, rows = samples.take_problems(range(len(samples.problems))[-config["count"] :])
     if "labels" in inputs:

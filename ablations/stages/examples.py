@@ -24,7 +24,7 @@ def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
         for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True)
     }
     arms["labeler"] = StepScores.read(one(inputs, "labels") / SCORES)
-    ranked = {arm: SCORINGS[SCORING_OF.get(arm, "product")](s) for arm, s in arms.items()}
+    ranked = {arm: SCORINGS[SCORING_OF[arm]](s) for arm, s in arms.items()}
     ratings = read_ratings(one(inputs, "ratings")) if "ratings" in inputs else None
     texts = samples.steps()
     found = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from ablations.acquisition import NONE, first_of_equal
+from ablations.acquisition import NONE, first_of_equal, text_codes
 from ablations.instability import JudgedSteps, rank_correlation, repeats
 from ablations.pipeline import Context, Inputs, several
 from ablations.ragged import Ragged
@@ -77,7 +77,7 @@ def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
 
     facts = read_json(folders["chosen"] / ACQUIRED)
     chosen, taken = np.array(facts["rows"]), np.array(facts.get("taken", NONE), dtype=np.int64)
-    pool = first_of_equal(problem, steps)
+    pool = first_of_equal(text_codes(problem, steps))
     target, of_pool = (process(labels.take(rows), threshold).step_target for rows in (chosen, pool))
     assert target is not None and of_pool is not None
     wrong = Ragged(values=target.values == 0, offsets=target.offsets)
