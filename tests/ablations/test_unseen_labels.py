@@ -103,6 +103,18 @@ def test_no_choice_is_given_labels_of_a_pool(file, name, scale):
         assert [one.stage for one in flat(task, "labels")] == ["fold_labels"]
 
 
+@pytest.mark.parametrize("scale", ["smoke", "small"])
+def test_a_generation_is_chosen_by_what_was_rated_before(scale):
+    """The PRM that is asked was taught the ratings of what the choice knows to be rated, and no others."""
+    generations = [task for task in planned("large_scale", scale) if task.stage == "collected"]
+    assert generations
+    for task in generations:
+        (opinion,) = flat(task, "opinion")
+        (prm,) = flat(opinion, "model")
+        taught = [chosen for rated in flat(prm, "annotations") for chosen in flat(rated, "chosen")]
+        assert taught == list(flat(task, "labelled"))
+
+
 @pytest.fixture
 def made(tmp_path, file):
     """By labeler, the folders of a fold's samples and labels; and of a selector's opinion and a draw."""
