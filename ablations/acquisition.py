@@ -141,11 +141,10 @@ def acquire(
     if acquisition.asks_selector and not len(candidates.convincing):
         raise ValueError(f"convincing: found no selector; allowed for {name}: one or more")
     drawn = np.lexsort((candidates.sample, candidates.problem))
+    text = text_codes(candidates.problem, candidates.steps)
     if acquisition.distinct:
-        drawn = drawn[first_of_equal(candidates.problem[drawn], candidates.steps.take(drawn))]
-    if len(taken):
-        text = text_codes(candidates.problem, candidates.steps)
-        drawn = drawn[~np.isin(text[drawn], text[taken])]
+        drawn = drawn[first_of_equal(text[drawn])]
+    drawn = drawn[~np.isin(text[drawn], text[taken])]
     known = candidates.take(drawn)
     share = _shares(known.problem, budget, int(candidates.problem.max()) + 1)
     rng = np.random.default_rng(seed)
@@ -241,9 +240,9 @@ def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[n
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 
-def first_of_equal(problem: npt.NDArray[np.integer], steps: Ragged) -> Rows:
-    """The first row of each problem's equal texts, ascending."""
-    return np.sort(np.unique(text_codes(problem, steps), return_index=True)[1])
+def first_of_equal(text: npt.NDArray[np.int64]) -> Rows:
+    """int64, ascending: the first row of each code that ``text_codes`` gave."""
+    return np.sort(np.unique(text, return_index=True)[1])
 
 
 def resemble(text: set[int], other: set[int], similarity: float) -> bool:

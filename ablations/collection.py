@@ -36,7 +36,7 @@ def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> R
     drawn = np.lexsort((candidates.sample, candidates.problem))
     known = candidates.take(drawn)
     text = text_codes(known.problem, known.steps)
-    first = first_of_equal(known.problem, known.steps)
+    first = first_of_equal(text)
     rated = np.isin(text[first], text[np.isin(drawn, labelled)])
     left = first[~rated & ~known.final_correct[first]]
     problems = int(known.problem.max(initial=-1)) + 1

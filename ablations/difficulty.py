@@ -6,17 +6,16 @@ import numpy.typing as npt
 QUINTILES = 5
 
 
-def quintiles(correct_PM: npt.NDArray[np.bool_], levels: int = QUINTILES) -> npt.NDArray[np.int64]:
-    """Parts of equally many problems by pass rate; where the number does not divide, they differ by one.
+def quintiles(correct_PM: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Five parts of equally many problems by pass rate; where the number does not divide, they differ by one.
 
     Args:
         correct_PM: bool [P, M]: whether each solution ends right, of solutions that are not judged.
-        levels: number of parts.
 
     Returns:
-        int64 [P]: 1, the easiest, to ``levels``; of equal pass rates the earlier problem counts as easier.
+        int64 [P]: 1, the easiest, to 5; of equal pass rates the earlier problem counts as easier.
     """
     order = np.argsort(-correct_PM.sum(axis=1), kind="stable")
     level_P = np.empty(len(order), dtype=np.int64)
-    level_P[order] = np.arange(len(order)) * levels // max(len(order), 1) + 1
+    level_P[order] = np.arange(len(order)) * QUINTILES // max(len(order), 1) + 1
     return level_P

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ablations.acquisition import Rows, near_duplicates
 from ablations.discrimination import auroc, calibration
 from ablations.ragged import Ragged
+from ablations.ranks import centred_ranks, correlation
 from ablations.solutions import StepScores
 from lightning_modules.encoding import IGNORE
 
@@ -40,19 +40,9 @@ def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer])
         )
     if np.isnan(one).any() or np.isnan(two).any():
         raise ValueError("one, two: found NaN; allowed: numbers, -inf and inf")
-    count = np.bincount(problem)
-    a, b = (_centred_ranks(score, problem, count) for score in (one, two))
-    joint, alone, other = (np.bincount(problem, x * y) for x, y in ((a, b), (a, a), (b, b)))
-    scale = np.sqrt(alone * other)
-    found = np.divide(joint, scale, out=np.zeros(len(count)), where=scale > 0)
-    return np.where(count < 2, np.nan, np.clip(found, -1, 1))
-
-
-def _centred_ranks(score: Floats, problem: npt.NDArray[np.integer], count: npt.NDArray[np.int64]) -> Floats:
-    """Ranks within each problem, ties in the middle, less their mean."""
-    # One ranking serves all problems: with the problem as the leading digit each has a run of ranks.
-    rank = rankdata(problem.astype(np.float64) * (len(score) + 1) + rankdata(score, method="dense"))
-    return rank - (np.bincount(problem, rank) / np.maximum(count, 1))[problem]
+    count_P = np.bincount(problem)
+    a, b = (centred_ranks(problem, score, len(count_P)) for score in (one, two))
+    return np.where(count_P < 2, np.nan, correlation(problem, a, b, len(count_P)))
 
 
 def repeats(
@@ -79,7 +69,7 @@ def repeats(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class JudgedSteps:
     """What a selector says of steps that have a label."""
 
     wrong: Floats
@@ -88,7 +78,7 @@ class Judged:
     """[n]: whether the labeler finds it right."""
 
     @classmethod
-    def of(cls, scores: StepScores, target: Ragged) -> "Judged":
+    def of(cls, scores: StepScores, target: Ragged) -> "JudgedSteps":
         """The steps up to each solution's first incorrect one.
 
         Args:
@@ -104,7 +94,7 @@ class Judged:
         return cls(wrong=scores.prob.values[judged, 0], label=target.values[judged] == 1)
 
     @classmethod
-    def joined(cls, parts: "list[Judged]") -> "Judged":
+    def joined(cls, parts: "list[JudgedSteps]") -> "JudgedSteps":
         """Those of several folds, one after the other."""
         return cls(
             wrong=np.concatenate([part.wrong for part in parts]),

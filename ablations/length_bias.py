@@ -10,9 +10,10 @@ Shape letters: P problems, M solutions drawn a problem, R = P * M, G groups.
 import numpy as np
 import numpy.typing as npt
 
+from ablations.ranks import centred_ranks, correlation
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 LEAST = 3
 """Fewest solutions that are correlated; of two the correlation is 1 or -1 whatever they are like."""
@@ -53,40 +54,10 @@ def length_correlation(
     score, steps = (
         centred_ranks(group, values, 2 * P) for values in (score_PM[finished_PM], steps_PM[finished_PM])
     )
-    size_G, both_G, score_G, steps_G = (
-        np.bincount(group, weights, 2 * P)
-        for weights in (np.ones(len(group)), score * steps, score**2, steps**2)
-    )
-    counts_G = (size_G >= LEAST) & (steps_G > 0)
-    known = counts_G & (score_G > 0)
-    correlation_G = np.zeros(2 * P)
-    correlation_G[known] = both_G[known] / np.sqrt(score_G[known] * steps_G[known])
+    size_G, spread_G = (np.bincount(group, weights, 2 * P) for weights in (np.ones(len(group)), steps**2))
+    counts_G = (size_G >= LEAST) & (spread_G > 0)
+    correlation_G = correlation(group, score, steps, 2 * P)
     weight_P2 = np.where(counts_G, size_G, 0.0).reshape(P, 2)
     total_P = weight_P2.sum(axis=1)
     summed_P = (weight_P2 * correlation_G.reshape(P, 2)).sum(axis=1)
     return np.divide(summed_P, total_P, out=np.full(P, np.nan), where=total_P > 0)
-
-
-def centred_ranks(group: Ints, values: npt.NDArray, groups: int) -> Floats:
-    """Ranks of values within their groups, ties at their mean, less the group's mean rank.
-
-    Args:
-        group: int64 [R] in 0..groups-1.
-        values: [R], no NaN.
-        groups: G.
-
-    Returns:
-        float64 [R]; each group's sum to 0, exactly 0 where its values are all equal.
-    """
-    order = np.lexsort((values, group))
-    sorted_group, sorted_values = group[order], values[order]
-    starts = np.ones(len(order), bool)
-    starts[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_values[1:] != sorted_values[:-1])
-    tie = np.cumsum(starts) - 1
-    # Places are whole numbers and their means halves at most, so that equal ranks are equal in floats.
-    mean_place = np.bincount(tie, np.arange(len(order))) / np.bincount(tie)
-    size_G = np.bincount(group, minlength=groups)
-    middle_G = np.cumsum(size_G) - (size_G + 1) / 2
-    ranks = np.empty(len(order))
-    ranks[order] = mean_place[tie] - middle_G[sorted_group]
-    return ranks

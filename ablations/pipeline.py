@@ -51,6 +51,19 @@ class Stage:
     """`run(config, inputs, out, context)` writes its files into the folder `out`."""
 
 
+def one(inputs: Inputs, name: str) -> Path:
+    """The folder of an input that is a single artifact."""
+    found = inputs.get(name)
+    assert isinstance(found, Path), f"input {name}: found {found}; allowed: one artifact"
+    return found
+
+
+def several(inputs: Inputs, name: str) -> tuple[Path, ...]:
+    """The folders of an input that may be any number of artifacts; none where it is not given."""
+    found = inputs.get(name, ())
+    return found if isinstance(found, tuple) else (found,)
+
+
 def canonical(value: Any, where: str = "config") -> Any:
     """Turns a value into plain JSON: dataclasses and mappings to dicts with string keys, sequences to lists.
 

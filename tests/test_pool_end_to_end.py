@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ablations import cli
+from ablations.acquisition import ACQUISITIONS
 from ablations.experiments import active_learning
 from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
@@ -159,13 +160,11 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
 
 
 def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
-    acquisitions = "[uniform,uniform_distinct,convincing_wrong_answers]"
-    argv = arguments("run", pool, "sharp", tmp_path, "active_learning", folds=3, **TINY)
-    assert cli.main([*argv, f"--settings.acquisitions={acquisitions}"]) == 0
+    assert cli.main(arguments("run", pool, "sharp", tmp_path, "active_learning", folds=3, **TINY)) == 0
     assert "process supervision, convincing wrong answers" in capsys.readouterr().out
     frame = read_records(tmp_path / "out" / "records.parquet")
     cells = frame[frame["cell"].notna()].drop_duplicates("cell")
-    assert set(cells["acquisition"]) == set(acquisitions.strip("[]").split(","))
+    assert set(cells["acquisition"]) == set(ACQUISITIONS)
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
     found = active_learning.settings("paper", None, pool, "sharp")  # budgets of up to 200 at this scale
     assert found.data_scales[-1] == max(found.side_scales) == SAMPLES // 2 and found.uniform_scales == (1,)

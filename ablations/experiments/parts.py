@@ -256,12 +256,12 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     text = {"text": str(pool.mathmix)} if pool.mathmix else {}
     held_out_text = {"held_out": whole} if pool.mathmix else {}
 
-    def fold(index: int, part: str) -> Task:
+    def fold(index: int, part: str, stage: str = "fold") -> Task:
         return Task(
-            stage="fold",
+            stage=stage,
             config={"fold": index, "folds": pool.folds, "part": part, "seed": 0},
             inputs={"pool": whole},
-            label=f"fold {index} {part}",
+            label=f"{stage.replace('_', ' ')} {index} {part}",
         )
 
     parts = []
@@ -303,10 +303,10 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
             Part(
                 base=base,
                 train=train,
-                train_labels=train,
+                train_labels=fold(index, "train", "fold_labels"),
                 validation=validation,
                 test=test,
-                test_labels=test,
+                test_labels=fold(index, "test", "fold_labels"),
                 problems=count - sum(len(range(held, count, pool.folds)) for held in held_out),
                 tokens=300,
                 name=f" of fold {index}",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import scipy.special
 
 from ablations.acquisition import NONE, AcquisitionSettings, Candidates, Rows, acquire
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import StepScores
@@ -20,8 +20,9 @@ from ablations.stages.models import scored
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
 
-    Beside it how uncertain it is of the steps. A labeler's labels are another kind of artifact, which the
-    stage ``acquired`` cannot read. With ``steps`` what it says of each step too, for those who judge it.
+    Beside it how uncertain it is of the steps. With ``steps`` what it says of each step too, for those who
+    judge it. A labeler's labels lie in an artifact of another stage, with no opinion in it, so that
+    ``acquired`` stops if it is given one.
     """
     scores = scored(config, inputs, context)
     if config.get("steps"):
@@ -31,11 +32,14 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples [, labels] -> those of the last ``count`` problems; with labels the labels alone."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    """samples -> those of the last ``count`` problems; samples, labels -> the labels of these alone.
+
+    So a task makes samples or labels, never both in one folder.
+    """
+    samples = Samples.read(one(inputs, "samples"))
     chosen, rows = samples.take_problems(range(len(samples.problems))[-config["count"] :])
     if "labels" in inputs:
-        StepScores.read(inputs["labels"] / SCORES).take(rows).write(out / SCORES)  # type: ignore[operator]
+        StepScores.read(one(inputs, "labels") / SCORES).take(rows).write(out / SCORES)
     else:
         chosen.write(out)
 
@@ -43,12 +47,12 @@ def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Co
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples [, selectors' opinions of them, taken] -> the rows to label, and what they are like.
 
-    Of what is labelled already it reads the rows alone.
+    Of what is labelled already it reads the rows alone; none of its inputs holds a label.
     """
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    known = candidates_of(samples, inputs.get("opinions", ()))  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
+    known = candidates_of(samples, several(inputs, "opinions"))
     given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
-    taken = labelled_rows(inputs["taken"]) if "taken" in inputs else NONE  # type: ignore[arg-type]
+    taken = labelled_rows(one(inputs, "taken")) if "taken" in inputs else NONE
     rows = acquire(
         config["acquisition"],
         known,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ablations.collection import collect
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.stages.acquisition import candidates_of, write_chosen
 from ablations.stages.files import Samples, labelled_rows
 from ablations.stages.models import draw_rows
@@ -14,9 +14,9 @@ from ablations.stages.models import draw_rows
 
 def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples [, as_many_as: chosen rows] -> rows drawn uniformly: ``count`` a problem, or as many in all."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     total = (
-        len(labelled_rows(inputs["as_many_as"]))  # type: ignore[arg-type]
+        len(labelled_rows(one(inputs, "as_many_as")))
         if "as_many_as" in inputs
         else config["count"] * len(samples.problems)
     )
@@ -25,17 +25,17 @@ def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 def collected(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, a PRM's opinion of them, rows rated before -> a generation's convincing wrong answers."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    known = candidates_of(samples, (inputs["opinion"],))  # type: ignore[arg-type]
-    rated = union(inputs["labelled"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
+    known = candidates_of(samples, several(inputs, "opinion"))
+    rated = union(several(inputs, "labelled"))
     rows = collect(config["selection"], known, rated, config["chosen"])
     write_chosen(out, samples, rows, known)
 
 
 def joined(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, several choices of rows -> all of these rows, each once."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    write_chosen(out, samples, union(inputs["chosen"]))  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
+    write_chosen(out, samples, union(several(inputs, "chosen")))
 
 
 def union(folders: tuple[Path, ...]) -> np.ndarray:

@@ -23,6 +23,8 @@ PROBLEMS, SOLUTIONS, SCORES, RATINGS = (
 )
 MODEL = "model"
 OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
+TRAINING, CHOICE = "train.json", "choice.json"
+ROWS, CHOSEN = "rows.json", "chosen.json"
 ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
 
 
@@ -37,9 +39,11 @@ class Samples:
 
     @classmethod
     def read(cls, folder: Path) -> "Samples":
+        """From the two files that ``write`` makes; columns of solutions are read when they are asked for."""
         return cls(problems=read_problems(folder), solutions=Solutions.read(folder / SOLUTIONS))
 
     def write(self, folder: Path) -> None:
+        """Into ``PROBLEMS`` and ``SOLUTIONS`` of an existing folder."""
         write_problems(folder, self.problems)
         self.solutions.write(folder / SOLUTIONS)
 
@@ -84,20 +88,23 @@ def labelled_rows(folder: Path) -> np.ndarray:
 
 
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
+    """Into ``PROBLEMS``, a row each in the given order."""
     columns = {name: [getattr(p, name) for p in problems] for name in ("problem_id", "text", "answer")}
     pq.write_table(pa.table(columns), folder / PROBLEMS)
 
 
 def read_problems(folder: Path) -> list[Problem]:
+    """All of ``PROBLEMS``, in the order written."""
     return [Problem(**row) for row in pq.read_table(folder / PROBLEMS).to_pylist()]
 
 
 def write_ratings(folder: Path, ratings: Ragged) -> None:
+    """int8 [total steps] of 1, 0, -1, a row a solution, into ``RATINGS``."""
     pq.write_table(pa.table({"rating": ratings.to_arrow()}), folder / RATINGS)
 
 
 def read_ratings(folder: Path) -> Ragged:
-    """int8 [total steps] of 1, 0, -1."""
+    """int8 [total steps] of 1, 0, -1, a row a solution, from ``RATINGS``."""
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
 
 
@@ -125,8 +132,10 @@ def unchanged(path: str, sha256: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Plain JSON for people too, its names sorted: equal values are equal bytes."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:
+    """What ``write_json`` wrote; tuples come back as lists."""
     return json.loads(path.read_text())

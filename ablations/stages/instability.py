@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from ablations.acquisition import NONE, first_of_equal
-from ablations.instability import Judged, rank_correlation, repeats
-from ablations.pipeline import Context, Inputs
+from ablations.acquisition import NONE, first_of_equal, text_codes
+from ablations.instability import JudgedSteps, rank_correlation, repeats
+from ablations.pipeline import Context, Inputs, several
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 from ablations.stages.acquisition import step_codes
-from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, read_json, write_json
-from ablations.stages.results import ROWS, Row, defined
+from ablations.stages.files import ACQUIRED, OPINION, ROWS, SCORES, Samples, read_json, write_json
+from ablations.stages.judged import Row, defined
 from ablations.supervision import choose_threshold, process
 
 
@@ -26,9 +26,9 @@ def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
     chose them. What is said of the pool is said of its distinct texts, among which an acquisition chooses.
     """
     names = [name for name in ("samples", "labels", "chosen", "opinions", "previous") if name in inputs]
-    folders = zip(*(inputs[name] for name in names), strict=True)
+    folders = zip(*(several(inputs, name) for name in names), strict=True)
     folds = [_fold(dict(zip(names, some, strict=True)), config) for some in folders]
-    pool = Judged.joined([fold.pool for fold in folds])
+    pool = JudgedSteps.joined([fold.pool for fold in folds])
     rows: list[Row] = [
         _share("chosen_right", [fold.ends_right for fold in folds]),
         _share("chosen_error_free", [fold.error_free for fold in folds]),
@@ -38,7 +38,7 @@ def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
         *defined("pool_agreement", pool.agreement()),
     ]
     if "previous" in inputs:
-        chosen = Judged.joined([fold.taught for fold in folds])
+        chosen = JudgedSteps.joined([fold.taught for fold in folds])
         rows += [
             {"metric": "chosen_calibration_error", "value": chosen.calibration_error(config["bins"])},
             *defined("chosen_agreement", chosen.agreement()),
@@ -57,9 +57,9 @@ class _Fold:
     """bool [L]: whether the labeler finds no incorrect step."""
     repeats: np.ndarray
     """bool [L]: near-duplicates of what is labelled."""
-    taught: Judged
+    taught: JudgedSteps
     """Labelled steps of the chosen, as the selector that chose saw them (at first: the one taught)."""
-    pool: Judged
+    pool: JudgedSteps
     """Steps of the pool's distinct texts, as the selector sees them that was taught the chosen."""
     problem_ids: list[str]
     """P of them."""
@@ -77,7 +77,7 @@ def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
 
     facts = read_json(folders["chosen"] / ACQUIRED)
     chosen, taken = np.array(facts["rows"]), np.array(facts.get("taken", NONE), dtype=np.int64)
-    pool = first_of_equal(problem, steps)
+    pool = first_of_equal(text_codes(problem, steps))
     target, of_pool = (process(labels.take(rows), threshold).step_target for rows in (chosen, pool))
     assert target is not None and of_pool is not None
     wrong = Ragged(values=target.values == 0, offsets=target.offsets)
@@ -90,8 +90,8 @@ def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
         ends_right=solutions.final_correct[chosen],
         error_free=wrong.reduce(np.add, 0) == 0,
         repeats=repeats(steps, problem, taken, chosen, config["similarity"]),
-        taught=Judged.of(chooser.take(chosen), target),
-        pool=Judged.of(scores.take(pool), of_pool),
+        taught=JudgedSteps.of(chooser.take(chosen), target),
+        pool=JudgedSteps.of(scores.take(pool), of_pool),
         problem_ids=[one.problem_id for one in samples.problems],
         correlation=correlation,
     )

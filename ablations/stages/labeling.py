@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from ablations.annotations import Annotations
 from ablations.formats.labelling import read_labelling
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, unchanged, write_json
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
@@ -25,15 +25,15 @@ from lightning_modules.training import fit
 
 def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples -> the large PRM: three classes, an annotator's ratings of all of them."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     found = annotate(samples, np.arange(len(samples.solutions)), config)
     train_prm(samples, found, config, inputs, out, context)
 
 
 def annotated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, chosen rows -> the annotator's ratings of these rows, up to the first error."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    rows = labelled_rows(inputs["chosen"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
+    rows = labelled_rows(one(inputs, "chosen"))
     annotate(samples, rows, config).write(out / ANNOTATIONS)
 
 
@@ -42,8 +42,8 @@ def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
     Solutions that nobody could judge are left out.
     """
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    rows = labelled_rows(inputs["chosen"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
+    rows = labelled_rows(one(inputs, "chosen"))
     file = unchanged(context.local["path"], config["sha256"])
     chosen = samples.take(rows)
     found = read_labelling(file, chosen.problems, chosen.solutions)
@@ -54,10 +54,9 @@ def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples, annotations of all generations so far -> the large PRM, trained anew on all of them."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
-    folders: tuple[Path, ...] = inputs["annotations"]  # type: ignore[assignment]
-    found = Annotations.join([Annotations.read(folder / ANNOTATIONS) for folder in folders])
-    train_prm(samples, found, config, inputs, out, context)
+    samples = Samples.read(one(inputs, "samples"))
+    parts = [Annotations.read(folder / ANNOTATIONS) for folder in several(inputs, "annotations")]
+    train_prm(samples, Annotations.join(parts), config, inputs, out, context)
 
 
 def annotate(samples: Samples, rows: np.ndarray, config: dict[str, Any]) -> Annotations:
@@ -83,7 +82,7 @@ def train_prm(
     context: Context,
 ) -> None:
     """Trains a three-class PRM on ratings, from the base of ``inputs``, and writes it with its facts."""
-    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    folder = one(inputs, "base") / MODEL
     tokenizer = AutoTokenizer.from_pretrained(folder)
     chosen = samples.take(annotations.rows)
     encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps())

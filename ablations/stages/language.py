@@ -8,7 +8,7 @@ import numpy as np
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ablations.formats.questions import read_questions, without
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import (
     MODEL,
@@ -37,7 +37,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
     An answer may be longer than ``max_tokens``: the rest is left out.
     """
-    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    folder = one(inputs, "base") / MODEL
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     pairs = solved_questions(config, inputs, context)
     texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
@@ -70,10 +70,10 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, problems -> the generator: few-shot samples, those that end right kept, one epoch on them."""
-    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    folder = one(inputs, "base") / MODEL
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = load_causal(folder)
-    problems = read_problems(inputs["problems"])  # type: ignore[arg-type]
+    problems = read_problems(one(inputs, "problems"))
     shots = few_shot_prefix(tokenizer, config["shots"], config["seed"])
     drawn = sample(
         model,
@@ -118,9 +118,9 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """generator, problems -> ``count`` solutions a problem, shard by shard; a finished shard stays."""
-    folder = inputs["generator"] / MODEL  # type: ignore[operator]
+    folder = one(inputs, "generator") / MODEL
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
-    problems = read_problems(inputs["problems"])  # type: ignore[arg-type]
+    problems = read_problems(one(inputs, "problems"))
     shards = [problems[start : start + SHARD_PROBLEMS] for start in range(0, len(problems), SHARD_PROBLEMS)]
     paths = []
     for index, shard in enumerate(shards):
@@ -148,7 +148,7 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 def solved_questions(config: dict[str, Any], inputs: Inputs, context: Context) -> list[tuple[str, str]]:
     """Questions and answers of the text in ``context.local``, none of them a problem of ``held_out``."""
-    held_out = read_problems(inputs["held_out"]) if "held_out" in inputs else []  # type: ignore[arg-type]
+    held_out = read_problems(one(inputs, "held_out")) if "held_out" in inputs else []
     pairs = read_questions(unchanged(context.local["text"], config["text_sha256"]))
     return list(without(pairs, (problem.text for problem in held_out)))
 

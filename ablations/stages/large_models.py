@@ -8,43 +8,52 @@ import numpy as np
 from ablations.annotations import Annotations
 from ablations.difficulty import quintiles
 from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, weighted_vote
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import ANNOTATIONS, LABELER, SCORES, Samples, read_json, read_ratings, write_json
-from ablations.stages.results import CHOSEN, ROWS, Judged, Row
+from ablations.stages.facts import chosen, facts_of, labelled, told
+from ablations.stages.files import (
+    ANNOTATIONS,
+    CHOSEN,
+    LABELER,
+    ROWS,
+    SCORES,
+    Samples,
+    read_json,
+    read_ratings,
+    write_json,
+)
+from ablations.stages.judged import Judged, Row, random_row
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores, ratings, and a PRM or the trainings of an ORM -> the rows of a large reward model."""
-    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
-    ratings = [read_ratings(inputs["ratings"])] if "ratings" in inputs else []  # type: ignore[arg-type]
+    """samples, scores [, ratings], and a PRM, or trainings of an ORM [, choice] -> its rows."""
+    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
     rows = judged.scored([scores], SCORING_OF[config["arm"]], ratings)
-    shared = {name: config[name] for name in ("arm", "acquisition") if name in config} | bought(inputs)
-    write_json(out / ROWS, [row | shared for row in rows])
+    shared = {name: config[name] for name in ("arm", "acquisition") if name in config}
+    labels = bought(config["arm"], inputs)
+    write_json(out / ROWS, [row | shared | labels for row in rows])
     if "trains" in inputs:
-        fact = {name: value for name, value in chosen_training(inputs).items() if name != "curve"}
-        if "choice" in inputs:
-            fact["grid"] = read_json(inputs["choice"] / "choice.json")["grid"]  # type: ignore[operator]
-        write_json(out / CHOSEN, [fact])
+        choice = one(inputs, "choice") if "choice" in inputs else None
+        write_json(out / CHOSEN, [told(facts_of(chosen(inputs, "trains")), choice, left_out=("curve",))])
 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores, and a PRM or the trainings of an ORM -> rows of voting weighted by its scores."""
-    judged, scores = Judged((inputs["samples"],)), StepScores.read(inputs["scores"] / SCORES)  # type: ignore
+    """samples, scores, and a PRM, or trainings of an ORM [, choice] -> rows of weighted votes."""
+    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     weight_PM = vote_weights(scores, SCORING_OF[config["arm"]]).reshape(judged.correct_PM.shape)
     value_PK = weighted_vote(
-        weight_PM, votes_of(judged), judged.correct_PM, judged.ns, config["draws"], config["seed"]
+        weight_PM, judged.voted_PM, judged.correct_PM, judged.ns, config["draws"], config["seed"]
     )
-    rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(inputs))
+    rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(config["arm"], inputs))
     write_json(out / ROWS, rows)
 
 
 def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, annotations of the first draw and of each generation -> what the collected data is like."""
-    right = Samples.read(inputs["samples"]).solutions.final_correct  # type: ignore[arg-type]
-    folders: tuple[Path, ...] = inputs["annotations"]  # type: ignore[assignment]
-    parts = [Annotations.read(folder / ANNOTATIONS) for folder in folders]
+    right = Samples.read(one(inputs, "samples")).solutions.final_correct
+    parts = [Annotations.read(folder / ANNOTATIONS) for folder in several(inputs, "annotations")]
     first, later = parts[:1], parts[1:]
     rows = described(right, Annotations.join(parts))
     for level, phase in enumerate((first, later), start=1):
@@ -56,14 +65,13 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
-    judged, other = Judged((inputs["samples"],)), Judged((inputs["difficulty"],))  # type: ignore[arg-type]
+    judged, other = Judged(several(inputs, "samples")), Judged(several(inputs, "difficulty"))
     correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
     curves = {
-        ("majority", "majority"): majority(votes_of(judged), correct_PM, ns, config["draws"], config["seed"]),
+        ("majority", "majority"): majority(judged.voted_PM, correct_PM, ns, config["draws"], config["seed"]),
         ("oracle", "pass_at_n"): pass_at_n(correct_PM, ns),
     }
-    folders: tuple[Path, ...] = inputs["scores"]  # type: ignore[assignment]
-    for arm, folder in zip(config["arms"], folders, strict=True):
+    for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True):
         score_PM = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES)).reshape(correct_PM.shape)
         curves[arm, "best_of_n"] = best_of_n(score_PM, correct_PM, finished_PM, ns)
     once_P = random_choice(correct_PM, finished_PM)
@@ -73,15 +81,8 @@ def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
         of_level, which = level_P == level, {"variant": "quintile", "level": level}
         for (arm, metric), value_PK in curves.items():
             rows += judged.per_n(metric, value_PK[of_level], arm=arm, **which)
-        values = once_P[of_level]
-        once = {"arm": "random", "metric": "random", "n": 1, "value": float(values.mean())}
-        rows.append(once | which | {"problem_values": values.tolist()})
+        rows.append(random_row(once_P[of_level]) | which)
     write_json(out / ROWS, rows)
-
-
-def votes_of(judged: Judged) -> np.ndarray:
-    """int [P, M]: the answer that each solution votes for; -1, none, where it is unfinished."""
-    return np.where(judged.finished_PM, judged.answer_PM, -1)
 
 
 def vote_weights(scores: StepScores, scoring: str) -> np.ndarray:
@@ -114,17 +115,9 @@ def described(right: np.ndarray, annotations: Annotations, **which: Any) -> list
     ]
 
 
-def bought(inputs: Inputs) -> Row:
+def bought(arm: str, inputs: Inputs) -> Row:
     """The labels that a large reward model was trained on; an ORM's are of solutions alone."""
     if "trains" in inputs:
-        return {"labelled_solutions": chosen_training(inputs)["solutions"], "labelled_steps": None}
-    facts = read_json(inputs["model"] / LABELER)  # type: ignore[operator]
+        return labelled(arm, [facts_of(chosen(inputs, "trains"))])
+    facts = read_json(one(inputs, "model") / LABELER)
     return {"labelled_solutions": facts["solutions"], "labelled_steps": facts["rated_steps"]}
-
-
-def chosen_training(inputs: Inputs) -> Row:
-    """Facts of the training that was chosen among several, or of the only one."""
-    folders: tuple[Path, ...] = inputs["trains"]  # type: ignore[assignment]
-    index = read_json(inputs["choice"] / "choice.json")["index"] if "choice" in inputs else 0  # type: ignore
-    fact: Row = read_json(folders[index] / "train.json")
-    return fact

@@ -11,11 +11,12 @@ from lightning.pytorch.callbacks import Callback
 from transformers import AutoTokenizer
 
 from ablations.evaluation import best_of_n
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.ragged import Ragged
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import MODEL, SCORES, Samples, labelled_rows, read_json, write_json
+from ablations.stages.facts import choice_of, chosen, facts_of
+from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, labelled_rows, write_json
 from ablations.supervision import ARMS, LabelerArm, choose_threshold
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
@@ -34,34 +35,34 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     whose weights it goes on from, or the candidates of ``choice``; without it the base, with a new head, is
     trained.
     """
-    folder = inputs["base"] / MODEL  # type: ignore[operator]
+    folder = one(inputs, "base") / MODEL
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     rows = (
-        labelled_rows(inputs["acquired"])  # type: ignore[arg-type]
+        labelled_rows(one(inputs, "acquired"))
         if "acquired" in inputs
         else draw_rows(samples, config["data_scale"], config["seed"])
     )
     if "bootstrap" in config:
         rng = np.random.default_rng([config["seed"], 29, config["bootstrap"]])
         rows = np.sort(rng.choice(rows, size=len(rows)))
-    chosen = samples.take(rows)
+    learned = samples.take(rows)
     threshold, arm = config["threshold"], ARMS[config["arm"]]
     if isinstance(arm, LabelerArm):
-        labels = StepScores.read(inputs["labels"] / SCORES)  # type: ignore[operator]
+        labels = StepScores.read(one(inputs, "labels") / SCORES)
         if threshold is None:
             threshold = choose_threshold(labels, samples.solutions.final_correct).threshold
         supervision = arm.targets(labels.take(rows), threshold)
     else:
-        supervision = arm.targets(chosen.solutions)
-    encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps(), max_length=config["max_length"])
+        supervision = arm.targets(learned.solutions)
+    encoded = encode_all(tokenizer, learned.prompts(), learned.steps(), max_length=config["max_length"])
     learning_rate = config["learning_rate"]
     if "choice" in inputs:
-        learning_rate = read_json(inputs["choice"] / "choice.json")["learning_rate"]  # type: ignore[operator]
+        learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
     schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
     schedule |= {name: config[name] for name in ("warmup", "weight_decay") if name in config}
     if "start" in inputs:
-        model = RewardModel.from_folder(_chosen(inputs["start"], inputs) / MODEL, **schedule)
+        model = RewardModel.from_folder(chosen(inputs, "start") / MODEL, **schedule)
     else:
         classifier = load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"])
         model = RewardModel(classifier, **schedule)
@@ -79,7 +80,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         seed=config["seed"],
     )
     keep = KeepBest(
-        Validation(inputs["validation"], tokenizer, config),  # type: ignore[arg-type]
+        Validation(one(inputs, "validation"), tokenizer, config),
         updates=config["updates"],
         evaluations=config["evaluations"],
     )
@@ -95,9 +96,9 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     model.load_state_dict(keep.best_state)
     model.export(out / MODEL, tokenizer)
     facts = {
-        "solutions_hash": chosen.solutions.content_hash(),
-        "distinct_solutions": chosen.solutions.distinct(),
-        "solutions": len(chosen.solutions),
+        "solutions_hash": learned.solutions.content_hash(),
+        "distinct_solutions": learned.solutions.distinct(),
+        "solutions": len(learned.solutions),
         "cut_steps": sum(e.cut_steps for e in encoded),
         "targets": int(sum((t != IGNORE).sum() for t in data.train_set.targets)),
         "threshold": threshold,
@@ -106,18 +107,16 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "best_update": keep.best_update,
         "best_value": keep.best_value,
     }
-    write_json(out / "train.json", facts)
+    write_json(out / TRAINING, facts)
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """candidates -> which of them does best on validation problems; the first of equals."""
-    facts = [read_json(folder / "train.json") for folder in inputs["candidates"]]  # type: ignore[union-attr]
+    facts = [facts_of(folder) for folder in several(inputs, "candidates")]
     values = [fact["best_value"] for fact in facts]
     index = int(np.argmax(values))
     grid = [{"learning_rate": f["learning_rate"], "validation": f["best_value"]} for f in facts]
-    write_json(
-        out / "choice.json", {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid}
-    )
+    write_json(out / CHOICE, {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid})
 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -127,19 +126,12 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
     """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
-    folder = _chosen(inputs["candidates" if "choice" in inputs else "model"], inputs)
+    folder = chosen(inputs, "candidates" if "choice" in inputs else "model")
     tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
     return score_encoded(model, encoded, context.progress)
-
-
-def _chosen(models: Path | tuple[Path, ...], inputs: Inputs) -> Path:
-    """A model's folder; of several candidates the one that ``choice`` names."""
-    if not isinstance(models, tuple):
-        return models
-    return models[read_json(inputs["choice"] / "choice.json")["index"]]  # type: ignore[operator]
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:

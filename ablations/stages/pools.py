@@ -1,4 +1,7 @@
-"""Stages of real solutions: a pool of them, its folds, and a student's base made from scratch."""
+"""Stages of real solutions: a pool of them, its folds, and a student's base made from scratch.
+
+A fold's solutions and their labels are artifacts of their own: who chooses what is labelled reads the first.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ablations.formats.pool import read_pool
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one
 from ablations.solutions import StepScores
 from ablations.stages.files import MODEL, SCORES, Samples, prompt_of, unchanged
 from ablations.stages.language import solved_questions
@@ -25,12 +28,17 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> a part of a fold: ``test``, ``validation`` (the next fold's test), ``train`` (the rest)."""
-    samples = Samples.read(inputs["pool"])  # type: ignore[arg-type]
-    index = fold_problems(len(samples.problems), **config)
-    chosen, rows = samples.take_problems(index)
+    """pool -> samples of a part: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest)."""
+    samples = Samples.read(one(inputs, "pool"))
+    chosen, _ = samples.take_problems(fold_problems(len(samples.problems), **config))
     chosen.write(out)
-    StepScores.read(inputs["pool"] / SCORES).take(rows).write(out / SCORES)  # type: ignore[operator]
+
+
+def fold_labels(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """pool -> the labeler's scores of the solutions that ``fold`` takes with the same config."""
+    samples = Samples.read(one(inputs, "pool"))
+    _, rows = samples.take_problems(fold_problems(len(samples.problems), **config))
+    StepScores.read(one(inputs, "pool") / SCORES).take(rows).write(out / SCORES)
 
 
 def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) -> list[int]:
@@ -50,7 +58,7 @@ def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) ->
 
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """training samples [, questions in ``context.local``, held_out] -> tokenizer, random weights."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     texts = [*samples.prompts(), *("\n".join(steps) for steps in samples.steps())]
     if config["text_sha256"]:
         for question, answer in solved_questions(config, inputs, context):

@@ -8,10 +8,10 @@ import numpy as np
 
 from ablations import scoring
 from ablations.length_bias import length_correlation
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
-from ablations.stages.files import SCORES, read_json, write_json
-from ablations.stages.results import CHOSEN, ROWS, Judged, Row
+from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, write_json
+from ablations.stages.judged import Judged, Row
 
 OF_CELL = (
     *("arm", "acquisition", "data_scale", "seed"),
@@ -22,12 +22,12 @@ OF_CELL = (
 
 def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, each a fold's [, the cell they are of] -> rows of every strategy; no training."""
-    judged = Judged(inputs["samples"])  # type: ignore[arg-type]
-    scores = [StepScores.read(folder / SCORES) for folder in inputs["scores"]]  # type: ignore[union-attr]
+    judged = Judged(several(inputs, "samples"))
+    scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     steps_PM = judged.stack([samples.solutions.n_steps for samples in judged.samples])
     shared: Row = {"arm": config["arm"]}
     if "cell" in inputs:
-        cell: Path = inputs["cell"]  # type: ignore[assignment]
+        cell = one(inputs, "cell")
         first = read_json(cell / ROWS)[0]
         shared = {name: first[name] for name in OF_CELL} | {"cell": cell.name}
         shutil.copyfile(cell / CHOSEN, out / CHOSEN)

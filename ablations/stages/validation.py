@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from ablations.evaluation import best_of_n
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.files import SCORES, Samples, read_json, write_json
-from ablations.stages.results import CHOSEN, ROWS
+from ablations.stages.facts import facts_of, labelled, told
+from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, write_json
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -17,14 +17,14 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
     """
-    solutions = Samples.read(inputs["samples"]).solutions  # type: ignore[arg-type]
-    scores = StepScores.read(inputs["scores"] / SCORES)  # type: ignore[operator]
+    solutions = Samples.read(one(inputs, "samples")).solutions
+    scores = StepScores.read(one(inputs, "scores") / SCORES)
     score_PM = solutions.per_problem(SCORINGS[SCORING_OF[config["arm"]]](scores))
     correct_PM = solutions.per_problem(solutions.final_correct)
     finished_PM = solutions.per_problem(solutions.finished)
     n = min(config["validation_n"], correct_PM.shape[1])
     value_P = best_of_n(score_PM, correct_PM, finished_PM, [n])[:, 0]
-    fact = read_json(inputs["train"] / "train.json")  # type: ignore[operator]
+    fact = facts_of(one(inputs, "train"))
     rows = [
         {
             "metric": "kept_best_of_n",
@@ -45,9 +45,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         "seed": config["seed"],
         "solutions_hash": fact["solutions_hash"],
         "distinct_solutions": fact["distinct_solutions"],
-        "labelled_solutions": fact["solutions"],
-        "labelled_steps": fact["targets"] if SCORING_OF[config["arm"]] == "product" else None,
-    }
+    } | labelled(config["arm"], [fact])
     write_json(
         out / ROWS,
         [
@@ -56,11 +54,10 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
             for row in rows
         ],
     )
-    trained = {name: value for name, value in fact.items() if name not in ("curve", "solutions_hash")}
     updates, batch_size = fact["curve"][-1]["update"], config["hyperparameters"]["batch_size"]
     effort = {"updates": updates, "passed_over": passed_over(updates, fact["solutions"], batch_size)}
     # What training found goes over what was asked for: the threshold may have been chosen, or not needed.
-    write_json(out / CHOSEN, [config["hyperparameters"] | trained | effort])
+    write_json(out / CHOSEN, [config["hyperparameters"] | told(fact) | effort])
 
 
 def passed_over(updates: int, solutions: int, batch_size: int) -> int:

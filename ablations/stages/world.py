@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ablations.pipeline import Context, Inputs
+from ablations.pipeline import Context, Inputs, one
 from ablations.ragged import Ragged
 from ablations.solutions import Problem
 from ablations.stages.files import Samples, write_problems, write_ratings
@@ -37,7 +37,7 @@ def base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 def ratings(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples -> the oracle's rating of every step."""
-    samples = Samples.read(inputs["samples"])  # type: ignore[arg-type]
+    samples = Samples.read(one(inputs, "samples"))
     parsed = [parse_problem(problem.text) for problem in samples.problems]
     rated = [
         np.array(judge(parsed[p], steps), dtype=np.int8)

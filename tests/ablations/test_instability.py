@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ablations.instability import Judged, rank_correlation, repeats
+from ablations.instability import JudgedSteps, rank_correlation, repeats
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 from lightning_modules.encoding import IGNORE
@@ -83,14 +83,14 @@ def test_judged_steps_by_hand():
     """
     scores = StepScores.from_positive(Ragged.from_rows([[0.9, 0.6, 0.1], [0.8]]))
     target = Ragged.from_rows([[1, 0, IGNORE], [1]], dtype=np.int8)
-    found = Judged.of(scores, target)
+    found = JudgedSteps.of(scores, target)
     assert found.wrong == pytest.approx([0.1, 0.4, 0.2]) and found.label.tolist() == [True, False, True]
     assert found.calibration_error(2) == pytest.approx(0.1) and found.agreement() == 1
-    twice = Judged.joined([found, found])
+    twice = JudgedSteps.joined([found, found])
     assert len(twice.label) == 6 and twice.calibration_error(2) == pytest.approx(0.1)
     with pytest.raises(ValueError, match="target: found other numbers of steps than the scores have"):
-        Judged.of(scores, Ragged.from_rows([[1, 0], [1, 1]], dtype=np.int8))
+        JudgedSteps.of(scores, Ragged.from_rows([[1, 0], [1, 1]], dtype=np.int8))
 
 
 def test_agreement_needs_both_kinds_of_steps():
-    assert np.isnan(Judged(wrong=np.array([0.1, 0.2]), label=np.array([True, True])).agreement())
+    assert np.isnan(JudgedSteps(wrong=np.array([0.1, 0.2]), label=np.array([True, True])).agreement())

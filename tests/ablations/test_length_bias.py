@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ablations.length_bias import centred_ranks, length_correlation
+from ablations.length_bias import length_correlation
 
 
 def of(score, steps, correct, finished=None):
@@ -40,9 +40,6 @@ def test_right_and_wrong_are_not_compared():
 def test_ties_share_their_rank():
     """Scores 1 1 2, ranks 1.5 1.5 3; steps 1 2 3. Centred -0.5 -0.5 1 and -1 0 1: 1.5 / sqrt(1.5 * 2)."""
     assert of([1, 1, 2], [1, 2, 3], [1, 1, 1]) == pytest.approx(1.5 / np.sqrt(3))
-    assert centred_ranks(np.array([1, 0, 1, 1]), np.array([5.0, 7.0, 5.0, 9.0]), 2).tolist() == [
-        *(-0.5, 0.0, -0.5, 1.0)
-    ]
 
 
 @pytest.mark.parametrize(

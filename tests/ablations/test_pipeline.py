@@ -1,11 +1,12 @@
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablations.pipeline import Plan, Task, canonical, content_key, load_stages, ordered
+from ablations.pipeline import Plan, Task, canonical, content_key, load_stages, one, ordered, several
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -130,3 +131,14 @@ def test_load_stages_checks_names_and_versions(tmp_path, monkeypatch):
         load_stages(path, [draw(n=1)])
     with pytest.raises(ValueError, match="stage: 'fit' is not in table_for_load:STAGES; allowed are draw"):
         load_stages(path, [Task(stage="fit", version=1)])
+
+
+def test_inputs_by_how_many_artifacts_they_are():
+    a, b = Path("a"), Path("b")
+    inputs = {"alone": a, "both": (a, b)}
+    assert one(inputs, "alone") == a
+    assert several(inputs, "both") == (a, b)
+    assert several(inputs, "alone") == (a,) and several(inputs, "absent") == ()
+    for name in ("both", "absent"):
+        with pytest.raises(AssertionError, match=f"input {name}: found .*; allowed: one artifact"):
+            one(inputs, name)

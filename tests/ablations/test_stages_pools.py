@@ -59,7 +59,7 @@ def test_more_folds_than_problems():
         fold_problems(4, fold=0, folds=5, part="test", seed=0)
 
 
-def test_scores_follow_their_solutions_into_a_fold(tmp_path):
+def test_labels_follow_their_solutions_into_a_fold(tmp_path):
     """Each solution's only step has a score that names it: 0.00, 0.01, ... in the file's order."""
     problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="1") for p in range(6)]
     rows = [right(f"p{p}", m, f"{p}.{m}") for p in range(6) for m in range(2)]
@@ -71,10 +71,12 @@ def test_scores_follow_their_solutions_into_a_fold(tmp_path):
     pools.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
     seen = []
     for part in PARTS:
-        out = tmp_path / part
-        out.mkdir()
-        pools.fold({"fold": 1, "folds": 3, "part": part, "seed": 0}, {"pool": whole}, out, context(scratch))
-        samples, found = Samples.read(out), StepScores.read(out / SCORES)
+        out, labels = tmp_path / part, tmp_path / f"{part}-labels"
+        config = {"fold": 1, "folds": 3, "part": part, "seed": 0}
+        for stage, folder in ((pools.fold, out), (pools.fold_labels, labels)):
+            folder.mkdir()
+            stage(config, {"pool": whole}, folder, context(scratch))
+        samples, found = Samples.read(out), StepScores.read(labels / SCORES)
         assert samples.solutions.problem_ids == [problem.problem_id for problem in samples.problems]
         for i, steps in enumerate(samples.steps()):
             p, m = map(int, steps[0].split("."))

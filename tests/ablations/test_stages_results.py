@@ -8,8 +8,11 @@ import pytest
 from ablations.pipeline import Context
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
-from ablations.stages import results
+from ablations.stages.examples import examples
 from ablations.stages.files import SCORES, Samples, read_json, write_json, write_ratings
+from ablations.stages.judged import defined
+from ablations.stages.records import records
+from ablations.stages.results import cell, references
 from results.examples import read_examples
 from results.schema import read_records
 
@@ -69,7 +72,7 @@ def make_cell(tmp_path: Path, arm: str = "process", **train: object) -> list[dic
     }
     out = tmp_path / "cell"
     out.mkdir()
-    results.cell({"arm": arm, "data_scale": 4, "seed": 1}, inputs, out, context(tmp_path))
+    cell({"arm": arm, "data_scale": 4, "seed": 1}, inputs, out, context(tmp_path))
     return read_json(out / "rows.json")
 
 
@@ -116,7 +119,7 @@ def test_folds_stand_side_by_side(tmp_path):
     inputs["choices"] = tuple(m["choice"] for m in made)
     out = tmp_path / "cell"
     out.mkdir()
-    results.cell({"arm": "process", "data_scale": 4, "seed": 0}, inputs, out, context(tmp_path))
+    cell({"arm": "process", "data_scale": 4, "seed": 0}, inputs, out, context(tmp_path))
     rows = read_json(out / "rows.json")
     assert rows_of(rows, "best_of_n", "problem_values") == [[0.5, 0.0], [1.0, 0.0]]
     assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
@@ -138,7 +141,7 @@ def test_reference_lines(tmp_path):
     out = tmp_path / "references"
     out.mkdir()
     config = {"majority_draws": 50, "seed": 0, "bins": 2}
-    results.references(config, inputs, out, context(tmp_path))
+    references(config, inputs, out, context(tmp_path))
     rows = read_json(out / "rows.json")
     assert rows_of(rows, "random") == [0.25] and rows_of(rows, "random", "problem_values") == [[0.5, 0.0]]
     assert rows_of(rows, "pass_at_n") == [0.25, 0.5]
@@ -168,13 +171,13 @@ def test_an_unfinished_solution_has_no_vote(tmp_path):
     Samples(problems=problems, solutions=Solutions.from_rows(rows)).write(samples)
     StepScores.from_positive(Ragged.from_rows([[0.5]] * 5)).write(scores / SCORES)
     config, inputs = {"majority_draws": 20, "seed": 0}, {"samples": (samples,), "labels": (scores,)}
-    results.references(config, inputs, out, context(tmp_path))
+    references(config, inputs, out, context(tmp_path))
     assert rows_of(read_json(out / "rows.json"), "majority")[-1] == pytest.approx(0.5)
 
 
 def test_an_undefined_metric_has_no_row():
-    assert results.defined("step_auroc", float("nan")) == []
-    assert results.defined("step_auroc", 0.5) == [{"metric": "step_auroc", "value": 0.5}]
+    assert defined("step_auroc", float("nan")) == []
+    assert defined("step_auroc", 0.5) == [{"metric": "step_auroc", "value": 0.5}]
 
 
 def test_a_varied_cell_and_rows_measured_elsewhere(tmp_path):
@@ -186,7 +189,7 @@ def test_a_varied_cell_and_rows_measured_elsewhere(tmp_path):
     out = tmp_path / "cell"
     out.mkdir()
     config = {"arm": "process", "data_scale": 4, "seed": 1, "variant": "train_on", "level": 2.0}
-    results.cell(config, inputs | {"trains": made["train"], "further": (tmp_path,)}, out, context(tmp_path))
+    cell(config, inputs | {"trains": made["train"], "further": (tmp_path,)}, out, context(tmp_path))
     rows = read_json(out / "rows.json")
     assert {(row["variant"], row["level"], row["solutions_hash"]) for row in rows} == {
         ("train_on", 2.0, "aa")
@@ -204,7 +207,7 @@ def test_records_allow_other_solutions_where_something_else_is_varied(tmp_path):
         write_json(folder / "rows.json", [row | {"variant": variant, "level": 1.0} for row in rows])
         cells.append(folder)
     config = {"experiment": "e", "scale": "smoke", "dataset": "w", "settings": "{}", "revision": "r"}
-    results.records(config, {"cells": tuple(cells), "references": ()}, tmp_path, context(tmp_path))
+    records(config, {"cells": tuple(cells), "references": ()}, tmp_path, context(tmp_path))
     frame = read_records(tmp_path / "records.parquet")
     assert set(zip(frame["variant"], frame["solutions_hash"], strict=True)) == {("a", "aa"), ("b", "bb")}
 
@@ -224,7 +227,7 @@ def make_records(tmp_path: Path, hashes: dict[str, str]) -> Path:
         **{"experiment": "supervision", "scale": "smoke", "dataset": "w"},
         **{"settings": '{"a": 1}', "revision": "r"},
     }
-    results.records(config, {"cells": tuple(cells), "references": references}, tmp_path, context(tmp_path))
+    records(config, {"cells": tuple(cells), "references": references}, tmp_path, context(tmp_path))
     return tmp_path / "records.parquet"
 
 
@@ -256,7 +259,7 @@ def test_examples_tell_who_chooses_what(tmp_path):
         **{"samples": made["samples"], "labels": made["scores"]},
         **{"scores": (upside_down,), "ratings": made["ratings"]},
     }
-    results.examples(config, inputs, tmp_path, context(tmp_path))
+    examples(config, inputs, tmp_path, context(tmp_path))
     first, second = read_examples(tmp_path / "examples.json")
     # labeler: 0.72 > 0.6. Arm: 0.1 * 0.2 = 0.02 < 0.4
     assert {s["sample"]: s["chosen_by"] for s in first["solutions"]} == {0: ["labeler"], 1: ["process"]}
