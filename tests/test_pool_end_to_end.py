@@ -170,6 +170,14 @@ def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
     assert found.data_scales[-1] == max(found.side_scales) == SAMPLES // 2 and found.uniform_scales == (1,)
 
 
+def test_acquisitions_choose_among_as_many_as_the_pool_has(pool, tmp_path):
+    with gzip.open(pool, "rt") as file:
+        rows = [json.loads(line) for line in file]
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(row | {"samples": row["samples"][:4]}) + "\n" for row in rows))
+    assert active_learning.settings("smoke", None, few, "sharp").pool_samples == 4
+
+
 def test_numbers_come_from_the_file(pool):
     found = settings("quick", None, pool, "blunt")
     assert (found.pool_samples, found.validation_samples, found.test_samples) == (SAMPLES,) * 3

@@ -92,6 +92,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     given = scales.scarce(scales.settings(scale, world, pool, labeler))
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
+        chosen.pop("pool_samples", None)  # those of the pool
         most = max(2, given.pool_samples // 2)
         for name in ("data_scales", "side_scales"):
             chosen[name] = tuple(sorted({min(budget, most) for budget in chosen[name]}))
