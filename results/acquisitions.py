@@ -15,7 +15,7 @@ from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficien
 from results.headline import Headline, Reading
 from results.schema import PLAIN_ACQUISITION
 from results.statistics import comparison_n, contrasts, holm, rows_of
-from results.tabular import Table, heads, number, points, reading, whole, word
+from results.tabular import Table, compared, heads, number, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
 """(acquisition, baseline), fixed before any run."""
@@ -192,8 +192,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
                 word(words(row.acquisition)),
                 word(words(row.against)),
                 whole(row.data_scale),
-                points(row.estimate, row.lower, row.upper, signed=True),
-                reading(row.verdict),
+                *compared(row),
                 whole(row.seeds),
             )
             for row in rows_of(contrasts(of_process, "acquisition", pairs, "best_of_n", n))

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline
-from results.large_scale import compared, reading_of
+from results.headline import Headline, reading_of
 from results.schema import arm_words
 from results.statistics import Estimate, comparison_n, contrasts, intervals, rows_of, summarise, verdict
-from results.tabular import Cell, Table, heads, points, points_interval, reading, whole, word
+from results.tabular import Cell, Table, compared, heads, points, points_interval, reading, whole, word
 
 PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
 """The differences that are shown: first arm minus second arm."""
@@ -157,7 +156,7 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
             if one.hardest is None:
                 rows.append((*cells, points(float("nan")), reading("")))
             else:
-                rows.append((*cells, _signed(one.hardest), reading(one.hardest.verdict)))
+                rows.append((*cells, *compared(one.hardest)))
     return Table(
         id="gains",
         title=f"What more samples bring: best-of-{n} minus best-of-1",

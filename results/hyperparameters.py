@@ -1,16 +1,14 @@
 """Sensitivity of each kind of supervision to its hyperparameters: tables and headline."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline, Reading
+from results.headline import Headline, listed, points_reading
 from results.schema import ARMS, STUDENT_ARMS, plain
 from results.sensitivity import FACTORS, best_points, curves
 from results.statistics import rows_of
 from results.tables import solutions_table
-from results.tabular import Table, heads, number, points, points_interval, reading, whole, word
+from results.tabular import Table, heads, number, points, reading, whole, word
 
 ALPHA = 0.05
 """A corrected p below it tells a difference."""
@@ -101,16 +99,14 @@ def headline(frame: pd.DataFrame) -> Headline:
         if rows.empty:
             continue
         told = rows[rows["p"] < ALPHA]["variant"].unique()
-        what = _listed([FACTORS[variant].name for variant in FACTORS if variant in told])
+        what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
         clauses.append(f"{ARMS[arm]} is sensitive to {what or 'nothing that can be told'}")
         for variant, levels in rows.groupby("variant", sort=False):
             row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
             readings.append(
-                Reading(
-                    where=f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
-                    difference=f"{100 * row.delta:+.1f} points",
-                    interval=points_interval(row.delta_lower, row.delta_upper),
-                    verdict=row.verdict,
+                points_reading(
+                    f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
+                    *(row.delta, row.delta_lower, row.delta_upper, row.verdict),
                 )
             )
     sentence = (
@@ -141,10 +137,6 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         "No test problem was read. The validation problems that judge have chosen the checkpoints as well."
     )
     return tuple(sentences)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _digits(level: float) -> int:

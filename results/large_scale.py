@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import Headline, Reading
+from results.headline import SOLVES, Headline, reading_of
 from results.schema import ARMS, arm_words, plain
 from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
 from results.tables import few_ns
-from results.tabular import NAN, Cell, Table, heads, points, points_interval, reading, text_of, whole, word
+from results.tabular import NAN, Cell, Table, compared, heads, points, text_of, whole, word
 
 PAIRS = (
     ("large_prm", "large_orm"),
@@ -66,11 +66,6 @@ def _in_order(column: pd.Series) -> pd.Series:
 
 def _arms(arm: str, against: str) -> tuple[Cell, Cell]:
     return word(arm_words(arm), arm=arm), word(arm_words(against), arm=against)
-
-
-def compared(row: Any) -> tuple[Cell, Cell]:
-    """A difference and how it reads."""
-    return points(row.estimate, row.lower, row.upper, signed=True), reading(row.verdict)
 
 
 def weighted_votes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +180,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     n = comparison_n(frame)
     found = differences(frame, pairs_in(frame), "best_of_n", n)
     found = found[found["against"] != "random"]
-    told = [f"{_called(row.arm)} {_MORE[row.verdict]} {_called(row.against)}" for row in rows_of(found)]
+    told = [f"{_called(row.arm)} {SOLVES[row.verdict]} {_called(row.against)}" for row in rows_of(found)]
     values = solved(frame, PAPER, n)
     known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
     paper = ", ".join(f"{PAPER[arm]}" for arm in values)
@@ -216,23 +211,6 @@ def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) 
     }
 
 
-_MORE = {
-    "above zero": "solves more test problems than",
-    "below zero": "solves fewer test problems than",
-    "cannot be told": "cannot be told from",
-}
-
-
 def _called(arm: str) -> str:
     """An arm within a sentence."""
     return arm_words(arm) if arm == "majority" else f"the {arm_words(arm).removesuffix(', collected data')}"
-
-
-def reading_of(where: str, row: Any) -> Reading:
-    """A difference, for a headline."""
-    return Reading(
-        where=where,
-        difference=f"{100 * row.estimate:+.1f} points",
-        interval=points_interval(row.lower, row.upper),
-        verdict=row.verdict,
-    )

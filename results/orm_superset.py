@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from results.headline import Headline
-from results.large_scale import compared, reading_of
+from results.headline import SOLVES, Headline, reading_of
 from results.schema import plain
 from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
 from results.tables import few_ns
-from results.tabular import Table, heads, whole, word
+from results.tabular import Table, compared, heads, whole, word
 
 SETS = {
     "uniform": "uniform solutions",
@@ -74,16 +73,9 @@ def headline(frame: pd.DataFrame) -> Headline:
         return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
     sentence = (
         f"With best-of-{n}, a large ORM on the large PRM's collected solutions "
-        f"{_SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
+        f"{SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
     )
     readings = tuple(
         reading_of(f"{SETS[row.acquisition]} minus {SETS[row.against]}", row) for row in rows_of(found)
     )
     return Headline(sentence=sentence, readings=readings)
-
-
-_SOLVES = {
-    "above zero": "solves more test problems than",
-    "below zero": "solves fewer test problems than",
-    "cannot be told": "cannot be told from",
-}

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline, Reading
+from results.headline import Headline, reading_of
 from results.schema import arm_words
 from results.statistics import LEVEL, comparison_n, contrasts, differences, holm, p_value, rows_of, summarise
-from results.tabular import Table, heads, number, points, points_interval, reading, text_of, word
+from results.tabular import Table, compared, heads, number, points, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
@@ -127,13 +127,13 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
         return None
     n, smaller = comparison_n(summary), smaller_n(summary)
     ns = [one for one in (smaller, n) if one is not None]
-    compared = {(one.arm, one.variant): one for one in comparisons(frame, n)}
+    against = {(one.arm, one.variant): one for one in comparisons(frame, n)}
     rows = []
     for arm, variant, group in _by_model(summary):
         best = {int(row.n): row for row in rows_of(group[group["metric"] == "best_of_n"])}
         cells = [word(arm_words(arm), arm=arm), word(variant)]
         cells += [points(best[one].estimate, best[one].lower, best[one].upper) for one in ns]
-        one = compared.get((arm, variant))
+        one = against.get((arm, variant))
         if one is None:
             cells += [points(np.nan), number(np.nan), word("–")]
         else:
@@ -150,7 +150,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
         lead=(
             "Test problems solved, per cent, and points above the product (with neutral as positive, where "
             f"the model has three classes) in best-of-{n}, paired by problem and seed, with 95% intervals; p "
-            f"and reading are corrected after Holm for {len(compared)} comparisons. Length correlation: rank "
+            f"and reading are corrected after Holm for {len(against)} comparisons. Length correlation: rank "
             "correlation of score and number of steps among equally right solutions of a problem; below zero "
             "short ones are favoured. Students that keep neutral take the learning rate of process "
             "supervision. Paper: its large PRM, best of 1860."
@@ -183,13 +183,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     by_model = [[one for one in found if one.arm == arm] for arm in MODELS]
     best = [max(ones, key=lambda one: one.estimate) for ones in by_model if ones]
     readings = tuple(
-        Reading(
-            where=f"{arm_words(one.arm)}: {one.variant}, the best of the others",
-            difference=f"{100 * one.estimate:+.1f} points",
-            interval=points_interval(one.lower, one.upper),
-            verdict=one.verdict,
-        )
-        for one in best
+        reading_of(f"{arm_words(one.arm)}: {one.variant}, the best of the others", one) for one in best
     )
     return Headline(sentence=_sentence(found, n), readings=readings, further=_further(frame, n))
 
@@ -229,6 +223,6 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     for row in rows_of(differences(frame, [("process_neutral", "process")], "best_of_n", n)):
         sentences.append(
             "Students that keep neutral as a class minus those that do not, both scored by the product: "
-            f"{text_of(points(row.estimate, row.lower, row.upper, signed=True))} points, {row.verdict}."
+            f"{text_of(compared(row)[0])} points, {row.verdict}."
         )
     return tuple(sentences)

@@ -227,8 +227,8 @@ def differences(
     """First arm minus second arm, paired by problem and seed, at every data scale; nothing else is varied.
 
     A reference arm pairs with every seed and data scale; majority, oracle and random stand with their own
-    metric
-    (random with n = 1). Seeds that only one arm has are left out, and ``seeds`` says how many were paired.
+    metric (random with n = 1). Seeds that only one arm has are left out, and ``seeds`` says how many were
+    paired.
 
     Args:
         frame: records of one experiment, scale and dataset.
@@ -240,8 +240,7 @@ def differences(
 
     Returns:
         Columns arm, against, acquisition, data_scale, metric, n, estimate, lower, upper, seeds, problems,
-        verdict;
-        pairs with no records in common have no row.
+        verdict; pairs with no records in common have no row.
 
     Raises:
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from results.schema import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words, plain
 from results.statistics import comparison_n, differences, rows_of, summarise
-from results.tabular import Cell, Table, as_text, heads, number, points, reading, whole, word
+from results.tabular import Cell, Table, as_text, compared, heads, number, points, whole, word
 
 PAIRS: tuple[tuple[str, str], ...] = (
     ("process", "final_answer"),
@@ -88,7 +88,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
         frame,
         id="differences",
         title="Differences in best-of-{n}",
-        rows=lambda compared: ~_below_largest(compared),
+        rows=lambda found: ~_below_largest(found),
         printed=True,
     )
 
@@ -104,11 +104,11 @@ def further_differences_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _below_largest(compared: pd.DataFrame) -> pd.Series:
+def _below_largest(found: pd.DataFrame) -> pd.Series:
     """Whether it is from a reference line, and of a smaller data scale than its acquisition's largest."""
-    with_reference = compared["against"].isin(list(REFERENCE_ARMS))
-    largest = compared.groupby("acquisition", dropna=False)["data_scale"].transform("max")
-    return with_reference & (compared["data_scale"] < largest).fillna(False).astype(bool)
+    with_reference = found["against"].isin(list(REFERENCE_ARMS))
+    largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
+    return with_reference & (found["data_scale"] < largest).fillna(False).astype(bool)
 
 
 def _differences(
@@ -118,7 +118,7 @@ def _differences(
     if not (frame["metric"] == "best_of_n").any():
         return None
     n = comparison_n(frame)
-    compared = differences(frame, compared_pairs(frame), "best_of_n", n)
+    found = differences(frame, compared_pairs(frame), "best_of_n", n)
     return Table(
         id=id,
         title=title.format(n=n),
@@ -131,11 +131,10 @@ def _differences(
                 word(arm_words(row.arm, row.acquisition), arm=row.arm),
                 word(ARMS[row.against], arm=row.against),
                 whole(row.data_scale),
-                points(row.estimate, row.lower, row.upper, signed=True),
-                reading(row.verdict),
+                *compared(row),
                 whole(row.seeds or pd.NA),
             )
-            for row in rows_of(compared[rows(compared)])
+            for row in rows_of(found[rows(found)])
         ),
         printed=printed,
     )

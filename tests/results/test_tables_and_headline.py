@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from results.analyses import analysis_of
-from results.headline import _sentence, headline
 from results.schema import Record, arm_words, records_frame
 from results.statistics import differences, summarise
+from results.supervision import _sentence, headline
 from results.tables import (
     arms_table,
     compared_pairs,
@@ -119,14 +119,13 @@ def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> Non
         (
             ["cannot be told", "above zero"],
             "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at "
-            "one of two data scales; at the other the difference cannot be told from zero.",
+            "answer at one of two data scales; at the other the difference cannot be told from zero.",
         ),
         (
             ["below zero", "above zero", "cannot be told", "cannot be told"],
             "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at one of four data scales; "
-            "fewer at one of four data scales; at the other two the difference cannot be told from zero.",
+            "answer at one of four data scales; fewer at one of four data scales; at the other two the "
+            "difference cannot be told from zero.",
         ),
         (
             ["below zero"] * 2,
@@ -136,8 +135,7 @@ def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> Non
         (
             ["cannot be told"] * 2,
             "With best-of-8, it cannot be told at all two data scales whether process supervision solves "
-            "more test problems "
-            "than supervision by the final answer.",
+            "more test problems than supervision by the final answer.",
         ),
     ],
 )
