@@ -13,6 +13,12 @@ SOLVES = {
 }
 """Verdict on one minus another -> the words between them."""
 
+CORRECTED = (
+    "Whether a difference between models is told follows a p that is corrected after Holm for all "
+    "differences of their table; the intervals are not corrected."
+)
+"""Where readings follow a table with p."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import SOLVES, Headline, reading_of
+from results.headline import CORRECTED, SOLVES, Headline, reading_of
 from results.schema import ARMS, arm_words, plain
-from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
+from results.statistics import comparison_n, contrasts, corrected, differences, rows_of, summarise
 from results.tables import few_ns
-from results.tabular import NAN, Cell, Table, compared, heads, points, text_of, whole, word
+from results.tabular import NAN, Cell, Table, compared, heads, points, tested, text_of, whole, word
 
 PAIRS = (
     ("large_prm", "large_orm"),
@@ -40,23 +40,26 @@ def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [pair for pair in PAIRS if set(frame["arm"]).issuperset(pair)]
 
 
+def between_models(frame: pd.DataFrame) -> pd.DataFrame:
+    """Paired differences of ``PAIRS`` at a few N, with p corrected for all of them; there is a best-of-N."""
+    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(plain(frame))]
+    return corrected(pd.concat(found))
+
+
 def differences_table(frame: pd.DataFrame) -> Table | None:
     """Paired differences between the large models and majority voting, at a few N."""
-    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(summarise(plain(frame)))]
-    if not found:
+    if not few_ns(plain(frame)):
         return None
+    found = between_models(frame).sort_values(["arm", "against"], kind="stable", key=_in_order)
     return Table(
         id="large-differences",
         title="Differences in best-of-N",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training a model. "
-            "Of pass@1 N is 1."
+            "Of pass@1 N is 1. p and reading are corrected after Holm for all rows, intervals are not."
         ),
-        heads=heads("arm", "minus", "N", "points", "reading", text=("arm", "minus", "reading")),
-        rows=tuple(
-            (*_arms(row.arm, row.against), whole(row.n), *compared(row))
-            for row in rows_of(pd.concat(found).sort_values(["arm", "against"], kind="stable", key=_in_order))
-        ),
+        heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),
+        rows=tuple((*_arms(row.arm, row.against), whole(row.n), *tested(row)) for row in rows_of(found)),
     )
 
 
@@ -89,13 +92,14 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
     """What voting gains when each vote is weighted by a reward model's score."""
     if not (frame["metric"] == "weighted_vote").any():
         return None
-    ns = [n for n in few_ns(summarise(plain(frame))) if n > 1]
+    ns = [n for n in few_ns(plain(frame)) if n > 1]
     return Table(
         id="votes",
         title="Votes weighted by scores",
         lead=(
             "Weighted votes minus the best-of-N of the same model, and minus majority voting: percentage "
-            "points, paired by problem, with 95% intervals. The paper saw no noticeable gain."
+            "points, paired by problem, with 95% intervals, not corrected for their number. The paper saw no "
+            "noticeable gain."
         ),
         heads=heads(
             "weighted by", "minus", "N", "points", "reading", text=("weighted by", "minus", "reading")
@@ -178,8 +182,8 @@ def _part(variant: str | None, level: int | None) -> str:
 def headline(frame: pd.DataFrame) -> Headline:
     """Whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
-    found = differences(frame, pairs_in(frame), "best_of_n", n)
-    found = found[found["against"] != "random"]
+    found = between_models(frame)
+    found = found[(found["n"] == n) & (found["against"] != "random")]
     told = [f"{_called(row.arm)} {SOLVES[row.verdict]} {_called(row.against)}" for row in rows_of(found)]
     values = solved(frame, PAPER, n)
     known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
@@ -190,7 +194,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     )
     if not told:
         sentence = "The records do not hold two of the large models to compare."
-    further = [
+    further = [CORRECTED] if told else []
+    further += [
         f"Votes weighted by {_called(row.arm)}'s scores minus {row.against}: "
         f"{text_of(compared(row)[0])} points, {row.verdict}."
         for row in rows_of(votes_against(frame, n))

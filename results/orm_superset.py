@@ -4,7 +4,7 @@ import pandas as pd
 
 from results.headline import SOLVES, Headline, reading_of
 from results.schema import plain
-from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
+from results.statistics import comparison_n, contrasts, differences, rows_of
 from results.tables import few_ns
 from results.tabular import Table, compared, heads, whole, word
 
@@ -39,7 +39,7 @@ def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 def differences_table(frame: pd.DataFrame) -> Table:
     """Does the bias towards wrong answers hurt, at a few N."""
     rows = []
-    for n in few_ns(summarise(plain(frame))):
+    for n in few_ns(plain(frame)):
         rows += [
             (word(SETS[row.acquisition]), word(SETS[row.against]), whole(row.n), *compared(row))
             for row in rows_of(between_sets(frame, n))
@@ -52,9 +52,9 @@ def differences_table(frame: pd.DataFrame) -> Table:
         id="superset",
         title="Differences in best-of-N between large ORMs",
         lead=(
-            "Percentage points, paired by problem, with 95% intervals over problems; one training each. The "
-            "uniform solutions are as many as the collected ones; both together are all of them, in as many "
-            "updates."
+            "Percentage points, paired by problem, with 95% intervals over problems, not corrected for their "
+            "number; one training each. The uniform solutions are as many as the collected ones; both "
+            "together are all of them, in as many updates."
         ),
         heads=heads("trained on", "minus", "N", "points", "reading", text=("trained on", "minus", "reading")),
         rows=tuple(rows),

@@ -23,7 +23,10 @@ from results.schema import ARMS, CELL, REFERENCE_ARMS, plain
 RESAMPLES = 2000
 """Bootstrap resamples of the problems."""
 
-LEVEL = 0.95
+ALPHA = 0.05
+"""A p below it tells a difference."""
+
+LEVEL = 1 - ALPHA
 """Share of intervals that should hold the truth."""
 
 _REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
@@ -292,6 +295,12 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
         corrected[index] = largest
     return corrected
+
+
+def corrected(found: pd.DataFrame) -> pd.DataFrame:
+    """Rows of differences with their ``p``, corrected after Holm for all of them; the verdict follows it."""
+    p = holm([p_value(row.estimate, row.lower, row.upper) for row in rows_of(found)])
+    return found.assign(p=p, verdict=found["verdict"].where(np.array(p) < ALPHA, "cannot be told"))
 
 
 def contrasts(

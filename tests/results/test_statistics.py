@@ -16,6 +16,7 @@ from results.statistics import (
     Estimate,
     comparison_n,
     contrasts,
+    corrected,
     differences,
     intervals,
     resample_weights,
@@ -324,6 +325,23 @@ def test_the_compared_n_is_not_a_single_draw() -> None:
     assert comparison_n(records_frame(rows[2:])) == 8
     with pytest.raises(ValueError, match="found no best_of_n"):
         comparison_n(records_frame([record("majority", [0.5], None, metric="majority")]))
+
+
+def test_the_verdict_follows_the_corrected_p() -> None:
+    """z = 1.96 * estimate / half width: 3.92, 2.156 and 0, so p = 0.000089, 0.0311 and 1.
+
+    After Holm 3 * 0.000089, 2 * 0.0311 and 1: the second's interval leaves zero out, its p does not tell.
+    """
+    columns = ["estimate", "lower", "upper", "verdict"]
+    rows = [(0.2, 0.1, 0.3, "above zero"), (-0.11, -0.21, -0.01, "below zero"), (0, -1, 1, "cannot be told")]
+    found = corrected(pd.DataFrame(rows, columns=columns))
+    assert found["p"].tolist() == pytest.approx([0.000266, 0.0622, 1], rel=2e-3)
+    assert found["verdict"].tolist() == ["above zero", "cannot be told", "cannot be told"]
+    alone = corrected(pd.DataFrame(rows[1:2], columns=columns))
+    assert (
+        alone["p"].tolist() == pytest.approx([0.0311], rel=2e-3) and alone["verdict"].item() == "below zero"
+    )
+    assert corrected(pd.DataFrame([], columns=columns)).empty
 
 
 def test_verdicts() -> None:
