@@ -55,22 +55,20 @@ class Comparison:
         return "more labels" if self.shift.upper < 1 else "cannot be told"
 
 
-def curves(
-    frame: pd.DataFrame, counted: str = "labelled_solutions", n: int | None = None
-) -> dict[str, Curve]:
+def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
     """Best-of-N under process supervision against labels bought, a curve an acquisition.
+
+    N is the largest that is an expectation.
 
     Args:
         frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``; of the seeds' numbers the mean is taken.
-        n: of best-of-N; the largest that is an expectation if None.
 
     Returns:
         Acquisition -> curve; only seeds that all of a curve's points have.
     """
-    n = comparison_n(frame) if n is None else n
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = rows[(rows["n"] == n).fillna(False).astype(bool) & rows[counted].notna()]
+    rows = rows[(rows["n"] == comparison_n(frame)).fillna(False).astype(bool) & rows[counted].notna()]
     found = {}
     for acquisition, of_acquisition in rows.groupby("acquisition", sort=True):
         seeds = sorted(
@@ -92,14 +90,14 @@ def curves(
     return found
 
 
-def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
+def comparisons(frame: pd.DataFrame) -> list[Comparison]:
     """All acquisitions against `uniform_distinct` and `uniform`, in both counts of labels.
 
     The hypothesis comes first, then the paper's comparison, then the others.
     """
     made: list[Comparison] = []
     for counted in LABELS:
-        known = curves(frame, counted, n)
+        known = curves(frame, counted)
         for baseline in ("uniform_distinct", PLAIN_ACQUISITION):
             for acquisition in known:
                 if acquisition in (baseline, PLAIN_ACQUISITION) or baseline not in known:
@@ -202,8 +200,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
 
 def headline(frame: pd.DataFrame) -> Headline:
     """Which way of choosing what is labelled needs how many labels."""
-    n = comparison_n(frame)
-    found = [one for one in comparisons(frame, n) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
+    found = [one for one in comparisons(frame) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
     readings = tuple(
         Reading(
             where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
@@ -222,7 +219,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     }
     needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
     sentence = (
-        f"With best-of-{n}, {words(first.acquisition)} need {needs} {words(first.baseline)}, counted in "
-        f"{LABELS[first.counted]}."
+        f"With best-of-{comparison_n(frame)}, {words(first.acquisition)} need {needs} "
+        f"{words(first.baseline)}, counted in {LABELS[first.counted]}."
     )
     return Headline(sentence=sentence, readings=readings)

@@ -515,17 +515,6 @@ def read_records(path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def records_frame(rows: Iterable[Record]) -> pd.DataFrame:
-    """Records as the frame that ``read_records`` would give, checked alike.
-
-    Raises:
-        ValueError: as ``read_records``.
-    """
-    frame = _to_frame(_to_table(rows))
-    _check_rows(frame, "records")
-    return frame
-
-
 def write_records(path: str | Path, rows: Iterable[Record]) -> None:
     """Check records and write them as one Parquet file, whole or not at all, rows in the order given.
 
@@ -572,26 +561,3 @@ def check_same_solutions(frame: pd.DataFrame) -> None:
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of records, or of what ``summarise`` made of them, where nothing else is varied."""
     return frame[frame["variant"].isna()]
-
-
-def schema_markdown() -> str:
-    """The columns as a Markdown table, one column a line."""
-    lines = ["| column | type | null | unit | meaning |", "|---|---|---|---|---|"]
-    for name, column in COLUMNS.items():
-        kind = (
-            str(column.type)
-            .replace("list<element: double>", "list<double>")
-            .replace("list<item: double>", "list<double>")
-        )
-        lines.append(
-            f"| `{name}` | {kind} | {'yes' if column.nullable else 'no'} | {column.unit} | {column.meaning} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def metrics_markdown() -> str:
-    """The metrics as a Markdown table, one metric a line."""
-    lines = ["| metric | n | arms | meaning |", "|---|---|---|---|"]
-    for name, metric in METRICS.items():
-        lines.append(f"| `{name}` | {metric.n or 'null'} | {', '.join(metric.arms)} | {metric.meaning} |")
-    return "\n".join(lines) + "\n"

@@ -58,22 +58,19 @@ def verdict(lower: float, upper: float) -> str:
     return "below zero" if upper < 0 else "cannot be told"
 
 
-def resample_weights(problems: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Weights of the bootstrap over problems.
+def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Weights of the bootstrap over problems; the same for the same numbers.
 
     Args:
         problems: P, 1 or more.
         resamples: B, 1 or more.
-        seed: of the resampling.
 
     Returns:
         float64 [P, B]; each column sums to 1 and holds multiples of 1/P.
     """
     if problems < 1 or resamples < 1:
         raise ValueError(f"problems, resamples: found {problems}, {resamples}, allowed 1 or more")
-    count_BP = np.random.default_rng(seed).multinomial(
-        problems, np.full(problems, 1 / problems), size=resamples
-    )
+    count_BP = np.random.default_rng(0).multinomial(problems, np.full(problems, 1 / problems), size=resamples)
     return count_BP.T / problems
 
 
@@ -86,13 +83,12 @@ def seed_half_width(seed_means: Sequence[float] | np.ndarray) -> float:
     return float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * mean_S.std(ddof=1) / np.sqrt(count))
 
 
-def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Estimate]:
+def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> list[Estimate]:
     """Estimates of many rows in one matrix product.
 
     Args:
         values: each [S, P]: S seeds (may differ between rows), P problems (the same for all).
         resamples: B.
-        seed: of the resampling; equal seeds give equal resamples.
 
     Raises:
         ValueError: a row is not two-dimensional, is empty, or has another number of problems.
@@ -106,7 +102,7 @@ def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES, seed:
                 f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, {problems}], seeds 1 or more"
             )
     mean_RP = np.stack([value_SP.mean(axis=0) for value_SP in values])
-    boot_RB = mean_RP @ resample_weights(problems, resamples, seed)
+    boot_RB = mean_RP @ resample_weights(problems, resamples)
     tail = 100 * (1 - LEVEL) / 2
     low_R, high_R = np.percentile(boot_RB, [tail, 100 - tail], axis=1)
     made = []
@@ -130,7 +126,7 @@ def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
     return Estimate(estimate=centre, lower=centre - half, upper=centre + half)
 
 
-def _estimate_rows(rows: list[pd.DataFrame], resamples: int, seed: int) -> list[tuple[Estimate, int]]:
+def _estimate_rows(rows: list[pd.DataFrame], resamples: int = RESAMPLES) -> list[tuple[Estimate, int]]:
     """Each group of records -> (estimate, problems); problems is 0 where there is no value for each."""
     by_problems: dict[int, list[int]] = {}
     stacked: list[np.ndarray] = []
@@ -150,7 +146,7 @@ def _estimate_rows(rows: list[pd.DataFrame], resamples: int, seed: int) -> list[
         if problems == 0:
             estimates = [seed_interval(stacked[i][:, 0]) for i in indices]
         else:
-            estimates = intervals([stacked[i] for i in indices], resamples=resamples, seed=seed)
+            estimates = intervals([stacked[i] for i in indices], resamples=resamples)
         made.update((i, (estimate, problems)) for i, estimate in zip(indices, estimates, strict=True))
     return [made[i] for i in range(len(rows))]
 
@@ -168,13 +164,12 @@ def _check_one_run(frame: pd.DataFrame) -> None:
             )
 
 
-def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFrame:
     """Estimates of every arm, data scale, metric and n.
 
     Args:
         frame: records of one experiment, scale and dataset, from ``read_records``.
         resamples: of the bootstrap over problems.
-        seed: of the bootstrap.
 
     Returns:
         Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper, seeds (0: the
@@ -188,7 +183,7 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0)
     _check_one_run(frame)
     groups = [group for _, group in frame.groupby(_GROUP, dropna=False, sort=True)]
     out = pd.DataFrame([{name: group[name].iloc[0] for name in _GROUP} for group in groups], columns=_GROUP)
-    estimated = _estimate_rows(groups, resamples, seed)
+    estimated = _estimate_rows(groups, resamples)
     for name in ("estimate", "lower", "upper"):
         out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
     out["seeds"] = [int(group["seed"].nunique()) for group in groups]
@@ -223,9 +218,6 @@ def differences(
     pairs: Sequence[tuple[str, str]],
     metric: str = "best_of_n",
     n: int | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """First arm minus second arm, paired by problem and seed, at every data scale; nothing else is varied.
 
@@ -238,8 +230,6 @@ def differences(
         pairs: (arm, arm to compare it with).
         metric: of the arms that are scorers.
         n: of the metric; None for a metric without one.
-        resamples: of the bootstrap over problems.
-        seed: of the bootstrap.
 
     Returns:
         Columns arm, against, acquisition, data_scale, metric, n, estimate, lower, upper, seeds, problems,
@@ -270,7 +260,7 @@ def differences(
                     }
                 )
     columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
-    return _estimated(made, keys, columns, resamples, seed)
+    return _estimated(made, keys, columns)
 
 
 def p_value(estimate: float, lower: float, upper: float) -> float:
@@ -309,9 +299,6 @@ def contrasts(
     pairs: Sequence[tuple[object, object]],
     metric: str = "best_of_n",
     n: int | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Differences between rows that agree in all of ``CELL`` but one column, paired by problem and seed.
 
@@ -321,8 +308,6 @@ def contrasts(
         pairs: (its value, the value to compare it with).
         metric: of the arms that are scorers; majority, oracle and random stand with their own.
         n: of the metric; None for a metric without one.
-        resamples: of the bootstrap over problems.
-        seed: of the bootstrap.
 
     Returns:
         Columns of ``CELL`` (those of the first), against, metric, n, estimate, lower, upper, seeds, problems,
@@ -343,15 +328,13 @@ def contrasts(
                 made.append(paired)
                 key = dict(zip(others, values, strict=True)) | {column: first, "against": second}
                 keys.append(key | {"metric": metric, "n": n})
-    return _estimated(made, keys, [*CELL, "against", "metric", "n"], resamples, seed)
+    return _estimated(made, keys, [*CELL, "against", "metric", "n"])
 
 
-def _estimated(
-    made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str], resamples: int, seed: int
-) -> pd.DataFrame:
+def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """A row a pair: its keys, its estimate, and how many seeds and problems were paired."""
     out = pd.DataFrame(keys, columns=columns)
-    estimated = _estimate_rows(made, resamples, seed)
+    estimated = _estimate_rows(made)
     for name in ("estimate", "lower", "upper"):
         out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
     out["seeds"] = np.array([int(group["seed"].nunique()) for group in made], dtype=np.int64)

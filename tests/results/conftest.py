@@ -1,7 +1,8 @@
 """A made set of records and examples: what a run would leave, with numbers whose truth is known."""
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from results.examples import write_examples
-from results.schema import STUDENT_ARMS, Record, records_frame, write_records
+from results.schema import STUDENT_ARMS, Record, read_records, write_records
 
 SCALES = (1, 4, 16, 64)
 SEEDS = (0, 1, 2)
@@ -265,13 +266,29 @@ def make_examples() -> list[dict[str, object]]:
     return examples
 
 
+RecordsFrame = Callable[[Iterable[Record]], pd.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def records_frame() -> RecordsFrame:
+    """Records as a run leaves them: written, and read again."""
+
+    def written_and_read(rows: Iterable[Record]) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "records.parquet"
+            write_records(path, rows)
+            return read_records(path)
+
+    return written_and_read
+
+
 @pytest.fixture(scope="session")
 def made_rows() -> list[Record]:
     return make_records()
 
 
 @pytest.fixture(scope="session")
-def made_frame(made_rows: list[Record]) -> pd.DataFrame:
+def made_frame(made_rows: list[Record], records_frame: RecordsFrame) -> pd.DataFrame:
     return records_frame(made_rows)
 
 
@@ -283,7 +300,7 @@ def made_records(made_rows: list[Record], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def strategy_frame() -> pd.DataFrame:
+def strategy_frame(records_frame: RecordsFrame) -> pd.DataFrame:
     return records_frame(make_strategy_records())
 
 

@@ -11,7 +11,7 @@ from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
 from results.figures.style import ACQUISITION_PALETTE
-from results.schema import Record, records_frame
+from results.schema import Record
 from results.statistics import common_scale, holm, summarise
 from results.tables import differences_table
 from results.tabular import text_of
@@ -21,7 +21,7 @@ GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame(records_frame) -> pd.DataFrame:
     """Best-of-16 rises by 0.08 with each e-fold of labels; one label is worth GAIN of `uniform`'s."""
     rng = np.random.default_rng(0)
     rows = []

@@ -198,8 +198,8 @@ def test_calibration_shows_every_bin_and_its_count(summary: pd.DataFrame, ax: Ax
     middle = (np.arange(10) + 0.5) / 10
     np.testing.assert_allclose(line_of(ax, PALETTE["labeler"], 10), middle**1.3)
     assert {"4.1k", "800", "190", "21k"} <= set(texts(ax))
-    with pytest.raises(ValueError, match="found no calibration of process"):
-        labeler_calibration.plot(summary, ax, arm="process")
+    with pytest.raises(ValueError, match="found no calibration of the labeler"):
+        labeler_calibration.plot(summary[summary["arm"] == "process"], ax)
 
 
 def test_learning_curves_have_a_panel_a_data_scale(summary: pd.DataFrame, ax: Axes) -> None:
@@ -221,7 +221,7 @@ def test_what_is_missing_is_not_drawn(summary: pd.DataFrame, tmp_path: Path) -> 
     few = summary[
         (summary["metric"] == "best_of_n") & (summary["arm"] == "process") & (summary["data_scale"] == 4)
     ]
-    assert [path.name for path in draw_all(few, tmp_path)] == [
+    assert [path.name for path in draw_all(few, tmp_path, FIGURES)] == [
         "best_of_n_by_scale.png",
         "best_of_n_by_scale.svg",
         "best_of_n_by_n.png",
@@ -230,7 +230,10 @@ def test_what_is_missing_is_not_drawn(summary: pd.DataFrame, tmp_path: Path) -> 
     with pytest.raises(ValueError, match="found no calibration in the records"):
         FIGURES["labeler_calibration"].make(few, tmp_path / "x")
     labeler = summary[(summary["metric"] == "best_of_n") & (summary["arm"] == "labeler")]
-    assert [path.name for path in draw_all(labeler, tmp_path)] == ["best_of_n_by_n.png", "best_of_n_by_n.svg"]
+    assert [path.name for path in draw_all(labeler, tmp_path, FIGURES)] == [
+        "best_of_n_by_n.png",
+        "best_of_n_by_n.svg",
+    ]
 
 
 def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) -> None:

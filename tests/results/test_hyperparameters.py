@@ -12,7 +12,7 @@ from results.figures import sensitivity as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.hyperparameters import best_table, headline, sensitivity_table, training_table
-from results.schema import Record, records_frame
+from results.schema import Record
 from results.sensitivity import (
     FACTORS,
     best_learning_rates,
@@ -82,7 +82,7 @@ def sweep() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame(records_frame) -> pd.DataFrame:
     return records_frame(sweep())
 
 

@@ -9,18 +9,18 @@ from results import difficulty, large_scale, orm_superset
 from results.analyses import analysis_of
 from results.figures import difficulty as difficulty_figure
 from results.figures import large_scale as large_scale_figure
-from results.schema import Record, plain, records_frame
+from results.schema import Record, plain
 from results.statistics import Estimate, holm, p_value, rows_of, summarise
 from results.tabular import Table, text_of
 
 
 @pytest.fixture(scope="module")
-def frame(large_rows) -> pd.DataFrame:
+def frame(large_rows, records_frame) -> pd.DataFrame:
     return records_frame(large_rows)
 
 
 @pytest.fixture(scope="module")
-def superset(superset_rows) -> pd.DataFrame:
+def superset(superset_rows, records_frame) -> pd.DataFrame:
     return records_frame(superset_rows)
 
 

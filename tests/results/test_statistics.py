@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from results.schema import Record, records_frame
+from results.schema import Record
 from results.statistics import (
     Estimate,
     comparison_n,
@@ -122,13 +122,11 @@ def test_rows_of_a_wrong_shape_are_refused(rows: list[np.ndarray]) -> None:
 
 
 def test_weights_are_resamples() -> None:
-    weight_PB = resample_weights(7, 50, seed=3)
+    weight_PB = resample_weights(7, 50)
     assert weight_PB.shape == (7, 50)
     np.testing.assert_allclose(weight_PB.sum(axis=0), 1)
     np.testing.assert_allclose(weight_PB * 7, np.round(weight_PB * 7), atol=1e-12)
-    assert (resample_weights(7, 50, seed=3) == weight_PB).all() and (
-        resample_weights(7, 50, seed=4) != weight_PB
-    ).any()
+    assert (resample_weights(7, 50) == weight_PB).all()
 
 
 @settings(max_examples=40, deadline=None)
@@ -163,7 +161,7 @@ def test_intervals_cover_the_truth() -> None:
     assert 0.12 < mean_width < 0.3
 
 
-def test_summarise_by_hand() -> None:
+def test_summarise_by_hand(records_frame: Any) -> None:
     frame = records_frame(
         [
             record("process", [0.0, 1.0], 0),
@@ -202,7 +200,7 @@ def test_summarise_by_hand() -> None:
     assert pd.isna(out["n"].iloc[1]) and pd.isna(out["data_scale"].iloc[2])
 
 
-def test_bins_are_averaged_and_counts_added() -> None:
+def test_bins_are_averaged_and_counts_added(records_frame: Any) -> None:
     common: dict[str, Any] = {"metric": "calibration", "n": 0, "problem_values": None}
     frame = records_frame(
         [
@@ -214,20 +212,20 @@ def test_bins_are_averaged_and_counts_added() -> None:
     assert (out["estimate"], out["x"], out["count"]) == (pytest.approx(0.3), pytest.approx(0.2), 40)
 
 
-def test_a_table_of_two_runs_is_refused() -> None:
+def test_a_table_of_two_runs_is_refused(records_frame: Any) -> None:
     frame = records_frame([record("process", [0.5], 0), record("process", [0.5], 0, dataset="other")])
     for function in (summarise, lambda f: differences(f, [], "best_of_n", 2)):
         with pytest.raises(ValueError, match="dataset: found d, other in one table, allowed one"):
             function(frame)
 
 
-def test_problem_values_in_some_seeds_only_are_refused() -> None:
+def test_problem_values_in_some_seeds_only_are_refused(records_frame: Any) -> None:
     frame = records_frame([record("process", [0.5], 0), record("process", [0.5], 1, problem_values=None)])
     with pytest.raises(ValueError, match="found null in some seeds only of arm process"):
         summarise(frame)
 
 
-def test_a_difference_is_paired_by_problem() -> None:
+def test_a_difference_is_paired_by_problem(records_frame: Any) -> None:
     # process is 0.1 better on each of two very different problems: the difference has no width, though each
     # arm's has
     frame = records_frame([record("process", [0.1, 0.9], 0), record("final_answer", [0.0, 0.8], 0)])
@@ -238,7 +236,7 @@ def test_a_difference_is_paired_by_problem() -> None:
     assert (back["lower"], back["verdict"]) == (pytest.approx(-0.1), "below zero")
 
 
-def test_a_difference_is_paired_by_seed() -> None:
+def test_a_difference_is_paired_by_seed(records_frame: Any) -> None:
     # seeds move both arms alike: 0.3 - 0.2, 0.6 - 0.5, 0.9 - 0.8; unpaired, the seed term would be 4.30 *
     # 0.3 / 1.73 = 0.75
     rows = [record("process", [0.3 * (s + 1)] * 2, s) for s in range(3)]
@@ -253,7 +251,7 @@ def test_a_difference_is_paired_by_seed() -> None:
     )
 
 
-def test_a_reference_pairs_with_every_seed_and_scale() -> None:
+def test_a_reference_pairs_with_every_seed_and_scale(records_frame: Any) -> None:
     rows = [record("process", [0.6, 0.8], s, data_scale=scale) for s in (0, 1) for scale in (1, 4)]
     rows += [
         record("majority", [0.5, 0.5], None, metric="majority"),
@@ -271,7 +269,7 @@ def test_a_reference_pairs_with_every_seed_and_scale() -> None:
     assert out["data_scale"].tolist()[:4] == [1, 4, 1, 4] and pd.isna(out["data_scale"].iloc[4])
 
 
-def test_a_difference_without_problem_values_is_paired_by_seed() -> None:
+def test_a_difference_without_problem_values_is_paired_by_seed(records_frame: Any) -> None:
     rows = [
         Record(
             experiment="e",
@@ -294,7 +292,7 @@ def test_a_difference_without_problem_values_is_paired_by_seed() -> None:
     assert (row["estimate"], row["lower"], row["problems"]) == (pytest.approx(0.1), pytest.approx(0.1), 0)
 
 
-def test_differences_of_different_problems_are_refused() -> None:
+def test_differences_of_different_problems_are_refused(records_frame: Any) -> None:
     frame = records_frame(
         [record("process", [0.5, 0.5], 0), record("majority", [0.5], None, metric="majority")]
     )
@@ -302,7 +300,7 @@ def test_differences_of_different_problems_are_refused() -> None:
         differences(frame, [("process", "majority")], "best_of_n", 2)
 
 
-def test_contrasts_pair_rows_that_differ_in_one_column() -> None:
+def test_contrasts_pair_rows_that_differ_in_one_column(records_frame: Any) -> None:
     """Minimum against product, by arm and data scale: process at 1 by +0.5 and 0, at 2 by -0.25 and -0.25."""
     rows = [
         record("process", [1.0, 0.5], 0, data_scale=1, variant="minimum"),
@@ -319,7 +317,7 @@ def test_contrasts_pair_rows_that_differ_in_one_column() -> None:
     assert found["verdict"].tolist() == ["cannot be told", "below zero"]  # the second the same everywhere
 
 
-def test_the_compared_n_is_not_a_single_draw() -> None:
+def test_the_compared_n_is_not_a_single_draw(records_frame: Any) -> None:
     rows = [record("process", [0.5], 0, n=n, single_draw=n == 8) for n in (2, 4, 8)]
     assert comparison_n(records_frame(rows)) == 4
     assert comparison_n(records_frame(rows[2:])) == 8

@@ -1,11 +1,13 @@
 """What a run prints, and the result in words."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from results.analyses import analysis_of
-from results.schema import Record, arm_words, records_frame
+from results.schema import Record, arm_words
 from results.statistics import differences, summarise
 from results.supervision import _sentence, headline
 from results.tables import (
@@ -160,7 +162,7 @@ def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
     )
 
 
-def test_arms_that_are_not_there_are_not_compared() -> None:
+def test_arms_that_are_not_there_are_not_compared(records_frame: Any) -> None:
     value = np.array([0.0, 1.0])
     row = Record(
         experiment="e",
