@@ -202,26 +202,27 @@ COLUMNS: dict[str, Column] = {
         type=pa.string(),
         unit="id",
         nullable=True,
-        meaning="the reward model: supervision x acquisition x data scale x seed; null for references",
+        meaning="the reward model: supervision x acquisition x data scale x seed; null where it does not "
+        "apply",
     ),
     "arm": Column(type=pa.string(), unit="name", meaning="a line of a figure: " + ", ".join(ARMS)),
     "acquisition": Column(
         type=pa.string(),
         unit="name",
         nullable=True,
-        meaning="how the labelled solutions were chosen; null for references",
+        meaning="how the labelled solutions were chosen; null where it does not apply",
     ),
     "data_scale": Column(
         type=pa.int64(),
         unit="solutions labelled a problem",
         nullable=True,
-        meaning="size of the training set; null for references",
+        meaning="size of the training set; null where it does not apply",
     ),
     "seed": Column(
         type=pa.int64(),
         unit="integer",
         nullable=True,
-        meaning="redraws training subset, order and head for all arms alike; null for references",
+        meaning="redraws training subset, order and head for all arms alike; null where it does not apply",
     ),
     "variant": Column(
         type=pa.string(),
@@ -258,9 +259,10 @@ COLUMNS: dict[str, Column] = {
     ),
     "problem_values": Column(
         type=pa.list_(pa.float64()),
-        unit="share, 0 to 1",
+        unit="share, 0 to 1; correlation, -1 to 1",
         nullable=True,
-        meaning="the metric on each problem, in one order for the whole file; its mean is value",
+        meaning="the metric on each problem that has it, in one order within a metric, variant and level; "
+        "its mean is value",
     ),
     "single_draw": Column(
         type=pa.bool_(),
@@ -357,7 +359,7 @@ class Record:
     count: int | None = None
     """Steps in a bin."""
     problem_values: tuple[float, ...] | None = None
-    """Value on each problem [P]."""
+    """Value on each problem that has it [P]."""
     solutions_hash: str | None = None
     """sha256 of the training solutions."""
     distinct_solutions: int | None = None
