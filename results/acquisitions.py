@@ -13,8 +13,8 @@ import pandas as pd
 
 from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
 from results.headline import Headline, Reading
-from results.schema import PLAIN_ACQUISITION
-from results.statistics import comparison_n, contrasts, holm, rows_of
+from results.schema import PLAIN_ACQUISITION, acquisition_words
+from results.statistics import ALPHA, at_n, comparison_n, contrasts, holm, rows_of
 from results.tabular import Table, compared, heads, number, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
@@ -48,7 +48,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Whether it needs fewer labels, more labels, or it cannot be told."""
-        if self.role == "other" and not self.p < 0.05:
+        if self.role == "other" and not self.p < ALPHA:
             return "cannot be told"
         if self.shift.lower > 1:
             return "fewer labels"
@@ -68,7 +68,7 @@ def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
         Acquisition -> curve; only seeds that all of a curve's points have.
     """
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = rows[(rows["n"] == comparison_n(frame)).fillna(False).astype(bool) & rows[counted].notna()]
+    rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
     found = {}
     for acquisition, of_acquisition in rows.groupby("acquisition", sort=True):
         seeds = sorted(
@@ -121,16 +121,6 @@ def comparisons(frame: pd.DataFrame) -> list[Comparison]:
     return sorted(made, key=lambda one: ("hypothesis", "paper", "other").index(one.role))
 
 
-def words(acquisition: str) -> str:
-    """An acquisition in words."""
-    return acquisition.replace("_", " ")
-
-
-def ratio_interval(found: Efficiency) -> str:
-    """A ratio's interval: ``[1.30, 3.40]``; empty where it cannot be told."""
-    return f"[{found.lower:.2f}, {found.upper:.2f}]" if found.estimate > 0 else ""
-
-
 def efficiency_table(frame: pd.DataFrame) -> Table:
     """How many times fewer labels each way of choosing them needs."""
     text = ("acquisition", "against", "counted in", "role", "reading")
@@ -150,8 +140,8 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(words(one.acquisition)),
-                word(words(one.baseline)),
+                word(acquisition_words(one.acquisition)),
+                word(acquisition_words(one.baseline)),
                 word(LABELS[one.counted]),
                 number(one.shift.estimate, 2, one.shift.lower, one.shift.upper),
                 number(one.shift.fit),
@@ -187,8 +177,8 @@ def budgets_table(frame: pd.DataFrame) -> Table:
         ),
         rows=tuple(
             (
-                word(words(row.acquisition)),
-                word(words(row.against)),
+                word(acquisition_words(row.acquisition)),
+                word(acquisition_words(row.against)),
                 whole(row.data_scale),
                 *compared(row),
                 whole(row.seeds),
@@ -203,9 +193,9 @@ def headline(frame: pd.DataFrame) -> Headline:
     found = [one for one in comparisons(frame) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
     readings = tuple(
         Reading(
-            where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
+            where=f"against {acquisition_words(one.baseline)}, {LABELS[one.counted]}",
             difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "–",
-            interval=ratio_interval(one.shift),
+            interval=number(one.shift.estimate, 2, one.shift.lower, one.shift.upper).interval,
             verdict=one.verdict,
         )
         for one in found
@@ -219,7 +209,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     }
     needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
     sentence = (
-        f"With best-of-{comparison_n(frame)}, {words(first.acquisition)} need {needs} "
-        f"{words(first.baseline)}, counted in {LABELS[first.counted]}."
+        f"With best-of-{comparison_n(frame)}, {acquisition_words(first.acquisition)} need {needs} "
+        f"{acquisition_words(first.baseline)}, counted in {LABELS[first.counted]}."
     )
     return Headline(sentence=sentence, readings=readings)

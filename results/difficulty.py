@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.headline import CORRECTED, Headline, reading_of
+from results.headline import CORRECTED, Headline, called, reading_of
 from results.schema import arm_words
 from results.statistics import (
+    REFERENCE_METRIC,
     Estimate,
+    at_n,
     comparison_n,
     contrasts,
     corrected,
@@ -35,8 +37,6 @@ PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
 
 SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
 """Arms of the table, in its order."""
-
-_METRIC = {"random": "random", "majority": "majority", "oracle": "pass_at_n"}
 
 
 def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
@@ -92,8 +92,8 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
 
 def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
     """Problems of a quintile solved by an arm."""
-    at = group[(group["arm"] == arm) & (group["metric"] == _METRIC.get(arm, "best_of_n"))]
-    at = at[at["n"] == (1 if arm == "random" else n)]
+    at = group[(group["arm"] == arm) & (group["metric"] == REFERENCE_METRIC.get(arm, "best_of_n"))]
+    at = at_n(at, 1 if arm == "random" else n)
     if at.empty:
         return points(float("nan"))
     return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
@@ -223,13 +223,13 @@ def headline(frame: pd.DataFrame) -> Headline:
 def _counted(found: pd.DataFrame) -> list[str]:
     """In how many quintiles the large PRM solves more than each that it is compared with, and fewer."""
     told = []
-    for against, words in (("large_orm", "the large ORM"), ("majority", "majority voting")):
+    for _, against in PAIRS:
         verdicts = list(found[found["against"] == against]["verdict"])
         above, below, open_ = map(verdicts.count, ("above zero", "below zero", "cannot be told"))
         if verdicts:
             told.append(
-                f"more test problems than {words} in {above} of {len(verdicts)} quintiles of difficulty, "
-                f"fewer in {below}, and in {open_} it cannot be told"
+                f"more test problems than {called(against)} in {above} of {len(verdicts)} quintiles of "
+                f"difficulty, fewer in {below}, and in {open_} it cannot be told"
             )
     return told
 

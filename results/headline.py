@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from results.schema import ARMS, short_words
 from results.tabular import points_interval
 
 SOLVES = {
@@ -59,6 +60,11 @@ def points_reading(where: str, estimate: float, lower: float, upper: float, verd
 def reading_of(where: str, row: Any) -> Reading:
     """A row of differences, or whatever has an estimate, its interval and a verdict."""
     return points_reading(where, row.estimate, row.lower, row.upper, row.verdict)
+
+
+def called(arm: str) -> str:
+    """An arm within a sentence."""
+    return ARMS[arm] if arm == "majority" else f"the {short_words(arm)}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,12 +6,9 @@ import pandas as pd
 from results.headline import Headline, listed, points_reading
 from results.schema import ARMS, STUDENT_ARMS, plain
 from results.sensitivity import FACTORS, best_points, curves
-from results.statistics import rows_of
+from results.statistics import ALPHA, rows_of
 from results.tables import solutions_table
 from results.tabular import Table, heads, number, points, reading, whole, word
-
-ALPHA = 0.05
-"""A corrected p below it tells a difference."""
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
@@ -87,7 +84,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Which arm is sensitive to what.
 
     An arm is called sensitive to a hyperparameter if some level of it differs from the centre with a p below
-    0.05, corrected after Holm for all arms, hyperparameters and levels.
+    ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.
     """
     found = curves(frame)
     if found.empty:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import CORRECTED, SOLVES, Headline, reading_of
+from results.headline import CORRECTED, SOLVES, Headline, called, reading_of
 from results.schema import ARMS, arm_words, plain
-from results.statistics import comparison_n, contrasts, corrected, differences, rows_of, summarise
+from results.statistics import at_n, comparison_n, contrasts, corrected, differences, rows_of, summarise
 from results.tables import few_ns
 from results.tabular import NAN, Cell, Table, compared, heads, points, tested, text_of, whole, word
 
@@ -183,8 +183,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
     found = between_models(frame)
-    found = found[(found["n"] == n) & (found["against"] != "random")]
-    told = [f"{_called(row.arm)} {SOLVES[row.verdict]} {_called(row.against)}" for row in rows_of(found)]
+    found = at_n(found[found["against"] != "random"], n)
+    told = [f"{called(row.arm)} {SOLVES[row.verdict]} {called(row.against)}" for row in rows_of(found)]
     values = solved(frame, PAPER, n)
     known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
     paper = ", ".join(f"{PAPER[arm]}" for arm in values)
@@ -196,7 +196,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         sentence = "The records do not hold two of the large models to compare."
     further = [CORRECTED] if told else []
     further += [
-        f"Votes weighted by {_called(row.arm)}'s scores minus {row.against}: "
+        f"Votes weighted by {called(row.arm)}'s scores minus {row.against}: "
         f"{text_of(compared(row)[0])} points, {row.verdict}."
         for row in rows_of(votes_against(frame, n))
     ]
@@ -209,13 +209,8 @@ def headline(frame: pd.DataFrame) -> Headline:
 def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) -> dict[str, str]:
     """Arm -> problems solved at n, per cent with interval, of the arms that the records hold."""
     summary = summarise(plain(frame))
-    at = summary[(summary["n"] == n).fillna(False).astype(bool)]
+    at = at_n(summary, n)
     at = at[at["metric"].isin(["best_of_n", "majority"])].set_index("arm")
     return {
         arm: text_of(points(*at.loc[arm, ["estimate", "lower", "upper"]])) for arm in arms if arm in at.index
     }
-
-
-def _called(arm: str) -> str:
-    """An arm within a sentence."""
-    return arm_words(arm) if arm == "majority" else f"the {arm_words(arm).removesuffix(', collected data')}"

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from results.headline import Headline, reading_of
-from results.rounds import WAYS, WORDS, difference, last_round, measure_cell, measure_words
+from results.rounds import WAYS, WORDS, difference, last_round, measure_cell, measure_words, of_rounds
 from results.statistics import comparison_n, summarise
 from results.steadiness import causes_sentence, judge, rule_sentence, signs_sentence
 from results.tabular import Table, heads, reading, whole, word
@@ -46,7 +46,7 @@ def chosen_table(frame: pd.DataFrame) -> Table:
 
 def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tuple[str, ...]) -> Table:
     n = comparison_n(frame)
-    summary = summarise(frame[frame["variant"].isin(list(WORDS))])
+    summary = summarise(of_rounds(frame))
     at = summary["n"].isna() | ((summary["metric"] == "best_of_n") & (summary["n"] == n))
     summary = summary[at.fillna(False).astype(bool)]
     names = tuple(measure_words(metric, n) for metric in metrics)

@@ -41,9 +41,19 @@ def is_plain(acquisition: object) -> bool:
     return not isinstance(acquisition, str) or acquisition == PLAIN_ACQUISITION
 
 
+def acquisition_words(acquisition: object) -> str:
+    """An acquisition in words."""
+    return str(acquisition).replace("_", " ")
+
+
 def arm_words(arm: str, acquisition: object = None) -> str:
     """The paper's words for an arm, with the acquisition where it is not the plain one."""
-    return ARMS[arm] if is_plain(acquisition) else f"{ARMS[arm]}, {str(acquisition).replace('_', ' ')}"
+    return ARMS[arm] if is_plain(acquisition) else f"{ARMS[arm]}, {acquisition_words(acquisition)}"
+
+
+def short_words(arm: str) -> str:
+    """The words for an arm, without what it was trained on."""
+    return ARMS[arm].removesuffix(", collected data")
 
 
 @dataclass(frozen=True, kw_only=True)

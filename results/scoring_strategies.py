@@ -5,14 +5,14 @@ all models are corrected together after Holm.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from results.headline import Headline, reading_of
 from results.schema import arm_words
-from results.statistics import LEVEL, comparison_n, contrasts, differences, holm, p_value, rows_of, summarise
+from results.statistics import ALPHA, comparison_n, contrasts, corrected, differences, rows_of, summarise
 from results.tabular import Table, compared, heads, number, points, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")
@@ -79,7 +79,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Where the difference lies once corrected: above zero, below zero, or it cannot be told."""
-        if not self.p < 1 - LEVEL:
+        if not self.p < ALPHA:
             return "cannot be told"
         return "above zero" if self.estimate > 0 else "below zero"
 
@@ -97,7 +97,7 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
         n: of best-of-N.
     """
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
-    found = contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n)
+    found = corrected(contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n))
     made = [
         Comparison(
             arm=row.arm,
@@ -105,12 +105,11 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
             estimate=row.estimate,
             lower=row.lower,
             upper=row.upper,
-            p=p_value(row.estimate, row.lower, row.upper),
+            p=row.p,
         )
         for row in rows_of(found)
     ]
-    corrected = [replace(one, p=p) for one, p in zip(made, holm([one.p for one in made]), strict=True)]
-    return sorted(corrected, key=lambda one: MODELS.index(one.arm))
+    return sorted(made, key=lambda one: MODELS.index(one.arm))
 
 
 def smaller_n(frame: pd.DataFrame) -> int | None:

@@ -29,7 +29,9 @@ ALPHA = 0.05
 LEVEL = 1 - ALPHA
 """Share of intervals that should hold the truth."""
 
-_REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
+REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
+"""Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
+
 _ONE_RUN = ("experiment", "scale", "dataset")
 _GROUP = [*CELL, "metric", "n"]
 
@@ -213,6 +215,11 @@ def comparison_n(frame: pd.DataFrame) -> int:
     return int((rows if expected.empty else expected)["n"].max())
 
 
+def at_n(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The rows of records, or of what ``summarise`` made of them, at an n."""
+    return frame[(frame["n"] == n).fillna(False).astype(bool)]
+
+
 def differences(
     frame: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
@@ -266,7 +273,7 @@ def differences(
 def p_value(estimate: float, lower: float, upper: float) -> float:
     """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
 
-    So p is below 0.05 where the interval leaves zero out, and NaN where there is no interval.
+    So p is below ``ALPHA`` where the interval leaves zero out, and NaN where there is no interval.
     """
     half = estimate - lower if estimate > 0 else upper - estimate
     if not half >= 0:
@@ -344,10 +351,10 @@ def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: li
 
 
 def _select(frame: pd.DataFrame, arm: str, metric: str, n: int | None) -> pd.DataFrame:
-    wanted = _REFERENCE_METRIC.get(arm, metric)
+    wanted = REFERENCE_METRIC.get(arm, metric)
     rows = frame[(frame["arm"] == arm) & (frame["metric"] == wanted)]
     at = 1 if wanted == "random" else n
-    return rows[rows["n"].isna()] if at is None else rows[(rows["n"] == at).fillna(False).astype(bool)]
+    return rows[rows["n"].isna()] if at is None else at_n(rows, at)
 
 
 def _cells(frame: pd.DataFrame) -> list[tuple[object, object]]:

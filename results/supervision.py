@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from results.headline import Headline, capital, reading_of
-from results.schema import STUDENT_ARMS, arm_words, is_plain
+from results.schema import STUDENT_ARMS, acquisition_words, arm_words, is_plain
 from results.statistics import comparison_n, differences, rows_of
 from results.tables import labeler_sentence
 from results.tabular import points, text_of
@@ -37,9 +37,8 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _where(data_scale: int, acquisition: object) -> str:
-    return f"{data_scale} labelled a problem" + (
-        "" if is_plain(acquisition) else f", {str(acquisition).replace('_', ' ')}"
-    )
+    how = "" if is_plain(acquisition) else f", {acquisition_words(acquisition)}"
+    return f"{data_scale} labelled a problem{how}"
 
 
 def _sentence(verdicts: list[str], n: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from results.schema import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words, plain
-from results.statistics import comparison_n, differences, rows_of, summarise
+from results.statistics import at_n, comparison_n, differences, rows_of, summarise
 from results.tabular import Cell, Table, as_text, compared, heads, number, points, whole, word
 
 PAIRS: tuple[tuple[str, str], ...] = (
@@ -76,7 +76,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
 def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
     """An arm's best-of-N, majority or pass@N; pass@1 stands in every N."""
     curve = group[group["metric"].isin(_CURVES)]
-    at = curve if arm == "random" else curve[(curve["n"] == n).fillna(False).astype(bool)]
+    at = curve if arm == "random" else at_n(curve, n)
     if at.empty:
         return points(float("nan"))
     return points(at["estimate"].iloc[0], at["lower"].iloc[0], at["upper"].iloc[0])

@@ -17,7 +17,7 @@ from results.figures.style import (
     percent_axis,
 )
 from results.schema import STUDENT_ARMS, arm_words
-from results.statistics import compares_acquisitions, comparison_n, lines_of
+from results.statistics import at_n, compares_acquisitions, comparison_n, lines_of
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""
@@ -35,16 +35,12 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         ValueError: there is no best-of-N at n.
     """
     n = comparison_n(frame) if n is None else n
-    at_n = frame[(frame["n"] == n).fillna(False).astype(bool)]
-    rows = at_n[(at_n["metric"] == "best_of_n") & at_n["arm"].isin(list(STUDENT_ARMS))]
+    known = at_n(frame, n)
+    rows = known[(known["metric"] == "best_of_n") & known["arm"].isin(list(STUDENT_ARMS))]
     if rows.empty:
-        known = sorted(
-            frame[(frame["metric"] == "best_of_n") & frame["data_scale"].notna()]["n"]
-            .dropna()
-            .unique()
-            .tolist()
-        )
-        raise ValueError(f"n: found {n}, allowed {known} (N of best-of-N in the records)")
+        students = frame[(frame["metric"] == "best_of_n") & frame["data_scale"].notna()]
+        allowed = sorted(students["n"].dropna().unique().tolist())
+        raise ValueError(f"n: found {n}, allowed {allowed} (N of best-of-N in the records)")
     labels = []
     groups = lines_of(rows)
     several = compares_acquisitions(rows)
@@ -73,7 +69,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
             )
         )
     for arm in ("labeler", "majority", "random"):
-        found = at_n[(at_n["arm"] == arm) & (at_n["metric"].isin(["best_of_n", "majority"]))]
+        found = known[(known["arm"] == arm) & (known["metric"].isin(["best_of_n", "majority"]))]
         if arm == "random":
             found = frame[frame["metric"] == "random"]
         if not found.empty:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure as Canvas
 from results.acquisitions import LABELS
 from results.figures.drawing import Figure, run
 from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, EndLabel, label_ends, percent_axis
-from results.statistics import comparison_n, lines_of
+from results.schema import acquisition_words
+from results.statistics import at_n, comparison_n, lines_of
 
 
 def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:
@@ -24,9 +25,8 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     """
     n = comparison_n(frame)
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = rows[(rows["n"] == n).fillna(False).astype(bool)]
     labels = []
-    for _, acquisition, line in lines_of(rows):
+    for _, acquisition, line in lines_of(at_n(rows, n)):
         line = line.sort_values(counted)
         colour = ACQUISITION_PALETTE[str(acquisition)]
         ax.errorbar(
@@ -39,8 +39,8 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
             markeredgecolor="white",
             elinewidth=1.1,
         )
-        words = str(acquisition).replace("_", " ")
-        labels.append(EndLabel(y=float(line["estimate"].iloc[-1]), text=words, colour=colour, bold=True))
+        end, words = float(line["estimate"].iloc[-1]), acquisition_words(acquisition)
+        labels.append(EndLabel(y=end, text=words, colour=colour, bold=True))
     ax.set_xscale("log")
     percent_axis(ax)
     ax.margins(y=0.06)

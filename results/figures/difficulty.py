@@ -10,12 +10,11 @@ from matplotlib.figure import Figure as Canvas
 from results.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
 from results.figures.style import DASHES, MARKERS, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
-from results.schema import arm_words
+from results.schema import short_words
 from results.statistics import lines_of
 
 ARMS = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")
-_WORDS = {"large_prm": "large PRM"}
 
 
 def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Axes:
@@ -42,7 +41,7 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
             band=arm != "oracle",
         )
         end = float(line.sort_values("n")["estimate"].iloc[-1])
-        labels.append(EndLabel(y=end, text=_WORDS.get(arm, arm_words(arm)), colour=colour, bold=strong))
+        labels.append(EndLabel(y=end, text=short_words(arm), colour=colour, bold=strong))
     ns = sorted({int(value) for value in rows["n"]})
     doubling_axis(ax, ns)
     ax.set_xticks([ns[0], ns[len(ns) // 2], ns[-1]] if len(ns) > 3 else ns)
