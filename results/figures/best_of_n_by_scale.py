@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, pass_1, run
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -68,14 +68,13 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
                 bold=True,
             )
         )
-    for arm in ("labeler", "majority", "random"):
+    for arm in ("labeler", "majority"):
         found = known[(known["arm"] == arm) & (known["metric"].isin(["best_of_n", "majority"]))]
-        if arm == "random":
-            found = frame[frame["metric"] == "random"]
         if not found.empty:
             level = float(found["estimate"].iloc[0])
             ax.axhline(level, color=PALETTE[arm], linestyle=DASHES[arm], linewidth=1.3, zorder=2)
             labels.append(EndLabel(y=level, text=arm_words(arm), colour=PALETTE[arm]))
+    labels += pass_1(ax, frame)
     doubling_axis(ax, [int(value) for value in rows["data_scale"]])
     percent_axis(ax)
     ax.margins(y=0.06)

@@ -9,7 +9,16 @@ from matplotlib.figure import Figure as Canvas
 
 from results.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
-from results.figures.style import DASHES, MARKERS, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    doubling_axis,
+    label_ends,
+    panel_title,
+    percent_axis,
+)
 from results.schema import short_words
 from results.statistics import lines_of
 
@@ -48,7 +57,7 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     percent_axis(ax)
     ax.set_ylim(-0.02, 1.02)
     ax.grid(visible=False, axis="x")
-    ax.set_title(f"quintile {quintile_words(level)}", fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, f"quintile {quintile_words(level)}")
     ax.set_xlabel("N")
     if ends:
         label_ends(ax, labels)
@@ -68,7 +77,6 @@ FIGURE = Figure(
     name="difficulty",
     title="Best-of-N against N by difficulty",
     metric="best_of_n",
-    plot=plot,
     draw=draw,
     varied=True,
     needs=lambda summary: not of_quintiles(summary).empty,

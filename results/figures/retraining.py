@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.figures.drawing import Figure, run
-from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, percent_axis
+from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, panel_title, percent_axis
 from results.rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
 from results.statistics import at_n, comparison_n
 
@@ -61,7 +61,7 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
         percent_axis(ax)
     ax.margins(y=0.08)
     ax.grid(visible=False, axis="x")
-    ax.set_title(title, fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, title)
     return ax
 
 
@@ -85,7 +85,6 @@ FIGURE = Figure(
     name="retraining",
     title="Retraining round by round",
     metric="rank_correlation",
-    plot=plot,
     draw=draw,
     varied=True,
     needs=lambda summary: len(of_rounds(summary)) > 0,

@@ -6,11 +6,13 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from ablations.acquisition import ACQUISITIONS
 from results.acquisitions import Comparison, comparisons, curves, headline
 from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
-from results.figures.style import ACQUISITION_PALETTE
+from results.figures.data_efficiency import plot as by_labels
+from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
 from results.schema import Record
 from results.statistics import common_scale, holm, summarise
 from results.tables import differences_table
@@ -116,6 +118,21 @@ def test_figures_tell_acquisitions_apart(frame, plot):
     plot(summarise(frame, resamples=50), ax)
     drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
     assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
+
+
+def test_every_acquisition_has_a_look():
+    assert set(ACQUISITIONS) <= set(ACQUISITION_PALETTE) == set(ACQUISITION_MARKERS)
+    assert len(set(ACQUISITION_PALETTE.values())) == len(set(ACQUISITION_MARKERS.values()))
+
+
+def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
+    """In its arm's colour, and dashed."""
+    new = frame.assign(acquisition=frame["acquisition"].replace("uncertainty", "of_tomorrow"))
+    ax = Figure().subplots()
+    by_labels(summarise(new, resamples=50), ax)
+    assert "of tomorrow" in {text.get_text() for text in ax.texts}
+    (dashed,) = [line for line in ax.lines if line.is_dashed()]
+    assert dashed.get_color() == PALETTE["process"] and len(dashed.get_xdata()) == len(BUDGETS)
 
 
 def test_the_scale_that_all_have(frame):
