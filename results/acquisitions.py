@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from results.arms import PLAIN_ACQUISITION, acquisition_words
 from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
 from results.headline import Headline, Reading
-from results.schema import PLAIN_ACQUISITION, acquisition_words
 from results.statistics import ALPHA, at_n, comparison_n, contrasts, holm, rows_of
 from results.tabular import Table, compared, heads, number, reading, whole, word
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from results.arms import arm_words
 from results.headline import CORRECTED, Headline, called, reading_of
-from results.schema import arm_words
 from results.statistics import (
     REFERENCE_METRIC,
     Estimate,

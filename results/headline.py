@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.schema import ARMS, short_words
+from results.arms import ARMS, short_words
 from results.tabular import points_interval
 
 SOLVES = {

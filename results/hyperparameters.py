@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from results.arms import ARMS, STUDENT_ARMS
 from results.headline import Headline, listed, points_reading
-from results.schema import ARMS, STUDENT_ARMS, plain
+from results.records import plain
 from results.sensitivity import FACTORS, best_points, curves
 from results.statistics import ALPHA, rows_of
 from results.tables import solutions_table

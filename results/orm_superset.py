@@ -3,7 +3,7 @@
 import pandas as pd
 
 from results.headline import SOLVES, Headline, reading_of
-from results.schema import plain
+from results.records import plain
 from results.statistics import comparison_n, contrasts, differences, rows_of
 from results.tables import few_ns
 from results.tabular import Table, compared, heads, whole, word

@@ -12,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from results.analyses import analysis_of
+from results.arms import ARMS
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
-from results.schema import ARMS, check_same_solutions, read_records
+from results.records import check_same_solutions, read_records
 from results.statistics import summarise
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from results.arms import arm_words
 from results.headline import Headline, reading_of
-from results.schema import arm_words
 from results.statistics import ALPHA, comparison_n, contrasts, corrected, differences, rows_of, summarise
 from results.tabular import Table, compared, heads, number, points, reading, text_of, word
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema import ARMS, STUDENT_ARMS, plain
+from results.arms import ARMS, STUDENT_ARMS
+from results.records import plain
 from results.statistics import contrasts, corrected, rows_of, summarise
 
 METRIC = "kept_best_of_n"

@@ -18,7 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from results.schema import ARMS, CELL, REFERENCE_ARMS, plain
+from results.arms import ARMS, REFERENCE_ARMS
+from results.records import plain
+from results.schema import CELL
 
 RESAMPLES = 2000
 """Bootstrap resamples of the problems."""

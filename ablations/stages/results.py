@@ -16,7 +16,7 @@ from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import SCORES, Samples, read_json, read_ratings, write_json
 from results.examples import write_examples
-from results.schema import Record, write_records
+from results.records import Record, write_records
 
 ROWS, CHOSEN = "rows.json", "chosen.json"
 Row = dict[str, Any]

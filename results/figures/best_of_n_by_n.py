@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
 from results.figures.style import EndLabel, label_ends, look, panel_title
-from results.schema import STUDENT_ARMS, arm_words
 from results.statistics import common_scale, compares_acquisitions, lines_of
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, pass_1, run
 from results.figures.style import (
     DASHES,
@@ -16,7 +17,6 @@ from results.figures.style import (
     look,
     percent_axis,
 )
-from results.schema import STUDENT_ARMS, arm_words
 from results.statistics import at_n, compares_acquisitions, comparison_n, lines_of
 
 _BESIDE = 1.07

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, markers, run
 from results.figures.style import (
     STRATEGY_MARKERS,
@@ -17,7 +18,6 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
-from results.schema import arm_words
 from results.scoring_strategies import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
 
 _LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.acquisitions import LABELS
+from results.arms import acquisition_words
 from results.figures.drawing import Figure, run
 from results.figures.style import EndLabel, label_ends, look, percent_axis
-from results.schema import acquisition_words
 from results.statistics import at_n, comparison_n, lines_of
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import short_words
 from results.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
 from results.figures.style import (
@@ -19,7 +20,6 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
-from results.schema import short_words
 from results.statistics import lines_of
 
 ARMS = ("large_prm", "large_orm", "majority", "oracle")

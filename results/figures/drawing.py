@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import arm_words
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -19,7 +20,7 @@ from results.figures.style import (
     save,
     styled,
 )
-from results.schema import arm_words, plain, read_records
+from results.records import plain, read_records
 from results.statistics import summarise
 
 Plot = Callable[..., Axes]

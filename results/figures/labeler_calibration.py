@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE
-from results.schema import arm_words
 
 _BAR_SHARE = 0.2
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, curve, n_axis, run
 from results.figures.style import (
     DASHES,
@@ -15,7 +16,6 @@ from results.figures.style import (
     Line,
     label_ends,
 )
-from results.schema import arm_words
 from results.statistics import lines_of
 
 COMPARED = ("large_prm", "large_orm")

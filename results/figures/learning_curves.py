@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.style import legend_above, look, panel_title, percent_axis
-from results.schema import arm_words
 from results.statistics import compares_acquisitions, lines_of
 
 

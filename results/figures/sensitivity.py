@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from results.arms import ARMS
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE, legend_above, panel_title, percent_axis
-from results.schema import ARMS
 from results.sensitivity import FACTORS, METRIC, shown
 from results.statistics import lines_of
 

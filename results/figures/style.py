@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from results.schema import is_plain
+from results.arms import is_plain
 
 PALETTE: dict[str, str] = {
     "process": "#0072B2",

@@ -11,7 +11,7 @@ from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import results
 from ablations.stages.files import SCORES, Samples, read_json, write_json, write_ratings
 from results.examples import read_examples
-from results.schema import read_records
+from results.records import read_records
 
 RIGHT = ((True, False), (False, False))
 """Which of the solutions of each problem end right."""

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from results.arms import STUDENT_ARMS
 from results.examples import write_examples
-from results.schema import STUDENT_ARMS, Record, read_records, write_records
+from results.records import Record, read_records, write_records
 
 SCALES = (1, 4, 16, 64)
 SEEDS = (0, 1, 2)

@@ -13,7 +13,7 @@ from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
 from results.figures.data_efficiency import plot as by_labels
 from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
-from results.schema import Record
+from results.records import Record
 from results.statistics import common_scale, holm, summarise
 from results.tables import differences_table
 from results.tabular import text_of

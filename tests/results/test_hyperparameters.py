@@ -12,7 +12,7 @@ from results.figures import sensitivity as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.hyperparameters import best_table, headline, sensitivity_table, training_table
-from results.schema import Record
+from results.records import Record
 from results.sensitivity import (
     FACTORS,
     best_learning_rates,

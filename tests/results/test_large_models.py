@@ -9,7 +9,7 @@ from results import difficulty, large_scale, orm_superset
 from results.analyses import analysis_of
 from results.figures import difficulty as difficulty_figure
 from results.figures import large_scale as large_scale_figure
-from results.schema import Record, plain
+from results.records import Record, plain
 from results.statistics import Estimate, holm, p_value, rows_of, summarise
 from results.tabular import Table, text_of
 

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from results.figures import retraining as figure
 from results.figures.style import WAY_MARKERS, WAY_PALETTE
+from results.records import Record
 from results.retraining import chosen_table, headline, rounds_table, ways_table
 from results.rounds import FIRST, MEASURES, WAYS, WORDS, difference, last_round
-from results.schema import METRICS, Record
+from results.schema import METRICS
 from results.statistics import summarise
 from results.steadiness import causes_table, judge, rules
 from results.tabular import text_of

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from results.analyses import analysis_of
 from results.figures import best_of_n_by_strategy
 from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE
-from results.schema import plain
+from results.records import plain
 from results.scoring_strategies import (
     MODELS,
     PAPER,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from results.schema import Record
+from results.records import Record
 from results.statistics import (
     Estimate,
     comparison_n,

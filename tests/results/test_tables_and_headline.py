@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from results.analyses import analysis_of
-from results.schema import Record, arm_words
+from results.arms import arm_words
+from results.records import Record
 from results.statistics import differences, summarise
 from results.supervision import _sentence, headline
 from results.tables import (
