@@ -13,8 +13,10 @@ import pandas as pd
 
 from results.arms import PLAIN_ACQUISITION, acquisition_words
 from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
+from results.differences import contrasts, holm
 from results.headline import Headline, Reading
-from results.statistics import ALPHA, at_n, comparison_n, contrasts, holm, rows_of
+from results.intervals import ALPHA
+from results.statistics import at_n, comparison_n, rows_of
 from results.tabular import Table, compared, heads, number, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from results.statistics import LEVEL, RESAMPLES, p_value, resample_weights, seed_half_width
+from results.differences import p_value
+from results.intervals import LEVEL, RESAMPLES, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 LEAST_FIT = 0.8
@@ -71,7 +72,7 @@ class Efficiency:
 def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES) -> Efficiency:
     """The horizontal shift between the two curves, as a ratio of labels.
 
-    The interval is that of ``results.statistics``, on the log: percentiles of a bootstrap over problems, and
+    The interval is that of ``results.intervals``, on the log: percentiles of a bootstrap over problems, and
     a t-corrected term for the seeds.
 
     Args:

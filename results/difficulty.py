@@ -7,18 +7,10 @@ import numpy as np
 import pandas as pd
 
 from results.arms import arm_words
+from results.differences import REFERENCE_METRIC, contrasts, corrected
 from results.headline import CORRECTED, Headline, called, reading_of
-from results.statistics import (
-    REFERENCE_METRIC,
-    Estimate,
-    at_n,
-    comparison_n,
-    contrasts,
-    corrected,
-    intervals,
-    rows_of,
-    summarise,
-)
+from results.intervals import Estimate, intervals
+from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tabular import (
     Cell,
     Table,

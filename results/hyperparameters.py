@@ -5,9 +5,10 @@ import pandas as pd
 
 from results.arms import ARMS, STUDENT_ARMS
 from results.headline import Headline, listed, points_reading
+from results.intervals import ALPHA
 from results.records import plain
 from results.sensitivity import FACTORS, best_points, curves
-from results.statistics import ALPHA, rows_of
+from results.statistics import rows_of
 from results.tables import solutions_table
 from results.tabular import Table, heads, number, points, reading, whole, word
 

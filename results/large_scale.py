@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from results.arms import ARMS, arm_words
+from results.differences import contrasts, corrected, differences
 from results.headline import CORRECTED, SOLVES, Headline, called, reading_of
 from results.records import plain
-from results.statistics import at_n, comparison_n, contrasts, corrected, differences, rows_of, summarise
+from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tables import few_ns
 from results.tabular import NAN, Cell, Table, compared, heads, points, tested, text_of, whole, word
 

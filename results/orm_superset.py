@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from results.differences import contrasts, differences
 from results.headline import SOLVES, Headline, reading_of
 from results.records import plain
-from results.statistics import comparison_n, contrasts, differences, rows_of
+from results.statistics import comparison_n, rows_of
 from results.tables import few_ns
 from results.tabular import Table, compared, heads, whole, word
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from results.statistics import contrasts, rows_of
+from results.differences import contrasts
+from results.statistics import rows_of
 from results.tabular import Cell, number, points
 
 FIRST = "first_selector"

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from results.arms import arm_words
+from results.differences import contrasts, corrected, differences
 from results.headline import Headline, reading_of
-from results.statistics import ALPHA, comparison_n, contrasts, corrected, differences, rows_of, summarise
+from results.intervals import ALPHA
+from results.statistics import comparison_n, rows_of, summarise
 from results.tabular import Table, compared, heads, number, points, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")

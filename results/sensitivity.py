@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from results.arms import ARMS, STUDENT_ARMS
+from results.differences import contrasts, corrected
 from results.records import plain
-from results.statistics import contrasts, corrected, rows_of, summarise
+from results.statistics import rows_of, summarise
 
 METRIC = "kept_best_of_n"
 """What is compared."""

@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 
 from results.arms import STUDENT_ARMS, acquisition_words, arm_words, is_plain
+from results.differences import differences
 from results.headline import Headline, capital, reading_of
-from results.statistics import comparison_n, differences, rows_of
+from results.statistics import comparison_n, rows_of
 from results.tables import labeler_sentence
 from results.tabular import points, text_of
 

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words
+from results.differences import differences
 from results.records import plain
-from results.statistics import at_n, comparison_n, differences, rows_of, summarise
+from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tabular import Cell, Table, as_text, compared, heads, number, points, whole, word
 
 PAIRS: tuple[tuple[str, str], ...] = (

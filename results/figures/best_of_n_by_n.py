@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
+from results.figures.lines import common_scale, compares_acquisitions, lines_of
 from results.figures.style import EndLabel, label_ends, look, panel_title
-from results.statistics import common_scale, compares_acquisitions, lines_of
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:

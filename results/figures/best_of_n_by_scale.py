@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, pass_1, run
+from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -17,7 +18,7 @@ from results.figures.style import (
     look,
     percent_axis,
 )
-from results.statistics import at_n, compares_acquisitions, comparison_n, lines_of
+from results.statistics import at_n, comparison_n
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure as Canvas
 from results.acquisitions import LABELS
 from results.arms import acquisition_words
 from results.figures.drawing import Figure, run
+from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends, look, percent_axis
-from results.statistics import at_n, comparison_n, lines_of
+from results.statistics import at_n, comparison_n
 
 
 def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from results.arms import short_words
 from results.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
+from results.figures.lines import lines_of
 from results.figures.style import (
     DASHES,
     MARKERS,
@@ -20,7 +21,6 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
-from results.statistics import lines_of
 
 ARMS = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure as Canvas
 
 from results.arms import arm_words
 from results.figures.drawing import Figure, run
+from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import legend_above, look, panel_title, percent_axis
-from results.statistics import compares_acquisitions, lines_of
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from results.arms import ARMS
 from results.figures.drawing import Figure, run
+from results.figures.lines import lines_of
 from results.figures.style import MARKERS, PALETTE, legend_above, panel_title, percent_axis
 from results.sensitivity import FACTORS, METRIC, shown
-from results.statistics import lines_of
 
 APART = 0.025
 """How far the arms' points stand apart, as a share of the axis, so that their intervals do not hide."""

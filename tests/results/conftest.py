@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -281,6 +282,31 @@ def records_frame() -> RecordsFrame:
             return read_records(path)
 
     return written_and_read
+
+
+def make_record(
+    arm: str, values: Any, seed: int | None, n: int | None = 2, data_scale: int | None = 4, **more: Any
+) -> Record:
+    """A best-of-n of an arm, and what else is said of it."""
+    fields: dict[str, Any] = {
+        "experiment": "e",
+        "scale": "s",
+        "dataset": "d",
+        "config": "{}",
+        "revision": "r",
+        "arm": arm,
+        "acquisition": None if seed is None else "uniform",
+        "seed": seed,
+        "n": n,
+        "data_scale": None if seed is None else data_scale,
+        "metric": "best_of_n",
+    }
+    return Record(**(fields | {"value": float(np.mean(values)), "problem_values": tuple(values)} | more))
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Record]:
+    return make_record
 
 
 @pytest.fixture(scope="session")

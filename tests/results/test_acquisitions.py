@@ -12,9 +12,10 @@ from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
 from results.figures.data_efficiency import plot as by_labels
+from results.figures.lines import common_scale
 from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
 from results.records import Record
-from results.statistics import common_scale, holm, summarise
+from results.statistics import summarise
 from results.tables import differences_table
 from results.tabular import text_of
 
@@ -141,15 +142,6 @@ def test_the_scale_that_all_have(frame):
     assert common_scale(side) == 4
     none = frame[frame["acquisition"].eq("uncertainty") == frame["data_scale"].eq(1)]
     assert common_scale(none) == 16 and common_scale(frame[:0]) is None
-
-
-def test_holm_by_hand():
-    """In order 0.01 * 3, 0.03 * 2 and, as it may not fall again, max(0.04 * 1, 0.06)."""
-    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    corrected = holm([0.02, float("nan")])
-    assert corrected[0] == 0.04 and np.isnan(corrected[1])
-    assert holm([]) == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses import analysis_of
+from results.differences import p_value
 from results.figures import sensitivity as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
@@ -20,7 +21,7 @@ from results.sensitivity import (
     centres,
     curves,
 )
-from results.statistics import p_value, summarise
+from results.statistics import summarise
 from results.tabular import text_of
 
 PROBLEMS, SEEDS = 40, 3

@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 
 from results import difficulty, large_scale, orm_superset
 from results.analyses import analysis_of
+from results.differences import holm, p_value
 from results.figures import difficulty as difficulty_figure
 from results.figures import large_scale as large_scale_figure
+from results.intervals import Estimate
 from results.records import Record, plain
-from results.statistics import Estimate, holm, p_value, rows_of, summarise
+from results.statistics import rows_of, summarise
 from results.tabular import Table, text_of
 
 

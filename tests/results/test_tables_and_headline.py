@@ -8,8 +8,9 @@ import pytest
 
 from results.analyses import analysis_of
 from results.arms import arm_words
+from results.differences import differences
 from results.records import Record
-from results.statistics import differences, summarise
+from results.statistics import summarise
 from results.supervision import _sentence, headline
 from results.tables import (
     arms_table,
