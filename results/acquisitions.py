@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from results.arms import PLAIN_ACQUISITION, acquisition_words
 from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
+from results.differences import contrasts, holm
 from results.headline import Headline, Reading
-from results.schema import PLAIN_ACQUISITION
-from results.statistics import comparison_n, contrasts, holm, rows_of
-from results.tabular import Table, heads, number, points, reading, whole, word
+from results.intervals import ALPHA
+from results.statistics import at_n, comparison_n, rows_of
+from results.tabular import Table, compared, heads, number, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
 """(acquisition, baseline), fixed before any run."""
@@ -48,29 +50,27 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Whether it needs fewer labels, more labels, or it cannot be told."""
-        if self.role == "other" and not self.p < 0.05:
+        if self.role == "other" and not self.p < ALPHA:
             return "cannot be told"
         if self.shift.lower > 1:
             return "fewer labels"
         return "more labels" if self.shift.upper < 1 else "cannot be told"
 
 
-def curves(
-    frame: pd.DataFrame, counted: str = "labelled_solutions", n: int | None = None
-) -> dict[str, Curve]:
+def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
     """Best-of-N under process supervision against labels bought, a curve an acquisition.
+
+    N is the largest that is an expectation.
 
     Args:
         frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``; of the seeds' numbers the mean is taken.
-        n: of best-of-N; the largest that is an expectation if None.
 
     Returns:
         Acquisition -> curve; only seeds that all of a curve's points have.
     """
-    n = comparison_n(frame) if n is None else n
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = rows[(rows["n"] == n).fillna(False).astype(bool) & rows[counted].notna()]
+    rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
     found = {}
     for acquisition, of_acquisition in rows.groupby("acquisition", sort=True):
         seeds = sorted(
@@ -92,14 +92,14 @@ def curves(
     return found
 
 
-def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
+def comparisons(frame: pd.DataFrame) -> list[Comparison]:
     """All acquisitions against `uniform_distinct` and `uniform`, in both counts of labels.
 
     The hypothesis comes first, then the paper's comparison, then the others.
     """
     made: list[Comparison] = []
     for counted in LABELS:
-        known = curves(frame, counted, n)
+        known = curves(frame, counted)
         for baseline in ("uniform_distinct", PLAIN_ACQUISITION):
             for acquisition in known:
                 if acquisition in (baseline, PLAIN_ACQUISITION) or baseline not in known:
@@ -123,16 +123,6 @@ def comparisons(frame: pd.DataFrame, n: int | None = None) -> list[Comparison]:
     return sorted(made, key=lambda one: ("hypothesis", "paper", "other").index(one.role))
 
 
-def words(acquisition: str) -> str:
-    """An acquisition in words."""
-    return acquisition.replace("_", " ")
-
-
-def ratio_interval(found: Efficiency) -> str:
-    """A ratio's interval: ``[1.30, 3.40]``; empty where it cannot be told."""
-    return f"[{found.lower:.2f}, {found.upper:.2f}]" if found.estimate > 0 else ""
-
-
 def efficiency_table(frame: pd.DataFrame) -> Table:
     """How many times fewer labels each way of choosing them needs."""
     text = ("acquisition", "against", "counted in", "role", "reading")
@@ -152,8 +142,8 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(words(one.acquisition)),
-                word(words(one.baseline)),
+                word(acquisition_words(one.acquisition)),
+                word(acquisition_words(one.baseline)),
                 word(LABELS[one.counted]),
                 number(one.shift.estimate, 2, one.shift.lower, one.shift.upper),
                 number(one.shift.fit),
@@ -189,11 +179,10 @@ def budgets_table(frame: pd.DataFrame) -> Table:
         ),
         rows=tuple(
             (
-                word(words(row.acquisition)),
-                word(words(row.against)),
+                word(acquisition_words(row.acquisition)),
+                word(acquisition_words(row.against)),
                 whole(row.data_scale),
-                points(row.estimate, row.lower, row.upper, signed=True),
-                reading(row.verdict),
+                *compared(row),
                 whole(row.seeds),
             )
             for row in rows_of(contrasts(of_process, "acquisition", pairs, "best_of_n", n))
@@ -203,13 +192,12 @@ def budgets_table(frame: pd.DataFrame) -> Table:
 
 def headline(frame: pd.DataFrame) -> Headline:
     """Which way of choosing what is labelled needs how many labels."""
-    n = comparison_n(frame)
-    found = [one for one in comparisons(frame, n) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
+    found = [one for one in comparisons(frame) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
     readings = tuple(
         Reading(
-            where=f"against {words(one.baseline)}, {LABELS[one.counted]}",
+            where=f"against {acquisition_words(one.baseline)}, {LABELS[one.counted]}",
             difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "–",
-            interval=ratio_interval(one.shift),
+            interval=number(one.shift.estimate, 2, one.shift.lower, one.shift.upper).interval,
             verdict=one.verdict,
         )
         for one in found
@@ -223,7 +211,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     }
     needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
     sentence = (
-        f"With best-of-{n}, {words(first.acquisition)} need {needs} {words(first.baseline)}, counted in "
-        f"{LABELS[first.counted]}."
+        f"With best-of-{comparison_n(frame)}, {acquisition_words(first.acquisition)} need {needs} "
+        f"{acquisition_words(first.baseline)}, counted in {LABELS[first.counted]}."
     )
     return Headline(sentence=sentence, readings=readings)

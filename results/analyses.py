@@ -15,8 +15,8 @@ from results import (
     scoring_strategies,
     sensitivity,
     steadiness,
+    supervision,
 )
-from results import headline as supervision
 from results.headline import Headline
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
 from results.tabular import Table

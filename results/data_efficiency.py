@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from results.statistics import LEVEL, RESAMPLES, p_value, resample_weights, seed_half_width
+from results.differences import p_value
+from results.intervals import LEVEL, RESAMPLES, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 LEAST_FIT = 0.8
@@ -68,19 +69,16 @@ class Efficiency:
         return p_value(*(float(np.log(value)) for value in (self.estimate, self.lower, self.upper)))
 
 
-def shift_efficiency(
-    curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Efficiency:
+def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES) -> Efficiency:
     """The horizontal shift between the two curves, as a ratio of labels.
 
-    The interval is that of ``results.statistics``, on the log: percentiles of a bootstrap over problems, and
+    The interval is that of ``results.intervals``, on the log: percentiles of a bootstrap over problems, and
     a t-corrected term for the seeds.
 
     Args:
         curve: what is judged.
         baseline: of the same problems; the estimate says how many times more labels it needs.
         resamples: of the bootstrap over problems.
-        seed: of the bootstrap.
 
     Returns:
         NaN, with a reason, where they have no seed in common, where there are fewer than four points or one
@@ -91,21 +89,19 @@ def shift_efficiency(
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
         return _untold(f"too few points: {len(curve.labels)} and {len(baseline.labels)}")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
-    return _estimated(lambda a, b: _shift(log_a, a, log_b, b), curve, baseline, resamples, seed)
+    return _estimated(lambda a, b: _shift(log_a, a, log_b, b), curve, baseline, resamples)
 
 
-def slope_efficiency(
-    curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Efficiency:
+def slope_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
     """The paper's ratio of slopes of two lines of best fit in log labels; descriptive.
 
-    Args and returns as in ``shift_efficiency``; NaN too where a line has a single point.
+    Curves and result are those of ``shift_efficiency``; NaN too where a line has a single point.
     """
     curve, baseline = _paired(curve, baseline)
     if min(len(curve.labels), len(baseline.labels)) < 2:
         return _untold("a single point has no slope")
     log_a, log_b = np.log(curve.labels), np.log(baseline.labels)
-    return _estimated(lambda a, b: _slopes(log_a, a, log_b, b), curve, baseline, resamples, seed)
+    return _estimated(lambda a, b: _slopes(log_a, a, log_b, b), curve, baseline, RESAMPLES)
 
 
 Fitted = tuple[Array, Array]
@@ -113,12 +109,12 @@ Fitted = tuple[Array, Array]
 
 
 def _estimated(
-    fit: Callable[[Array, Array], Fitted], curve: Curve, baseline: Curve, resamples: int, seed: int
+    fit: Callable[[Array, Array], Fitted], curve: Curve, baseline: Curve, resamples: int
 ) -> Efficiency:
     seeds, problems = curve.value.shape[1:]
     if not seeds:
         return _untold("no seed in common")
-    weight_PB = resample_weights(problems, resamples, seed)
+    weight_PB = resample_weights(problems, resamples)
     everything = np.full((problems, 1), 1 / problems)
     mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)
     centre, explained = (float(found[0]) for found in fit(mean_a @ everything, mean_b @ everything))

@@ -6,19 +6,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline
-from results.large_scale import compared, reading_of
-from results.schema import arm_words
-from results.statistics import Estimate, comparison_n, contrasts, intervals, rows_of, summarise, verdict
-from results.tabular import Cell, Table, heads, points, points_interval, reading, whole, word
+from results.arms import arm_words
+from results.differences import REFERENCE_METRIC, contrasts, corrected
+from results.headline import CORRECTED, Headline, called, reading_of
+from results.intervals import Estimate, intervals
+from results.statistics import at_n, comparison_n, rows_of, summarise
+from results.tabular import (
+    Cell,
+    Table,
+    compared,
+    heads,
+    points,
+    points_interval,
+    reading,
+    tested,
+    whole,
+    word,
+)
 
 PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
 """The differences that are shown: first arm minus second arm."""
 
 SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
 """Arms of the table, in its order."""
-
-_METRIC = {"random": "random", "majority": "majority", "oracle": "pass_at_n"}
 
 
 def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
@@ -33,8 +43,8 @@ def quintile_words(level: float) -> str:
 
 
 def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Differences between arms in each quintile, easiest first."""
-    return contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n)
+    """Differences between arms in each quintile, easiest first, with p corrected for all of them."""
+    return corrected(contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n))
 
 
 def _n(frame: pd.DataFrame) -> int | None:
@@ -74,8 +84,8 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
 
 def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
     """Problems of a quintile solved by an arm."""
-    at = group[(group["arm"] == arm) & (group["metric"] == _METRIC.get(arm, "best_of_n"))]
-    at = at[at["n"] == (1 if arm == "random" else n)]
+    at = group[(group["arm"] == arm) & (group["metric"] == REFERENCE_METRIC.get(arm, "best_of_n"))]
+    at = at_n(at, 1 if arm == "random" else n)
     if at.empty:
         return points(float("nan"))
     return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
@@ -89,16 +99,20 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
     return Table(
         id="quintile-differences",
         title=f"Differences in best-of-{n} by difficulty",
-        lead="Percentage points, paired by problem, with 95% intervals over problems.",
+        lead=(
+            "Percentage points, paired by problem, with 95% intervals over problems. p and reading are "
+            "corrected after Holm for all rows, intervals are not."
+        ),
         heads=heads(
-            "quintile", "arm", "minus", "points", "reading", text=("quintile", "arm", "minus", "reading")
+            *("quintile", "arm", "minus", "points", "p", "reading"),
+            text=("quintile", "arm", "minus", "reading"),
         ),
         rows=tuple(
             (
                 word(quintile_words(row.level)),
                 word(arm_words(row.arm), arm=row.arm),
                 word(arm_words(row.against), arm=row.against),
-                *compared(row),
+                *tested(row),
             )
             for row in rows_of(within(frame, n))
         ),
@@ -157,13 +171,13 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
             if one.hardest is None:
                 rows.append((*cells, points(float("nan")), reading("")))
             else:
-                rows.append((*cells, _signed(one.hardest), reading(one.hardest.verdict)))
+                rows.append((*cells, *compared(one.hardest)))
     return Table(
         id="gains",
         title=f"What more samples bring: best-of-{n} minus best-of-1",
         lead=(
-            "Percentage points with 95% intervals over problems; and the gain of the hardest quintile minus "
-            "that of each other, whose problems are others."
+            "Percentage points with 95% intervals over problems, not corrected for their number; and the "
+            "gain of the hardest quintile minus that of each other, whose problems are others."
         ),
         heads=heads(
             *("arm", "quintile", "gain", "hardest's gain minus it", "reading"),
@@ -178,19 +192,16 @@ def _signed(found: Estimate) -> Cell:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether the gap holds in all quintiles, and whether more samples help the hardest most."""
+    """Whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
     n = _n(frame)
     if n is None:
         return Headline(sentence="The records hold no quintiles.")
     found = within(frame, n)
-    gap = found[found["against"] == "large_orm"]
-    if gap.empty:
+    if not (found["against"] == "large_orm").any():
         return Headline(sentence="The records do not hold the large PRM and the large ORM by quintile.")
-    above, below = ((gap["verdict"] == reads).sum() for reads in ("above zero", "below zero"))
     sentence = (
-        f"With best-of-{n}, the large PRM solves more test problems than the large ORM in {above} of "
-        f"{len(gap)} quintiles of difficulty, fewer in {below}; in {len(gap) - above - below} it cannot be "
-        f"told. {_who_gains(gains(frame, 'large_prm', n), n)}"
+        f"With best-of-{n}, the large PRM solves {'; '.join(_counted(found))}. "
+        f"{_who_gains(gains(frame, 'large_prm', n), n)}"
     )
     readings = tuple(
         reading_of(
@@ -198,7 +209,21 @@ def headline(frame: pd.DataFrame) -> Headline:
         )
         for row in rows_of(found)
     )
-    return Headline(sentence=sentence, readings=readings)
+    return Headline(sentence=sentence, readings=readings, further=(CORRECTED,))
+
+
+def _counted(found: pd.DataFrame) -> list[str]:
+    """In how many quintiles the large PRM solves more than each that it is compared with, and fewer."""
+    told = []
+    for _, against in PAIRS:
+        verdicts = list(found[found["against"] == against]["verdict"])
+        above, below, open_ = map(verdicts.count, ("above zero", "below zero", "cannot be told"))
+        if verdicts:
+            told.append(
+                f"more test problems than {called(against)} in {above} of {len(verdicts)} quintiles of "
+                f"difficulty, fewer in {below}, and in {open_} it cannot be told"
+            )
+    return told
 
 
 def _who_gains(found: list[Gain], n: int) -> str:
@@ -207,7 +232,7 @@ def _who_gains(found: list[Gain], n: int) -> str:
         return ""
     most = max(found, key=lambda one: one.gain.estimate)
     others = [one.hardest for one in found if one.hardest is not None]
-    sure = sum(verdict(one.lower, one.upper) == "above zero" for one in others)
+    sure = sum(one.verdict == "above zero" for one in others)
     gain = f"{100 * most.gain.estimate:+.1f} {points_interval(most.gain.lower, most.gain.upper)} points"
     return (
         f"{n} samples instead of one help the large PRM most in quintile {quintile_words(most.level)}, by "

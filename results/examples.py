@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.schema import ARMS
+from results.arms import ARMS
 
 _PROBLEM = ("problem_id", "problem", "answer", "solutions")
 _SOLUTION = (

@@ -1,19 +1,16 @@
 """Sensitivity of each kind of supervision to its hyperparameters: tables and headline."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline, Reading
-from results.schema import ARMS, STUDENT_ARMS, plain
+from results.arms import ARMS, STUDENT_ARMS
+from results.headline import Headline, listed, points_reading
+from results.intervals import ALPHA
+from results.records import plain
 from results.sensitivity import FACTORS, best_points, curves
 from results.statistics import rows_of
 from results.tables import solutions_table
-from results.tabular import Table, heads, number, points, points_interval, reading, whole, word
-
-ALPHA = 0.05
-"""A corrected p below it tells a difference."""
+from results.tabular import Table, heads, number, points, reading, whole, word
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
@@ -89,7 +86,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Which arm is sensitive to what.
 
     An arm is called sensitive to a hyperparameter if some level of it differs from the centre with a p below
-    0.05, corrected after Holm for all arms, hyperparameters and levels.
+    ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.
     """
     found = curves(frame)
     if found.empty:
@@ -101,16 +98,14 @@ def headline(frame: pd.DataFrame) -> Headline:
         if rows.empty:
             continue
         told = rows[rows["p"] < ALPHA]["variant"].unique()
-        what = _listed([FACTORS[variant].name for variant in FACTORS if variant in told])
+        what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
         clauses.append(f"{ARMS[arm]} is sensitive to {what or 'nothing that can be told'}")
         for variant, levels in rows.groupby("variant", sort=False):
             row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
             readings.append(
-                Reading(
-                    where=f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
-                    difference=f"{100 * row.delta:+.1f} points",
-                    interval=points_interval(row.delta_lower, row.delta_upper),
-                    verdict=row.verdict,
+                points_reading(
+                    f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
+                    *(row.delta, row.delta_lower, row.delta_upper, row.verdict),
                 )
             )
     sentence = (
@@ -141,10 +136,6 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         "No test problem was read. The validation problems that judge have chosen the checkpoints as well."
     )
     return tuple(sentences)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _digits(level: float) -> int:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import Headline, Reading
-from results.schema import ARMS, arm_words, plain
-from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
+from results.arms import ARMS, arm_words
+from results.differences import contrasts, corrected, differences
+from results.headline import CORRECTED, SOLVES, Headline, called, reading_of
+from results.records import plain
+from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tables import few_ns
-from results.tabular import NAN, Cell, Table, heads, points, points_interval, reading, text_of, whole, word
+from results.tabular import NAN, Cell, Table, compared, heads, points, tested, text_of, whole, word
 
 PAIRS = (
     ("large_prm", "large_orm"),
@@ -40,23 +42,26 @@ def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [pair for pair in PAIRS if set(frame["arm"]).issuperset(pair)]
 
 
+def between_models(frame: pd.DataFrame) -> pd.DataFrame:
+    """Paired differences of ``PAIRS`` at a few N, with p corrected for all of them; there is a best-of-N."""
+    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(plain(frame))]
+    return corrected(pd.concat(found))
+
+
 def differences_table(frame: pd.DataFrame) -> Table | None:
     """Paired differences between the large models and majority voting, at a few N."""
-    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(summarise(plain(frame)))]
-    if not found:
+    if not few_ns(plain(frame)):
         return None
+    found = between_models(frame).sort_values(["arm", "against"], kind="stable", key=_in_order)
     return Table(
         id="large-differences",
         title="Differences in best-of-N",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training a model. "
-            "Of pass@1 N is 1."
+            "Of pass@1 N is 1. p and reading are corrected after Holm for all rows, intervals are not."
         ),
-        heads=heads("arm", "minus", "N", "points", "reading", text=("arm", "minus", "reading")),
-        rows=tuple(
-            (*_arms(row.arm, row.against), whole(row.n), *compared(row))
-            for row in rows_of(pd.concat(found).sort_values(["arm", "against"], kind="stable", key=_in_order))
-        ),
+        heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),
+        rows=tuple((*_arms(row.arm, row.against), whole(row.n), *tested(row)) for row in rows_of(found)),
     )
 
 
@@ -66,11 +71,6 @@ def _in_order(column: pd.Series) -> pd.Series:
 
 def _arms(arm: str, against: str) -> tuple[Cell, Cell]:
     return word(arm_words(arm), arm=arm), word(arm_words(against), arm=against)
-
-
-def compared(row: Any) -> tuple[Cell, Cell]:
-    """A difference and how it reads."""
-    return points(row.estimate, row.lower, row.upper, signed=True), reading(row.verdict)
 
 
 def weighted_votes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -94,13 +94,14 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
     """What voting gains when each vote is weighted by a reward model's score."""
     if not (frame["metric"] == "weighted_vote").any():
         return None
-    ns = [n for n in few_ns(summarise(plain(frame))) if n > 1]
+    ns = [n for n in few_ns(plain(frame)) if n > 1]
     return Table(
         id="votes",
         title="Votes weighted by scores",
         lead=(
             "Weighted votes minus the best-of-N of the same model, and minus majority voting: percentage "
-            "points, paired by problem, with 95% intervals. The paper saw no noticeable gain."
+            "points, paired by problem, with 95% intervals, not corrected for their number. The paper saw no "
+            "noticeable gain."
         ),
         heads=heads(
             "weighted by", "minus", "N", "points", "reading", text=("weighted by", "minus", "reading")
@@ -183,9 +184,9 @@ def _part(variant: str | None, level: int | None) -> str:
 def headline(frame: pd.DataFrame) -> Headline:
     """Whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
-    found = differences(frame, pairs_in(frame), "best_of_n", n)
-    found = found[found["against"] != "random"]
-    told = [f"{_called(row.arm)} {_MORE[row.verdict]} {_called(row.against)}" for row in rows_of(found)]
+    found = between_models(frame)
+    found = at_n(found[found["against"] != "random"], n)
+    told = [f"{called(row.arm)} {SOLVES[row.verdict]} {called(row.against)}" for row in rows_of(found)]
     values = solved(frame, PAPER, n)
     known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
     paper = ", ".join(f"{PAPER[arm]}" for arm in values)
@@ -195,8 +196,9 @@ def headline(frame: pd.DataFrame) -> Headline:
     )
     if not told:
         sentence = "The records do not hold two of the large models to compare."
-    further = [
-        f"Votes weighted by {_called(row.arm)}'s scores minus {row.against}: "
+    further = [CORRECTED] if told else []
+    further += [
+        f"Votes weighted by {called(row.arm)}'s scores minus {row.against}: "
         f"{text_of(compared(row)[0])} points, {row.verdict}."
         for row in rows_of(votes_against(frame, n))
     ]
@@ -209,30 +211,8 @@ def headline(frame: pd.DataFrame) -> Headline:
 def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) -> dict[str, str]:
     """Arm -> problems solved at n, per cent with interval, of the arms that the records hold."""
     summary = summarise(plain(frame))
-    at = summary[(summary["n"] == n).fillna(False).astype(bool)]
+    at = at_n(summary, n)
     at = at[at["metric"].isin(["best_of_n", "majority"])].set_index("arm")
     return {
         arm: text_of(points(*at.loc[arm, ["estimate", "lower", "upper"]])) for arm in arms if arm in at.index
     }
-
-
-_MORE = {
-    "above zero": "solves more test problems than",
-    "below zero": "solves fewer test problems than",
-    "cannot be told": "cannot be told from",
-}
-
-
-def _called(arm: str) -> str:
-    """An arm within a sentence."""
-    return arm_words(arm) if arm == "majority" else f"the {arm_words(arm).removesuffix(', collected data')}"
-
-
-def reading_of(where: str, row: Any) -> Reading:
-    """A difference, for a headline."""
-    return Reading(
-        where=where,
-        difference=f"{100 * row.estimate:+.1f} points",
-        interval=points_interval(row.lower, row.upper),
-        verdict=row.verdict,
-    )

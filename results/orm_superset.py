@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from results.headline import Headline
-from results.large_scale import compared, reading_of
-from results.schema import plain
-from results.statistics import comparison_n, contrasts, differences, rows_of, summarise
+from results.differences import contrasts, differences
+from results.headline import SOLVES, Headline, reading_of
+from results.records import plain
+from results.statistics import comparison_n, rows_of
 from results.tables import few_ns
-from results.tabular import Table, heads, whole, word
+from results.tabular import Table, compared, heads, whole, word
 
 SETS = {
     "uniform": "uniform solutions",
@@ -40,7 +40,7 @@ def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 def differences_table(frame: pd.DataFrame) -> Table:
     """Does the bias towards wrong answers hurt, at a few N."""
     rows = []
-    for n in few_ns(summarise(plain(frame))):
+    for n in few_ns(plain(frame)):
         rows += [
             (word(SETS[row.acquisition]), word(SETS[row.against]), whole(row.n), *compared(row))
             for row in rows_of(between_sets(frame, n))
@@ -53,9 +53,9 @@ def differences_table(frame: pd.DataFrame) -> Table:
         id="superset",
         title="Differences in best-of-N between large ORMs",
         lead=(
-            "Percentage points, paired by problem, with 95% intervals over problems; one training each. The "
-            "uniform solutions are as many as the collected ones; both together are all of them, in as many "
-            "updates."
+            "Percentage points, paired by problem, with 95% intervals over problems, not corrected for their "
+            "number; one training each. The uniform solutions are as many as the collected ones; both "
+            "together are all of them, in as many updates."
         ),
         heads=heads("trained on", "minus", "N", "points", "reading", text=("trained on", "minus", "reading")),
         rows=tuple(rows),
@@ -74,16 +74,9 @@ def headline(frame: pd.DataFrame) -> Headline:
         return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
     sentence = (
         f"With best-of-{n}, a large ORM on the large PRM's collected solutions "
-        f"{_SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
+        f"{SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
     )
     readings = tuple(
         reading_of(f"{SETS[row.acquisition]} minus {SETS[row.against]}", row) for row in rows_of(found)
     )
     return Headline(sentence=sentence, readings=readings)
-
-
-_SOLVES = {
-    "above zero": "solves more test problems than",
-    "below zero": "solves fewer test problems than",
-    "cannot be told": "cannot be told from",
-}

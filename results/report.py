@@ -12,25 +12,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from results.analyses import analysis_of
+from results.arms import ARMS
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
-from results.schema import ARMS, check_same_solutions, read_records
+from results.records import check_same_solutions, read_records
 from results.statistics import summarise
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 READING = (
-    "Best-of-N is the expected share of problems solved when the best-scored of N solutions is "
-    "submitted, over all "
-    "subsets of the solutions drawn; ties are shared. An N marked * is a single draw of all solutions, "
-    "not an expectation.",
-    "Intervals hold 95%: a bootstrap over problems of the seeds' means, combined with a t-corrected "
-    "term for seeds. "
-    "Where there is one seed they speak of that seed alone.",
-    "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that "
-    "side. Cannot be told: "
-    "it holds zero, or there is none. Where a table corrects p after Holm, its readings follow that p.",
+    "Best-of-N is the expected share of problems solved when the best-scored of N solutions is submitted, "
+    "over all subsets of the solutions drawn; ties are shared. An N marked * is a single draw of all "
+    "solutions, not an expectation.",
+    "Intervals hold 95%: a bootstrap over problems of the seeds' means, combined with a t-corrected term for "
+    "seeds. Where there is one seed they speak of that seed alone.",
+    "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that side. "
+    "Cannot be told: it holds zero, or there is none. Where a table corrects p after Holm, its readings "
+    "follow that p.",
 )
 """What every report says of its numbers."""
 
@@ -94,8 +93,7 @@ def write_report(
 
     Raises:
         ValueError: records or examples are not as documented, the arms were given different solutions, or a
-        figure
-            is not an SVG file.
+            figure is not an SVG file.
     """
     frame = read_records(records_path)
     check_same_solutions(frame)

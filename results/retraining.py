@@ -4,11 +4,11 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import Headline, Reading
-from results.rounds import WAYS, WORDS, difference, last_round, measure_cell, measure_words
+from results.headline import Headline, reading_of
+from results.rounds import WAYS, WORDS, difference, last_round, measure_cell, measure_words, of_rounds
 from results.statistics import comparison_n, summarise
 from results.steadiness import causes_sentence, judge, rule_sentence, signs_sentence
-from results.tabular import Table, heads, points_interval, reading, whole, word
+from results.tabular import Table, heads, reading, whole, word
 
 _PAIRS = (
     *(("train_on", "one_shot"), ("from_base", "one_shot"), ("uniform_share", "one_shot")),
@@ -46,7 +46,7 @@ def chosen_table(frame: pd.DataFrame) -> Table:
 
 def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tuple[str, ...]) -> Table:
     n = comparison_n(frame)
-    summary = summarise(frame[frame["variant"].isin(list(WORDS))])
+    summary = summarise(of_rounds(frame))
     at = summary["n"].isna() | ((summary["metric"] == "best_of_n") & (summary["n"] == n))
     summary = summary[at.fillna(False).astype(bool)]
     names = tuple(measure_words(metric, n) for metric in metrics)
@@ -108,14 +108,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         found = difference(frame, "best_of_n", (first, last), (second, last), n)
         if found is not None:
             told[first, second] = found.verdict
-            readings.append(
-                Reading(
-                    where=f"{WAYS[first]} minus {WAYS[second]}",
-                    difference=f"{100 * found.estimate:+.1f} points",
-                    interval=points_interval(found.lower, found.upper),
-                    verdict=found.verdict,
-                )
-            )
+            readings.append(reading_of(f"{WAYS[first]} minus {WAYS[second]}", found))
     judged = judge(frame)
     sentence = " ".join(
         [_result(told.get(("train_on", "one_shot")), n), signs_sentence(judged), causes_sentence(judged)]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from results.statistics import contrasts, rows_of
+from results.differences import contrasts
+from results.statistics import rows_of
 from results.tabular import Cell, number, points
 
 FIRST = "first_selector"
@@ -37,6 +38,11 @@ Place = tuple[str, int]
 """A way and its round."""
 
 
+def of_rounds(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of what ``summarise`` made of them, that are of a round."""
+    return frame[frame["variant"].isin(list(WORDS))]
+
+
 def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n: int) -> Any:
     """One place minus another, paired by problem and seed, as ``contrasts`` gives it; None if one is missing.
 
@@ -49,7 +55,7 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
     """
     if first == second:
         return None
-    rows = frame[frame["variant"].isin(list(WORDS))]
+    rows = of_rounds(frame)
     # The place stands for all that differs between two rounds: the labels bought, and how.
     names = rows["variant"] + " " + rows["level"].astype(int).astype(str)
     rows = rows.assign(variant=names, level=float("nan"), acquisition=None, data_scale=None)
@@ -60,7 +66,7 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
 
 def last_round(frame: pd.DataFrame) -> int:
     """The number of the last round, 0 that of the first selector."""
-    return int(frame[frame["variant"].isin(list(WORDS))]["level"].max())
+    return int(of_rounds(frame)["level"].max())
 
 
 def measure_words(metric: str, n: int) -> str:

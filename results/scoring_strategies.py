@@ -5,15 +5,17 @@ all models are corrected together after Holm.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from results.headline import Headline, Reading
-from results.schema import arm_words
-from results.statistics import LEVEL, comparison_n, contrasts, differences, holm, p_value, rows_of, summarise
-from results.tabular import Table, heads, number, points, points_interval, reading, text_of, word
+from results.arms import arm_words
+from results.differences import contrasts, corrected, differences
+from results.headline import Headline, reading_of
+from results.intervals import ALPHA
+from results.statistics import comparison_n, rows_of, summarise
+from results.tabular import Table, compared, heads, number, points, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
@@ -79,7 +81,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Where the difference lies once corrected: above zero, below zero, or it cannot be told."""
-        if not self.p < 1 - LEVEL:
+        if not self.p < ALPHA:
             return "cannot be told"
         return "above zero" if self.estimate > 0 else "below zero"
 
@@ -97,7 +99,7 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
         n: of best-of-N.
     """
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
-    found = contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n)
+    found = corrected(contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n))
     made = [
         Comparison(
             arm=row.arm,
@@ -105,12 +107,11 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
             estimate=row.estimate,
             lower=row.lower,
             upper=row.upper,
-            p=p_value(row.estimate, row.lower, row.upper),
+            p=row.p,
         )
         for row in rows_of(found)
     ]
-    corrected = [replace(one, p=p) for one, p in zip(made, holm([one.p for one in made]), strict=True)]
-    return sorted(corrected, key=lambda one: MODELS.index(one.arm))
+    return sorted(made, key=lambda one: MODELS.index(one.arm))
 
 
 def smaller_n(frame: pd.DataFrame) -> int | None:
@@ -127,13 +128,13 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
         return None
     n, smaller = comparison_n(summary), smaller_n(summary)
     ns = [one for one in (smaller, n) if one is not None]
-    compared = {(one.arm, one.variant): one for one in comparisons(frame, n)}
+    against = {(one.arm, one.variant): one for one in comparisons(frame, n)}
     rows = []
     for arm, variant, group in _by_model(summary):
         best = {int(row.n): row for row in rows_of(group[group["metric"] == "best_of_n"])}
         cells = [word(arm_words(arm), arm=arm), word(variant)]
         cells += [points(best[one].estimate, best[one].lower, best[one].upper) for one in ns]
-        one = compared.get((arm, variant))
+        one = against.get((arm, variant))
         if one is None:
             cells += [points(np.nan), number(np.nan), word("–")]
         else:
@@ -150,7 +151,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
         lead=(
             "Test problems solved, per cent, and points above the product (with neutral as positive, where "
             f"the model has three classes) in best-of-{n}, paired by problem and seed, with 95% intervals; p "
-            f"and reading are corrected after Holm for {len(compared)} comparisons. Length correlation: rank "
+            f"and reading are corrected after Holm for {len(against)} comparisons. Length correlation: rank "
             "correlation of score and number of steps among equally right solutions of a problem; below zero "
             "short ones are favoured. Students that keep neutral take the learning rate of process "
             "supervision. Paper: its large PRM, best of 1860."
@@ -183,13 +184,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     by_model = [[one for one in found if one.arm == arm] for arm in MODELS]
     best = [max(ones, key=lambda one: one.estimate) for ones in by_model if ones]
     readings = tuple(
-        Reading(
-            where=f"{arm_words(one.arm)}: {one.variant}, the best of the others",
-            difference=f"{100 * one.estimate:+.1f} points",
-            interval=points_interval(one.lower, one.upper),
-            verdict=one.verdict,
-        )
-        for one in best
+        reading_of(f"{arm_words(one.arm)}: {one.variant}, the best of the others", one) for one in best
     )
     return Headline(sentence=_sentence(found, n), readings=readings, further=_further(frame, n))
 
@@ -229,6 +224,6 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     for row in rows_of(differences(frame, [("process_neutral", "process")], "best_of_n", n)):
         sentences.append(
             "Students that keep neutral as a class minus those that do not, both scored by the product: "
-            f"{text_of(points(row.estimate, row.lower, row.upper, signed=True))} points, {row.verdict}."
+            f"{text_of(compared(row)[0])} points, {row.verdict}."
         )
     return tuple(sentences)

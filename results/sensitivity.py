@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema import ARMS, STUDENT_ARMS, plain
-from results.statistics import LEVEL, contrasts, holm, p_value, rows_of, summarise
+from results.arms import ARMS, STUDENT_ARMS
+from results.differences import contrasts, corrected
+from results.records import plain
+from results.statistics import rows_of, summarise
 
 METRIC = "kept_best_of_n"
 """What is compared."""
@@ -71,9 +73,7 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
         levels, against = sorted(rows["level"].unique()), middle[str(variant)]
         pairs = [(level, against) for level in levels if level != against]
         differences.append(contrasts(rows, "level", pairs, METRIC, n))
-    delta = pd.concat(differences).rename(columns=named)
-    delta["p"] = holm([p_value(row.delta, row.delta_lower, row.delta_upper) for row in rows_of(delta)])
-    delta["verdict"] = delta["verdict"].where(delta["p"] < 1 - LEVEL, "cannot be told")
+    delta = corrected(pd.concat(differences)).rename(columns=named)
     found = summarise(kept).merge(delta[[*keys, *named.values(), "verdict", "p"]], on=keys, how="left")
     found["centre"] = found["level"] == found["variant"].map(middle)
     found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = "cannot be told"

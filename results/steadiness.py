@@ -30,6 +30,7 @@ from typing import Any
 
 import pandas as pd
 
+from results.headline import capital, listed
 from results.rounds import (
     FIRST,
     MEASURES,
@@ -196,15 +197,10 @@ def causes_sentence(judged: tuple[Judgement, ...]) -> str:
     supported, opposed = (
         [one.rule.claim for one in causes if one.verdict == verdict] for verdict in ("supported", "opposed")
     )
-    parts = [f"supports {_listed(supported)} as a cause" if supported else "supports no cause"]
+    parts = [f"supports {listed(supported)} as a cause" if supported else "supports no cause"]
     if opposed:
-        parts.append(f"speaks against {_listed(opposed)}")
+        parts.append(f"speaks against {listed(opposed)}")
     return f"The evidence {'; it '.join(parts)}."
-
-
-def _listed(claims: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, [", ".join(claims[:-1]), claims[-1]]))
 
 
 def rule_sentence(judgement: Judgement) -> str:
@@ -215,5 +211,4 @@ def rule_sentence(judgement: Judgement) -> str:
         f"{check.wanted}, found {'no records' if found is None else found.verdict}"
         for check, found in zip(rule.checks, judgement.found, strict=True)
     ]
-    claim = f"{rule.claim[:1].upper()}{rule.claim[1:]}"
-    return f"{claim} ({rule.role}): {judgement.verdict}. {'; '.join(checks)}."
+    return f"{capital(rule.claim)} ({rule.role}): {judgement.verdict}. {'; '.join(checks)}."

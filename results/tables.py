@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from results.schema import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words, plain
-from results.statistics import comparison_n, differences, rows_of, summarise
-from results.tabular import Cell, Table, as_text, heads, number, points, reading, whole, word
+from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words
+from results.differences import differences
+from results.records import plain
+from results.statistics import at_n, comparison_n, rows_of, summarise
+from results.tabular import Cell, Table, as_text, compared, heads, number, points, whole, word
 
 PAIRS: tuple[tuple[str, str], ...] = (
     ("process", "final_answer"),
@@ -76,7 +78,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
 def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
     """An arm's best-of-N, majority or pass@N; pass@1 stands in every N."""
     curve = group[group["metric"].isin(_CURVES)]
-    at = curve if arm == "random" else curve[(curve["n"] == n).fillna(False).astype(bool)]
+    at = curve if arm == "random" else at_n(curve, n)
     if at.empty:
         return points(float("nan"))
     return points(at["estimate"].iloc[0], at["lower"].iloc[0], at["upper"].iloc[0])
@@ -88,7 +90,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
         frame,
         id="differences",
         title="Differences in best-of-{n}",
-        rows=lambda compared: ~_below_largest(compared),
+        rows=lambda found: ~_below_largest(found),
         printed=True,
     )
 
@@ -104,11 +106,11 @@ def further_differences_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _below_largest(compared: pd.DataFrame) -> pd.Series:
+def _below_largest(found: pd.DataFrame) -> pd.Series:
     """Whether it is from a reference line, and of a smaller data scale than its acquisition's largest."""
-    with_reference = compared["against"].isin(list(REFERENCE_ARMS))
-    largest = compared.groupby("acquisition", dropna=False)["data_scale"].transform("max")
-    return with_reference & (compared["data_scale"] < largest).fillna(False).astype(bool)
+    with_reference = found["against"].isin(list(REFERENCE_ARMS))
+    largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
+    return with_reference & (found["data_scale"] < largest).fillna(False).astype(bool)
 
 
 def _differences(
@@ -118,7 +120,7 @@ def _differences(
     if not (frame["metric"] == "best_of_n").any():
         return None
     n = comparison_n(frame)
-    compared = differences(frame, compared_pairs(frame), "best_of_n", n)
+    found = differences(frame, compared_pairs(frame), "best_of_n", n)
     return Table(
         id=id,
         title=title.format(n=n),
@@ -131,11 +133,10 @@ def _differences(
                 word(arm_words(row.arm, row.acquisition), arm=row.arm),
                 word(ARMS[row.against], arm=row.against),
                 whole(row.data_scale),
-                points(row.estimate, row.lower, row.upper, signed=True),
-                reading(row.verdict),
+                *compared(row),
                 whole(row.seeds or pd.NA),
             )
-            for row in rows_of(compared[rows(compared)])
+            for row in rows_of(found[rows(found)])
         ),
         printed=printed,
     )

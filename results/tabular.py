@@ -101,6 +101,17 @@ def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: b
     return Cell(value=repr(float(estimate)), shown=shown, interval=interval)
 
 
+def compared(row: Any) -> tuple[Cell, Cell]:
+    """A difference between shares, in points, and how it reads."""
+    return points(row.estimate, row.lower, row.upper, signed=True), reading(row.verdict)
+
+
+def tested(row: Any) -> tuple[Cell, Cell, Cell]:
+    """A difference between shares, in points, its p, and how it reads."""
+    found, reads = compared(row)
+    return found, number(row.p), reads
+
+
 def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:
     """An interval in per cent: ``[+1.2, +3.4]``; empty where it is unknown."""
     sign = "+" if signed else ""

@@ -8,7 +8,7 @@ import pytest
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
 from ablations.experiments import active_learning, iterative_retraining
-from results.schema import read_records
+from results.records import read_records
 
 LABELLED = 8
 """Problems that may be labelled, half of those of the first experiment."""

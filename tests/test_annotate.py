@@ -8,7 +8,7 @@ import pytest
 from ablations import cli
 from ablations.world.annotator import Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
-from results.schema import plain, read_records
+from results.records import plain, read_records
 
 GENERATIONS = 3  # phase 1 and two more at scale smoke
 

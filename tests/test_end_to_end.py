@@ -12,8 +12,9 @@ from ablations import cli
 from ablations.experiments.scales import settings
 from ablations.stages.files import Samples, read_problems
 from results.analyses import ANALYSES
+from results.arms import REFERENCE_ARMS, STUDENT_ARMS
 from results.examples import read_examples
-from results.schema import REFERENCE_ARMS, STUDENT_ARMS, check_same_solutions, read_records
+from results.records import check_same_solutions, read_records
 
 PARTS = {"labeler": 12, "train": 16, "validation": 6, "test": 8}
 """Problems of each part at scale smoke."""

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ablations import cli
-from results.schema import read_records
+from results.records import read_records
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_imports_run_one_way(room: str) -> None:
         ("results/made_up.py", "from ablations.solutions import Problem"),
         ("results/figures/made_up.py", "from .. import schema\nimport sweeps"),
         ("lightning_modules/made_up.py", "if True:\n    from ablations import scoring"),
-        ("lightning_modules/made_up.py", "from results.schema import Record"),
+        ("lightning_modules/made_up.py", "from results.records import Record"),
         ("ablations/made_up.py", "import importlib\nimportlib.import_module('sweeps.study')"),
         ("sweeps/made_up.py", "import tests.conftest"),
     ],

@@ -14,8 +14,8 @@ from ablations.experiments.iterative_retraining import plan, settings
 from ablations.pipeline import Context
 from ablations.stages import models
 from ablations.stages.files import MODEL, labelled_rows, read_json
+from results.records import read_records
 from results.rounds import FIRST, WAYS
-from results.schema import read_records
 
 TOTALS = (1, 2, 3)
 

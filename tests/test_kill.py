@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from results.schema import read_records
+from results.records import read_records
 
 KILLS = 11
 ROOT = Path(__file__).parents[1]

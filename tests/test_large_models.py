@@ -10,7 +10,7 @@ from ablations import cli
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import settings
 from ablations.experiments.parts import embedded_part
-from results.schema import plain, read_records
+from results.records import plain, read_records
 
 EXPERIMENTS = ("large_scale", "orm_superset", "difficulty")
 WITHIN = 12

@@ -19,7 +19,7 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import read_problems
 from ablations.stages.pools import fold_problems
-from results.schema import check_same_solutions, read_records
+from results.records import check_same_solutions, read_records
 
 PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"

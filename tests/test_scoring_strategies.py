@@ -9,7 +9,7 @@ import pytest
 from ablations import cli
 from ablations.scoring import strategies
 from ablations.solutions import StepScores
-from results.schema import check_same_solutions, plain, read_records
+from results.records import check_same_solutions, plain, read_records
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
 from ablations.pipeline import Plan
 from ablations.supervision import ARMS, LabelerArm
-from results.schema import read_records
+from results.records import read_records
 from results.sensitivity import best_learning_rates
 
 UNLIMITED = 1_000_000

@@ -15,8 +15,8 @@ from ablations.store import Store
 from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
+from results.records import read_records
 from results.report import write_report
-from results.schema import read_records
 from results.statistics import summarise
 from results.tables import format_run
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ablations.pipeline import Context, Inputs, several
 from ablations.stages.files import CHOSEN, ROWS, read_json
-from results.schema import Record, write_records
+from results.records import Record, write_records
 
 
 def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

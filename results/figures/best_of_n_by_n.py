@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
-from results.figures.style import EndLabel, label_ends, look
-from results.schema import STUDENT_ARMS, arm_words
-from results.statistics import common_scale, compares_acquisitions, lines_of
+from results.figures.lines import common_scale, compares_acquisitions, lines_of
+from results.figures.style import EndLabel, label_ends, look, panel_title
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -60,9 +60,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     if largest is not None:
-        ax.set_title(
-            f"{largest} solutions labelled a problem", fontsize=10, fontweight="normal", color="#444444"
-        )
+        panel_title(ax, f"{largest} solutions labelled a problem")
     label_ends(ax, labels)
     return ax
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, run
+from results.arms import STUDENT_ARMS, arm_words
+from results.figures.drawing import Figure, pass_1, run
+from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -16,8 +18,7 @@ from results.figures.style import (
     look,
     percent_axis,
 )
-from results.schema import STUDENT_ARMS, arm_words
-from results.statistics import compares_acquisitions, comparison_n, lines_of
+from results.statistics import at_n, comparison_n
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""
@@ -35,16 +36,12 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         ValueError: there is no best-of-N at n.
     """
     n = comparison_n(frame) if n is None else n
-    at_n = frame[(frame["n"] == n).fillna(False).astype(bool)]
-    rows = at_n[(at_n["metric"] == "best_of_n") & at_n["arm"].isin(list(STUDENT_ARMS))]
+    known = at_n(frame, n)
+    rows = known[(known["metric"] == "best_of_n") & known["arm"].isin(list(STUDENT_ARMS))]
     if rows.empty:
-        known = sorted(
-            frame[(frame["metric"] == "best_of_n") & frame["data_scale"].notna()]["n"]
-            .dropna()
-            .unique()
-            .tolist()
-        )
-        raise ValueError(f"n: found {n}, allowed {known} (N of best-of-N in the records)")
+        students = frame[(frame["metric"] == "best_of_n") & frame["data_scale"].notna()]
+        allowed = sorted(students["n"].dropna().unique().tolist())
+        raise ValueError(f"n: found {n}, allowed {allowed} (N of best-of-N in the records)")
     labels = []
     groups = lines_of(rows)
     several = compares_acquisitions(rows)
@@ -72,14 +69,13 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
                 bold=True,
             )
         )
-    for arm in ("labeler", "majority", "random"):
-        found = at_n[(at_n["arm"] == arm) & (at_n["metric"].isin(["best_of_n", "majority"]))]
-        if arm == "random":
-            found = frame[frame["metric"] == "random"]
+    for arm in ("labeler", "majority"):
+        found = known[(known["arm"] == arm) & (known["metric"].isin(["best_of_n", "majority"]))]
         if not found.empty:
             level = float(found["estimate"].iloc[0])
             ax.axhline(level, color=PALETTE[arm], linestyle=DASHES[arm], linewidth=1.3, zorder=2)
             labels.append(EndLabel(y=level, text=arm_words(arm), colour=PALETTE[arm]))
+    labels += pass_1(ax, frame)
     doubling_axis(ax, [int(value) for value in rows["data_scale"]])
     percent_axis(ax)
     ax.margins(y=0.06)

@@ -8,9 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from results.figures.drawing import Figure, run
-from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE, Line, doubling_axis, percent_axis
-from results.schema import arm_words
+from results.arms import arm_words
+from results.figures.drawing import Figure, markers, run
+from results.figures.style import (
+    STRATEGY_MARKERS,
+    STRATEGY_PALETTE,
+    Line,
+    doubling_axis,
+    panel_title,
+    percent_axis,
+)
 from results.scoring_strategies import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
 
 _LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}
@@ -51,22 +58,12 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
             # Thinner and thinner, so that one shows beneath another with the same numbers.
             linewidth=2.6 - 0.4 * REDUCTIONS.index(strategy.reduction),
         )
-        for drawn, points in line.groupby("single_draw"):
-            ax.plot(
-                points["n"].astype(float),
-                points["estimate"],
-                linestyle="none",
-                marker=STRATEGY_MARKERS[strategy.reduction],
-                markersize=4.5,
-                markerfacecolor="white" if drawn else colour,
-                markeredgecolor=colour if drawn else "white",
-                markeredgewidth=1.1 if drawn else 0.6,
-                zorder=5,
-            )
+        marker = STRATEGY_MARKERS[strategy.reduction]
+        markers(ax, line, colour=colour, marker=marker, size=4.5, edge=0.6)
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
     ax.grid(visible=False, axis="x")
-    ax.set_title(arm_words(arm), fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, arm_words(arm))
     ax.set_xlabel("N, solutions chosen from")
     return ax
 
@@ -95,11 +92,9 @@ FIGURE = Figure(
     name="best_of_n_by_strategy",
     title="Best-of-N under each scoring strategy",
     metric="best_of_n",
-    plot=plot,
     draw=draw,
     varied=True,
     needs=lambda summary: not _best(summary).empty,
-    size=(10.2, 3.6),
     width="wide",
     caption=(
         "Share of test problems solved against N, the number of solutions chosen from, one panel a model, "

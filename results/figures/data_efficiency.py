@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.acquisitions import LABELS
+from results.arms import acquisition_words
 from results.figures.drawing import Figure, run
-from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, EndLabel, label_ends, percent_axis
-from results.statistics import comparison_n, lines_of
+from results.figures.lines import lines_of
+from results.figures.style import EndLabel, label_ends, look, percent_axis
+from results.statistics import at_n, comparison_n
 
 
 def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:
@@ -24,23 +26,23 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     """
     n = comparison_n(frame)
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = rows[(rows["n"] == n).fillna(False).astype(bool)]
     labels = []
-    for _, acquisition, line in lines_of(rows):
+    for _, acquisition, line in lines_of(at_n(rows, n)):
         line = line.sort_values(counted)
-        colour = ACQUISITION_PALETTE[str(acquisition)]
+        seen = look("process", acquisition, compared=True)
         ax.errorbar(
             line[counted],
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
-            color=colour,
-            marker=ACQUISITION_MARKERS[str(acquisition)],
+            color=seen.colour,
+            marker=seen.marker,
+            linestyle=seen.style,
             markersize=6,
             markeredgecolor="white",
             elinewidth=1.1,
         )
-        words = str(acquisition).replace("_", " ")
-        labels.append(EndLabel(y=float(line["estimate"].iloc[-1]), text=words, colour=colour, bold=True))
+        end, words = float(line["estimate"].iloc[-1]), acquisition_words(acquisition)
+        labels.append(EndLabel(y=end, text=words, colour=seen.colour, bold=True))
     ax.set_xscale("log")
     percent_axis(ax)
     ax.margins(y=0.06)
@@ -63,7 +65,6 @@ FIGURE = Figure(
     name="data_efficiency",
     title="Best-of-N against labels bought",
     metric="best_of_n",
-    plot=plot,
     draw=draw,
     needs=lambda summary: summary["acquisition"].nunique() > 1,
     size=(9.6, 4.0),

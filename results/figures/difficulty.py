@@ -7,15 +7,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import short_words
 from results.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
-from results.figures.style import DASHES, MARKERS, PALETTE, EndLabel, doubling_axis, label_ends, percent_axis
-from results.schema import arm_words
-from results.statistics import lines_of
+from results.figures.lines import lines_of
+from results.figures.style import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    EndLabel,
+    doubling_axis,
+    label_ends,
+    panel_title,
+    percent_axis,
+)
 
 ARMS = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")
-_WORDS = {"large_prm": "large PRM"}
 
 
 def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Axes:
@@ -42,14 +50,14 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
             band=arm != "oracle",
         )
         end = float(line.sort_values("n")["estimate"].iloc[-1])
-        labels.append(EndLabel(y=end, text=_WORDS.get(arm, arm_words(arm)), colour=colour, bold=strong))
+        labels.append(EndLabel(y=end, text=short_words(arm), colour=colour, bold=strong))
     ns = sorted({int(value) for value in rows["n"]})
     doubling_axis(ax, ns)
     ax.set_xticks([ns[0], ns[len(ns) // 2], ns[-1]] if len(ns) > 3 else ns)
     percent_axis(ax)
     ax.set_ylim(-0.02, 1.02)
     ax.grid(visible=False, axis="x")
-    ax.set_title(f"quintile {quintile_words(level)}", fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, f"quintile {quintile_words(level)}")
     ax.set_xlabel("N")
     if ends:
         label_ends(ax, labels)
@@ -69,7 +77,6 @@ FIGURE = Figure(
     name="difficulty",
     title="Best-of-N against N by difficulty",
     metric="best_of_n",
-    plot=plot,
     draw=draw,
     varied=True,
     needs=lambda summary: not of_quintiles(summary).empty,

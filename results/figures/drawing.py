@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import arm_words
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -19,7 +20,7 @@ from results.figures.style import (
     save,
     styled,
 )
-from results.schema import arm_words, plain, read_records
+from results.records import plain, read_records
 from results.statistics import summarise
 
 Plot = Callable[..., Axes]
@@ -38,10 +39,12 @@ class Figure:
     """What is shown, for a reader who cannot see it as well."""
     metric: str
     """The metric without which there is nothing to draw."""
-    plot: Plot
-    """Draws one panel."""
+    plot: Plot | None = None
+    """Draws the one panel that there is."""
+    draw: Callable[[pd.DataFrame, Canvas], None] | None = None
+    """Draws several panels on a canvas; either this or ``plot`` is given."""
     size: tuple[float, float] = (6.4, 4.0)
-    """Width and height, inches."""
+    """Width and height, inches; ``draw`` may change it."""
     width: str = "half"
     """Room in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
     takes_n: bool = False
@@ -50,8 +53,9 @@ class Figure:
     """Whether it shows what else is varied; else the rows where something is are left out."""
     needs: Callable[[pd.DataFrame], bool] | None = None
     """What else a summary must have."""
-    draw: Callable[[pd.DataFrame, Canvas], None] | None = None
-    """Draws several panels on a canvas, where one is not enough."""
+
+    def __post_init__(self) -> None:
+        assert (self.plot is None) != (self.draw is None), self.name
 
     def available(self, summary: pd.DataFrame) -> bool:
         """Whether a summary holds what the figure needs."""
@@ -74,9 +78,8 @@ class Figure:
             canvas = Canvas(figsize=self.size)
             if self.draw is not None:
                 self.draw(summary, canvas)
-            else:
-                ax = canvas.subplots()
-                self.plot(summary, ax, n=n) if self.takes_n else self.plot(summary, ax)
+            elif self.plot is not None:
+                self.plot(summary, canvas.subplots(), **({"n": n} if self.takes_n else {}))
             return save(canvas, out)
 
     def _shown(self, summary: pd.DataFrame) -> pd.DataFrame:
@@ -111,16 +114,31 @@ def curve(
     if band:
         alpha = 0.12 if strong else 0.06
         ax.fill_between(x, line["lower"], line["upper"], color=colour, alpha=alpha, linewidth=0)
-    for drawn, points in line.groupby("single_draw") if marker else ():
+    if marker is not None:
+        markers(ax, line, colour=colour, marker=marker, size=5.5 if strong else 4.5, edge=0.8)
+
+
+def markers(ax: Axes, line: pd.DataFrame, *, colour: str, marker: str, size: float, edge: float) -> None:
+    """Mark estimates at every n, hollow where it is a single draw.
+
+    Args:
+        ax: where to draw.
+        line: rows of one line of a figure.
+        colour: of its markers.
+        marker: their shape.
+        size: of a marker, points.
+        edge: width of a full marker's edge, points; that of a hollow one is half a point wider.
+    """
+    for drawn, points in line.groupby("single_draw"):
         ax.plot(
             points["n"].astype(float),
             points["estimate"],
             linestyle="none",
             marker=marker,
-            markersize=5.5 if strong else 4.5,
+            markersize=size,
             markerfacecolor="white" if drawn else colour,
             markeredgecolor=colour if drawn else "white",
-            markeredgewidth=1.3 if drawn else 0.8,
+            markeredgewidth=edge + 0.5 if drawn else edge,
             zorder=5,
         )
 

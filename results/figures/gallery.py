@@ -1,6 +1,6 @@
 """All figures, by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -36,7 +36,7 @@ FIGURES: dict[str, Figure] = {
 """Name -> figure, in the order of a report."""
 
 
-def draw_all(summary: pd.DataFrame, folder: str | Path, names: Sequence[str] = tuple(FIGURES)) -> list[Path]:
+def draw_all(summary: pd.DataFrame, folder: str | Path, names: Iterable[str]) -> list[Path]:
     """Draw every figure of some names that a summary has the numbers for.
 
     Args:

@@ -6,28 +6,27 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE
-from results.schema import arm_words
 
 _BAR_SHARE = 0.2
 
 
-def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the reliability diagram, with the number of steps in each bin beneath.
 
     Args:
         frame: from ``results.statistics.summarise``.
         ax: where to draw.
-        arm: whose calibration.
 
     Raises:
-        ValueError: the arm has no calibration.
+        ValueError: the labeler has no calibration.
     """
-    bins = frame[(frame["metric"] == "calibration") & (frame["arm"] == arm)].sort_values("x")
+    bins = frame[(frame["metric"] == "calibration") & (frame["arm"] == "labeler")].sort_values("x")
     if bins.empty:
-        raise ValueError(f"metric: found no calibration of {arm}, allowed a table with its bins")
-    colour, x, count = PALETTE[arm], bins["x"].astype(float), bins["count"].astype(float)
+        raise ValueError("metric: found no calibration of the labeler, allowed a table with its bins")
+    colour, x, count = PALETTE["labeler"], bins["x"].astype(float), bins["count"].astype(float)
     height = _BAR_SHARE * count / count.max()
     ax.axhline(0, color="#777777", linewidth=0.8, zorder=1)
     ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=colour, alpha=0.3, linewidth=0)
@@ -46,11 +45,11 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str = "labeler") -> Axes:
         x,
         bins["estimate"],
         color=colour,
-        marker=MARKERS[arm],
+        marker=MARKERS["labeler"],
         markersize=6,
         markeredgecolor="white",
         zorder=4,
-        label=arm_words(arm),
+        label=arm_words("labeler"),
     )
     ax.legend(loc="upper left", frameon=False, fontsize=8)
     ax.set(

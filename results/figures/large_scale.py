@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, curve, n_axis, run
+from results.figures.lines import lines_of
 from results.figures.style import (
     DASHES,
     MARKERS,
@@ -15,8 +17,6 @@ from results.figures.style import (
     Line,
     label_ends,
 )
-from results.schema import arm_words
-from results.statistics import lines_of
 
 COMPARED = ("large_prm", "large_orm")
 METRICS = ("best_of_n", "majority", "pass_at_n", "weighted_vote")

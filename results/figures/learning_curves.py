@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, run
-from results.figures.style import legend_above, look, percent_axis
-from results.schema import arm_words
-from results.statistics import compares_acquisitions, lines_of
+from results.figures.lines import compares_acquisitions, lines_of
+from results.figures.style import legend_above, look, panel_title, percent_axis
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
             markeredgecolor="white",
             label=arm_words(arm, acquisition),
         )
-    ax.set_title(f"{data_scale} labelled a problem", fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, f"{data_scale} labelled a problem")
     ax.set_xlabel("updates")
     ax.grid(visible=False, axis="x")
     percent_axis(ax)
@@ -70,10 +70,8 @@ FIGURE = Figure(
     name="learning_curves",
     title="Learning curves",
     metric="validation_best_of_n",
-    plot=plot,
     draw=draw,
     width="wide",
-    size=(9.0, 3.2),
     caption=(
         "Best-of-N on validation problems against updates made, one panel a data scale, one line for "
         "each kind of supervision and way of choosing solutions, with 95% intervals over seeds."

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
+from results.arms import arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
+from results.figures.lines import lines_of
 from results.figures.style import DASHES, PALETTE, EndLabel, label_ends
-from results.schema import arm_words
-from results.statistics import lines_of
 
 LOOK = {"uniform": ("#0072B2", "o"), "collected": ("#D55E00", "s"), "both": ("#A8508A", "D")}
 """Acquisition -> colour and marker."""

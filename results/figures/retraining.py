@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.figures.drawing import Figure, run
-from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, percent_axis
-from results.rounds import FIRST, MEASURES, WORDS
-from results.statistics import comparison_n
+from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, panel_title, percent_axis
+from results.rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
+from results.statistics import at_n, comparison_n
 
 PANELS = (
     *("best_of_n", "rank_correlation", "chosen_error_free"),
@@ -28,12 +28,12 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
         ax: where to draw.
         metric: key of ``MEASURES``.
     """
-    rows = _rounds(frame)
+    rows = of_rounds(frame)
     rows = rows[rows["metric"] == metric]
     title = MEASURES[metric]
     if metric == "best_of_n":
         n = comparison_n(frame)
-        rows = rows[(rows["n"] == n).fillna(False).astype(bool)]
+        rows = at_n(rows, n)
         title = f"problems solved, best of {n}"
     first = rows[rows["variant"] == FIRST]
     ways = [way for way in WORDS if way != FIRST and (rows["variant"] == way).any()]
@@ -55,23 +55,19 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
             markeredgecolor="white",
             elinewidth=1.0,
         )
-    scales = sorted({int(value) for value in _rounds(frame)["data_scale"]})
+    scales = sorted({int(value) for value in of_rounds(frame)["data_scale"]})
     doubling_axis(ax, scales)
-    if metric not in ("rank_correlation", "pool_agreement"):
+    if metric not in NUMBERS:
         percent_axis(ax)
     ax.margins(y=0.08)
     ax.grid(visible=False, axis="x")
-    ax.set_title(title, fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, title)
     return ax
-
-
-def _rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["variant"].isin(list(WORDS))]
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     """A panel a measure that there is, the ways named beneath them."""
-    held = set(_rounds(frame)["metric"])
+    held = set(of_rounds(frame)["metric"])
     shown = [metric for metric in PANELS if metric in held]
     axes = canvas.subplots(-(-len(shown) // 3), 3, sharex=True, squeeze=False)
     for place, (ax, metric) in enumerate(zip(axes.flat, shown, strict=False)):
@@ -89,10 +85,9 @@ FIGURE = Figure(
     name="retraining",
     title="Retraining round by round",
     metric="rank_correlation",
-    plot=plot,
     draw=draw,
     varied=True,
-    needs=lambda summary: len(_rounds(summary)) > 0,
+    needs=lambda summary: len(of_rounds(summary)) > 0,
     size=(10.2, 5.8),
     width="wide",
     caption=(

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from results.arms import ARMS
 from results.figures.drawing import Figure, run
-from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis
-from results.schema import ARMS
+from results.figures.lines import lines_of
+from results.figures.style import MARKERS, PALETTE, legend_above, panel_title, percent_axis
 from results.sensitivity import FACTORS, METRIC, shown
-from results.statistics import lines_of
 
 APART = 0.025
 """How far the arms' points stand apart, as a share of the axis, so that their intervals do not hide."""
@@ -55,7 +55,7 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if sum(len(f"{level:g}") for level in levels) > 24:  # they would touch
         ax.tick_params(axis="x", labelrotation=30)
-    ax.set_title(FACTORS[variant].name, fontsize=10, fontweight="normal", color="#444444")
+    panel_title(ax, FACTORS[variant].name)
     ax.set_xlabel(FACTORS[variant].axis)
     ax.margins(x=0.1)
     percent_axis(ax)
@@ -79,11 +79,9 @@ FIGURE = Figure(
     name="sensitivity",
     title="Sensitivity to hyperparameters",
     metric=METRIC,
-    plot=plot,
     draw=draw,
     varied=True,
     needs=lambda summary: not shown(summary).empty,
-    size=(9.6, 3.6),
     width="wide",
     caption=(
         "Share of validation problems solved by best-of-N against the level of one hyperparameter while all "

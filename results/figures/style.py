@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from results.schema import is_plain
+from results.arms import is_plain
 
 PALETTE: dict[str, str] = {
     "process": "#0072B2",
@@ -104,7 +104,8 @@ def look(arm: str, acquisition: object, compared: bool) -> Look:
     Args:
         arm: key of ``PALETTE``.
         acquisition: how its labelled solutions were chosen; a line of any but the plain one is dashed.
-        compared: whether acquisitions are compared, and give the line its colour and marker.
+        compared: whether acquisitions are compared, and give the line its colour and marker; one that has
+            none of its own keeps its arm's.
     """
     if compared and acquisition in ACQUISITION_PALETTE:
         known = str(acquisition)
@@ -161,6 +162,11 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
     figure.savefig(png, metadata={"Software": None})
     figure.savefig(svg, metadata={"Date": None, "Creator": None})
     return [png, svg]
+
+
+def panel_title(ax: Axes, text: str) -> None:
+    """What one of several panels shows, lighter than a figure's title."""
+    ax.set_title(text, fontsize=10, fontweight="normal", color="#444444")
 
 
 def percent_axis(ax: Axes) -> None:

@@ -7,7 +7,7 @@ from ablations.ragged import Ragged
 from ablations.scoring import REDUCTIONS, SCORING_OF, SCORINGS, over_steps, product, strategies
 from ablations.solutions import StepScores
 from ablations.supervision import ARMS
-from results.schema import STUDENT_ARMS
+from results.arms import STUDENT_ARMS
 from results.scoring_strategies import STRATEGIES
 
 # One solution of two steps (negative, neutral, positive), an empty one before and after it, one of one step.

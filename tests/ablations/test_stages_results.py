@@ -14,7 +14,7 @@ from ablations.stages.judged import defined
 from ablations.stages.records import records
 from ablations.stages.results import cell, references
 from results.examples import read_examples
-from results.schema import read_records
+from results.records import read_records
 
 RIGHT = ((True, False), (False, False))
 """Which of the solutions of each problem end right."""

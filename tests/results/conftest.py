@@ -1,16 +1,19 @@
 """A made set of records and examples: what a run would leave, with numbers whose truth is known."""
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from results.arms import STUDENT_ARMS
 from results.examples import write_examples
-from results.schema import STUDENT_ARMS, Record, records_frame, write_records
+from results.records import Record, read_records, write_records
 
 SCALES = (1, 4, 16, 64)
 SEEDS = (0, 1, 2)
@@ -265,13 +268,54 @@ def make_examples() -> list[dict[str, object]]:
     return examples
 
 
+RecordsFrame = Callable[[Iterable[Record]], pd.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def records_frame() -> RecordsFrame:
+    """Records as a run leaves them: written, and read again."""
+
+    def written_and_read(rows: Iterable[Record]) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "records.parquet"
+            write_records(path, rows)
+            return read_records(path)
+
+    return written_and_read
+
+
+def make_record(
+    arm: str, values: Any, seed: int | None, n: int | None = 2, data_scale: int | None = 4, **more: Any
+) -> Record:
+    """A best-of-n of an arm, and what else is said of it."""
+    fields: dict[str, Any] = {
+        "experiment": "e",
+        "scale": "s",
+        "dataset": "d",
+        "config": "{}",
+        "revision": "r",
+        "arm": arm,
+        "acquisition": None if seed is None else "uniform",
+        "seed": seed,
+        "n": n,
+        "data_scale": None if seed is None else data_scale,
+        "metric": "best_of_n",
+    }
+    return Record(**(fields | {"value": float(np.mean(values)), "problem_values": tuple(values)} | more))
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Record]:
+    return make_record
+
+
 @pytest.fixture(scope="session")
 def made_rows() -> list[Record]:
     return make_records()
 
 
 @pytest.fixture(scope="session")
-def made_frame(made_rows: list[Record]) -> pd.DataFrame:
+def made_frame(made_rows: list[Record], records_frame: RecordsFrame) -> pd.DataFrame:
     return records_frame(made_rows)
 
 
@@ -283,7 +327,7 @@ def made_records(made_rows: list[Record], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def strategy_frame() -> pd.DataFrame:
+def strategy_frame(records_frame: RecordsFrame) -> pd.DataFrame:
     return records_frame(make_strategy_records())
 
 

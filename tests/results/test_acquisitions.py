@@ -6,13 +6,16 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from ablations.acquisition import ACQUISITIONS
 from results.acquisitions import Comparison, comparisons, curves, headline
 from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
-from results.figures.style import ACQUISITION_PALETTE
-from results.schema import Record, records_frame
-from results.statistics import common_scale, holm, summarise
+from results.figures.data_efficiency import plot as by_labels
+from results.figures.lines import common_scale
+from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
+from results.records import Record
+from results.statistics import summarise
 from results.tables import differences_table
 from results.tabular import text_of
 
@@ -21,7 +24,7 @@ GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame(records_frame) -> pd.DataFrame:
     """Best-of-16 rises by 0.08 with each e-fold of labels; one label is worth GAIN of `uniform`'s."""
     rng = np.random.default_rng(0)
     rows = []
@@ -118,21 +121,27 @@ def test_figures_tell_acquisitions_apart(frame, plot):
     assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
 
 
+def test_every_acquisition_has_a_look():
+    assert set(ACQUISITIONS) <= set(ACQUISITION_PALETTE) == set(ACQUISITION_MARKERS)
+    assert len(set(ACQUISITION_PALETTE.values())) == len(set(ACQUISITION_MARKERS.values()))
+
+
+def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
+    """In its arm's colour, and dashed."""
+    new = frame.assign(acquisition=frame["acquisition"].replace("uncertainty", "of_tomorrow"))
+    ax = Figure().subplots()
+    by_labels(summarise(new, resamples=50), ax)
+    assert "of tomorrow" in {text.get_text() for text in ax.texts}
+    (dashed,) = [line for line in ax.lines if line.is_dashed()]
+    assert dashed.get_color() == PALETTE["process"] and len(dashed.get_xdata()) == len(BUDGETS)
+
+
 def test_the_scale_that_all_have(frame):
     assert common_scale(frame) == 16
     side = frame[(frame["acquisition"] != "uncertainty") | (frame["data_scale"] == 4)]
     assert common_scale(side) == 4
     none = frame[frame["acquisition"].eq("uncertainty") == frame["data_scale"].eq(1)]
     assert common_scale(none) == 16 and common_scale(frame[:0]) is None
-
-
-def test_holm_by_hand():
-    """In order 0.01 * 3, 0.03 * 2 and, as it may not fall again, max(0.04 * 1, 0.06)."""
-    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    corrected = holm([0.02, float("nan")])
-    assert corrected[0] == 0.04 and np.isnan(corrected[1])
-    assert holm([]) == []
 
 
 @pytest.mark.parametrize(

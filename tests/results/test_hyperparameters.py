@@ -8,11 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses import analysis_of
+from results.differences import p_value
 from results.figures import sensitivity as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.hyperparameters import best_table, headline, sensitivity_table, training_table
-from results.schema import Record, records_frame
+from results.records import Record
 from results.sensitivity import (
     FACTORS,
     best_learning_rates,
@@ -20,7 +21,7 @@ from results.sensitivity import (
     centres,
     curves,
 )
-from results.statistics import p_value, summarise
+from results.statistics import summarise
 from results.tabular import text_of
 
 PROBLEMS, SEEDS = 40, 3
@@ -82,7 +83,7 @@ def sweep() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame(records_frame) -> pd.DataFrame:
     return records_frame(sweep())
 
 

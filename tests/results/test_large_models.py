@@ -7,20 +7,22 @@ from matplotlib.figure import Figure
 
 from results import difficulty, large_scale, orm_superset
 from results.analyses import analysis_of
+from results.differences import holm, p_value
 from results.figures import difficulty as difficulty_figure
 from results.figures import large_scale as large_scale_figure
-from results.schema import Record, plain, records_frame
-from results.statistics import Estimate, summarise
+from results.intervals import Estimate
+from results.records import Record, plain
+from results.statistics import rows_of, summarise
 from results.tabular import Table, text_of
 
 
 @pytest.fixture(scope="module")
-def frame(large_rows) -> pd.DataFrame:
+def frame(large_rows, records_frame) -> pd.DataFrame:
     return records_frame(large_rows)
 
 
 @pytest.fixture(scope="module")
-def superset(superset_rows) -> pd.DataFrame:
+def superset(superset_rows, records_frame) -> pd.DataFrame:
     return records_frame(superset_rows)
 
 
@@ -38,7 +40,21 @@ def test_differences_at_a_few_n(frame):
     assert len(rows) == len(large_scale.PAIRS) * 4 and {row[2] for row in rows} == {"4", "16", "64", "128"}
     (row,) = [row for row in rows if row[:3] == ["large PRM, collected data", "large ORM", "16"]]
     wanted = value_at(frame, "large_prm", "best_of_n", 16) - value_at(frame, "large_orm", "best_of_n", 16)
-    assert float(row[3].split()[0]) == pytest.approx(100 * wanted, abs=0.051) and row[4] == "above zero"
+    assert float(row[3].split()[0]) == pytest.approx(100 * wanted, abs=0.051) and row[5] == "above zero"
+
+
+def test_the_differences_of_a_table_are_corrected_together(frame):
+    """Holm over all rows: the least p by their number, the next by one less, none below the one before."""
+    for found, table in (
+        (large_scale.between_models(frame), large_scale.differences_table(frame)),
+        (difficulty.within(frame, 64), difficulty.differences_table(frame)),
+    ):
+        single = [p_value(row.estimate, row.lower, row.upper) for row in rows_of(found)]
+        assert list(found["p"]) == holm(single) and min(found["p"]) == pytest.approx(len(found) * min(single))
+        assert sorted(row[4] for row in shown(table)) == sorted(f"{p:.3f}" for p in found["p"])
+        assert "corrected after Holm" in table.lead
+    for table in (large_scale.votes_table(frame), difficulty.gains_table(frame)):
+        assert "not corrected for their number" in table.lead
 
 
 def test_votes_against_best_of_n_and_majority(frame):
@@ -79,7 +95,7 @@ def test_the_large_models_in_words(frame):
     )
     assert "(the paper with best-of-1860: 78.2, 72.4, 69.6)" in found.sentence
     assert [reading.where for reading in found.readings][0] == "large PRM, collected data minus large ORM"
-    assert len(found.readings) == 4 and len(found.further) == 6
+    assert len(found.readings) == 4 and len(found.further) == 1 + 6
     few = frame[frame["arm"].isin(["large_prm", "random"])]
     assert "do not hold two of the large models" in large_scale.headline(few).sentence
 
@@ -128,6 +144,21 @@ def test_what_more_samples_bring(frame):
     assert "help the large PRM most in quintile 5 (hardest)" in sentence
     assert "more test problems than the large ORM in" in sentence
     assert len(difficulty.gains_table(frame).rows) == 10
+
+
+def test_quintiles_are_counted_against_the_orm_and_against_voting():
+    verdicts = {
+        "large_orm": ["above zero"] * 4 + ["cannot be told"],
+        "majority": ["below zero", "cannot be told", *["above zero"] * 3],
+    }
+    rows = [{"against": arm, "verdict": verdict} for arm, told in verdicts.items() for verdict in told]
+    assert difficulty._counted(pd.DataFrame(rows)) == [
+        "more test problems than the large ORM in 4 of 5 quintiles of difficulty, fewer in 0, and in 1 it "
+        "cannot be told",
+        "more test problems than majority voting in 3 of 5 quintiles of difficulty, fewer in 1, and in 1 it "
+        "cannot be told",
+    ]
+    assert len(difficulty._counted(pd.DataFrame(rows[:5]))) == 1
 
 
 def test_an_independent_difference_by_hand():

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from results.records import Record, write_records
 from results.report import browser_data, embed_json, write_report
-from results.schema import Record, write_records
 
 
 def report(records: Path, examples: Path | None, folder: Path, **more: Any) -> str:

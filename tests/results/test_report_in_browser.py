@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from results.figures.gallery import draw_all
+from results.figures.gallery import FIGURES, draw_all
 from results.report import write_report
 from results.statistics import summarise
 
@@ -54,7 +54,7 @@ def report(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    figures = [path for path in draw_all(summarise(made_frame), folder) if path.suffix == ".svg"]
+    figures = [path for path in draw_all(summarise(made_frame), folder, FIGURES) if path.suffix == ".svg"]
     return write_report(
         made_records,
         made_examples,

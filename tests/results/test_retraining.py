@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from results.figures import retraining as figure
 from results.figures.style import WAY_MARKERS, WAY_PALETTE
+from results.records import Record
 from results.retraining import chosen_table, headline, rounds_table, ways_table
 from results.rounds import FIRST, MEASURES, WAYS, WORDS, difference, last_round
-from results.schema import METRICS, Record, records_frame
+from results.schema import METRICS
 from results.statistics import summarise
 from results.steadiness import causes_table, judge, rules
 from results.tabular import text_of
@@ -26,7 +27,7 @@ STEADY = {
 """Metric -> its mean in each round, of all ways that nothing else is said of."""
 
 
-def made(**changed) -> pd.DataFrame:
+def rounds(**changed) -> list[Record]:
     """Records of all ways: `STEADY`, and `metric=dict(way=means)` where a way is to differ.
 
     Metrics that have a value for each problem vary by problem with a deviation of 0.02, alike in all ways.
@@ -70,11 +71,17 @@ def made(**changed) -> pd.DataFrame:
                             labelled_steps=400 * TOTALS[level],
                         )
                     )
-    return records_frame(rows)
+    return rows
 
 
 @pytest.fixture(scope="module")
-def steady() -> pd.DataFrame:
+def made(records_frame):
+    """Changes as of `rounds` -> records."""
+    return lambda **changed: records_frame(rounds(**changed))
+
+
+@pytest.fixture(scope="module")
+def steady(made) -> pd.DataFrame:
     return made()
 
 
@@ -107,7 +114,7 @@ def test_where_nothing_moves_nothing_is_supported(steady):
     assert "No sign of unsteadiness stands out. The evidence supports no cause" in said
 
 
-def test_a_warm_start_is_told():
+def test_a_warm_start_is_told(made):
     frame = made(rank_correlation={"train_on": (None, 0.8, 0.5)})
     found = verdicts(frame)
     assert found["drift"] == found["warm start"] == "supported"
@@ -120,7 +127,7 @@ def test_a_warm_start_is_told():
     assert f"It is unsteady ({signs}). The evidence supports warm start as a cause" in said
 
 
-def test_a_warm_start_is_opposed_where_training_on_keeps_the_order_better():
+def test_a_warm_start_is_opposed_where_training_on_keeps_the_order_better(made):
     found = verdicts(made(rank_correlation={"from_base": (None, 0.6, 0.6)}))
     assert found["warm start"] == "opposed"
 
@@ -133,7 +140,7 @@ def test_a_warm_start_is_opposed_where_training_on_keeps_the_order_better():
         ("calibration", "pool_calibration_error", (0.05, 0.1, 0.2), (0.05, 0.06, 0.1)),
     ],
 )
-def test_a_cause_has_to_grow_and_its_remedy_to_mend_it_and_the_order(claim, metric, bad, mended):
+def test_a_cause_has_to_grow_and_its_remedy_to_mend_it_and_the_order(claim, metric, bad, mended, made):
     unsteady = {"train_on": (None, 0.8, 0.5), "from_base": (None, 0.8, 0.5)}
     grows = {"train_on": bad, "from_base": bad, "uniform_share": mended}
     found = verdicts(made(rank_correlation=unsteady, **{metric: grows}))
@@ -147,7 +154,7 @@ def test_a_cause_has_to_grow_and_its_remedy_to_mend_it_and_the_order(claim, metr
     assert verdicts(made(rank_correlation=worst, **{metric: grows}))[claim] == "opposed"
 
 
-def test_what_the_first_round_chose_is_no_growth():
+def test_what_the_first_round_chose_is_no_growth(made):
     """Convincing wrong answers are less often free of errors than a uniform draw: that is their purpose."""
     unsteady = {"train_on": (None, 0.8, 0.5)}
     chosen = {way: (0.4, 0.1, 0.1) for way in WAYS} | {"uniform_share": (0.4, 0.3, 0.3)}
@@ -155,20 +162,20 @@ def test_what_the_first_round_chose_is_no_growth():
     assert found["class balance"] == "cannot be told"
 
 
-def test_a_warm_start_that_does_not_drift_is_no_cause():
+def test_a_warm_start_that_does_not_drift_is_no_cause(made):
     """The order is kept less well than from the base, but no less than in the first retraining."""
     found = verdicts(made(rank_correlation={"from_base": (None, 0.8, 0.9)}))
     assert found["less steady than from the base"] == "supported" != found["warm start"]
 
 
-def test_several_causes_are_listed():
+def test_several_causes_are_listed(made):
     bad = {"train_on": (0.05, 0.1, 0.2)}
     unsteady = {"train_on": (None, 0.8, 0.5)}
     said = headline(made(rank_correlation=unsteady, pool_calibration_error=bad, chosen_repeats=bad)).sentence
     assert "supports warm start, near-duplicates and calibration as a cause" in said
 
 
-def test_a_loss_is_told_by_its_round():
+def test_a_loss_is_told_by_its_round(made):
     found = verdicts(made(best_of_n={"train_on": (0.5, 0.6, 0.4)}))
     assert found["loss in round 2"] == "supported" and found["loss in round 1"] == "opposed"
 
@@ -177,7 +184,7 @@ def test_a_loss_is_told_by_its_round():
     ("means", "words"),
     [((0.5, 0.6, 0.8), "solves more test problems"), ((0.5, 0.6, 0.6), "solves fewer test problems")],
 )
-def test_the_headline_says_whether_retraining_pays(means, words):
+def test_the_headline_says_whether_retraining_pays(means, words, made):
     found = headline(made(best_of_n={"train_on": means}))
     assert found.sentence.startswith("With best-of-16, a selector that is trained on every round " + words)
     assert [one.where for one in found.readings] == [

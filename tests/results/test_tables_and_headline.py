@@ -1,13 +1,17 @@
 """What a run prints, and the result in words."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from results.analyses import analysis_of
-from results.headline import _sentence, headline
-from results.schema import Record, arm_words, records_frame
-from results.statistics import differences, summarise
+from results.arms import arm_words
+from results.differences import differences
+from results.records import Record
+from results.statistics import summarise
+from results.supervision import _sentence, headline
 from results.tables import (
     arms_table,
     compared_pairs,
@@ -119,14 +123,13 @@ def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> Non
         (
             ["cannot be told", "above zero"],
             "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at "
-            "one of two data scales; at the other the difference cannot be told from zero.",
+            "answer at one of two data scales; at the other the difference cannot be told from zero.",
         ),
         (
             ["below zero", "above zero", "cannot be told", "cannot be told"],
             "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at one of four data scales; "
-            "fewer at one of four data scales; at the other two the difference cannot be told from zero.",
+            "answer at one of four data scales; fewer at one of four data scales; at the other two the "
+            "difference cannot be told from zero.",
         ),
         (
             ["below zero"] * 2,
@@ -136,8 +139,7 @@ def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> Non
         (
             ["cannot be told"] * 2,
             "With best-of-8, it cannot be told at all two data scales whether process supervision solves "
-            "more test problems "
-            "than supervision by the final answer.",
+            "more test problems than supervision by the final answer.",
         ),
     ],
 )
@@ -162,7 +164,7 @@ def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
     )
 
 
-def test_arms_that_are_not_there_are_not_compared() -> None:
+def test_arms_that_are_not_there_are_not_compared(records_frame: Any) -> None:
     value = np.array([0.0, 1.0])
     row = Record(
         experiment="e",

@@ -1,0 +1,118 @@
+"""Estimates with intervals: a bootstrap over problems, and a t-corrected term for seeds.
+
+An arm's estimate is the mean over seeds and problems. Problems are resampled with replacement (the same
+resamples for everything with the same number of problems), of the means over seeds. How far the percentiles
+lie from the estimate is combined, as for independent errors, with the seeds' own half width::
+
+    lower = estimate - sqrt((estimate - percentile_2.5)^2  + (t_{.975, S-1} * sd_seed / sqrt(S))^2)
+    upper = estimate + sqrt((percentile_97.5 - estimate)^2 + (t_{.975, S-1} * sd_seed / sqrt(S))^2)
+
+With one seed the second term is 0: the interval then speaks of that one seed, and ``seeds`` says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 2000
+"""Bootstrap resamples of the problems."""
+
+ALPHA = 0.05
+"""A p below it tells a difference."""
+
+LEVEL = 1 - ALPHA
+"""Share of intervals that should hold the truth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number and its 95% interval, all in the metric's unit."""
+
+    estimate: float
+    """Mean over seeds and problems."""
+    lower: float
+    """Lower end; NaN where it cannot be computed."""
+    upper: float
+    """Upper end; NaN where it cannot be computed."""
+
+    @property
+    def verdict(self) -> str:
+        """Where a difference lies: "above zero", "below zero" or "cannot be told"."""
+        return verdict(self.lower, self.upper)
+
+
+def verdict(lower: float, upper: float) -> str:
+    """Where an interval lies: "above zero", "below zero" or "cannot be told" (it holds 0 or is unknown)."""
+    if lower > 0:
+        return "above zero"
+    return "below zero" if upper < 0 else "cannot be told"
+
+
+def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Weights of the bootstrap over problems; the same for the same numbers.
+
+    Args:
+        problems: P, 1 or more.
+        resamples: B, 1 or more.
+
+    Returns:
+        float64 [P, B]; each column sums to 1 and holds multiples of 1/P.
+    """
+    if problems < 1 or resamples < 1:
+        raise ValueError(f"problems, resamples: found {problems}, {resamples}, allowed 1 or more")
+    count_BP = np.random.default_rng(0).multinomial(problems, np.full(problems, 1 / problems), size=resamples)
+    return count_BP.T / problems
+
+
+def seed_half_width(seed_means: Sequence[float] | np.ndarray) -> float:
+    """``t_{.975, S-1} * sd / sqrt(S)`` of the S seeds' means; 0 for one seed."""
+    mean_S = np.asarray(seed_means, dtype=np.float64)
+    count = len(mean_S)
+    if count < 2:
+        return 0.0
+    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * mean_S.std(ddof=1) / np.sqrt(count))
+
+
+def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> list[Estimate]:
+    """Estimates of many rows in one matrix product.
+
+    Args:
+        values: each [S, P]: S seeds (may differ between rows), P problems (the same for all).
+        resamples: B.
+
+    Raises:
+        ValueError: a row is not two-dimensional, is empty, or has another number of problems.
+    """
+    if not values:
+        return []
+    problems = values[0].shape[-1]
+    for row, value_SP in enumerate(values):
+        if value_SP.ndim != 2 or 0 in value_SP.shape or value_SP.shape[1] != problems:
+            raise ValueError(
+                f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, {problems}], seeds 1 or more"
+            )
+    mean_RP = np.stack([value_SP.mean(axis=0) for value_SP in values])
+    boot_RB = mean_RP @ resample_weights(problems, resamples)
+    tail = 100 * (1 - LEVEL) / 2
+    low_R, high_R = np.percentile(boot_RB, [tail, 100 - tail], axis=1)
+    made = []
+    for value_SP, mean_P, low, high in zip(values, mean_RP, low_R, high_R, strict=True):
+        centre, by_seed = float(mean_P.mean()), seed_half_width(value_SP.mean(axis=1))
+        made.append(
+            Estimate(
+                estimate=centre,
+                lower=centre - float(np.hypot(centre - low, by_seed)),
+                upper=centre + float(np.hypot(high - centre, by_seed)),
+            )
+        )
+    return made
+
+
+def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
+    """t interval over seeds, for metrics with no value for each problem; the bounds are NaN for one seed."""
+    value_S = np.asarray(seed_values, dtype=np.float64)
+    centre = float(value_S.mean())
+    half = seed_half_width(value_S) if len(value_S) > 1 else float("nan")
+    return Estimate(estimate=centre, lower=centre - half, upper=centre + half)

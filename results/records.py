@@ -1,0 +1,269 @@
+"""The record: one tidy Parquet row for each cell, metric and n; made, written and read by the schema."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS
+from results.schema import COLUMNS, KEY, METRICS, SCHEMA
+
+_MEAN_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One row of the table; units and meanings are those of ``COLUMNS``.
+
+    Raises:
+        ValueError: a field has a value the schema does not allow.
+    """
+
+    experiment: str
+    """Name of the experiment."""
+    scale: str
+    """Name of the experiment's scale."""
+    dataset: str
+    """World or pool."""
+    arm: str
+    """Key of ``ARMS``."""
+    metric: str
+    """Key of ``METRICS``."""
+    value: float
+    """Share, 0 to 1, or correlation, -1 to 1."""
+    config: str
+    """JSON object."""
+    revision: str
+    """Git commit."""
+    single_draw: bool = False
+    """Whether n is the number of solutions drawn."""
+    cell: str | None = None
+    """Id of the reward model."""
+    acquisition: str | None = None
+    """How solutions were chosen."""
+    data_scale: int | None = None
+    """Solutions labelled a problem."""
+    seed: int | None = None
+    """Seed of the cell."""
+    variant: str | None = None
+    """What else is varied."""
+    level: float | None = None
+    """Number that goes with the variant."""
+    n: int | None = None
+    """Solutions, updates or bin index, by metric."""
+    x: float | None = None
+    """Mean predicted probability of a bin."""
+    count: int | None = None
+    """Steps in a bin."""
+    problem_values: tuple[float, ...] | None = None
+    """Value on each problem that has it [P]."""
+    solutions_hash: str | None = None
+    """sha256 of the training solutions."""
+    distinct_solutions: int | None = None
+    """Distinct training solutions."""
+    labelled_solutions: int | None = None
+    """Labelled training solutions."""
+    labelled_steps: int | None = None
+    """Labelled steps of them."""
+
+    def __post_init__(self) -> None:
+        if self.problem_values is not None:
+            object.__setattr__(self, "problem_values", tuple(float(v) for v in self.problem_values))
+        fault = _row_fault({field.name: getattr(self, field.name) for field in fields(self)})
+        if fault is not None:
+            raise ValueError(f"Record.{fault}")
+
+
+def _row_fault(row: Mapping[str, Any]) -> str | None:
+    """The first rule a row breaks, as "column: found ..., allowed ...", or None."""
+    for name, column in COLUMNS.items():
+        if row[name] is None and not column.nullable:
+            return f"{name}: found null, allowed {column.unit}"
+    for name in ("experiment", "scale", "dataset", "revision"):
+        if not row[name].strip():
+            return f"{name}: found {row[name]!r}, allowed a name that is not empty"
+    arm, metric_name, n, value = row["arm"], row["metric"], row["n"], row["value"]
+    if arm not in ARMS:
+        return f"arm: found {arm!r}, allowed {', '.join(ARMS)}"
+    if metric_name not in METRICS:
+        return f"metric: found {metric_name!r}, allowed {', '.join(METRICS)}"
+    metric = METRICS[metric_name]
+    if arm not in metric.arms:
+        return f"metric: found {metric_name!r} for arm {arm!r}, allowed for {', '.join(metric.arms)}"
+    for name in ("data_scale", "seed"):
+        if arm in STUDENT_ARMS and row[name] is None:
+            return f"{name}: found null, allowed an integer for arm {arm!r}"
+        if arm in REFERENCE_ARMS and row[name] is not None:
+            return f"{name}: found {row[name]}, allowed null for the reference arm {arm!r}"
+    if row["data_scale"] is not None and row["data_scale"] < 1:
+        return f"data_scale: found {row['data_scale']}, allowed 1 or more"
+    if metric.n is None and n is not None:
+        return f"n: found {n}, allowed null for metric {metric_name!r}"
+    if metric.n is not None:
+        least = 0 if metric.n.startswith(("index", "updates")) else 1
+        if n is None or n < least or (metric_name == "random" and n != 1):
+            allowed = "1" if metric_name == "random" else f"{least} or more ({metric.n})"
+            return f"n: found {'null' if n is None else n}, allowed {allowed}"
+    for name in ("x", "count"):
+        if (row[name] is not None) != metric.has_bins:
+            allowed = "a number" if metric.has_bins else "null"
+            return f"{name}: found {row[name]}, allowed {allowed} for metric {metric_name!r}"
+    if metric.has_bins and not (0.0 <= row["x"] <= 1.0 and row["count"] >= 1):
+        return f"x, count: found {row['x']}, {row['count']}, allowed 0 to 1 and 1 or more"
+    if not (math.isfinite(value) and metric.least - 1e-9 <= value <= 1 + 1e-9):
+        allowed = f"{metric.least:g} to 1"
+        return f"value: found {value}, allowed {allowed} (leave out a row whose metric is undefined)"
+    if row["level"] is not None and (row["variant"] is None or not math.isfinite(row["level"])):
+        return f"level: found {row['level']}, allowed a finite number, with a variant"
+    problem_values = row["problem_values"]
+    if problem_values is not None:
+        value_P = np.asarray(problem_values, dtype=np.float64)
+        if value_P.size == 0 or not np.isfinite(value_P).all():
+            return f"problem_values: found {_short(value_P)}, allowed one finite number or more"
+        if abs(float(value_P.mean()) - value) > _MEAN_TOLERANCE:
+            return f"problem_values: found mean {value_P.mean():.9g}, allowed the row's value {value:.9g}"
+    return None
+
+
+def _short(values: np.ndarray) -> str:
+    text = ", ".join(f"{v:g}" for v in values[:4])
+    return f"[{text}{', ...' if len(values) > 4 else ''}]"
+
+
+def _check_rows(frame: pd.DataFrame, where: str) -> None:
+    """Hold every row, and the file as a whole, to the rules.
+
+    Raises:
+        ValueError: names file, row, column, what was found and what is allowed.
+    """
+    names = list(COLUMNS)
+    lengths: dict[tuple[object, ...], int] = {}
+    for index, values in enumerate(zip(*(_plain(frame[name]) for name in names), strict=True)):
+        row = dict(zip(names, values, strict=True))
+        fault = _row_fault(row)
+        if fault is not None:
+            raise ValueError(f"{where}: row {index}: {fault}")
+        if row["problem_values"] is not None:
+            found = len(row["problem_values"])
+            allowed = lengths.setdefault((row["metric"], row["variant"], row["level"]), found)
+            if found != allowed:
+                raise ValueError(
+                    f"{where}: row {index}: problem_values: found {found} problems, allowed {allowed} "
+                    f"as in the rows of {row['metric']!r} before it"
+                )
+    configs = frame["config"].drop_duplicates()
+    for index, text in zip(configs.index.tolist(), configs.tolist(), strict=True):
+        try:
+            config = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{where}: row {index}: config: found {text[:40]!r} ({error}), allowed a JSON object"
+            ) from None
+        if not isinstance(config, dict):
+            raise ValueError(f"{where}: row {index}: config: found {text[:40]!r}, allowed a JSON object")
+    twice = frame.duplicated(subset=list(KEY))
+    if twice.any():
+        index = int(np.flatnonzero(twice.to_numpy())[0])
+        found_key = {name: frame[name].iloc[index] for name in KEY}
+        raise ValueError(
+            f"{where}: row {index}: {', '.join(KEY)}: found {found_key} a second time, allowed once"
+        )
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """A column's values as plain Python objects, null as None."""
+    missing = column.isna().tolist()
+    return [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+
+
+def read_records(path: str | Path) -> pd.DataFrame:
+    """Read and check a table of records.
+
+    Args:
+        path: a Parquet file with the columns of ``COLUMNS``; further columns are an error.
+
+    Returns:
+        One row a record. Integers are ``Int64`` (null is ``<NA>``); ``problem_values`` holds arrays [P] or
+        None.
+
+    Raises:
+        ValueError: names file, column or row, what was found and what is allowed.
+    """
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(
+            f"{path}: found no readable Parquet file ({error}), allowed a table of records"
+        ) from None
+    found, allowed = set(table.column_names), set(COLUMNS)
+    for name in COLUMNS:
+        if name not in found:
+            raise ValueError(f"{path}: column {name}: found none, allowed {COLUMNS[name].type}")
+        if table.schema.field(name).type != COLUMNS[name].type:
+            raise ValueError(
+                f"{path}: column {name}: found {table.schema.field(name).type}, allowed {COLUMNS[name].type}"
+            )
+    if found != allowed:
+        raise ValueError(f"{path}: column {min(found - allowed)}: found, allowed only {', '.join(COLUMNS)}")
+    frame = _to_frame(table.select(list(COLUMNS)))
+    _check_rows(frame, str(path))
+    return frame
+
+
+def write_records(path: str | Path, rows: Iterable[Record]) -> None:
+    """Check records and write them as one Parquet file, whole or not at all, rows in the order given.
+
+    Raises:
+        ValueError: as ``read_records``.
+    """
+    path = Path(path)
+    table = _to_table(rows)
+    _check_rows(_to_frame(table), str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    pq.write_table(table, unfinished, compression="zstd")
+    unfinished.replace(path)
+
+
+def _to_table(rows: Iterable[Record]) -> pa.Table:
+    rows = list(rows)
+    return pa.table(
+        {
+            name: pa.array([getattr(row, name) for row in rows], type=column.type)
+            for name, column in COLUMNS.items()
+        },
+        schema=SCHEMA,
+    )
+
+
+def check_same_solutions(frame: pd.DataFrame) -> None:
+    """Hold the arms to the comparison's premise: at a data scale and seed all were given the same solutions.
+
+    Raises:
+        ValueError: names the data scale, the seed and each arm's hash.
+    """
+    students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
+    keys = ["acquisition", "data_scale", "variant", "level", "seed"]
+    for key, rows in students.groupby(keys, dropna=False):
+        hashes = rows.groupby("arm")["solutions_hash"].unique()
+        if len({value for values in hashes for value in values}) > 1:
+            found = "; ".join(f"{arm} {', '.join(v[:12] for v in values)}" for arm, values in hashes.items())
+            pairs: Any = zip(keys, key, strict=True)
+            named = ", ".join(f"{name} {value}" for name, value in pairs if not pd.isna(value))
+            raise ValueError(f"solutions_hash: at {named} found {found}; allowed one hash for all arms")
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of what ``summarise`` made of them, where nothing else is varied."""
+    return frame[frame["variant"].isna()]

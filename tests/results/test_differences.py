@@ -1,0 +1,138 @@
+"""Paired differences, their p and its correction, by hand."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from results.differences import contrasts, corrected, differences, holm, p_value
+from results.records import Record
+
+
+def test_a_difference_is_paired_by_problem(record: Any, records_frame: Any) -> None:
+    # process is 0.1 better on each of two very different problems: the difference has no width, though each
+    # arm's has
+    frame = records_frame([record("process", [0.1, 0.9], 0), record("final_answer", [0.0, 0.8], 0)])
+    row = differences(frame, [("process", "final_answer")], "best_of_n", 2).iloc[0]
+    assert (row["estimate"], row["lower"], row["upper"]) == pytest.approx((0.1, 0.1, 0.1))
+    assert (row["verdict"], row["seeds"], row["problems"]) == ("above zero", 1, 2)
+    back = differences(frame, [("final_answer", "process")], "best_of_n", 2).iloc[0]
+    assert (back["lower"], back["verdict"]) == (pytest.approx(-0.1), "below zero")
+
+
+def test_a_difference_is_paired_by_seed(record: Any, records_frame: Any) -> None:
+    # seeds move both arms alike: 0.3 - 0.2, 0.6 - 0.5, 0.9 - 0.8; unpaired, the seed term would be 4.30 *
+    # 0.3 / 1.73 = 0.75
+    rows = [record("process", [0.3 * (s + 1)] * 2, s) for s in range(3)]
+    rows += [record("final_answer", [0.3 * (s + 1) - 0.1] * 2, s) for s in (2, 1, 0)]
+    rows.append(record("process", [1.0] * 2, 7))  # has no partner
+    row = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2).iloc[0]
+    assert (row["estimate"], row["lower"], row["upper"], row["seeds"]) == (
+        pytest.approx(0.1),
+        pytest.approx(0.1),
+        pytest.approx(0.1),
+        3,
+    )
+
+
+def test_a_reference_pairs_with_every_seed_and_scale(record: Any, records_frame: Any) -> None:
+    rows = [record("process", [0.6, 0.8], s, data_scale=scale) for s in (0, 1) for scale in (1, 4)]
+    rows += [
+        record("majority", [0.5, 0.5], None, metric="majority"),
+        record("random", [0.4, 0.6], None, n=1, metric="random"),
+        record("labeler", [0.9, 0.9], None),
+    ]
+    pairs = [("process", "majority"), ("random", "process"), ("labeler", "majority"), ("process", "oracle")]
+    out = differences(records_frame(rows), pairs, "best_of_n", 2)
+    assert [(r.arm, r.against) for r in out.itertuples()] == [("process", "majority")] * 2 + [
+        ("random", "process")
+    ] * 2 + [("labeler", "majority")]
+    # 0.7 - 0.5 at both scales; 0.5 - 0.7 at both; 0.9 - 0.5
+    assert list(out["estimate"]) == pytest.approx([0.2, 0.2, -0.2, -0.2, 0.4])
+    assert list(out["seeds"]) == [2, 2, 2, 2, 0]
+    assert out["data_scale"].tolist()[:4] == [1, 4, 1, 4] and pd.isna(out["data_scale"].iloc[4])
+
+
+def test_a_difference_without_problem_values_is_paired_by_seed(records_frame: Any) -> None:
+    rows = [
+        Record(
+            experiment="e",
+            scale="s",
+            dataset="d",
+            config="{}",
+            revision="r",
+            arm=arm,
+            seed=s,
+            acquisition="uniform",
+            data_scale=4,
+            metric="step_auroc",
+            value=base + 0.1 * s,
+        )
+        for arm, base in (("process", 0.6), ("final_answer", 0.5))
+        for s in range(3)
+    ]
+    row = differences(records_frame(rows), [("process", "final_answer")], "step_auroc").iloc[0]
+    # 0.1 in each seed: no width
+    assert (row["estimate"], row["lower"], row["problems"]) == (pytest.approx(0.1), pytest.approx(0.1), 0)
+
+
+def test_differences_of_different_problems_are_refused(record: Any, records_frame: Any) -> None:
+    frame = records_frame(
+        [record("process", [0.5, 0.5], 0), record("majority", [0.5], None, metric="majority")]
+    )
+    with pytest.raises(ValueError, match="found 2 problems for process and 1 for majority"):
+        differences(frame, [("process", "majority")], "best_of_n", 2)
+
+
+def test_contrasts_pair_rows_that_differ_in_one_column(record: Any, records_frame: Any) -> None:
+    """Minimum against product, by arm and data scale: process at 1 by +0.5 and 0, at 2 by -0.25 and -0.25."""
+    rows = [
+        record("process", [1.0, 0.5], 0, data_scale=1, variant="minimum"),
+        record("process", [0.5, 0.5], 0, data_scale=1, variant="product"),
+        record("process", [0.25, 0.5], 0, data_scale=2, variant="minimum"),
+        record("process", [0.5, 0.75], 0, data_scale=2, variant="product"),
+        record("process", [0.5, 0.75], 0, data_scale=4, variant="product"),
+    ]
+    found = contrasts(records_frame(rows), "variant", [("minimum", "product"), ("mean", "product")], n=2)
+    assert found[["data_scale", "variant", "against", "estimate"]].values.tolist() == [
+        [1, "minimum", "product", 0.25],
+        [2, "minimum", "product", -0.25],
+    ]
+    assert found["verdict"].tolist() == ["cannot be told", "below zero"]  # the second the same everywhere
+
+
+def test_the_verdict_follows_the_corrected_p() -> None:
+    """z = 1.96 * estimate / half width: 3.92, 2.156 and 0, so p = 0.000089, 0.0311 and 1.
+
+    After Holm 3 * 0.000089, 2 * 0.0311 and 1: the second's interval leaves zero out, its p does not tell.
+    """
+    columns = ["estimate", "lower", "upper", "verdict"]
+    rows = [(0.2, 0.1, 0.3, "above zero"), (-0.11, -0.21, -0.01, "below zero"), (0, -1, 1, "cannot be told")]
+    found = corrected(pd.DataFrame(rows, columns=columns))
+    assert found["p"].tolist() == pytest.approx([0.000266, 0.0622, 1], rel=2e-3)
+    assert found["verdict"].tolist() == ["above zero", "cannot be told", "cannot be told"]
+    alone = corrected(pd.DataFrame(rows[1:2], columns=columns))
+    assert (
+        alone["p"].tolist() == pytest.approx([0.0311], rel=2e-3) and alone["verdict"].item() == "below zero"
+    )
+    assert corrected(pd.DataFrame([], columns=columns)).empty
+
+
+def test_p_agrees_with_the_interval() -> None:
+    """0.02 with a lower end of 0 lies 1.96 standard errors from zero: p = 0.05; half the way, 0.327."""
+    assert p_value(0.02, 0.0, 0.07) == pytest.approx(0.05)
+    assert p_value(-0.02, -0.07, 0.0) == pytest.approx(0.05)
+    assert p_value(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
+    assert p_value(0.0, 0.0, 0.0) == p_value(0.0, -0.1, 0.1) == 1.0
+    assert p_value(0.1, 0.1, 0.1) == 0.0
+    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
+
+
+def test_holm_by_hand() -> None:
+    """In order 0.01 * 3, 0.03 * 2 and, as it may not fall again, max(0.04 * 1, 0.06)."""
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    corrected = holm([0.02, float("nan")])
+    assert corrected[0] == 0.04 and np.isnan(corrected[1])
+    assert holm([]) == []

@@ -1,0 +1,138 @@
+"""Intervals by hand, against scipy, and their coverage."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from results.intervals import Estimate, intervals, resample_weights, seed_half_width, seed_interval, verdict
+
+T2 = 4.302652729911275  # t_{.975, 2}
+
+
+def test_the_seed_term_by_hand() -> None:
+    # means 0.4, 0.5, 0.6: sd = sqrt((0.01 + 0 + 0.01) / 2) = 0.1; t * sd / sqrt(3) = 4.3027 * 0.1 / 1.7321 =
+    # 0.24841
+    assert seed_half_width([0.4, 0.5, 0.6]) == pytest.approx(T2 * 0.1 / math.sqrt(3))
+    assert seed_half_width([0.4, 0.5, 0.6]) == pytest.approx(0.24841, abs=1e-5)
+    assert seed_half_width([0.4]) == 0.0
+
+
+def test_a_metric_without_problem_values_has_the_t_interval() -> None:
+    found = seed_interval([0.4, 0.5, 0.6])
+    low, high = stats.t.interval(0.95, 2, loc=0.5, scale=0.1 / math.sqrt(3))
+    assert (found.estimate, found.lower, found.upper) == pytest.approx((0.5, low, high))
+    one = seed_interval([0.4])
+    assert (
+        one.estimate == 0.4
+        and math.isnan(one.lower)
+        and math.isnan(one.upper)
+        and one.verdict == "cannot be told"
+    )
+
+
+def test_equal_problems_leave_the_seed_term_alone() -> None:
+    # every problem has its seed's value, so every resample has mean 0.5 and the bootstrap has no width
+    value_SP = np.array([[0.4] * 5, [0.5] * 5, [0.6] * 5])
+    (found,) = intervals([value_SP])
+    assert found.upper - 0.5 == pytest.approx(0.24841, abs=1e-5)
+    assert 0.5 - found.lower == pytest.approx(0.24841, abs=1e-5)
+
+
+def test_one_seed_leaves_the_bootstrap_alone() -> None:
+    # two problems, 0 and 1: a resample's mean is 0, 1/2 or 1 with chances 1/4, 1/2, 1/4, so the percentiles
+    # 2.5 and 97.5 are 0 and 1
+    (found,) = intervals([np.array([[0.0, 1.0]])])
+    assert (found.estimate, found.lower, found.upper) == (0.5, 0.0, 1.0)
+
+
+def test_both_terms_combine_as_a_hypotenuse() -> None:
+    # seed means 0.4, 0.5, 0.6 again; problem means 0 and 1 in every seed but for the shift, so percentiles
+    # are 0 and 1:
+    # half width = sqrt(0.5^2 + 0.24841^2) = sqrt(0.25 + 0.061709) = 0.558309
+    value_SP = np.array([[-0.1, 0.9], [0.0, 1.0], [0.1, 1.1]])
+    (found,) = intervals([value_SP])
+    assert found.upper == pytest.approx(0.5 + 0.558309, abs=1e-5)
+    assert found.lower == pytest.approx(0.5 - 0.558309, abs=1e-5)
+
+
+def test_the_bootstrap_agrees_with_scipy() -> None:
+    value_P = np.random.default_rng(0).beta(0.5, 0.5, 200)
+    (found,) = intervals([value_P[None]], resamples=20_000)
+    reference = stats.bootstrap(
+        (value_P,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert found.lower == pytest.approx(reference.low, abs=2e-3)
+    assert found.upper == pytest.approx(reference.high, abs=2e-3)
+
+
+def test_rows_do_not_depend_on_each_other() -> None:
+    rng = np.random.default_rng(0)
+    rows = [rng.random((seeds, 30)) for seeds in (1, 3, 5)]
+    for together, row in zip(intervals(rows), rows, strict=True):
+        (alone,) = intervals([row])
+        assert (together.estimate, together.lower, together.upper) == pytest.approx(
+            (alone.estimate, alone.lower, alone.upper)
+        )
+    assert intervals([]) == []
+
+
+@pytest.mark.parametrize("rows", [[np.zeros(3)], [np.zeros((0, 3))], [np.zeros((1, 3)), np.zeros((1, 4))]])
+def test_rows_of_a_wrong_shape_are_refused(rows: list[np.ndarray]) -> None:
+    with pytest.raises(ValueError, match=r"values\[\d\]: found shape"):
+        intervals(rows)
+
+
+def test_weights_are_resamples() -> None:
+    weight_PB = resample_weights(7, 50)
+    assert weight_PB.shape == (7, 50)
+    np.testing.assert_allclose(weight_PB.sum(axis=0), 1)
+    np.testing.assert_allclose(weight_PB * 7, np.round(weight_PB * 7), atol=1e-12)
+    assert (resample_weights(7, 50) == weight_PB).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 12)), elements=st.floats(0, 1)),
+    st.floats(-2, 2),
+)
+def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.ndarray, shift: float) -> None:
+    (found,) = intervals([value_SP], resamples=200)
+    (moved,) = intervals([value_SP + shift], resamples=200)
+    assert found.lower <= found.estimate <= found.upper
+    assert (moved.lower, moved.estimate, moved.upper) == pytest.approx(
+        (found.lower + shift, found.estimate + shift, found.upper + shift), abs=1e-9
+    )
+
+
+def test_intervals_cover_the_truth() -> None:
+    """Problems and seeds drawn 300 times around 0.5: the interval holds it about 95 times in 100."""
+    rng = np.random.default_rng(5)
+    drawn = [
+        0.5 + rng.normal(0, 0.3, (1, 80)) + rng.normal(0, 0.02, (3, 1)) + rng.normal(0, 0.1, (3, 80))
+        for _ in range(300)
+    ]
+    found = intervals(drawn, resamples=500)
+    covered = np.mean([e.lower <= 0.5 <= e.upper for e in found])
+    # 300 trials at 0.95 have a standard error of 0.0126; the seed term is cautious when added to the
+    # bootstrap
+    assert 0.92 <= covered <= 1.0
+    mean_width = np.mean([e.upper - e.lower for e in found])
+    # problems alone: 2 * 1.96 * sqrt(0.09 + 0.01 / 3) / sqrt(80) = 0.134; all but useless intervals would be
+    # wider than 0.3
+    assert 0.12 < mean_width < 0.3
+
+
+def test_verdicts() -> None:
+    assert [
+        verdict(0.1, 0.2),
+        verdict(-0.1, 0.2),
+        verdict(0.0, 0.2),
+        verdict(-0.2, -0.1),
+        verdict(math.nan, math.nan),
+    ] == ["above zero", "cannot be told", "cannot be told", "below zero", "cannot be told"]
+    assert Estimate(estimate=0.1, lower=0.05, upper=0.2).verdict == "above zero"
