@@ -108,7 +108,7 @@ def contrasts(
 def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     """A row a pair: its keys, its estimate, and how many seeds and problems were paired."""
     out = pd.DataFrame(keys, columns=columns)
-    estimated = estimate_rows(made)
+    estimated = estimate_rows(made, keys)
     for name in ("estimate", "lower", "upper"):
         out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
     out["seeds"] = np.array([int(group["seed"].nunique()) for group in made], dtype=np.int64)

@@ -222,8 +222,8 @@ COLUMNS: dict[str, Column] = {
         type=pa.list_(pa.float64()),
         unit="share, 0 to 1; correlation, -1 to 1",
         nullable=True,
-        meaning="the metric on each problem that has it, in one order within a metric, variant and level; "
-        "its mean is value",
+        meaning="the metric on each problem that has it, in one order for all metrics of a variant and "
+        "level; its mean is value",
     ),
     "single_draw": Column(
         type=pa.bool_(),

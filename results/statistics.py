@@ -14,8 +14,10 @@ _ONE_RUN = ("experiment", "scale", "dataset")
 _GROUP = [*CELL, "metric", "n"]
 
 
-def estimate_rows(rows: list[pd.DataFrame], resamples: int = RESAMPLES) -> list[tuple[Estimate, int]]:
-    """Each group of records -> (estimate, problems); problems is 0 where there is no value for each.
+def estimate_rows(
+    rows: list[pd.DataFrame], names: list[dict[str, Any]], resamples: int = RESAMPLES
+) -> list[tuple[Estimate, int]]:
+    """Each group of records, with its name -> (estimate, problems), 0 where there is no value for each.
 
     Raises:
         ValueError: a group has problem values in some seeds only.
@@ -25,8 +27,9 @@ def estimate_rows(rows: list[pd.DataFrame], resamples: int = RESAMPLES) -> list[
     for index, group in enumerate(rows):
         known = group["problem_values"].notna()
         if known.any() and not known.all():
+            name = ", ".join(f"{key} {value}" for key, value in names[index].items())
             raise ValueError(
-                f"problem_values: found null in some seeds only of {_name(group)}, allowed in all or none"
+                f"problem_values: found null in some seeds only of {name}, allowed in all or none"
             )
         value_SP = (
             np.stack(list(group["problem_values"])) if known.all() else group[["value"]].to_numpy(np.float64)
@@ -41,10 +44,6 @@ def estimate_rows(rows: list[pd.DataFrame], resamples: int = RESAMPLES) -> list[
             estimates = intervals([stacked[i] for i in indices], resamples=resamples)
         made.update((i, (estimate, problems)) for i, estimate in zip(indices, estimates, strict=True))
     return [made[i] for i in range(len(rows))]
-
-
-def _name(group: pd.DataFrame) -> str:
-    return ", ".join(f"{name} {group[name].iloc[0]}" for name in _GROUP)
 
 
 def check_one_run(frame: pd.DataFrame) -> None:
@@ -79,8 +78,9 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
     """
     check_one_run(frame)
     groups = [group for _, group in frame.groupby(_GROUP, dropna=False, sort=True)]
-    out = pd.DataFrame([{name: group[name].iloc[0] for name in _GROUP} for group in groups], columns=_GROUP)
-    estimated = estimate_rows(groups, resamples)
+    names = [{name: group[name].iloc[0] for name in _GROUP} for group in groups]
+    out = pd.DataFrame(names, columns=_GROUP)
+    estimated = estimate_rows(groups, names, resamples)
     for name in ("estimate", "lower", "upper"):
         out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
     out["seeds"] = [int(group["seed"].nunique()) for group in groups]

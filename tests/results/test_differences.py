@@ -77,6 +77,13 @@ def test_a_difference_without_problem_values_is_paired_by_seed(records_frame: An
     assert (row["estimate"], row["lower"], row["problems"]) == (pytest.approx(0.1), pytest.approx(0.1), 0)
 
 
+def test_problem_values_in_some_seeds_only_are_refused(record: Any, records_frame: Any) -> None:
+    rows = [record("process", [0.5], 0), record("process", [0.5], 1, problem_values=None)]
+    rows += [record("final_answer", [0.5], seed) for seed in range(2)]
+    with pytest.raises(ValueError, match="in some seeds only of arm process, against final_answer"):
+        differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2)
+
+
 def test_differences_of_different_problems_are_refused(record: Any, records_frame: Any) -> None:
     frame = records_frame(
         [record("process", [0.5, 0.5], 0), record("majority", [0.5], None, metric="majority")]
