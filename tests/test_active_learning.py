@@ -11,7 +11,7 @@ from ablations.experiments import active_learning, iterative_retraining
 from results.records import read_records
 
 LABELLED = 8
-"""Problems that may be labelled, half of those of the first experiment."""
+"""Problems that may be labelled, half of those of the first experiment's."""
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +83,12 @@ def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
 @pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
 @pytest.mark.parametrize("scale", ["quick", "small"])
 def test_labels_are_scarce_and_not_updates(experiment, scale):
-    """Half of the problems, and every training makes as many updates, however few labels it has."""
+    """A quarter of the problems, and every training makes as many updates, however few labels it has."""
     given = experiment.settings(scale, None, None, None)
     tasks = experiment.plan(given).tasks
-    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
+    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {600}
     some = {task.address for task in tasks if task.stage == "last_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {300}
+    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {150}
     for task in tasks:
         if task.stage == "train":
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some
