@@ -91,6 +91,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         precision=config["precision"],
         accelerator=config["device"],
         callbacks=[keep],
+        checkpoint_folder=context.scratch,
         progress=context.progress,
     )
     model.load_state_dict(keep.best_state)
@@ -190,7 +191,10 @@ class Validation:
 
 
 class KeepBest(Callback):
-    """Judges evenly spaced checkpoints and keeps the weights of the best; of equals the later."""
+    """Judges evenly spaced checkpoints and keeps the weights of the best; of equals the later.
+
+    What it knows is part of a training's state, so that one that was killed goes on as if it had not been.
+    """
 
     def __init__(self, judge: Callable[[RewardModel], float], *, updates: int, evaluations: int) -> None:
         self.judge = judge
@@ -211,3 +215,12 @@ class KeepBest(Callback):
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the state of a training."""
+        return {name: getattr(self, name) for name in ("curve", "best_update", "best_value", "best_state")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        for name, value in state.items():
+            setattr(self, name, value)

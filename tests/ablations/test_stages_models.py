@@ -125,6 +125,43 @@ def test_the_best_checkpoint_is_kept():
     assert not torch.equal(seen[1], seen[2])  # the weights went on; what is kept did not
 
 
+def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
+    """Killed at its third judgement of four; what was judged before is not judged again."""
+    values = [0.5, 0.75, 0.25, 0.5]
+    judged: list[int] = []
+
+    def go(folder, killed):
+        def judge(model: RewardModel) -> float:
+            judged.append(len(keep.curve))
+            if killed and len(keep.curve) == 2:
+                raise KeyboardInterrupt
+            return values[len(keep.curve)]
+
+        keep = KeepBest(judge, updates=8, evaluations=4)
+        examples = [Example(prompt=f"{i}\n", steps=("1", "2"), step_targets=(1, i % 2)) for i in range(6)]
+        fit(
+            RewardModel(backbone(), learning_rate=0.1, total_updates=8),
+            RewardData(examples, Characters(), batch_size=2),
+            updates=8,
+            callbacks=[keep],
+            checkpoint_folder=folder,
+            checkpoint_every=1,
+        )
+        return keep
+
+    for name in ("killed", "whole"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "killed", True)
+    assert judged == [0, 1, 2]
+    found = go(tmp_path / "killed", False)
+    assert judged == [0, 1, 2, 2, 3]
+    expected = go(tmp_path / "whole", False)
+    assert found.curve == expected.curve and found.best_update == expected.best_update == 4
+    for name, tensor in expected.best_state.items():
+        assert torch.equal(found.best_state[name], tensor)
+
+
 def test_of_equal_checkpoints_the_later_is_kept():
     keep, seen = trained([0.5, 0.5], updates=4, evaluations=2)
     assert keep.best_update == 4 and torch.equal(keep.best_state["backbone.score.weight"], seen[1])
