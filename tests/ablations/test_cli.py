@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from ablations import cli
+from ablations.arguments import parse_run
 from ablations.store import Store
 
 TOY = '''
@@ -120,9 +121,7 @@ def test_run_with_worker_processes(toy, capsys):
 
 def test_the_folder_is_named_by_the_choice(toy, tmp_path):
     (tmp_path / "some.jsonl.gz").touch()
-    _, args = cli._parse_run(
-        "run", ["toy", "--pool", "some.jsonl.gz", "--labeler", "oracle", "--world", "two"]
-    )
+    _, args = parse_run("run", ["toy", "--pool", "some.jsonl.gz", "--labeler", "oracle", "--world", "two"])
     assert str(args.out) == "runs/toy-quick-two-some-oracle"
 
 
@@ -163,7 +162,7 @@ def test_defaults_then_config_then_flags(toy, tmp_path):
     config.write_text("scale: smoke\nsettings: {data_scales: [2], train: {rate: 0.2, epochs: 3}}\n")
 
     def settings(*flags):
-        return cli._parse_run("run", ["toy", *flags])[1].settings
+        return parse_run("run", ["toy", *flags])[1].settings
 
     assert settings() == toy.Settings(cells=2)
     given = toy.Settings(cells=1, data_scales=(2,), train=toy.Train(rate=0.2, epochs=3))
@@ -192,11 +191,11 @@ def test_printed_config_is_read_back(toy, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert yaml.safe_load(printed)["settings"]["train"] == {"rate": 0.001, "epochs": 2}
     (tmp_path / "c.yaml").write_text(printed)
-    _, args = cli._parse_run("run", ["toy", *flags])
-    _, again = cli._parse_run("run", ["toy", "--config", "c.yaml"])
+    _, args = parse_run("run", ["toy", *flags])
+    _, again = parse_run("run", ["toy", "--config", "c.yaml"])
     assert again.settings == args.settings and again.dump == args.dump and again.world == "two"
     (tmp_path / "run.yaml").write_text(args.dump)
-    assert cli._parse_run("run", ["toy", "--config", "run.yaml"])[1].settings == args.settings
+    assert parse_run("run", ["toy", "--config", "run.yaml"])[1].settings == args.settings
 
 
 @pytest.mark.parametrize(
