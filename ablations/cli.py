@@ -17,8 +17,10 @@ COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
     "plan": "Show an experiment's tasks, what is cached, tokens and estimated time. Runs nothing.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
+    "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
     "list": "List the experiments.",
+    "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
 }
 WORLD_COMMANDS = {
@@ -82,6 +84,10 @@ def _dispatch(argv: list[str]) -> None:
             _annotate(argv[1:])
     elif command == "report":
         _report(argv[1:])
+    elif command == "status":
+        _status(argv[1:])
+    elif command == "gc":
+        _gc(argv[1:])
     elif command == "list":
         _list(argv[1:])
     elif command == "world":
@@ -103,6 +109,7 @@ def _dispatch(argv: list[str]) -> None:
 
 def _run(experiment: Experiment, args: Any) -> None:
     from ablations.executors import run_tasks
+    from ablations.progress import reporter_of
     from ablations.store import Store
 
     plan = experiment.plan(args.settings)
@@ -111,7 +118,8 @@ def _run(experiment: Experiment, args: Any) -> None:
     store = Store(args.store)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / RUN_FILE).write_text(args.dump)
-    run_tasks((*plan.targets, plan.records), store, workers=args.workers, stages=experiment.stages)
+    reporter = reporter_of(args.log_format)
+    run_tasks((*plan.targets, plan.records), store, args.workers, experiment.stages, reporter)
     experiment.finish(args.settings, store, plan, args.out)
 
 
@@ -171,6 +179,53 @@ def _report(argv: list[str]) -> None:
     run_dir = Path(parser.parse_args(argv).run_dir)
     experiment, args = parse_run_file(run_dir)
     experiment.report(args.settings, run_dir)
+
+
+def _status(argv: list[str]) -> None:
+    import jsonargparse
+
+    from ablations.status import described, standings
+    from ablations.store import Store
+
+    parser = jsonargparse.ArgumentParser(
+        prog="ablations status", description=COMMANDS["status"], exit_on_error=False
+    )
+    parser.add_argument("run_dir", type=Path, help="the out folder of a run")
+    experiment, args = parse_run_file(Path(parser.parse_args(argv).run_dir))
+    store = Store(args.store)
+    print(described(standings(experiment.plan(args.settings).tasks, store), store))
+
+
+def _gc(argv: list[str]) -> None:
+    import jsonargparse
+
+    from ablations.garbage import remove, unused
+    from ablations.progress import text_table
+    from ablations.store import Store
+
+    parser = jsonargparse.ArgumentParser(prog="ablations gc", description=COMMANDS["gc"], exit_on_error=False)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs' out folders")
+    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
+    parser.add_argument("--delete", action="store_true", help="remove them; else they are listed alone")
+    args = parser.parse_args(argv)
+    runs = sorted(path.parent for path in Path(args.runs).glob(f"*/{RUN_FILE}"))
+    if not runs:
+        raise ValueError(
+            f"runs: found no {RUN_FILE} below {args.runs}; allowed: a folder with one run or more"
+        )
+    used: set[str] = set()
+    for run in runs:
+        experiment, of_run = parse_run_file(run)
+        used |= {task.address for task in experiment.plan(of_run.settings).tasks}
+    store = Store(args.store)
+    found = unused(store, used)
+    told = remove(store, found) if args.delete else found
+    rows = [(one.address, f"{one.size / 1e6:,.1f} MB") for one in told]
+    if rows:
+        print(text_table(("artifact", "size"), rows, right=(1,)))
+    done = "removed" if args.delete else "not referred to; --delete removes them"
+    total = sum(one.size for one in told) / 1e6
+    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {len(runs)} runs refer to {len(used)}")
 
 
 def _list(argv: list[str]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.pipeline import DEFAULT_STAGES, Context, Inputs, Recipe, Stage, Task, load_stages, ordered
-from ablations.progress import Reporter, default_reporter
+from ablations.progress import Reporter, reporter_of
 from ablations.scheduling import Run, RunFailed
 from ablations.store import Store
 
@@ -84,7 +84,7 @@ def run_tasks(
         targets = tuple(targets)
         table = load_stages(stages, ordered(targets))
         store.clean()
-        reporter = reporter or default_reporter()
+        reporter = reporter or reporter_of()
         run = Run(targets, store, workers, reporter)
         try:
             if workers == 1:

@@ -1,7 +1,9 @@
-"""How a run tells where it stands: bars on a terminal, plain lines elsewhere."""
+"""How a run tells where it stands: bars on a terminal, plain lines elsewhere, or JSON for machines."""
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -12,8 +14,11 @@ from ablations.pipeline import Task
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+LOG_FORMATS = ("text", "json")
 SILENCE = 60.0
 """Seconds without a line after which plain output says what is running."""
+EVERY = 5.0
+"""Seconds between two lines on the progress of one task, for machines."""
 
 
 class Reporter(Protocol):
@@ -154,8 +159,54 @@ class Bars:
         return f"{self._over}/{self._total} tasks"
 
 
-def default_reporter() -> Reporter:
-    """Bars if standard error is a terminal, lines otherwise."""
+class Json:
+    """For machines: an object a line, with `time` (seconds since the epoch) and `event`."""
+
+    def __init__(self, file: TextIO | None = None, every: float = EVERY) -> None:
+        self._file = file
+        self._every = every
+        self._told: dict[str, float] = {}
+
+    def begin(self, total: int, standing: int, work: float) -> None:
+        self._tell("begin", total=total, standing=standing, work=work)
+
+    def started(self, task: Task) -> None:
+        self._tell("started", task)
+
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+        now = time.monotonic()
+        if now - self._told.get(task.address, -math.inf) >= self._every:
+            self._told[task.address] = now
+            self._tell("progressed", task, fraction=fraction, done=done, left=left)
+
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+        self._tell("ended", task, seconds=seconds, failure=failure, done=done, left=left)
+
+    def blocked(self, task: Task) -> None:
+        self._tell("blocked", task)
+
+    def close(self) -> None:
+        self._tell("close")
+
+    def _tell(self, event: str, task: Task | None = None, **more: float | str | None) -> None:
+        of_task = {} if task is None else {"task": task.address, "label": task.label}
+        line = json.dumps({"time": time.time(), "event": event} | of_task | more)
+        print(line, file=self._file or sys.stderr, flush=True)
+
+
+def reporter_of(log_format: str = "text") -> Reporter:
+    """Bars if standard error is a terminal, lines elsewhere, objects for machines.
+
+    Args:
+        log_format: one of ``LOG_FORMATS``.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if log_format not in LOG_FORMATS:
+        raise ValueError(f"log_format: found {log_format!r}; allowed: {', '.join(LOG_FORMATS)}")
+    if log_format == "json":
+        return Json()
     return Bars() if sys.stderr.isatty() else Lines()
 
 

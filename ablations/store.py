@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ablations.pipeline import Context, Recipe, Stage, Task, content_key
+from ablations.pipeline import KEY_LENGTH, Context, Recipe, Stage, Task, content_key
 
 MANIFEST = "manifest.json"
 NOT_MADE = "not made yet"
@@ -140,7 +140,7 @@ class Store:
                 finished=now,
             )
             self._write_aside("timings", f"{recipe.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
-            (self.root / "failures" / f"{recipe.key}.txt").unlink(missing_ok=True)
+            self.failure_file(recipe.key).unlink(missing_ok=True)
             shutil.rmtree(scratch)
             return seconds
 
@@ -155,6 +155,45 @@ class Store:
     def write_failure(self, key: str, text: str) -> Path:
         """Keeps a failure's whole story; returns where."""
         return self._write_aside("failures", f"{key}.txt", text)
+
+    def failure_file(self, key: str) -> Path:
+        """Where a failure's story is, if there is one."""
+        return self.root / "failures" / f"{key}.txt"
+
+    def failure(self, key: str) -> str | None:
+        """The story of the last try, if that failed."""
+        path = self.failure_file(key)
+        return path.read_text(errors="replace") if path.is_file() else None
+
+    def made_since(self, item: Task | Recipe) -> float | None:
+        """When a living process began to make an artifact, seconds since the epoch; None: none does."""
+        lock = self.root / ".locks" / item.key
+        with contextlib.suppress(FileNotFoundError):
+            since = lock.stat().st_mtime
+            if (self.root / ".tmp" / item.key).is_dir():
+                with self.lock(item.key, wait=False) as held:
+                    return None if held else since
+        return None
+
+    def addresses(self) -> list[str]:
+        """Of all artifacts, whole or damaged, sorted."""
+        found = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def size(self, address: str) -> int:
+        """Bytes of an artifact's files."""
+        return sum(path.stat().st_size for path in (self.root / address).rglob("*") if path.is_file())
+
+    def discard(self, address: str) -> bool:
+        """Deletes an artifact and what is told of it, unless some process works on it; returns whether."""
+        key = address.rpartition("/")[2]
+        with self.lock(key, wait=False) as held:
+            if held:
+                self._sizes.pop(address, None)
+                self._delete(address)
+                for aside in (self.failure_file(key), self.root / "logs" / f"{key}.txt"):
+                    aside.unlink(missing_ok=True)
+            return held
 
     def clean(self) -> None:
         """Deletes what processes that died left half-written, and scratch folders of artifacts that stand."""
@@ -233,9 +272,13 @@ class Store:
             return
         log.warning("damaged artifact %s (%s): %s; it will be made again", item.address, item.label, fault)
         self._sizes.pop(item.address, None)
+        self._delete(item.address)
+
+    def _delete(self, address: str) -> None:
+        """Out of the way at once, then away. The caller holds the lock."""
         aside = self.root / ".tmp" / f"damaged-{uuid.uuid4().hex}"
         aside.parent.mkdir(parents=True, exist_ok=True)
-        self.path(item).rename(aside)
+        (self.root / address).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be clearing it away
 
     def _publish(self, recipe: Recipe, temporary: Path) -> None:

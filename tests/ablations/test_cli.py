@@ -1,4 +1,5 @@
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -198,10 +199,52 @@ def test_printed_config_is_read_back(toy, tmp_path, capsys):
     assert parse_run("run", ["toy", "--config", "run.yaml"])[1].settings == args.settings
 
 
+def test_status_from_another_terminal(toy, capsys):
+    assert cli.main(["run", "toy", "--settings.fail", "true", "--workers", "1"]) == 1
+    capsys.readouterr()
+    assert cli.main(["status", "runs/toy-quick"]) == 0
+    said = capsys.readouterr().out
+    assert "3 tasks: 1 done, 0 running, 1 failed, 1 waiting; about " in said
+    assert "failed: cell 1: RuntimeError: as told (runs/store/failures/" in said
+
+
+def test_gc_shows_and_then_removes_what_no_run_refers_to(toy, tmp_path, capsys):
+    assert cli.main(["run", "toy", "--scale", "smoke", "--workers", "1"]) == 0
+    flags = ["--workers", "1", "--settings.train.rate", "0.5", "--out", "elsewhere"]
+    assert cli.main(["run", "toy", *flags]) == 0
+    capsys.readouterr()
+    for flags, told in (([], "not referred to; --delete removes them"), (["--delete"], "removed")):
+        assert cli.main(["gc", *flags]) == 0
+        said = capsys.readouterr().out.splitlines()
+        # the second run's two cells and their gathering; its folder is not below runs/
+        assert len(said) == 1 + 3 + 1 and said[-1].startswith("3 artifacts, 0.0 MB ")
+        assert said[-1].endswith(f"{told}; 1 runs refer to 2")
+    assert cli.main(["gc"]) == 0
+    assert capsys.readouterr().out == (
+        "0 artifacts, 0.0 MB not referred to; --delete removes them; 1 runs refer to 2\n"
+    )
+    assert cli.main(["plan", "toy", "--scale", "smoke"]) == 0
+    assert "2 tasks, 2 cached, 0 to do" in capsys.readouterr().out
+
+
+def test_progress_for_machines(toy, capsys):
+    assert cli.main(["run", "toy", "--workers", "1", "--settings.fail", "true", "--log-format", "json"]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    events = [json.loads(line) for line in lines]
+    assert [one["event"] for one in events] == [
+        *("begin", "started", "ended", "started", "blocked", "ended", "close")
+    ]
+    assert events[0]["total"] == 3 and events[0]["standing"] == 0
+    assert {one["label"] for one in events if one["event"] == "started"} == {"cell 0", "cell 1"}
+    (failed,) = [one for one in events if one.get("failure")]
+    assert (failed["label"], failed["failure"]) == ("cell 1", "RuntimeError: as told")
+    assert all(one["time"] > 1e9 for one in events)
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("", 'expected "command" to be one of {run,plan,annotate,report,list, ...'),
+        ("", 'expected "command" to be one of {run,plan,annotate,status,report, ...'),
         ("fly", "fly"),
         ("run", "run: the name of an experiment must come first: toy"),
         ("run --scale smoke", "run: the name of an experiment must come first: toy"),
@@ -222,6 +265,9 @@ def test_printed_config_is_read_back(toy, tmp_path, capsys):
         ("run toy --config other.yaml", "experiment: the config is of 'joy', not of 'toy'"),
         ("run toy --config", "--config"),
         ("plan toy --settings.train.rate high", 'Parser key "settings.train.rate"'),
+        ("run toy --log-format xml", "log_format: 'xml' is not allowed; allowed are text, json"),
+        ("status nowhere", "run_dir: nowhere has no run.yaml; allowed is the out folder of a run"),
+        ("gc --runs nowhere", "runs: found no run.yaml below nowhere; allowed: a folder with one run"),
         ("report", "run_dir"),
         ("report nowhere", "run_dir: nowhere has no run.yaml"),
         ("report broken_run", "experiment in broken_run/run.yaml: 'joy' is not allowed; allowed are toy"),
