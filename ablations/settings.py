@@ -123,6 +123,10 @@ class StudentSettings:
     """Share of the updates in which the learning rate rises."""
     weight_decay: float = 0.01
     """Of matrices other than embeddings."""
+    dropout: float = 0.0
+    """Before the head; 0 to below 1."""
+    soft_targets: bool = False
+    """Whether targets are the labeler's probabilities rather than its decisions; answers have no others."""
     precision: Precision = "32-true"
     """Lightning's name."""
     device: str = "cpu"
@@ -150,6 +154,8 @@ class StudentSettings:
             raise ValueError(f"students.warmup: found {self.warmup}; allowed: 0 to 1")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"students.weight_decay: found {self.weight_decay}; allowed: 0 or more, finite")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"students.dropout: found {self.dropout}; allowed: 0 to below 1")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         if not self.learning_rates or min(self.learning_rates) <= 0:

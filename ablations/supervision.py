@@ -6,6 +6,7 @@ by Step", arXiv 2305.20050, small-scale synthetic supervision).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,10 @@ class Supervision:
     """Targets of R solutions: of their steps or of the whole; exactly one of the two is set."""
 
     step_target: Ragged | None = None
-    """int8 [total steps]: the step's class, IGNORE (-100) no target."""
-    solution_target: npt.NDArray[np.int8] | None = None
-    """int8 [R]: the solution's class."""
+    """int8 [total steps]: the step's class, IGNORE (-100) no target; or float32 [total steps, C], the
+    probability of each class, zeros no target."""
+    solution_target: npt.NDArray[np.int8] | npt.NDArray[np.float32] | None = None
+    """int8 [R]: the solution's class; or float32 [R, C], the probability of each class."""
     num_classes: int = 2
     """2: wrong, right. 3: negative, neutral, positive."""
 
@@ -32,17 +34,33 @@ class Supervision:
         if (self.step_target is None) == (self.solution_target is None):
             found = "neither" if self.step_target is None else "both"
             raise ValueError(f"step_target, solution_target: found {found}; allowed: exactly one of them")
-        if self.step_target is not None:
-            name, target = "step_target", self.step_target.values
-            allowed = [*range(self.num_classes), IGNORE]
+        name = "solution_target" if self.step_target is None else "step_target"
+        target = self.solution_target if self.step_target is None else self.step_target.values
+        assert target is not None
+        if target.dtype == np.float32 and target.ndim == 2:
+            self._check_probabilities(name, target)
+        elif target.dtype == np.int8 and target.ndim == 1:
+            self._check_classes(name, target)
         else:
-            assert self.solution_target is not None
-            name, target, allowed = "solution_target", self.solution_target, list(range(self.num_classes))
-        if target.dtype != np.int8 or target.ndim != 1:
-            raise ValueError(f"{name}: found {target.dtype} {target.shape}; allowed: int8 of one dimension")
+            raise ValueError(
+                f"{name}: found {target.dtype} {target.shape}; allowed: int8 of one dimension, or float32 of "
+                "two"
+            )
+
+    def _check_classes(self, name: str, target: npt.NDArray[Any]) -> None:
+        allowed = [*range(self.num_classes), *([IGNORE] if name == "step_target" else [])]
         if sum(int(np.count_nonzero(target == value)) for value in allowed) != len(target):
             strange = sorted(set(target.tolist()) - set(allowed))
             raise ValueError(f"{name}: found {strange}; allowed: {allowed}")
+
+    def _check_probabilities(self, name: str, target: npt.NDArray[Any]) -> None:
+        total = target.sum(axis=1)
+        complete = np.isclose(total, 1) | ((total == 0) & (name == "step_target"))
+        if target.shape[1] != self.num_classes or (target < 0).any() or not complete.all():
+            raise ValueError(
+                f"{name}: found {target.shape}, or sums other than 1; allowed: probabilities of "
+                f"{self.num_classes} classes"
+            )
 
     def __len__(self) -> int:
         return len(self.step_target if self.step_target is not None else self.solution_target)  # type: ignore[arg-type]
@@ -58,20 +76,25 @@ class ThresholdChoice:
     """Balanced accuracy of the PRM-derived outcome against final-answer correctness, in [0, 1]."""
 
 
-def process(labels: StepScores, threshold: float) -> Supervision:
+def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Process supervision: the step labels up to and including the first incorrect step.
 
     Args:
         labels: the labeler's probabilities; with three classes neutral counts as right.
         threshold: in [0, 1].
+        soft: whether a target is the labeler's probability rather than its decision; the threshold then only
+            says which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
+    judged = labels.prob.up_to_first(wrong)
+    if soft:
+        return _soft(labels, _wrong_or_right(labels.prob.values[:, 0]), judged)
     target = (~wrong).astype(np.int8)
-    target[~labels.prob.up_to_first(wrong)] = IGNORE
+    target[~judged] = IGNORE
     return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
 
 
-def process_neutral(labels: StepScores, threshold: float) -> Supervision:
+def process_neutral(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Process supervision that keeps neutral as a class of its own, as the large PRM has it.
 
     A step that is not incorrect is neutral where that is more probable than positive.
@@ -79,6 +102,7 @@ def process_neutral(labels: StepScores, threshold: float) -> Supervision:
     Args:
         labels: the labeler's probabilities, of three classes.
         threshold: in [0, 1].
+        soft: as in ``process``.
 
     Raises:
         ValueError: the labeler has two classes.
@@ -86,14 +110,21 @@ def process_neutral(labels: StepScores, threshold: float) -> Supervision:
     if labels.n_classes != 3:
         raise ValueError("labels: found two classes; allowed: three, where neutral is to be kept")
     wrong = _wrong(labels, threshold)
-    prob = labels.prob.values
+    prob, judged = labels.prob.values, labels.prob.up_to_first(wrong)
+    if soft:
+        return _soft(labels, prob, judged)
     target = np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2)).astype(np.int8)
-    target[~labels.prob.up_to_first(wrong)] = IGNORE
+    target[~judged] = IGNORE
     return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=3)
 
 
-def prm_outcome(labels: StepScores, threshold: float) -> Supervision:
+def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
+
+    Args:
+        labels: the labeler's probabilities.
+        threshold: in [0, 1]; of no meaning to soft targets.
+        soft: whether the target is the probability that no step is incorrect, the product over the steps.
 
     Raises:
         ValueError: a solution has no steps, so nothing was judged.
@@ -104,6 +135,9 @@ def prm_outcome(labels: StepScores, threshold: float) -> Supervision:
             f"labels: found {len(empty)} solutions without steps (row {empty[0]}); allowed: none"
         )
     wrong = Ragged(values=_wrong(labels, threshold), offsets=labels.prob.offsets)
+    if soft:
+        right = Ragged(values=1 - labels.prob.values[:, 0], offsets=labels.prob.offsets)
+        return Supervision(solution_target=_wrong_or_right(1 - right.reduce(np.multiply, 1.0)))
     return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
 
 
@@ -116,8 +150,8 @@ def final_answer(solutions: Solutions) -> Supervision:
 class LabelerArm:
     """A form of supervision that the labeler gives."""
 
-    targets: Callable[[StepScores, float], Supervision]
-    """(labels, threshold) -> targets."""
+    targets: Callable[[StepScores, float, bool], Supervision]
+    """(labels, threshold, whether they are soft) -> targets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +209,19 @@ def choose_threshold(
     distance = np.abs(best - PAPER_THRESHOLD)
     threshold = best[distance <= distance.min() + 1e-12].min()
     return ThresholdChoice(threshold=float(threshold), agreement=float(agreement.max()))
+
+
+def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """P(wrong) [n] -> float32 [n, 2], the probability of either class."""
+    return np.stack([wrong, 1 - wrong], axis=1).astype(np.float32)
+
+
+def _soft(labels: StepScores, prob: npt.NDArray[np.floating], judged: npt.NDArray[np.bool_]) -> Supervision:
+    """Probabilities [total steps, C] as targets of the steps that are judged."""
+    target = np.where(judged[:, None], prob, 0).astype(np.float32)
+    return Supervision(
+        step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=prob.shape[1]
+    )
 
 
 def _wrong(labels: StepScores, threshold: float) -> npt.NDArray[np.bool_]:

@@ -48,7 +48,7 @@ class RewardDataset:
     token_ids: Sequence[np.ndarray]
     """int [T] of each solution."""
     targets: Sequence[np.ndarray]
-    """int [T] of each solution: a class, or -100."""
+    """Of each solution: int [T], a class or -100; or float [T, C], the classes' probabilities or zeros."""
     num_classes: int
     """Number of classes of the model."""
     share_prefixes: bool = True
@@ -71,7 +71,7 @@ class RewardDataset:
         encoded: Sequence[Encoded],
         *,
         step_targets: Sequence[Sequence[int] | np.ndarray] | None = None,
-        solution_targets: Sequence[int] | np.ndarray | None = None,
+        solution_targets: Sequence[int | np.ndarray] | np.ndarray | None = None,
         num_classes: int = 2,
         **options: Any,
     ) -> RewardDataset:
@@ -85,7 +85,7 @@ class RewardDataset:
         else:
             assert solution_targets is not None
             pairs = zip(encoded, solution_targets, strict=True)
-            targets = [token_targets(e, solution_target=int(t)) for e, t in pairs]
+            targets = [token_targets(e, solution_target=t) for e, t in pairs]
         return RewardDataset(
             token_ids=[e.ids for e in encoded], targets=targets, num_classes=num_classes, **options
         )
@@ -95,7 +95,7 @@ class RewardDataset:
 
     def target_count(self, index: np.ndarray) -> int:
         """Number of targets of some solutions."""
-        return int(sum(np.count_nonzero(self.targets[i] != IGNORE) for i in index))
+        return int(sum(np.count_nonzero(has_target(self.targets[i])) for i in index))
 
     def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
         """The solutions at `index`, laid out; one cell without a target if there is none.
@@ -104,7 +104,7 @@ class RewardDataset:
         """
         token_ids, targets = [], []
         for i in index:
-            held = np.flatnonzero(self.targets[i] != IGNORE)
+            held = np.flatnonzero(has_target(self.targets[i]))
             if len(held):
                 token_ids.append(self.token_ids[i][: held[-1] + 1])
                 targets.append(self.targets[i][: held[-1] + 1])
@@ -113,6 +113,11 @@ class RewardDataset:
         blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
         weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
         return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count)
+
+
+def has_target(target: np.ndarray) -> np.ndarray:
+    """bool [T]: which tokens of a solution have a target."""
+    return np.asarray(target != IGNORE) if target.ndim == 1 else np.asarray(target.any(axis=1))
 
 
 class GlobalBatches:

@@ -133,24 +133,30 @@ def token_targets(
     encoded: Encoded,
     *,
     step_target: Sequence[int] | np.ndarray | None = None,
-    solution_target: int | None = None,
+    solution_target: int | np.ndarray | None = None,
 ) -> np.ndarray:
     """Targets of a solution's tokens: at the step ends, or at every token of the solution.
 
     Args:
         encoded: Solution in tokens.
-        step_target: Class of each step, -100 for none; the steps that were cut away are among them.
-        solution_target: Class of the whole solution.
+        step_target: Class of each step, -100 for none, or the classes' probabilities [S, C], zeros for none;
+            the steps that were cut away are among them.
+        solution_target: Class of the whole solution, or the classes' probabilities [C].
 
     Returns:
-        int8 [T], -100 where a token has no target.
+        int8 [T], -100 where a token has no target; of probabilities float32 [T, C], zeros where it has none.
 
     Raises:
         ValueError: Unless exactly one target is given, with one entry a step.
     """
     if (step_target is None) == (solution_target is None):
         raise ValueError("step_target and solution_target are both set or both missing; allowed: exactly one")
-    target = np.full(len(encoded.ids), IGNORE, dtype=np.int8)
+    given = np.asarray(step_target if solution_target is None else solution_target)
+    target: np.ndarray
+    if given.dtype.kind == "f" and given.ndim:
+        target = np.zeros((len(encoded.ids), given.shape[-1]), dtype=np.float32)
+    else:
+        target = np.full(len(encoded.ids), IGNORE, dtype=np.int8)
     if solution_target is not None:
         target[encoded.solution_start :] = solution_target
     elif step_target is not None:
@@ -159,7 +165,7 @@ def token_targets(
             raise ValueError(
                 f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step"
             )
-        target[encoded.step_end] = np.asarray(step_target[: len(encoded.step_end)], dtype=np.int8)
+        target[encoded.step_end] = given[: len(encoded.step_end)].astype(target.dtype)
     return target
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
@@ -32,6 +33,8 @@ class RewardModel(lightning.LightningModule):
         warmup: float = 0.05,
         decay: float | None = None,
         weight_decay: float = 0.01,
+        dropout: float = 0.0,
+        seed: int = 0,
     ) -> None:
         """
         Args:
@@ -42,24 +45,31 @@ class RewardModel(lightning.LightningModule):
             decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the
                 warmup.
             weight_decay: On matrices only.
+            dropout: Of what the dropout modules of the backbone let through; of most families only the head
+                has one.
+            seed: Of dropout: what is dropped in an update depends on it and on the update alone.
 
         Raises:
-            ValueError: If the backbone has another number of classes, or attention dropout.
+            ValueError: If the backbone has another number of classes, attention dropout, or dropout is asked
+                of one without a module for it.
         """
         super().__init__()
         if backbone.config.num_labels not in CLASSES:
             raise ValueError(f"num_labels is {backbone.config.num_labels}; allowed: {sorted(CLASSES)}")
         if getattr(backbone.config, "attention_dropout", 0.0):
             raise ValueError(f"attention_dropout is {backbone.config.attention_dropout}; allowed: 0.0")
-        for module in backbone.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0  # none, as in the paper; transformers gives the head a tenth unasked
+        drops = [module for module in backbone.modules() if isinstance(module, torch.nn.Dropout)]
+        if dropout and not drops:
+            raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(backbone).__name__}")
+        for module in drops:
+            module.p = dropout  # none unless asked; transformers gives the head a tenth unasked
         backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
         backbone.config.label2id = {name: index for index, name in backbone.config.id2label.items()}
         self.backbone = backbone
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
+        self.dropout, self.seed = dropout, seed
         self._sums: dict[str, torch.Tensor] = {}
 
     def forward(self, layout: Layout) -> torch.Tensor:
@@ -81,6 +91,9 @@ class RewardModel(lightning.LightningModule):
         return loss
 
     def training_step(self, batch: RewardBatch, batch_index: int) -> torch.Tensor:
+        if self.dropout:
+            at = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
+            torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
         # Lightning averages over processes and accumulated batches what has to be a sum over them.
         parts = self.trainer.world_size * self.trainer.accumulate_grad_batches
         return self.loss_sum(batch) * (parts / max(batch.target_count, 1))

@@ -36,6 +36,8 @@ FACTORS: dict[str, Factor] = {
     "warmup": Factor(name="warm-up", axis="share of updates"),
     "weight_decay": Factor(name="weight decay", axis="weight decay"),
     "threshold": Factor(name="labeler's threshold", axis="P(negative) of a wrong step"),
+    "dropout": Factor(name="dropout", axis="share dropped before the head"),
+    "soft_targets": Factor(name="soft targets", axis="0: decisions, 1: probabilities"),
 }
 """Variant -> hyperparameter, in the order of tables and figures."""
 

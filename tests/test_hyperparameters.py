@@ -49,12 +49,13 @@ def test_the_records_hold_every_point(frame):
         for arm, rows in kept[kept["variant"].notna()].groupby("arm")
     }
     every = [("learning_rate", 1e-3), ("learning_rate", 2e-3), ("weight_decay", 0.01), ("weight_decay", 0.5)]
-    threshold = [("threshold", 0.2), ("threshold", 0.4)]
-    assert found["process"] == found["prm_outcome"] == sorted(every + threshold)
-    assert found["final_answer"] == every
+    every += [("dropout", 0.0), ("dropout", 0.1)]
+    of_labeler = [("threshold", 0.2), ("threshold", 0.4), ("soft_targets", 0.0), ("soft_targets", 1.0)]
+    assert found["process"] == found["prm_outcome"] == sorted(every + of_labeler)
+    assert found["final_answer"] == sorted(every)
     assert kept["variant"].isna().sum() == 3 and frame["solutions_hash"].nunique() == 1
     assert kept.drop_duplicates("cell").groupby("arm").size().to_dict() == {
-        **{"process": 4, "prm_outcome": 4, "final_answer": 3}
+        **{"process": 6, "prm_outcome": 6, "final_answer": 4}
     }
 
 

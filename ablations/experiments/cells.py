@@ -13,7 +13,7 @@ from ablations.revision import revision
 from ablations.scoring import SCORING_OF
 from ablations.supervision import ARMS, LabelerArm
 
-UNSAID = {"warmup": 0.05, "weight_decay": 0.01}
+UNSAID = {"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0}
 """What a training does where its config is silent, whatever the defaults of the settings are."""
 
 
@@ -88,7 +88,8 @@ class Grid:
                 name: getattr(students, name)
                 for name, unsaid in UNSAID.items()
                 if getattr(students, name) != unsaid
-            },
+            }
+            | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",
             weight=tokens * seconds_per_token(students.backbone) + 2,

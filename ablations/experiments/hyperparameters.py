@@ -20,7 +20,7 @@ from ablations.experiments.cells import records_task
 from ablations.experiments.parts import embedded_part
 from ablations.experiments.reporting import RECORDS, experiment
 from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.trials import PLAIN, Hyperparameters, trial
+from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.pipeline import Plan
 from ablations.supervision import ARMS, LabelerArm
 from results.records import read_records
@@ -48,6 +48,10 @@ class Levels:
     """0 or more."""
     threshold: tuple[float, ...] = ()
     """P(negative), 0 to 1; for supervision that the labeler gives."""
+    dropout: tuple[float, ...] = ()
+    """Before the head; 0 to below 1."""
+    soft_targets: tuple[bool, ...] = ()
+    """Probabilities rather than decisions; for supervision that the labeler gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +111,7 @@ class HyperparametersSettings(SupervisionSettings):
         found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.centre: [PLAIN]}
         for name, values in asdict(self.levels).items():
             tried = sorted({*values, getattr(self.centre, name)}) if values else []
-            if len(tried) < 2 or (name == "threshold" and not isinstance(ARMS[arm], LabelerArm)):
+            if len(tried) < 2 or (name in OF_LABELER and not isinstance(ARMS[arm], LabelerArm)):
                 continue
             for value in tried:
                 found.setdefault(replace(self.centre, **{name: value}), []).append((name, float(value)))
@@ -115,7 +119,11 @@ class HyperparametersSettings(SupervisionSettings):
 
 
 _SWEPT: dict[str, dict[str, Any]] = {
-    "smoke": dict(levels=Levels(learning_rate=(1e-3,), epochs=(12.0,), threshold=(0.4,))),
+    "smoke": dict(
+        levels=Levels(
+            learning_rate=(1e-3,), epochs=(12.0,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)
+        )
+    ),
     "quick": dict(levels=Levels(learning_rate=(5e-4, 2e-3), epochs=(4.0,), threshold=(0.4,))),
     "small": dict(
         seeds=3,
@@ -131,6 +139,8 @@ _SWEPT: dict[str, dict[str, Any]] = {
             warmup=(0.01, 0.2),
             weight_decay=(0.001, 0.1),
             threshold=(0.05, 0.1, 0.4),
+            dropout=(0.1,),
+            soft_targets=(True,),
         )
     ),
 }

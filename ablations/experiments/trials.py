@@ -16,6 +16,10 @@ PLAIN: tuple[None, None] = (None, None)
 """The (variant, level) of a point where nothing is varied."""
 
 
+OF_LABELER = ("threshold", "soft_targets")
+"""Hyperparameters of supervision that the labeler gives."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
     """A point: what may be tuned of a reward model's training. Ranges are checked where it is applied."""
@@ -32,6 +36,10 @@ class Hyperparameters:
     """Of matrices other than embeddings; 0 or more."""
     threshold: float | None
     """P(negative) above which a step is incorrect, 0 to 1; null: chosen on training problems."""
+    dropout: float = 0.0
+    """Before the head; 0 to below 1."""
+    soft_targets: bool = False
+    """Whether targets are the labeler's probabilities rather than its decisions."""
 
     @classmethod
     def of(cls, settings: SupervisionSettings) -> "Hyperparameters":
@@ -44,6 +52,8 @@ class Hyperparameters:
             warmup=students.warmup,
             weight_decay=students.weight_decay,
             threshold=settings.labeler.threshold,
+            dropout=students.dropout,
+            soft_targets=students.soft_targets,
         )
 
     def applied(self, settings: SupervisionSettings) -> SupervisionSettings:
@@ -67,6 +77,8 @@ class Hyperparameters:
             epochs=self.epochs,
             warmup=self.warmup,
             weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            soft_targets=self.soft_targets,
         )
         return {"students": students, "labeler": replace(settings.labeler, threshold=self.threshold)}
 

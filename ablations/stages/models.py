@@ -20,7 +20,7 @@ from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, lab
 from ablations.supervision import ARMS, LabelerArm, choose_threshold
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
-from lightning_modules.data import IGNORE, RewardData, RewardDataset
+from lightning_modules.data import RewardData, RewardDataset
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.inference import score
 from lightning_modules.reward_model import RewardModel
@@ -52,7 +52,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         labels = StepScores.read(one(inputs, "labels") / SCORES)
         if threshold is None:
             threshold = choose_threshold(labels, samples.solutions.final_correct).threshold
-        supervision = arm.targets(labels.take(rows), threshold)
+        supervision = arm.targets(labels.take(rows), threshold, config.get("soft_targets", False))
     else:
         supervision = arm.targets(learned.solutions)
     encoded = encode_all(tokenizer, learned.prompts(), learned.steps(), max_length=config["max_length"])
@@ -60,7 +60,8 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     if "choice" in inputs:
         learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
     schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
-    schedule |= {name: config[name] for name in ("warmup", "weight_decay") if name in config}
+    schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
+    schedule["seed"] = config["seed"]
     if "start" in inputs:
         model = RewardModel.from_folder(chosen(inputs, "start") / MODEL, **schedule)
     else:
@@ -101,7 +102,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "distinct_solutions": learned.solutions.distinct(),
         "solutions": len(learned.solutions),
         "cut_steps": sum(e.cut_steps for e in encoded),
-        "targets": int(sum((t != IGNORE).sum() for t in data.train_set.targets)),
+        "targets": data.train_set.target_count(np.arange(len(data.train_set))),
         "threshold": threshold,
         "learning_rate": learning_rate,
         "curve": keep.curve,

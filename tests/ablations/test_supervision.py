@@ -47,6 +47,34 @@ def test_prm_outcome_by_hand():
     assert prm_outcome(labels(ROWS), 0.3).solution_target.tolist() == [1, 0, 0, 1]
 
 
+def test_soft_targets_by_hand():
+    """The same steps have a target as under hard ones; of a solution right is the product: 0.9 * 0.8 * 1."""
+    target = process(labels(ROWS), 0.20, soft=True).step_target
+    assert target.values.dtype == np.float32
+    found = [np.round(target.row(i).astype(float), 6).tolist() for i in range(4)]
+    assert found[0] == [[0.1, 0.9], [0.2, 0.8], [0, 1]] and found[2] == [[0.9, 0.1]]
+    assert found[1] == [[0.1, 0.9], [0.21, 0.79], [0, 0], [0, 0]]
+    outcome = prm_outcome(labels(ROWS), 0.20, soft=True).solution_target
+    assert outcome[:, 1].tolist() == pytest.approx([0.9 * 0.8, 0.9 * 0.79 * 0.1, 0.1, 0.7])
+    assert outcome.sum(axis=1).tolist() == pytest.approx([1] * 4)
+
+
+def test_soft_neutral_targets_are_the_labelers_three():
+    found = process_neutral(three([[[0.1, 0.6, 0.3], [0.5, 0.25, 0.25], [0, 0, 1]]]), 0.20, soft=True)
+    expected = [[0.1, 0.6, 0.3], [0.5, 0.25, 0.25], [0, 0, 0]]  # the second is incorrect: it is the last
+    assert np.round(found.step_target.values.astype(float), 6).tolist() == expected
+    assert found.num_classes == 3
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=5), min_size=1))
+def test_a_sure_labelers_soft_targets_are_its_hard_ones(rows):
+    hard, soft = (process(labels(rows), 0.20, soft=flag).step_target for flag in (False, True))
+    assert (soft.values.sum(axis=1) == (hard.values != IGNORE)).all()
+    assert (soft.values[hard.values != IGNORE].argmax(axis=1) == hard.values[hard.values != IGNORE]).all()
+    hard, soft = (prm_outcome(labels(rows), 0.20, soft=flag).solution_target for flag in (False, True))
+    assert soft[:, 1].tolist() == hard.tolist()
+
+
 def test_neutral_counts_as_right():
     prob = np.array([[0.1, 0.9, 0.0], [0.3, 0.0, 0.7]])  # a sure neutral; a positive with P(negative) = 0.3
     scores = StepScores(prob=Ragged.from_lengths(prob, np.array([2])), last=np.zeros(1))
@@ -195,7 +223,7 @@ def test_chosen_threshold_is_the_best_of_all(rows):
         ),
         (
             lambda: Supervision(solution_target=np.array([True])),
-            "solution_target: found bool (1,); allowed: int8 of one dimension",
+            "solution_target: found bool (1,); allowed: int8 of one dimension, or float32 of two",
         ),
         (
             lambda: Supervision(solution_target=np.array([1, IGNORE], np.int8)),

@@ -69,11 +69,11 @@ def test_the_trainings_of_supervision_are_used_again():
 
 def test_only_what_differs_is_in_the_config(small):
     """So that trainings made before these could be set keep their keys."""
-    assert not {"warmup", "weight_decay"} & set(make(small).inputs["train"].config)
+    assert not {"warmup", "weight_decay", "dropout", "soft_targets"} & set(make(small).inputs["train"].config)
     assert make(small, warmup=0.2).inputs["train"].config["warmup"] == 0.2
     assert make(small, weight_decay=0.0).inputs["train"].config["weight_decay"] == 0.0
     defaults = inspect.signature(RewardModel).parameters
-    for name in ("warmup", "weight_decay"):
+    for name in ("warmup", "weight_decay", "dropout"):
         assert getattr(StudentSettings, name) == defaults[name].default
 
 
@@ -85,6 +85,7 @@ def test_only_what_differs_is_in_the_config(small):
         ({"batch_size": 32}, {"batch_size": 32, "updates": 450}),
         ({"epochs": 1.5}, {"updates": 56}),  # 56.25
         ({"threshold": 0.35}, {"threshold": 0.35, "updates": 225}),
+        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 225}),
     ],
 )
 def test_a_point_decides_the_training(small, changes, config):
@@ -99,6 +100,7 @@ def test_a_point_decides_the_training(small, changes, config):
         ({"warmup": 1.5}, "students.warmup: found 1.5; allowed: 0 to 1"),
         ({"weight_decay": -0.1}, "students.weight_decay: found -0.1; allowed: 0 or more, finite"),
         ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1, or null"),
+        ({"dropout": 1.0}, "students.dropout: found 1.0; allowed: 0 to below 1"),
     ],
 )
 def test_a_point_out_of_range(small, changes, message):

@@ -93,6 +93,20 @@ def test_from_encoded() -> None:
         RewardDataset.from_encoded(encoded)
 
 
+def test_from_encoded_with_probabilities() -> None:
+    """Steps end at tokens 3 and 4; the second has no target, so that it is left out of the batch."""
+    encoded = [Encoded(ids=np.arange(5, dtype=np.int32), solution_start=2, step_end=np.array([3, 4]))]
+    steps = RewardDataset.from_encoded(encoded, step_targets=[np.array([[0.25, 0.75], [0, 0]], np.float32)])
+    assert steps.targets[0].tolist() == [[0, 0], [0, 0], [0, 0], [0.25, 0.75], [0, 0]]
+    assert steps.target_count(np.arange(1)) == 1
+    batch = steps.batch(np.arange(1), 1)
+    assert batch.layouts[0].token_BT.tolist() == [[0, 1, 2, 3]]
+    assert batch.weights[0].tolist() == [[[0, 0], [0, 0], [0, 0], [0.25, 0.75]]]
+    whole = RewardDataset.from_encoded(encoded, solution_targets=np.array([[0.5, 0.5]], np.float32))
+    assert whole.targets[0].tolist() == [[0, 0], [0, 0], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]]
+    assert whole.target_count(np.arange(1)) == 3
+
+
 def tokenizer() -> PreTrainedTokenizerFast:
     inner = Tokenizer(models.WordLevel({c: i for i, c in enumerate("0123456789+\n")}, unk_token="0"))
     inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")

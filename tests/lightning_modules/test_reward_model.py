@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from transformers import LlamaConfig, LlamaForTokenClassification
 
 from lightning_modules.data import RewardBatch, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.training import fit
 
 # Lightning's own, on the newest torch.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*is deprecated:FutureWarning")
@@ -144,10 +146,41 @@ def test_three_classes_and_their_names() -> None:
     assert model.backbone.config.id2label == {0: "negative", 1: "neutral", 2: "positive"}
 
 
+class Bare(torch.nn.Module):
+    """A backbone without a module for dropout."""
+
+    config = LlamaConfig(num_labels=2)
+
+
+def dropped(seed: int, folder: Path | None = None, stop: int | None = None) -> dict[str, torch.Tensor]:
+    """Weights after six updates with dropout, killed before that after ``stop``."""
+
+    def progress(share: float) -> None:
+        if stop is not None and round(6 * share) == stop:
+            raise InterruptedError
+
+    model = RewardModel(backbone(), learning_rate=1e-2, total_updates=6, dropout=0.5, seed=seed)
+    torch.manual_seed(time.time_ns() % 2**32)  # of no meaning
+    data = RewardData(dataset(), batch_size=4)
+    fit(model, data, updates=6, checkpoint_folder=folder, checkpoint_every=1, progress=progress)
+    return model.state_dict()
+
+
+def test_dropout_depends_on_the_seed_and_the_update_alone(tmp_path: Path) -> None:
+    wanted = dropped(1)
+    with pytest.raises(InterruptedError):
+        dropped(1, tmp_path, stop=4)
+    for again in (dropped(1), dropped(1, tmp_path)):
+        assert all(torch.equal(value, again[name]) for name, value in wanted.items())
+    assert not all(torch.equal(value, dropped(2)[name]) for name, value in wanted.items())
+
+
 def test_no_dropout() -> None:
     model = RewardModel(backbone(classifier_dropout=0.5)).train()
     batch = dataset().batch(np.arange(5), 1)
     assert model.loss_sum(batch) == model.loss_sum(batch)
+    with pytest.raises(ValueError, match="dropout: found 0.5; allowed: 0 for Bare"):
+        RewardModel(Bare(), dropout=0.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="attention_dropout is 0.1"):
         RewardModel(backbone(attention_dropout=0.1))
 
