@@ -93,13 +93,16 @@ class Store:
                 self._discard_damaged(item)
         return fault is None
 
-    def make(self, recipe: Recipe, stage: Stage, progress: Callable[[float], None]) -> float | None:
+    def make(
+        self, recipe: Recipe, stage: Stage, progress: Callable[[float], None], **more: Any
+    ) -> float | None:
         """Runs a stage unless its artifact stands.
 
         Args:
             recipe: what to make.
             stage: how.
             progress: gets the fraction done.
+            more: of the context.
 
         Returns:
             Wall time in seconds, or None if the artifact stood already.
@@ -121,7 +124,7 @@ class Store:
             temporary.mkdir(parents=True)
             scratch = self.workspace(recipe.key)
             resumed = any(scratch.iterdir())
-            context = Context(progress=progress, scratch=scratch, local=dict(recipe.local))
+            context = Context(progress=progress, scratch=scratch, local=dict(recipe.local), **more)
             start = time.perf_counter()
             try:
                 stage.run(json.loads(json.dumps(recipe.config)), inputs, temporary, context)

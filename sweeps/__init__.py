@@ -1,1 +1,1 @@
-"""Room of the hyperparameter sweeps; it holds none yet."""
+"""Hyperparameters by search: spaces, studies, the objective on validation problems."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from ablations.experiments.parts import Part, scores_task, seconds_per_token
+from ablations.experiments.parts import Part, TrainingPart, scores_task, seconds_per_token
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.revision import revision
@@ -22,7 +22,8 @@ class Grid:
     """The trainings of one arm, acquisition and data scale in one fold."""
 
     settings: SupervisionSettings
-    part: Part
+    part: TrainingPart
+    """Of tests a whole `Part`."""
     arm: str
     data_scale: int
     acquisition: str = "uniform"
@@ -39,6 +40,12 @@ class Grid:
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Grid | None" = None
     """The trainings whose learning rate is taken; None: it is chosen among this grid's own."""
+
+    @property
+    def tested(self) -> Part:
+        """The part, where it may judge."""
+        assert isinstance(self.part, Part), "a part without test problems cannot judge"
+        return self.part
 
     @property
     def name(self) -> str:
@@ -129,7 +136,7 @@ class Grid:
         """A seed's scores of the test solutions."""
         return scores_task(
             self.model(seed),
-            self.part.test,
+            self.tested.test,
             self.settings,
             f"{self.name} seed {seed} on test problems{self.part.name}",
             self.settings.students.backbone,
@@ -142,12 +149,12 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     inputs: dict[str, Any] = {
         "trains": tuple(train for grid in grids for train in grid.trains(seed)),
         "scores": tuple(grid.scores(seed) for grid in grids),
-        "samples": tuple(grid.part.test for grid in grids),
+        "samples": tuple(grid.tested.test for grid in grids),
     }
     if "choice" in first.model(seed):
         inputs["choices"] = tuple(grid.choice for grid in grids)
-    if first.part.ratings is not None:
-        inputs["ratings"] = tuple(grid.part.ratings for grid in grids if grid.part.ratings is not None)
+    if first.tested.ratings is not None:
+        inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
     if further:
         inputs["further"] = further
     return Task(

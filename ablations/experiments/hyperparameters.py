@@ -162,7 +162,7 @@ def settings(
 
 def plan(settings: HyperparametersSettings) -> Plan:
     """Which hyperparameters matter to which supervision, on validation problems (the paper's sweeps)."""
-    part = embedded_part(settings)
+    part = embedded_part(settings).training
     trials = tuple(
         trial(settings, part, arm=arm, data_scale=settings.data_scale, point=point, seed=seed, shown=shown)
         for arm in settings.arms

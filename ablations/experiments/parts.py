@@ -3,7 +3,7 @@
 A part is all that students of one fold are trained and judged on; the embedded world is a single part.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ablations.experiments.scales import SupervisionSettings
@@ -23,8 +23,8 @@ SCORING_SPEED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """The artifacts of one fold; the embedded world is a single one."""
+class TrainingPart:
+    """What students of one fold are trained and chosen on. No test problem can be reached from it."""
 
     base: Task
     """Small base model."""
@@ -34,6 +34,18 @@ class Part:
     """The labeler's scores of them."""
     validation: Task
     """Samples of the validation problems."""
+    problems: int
+    """Training problems."""
+    tokens: float
+    """Mean tokens of a solution."""
+    name: str = ""
+    """For people: which fold, where there are several."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(TrainingPart):
+    """The artifacts of one fold; the embedded world is a single one."""
+
     test: Task
     """Samples of the test problems."""
     test_labels: Task
@@ -44,12 +56,11 @@ class Part:
     """The oracle's ratings of the training samples."""
     large_prm: Task | None = None
     """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
-    problems: int
-    """Training problems."""
-    tokens: float
-    """Mean tokens of a solution."""
-    name: str = ""
-    """For people: which fold, where there are several."""
+
+    @property
+    def training(self) -> TrainingPart:
+        """Without what judges."""
+        return TrainingPart(**{field.name: getattr(self, field.name) for field in fields(TrainingPart)})
 
 
 def parts_of(settings: SupervisionSettings) -> list[Part]:

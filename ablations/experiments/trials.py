@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ablations.experiments.cells import Grid
-from ablations.experiments.parts import Part, scores_task
+from ablations.experiments.parts import TrainingPart, scores_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 
@@ -85,7 +85,7 @@ class Hyperparameters:
 
 def trial(
     settings: SupervisionSettings,
-    part: Part,
+    part: TrainingPart,
     *,
     arm: str,
     data_scale: int,
@@ -97,7 +97,7 @@ def trial(
 
     Args:
         settings: all that the point does not say.
-        part: base, training samples, labels and validation samples; nothing else of it is read.
+        part: base, training samples, labels and validation samples.
         arm: form of supervision.
         data_scale: solutions labelled a problem.
         point: the hyperparameters.

@@ -84,6 +84,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         Validation(one(inputs, "validation"), tokenizer, config),
         updates=config["updates"],
         evaluations=config["evaluations"],
+        judged=context.judged,
     )
     fit(
         model,
@@ -197,8 +198,15 @@ class KeepBest(Callback):
     What it knows is part of a training's state, so that one that was killed goes on as if it had not been.
     """
 
-    def __init__(self, judge: Callable[[RewardModel], float], *, updates: int, evaluations: int) -> None:
-        self.judge = judge
+    def __init__(
+        self,
+        judge: Callable[[RewardModel], float],
+        *,
+        updates: int,
+        evaluations: int,
+        judged: Callable[[float, float], None] = lambda share, value: None,
+    ) -> None:
+        self.judge, self.judged, self.updates = judge, judged, updates
         self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
         self.curve: list[dict[str, float]] = []
         self.best_update, self.best_value = 0, -1.0
@@ -216,6 +224,7 @@ class KeepBest(Callback):
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        self.judged(trainer.global_step / self.updates, value)
 
     def state_dict(self) -> dict[str, Any]:
         """For the state of a training."""

@@ -1,0 +1,170 @@
+"""The command `sweeps`: search the hyperparameters of each kind of supervision, and tell what was found."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweeps.workers import Sweep
+
+COMMANDS = {
+    "run": "Search; again, it goes on. The same storage from elsewhere: another worker joins.",
+    "report": "Tell what was found so far.",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command.
+
+    Returns:
+        Exit code: 0 done, 1 trials failed or workers died, 2 the user's mistake (one line on standard error),
+        130 interrupted.
+    """
+    import jsonargparse
+    import optuna
+
+    from ablations.cli import QUIET
+    from ablations.scheduling import RunFailed
+
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    optuna.logging.set_verbosity(logging.WARNING)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    parser = jsonargparse.ArgumentParser(
+        prog="sweeps", description="Hyperparameters of reward models by search.", exit_on_error=False
+    )
+    commands = parser.add_subcommands(required=True, dest="command")
+    for name, summary in COMMANDS.items():
+        command = jsonargparse.ArgumentParser(description=summary, exit_on_error=False)
+        command.add_argument("space", type=str, help="what is searched")
+        command.add_function_arguments(sweep if name == "run" else tell, as_group=False, skip={"space"})
+        commands.add_subcommand(name, command, help=summary)
+    try:
+        chosen = parser.parse_args(list(sys.argv[1:] if argv is None else argv))
+        arguments = parser.instantiate(chosen)[chosen.command]
+        return (sweep if chosen.command == "run" else tell)(**vars(arguments))
+    except (RunFailed, RuntimeError) as failed:
+        print(f"sweeps: {failed}", file=sys.stderr)
+        return 1
+    except (ValueError, jsonargparse.ArgumentError) as error:
+        print(f"sweeps: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("sweeps: interrupted; the same command goes on from what stands", file=sys.stderr)
+        return 130
+
+
+def sweep(
+    space: str,
+    scale: str = "quick",
+    trials: int = 30,
+    world: str | None = None,
+    arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer"),
+    storage: str | None = None,
+    store: Path = Path("runs/store"),
+    out: Path | None = None,
+    workers: int | None = None,
+) -> int:
+    """Searches.
+
+    Args:
+        space: what is searched.
+        scale: smoke, quick, small or paper.
+        trials: for each arm.
+        world: embedded world.
+        arms: forms of supervision.
+        storage: SQLAlchemy's URL (default: an SQLite file in the out folder).
+        store: folder of artifacts.
+        out: folder for the results (default: runs/sweeps, named by the choice).
+        workers: processes (default: number of cores).
+    """
+    from ablations.executors import default_workers
+    from sweeps.study import failed
+    from sweeps.workers import run
+
+    chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
+    count = default_workers() if workers is None else workers
+    if trials < 1 or count < 1:
+        raise ValueError(f"trials, workers: found {trials} and {count}; allowed: 1 or more")
+    studies = run(chosen, count)
+    _tell(chosen, folder)
+    lost = sum(len(failed(studies.study(arm))) for arm in chosen.settings.arms)
+    if lost:
+        print(f"sweeps: {lost} trials failed; {folder / 'trials.csv'} has them", file=sys.stderr)
+    return 1 if lost else 0
+
+
+def tell(
+    space: str,
+    scale: str = "quick",
+    world: str | None = None,
+    arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer"),
+    storage: str | None = None,
+    out: Path | None = None,
+) -> int:
+    """Tells what was found so far.
+
+    Args:
+        space: what is searched.
+        scale: smoke, quick, small or paper.
+        world: embedded world.
+        arms: forms of supervision.
+        storage: SQLAlchemy's URL (default: an SQLite file in the out folder).
+        out: folder for the results (default: runs/sweeps, named by the choice).
+    """
+    chosen, folder = _sweep(space, scale, 1, world, arms, storage, Path("runs/store"), out)
+    _tell(chosen, folder)
+    return 0
+
+
+def _sweep(
+    space: str,
+    scale: str,
+    trials: int,
+    world: str | None,
+    arms: tuple[str, ...],
+    storage: str | None,
+    store: Path,
+    out: Path | None,
+) -> tuple[Sweep, Path]:
+    """What was chosen, and the folder for the results."""
+    from ablations.arguments import allowed
+    from ablations.experiments.hyperparameters import settings
+    from ablations.pipeline import SCALES
+    from ablations.settings import each_once
+    from ablations.supervision import ARMS
+    from ablations.world.worlds import WORLDS
+    from sweeps.spaces import SPACES
+    from sweeps.workers import Sweep
+
+    allowed("space", space, tuple(SPACES))
+    allowed("scale", scale, SCALES)
+    if world is not None:
+        allowed("world", world, tuple(WORLDS))
+    each_once("arms", arms, ARMS)
+    folder = out or Path("runs") / "sweeps" / "-".join(filter(None, [space, scale, world]))
+    chosen = Sweep(
+        space=space,
+        settings=replace(settings(scale, world, None, None), arms=tuple(arms)),
+        trials=trials,
+        storage=storage or f"sqlite:///{folder / 'trials.db'}",
+        store=store,
+    )
+    return chosen, folder
+
+
+def _tell(chosen: Sweep, folder: Path) -> None:
+    from sweeps.report import write
+    from sweeps.spaces import SPACES
+
+    studies = chosen.studies
+    by_arm = {arm: studies.study(arm) for arm in studies.arms}
+    print(write(by_arm, SPACES[chosen.space], chosen.settings, folder))
+    for path in sorted(folder.iterdir()):
+        print(path)

@@ -1,0 +1,88 @@
+"""One trial of a study: a reward model trained at a suggested point and judged on validation problems."""
+
+import shutil
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import optuna
+
+from ablations.experiments.hyperparameters import HyperparametersSettings
+from ablations.experiments.parts import TrainingPart
+from ablations.experiments.trials import Hyperparameters, trial
+from ablations.pipeline import Task, ordered
+from ablations.stages import STAGES
+from ablations.stages.files import ROWS, read_json
+from ablations.store import Store
+from ablations.supervision import ARMS, LabelerArm
+from results.sensitivity import METRIC
+from sweeps.spaces import Choice, Range, Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """Best-of-N on validation problems, as a function of an Optuna trial; larger is better."""
+
+    settings: HyperparametersSettings
+    """All that is not searched; the share of the labels among it."""
+    part: TrainingPart
+    """What is trained and judged on."""
+    arm: str
+    """Form of supervision."""
+    space: Space
+    """What is searched."""
+    store: Store
+    """Where artifacts are."""
+
+    @cached_property
+    def ranges(self) -> dict[str, Range | Choice]:
+        """Of the hyperparameters that this arm has."""
+        of_labeler = self.space.of_labeler if isinstance(ARMS[self.arm], LabelerArm) else {}
+        return {**self.space.of_all, **of_labeler}
+
+    def __call__(self, asked: optuna.Trial) -> float:
+        """Trains and judges at a suggested point.
+
+        Returns:
+            Share of validation problems solved by best-of-N.
+
+        Raises:
+            optuna.TrialPruned: the training had no prospects; nothing of it is left.
+        """
+        task = self.task(Hyperparameters(**self._suggested(asked)))
+        asked.set_user_attr("cell", task.address)
+
+        def judged(share: float, value: float) -> None:
+            asked.report(value, round(100 * share))
+            if asked.should_prune():
+                raise optuna.TrialPruned(f"after {share:.0%} of the updates")
+
+        for one in ordered([task]):
+            if self.store.fault(one, full=False) is None:
+                continue
+            more: dict[str, Any] = {"judged": judged} if one.stage == "train" else {}
+            try:
+                self.store.make(one.recipe(), STAGES[one.stage], lambda done: None, **more)
+            except optuna.TrialPruned:
+                shutil.rmtree(self.store.workspace(one.key))
+                raise
+        rows = read_json(self.store.path(task) / ROWS)
+        return float(np.mean([row["value"] for row in rows if row["metric"] == METRIC]))
+
+    def task(self, point: Hyperparameters) -> Task:
+        """The training and its judgement at a point."""
+        return trial(
+            self.settings, self.part, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
+        )
+
+    def _suggested(self, asked: optuna.Trial) -> dict[str, Any]:
+        found = {name: _suggest(asked, name, one) for name, one in self.ranges.items()}
+        centre = self.settings.centre
+        return {**vars(replace(centre)), **found}
+
+
+def _suggest(asked: optuna.Trial, name: str, one: Range | Choice) -> float | bool:
+    if isinstance(one, Choice):
+        return asked.suggest_categorical(name, one.values)
+    return asked.suggest_float(name, one.low, one.high, log=one.log)

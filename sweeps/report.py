@@ -1,0 +1,182 @@
+"""What a sweep found: each arm's trials, which hyperparameters matter, its best point as a config."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import yaml
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import TrialState
+
+from ablations.experiments.hyperparameters import HyperparametersSettings
+from results.arms import arm_words
+from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
+from results.tabular import Table, as_text, heads, number, points, whole, word
+from sweeps.spaces import Choice, Range, Space
+from sweeps.study import PLANNED, failed, finished
+
+LEAST = 8
+"""Complete trials from which importances are told."""
+
+
+def trials_frame(studies: Mapping[str, optuna.Study]) -> pd.DataFrame:
+    """A row a planned trial: arm, planned number, state, value (NaN if pruned or failed), and parameters."""
+    rows = []
+    for arm, study in studies.items():
+        for one in (*finished(study), *failed(study)):
+            value = one.value if one.state == TrialState.COMPLETE else None
+            known = {"arm": arm, "planned": one.user_attrs[PLANNED], "state": one.state.name, "value": value}
+            rows.append(known | {_column(name): found for name, found in one.params.items()})
+    return pd.DataFrame(rows)
+
+
+def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
+    """How many trials each arm had, how they ended, and its best value."""
+    rows = []
+    for arm, study in studies.items():
+        over = finished(study)
+        complete = [one for one in over if one.state == TrialState.COMPLETE]
+        best = max((float(one.value or 0) for one in complete), default=float("nan"))
+        rows.append(
+            (
+                word(arm_words(arm), arm=arm),
+                whole(len(over)),
+                whole(len(complete)),
+                whole(len(over) - len(complete)),
+                whole(len(failed(study))),
+                points(best),
+            )
+        )
+    return Table(
+        id="trials",
+        title="Trials",
+        lead=(
+            "Every arm has the same budget of trials. Best: validation problems solved, per cent; the best "
+            "of many looks better than it is."
+        ),
+        heads=heads("arm", "finished", "complete", "pruned", "failed", "best", text=("arm",)),
+        rows=tuple(rows),
+    )
+
+
+def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
+    """How much each hyperparameter tells the best trials from all (PED-ANOVA)."""
+    found = {
+        arm: get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+        for arm, study in studies.items()
+        if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) >= LEAST
+    }
+    if not found:
+        return None
+    names = sorted({name for shares in found.values() for name in shares})
+    return Table(
+        id="importance",
+        title="Importance of hyperparameters",
+        lead="By PED-ANOVA, from complete trials; sums to one for each arm.",
+        heads=heads("arm", *(name.replace("_", " ") for name in names), text=("arm",)),
+        rows=tuple(
+            (word(arm_words(arm), arm=arm), *(number(shares.get(name, float("nan")), 2) for name in names))
+            for arm, shares in found.items()
+        ),
+    )
+
+
+def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
+    """Value against each hyperparameter, a point a complete trial; returns the files."""
+    known = {**space.of_all, **space.of_labeler}
+    ranges = {name: one for name, one in known.items() if _column(name) in frame}
+    complete = frame[frame["state"] == TrialState.COMPLETE.name]
+    columns = min(4, len(ranges))
+    rows = -(-len(ranges) // columns)
+    with styled():
+        canvas = Canvas(figsize=(2.6 * columns + 0.8, 2.5 * rows + 0.5))
+        axes = canvas.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for ax, (name, one) in zip(axes, ranges.items(), strict=False):
+            for arm, of_arm in complete.groupby("arm", sort=False):
+                has = of_arm[of_arm[_column(name)].notna()]
+                ax.scatter(
+                    has[_column(name)].astype(float),
+                    has["value"],
+                    s=24,
+                    color=PALETTE[str(arm)],
+                    marker=MARKERS[str(arm)],
+                    edgecolors="white",
+                    linewidths=0.5,
+                    label=arm_words(str(arm)),
+                )
+            _axis(ax, one)
+            ax.set_xlabel(name.replace("_", " "))
+            percent_axis(ax)
+        for ax in axes[len(ranges) :]:
+            ax.set_axis_off()
+        canvas.supylabel("validation problems solved", fontsize=10)
+        legend_above(canvas, list(axes[: len(ranges)]))
+        return save(canvas, out)
+
+
+def _axis(ax: Axes, one: Range | Choice) -> None:
+    """The x axis of a hyperparameter: its whole range, or its values."""
+    ax.grid(visible=False, axis="x")
+    if isinstance(one, Choice):
+        values = [float(value) for value in one.values]
+        room = 0.1 * (max(values) - min(values))
+        ax.set_xlim(min(values) - room, max(values) + room)
+        ax.xaxis.set_major_locator(FixedLocator(values))
+        ax.xaxis.set_major_formatter(FixedFormatter([f"{value}" for value in one.values]))
+        return
+    if one.log:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(numticks=5))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_xlim(one.low, one.high)
+
+
+def _column(name: str) -> str:
+    return f"param_{name}"
+
+
+def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings) -> str | None:
+    """An arm's best point as a config for `ablations run supervision`; None without a complete trial."""
+    complete = [one for one in finished(study) if one.state == TrialState.COMPLETE]
+    if not complete:
+        return None
+    best = max(complete, key=lambda one: float(one.value or 0))
+    point = dict(best.params)
+    threshold = point.pop("threshold", settings.labeler.threshold)
+    students = {name: value for name, value in point.items() if name != "learning_rate"}
+    if "learning_rate" in point:
+        students["learning_rates"] = [point["learning_rate"]]
+    content = {
+        "experiment": "supervision",
+        "scale": settings.scale,
+        "world": settings.world,
+        "settings": {"arms": [arm], "students": students, "labeler": {"threshold": threshold}},
+    }
+    solved = f"{100 * float(best.value or 0):.1f} per cent of the validation problems"
+    return f"# Trial {best.user_attrs[PLANNED]}: {solved}\n{yaml.safe_dump(content, sort_keys=False)}"
+
+
+def write(
+    studies: Mapping[str, optuna.Study], space: Space, settings: HyperparametersSettings, out: Path
+) -> str:
+    """Writes trials, figure and the arms' best configs into a folder; returns the tables as text."""
+    out.mkdir(parents=True, exist_ok=True)
+    frame = trials_frame(studies)
+    if frame.empty:
+        return "No trial has come to an end."
+    frame.to_csv(out / "trials.csv", index=False)
+    if (frame["state"] == TrialState.COMPLETE.name).any():
+        draw(frame, space, out / "sensitivity")
+    for arm, study in studies.items():
+        config = best_config(arm, study, settings)
+        if config is not None:
+            (out / f"best-{arm}.yaml").write_text(config)
+    tables = [arms_table(studies), importance_table(studies)]
+    text = "\n".join(as_text(table) for table in tables if table is not None)
+    (out / "table.txt").write_text(text + "\n")
+    return text

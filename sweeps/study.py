@@ -1,0 +1,163 @@
+"""A study an arm: as many trials planned for each, taken by any number of workers, none of them twice.
+
+Trials are planned before the first begins, as waiting ones with a number; a worker takes one that waits. One
+whose worker dies is found by its silent heartbeat and planned again, once. So the count is exact, however
+many workers there are and however they end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+HEARTBEAT, GRACE = 30, 90
+"""Seconds between two signs of life of a worker, and of silence after which it counts as dead."""
+PLANNED, SURPLUS = "planned", "surplus"
+"""Attributes of trials: the number that was planned; that it was asked for when none waited."""
+# Heartbeats are what Optuna calls experimental; they are held by our own tests.
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+_OVER = (*FINISHED, TrialState.FAIL)
+
+
+def storage_of(url: str, heartbeat: int = HEARTBEAT, grace: int = GRACE) -> RDBStorage:
+    """A storage by SQLAlchemy's URL, as ``sqlite:///sweeps.db`` or ``postgresql://user@host/name``.
+
+    Raises:
+        ValueError: there is no such database, or its kind is unknown.
+    """
+    try:
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        return RDBStorage(
+            url,
+            heartbeat_interval=heartbeat,
+            grace_period=grace,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
+        )
+    except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"storage: found {url}, which cannot be opened ({first})") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studies:
+    """The studies of a sweep, one an arm, on one storage."""
+
+    name: str
+    """Of the sweep."""
+    arms: tuple[str, ...]
+    """Forms of supervision."""
+    storage: RDBStorage
+    """Shared by all workers."""
+    seed: int = 0
+    """Of the sampler; worker k has seed + k."""
+
+    def study(self, arm: str, worker: int = 0) -> optuna.Study:
+        """An arm's study, made if it is not there."""
+        return optuna.create_study(
+            study_name=f"{self.name}-{arm}",
+            storage=self.storage,
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=self.seed + worker, constant_liar=True),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+            load_if_exists=True,
+        )
+
+    def plan(self, trials: int) -> None:
+        """Plans as many trials for each arm, those that are planned already among them."""
+        for arm in self.arms:
+            study = self.study(arm)
+            known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
+            for number in range(trials):
+                if number not in known:
+                    study.enqueue_trial({}, user_attrs={PLANNED: number})
+
+    def work(self, objective: Callable[[str], Callable[[optuna.Trial], float]], worker: int = 0) -> None:
+        """Takes planned trials until none is left, the arms by turns.
+
+        Args:
+            objective: arm -> what is to be maximised.
+            worker: number of this worker.
+        """
+        studies = {arm: self.study(arm, worker) for arm in self.arms}
+        functions = {arm: objective(arm) for arm in self.arms}
+        while True:
+            took = [self._take(studies[arm], functions[arm]) for arm in self.arms]
+            if any(took):
+                continue
+            if not any(
+                one.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) for one in studies.values()
+            ):
+                return
+            time.sleep(min(1.0, HEARTBEAT / 10))  # some worker has the last ones: it may die yet
+
+    def _take(self, study: optuna.Study, function: Callable[[optuna.Trial], float]) -> bool:
+        """One waiting trial, if there is one; returns whether there was."""
+        with contextlib.ExitStack() as asking:
+            asking.enter_context(self._alone())
+            fail_stale_trials(study)
+            if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                return False
+            self._optimize(study, function, asking)
+        return True
+
+    def _optimize(
+        self, study: optuna.Study, function: Callable[[optuna.Trial], float], asking: contextlib.ExitStack
+    ) -> None:
+        """Asks for one trial, lets the others ask, and works on it."""
+
+        def planned_only(asked: optuna.Trial) -> float:
+            asking.close()
+            self.storage.record_heartbeat(asked._trial_id)  # or one that dies at once is never missed
+            if PLANNED not in asked.user_attrs:  # another worker took the one that waited
+                asked.set_user_attr(SURPLUS, True)
+                raise optuna.TrialPruned("no trial waited")
+            return function(asked)
+
+        study.optimize(planned_only, n_trials=1, catch=(Exception,), callbacks=[self._told])
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Alone in asking, on SQLite, which gives one trial to two workers; a server locks its rows."""
+        if not self.storage.url.startswith("sqlite:///"):
+            yield
+            return
+        with Path(f"{self.storage.url.removeprefix('sqlite:///')}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _told(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """A line for a trial that is over."""
+        if planned(trial):
+            value = f" {100 * trial.value:.1f}%" if trial.value is not None else ""
+            what = f"{study.study_name} trial {trial.user_attrs[PLANNED]}: {trial.state.name.lower()}{value}"
+            point = ", ".join(f"{name} {found:.3g}" for name, found in trial.params.items())
+            print(f"[{len(finished(study))}] {what} ({point})", file=sys.stderr, flush=True)
+
+
+def planned(trial: FrozenTrial) -> bool:
+    """Whether a trial is one of those that were planned, or such a one tried again."""
+    return PLANNED in trial.user_attrs
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The planned trials that have come to an end, by their planned number."""
+    over = [one for one in study.get_trials(deepcopy=False, states=FINISHED) if planned(one)]
+    return sorted(over, key=lambda one: int(one.user_attrs[PLANNED]))
+
+
+def failed(study: optuna.Study) -> list[FrozenTrial]:
+    """The planned trials that failed, those that were tried again among them."""
+    return [one for one in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if planned(one)]

@@ -1,0 +1,91 @@
+"""Workers of a sweep: processes of this machine, each with its own link to the storage."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from ablations.executors import one_thread, run_tasks
+from ablations.experiments.hyperparameters import HyperparametersSettings
+from ablations.experiments.parts import embedded_part
+from ablations.store import Store
+from sweeps.spaces import SPACES
+from sweeps.study import Studies, storage_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """All that a worker must know."""
+
+    space: str
+    """Key in ``SPACES``."""
+    settings: HyperparametersSettings
+    """What is not searched."""
+    trials: int
+    """For each arm."""
+    storage: str
+    """URL."""
+    store: Path
+    """Folder of artifacts."""
+
+    @property
+    def studies(self) -> Studies:
+        """On a link of their own to the storage."""
+        name = "-".join(filter(None, [self.space, self.settings.scale, self.settings.world]))
+        return Studies(name=name, arms=self.settings.arms, storage=storage_of(self.storage))
+
+    def objective(self, arm: str) -> Callable[[optuna.Trial], float]:
+        """What is maximised for an arm."""
+        from sweeps.objective import Objective  # torch is first imported in the worker
+
+        return Objective(
+            settings=self.settings,
+            part=embedded_part(self.settings).training,
+            arm=arm,
+            space=SPACES[self.space],
+            store=Store(self.store),
+        )
+
+
+def run(sweep: Sweep, workers: int) -> Studies:
+    """Plans the trials, makes what all of them read, and works until none is left.
+
+    Raises:
+        RuntimeError: a worker process died; the others have gone on, and its trial has been tried again.
+        RunFailed: what all trials read could not be made.
+    """
+    studies = sweep.studies
+    studies.plan(sweep.trials)
+    part = embedded_part(sweep.settings).training
+    run_tasks((part.base, part.train, part.train_labels, part.validation), Store(sweep.store), workers)
+    if workers == 1:
+        work(sweep, 0)
+        return studies
+    context = multiprocessing.get_context("spawn")
+    with one_thread():
+        processes = [context.Process(target=work, args=(sweep, number)) for number in range(workers)]
+        for process in processes:
+            process.start()
+    try:
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:
+        for process in processes:
+            process.terminate()
+        raise
+    died = sum(process.exitcode != 0 for process in processes)
+    if died == len(processes):
+        raise RuntimeError(f"all {died} workers died; the same command goes on")
+    return studies
+
+
+def work(sweep: Sweep, number: int) -> None:
+    """One worker."""
+    optuna.logging.set_verbosity(logging.WARNING)
+    with one_thread():
+        sweep.studies.work(sweep.objective, number)
