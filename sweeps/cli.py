@@ -70,6 +70,7 @@ def sweep(
     store: Path = Path("runs/store"),
     out: Path | None = None,
     workers: int | None = None,
+    heartbeat: int = 30,
 ) -> int:
     """Searches.
 
@@ -83,18 +84,17 @@ def sweep(
         store: folder of artifacts.
         out: folder for the results (default: runs/sweeps, named by the choice).
         workers: processes (default: number of cores).
+        heartbeat: seconds between a worker's signs of life; after three in silence its trial is tried again.
     """
     from ablations.executors import default_workers
-    from sweeps.study import failed
+    from ablations.settings import at_least
     from sweeps.workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
     count = default_workers() if workers is None else workers
-    if trials < 1 or count < 1:
-        raise ValueError(f"trials, workers: found {trials} and {count}; allowed: 1 or more")
-    studies = run(chosen, count)
-    _tell(chosen, folder)
-    lost = sum(len(failed(studies.study(arm))) for arm in chosen.settings.arms)
+    at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
+    run(replace(chosen, heartbeat=heartbeat), count)
+    lost = _tell(chosen, folder)
     if lost:
         print(f"sweeps: {lost} trials failed; {folder / 'trials.csv'} has them", file=sys.stderr)
     return 1 if lost else 0
@@ -159,12 +159,16 @@ def _sweep(
     return chosen, folder
 
 
-def _tell(chosen: Sweep, folder: Path) -> None:
+def _tell(chosen: Sweep, folder: Path) -> int:
+    """Writes and prints what was found; returns how many planned trials nobody has finished."""
     from sweeps.report import write
     from sweeps.spaces import SPACES
+    from sweeps.study import missing
 
-    studies = chosen.studies
-    by_arm = {arm: studies.study(arm) for arm in studies.arms}
-    print(write(by_arm, SPACES[chosen.space], chosen.settings, folder))
+    with chosen.studies as studies:
+        by_arm = {arm: studies.study(arm) for arm in studies.arms}
+        print(write(by_arm, SPACES[chosen.space], chosen.settings, folder))
+        lost = sum(len(missing(study)) for study in by_arm.values())
     for path in sorted(folder.iterdir()):
         print(path)
+    return lost

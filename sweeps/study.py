@@ -21,8 +21,8 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_s
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-HEARTBEAT, GRACE = 30, 90
-"""Seconds between two signs of life of a worker, and of silence after which it counts as dead."""
+HEARTBEAT = 30
+"""Seconds between two signs of life of a worker."""
 PLANNED, SURPLUS = "planned", "surplus"
 """Attributes of trials: the number that was planned; that it was asked for when none waited."""
 # Heartbeats are what Optuna calls experimental; they are held by our own tests.
@@ -31,8 +31,12 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _OVER = (*FINISHED, TrialState.FAIL)
 
 
-def storage_of(url: str, heartbeat: int = HEARTBEAT, grace: int = GRACE) -> RDBStorage:
+def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
     """A storage by SQLAlchemy's URL, as ``sqlite:///sweeps.db`` or ``postgresql://user@host/name``.
+
+    Args:
+        url: of the database.
+        heartbeat: seconds between two signs of life of a worker; after three of them in silence it is dead.
 
     Raises:
         ValueError: there is no such database, or its kind is unknown.
@@ -43,7 +47,7 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT, grace: int = GRACE) -> RDBS
         return RDBStorage(
             url,
             heartbeat_interval=heartbeat,
-            grace_period=grace,
+            grace_period=3 * heartbeat,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
         )
     except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
@@ -63,6 +67,17 @@ class Studies:
     """Shared by all workers."""
     seed: int = 0
     """Of the sampler; worker k has seed + k."""
+
+    def __enter__(self) -> Studies:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the links of this thread and of the pool; the studies may be used again."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
 
     def study(self, arm: str, worker: int = 0) -> optuna.Study:
         """An arm's study, made if it is not there."""
@@ -156,6 +171,12 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
     """The planned trials that have come to an end, by their planned number."""
     over = [one for one in study.get_trials(deepcopy=False, states=FINISHED) if planned(one)]
     return sorted(over, key=lambda one: int(one.user_attrs[PLANNED]))
+
+
+def missing(study: optuna.Study) -> list[int]:
+    """The planned numbers that no trial has finished, however often it was tried."""
+    known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
+    return sorted(known - {one.user_attrs[PLANNED] for one in finished(study)})
 
 
 def failed(study: optuna.Study) -> list[FrozenTrial]:

@@ -15,7 +15,7 @@ from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.parts import embedded_part
 from ablations.store import Store
 from sweeps.spaces import SPACES
-from sweeps.study import Studies, storage_of
+from sweeps.study import HEARTBEAT, Studies, storage_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,15 @@ class Sweep:
     """URL."""
     store: Path
     """Folder of artifacts."""
+    heartbeat: int = HEARTBEAT
+    """Seconds between two signs of life of a worker."""
 
     @property
     def studies(self) -> Studies:
         """On a link of their own to the storage."""
         name = "-".join(filter(None, [self.space, self.settings.scale, self.settings.world]))
-        return Studies(name=name, arms=self.settings.arms, storage=storage_of(self.storage))
+        storage = storage_of(self.storage, self.heartbeat)
+        return Studies(name=name, arms=self.settings.arms, storage=storage)
 
     def objective(self, arm: str) -> Callable[[optuna.Trial], float]:
         """What is maximised for an arm."""
@@ -52,20 +55,20 @@ class Sweep:
         )
 
 
-def run(sweep: Sweep, workers: int) -> Studies:
+def run(sweep: Sweep, workers: int) -> None:
     """Plans the trials, makes what all of them read, and works until none is left.
 
     Raises:
-        RuntimeError: a worker process died; the others have gone on, and its trial has been tried again.
+        RuntimeError: all workers died. Where one does, the others go on, and its trial is tried again.
         RunFailed: what all trials read could not be made.
     """
-    studies = sweep.studies
-    studies.plan(sweep.trials)
+    with sweep.studies as studies:
+        studies.plan(sweep.trials)
     part = embedded_part(sweep.settings).training
     run_tasks((part.base, part.train, part.train_labels, part.validation), Store(sweep.store), workers)
     if workers == 1:
         work(sweep, 0)
-        return studies
+        return
     context = multiprocessing.get_context("spawn")
     with one_thread():
         processes = [context.Process(target=work, args=(sweep, number)) for number in range(workers)]
@@ -78,14 +81,12 @@ def run(sweep: Sweep, workers: int) -> Studies:
         for process in processes:
             process.terminate()
         raise
-    died = sum(process.exitcode != 0 for process in processes)
-    if died == len(processes):
-        raise RuntimeError(f"all {died} workers died; the same command goes on")
-    return studies
+    if all(process.exitcode for process in processes):
+        raise RuntimeError(f"all {workers} workers died; the same command goes on")
 
 
 def work(sweep: Sweep, number: int) -> None:
     """One worker."""
     optuna.logging.set_verbosity(logging.WARNING)
-    with one_thread():
-        sweep.studies.work(sweep.objective, number)
+    with one_thread(), sweep.studies as studies:
+        studies.work(sweep.objective, number)

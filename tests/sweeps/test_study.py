@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from sweeps.spaces import SPACES, Choice, Range
-from sweeps.study import PLANNED, SURPLUS, Studies, failed, finished, storage_of
+from sweeps.study import PLANNED, SURPLUS, Studies, failed, finished, missing, storage_of
 
 ARMS = ("process", "final_answer")
 
@@ -58,6 +58,7 @@ def test_an_objective_that_fails_is_told_and_the_rest_goes_on(url):
     assert numbers(made.study("process")) == [0, 2] and numbers(made.study("final_answer")) == [0, 1, 2]
     assert [one.user_attrs[PLANNED] for one in failed(made.study("process"))] == [1]
     assert failed(made.study("final_answer")) == []
+    assert [missing(made.study(arm)) for arm in ARMS] == [[1], []]
 
 
 def test_pruned_trials_are_finished(url):
@@ -109,11 +110,11 @@ def _die_in_the_second(url, died):
 
         return function
 
-    studies(url, heartbeat=1, grace=2).work(objective)
+    studies(url, heartbeat=1).work(objective)
 
 
 def test_a_killed_workers_trial_is_tried_again_once(url):
-    made = studies(url, heartbeat=1, grace=2)
+    made = studies(url, heartbeat=1)
     made.plan(3)
     context = multiprocessing.get_context("spawn")
     died = context.Event()
@@ -125,6 +126,7 @@ def test_a_killed_workers_trial_is_tried_again_once(url):
     for arm in ARMS:
         assert numbers(made.study(arm)) == [0, 1, 2]
     assert [one.user_attrs[PLANNED] for one in failed(made.study("process"))] == [1]
+    assert missing(made.study("process")) == []  # it was made good
 
 
 @pytest.mark.parametrize("url", ["nodb://x", "sqlite:////proc/none/x.db", "postgresql://localhost:1/none"])

@@ -1,0 +1,156 @@
+"""A sweep on a real PostgreSQL server that the test starts: two workers, one of them killed at random."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sweeps.study import PLANNED, Studies, failed, finished, missing, planned, storage_of
+
+ARMS = ("process", "prm_outcome", "final_answer")
+TRIALS = 10
+ROOT = Path(__file__).parents[1]
+
+
+def _bin() -> Path | None:
+    """Where PostgreSQL's programs are."""
+    known = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    known += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    whole = (path for path in known if (path / "initdb").is_file() and (path / "postgres").is_file())
+    return next(whole, None)
+
+
+BIN = _bin()
+pytestmark = pytest.mark.skipif(BIN is None, reason="PostgreSQL's initdb and postgres are not installed")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """A server of its own, on a free port; as the user postgres where the tests run as root."""
+    folder = Path("/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("postgresql")
+    data = folder / f"sweeps-postgresql-{os.getpid()}"
+    data.mkdir()
+    run_as = []
+    if os.geteuid() == 0:
+        shutil.chown(data, "postgres")
+        run_as = ["runuser", "-u", "postgres", "--"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["-D", data, "--auth=trust", "--username=sweeps", "--no-sync"]
+    subprocess.run([*run_as, BIN / "initdb", *words], check=True, capture_output=True, cwd="/")
+    options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}"]
+    server = subprocess.Popen(
+        [*run_as, BIN / "postgres", "-D", data, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+    )
+    try:
+        for _ in range(300):
+            ready = subprocess.run(
+                [BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True
+            )
+            if ready.returncode == 0:
+                break
+            time.sleep(0.1)
+        else:
+            raise RuntimeError("the server did not start")
+        yield f"postgresql://sweeps@127.0.0.1:{port}/postgres"
+    finally:
+        server.send_signal(signal.SIGINT)  # a fast shutdown
+        server.wait(60)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = path.read_text().rpartition(")")
+            command = (path.parent / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(rest.split()[1]) == pid and b"spawn_main" in command:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.slow
+def test_thirty_trials_by_two_workers_one_of_them_killed(url, smoke, tmp_path):
+    shutil.copytree(smoke.store, tmp_path / "store")
+    words = ["run", "reward_models", "--scale=smoke", f"--trials={TRIALS}", "--workers=2", "--heartbeat=2"]
+    places = [f"--storage={url}", f"--store={tmp_path / 'store'}", f"--out={tmp_path / 'out'}"]
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sweeps", *words, *places], cwd=ROOT, stdout=said, stderr=said
+        )
+    with Studies(name="reward_models-smoke-dropped", arms=ARMS, storage=storage_of(url)) as studies:
+        _killed_on_the_way(process, studies, tmp_path)
+
+
+def _killed_on_the_way(process: subprocess.Popen[bytes], studies: Studies, tmp_path: Path) -> None:
+    def over() -> int:
+        return sum(len(finished(studies.study(arm))) for arm in ARMS)
+
+    lucky = random.Random(int(time.time()))
+    after = lucky.randint(2, 3 * TRIALS - 8)  # of a trial or between two, in the middle of the sweep
+    while over() < after and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(lucky.random())
+    workers = children(process.pid)
+    assert len(workers) == 2, (tmp_path / "said").read_text()
+    os.kill(lucky.choice(workers), signal.SIGKILL)
+    assert process.wait(300) == 0, (tmp_path / "said").read_text()
+
+    tried_again = 0
+    for arm in ARMS:
+        study = studies.study(arm)
+        # none is lost, none doubled
+        assert [one.user_attrs[PLANNED] for one in finished(study)] == list(range(TRIALS))
+        assert missing(study) == [] and not study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+        tried_again += len(failed(study))
+        counts = Counter(one.user_attrs[PLANNED] for one in study.trials if planned(one))
+        assert max(counts.values()) <= 2  # the killed worker's, and once more
+    assert tried_again <= 1  # none if it was killed between two trials
+
+
+def test_a_trial_is_taken_by_one_worker(url):
+    """Six asking at once, each on a link of its own."""
+    import threading
+
+    def studies() -> Studies:
+        return Studies(name="asked", arms=("process",), storage=storage_of(url))
+
+    with studies() as made:
+        made.plan(30)
+    ran: list[int] = []
+
+    def objective(arm):
+        def function(trial: optuna.Trial) -> float:
+            ran.append(trial.user_attrs[PLANNED])
+            return 0.0
+
+        return function
+
+    def work(number: int) -> None:
+        with studies() as made:
+            made.work(objective, number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ran) == list(range(30))
