@@ -155,15 +155,16 @@ def _shift(log_a: Array, value_a: Array, log_b: Array, value_b: Array) -> Fitted
     degree = min(_MOST_DEGREE, len(value_KB) - 3)  # one point more than the coefficients and the shift
     total_B = ((value_KB - value_KB.mean(axis=0)) ** 2).sum(axis=0)
     shifts = np.linspace(log_b[0] - log_a[-1], log_b[-1] - log_a[0], _GRID)
+    centred_KB = value_KB - value_KB.mean(axis=0)
     error_GB = np.empty((_GRID, value_KB.shape[1]))
     rising_GB = np.empty((_GRID, value_KB.shape[1]), dtype=bool)
     for g, shift in enumerate(shifts):
         position = np.concatenate([log_a + shift, log_b])
-        basis = np.vander(position, degree + 1)
-        coefficient, *_ = np.linalg.lstsq(basis, value_KB, rcond=None)
-        error_GB[g] = ((value_KB - basis @ coefficient) ** 2).sum(axis=0)
-        ends = np.vander(np.array([position.min(), position.max()]), degree + 1) @ coefficient
-        rising_GB[g] = ends[1] > ends[0]
+        q, r = np.linalg.qr(np.vander(position, degree + 1))
+        within = q.T @ centred_KB  # what the curve explains, in an orthonormal basis
+        error_GB[g] = np.maximum(total_B - (within**2).sum(axis=0), 0)
+        ends = np.vander(np.array([position.min(), position.max()]), degree + 1)
+        rising_GB[g] = np.diff(ends, axis=0)[0] @ np.linalg.solve(r, within) > 0
     best_B = error_GB.argmin(axis=0)
     column = np.arange(value_KB.shape[1])
     inside = (best_B > 0) & (best_B < _GRID - 1) & rising_GB[best_B, column]
