@@ -50,7 +50,7 @@ class Objective:
         Raises:
             optuna.TrialPruned: the training had no prospects; nothing of it is left.
         """
-        task = self.task(Hyperparameters(**self._suggested(asked)))
+        task = self.task(self._suggested(asked))
         asked.set_user_attr("cell", task.address)
 
         def judged(share: float, value: float) -> None:
@@ -76,10 +76,9 @@ class Objective:
             self.settings, self.part, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
         )
 
-    def _suggested(self, asked: optuna.Trial) -> dict[str, Any]:
-        found = {name: _suggest(asked, name, one) for name, one in self.ranges.items()}
-        centre = self.settings.centre
-        return {**vars(replace(centre)), **found}
+    def _suggested(self, asked: optuna.Trial) -> Hyperparameters:
+        found: dict[str, Any] = {name: _suggest(asked, name, one) for name, one in self.ranges.items()}
+        return replace(self.settings.centre, **found)
 
 
 def _suggest(asked: optuna.Trial, name: str, one: Range | Choice) -> float | bool:

@@ -17,7 +17,7 @@ from results.arms import arm_words
 from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
 from results.tabular import Table, as_text, heads, number, points, whole, word
 from sweeps.spaces import Choice, Range, Space
-from sweeps.study import PLANNED, failed, finished
+from sweeps.study import PLANNED, complete, failed, finished
 
 LEAST = 8
 """Complete trials from which importances are told."""
@@ -38,15 +38,14 @@ def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
     """How many trials each arm had, how they ended, and its best value."""
     rows = []
     for arm, study in studies.items():
-        over = finished(study)
-        complete = [one for one in over if one.state == TrialState.COMPLETE]
-        best = max((float(one.value or 0) for one in complete), default=float("nan"))
+        over, whole_ones = finished(study), complete(study)
+        best = max((float(one.value or 0) for one in whole_ones), default=float("nan"))
         rows.append(
             (
                 word(arm_words(arm), arm=arm),
                 whole(len(over)),
-                whole(len(complete)),
-                whole(len(over) - len(complete)),
+                whole(len(whole_ones)),
+                whole(len(over) - len(whole_ones)),
                 whole(len(failed(study))),
                 points(best),
             )
@@ -68,7 +67,7 @@ def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
     found = {
         arm: get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
         for arm, study in studies.items()
-        if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) >= LEAST
+        if len(complete(study)) >= LEAST
     }
     if not found:
         return None
@@ -89,14 +88,14 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
     """Value against each hyperparameter, a point a complete trial; returns the files."""
     known = {**space.of_all, **space.of_labeler}
     ranges = {name: one for name, one in known.items() if _column(name) in frame}
-    complete = frame[frame["state"] == TrialState.COMPLETE.name]
+    told = frame[frame["state"] == TrialState.COMPLETE.name]
     columns = min(4, len(ranges))
     rows = -(-len(ranges) // columns)
     with styled():
         canvas = Canvas(figsize=(2.6 * columns + 0.8, 2.5 * rows + 0.5))
         axes = canvas.subplots(rows, columns, sharey=True, squeeze=False).ravel()
         for ax, (name, one) in zip(axes, ranges.items(), strict=False):
-            for arm, of_arm in complete.groupby("arm", sort=False):
+            for arm, of_arm in told.groupby("arm", sort=False):
                 has = of_arm[of_arm[_column(name)].notna()]
                 ax.scatter(
                     has[_column(name)].astype(float),
@@ -142,10 +141,10 @@ def _column(name: str) -> str:
 
 def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings) -> str | None:
     """An arm's best point as a config for `ablations run supervision`; None without a complete trial."""
-    complete = [one for one in finished(study) if one.state == TrialState.COMPLETE]
-    if not complete:
+    known = complete(study)
+    if not known:
         return None
-    best = max(complete, key=lambda one: float(one.value or 0))
+    best = max(known, key=lambda one: float(one.value or 0))
     point = dict(best.params)
     threshold = point.pop("threshold", settings.labeler.threshold)
     students = {name: value for name, value in point.items() if name != "learning_rate"}

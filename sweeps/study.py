@@ -28,7 +28,6 @@ PLANNED, SURPLUS = "planned", "surplus"
 # Heartbeats are what Optuna calls experimental; they are held by our own tests.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-_OVER = (*FINISHED, TrialState.FAIL)
 
 
 def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
@@ -177,6 +176,11 @@ def missing(study: optuna.Study) -> list[int]:
     """The planned numbers that no trial has finished, however often it was tried."""
     known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
     return sorted(known - {one.user_attrs[PLANNED] for one in finished(study)})
+
+
+def complete(study: optuna.Study) -> list[FrozenTrial]:
+    """The finished trials that were not pruned: those with a value."""
+    return [one for one in finished(study) if one.state == TrialState.COMPLETE]
 
 
 def failed(study: optuna.Study) -> list[FrozenTrial]:
