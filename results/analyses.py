@@ -86,8 +86,8 @@ ANALYSES: dict[str, Analysis] = {
         ),
         notes=(
             _EXPECTATION,
-            "The learning rate of every acquisition is that of uniform solutions at the same budget, chosen "
-            "on validation problems, as is each checkpoint. All but uniform choose distinct texts.",
+            "The learning rate and the checkpoint of every training are chosen on validation problems. All "
+            "acquisitions but uniform choose distinct texts.",
         ),
     ),
     "scoring": Analysis(
@@ -154,7 +154,7 @@ ANALYSES: dict[str, Analysis] = {
         notes=(
             _EXPECTATION,
             "Every round of every way makes as many updates as any training on so many labels, with a fresh "
-            "optimiser and schedule, at the learning rate that was chosen for the first selector.",
+            "optimiser and schedule, at a learning rate that is chosen on validation problems for each.",
         ),
     ),
 }

@@ -86,7 +86,7 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     """A quarter of the problems, and every training makes as many updates, however few labels it has."""
     given = experiment.settings(scale, None, None, None)
     tasks = experiment.plan(given).tasks
-    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {600}
+    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
     some = {task.address for task in tasks if task.stage == "last_problems"}
     assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {150}
     for task in tasks:
@@ -94,6 +94,24 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some
     paper = experiment.settings("paper", None, None, None)
     assert paper.labelled_problems is None and paper.students.max_updates == 20_000
+
+
+@pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
+def test_every_training_has_a_learning_rate_of_its_own(experiment):
+    """Chosen on validation problems among trainings that differ in nothing else; every choice is judged."""
+    given = experiment.settings("small", None, None, None)
+    tasks = experiment.plan(given).tasks
+    choices = [task for task in tasks if task.stage == "choose"]
+    for choice in choices:
+        configs = [dict(task.config) for task in choice.inputs["candidates"]]
+        assert tuple(config.pop("learning_rate") for config in configs) == given.students.learning_rates
+        assert all(config == configs[0] for config in configs)
+        assert len({tuple(sorted(task.inputs)) for task in choice.inputs["candidates"]}) == 1
+    assert len([task for task in tasks if task.stage == "train"]) == 2 * len(choices)
+    for cell in (task for task in tasks if task.stage == "cell"):
+        (choice,) = cell.inputs["choices"]
+        assert choice.inputs["candidates"] == cell.inputs["trains"]
+        assert {task.config["seed"] for task in cell.inputs["trains"]} == {cell.config["seed"]}
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,15 @@ def test_the_first_selector_is_that_of_the_other_experiments(scale):
     known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
     mine = settings(scale, None, None, None)
     new = [task for task in plan(mine).tasks if task.address not in known]
-    stages = {"acquired", "opinion", "train", "scores", "instability", "cell", "records"}
+    stages = {"acquired", "opinion", "train", "choose", "scores", "instability", "cell", "records"}
     assert {task.stage for task in new} == stages
     rounds = [task for task in new if task.stage == "train"]
     assert all("acquired" in task.inputs for task in rounds)
     per_seed = 3 * (len(mine.data_scales) - 1) + 1  # and the one that chooses all at once
-    assert len(rounds) == mine.seeds * per_seed
+    assert len(rounds) == mine.seeds * per_seed * len(mine.students.learning_rates)
+    for task in rounds:
+        start = task.inputs.get("start", ())
+        assert start == (task.inputs["start_choice"].inputs["candidates"] if start else ())
 
 
 def test_every_way_has_its_rounds(run):
@@ -148,9 +151,7 @@ def test_it_ends_with_its_figure_and_report(run):
     assert (folder / "out" / "figures" / "retraining.png").is_file()
     report = (folder / "out" / "report.html").read_text()
     assert "Iterative retraining of the selector: dropped, scale smoke" in report
-    assert (
-        "The evidence supports" in report and "at the learning rate that was chosen for the first" in report
-    )
+    assert "The evidence supports" in report and "at a learning rate that is chosen on validation" in report
     assert "Selectors by round" in done.stdout and "Is training on unsteady, and why?" in done.stdout
     assert "P(negative) exceeds 0.20, as set." in report
 

@@ -124,8 +124,8 @@ class _Choices:
     part: Part
 
     def grid(self, acquisition: str, budget: int) -> Grid:
-        """Trainings on what an acquisition buys, at the learning rate of `uniform` with that budget."""
-        uniform = Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget)
+        """Trainings on what an acquisition buys."""
+        uniform = self.uniform(budget)
         if acquisition == "uniform":
             return uniform
 
@@ -152,19 +152,23 @@ class _Choices:
                 weight=2,
             )
 
-        return replace(uniform, acquisition=acquisition, acquired=acquired, rate_of=uniform)
+        return replace(uniform, acquisition=acquisition, acquired=acquired)
 
     @property
     def selector(self) -> Grid:
         """PRM_selector: process supervision on one solution a problem."""
-        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=1)
+        return self.uniform(1)
+
+    def uniform(self, budget: int) -> Grid:
+        """Trainings on solutions as drawn."""
+        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget, every_seed=True)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
         """What the selector, or each of several, thinks of the pool."""
         selectors = [self.selector]
         if acquisition == "disagreement":
             count = range(self.settings.selectors)
-            selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
+            selectors = [replace(self.selector, bootstrap=k) for k in count]
         return tuple(
             opinion_task(
                 selector.model(seed),

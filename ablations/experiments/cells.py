@@ -40,6 +40,8 @@ class Grid:
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Grid | None" = None
     """The trainings whose learning rate is taken; None: it is chosen among this grid's own."""
+    every_seed: bool = False
+    """Whether each seed's learning rate is chosen among its own trainings, or the first seed's taken."""
 
     @property
     def tested(self) -> Part:
@@ -73,7 +75,10 @@ class Grid:
             inputs["acquired"] = self.acquired(seed)
         if self.start is not None:
             model = self.start.model(seed)
-            inputs["start"] = model["candidates"] if "candidates" in model else model["model"]
+            if "candidates" in model:
+                inputs |= {"start": model["candidates"], "start_choice": model["choice"]}
+            else:
+                inputs["start"] = model["model"]
         return Task(
             stage="train",
             config={
@@ -103,29 +108,39 @@ class Grid:
             tokens=tokens,
         )
 
-    @cached_property
-    def candidates(self) -> tuple[Task, ...]:
-        """The first seed's trainings, one a learning rate; none where the rate is another grid's."""
-        if self.rate_of is not None:
+    def candidates(self, seed: int) -> tuple[Task, ...]:
+        """A seed's trainings, one a learning rate; none where the rate is chosen among others."""
+        if self.rate_of is not None or not (seed == 0 or self.every_seed):
             return ()
-        return tuple(self.train(0, rate, None) for rate in self.settings.students.learning_rates)
+        candidates = self.choice(seed).inputs["candidates"]
+        assert isinstance(candidates, tuple)
+        return candidates
+
+    def choice(self, seed: int) -> Task:
+        """What chooses a seed's learning rate."""
+        if self.rate_of is not None:
+            return self.rate_of.choice(seed)
+        chooser = seed if self.every_seed else 0
+        if chooser not in self._choices:
+            rates = self.settings.students.learning_rates
+            self._choices[chooser] = Task(
+                stage="choose",
+                inputs={"candidates": tuple(self.train(chooser, rate, None) for rate in rates)},
+                label=f"choose {self.name}{f' seed {seed}' if self.every_seed else ''}{self.part.name}",
+                weight=0.1,
+            )
+        return self._choices[chooser]
 
     @cached_property
-    def choice(self) -> Task:
-        if self.rate_of is not None:
-            return self.rate_of.choice
-        return Task(
-            stage="choose",
-            inputs={"candidates": self.candidates},
-            label=f"choose {self.name}{self.part.name}",
-            weight=0.1,
-        )
+    def _choices(self) -> dict[int, Task]:
+        return {}
 
     def model(self, seed: int) -> dict[str, Any]:
         """A seed's reward model, as inputs: its training, or those it is chosen from, and the choice."""
-        if seed == 0 and self.candidates:
-            return {"candidates": self.candidates, "choice": self.choice}
-        return {"model": self.train(seed, None, self.choice)}
+        candidates, choice = self.candidates(seed), self.choice(seed)
+        if candidates:
+            return {"candidates": candidates, "choice": choice}
+        return {"model": self.train(seed, None, choice)}
 
     def trains(self, seed: int) -> tuple[Task, ...]:
         """A seed's trainings: one, or those it is chosen from."""
@@ -152,7 +167,7 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
         "samples": tuple(grid.tested.test for grid in grids),
     }
     if "choice" in first.model(seed):
-        inputs["choices"] = tuple(grid.choice for grid in grids)
+        inputs["choices"] = tuple(grid.choice(seed) for grid in grids)
     if first.tested.ratings is not None:
         inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
     if further:

@@ -14,8 +14,7 @@ balance and near-duplicates of what was chosen, its calibration on it and on the
     ablations run iterative_retraining --scale small          (two cores: about 25 minutes)
 
 All ways alike make as many updates a round as any training on so many labels makes, with a fresh optimiser
-and schedule, and at the learning rate that was chosen for the first selector: a search a round would be too
-dear.
+and schedule, at the learning rate that does best on validation problems.
 
 Expected: the paper's instability, if it comes from training on, is seen in ``train_on`` and not in
 ``from_base``; if it comes from what is chosen, it is less in ``uniform_share``.
@@ -124,7 +123,15 @@ class _Round:
         """Few solutions a problem, drawn uniformly: the selector of `active_learning`."""
         total = settings.data_scales[0]
         chosen = drawn_task(part.train, total, seed, f"x{total} seed {seed}{part.name}")
-        grid = Grid(settings=settings, part=part, arm="process", data_scale=total, variant=FIRST, level=0.0)
+        grid = Grid(
+            settings=settings,
+            part=part,
+            arm="process",
+            data_scale=total,
+            every_seed=True,
+            variant=FIRST,
+            level=0.0,
+        )
         return cls(settings=settings, part=part, seed=seed, chosen=chosen, grid=grid)
 
     def next(self, way: str, level: int) -> "_Round":
@@ -153,7 +160,7 @@ class _Round:
             acquisition=ACQUISITION,
             acquired=lambda seed: chosen,
             start=self.grid if way in ("train_on", "uniform_share") else None,
-            rate_of=self.grid,
+            every_seed=True,
             variant=way,
             level=float(level),
         )

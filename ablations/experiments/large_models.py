@@ -110,8 +110,7 @@ class LargeModels:
         return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
 
     def _trainings(self, grid: Grid) -> dict[str, Any]:
-        candidates = grid.candidates
-        return {"trains": grid.trains(0)} | ({"choice": grid.choice} if candidates else {})
+        return {"trains": grid.trains(0)} | ({"choice": grid.choice(0)} if grid.candidates(0) else {})
 
     def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:
         inputs = {"samples": self.part.test, "scores": scores} | model

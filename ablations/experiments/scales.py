@@ -213,8 +213,8 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     )
 
 
-_SCARCE = dict(learning_rates=(1e-3,), min_updates=600, max_updates=600)
-"""With these, uniform solutions to 150 problems are learned with every seed tried, and by their number."""
+_SCARCE = dict(learning_rates=(1e-3, 2e-3), min_updates=300, max_updates=300)
+"""With these, solutions to 150 problems are learned, and as well as their number allows."""
 
 
 def scarce(given: SupervisionSettings) -> SupervisionSettings:

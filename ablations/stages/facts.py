@@ -23,10 +23,10 @@ def choice_of(choice: Path) -> Facts:
     return facts
 
 
-def chosen(inputs: Inputs, name: str) -> Path:
+def chosen(inputs: Inputs, name: str, choice: str = "choice") -> Path:
     """The only folder of an input, or of several candidates the one that the input ``choice`` names."""
     folders = several(inputs, name)
-    return folders[0] if len(folders) == 1 else folders[choice_of(one(inputs, "choice"))["index"]]
+    return folders[0] if len(folders) == 1 else folders[choice_of(one(inputs, choice))["index"]]
 
 
 def chosen_of_folds(inputs: Inputs) -> list[Facts]:

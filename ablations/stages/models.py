@@ -32,8 +32,8 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
     It learns from all that is labelled when ``acquired`` is done. A threshold that is not given is the
     labeler's own, chosen on its labels of all samples: one for every training. ``start`` is the model
-    whose weights it goes on from, or the candidates of ``choice``; without it the base, with a new head, is
-    trained.
+    whose weights it goes on from, or candidates of which ``start_choice`` names it; without it the base, with
+    a new head, is trained.
     """
     folder = one(inputs, "base") / MODEL
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -63,7 +63,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
     schedule["seed"] = config["seed"]
     if "start" in inputs:
-        model = RewardModel.from_folder(chosen(inputs, "start") / MODEL, **schedule)
+        model = RewardModel.from_folder(chosen(inputs, "start", "start_choice") / MODEL, **schedule)
     else:
         classifier = load_classifier(folder, num_labels=supervision.num_classes, seed=config["seed"])
         model = RewardModel(classifier, **schedule)

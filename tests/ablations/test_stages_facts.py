@@ -23,8 +23,9 @@ def test_the_chosen_of_several_and_the_only_one(made):
     trains, choices = made
     assert chosen({"candidates": trains, "choice": choices[0]}, "candidates") == trains[1]
     assert chosen({"model": trains[2]}, "model") == trains[2]
-    # the choice of a learning rate beside a model that stands alone
-    assert chosen({"start": trains[2], "choice": choices[0]}, "start") == trains[2]
+    # the choice of a learning rate beside the choice of where to start
+    inputs = {"start": trains, "start_choice": choices[0], "choice": choices[1]}
+    assert chosen(inputs, "start", "start_choice") == trains[1]
     with pytest.raises(AssertionError, match="input choice: found None"):
         chosen({"candidates": trains}, "candidates")
 

@@ -63,7 +63,7 @@ def test_the_trainings_of_supervision_are_used_again():
     """A trial at the hyperparameters of `supervision` trains what its grid trains."""
     given = scales.settings("small", None, None, None)
     grid = Grid(settings=given, part=embedded_part(given), arm="process", data_scale=4)
-    for rate, candidate in zip(given.students.learning_rates, grid.candidates, strict=True):
+    for rate, candidate in zip(given.students.learning_rates, grid.candidates(0), strict=True):
         assert make(given, learning_rate=rate).inputs["train"] == candidate
 
 
