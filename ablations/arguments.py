@@ -8,11 +8,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
+from ablations.devices import Devices
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
+from ablations.settings import Precision
+from lightning_modules.group import Strategy
 
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
@@ -51,6 +55,8 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     experiment = known[name]
 
     choice, rest, config = _first_look(rest)
+    if choice["precision"] is not None:
+        allowed("precision", choice["precision"], get_args(Precision))
     allowed("scale", choice["scale"], experiment.scales)
     for facet, names in (("world", experiment.worlds), ("labeler", experiment.labelers)):
         if facet == "labeler" and choice["pool"] is not None:
@@ -62,6 +68,9 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     else:
         pool = None if choice["pool"] is None else Path(choice["pool"])
         settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
+
+    if choice["precision"] is not None:
+        settings = replace(settings, students=replace(settings.students, precision=choice["precision"]))
 
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}",
@@ -89,7 +98,28 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         help="folder for the results (default: runs/, named by the choice)",
     )
     parser.add_argument(
-        "--workers", type=int | None, default=None, help="processes (default: number of cores)"
+        "--workers",
+        type=int | None,
+        default=None,
+        help="tasks at once (default: as many as the cores allow, a device of a task taking one)",
+    )
+    parser.add_argument(
+        "--devices", type=int, default=1, help="processes, or GPUs, for one model on a machine"
+    )
+    parser.add_argument(
+        "--nodes", type=int, default=1, help="machines for one model, under torchrun or SLURM"
+    )
+    parser.add_argument(
+        "--strategy",
+        type=str,
+        default="auto",
+        help=f"how they share it: {', '.join(get_args(Strategy))} (fsdp: each has a part of the weights)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=str | None,
+        default=None,
+        help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
     )
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
@@ -102,6 +132,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     if args.workers is not None and args.workers < 1:
         raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
     allowed("log_format", args.log_format, LOG_FORMATS)
+    Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
     instance = parser.instantiate(args)
     if command != "report":
         _check_choice(instance.settings, settings)
@@ -135,12 +166,14 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     """What decides the defaults of the settings, from the config files and the flags.
 
     Returns:
-        Scale, world, pool and labeler; the arguments without `--config`; the config files.
+        Scale, world, pool, labeler and precision; the arguments without `--config`; the config files.
     """
     look = _Look(add_help=False, allow_abbrev=False)
     look.add_argument("--config", action="append", default=[])
     found, rest = look.parse_known_args(argv)
-    choice: dict[str, Any] = {"scale": "quick", "world": None, "pool": None, "labeler": None}
+    choice: dict[str, Any] = {
+        **{"scale": "quick", "world": None, "pool": None, "labeler": None, "precision": None}
+    }
     for path in found.config:
         if not Path(path).is_file():
             raise ValueError(f"config: {path} is not a file")

@@ -72,7 +72,7 @@ def _one_line(message: str) -> str:
 
 
 def _dispatch(argv: list[str]) -> None:
-    from ablations.executors import one_thread
+    from ablations.processes import one_thread
 
     command = argv[0] if argv else None
     if command in ("run", "plan"):
@@ -108,6 +108,7 @@ def _dispatch(argv: list[str]) -> None:
 
 
 def _run(experiment: Experiment, args: Any) -> None:
+    from ablations.devices import Devices, started
     from ablations.executors import run_tasks
     from ablations.progress import reporter_of
     from ablations.store import Store
@@ -116,11 +117,16 @@ def _run(experiment: Experiment, args: Any) -> None:
     for name in ("store", "out"):
         _folder(name, getattr(args, name))
     store = Store(args.store)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / RUN_FILE).write_text(args.dump)
-    reporter = reporter_of(args.log_format)
-    run_tasks((*plan.targets, plan.records), store, args.workers, experiment.stages, reporter)
-    experiment.finish(args.settings, store, plan, args.out)
+    asked = Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
+    with started(asked) as devices:
+        if not devices.group.first:
+            return
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / RUN_FILE).write_text(args.dump)
+        reporter = reporter_of(args.log_format)
+        targets = (*plan.targets, plan.records)
+        run_tasks(targets, store, args.workers, experiment.stages, reporter, devices)
+        experiment.finish(args.settings, store, plan, args.out)
 
 
 def _folder(name: str, path: Path) -> None:
@@ -129,7 +135,7 @@ def _folder(name: str, path: Path) -> None:
 
 
 def _plan(experiment: Experiment, args: Any) -> None:
-    from ablations.executors import default_workers
+    from ablations.processes import default_workers
     from ablations.progress import duration, text_table
     from ablations.scheduling import Rates, total_seconds
     from ablations.store import NOT_MADE, Store

@@ -12,49 +12,23 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from ablations.devices import Devices, take_gpus
 from ablations.pipeline import DEFAULT_STAGES, Context, Inputs, Recipe, Stage, Task, load_stages, ordered
+from ablations.processes import default_workers, end_with_parent, one_thread
 from ablations.progress import Reporter, reporter_of
 from ablations.scheduling import Run, RunFailed
 from ablations.store import Store
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 PROGRESS_EVERY = 0.2
 """Seconds between two reports of a worker's progress."""
-
-
-def default_workers() -> int:
-    """The number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Everything computes with one thread, also in processes started and libraries first imported within."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch is not None else None
-    if torch is not None:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        if torch is not None and threads is not None:
-            torch.set_num_threads(threads)
 
 
 def run_tasks(
@@ -63,60 +37,68 @@ def run_tasks(
     workers: int | None = None,
     stages: str = DEFAULT_STAGES,
     reporter: Reporter | None = None,
+    devices: Devices | None = None,
 ) -> None:
     """Makes all targets stand in the store, with whatever they need that does not.
 
     Args:
         targets: tasks; duplicates are made once.
         store: where artifacts are.
-        workers: number of processes; 1 runs in this process; None is the number of cores.
+        workers: how many tasks at once; 1 runs them in this process; None is as many as the cores allow.
         stages: import path `module:NAME` of the stage table.
         reporter: told how it goes on; None is bars on a terminal, lines elsewhere.
+        devices: what one model is trained and scores on; None is one.
 
     Raises:
         RunFailed: when all that could be done is done, if any task failed.
         ValueError: `workers` is below 1, or a task does not fit the stage table.
     """
-    workers = default_workers() if workers is None else workers
+    devices = devices or Devices()
+    if workers is None:
+        workers = default_workers(devices.devices) if devices.group.size == 1 else 1
     if workers < 1:
         raise ValueError(f"workers: {workers} is not allowed; must be at least 1")
+    if workers > 1 and devices.group.size > 1:
+        raise ValueError(f"workers: found {workers}; allowed: 1 under torchrun or SLURM")
     with one_thread():
         targets = tuple(targets)
-        table = load_stages(stages, ordered(targets))
+        load_stages(stages, ordered(targets))
         store.clean()
         reporter = reporter or reporter_of()
         run = Run(targets, store, workers, reporter)
         try:
             if workers == 1:
-                _run_here(run, store, table)
+                _run_here(run, store, stages, devices)
             else:
-                _run_in_processes(run, store, workers, stages)
+                _run_in_processes(run, store, workers, stages, devices)
         finally:
             reporter.close()
     if run.failures:
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
 
 
-def _run_here(run: Run, store: Store, table: Mapping[str, Stage]) -> None:
+def _run_here(run: Run, store: Store, stages: str, devices: Devices) -> None:
     while run.ready:
         task = run.take()
         report = _throttled(partial(run.progressed, task))
         try:
-            seconds = store.make(task.recipe(), table[task.stage], report)
+            seconds = store.make(task.recipe(), devices.spread(stages, task.stage), report)
         except (Exception, SystemExit) as error:
             run.failed(task, *_describe(error))
         else:
             run.finished(task, seconds)
 
 
-def _run_in_processes(run: Run, store: Store, workers: int, stages: str) -> None:
+def _run_in_processes(run: Run, store: Store, workers: int, stages: str, devices: Devices) -> None:
     idle: list[_Worker] = []
+    free = set(range(workers))
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, stages)
+                worker = idle.pop() if idle else _Worker(store.root, stages, devices, free.pop())
                 if not worker.alive:
+                    free.add(worker.number)
                     worker.join()
                     continue
                 task = run.take()
@@ -129,6 +111,7 @@ def _run_in_processes(run: Run, store: Store, workers: int, stages: str) -> None
                     message = connection.recv()
                 except (EOFError, OSError):
                     del busy[connection]
+                    free.add(worker.number)
                     run.failed(task, "WorkerDied", *worker.death(task))
                     continue
                 if message[0] == "progress":
@@ -153,11 +136,12 @@ def _run_in_processes(run: Run, store: Store, workers: int, stages: str) -> None
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, stages: str) -> None:
+    def __init__(self, root: Path, stages: str, devices: Devices, number: int) -> None:
+        self.number = number
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._root = root
-        self._process = context.Process(target=_work, args=(theirs, str(root), stages))
+        self._process = context.Process(target=_work, args=(theirs, str(root), stages, devices, number))
         self._process.start()
         theirs.close()  # so that its death closes the pipe
 
@@ -193,10 +177,11 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, root: str, stages: str) -> None:
+def _work(connection: Connection, root: str, stages: str, devices: Devices, number: int) -> None:
     """A worker process: makes what it is given until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent()
+    take_gpus(number, devices.devices)
     store = Store(root)
     while True:
         try:
@@ -204,7 +189,7 @@ def _work(connection: Connection, root: str, stages: str) -> None:
         except EOFError:
             return
         try:
-            stage = load_stages(stages)[recipe.stage]
+            stage = devices.spread(stages, recipe.stage)
             if (torch := sys.modules.get("torch")) is not None:
                 torch.set_num_threads(1)
             report = _throttled(lambda fraction: connection.send(("progress", fraction)))
@@ -215,13 +200,6 @@ def _work(connection: Connection, root: str, stages: str) -> None:
         except (Exception, SystemExit) as error:
             message = ("failed", *_describe(error))
         connection.send(message)
-
-
-def _follow_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _printing_to(path: Path, stage: Stage) -> Stage:

@@ -19,6 +19,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightning_modules.group import ALONE, Group
+
 if TYPE_CHECKING:
     from ablations.store import Store
 
@@ -42,6 +44,8 @@ class Context:
     judged: Callable[[float, float], None] = lambda share, value: None
     """A training calls it with the share of its updates that are done, and how well it does on validation
     problems; it may raise to stop what has no prospects."""
+    group: Group = ALONE
+    """The processes that run the stage together: all read and compute, and the first writes."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Stage:
     """Raise it when the stage would write something else for the same config: it makes new artifacts then."""
     run: Callable[[dict[str, Any], Inputs, Path, Context], None]
     """`run(config, inputs, out, context)` writes its files into the folder `out`."""
+    spreads: bool = False
+    """Whether it can be run by several processes together."""
 
 
 def one(inputs: Inputs, name: str) -> Path:

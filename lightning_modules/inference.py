@@ -11,6 +11,7 @@ import torch
 
 from lightning_modules.batching import check_layout, cost_of, layouts
 from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.group import ALONE, Group
 from lightning_modules.reward_model import probability_of_correct
 
 
@@ -40,11 +41,12 @@ def score(
     max_tokens: int = 8192,
     share_prefixes: bool | None = None,
     progress: Callable[[float], None] | None = None,
+    group: Group = ALONE,
 ) -> Scores:
     """Class probabilities at every step's end and P(correct) at the last token, on the model's device.
 
     A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped
-    products.
+    products. Processes take turns at the blocks that one would compute, so that they round as one does.
 
     Args:
         model: A RewardModel, or a token classification model of transformers.
@@ -52,7 +54,9 @@ def score(
         max_tokens: Cells of a forward pass.
         share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for
             this model.
-        progress: Called with the share of solutions done, from 0 to 1.
+        progress: Called with the share of this process's solutions done, from 0 to 1.
+        group: The processes that score them together; all call it with the same solutions, all get all
+            scores.
 
     Returns:
         Scores in the order of `solutions`.
@@ -63,8 +67,8 @@ def score(
     offsets = np.concatenate([[0], np.cumsum(step_count)]).astype(np.int64)
     # The last row of each solution is its last token's; a solution ends with its last step's end as a rule.
     asked = [np.append(solution.step_end, len(solution.ids) - 1) for solution in solutions]
-    prob = np.empty((int(offsets[-1]), num_classes))
-    last = np.empty((len(solutions), num_classes))
+    prob = np.zeros((int(offsets[-1]), num_classes))
+    last = np.zeros((len(solutions), num_classes))
     if len(solutions) == 0:
         return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
     if share_prefixes is None:
@@ -75,7 +79,8 @@ def score(
         max_tokens=max_tokens,
         share_prefixes=share_prefixes,
         cost=cost_of(backbone),
-    )
+    )[group.rank :: group.size]
+    mine = sum(len(block.sequences) for block in blocks)
     was_training = backbone.training
     backbone.eval()
     done = 0
@@ -95,8 +100,9 @@ def score(
             prob[np.repeat(begin, counts) + within] = found[~is_last]
             done += len(block.sequences)
             if progress is not None:
-                progress(done / len(solutions))
+                progress(done / mine)
     backbone.train(was_training)
+    prob, last = group.sum(prob), group.sum(last)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
 
 

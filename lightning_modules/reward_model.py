@@ -16,6 +16,7 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 from lightning_modules.batching import Layout
 from lightning_modules.data import RewardBatch
 from lightning_modules.optimization import adamw, learning_rate_at
+from lightning_modules.sharding import shard
 
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 """Names of the classes, in the order of the logits."""
@@ -117,6 +118,11 @@ class RewardModel(lightning.LightningModule):
             self.log(f"{stage}_loss", loss / count, sync_dist=True)
             self.log(f"{stage}_accuracy", hits / count, sync_dist=True)
 
+    def configure_model(self) -> None:
+        """Splits the weights over the processes, where that is how they share the model."""
+        if self.device_mesh is not None:
+            shard(self.backbone, self.device_mesh["data_parallel"])
+
     def configure_optimizers(self) -> Any:
         total = int(self.total_updates or self.trainer.estimated_stepping_batches)
         optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
@@ -125,9 +131,19 @@ class RewardModel(lightning.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def export(self, folder: str | Path, tokenizer: Any = None) -> None:
-        """Writes weights (safetensors), config and tokenizer as transformers does."""
-        self.backbone.save_pretrained(folder)
+    def export(
+        self, folder: str | Path, tokenizer: Any = None, state: dict[str, torch.Tensor] | None = None
+    ) -> None:
+        """Writes weights (safetensors), config and tokenizer as transformers does.
+
+        Args:
+            folder: where.
+            tokenizer: of transformers; None: none is written.
+            state: all weights, as `sharding.whole_state` has them; None: the model's own.
+        """
+        if state is not None:
+            state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+        self.backbone.save_pretrained(folder, state_dict=state)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)
 

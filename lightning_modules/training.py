@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any, Literal
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
+
+from lightning_modules.group import ALONE, Group
+from lightning_modules.sharding import strategy_of
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -35,14 +40,20 @@ class KeepState(Callback):
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
         if trainer.is_global_zero:
-            sync(new)
+            for path in (*new.rglob("*"), new):  # of split weights it is a folder
+                sync(path)
+            if self.path.is_dir():
+                shutil.rmtree(self.path)
             new.replace(self.path)
 
 
 def sync(path: Path) -> None:
     """Waits until a file is on the disk, so that a power cut after its renaming leaves no empty one."""
-    with path.open("rb") as file:
+    file = os.open(path, os.O_RDONLY)
+    try:
         os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def fit(
@@ -52,8 +63,8 @@ def fit(
     updates: int,
     precision: Precision = "32-true",
     accelerator: str = "cpu",
-    devices: int = 1,
-    strategy: str = "auto",
+    group: Group = ALONE,
+    logger: Logger | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoint_folder: Path | None = None,
     checkpoint_every: int = 100,
@@ -67,8 +78,8 @@ def fit(
         updates: optimiser updates in all.
         precision: ``32-true`` or ``bf16-mixed``.
         accelerator: Lightning's name: cpu, cuda, ...
-        devices: processes or GPUs.
-        strategy: Lightning's name of it.
+        group: the processes that train it together; all call it with the same arguments.
+        logger: one of Lightning's.
         callbacks: more of Lightning's.
         checkpoint_folder: where the state is kept; a run that finds one there goes on from it.
         checkpoint_every: updates between two states.
@@ -82,8 +93,8 @@ def fit(
     if checkpoint_folder is not None:
         keep = KeepState(checkpoint_folder, every=checkpoint_every)
         extra.append(keep)
-        resume = str(keep.path) if keep.path.is_file() else None
-    if progress is not None:
+        resume = str(keep.path) if keep.path.exists() else None
+    if progress is not None and group.first:
         extra.append(Progress(progress))
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -94,17 +105,20 @@ def fit(
         warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
         # Lightning's own use of what torch deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+        # Logits are read, never changed in place.
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
         trainer = lightning.Trainer(
             max_steps=updates,
             max_epochs=-1,
             precision=precision,
             accelerator=accelerator,
-            devices=devices,
-            strategy=strategy,
+            devices=group.size // group.nodes,
+            num_nodes=group.nodes,
+            strategy=strategy_of(group),
             callbacks=extra,
             gradient_clip_val=1.0,
             use_distributed_sampler=False,
-            logger=False,
+            logger=logger or False,
             enable_checkpointing=False,
             num_sanity_val_steps=0,
             enable_progress_bar=False,

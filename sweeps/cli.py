@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightning_modules.group import Strategy
+
 if TYPE_CHECKING:
     from sweeps.workers import Sweep
 
@@ -71,6 +73,8 @@ def sweep(
     out: Path | None = None,
     workers: int | None = None,
     heartbeat: int = 30,
+    devices: int = 1,
+    strategy: Strategy = "auto",
 ) -> int:
     """Searches.
 
@@ -83,17 +87,21 @@ def sweep(
         storage: SQLAlchemy's URL (default: an SQLite file in the out folder).
         store: folder of artifacts.
         out: folder for the results (default: runs/sweeps, named by the choice).
-        workers: processes (default: number of cores).
+        workers: trials at once (default: as many as the cores allow, a device of a trial taking one).
         heartbeat: seconds between a worker's signs of life; after three in silence its trial is tried again.
+        devices: processes, or GPUs, for a trial's model.
+        strategy: how they share it: auto, ddp or fsdp.
     """
-    from ablations.executors import default_workers
+    from ablations.devices import Devices
+    from ablations.processes import default_workers
     from ablations.settings import at_least
     from sweeps.workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
-    count = default_workers() if workers is None else workers
+    spread = Devices(devices=devices, strategy=strategy)
+    count = default_workers(devices) if workers is None else workers
     at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
-    run(replace(chosen, heartbeat=heartbeat), count)
+    run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
     lost = _tell(chosen, folder)
     if lost:
         print(f"sweeps: {lost} trials failed; {folder / 'trials.csv'} has them", file=sys.stderr)

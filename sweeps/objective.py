@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import optuna
 
+from ablations.devices import Devices
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.parts import TrainingPart
 from ablations.experiments.trials import Hyperparameters, trial
-from ablations.pipeline import Task, ordered
-from ablations.stages import STAGES
+from ablations.pipeline import DEFAULT_STAGES, Task, ordered
 from ablations.stages.files import ROWS, read_json
 from ablations.store import Store
 from ablations.supervision import ARMS, LabelerArm
@@ -34,6 +34,8 @@ class Objective:
     """What is searched."""
     store: Store
     """Where artifacts are."""
+    devices: Devices
+    """What the model is trained and scores on."""
 
     @cached_property
     def ranges(self) -> dict[str, Range | Choice]:
@@ -63,7 +65,8 @@ class Objective:
                 continue
             more: dict[str, Any] = {"judged": judged} if one.stage == "train" else {}
             try:
-                self.store.make(one.recipe(), STAGES[one.stage], lambda done: None, **more)
+                stage = self.devices.spread(DEFAULT_STAGES, one.stage)
+                self.store.make(one.recipe(), stage, lambda done: None, **more)
             except optuna.TrialPruned:
                 shutil.rmtree(self.store.workspace(one.key))
                 raise

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import optuna
 
-from ablations.executors import one_thread, run_tasks
+from ablations.devices import Devices, take_gpus
+from ablations.executors import run_tasks
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.parts import embedded_part
+from ablations.processes import one_thread
 from ablations.store import Store
 from sweeps.spaces import SPACES
 from sweeps.study import HEARTBEAT, Studies, storage_of
@@ -34,6 +36,8 @@ class Sweep:
     """Folder of artifacts."""
     heartbeat: int = HEARTBEAT
     """Seconds between two signs of life of a worker."""
+    devices: Devices = Devices()
+    """What a trial's model is trained and scores on; the ranks know nothing of the storage."""
 
     @property
     def studies(self) -> Studies:
@@ -52,6 +56,7 @@ class Sweep:
             arm=arm,
             space=SPACES[self.space],
             store=Store(self.store),
+            devices=self.devices,
         )
 
 
@@ -65,7 +70,8 @@ def run(sweep: Sweep, workers: int) -> None:
     with sweep.studies as studies:
         studies.plan(sweep.trials)
     part = embedded_part(sweep.settings).training
-    run_tasks((part.base, part.train, part.train_labels, part.validation), Store(sweep.store), workers)
+    needed = (part.base, part.train, part.train_labels, part.validation)
+    run_tasks(needed, Store(sweep.store), workers, devices=sweep.devices)
     if workers == 1:
         work(sweep, 0)
         return
@@ -87,6 +93,7 @@ def run(sweep: Sweep, workers: int) -> None:
 
 def work(sweep: Sweep, number: int) -> None:
     """One worker."""
+    take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
     with one_thread(), sweep.studies as studies:
         studies.work(sweep.objective, number)

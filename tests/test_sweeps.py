@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ablations import cli
+from ablations.devices import Devices
 from ablations.experiments.hyperparameters import settings
 from ablations.experiments.parts import TrainingPart, embedded_part
 from ablations.experiments.trials import Hyperparameters
@@ -78,6 +79,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
         arm="process",
         space=SPACES["rates"],
         store=Store(tmp_path),
+        devices=Devices(),
     )
     assert type(one.part) is TrainingPart and not hasattr(one.part, "test")
     held = [value for value in vars(one.part).values() if isinstance(value, Task)]
@@ -101,7 +103,12 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
     made = Studies(name="pruned", arms=("process",), storage=storage_of(f"sqlite:///{folder / 'p.db'}"))
     made.plan(1)
     one = Objective(
-        settings=given, part=embedded_part(given).training, arm="process", space=SPACES["rates"], store=store
+        settings=given,
+        part=embedded_part(given).training,
+        arm="process",
+        space=SPACES["rates"],
+        store=store,
+        devices=Devices(),
     )
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: True)
     before = store.addresses()

@@ -25,6 +25,8 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     ``acquired`` stops if it is given one.
     """
     scores = scored(config, inputs, context)
+    if not context.group.first:
+        return
     if config.get("steps"):
         scores.write(out / SCORES)
     table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})

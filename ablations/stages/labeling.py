@@ -20,6 +20,7 @@ from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
 from lightning_modules.encoding import encode_all
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.sharding import whole_state
 from lightning_modules.training import fit
 
 
@@ -112,9 +113,13 @@ def train_prm(
         updates=updates,
         precision=config["precision"],
         accelerator=config.get("device", "cpu"),
+        group=context.group,
         checkpoint_folder=context.scratch,
         progress=context.progress,
     )
-    model.export(out / MODEL, tokenizer)
+    state = whole_state(model)
+    if not context.group.first:
+        return
+    model.export(out / MODEL, tokenizer, state)
     facts = {"solutions": len(annotations), "rated_steps": annotations.rated_steps, "updates": updates}
     write_json(out / LABELER, facts)

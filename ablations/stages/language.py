@@ -126,7 +126,7 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     for index, shard in enumerate(shards):
         path = context.scratch / f"{index:05d}.parquet"
         paths.append(path)
-        if not path.is_file():
+        if index % context.group.size == context.group.rank and not path.is_file():
             drawn = sample(
                 model,
                 tokenizer,
@@ -142,6 +142,9 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
             sync(path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)
         context.progress((index + 1) / len(shards))
+    context.group.wait()
+    if not context.group.first:
+        return
     Solutions.write_parts(out / SOLUTIONS, (Solutions.read(path) for path in paths))
     write_problems(out, problems)
 

@@ -22,8 +22,10 @@ from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
 from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.group import ALONE, Group
 from lightning_modules.inference import score
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.sharding import whole_state
 from lightning_modules.training import fit
 
 
@@ -81,7 +83,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         seed=config["seed"],
     )
     keep = KeepBest(
-        Validation(one(inputs, "validation"), tokenizer, config),
+        Validation(one(inputs, "validation"), tokenizer, config, context.group),
         updates=config["updates"],
         evaluations=config["evaluations"],
         judged=context.judged,
@@ -92,12 +94,14 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         updates=config["updates"],
         precision=config["precision"],
         accelerator=config["device"],
+        group=context.group,
         callbacks=[keep],
         checkpoint_folder=context.scratch,
         progress=context.progress,
     )
-    model.load_state_dict(keep.best_state)
-    model.export(out / MODEL, tokenizer)
+    if not context.group.first:
+        return
+    model.export(out / MODEL, tokenizer, keep.best_state)
     facts = {
         "solutions_hash": learned.solutions.content_hash(),
         "distinct_solutions": learned.solutions.distinct(),
@@ -124,7 +128,9 @@ def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """model (or candidates and their choice), samples -> class probabilities of every step."""
-    scored(config, inputs, context).write(out / SCORES)
+    found = scored(config, inputs, context)
+    if context.group.first:
+        found.write(out / SCORES)
 
 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
@@ -134,7 +140,7 @@ def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScor
     model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
     samples = Samples.read(one(inputs, "samples"))
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
-    return score_encoded(model, encoded, context.progress)
+    return score_encoded(model, encoded, context.progress, context.group)
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
@@ -156,10 +162,13 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
 
 
 def score_encoded(
-    model: RewardModel, encoded: list[Encoded], progress: Callable[[float], None] | None = None
+    model: RewardModel,
+    encoded: list[Encoded],
+    progress: Callable[[float], None] | None = None,
+    group: Group = ALONE,
 ) -> StepScores:
     """Scores of all steps; a step that was cut away counts as the last one before it that was judged."""
-    found = score(model, encoded, progress=progress)
+    found = score(model, encoded, progress=progress, group=group)
     judged = np.diff(found.offsets)
     cut = np.array([e.cut_steps for e in encoded])
     if ((judged == 0) & (cut > 0)).any():
@@ -177,7 +186,7 @@ def score_encoded(
 class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
-    def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
         samples = Samples.read(folder)
         self.encoded = encode_all(
             tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"]
@@ -186,9 +195,11 @@ class Validation:
         self.finished_PM = samples.solutions.per_problem(samples.solutions.finished)
         self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
         self.n = min(config["validation_n"], self.correct_PM.shape[1])
+        self.group = group
 
     def __call__(self, model: RewardModel) -> float:
-        score_PM = self.scoring(score_encoded(model, self.encoded)).reshape(self.correct_PM.shape)
+        score_PM = self.scoring(score_encoded(model, self.encoded, group=self.group))
+        score_PM = score_PM.reshape(self.correct_PM.shape)
         return float(best_of_n(score_PM, self.correct_PM, self.finished_PM, [self.n]).mean())
 
 
@@ -223,8 +234,9 @@ class KeepBest(Callback):
         self.curve.append({"update": trainer.global_step, "value": value})
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
-            self.best_state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-        self.judged(trainer.global_step / self.updates, value)
+            self.best_state = whole_state(module)
+        if trainer.is_global_zero:
+            self.judged(trainer.global_step / self.updates, value)
 
     def state_dict(self) -> dict[str, Any]:
         """For the state of a training."""

@@ -36,7 +36,7 @@ def cli_pretrain(
     """
     import time
 
-    from ablations.executors import one_thread
+    from ablations.processes import one_thread
     from ablations.revision import revision
     from ablations.world.bases import PRETRAININGS, pretrain
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ablations.executors import default_workers, run_tasks
+from ablations.executors import run_tasks
 from ablations.pipeline import Task
+from ablations.processes import default_workers
 from ablations.progress import Bars, Lines, duration, text_table
 from ablations.scheduling import Rates, Run, RunFailed, path_seconds, total_seconds
 from ablations.store import Store

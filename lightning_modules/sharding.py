@@ -1,0 +1,58 @@
+"""How processes share a model in training: Lightning's strategy, what each holds, and all of it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.strategies import ModelParallelStrategy, Strategy
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from transformers import PreTrainedModel
+
+from lightning_modules.group import Group
+
+
+def strategy_of(group: Group) -> str | Strategy:
+    """Lightning's strategy for a group."""
+    if group.size == 1:
+        return "auto"
+    if group.strategy == "fsdp":
+        return ModelParallelStrategy(data_parallel_size=group.size, tensor_parallel_size=1)
+    return "ddp"
+
+
+def shard(backbone: PreTrainedModel, mesh: Any) -> None:
+    """Splits a backbone's weights over the processes of a mesh: each of its layers a unit, and the rest one.
+
+    Raises:
+        ValueError: transformers does not say what the layers of this architecture are.
+    """
+    if isinstance(backbone, FSDPModule):
+        return
+    layers = units(backbone)
+    if not layers:
+        raise ValueError(
+            f"strategy: found fsdp for {type(backbone).__name__}, whose layers transformers does not name; "
+            "allowed for it: auto, ddp"
+        )
+    for module in (*layers, backbone):
+        part = fully_shard(module, mesh=mesh)
+        if mesh.device_type == "cpu":  # gloo knows no average
+            part.set_force_sum_reduction_for_comms(True)
+
+
+def units(backbone: PreTrainedModel) -> list[torch.nn.Module]:
+    """The layers that transformers would not split over devices."""
+    names = set(backbone._no_split_modules or ())
+    return [module for module in backbone.modules() if type(module).__name__ in names]
+
+
+def whole_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of all weights, however they are split; all processes must call it.
+
+    Of split weights the first process alone gets them.
+    """
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    found = get_model_state_dict(module, options=options)
+    return {name: tensor.clone() for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}

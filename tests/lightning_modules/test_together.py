@@ -1,0 +1,74 @@
+"""Two processes compute what one does: training, whole or split weights, and scores."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+PROGRAM = Path(__file__).with_name("together.py")
+COUNTS = (0, 1, 2, 3, 7, 13, 20)
+TOLERANCE = 1e-5
+"""Of a weight after 8 updates at 1e-2: two processes add up the same gradients in another order."""
+
+
+def run(processes: int, out: Path, given: Path | None = None) -> Path:
+    """Runs the program under torchrun, or alone; what ``given`` holds is used up."""
+    out.mkdir()
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    words = [*(launcher if processes > 1 else []), PROGRAM, out, *([] if given is None else [given])]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    return run(1, tmp_path_factory.mktemp("together") / "alone")
+
+
+@pytest.fixture(scope="module")
+def together(alone, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    return run(2, folder / "two", shutil.copytree(alone / "left", folder / "given"))
+
+
+def assert_same(found: Path, wanted: Path) -> None:
+    one, other = load_file(found), load_file(wanted)
+    assert set(one) == set(other) and len(one) > 10
+    for name, tensor in other.items():
+        torch.testing.assert_close(one[name], tensor, atol=TOLERANCE, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("way", ["ddp", "fsdp"])
+def test_training_equals_that_of_one_process(alone, together, way):
+    assert_same(together / f"{way}.safetensors", alone / "ddp.safetensors")
+
+
+def test_what_one_process_left_half_done_two_go_on_with(alone, together):
+    """In the middle of the second epoch: the order of the solutions is kept."""
+    assert_same(together / "resumed.safetensors", alone / "ddp.safetensors")
+
+
+def test_what_two_processes_left_half_done_one_goes_on_with(alone, together, tmp_path):
+    given = shutil.copytree(together / "left", tmp_path / "given")
+    assert_same(run(1, tmp_path / "one", given) / "resumed.safetensors", alone / "ddp.safetensors")
+
+
+def test_split_weights_go_on_from_what_was_left(alone, together):
+    assert_same(together / "fsdp resumed.safetensors", alone / "ddp.safetensors")
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_scores_are_those_of_one_process(alone, together, count):
+    """Every solution exactly once, to the last bit."""
+    one, two = np.load(alone / f"{count}.npz"), np.load(together / f"{count}.npz")
+    assert (int(one["size"]), int(two["size"])) == (1, 2)
+    assert len(one["last"]) == count and (one["last"] > 0).all()
+    assert np.array_equal(one["prob"], two["prob"]) and np.array_equal(one["last"], two["last"])
