@@ -122,6 +122,12 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
     )
     parser.add_argument(
+        "--logger",
+        type=str,
+        default="TensorBoardLogger",
+        help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
+    )
+    parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")

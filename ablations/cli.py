@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.arguments import RUN_FILE, experiments, parse_run, parse_run_file
+from ablations.arguments import RUN_FILE, allowed, experiments, parse_run, parse_run_file
 from ablations.pipeline import Experiment
 
 COMMANDS = {
@@ -110,12 +110,14 @@ def _dispatch(argv: list[str]) -> None:
 def _run(experiment: Experiment, args: Any) -> None:
     from ablations.devices import Devices, started
     from ablations.executors import run_tasks
+    from ablations.logs import Logs, logger_names
     from ablations.progress import reporter_of
     from ablations.store import Store
 
     plan = experiment.plan(args.settings)
     for name in ("store", "out"):
         _folder(name, getattr(args, name))
+    allowed("logger", args.logger, logger_names())
     store = Store(args.store)
     asked = Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
     with started(asked) as devices:
@@ -125,7 +127,8 @@ def _run(experiment: Experiment, args: Any) -> None:
         (args.out / RUN_FILE).write_text(args.dump)
         reporter = reporter_of(args.log_format)
         targets = (*plan.targets, plan.records)
-        run_tasks(targets, store, args.workers, experiment.stages, reporter, devices)
+        logs = Logs(kind=args.logger, folder=args.out / "logs")
+        run_tasks(targets, store, args.workers, experiment.stages, reporter, devices, logs)
         experiment.finish(args.settings, store, plan, args.out)
 
 
@@ -205,7 +208,7 @@ def _status(argv: list[str]) -> None:
 def _gc(argv: list[str]) -> None:
     import jsonargparse
 
-    from ablations.garbage import remove, unused
+    from ablations.garbage import of_sweeps, remove, unused
     from ablations.progress import text_table
     from ablations.store import Store
 
@@ -215,11 +218,12 @@ def _gc(argv: list[str]) -> None:
     parser.add_argument("--delete", action="store_true", help="remove them; else they are listed alone")
     args = parser.parse_args(argv)
     runs = sorted(path.parent for path in Path(args.runs).glob(f"*/{RUN_FILE}"))
-    if not runs:
+    sweeps = of_sweeps(Path(args.runs))
+    if not runs and not sweeps:
         raise ValueError(
             f"runs: found no {RUN_FILE} below {args.runs}; allowed: a folder with one run or more"
         )
-    used: set[str] = set()
+    used: set[str] = set().union(*sweeps.values())
     for run in runs:
         experiment, of_run = parse_run_file(run)
         used |= {task.address for task in experiment.plan(of_run.settings).tasks}
@@ -231,7 +235,8 @@ def _gc(argv: list[str]) -> None:
         print(text_table(("artifact", "size"), rows, right=(1,)))
     done = "removed" if args.delete else "not referred to; --delete removes them"
     total = sum(one.size for one in told) / 1e6
-    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {len(runs)} runs refer to {len(used)}")
+    told_by = f"{len(runs)} runs and {len(sweeps)} sweeps"
+    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {told_by} refer to {len(used)}")
 
 
 def _list(argv: list[str]) -> None:

@@ -24,6 +24,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, get_args
 
+from ablations.logs import Logs
 from ablations.pipeline import Context, Inputs, Stage, load_stages
 from ablations.processes import end_with_parent
 from lightning_modules.group import ALONE, Group, Strategy, joined
@@ -90,6 +91,7 @@ class Devices:
                 out=out,
                 scratch=context.scratch,
                 local=dict(context.local),
+                logs=context.logs,
             )
             if self.group.size > 1:
                 self.group.share(call)
@@ -118,13 +120,20 @@ class Call:
     """See `Context`."""
     local: dict[str, Any]
     """See `Context`."""
+    logs: Logs
+    """See `Context`."""
 
     def run(
         self, group: Group, progress: Callable[[float], None], judged: Callable[[float, float], None]
     ) -> None:
         """Runs the stage in this process, as one of a group."""
         context = Context(
-            progress=progress, scratch=self.scratch, local=self.local, judged=judged, group=group
+            progress=progress,
+            scratch=self.scratch,
+            local=self.local,
+            judged=judged,
+            group=group,
+            logs=self.logs,
         )
         load_stages(self.stages)[self.stage].run(self.config, self.inputs, self.out, context)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.devices import Devices, take_gpus
+from ablations.logs import Logs
 from ablations.pipeline import DEFAULT_STAGES, Context, Inputs, Recipe, Stage, Task, load_stages, ordered
 from ablations.processes import default_workers, end_with_parent, one_thread
 from ablations.progress import Reporter, reporter_of
@@ -38,6 +39,7 @@ def run_tasks(
     stages: str = DEFAULT_STAGES,
     reporter: Reporter | None = None,
     devices: Devices | None = None,
+    logs: Logs | None = None,
 ) -> None:
     """Makes all targets stand in the store, with whatever they need that does not.
 
@@ -48,12 +50,13 @@ def run_tasks(
         stages: import path `module:NAME` of the stage table.
         reporter: told how it goes on; None is bars on a terminal, lines elsewhere.
         devices: what one model is trained and scores on; None is one.
+        logs: what trainings log to; None is nothing.
 
     Raises:
         RunFailed: when all that could be done is done, if any task failed.
         ValueError: `workers` is below 1, or a task does not fit the stage table.
     """
-    devices = devices or Devices()
+    devices, logs = devices or Devices(), logs or Logs()
     if workers is None:
         workers = default_workers(devices.devices) if devices.group.size == 1 else 1
     if workers < 1:
@@ -68,35 +71,38 @@ def run_tasks(
         run = Run(targets, store, workers, reporter)
         try:
             if workers == 1:
-                _run_here(run, store, stages, devices)
+                _run_here(run, store, stages, devices, logs)
             else:
-                _run_in_processes(run, store, workers, stages, devices)
+                _run_in_processes(run, store, workers, stages, devices, logs)
         finally:
             reporter.close()
     if run.failures:
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
 
 
-def _run_here(run: Run, store: Store, stages: str, devices: Devices) -> None:
+def _run_here(run: Run, store: Store, stages: str, devices: Devices, logs: Logs) -> None:
     while run.ready:
         task = run.take()
         report = _throttled(partial(run.progressed, task))
         try:
-            seconds = store.make(task.recipe(), devices.spread(stages, task.stage), report)
+            recipe, stage = task.recipe(), devices.spread(stages, task.stage)
+            seconds = store.make(recipe, stage, report, logs=logs.of(recipe))
         except (Exception, SystemExit) as error:
             run.failed(task, *_describe(error))
         else:
             run.finished(task, seconds)
 
 
-def _run_in_processes(run: Run, store: Store, workers: int, stages: str, devices: Devices) -> None:
+def _run_in_processes(
+    run: Run, store: Store, workers: int, stages: str, devices: Devices, logs: Logs
+) -> None:
     idle: list[_Worker] = []
     free = set(range(workers))
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, stages, devices, free.pop())
+                worker = idle.pop() if idle else _Worker(store.root, stages, devices, logs, free.pop())
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()
@@ -136,12 +142,12 @@ def _run_in_processes(run: Run, store: Store, workers: int, stages: str, devices
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, stages: str, devices: Devices, number: int) -> None:
+    def __init__(self, root: Path, stages: str, devices: Devices, logs: Logs, number: int) -> None:
         self.number = number
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._root = root
-        self._process = context.Process(target=_work, args=(theirs, str(root), stages, devices, number))
+        self._process = context.Process(target=_work, args=(theirs, str(root), stages, devices, logs, number))
         self._process.start()
         theirs.close()  # so that its death closes the pipe
 
@@ -177,7 +183,7 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, root: str, stages: str, devices: Devices, number: int) -> None:
+def _work(connection: Connection, root: str, stages: str, devices: Devices, logs: Logs, number: int) -> None:
     """A worker process: makes what it is given until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
@@ -194,7 +200,7 @@ def _work(connection: Connection, root: str, stages: str, devices: Devices, numb
                 torch.set_num_threads(1)
             report = _throttled(lambda fraction: connection.send(("progress", fraction)))
             quiet = _printing_to(Path(root) / "logs" / f"{recipe.key}.txt", stage)
-            message: tuple[Any, ...] = ("finished", store.make(recipe, quiet, report))
+            message: tuple[Any, ...] = ("finished", store.make(recipe, quiet, report, logs=logs.of(recipe)))
         except KeyboardInterrupt:  # the parent ended it in the middle of a training
             return
         except (Exception, SystemExit) as error:

@@ -1,11 +1,15 @@
-"""Artifacts that no run refers to."""
+"""Artifacts that no run and no sweep refers to."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from ablations.store import Store
+
+ARTIFACTS_FILE = "artifacts.txt"
+"""What a sweep leaves in its out folder: the addresses of all that its trials read and made, one a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,12 @@ def unused(store: Store, used: Collection[str]) -> list[Unused]:
         for address in store.addresses()
         if address not in used
     ]
+
+
+def of_sweeps(runs: Path) -> dict[Path, set[str]]:
+    """The addresses that sweeps refer to, by the file that says so."""
+    files = sorted({*runs.glob(f"*/{ARTIFACTS_FILE}"), *runs.glob(f"*/*/{ARTIFACTS_FILE}")})
+    return {file: set(file.read_text().split()) for file in files}
 
 
 def remove(store: Store, found: Collection[Unused]) -> list[Unused]:

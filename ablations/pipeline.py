@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.logs import Logs
 from lightning_modules.group import ALONE, Group
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Context:
     problems; it may raise to stop what has no prospects."""
     group: Group = ALONE
     """The processes that run the stage together: all read and compute, and the first writes."""
+    logs: Logs = Logs()
+    """What a training logs to."""
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,10 @@ class RewardModel(lightning.LightningModule):
     def validation_step(self, batch: RewardBatch, batch_index: int) -> None:
         self.loss_sum(batch, "validation")
 
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.trainer.logger is not None and self.trainer.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._log_sums("train")
+
     def on_train_epoch_end(self) -> None:
         self._log_sums("train")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
 from lightning_modules.group import ALONE, Group
@@ -96,6 +96,8 @@ def fit(
         resume = str(keep.path) if keep.path.exists() else None
     if progress is not None and group.first:
         extra.append(Progress(progress))
+    if logger is not None:
+        extra.append(LearningRateMonitor("step"))
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
@@ -105,6 +107,8 @@ def fit(
         warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
         # Lightning's own use of what torch deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+        # An epoch may be shorter; what is logged is summed over epochs.
+        warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the log")
         # Logits are read, never changed in place.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
         trainer = lightning.Trainer(
@@ -119,6 +123,7 @@ def fit(
             gradient_clip_val=1.0,
             use_distributed_sampler=False,
             logger=logger or False,
+            log_every_n_steps=max(1, min(50, updates // 20)),
             enable_checkpointing=False,
             num_sanity_val_steps=0,
             enable_progress_bar=False,

@@ -18,6 +18,7 @@ from ablations.store import Store
 from ablations.supervision import ARMS, LabelerArm
 from results.sensitivity import METRIC
 from sweeps.spaces import Choice, Range, Space
+from sweeps.study import ARTIFACTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Objective:
             optuna.TrialPruned: the training had no prospects; nothing of it is left.
         """
         task = self.task(self._suggested(asked))
-        asked.set_user_attr("cell", task.address)
+        asked.set_user_attr(ARTIFACTS, [one.address for one in ordered([task])])
 
         def judged(share: float, value: float) -> None:
             asked.report(value, round(100 * share))

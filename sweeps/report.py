@@ -13,11 +13,12 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from ablations.experiments.hyperparameters import HyperparametersSettings
+from ablations.garbage import ARTIFACTS_FILE
 from results.arms import arm_words
 from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
 from results.tabular import Table, as_text, heads, number, points, whole, word
 from sweeps.spaces import Choice, Range, Space
-from sweeps.study import PLANNED, complete, failed, finished
+from sweeps.study import PLANNED, artifacts, complete, failed, finished
 
 LEAST = 8
 """Complete trials from which importances are told."""
@@ -148,6 +149,8 @@ def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings
     point = dict(best.params)
     threshold = point.pop("threshold", settings.labeler.threshold)
     students = {name: value for name, value in point.items() if name != "learning_rate"}
+    limits = settings.students  # as many passes as were searched, whatever updates they are
+    students |= {"min_updates": limits.min_updates, "max_updates": limits.max_updates}
     if "learning_rate" in point:
         students["learning_rates"] = [point["learning_rate"]]
     content = {
@@ -165,6 +168,8 @@ def write(
 ) -> str:
     """Writes trials, figure and the arms' best configs into a folder; returns the tables as text."""
     out.mkdir(parents=True, exist_ok=True)
+    used = {one for study in studies.values() for trial in study.trials for one in artifacts(trial)}
+    (out / ARTIFACTS_FILE).write_text("".join(f"{one}\n" for one in sorted(used)))
     frame = trials_frame(studies)
     if frame.empty:
         return "No trial has come to an end."

@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 HEARTBEAT = 30
 """Seconds between two signs of life of a worker."""
-PLANNED, SURPLUS = "planned", "surplus"
-"""Attributes of trials: the number that was planned; that it was asked for when none waited."""
+PLANNED, SURPLUS, ARTIFACTS = "planned", "surplus", "artifacts"
+"""Attributes of trials: the number that was planned; that it was asked for when none waited; addresses in the
+store of all that it reads and makes."""
 # Heartbeats are what Optuna calls experimental; they are held by our own tests.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -164,6 +165,11 @@ class Studies:
 def planned(trial: FrozenTrial) -> bool:
     """Whether a trial is one of those that were planned, or such a one tried again."""
     return PLANNED in trial.user_attrs
+
+
+def artifacts(trial: FrozenTrial) -> list[str]:
+    """Addresses in the store of all that a trial read and made."""
+    return list(trial.user_attrs.get(ARTIFACTS, []))
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

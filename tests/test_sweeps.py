@@ -17,7 +17,7 @@ from ablations.store import Store
 from sweeps.cli import main
 from sweeps.objective import Objective
 from sweeps.spaces import SPACES
-from sweeps.study import SURPLUS, Studies, storage_of
+from sweeps.study import SURPLUS, Studies, artifacts, storage_of
 
 ARMS = ("process", "prm_outcome", "final_answer")
 TRIALS = 3
@@ -69,6 +69,19 @@ def test_the_best_trial_is_a_config_of_supervision(run, capsys):
     capsys.readouterr()
 
 
+def test_what_its_trials_made_is_no_garbage(run, capsys):
+    """Of a store whose only user is the sweep, what is left is what test problems alone had need of."""
+    folder, _ = run
+    words = ["gc", f"--runs={folder}", f"--store={folder / 'store'}"]
+    assert cli.main(words) == 0
+    told = capsys.readouterr().out
+    assert "0 runs and 1 sweeps refer to" in told
+    kept = set(Store(folder / "store").addresses()) - set(told.split())
+    assert {"train", "validated", "base", "samples", "labeler"} <= {one.partition("/")[0] for one in kept}
+    trained = {one for one in Store(folder / "store").addresses() if one.startswith("train/")}
+    assert kept & trained and trained - kept  # those of the first experiment are not its
+
+
 def test_no_test_problem_can_be_reached(tmp_path):
     """Whatever a sweep holds, and whatever it can ask for, is made without the test problems."""
     given = settings("smoke", None, None, None)
@@ -116,7 +129,7 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
     (trial,) = [each for each in made.study("process").trials if SURPLUS not in each.user_attrs]
     assert trial.state == optuna.trial.TrialState.PRUNED and len(trial.intermediate_values) == 1
     assert store.addresses() == before
-    assert not [path for path in (store.root / ".scratch").glob("*") if path.name in trial.user_attrs["cell"]]
+    assert not [path for path in (store.root / ".scratch").glob("*") if path.name in str(artifacts(trial))]
     assert list((store.root / ".scratch").glob("*")) == list((store.root / ".tmp").glob("*")) == []
 
 

@@ -114,6 +114,7 @@ def train_prm(
         precision=config["precision"],
         accelerator=config.get("device", "cpu"),
         group=context.group,
+        logger=context.logs.logger(),
         checkpoint_folder=context.scratch,
         progress=context.progress,
     )

@@ -60,6 +60,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
         module,
         TextData(batches.__getitem__, updates=config["updates"]),
         updates=config["updates"],
+        logger=context.logs.logger(),
         checkpoint_folder=context.scratch,
         progress=context.progress,
     )
@@ -109,6 +110,7 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         module,
         TextData(batches.__getitem__, updates=updates),
         updates=updates,
+        logger=context.logs.logger(),
         progress=lambda done: context.progress(0.5 + 0.5 * done),
     )
     model.save_pretrained(out / MODEL)

@@ -95,6 +95,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         precision=config["precision"],
         accelerator=config["device"],
         group=context.group,
+        logger=context.logs.logger(),
         callbacks=[keep],
         checkpoint_folder=context.scratch,
         progress=context.progress,
@@ -232,6 +233,7 @@ class KeepBest(Callback):
         value = self.judge(module)
         module.train()
         self.curve.append({"update": trainer.global_step, "value": value})
+        module.log("validation_best_of_n", value)
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = whole_state(module)

@@ -218,10 +218,10 @@ def test_gc_shows_and_then_removes_what_no_run_refers_to(toy, tmp_path, capsys):
         said = capsys.readouterr().out.splitlines()
         # the second run's two cells and their gathering; its folder is not below runs/
         assert len(said) == 1 + 3 + 1 and said[-1].startswith("3 artifacts, 0.0 MB ")
-        assert said[-1].endswith(f"{told}; 1 runs refer to 2")
+        assert said[-1].endswith(f"{told}; 1 runs and 0 sweeps refer to 2")
     assert cli.main(["gc"]) == 0
     assert capsys.readouterr().out == (
-        "0 artifacts, 0.0 MB not referred to; --delete removes them; 1 runs refer to 2\n"
+        "0 artifacts, 0.0 MB not referred to; --delete removes them; 1 runs and 0 sweeps refer to 2\n"
     )
     assert cli.main(["plan", "toy", "--scale", "smoke"]) == 0
     assert "2 tasks, 2 cached, 0 to do" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import parallel
 import sampling
 import scoring
 import torch
@@ -57,6 +58,7 @@ def main() -> None:
     results["sampling"] = sampling.measure(
         prompts=part(16), samples=32, max_new_tokens=64, repeats=arguments.repeats
     )
+    results["workers"] = parallel.measure(8, part(400))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results, indent=2) + "\n")
     print(arguments.out.read_text())

@@ -1,0 +1,37 @@
+"""What trainings log to: Lightning's loggers by name."""
+
+import csv
+
+import pytest
+
+from ablations import cli
+from ablations.logs import Logs, logger_names
+from ablations.pipeline import Task
+
+
+def test_a_training_has_a_place_of_its_own(tmp_path):
+    task = Task(stage="train", version=1, label="train a/b x4 seed 0")
+    logs = Logs(kind="CSVLogger", folder=tmp_path).of(task.recipe())
+    logger = logs.logger()
+    logger.log_metrics({"loss": 0.5}, step=3)
+    logger.save()
+    (file,) = tmp_path.rglob("metrics.csv")
+    assert file.parent == tmp_path / "train a b x4 seed 0" / task.key
+    assert list(csv.DictReader(file.open())) == [{"loss": "0.5", "step": "3"}]
+
+
+def test_none_is_no_logger():
+    assert Logs().logger() is None and Logs(kind="none").logger() is None
+
+
+def test_an_unknown_logger_is_refused(tmp_path, capsys):
+    words = ["run", "supervision", "--scale=smoke", "--logger=Diary", f"--store={tmp_path / 's'}"]
+    assert cli.main([*words, f"--out={tmp_path / 'o'}"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("ablations: logger: 'Diary' is not allowed; allowed are none, CSVLogger, CometLog")
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("name", ["TensorBoardLogger", "CSVLogger", "WandbLogger", "MLFlowLogger", "none"])
+def test_the_names_are_lightnings(name):
+    assert name in logger_names() and "Logger" not in logger_names()

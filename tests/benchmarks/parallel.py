@@ -1,0 +1,47 @@
+"""Two local workers against one on independent trainings, one thread each: the start of workers counts."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
+
+from ablations.executors import run_tasks
+from ablations.experiments.cells import Grid
+from ablations.experiments.parts import embedded_part
+from ablations.experiments.scales import settings
+from ablations.pipeline import Task
+from ablations.progress import Lines
+from ablations.store import Store
+
+
+def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
+    """Independent trainings at scale smoke, and what all of them read."""
+    given = settings("smoke", None, None, None)
+    students = replace(given.students, min_updates=updates, max_updates=updates)
+    part = embedded_part(replace(given, students=students))
+    grid = Grid(
+        settings=replace(given, students=students),
+        part=part,
+        arm="final_answer",
+        data_scale=2,
+        every_seed=True,
+    )
+    made = [grid.train(seed, students.learning_rates[0], None) for seed in range(count)]
+    return made, [parent for parent in made[0].parents]
+
+
+def measure(count: int, updates: int, workers: int = 2) -> dict[str, float]:
+    """Seconds with one worker and with several, and the efficiency: 1 where each does its whole share."""
+    tasks, before = trainings(count, updates)
+    with TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
+        made = Store(Path(folder) / "before")
+        run_tasks(before, made, 1, reporter=Lines(nowhere))
+        seconds = {}
+        for number in (1, workers):
+            store = Store(copytree(made.root, Path(folder) / str(number)))
+            start = time.perf_counter()
+            run_tasks(tasks, store, number, reporter=Lines(nowhere))
+            seconds[number] = time.perf_counter() - start
+    efficiency = seconds[1] / (workers * seconds[workers])
+    return {"one_worker_s": seconds[1], "two_workers_s": seconds[workers], "efficiency": efficiency}
