@@ -17,7 +17,7 @@ def test_a_training_has_a_place_of_its_own(tmp_path):
     logger.save()
     (file,) = tmp_path.rglob("metrics.csv")
     assert file.parent == tmp_path / "train a b x4 seed 0" / task.key
-    assert list(csv.DictReader(file.open())) == [{"loss": "0.5", "step": "3"}]
+    assert list(csv.DictReader(file.read_text().splitlines())) == [{"loss": "0.5", "step": "3"}]
 
 
 def test_none_is_no_logger():

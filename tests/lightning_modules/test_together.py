@@ -1,5 +1,6 @@
 """Two processes compute what one does: training, whole or split weights, and scores."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,15 +18,26 @@ TOLERANCE = 1e-5
 
 
 def run(processes: int, out: Path, given: Path | None = None) -> Path:
-    """Runs the program under torchrun, or alone; what ``given`` holds is used up."""
+    """Runs the program alone, or in as many processes as SLURM would; what ``given`` holds is used up."""
     out.mkdir()
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    words = [*(launcher if processes > 1 else []), PROGRAM, out, *([] if given is None else [given])]
-    done = subprocess.run(
-        [sys.executable, *map(str, words)], capture_output=True, text=True, check=False, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
+    words = [sys.executable, PROGRAM, out, *([] if given is None else [given])]
+    ranks = range(processes)
+    environments = [slurm(rank, processes) if processes > 1 else {} for rank in ranks]
+    started = [
+        subprocess.Popen(list(map(str, words)), env=os.environ | more, stderr=subprocess.PIPE, text=True)
+        for more in environments
+    ]
+    told = [process.communicate(timeout=600)[1] for process in started]
+    assert [process.returncode for process in started] == [0] * processes, "\n".join(told)
     return out
+
+
+def slurm(rank: int, processes: int) -> dict[str, str]:
+    """What SLURM tells the processes of a job on one machine."""
+    job = {"SLURM_JOB_ID": "4242", "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "127.0.0.1"}
+    size = {"SLURM_NTASKS": str(processes), "SLURM_NTASKS_PER_NODE": str(processes), "SLURM_NNODES": "1"}
+    place = {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0"}
+    return {**job, **size, **place}
 
 
 @pytest.fixture(scope="module")

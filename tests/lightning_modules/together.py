@@ -1,7 +1,7 @@
 """A program for one process or for several: trains and scores, and the first process writes what came out.
 
     python together.py OUT [GIVEN]
-    torchrun --nproc-per-node=2 together.py OUT [GIVEN]
+    torchrun --nproc-per-node=2 together.py OUT [GIVEN]        or srun --ntasks=2 ...
 
 GIVEN is a folder that an earlier one left a half-done training in, with any number of processes.
 """
