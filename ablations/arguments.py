@@ -15,7 +15,6 @@ from typing import Any, NoReturn, get_args
 from ablations.devices import Devices
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
-from ablations.settings import Precision
 from lightning_modules.group import Strategy
 
 RUN_FILE = "run.yaml"
@@ -42,6 +41,8 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         The experiment, and the arguments: `settings` is its dataclass, `dump` all of them as YAML.
     """
     import jsonargparse
+
+    from ablations.settings import Precision
 
     if importlib.util.find_spec("docstring_parser"):  # it tells the help of each field
         jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)

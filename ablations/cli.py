@@ -46,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from ablations.scheduling import RunFailed
 
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    quieten()
     try:
         _dispatch(list(sys.argv[1:] if argv is None else argv))
     except RunFailed as failed:
@@ -63,6 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ablations: interrupted; the same command goes on from what stands", file=sys.stderr)
         return 130
     return 0
+
+
+def quieten() -> None:
+    """Warnings of ours are plain lines, and libraries say little."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def _one_line(message: str) -> str:

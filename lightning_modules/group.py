@@ -12,9 +12,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Strategy = Literal["auto", "ddp", "fsdp"]
 PATIENCE = timedelta(days=30)
@@ -50,7 +51,8 @@ class Group:
 
         total = torch.from_numpy(array.copy())
         torch.distributed.all_reduce(total)
-        return np.asarray(total.numpy())
+        summed: np.ndarray = total.numpy()
+        return summed
 
     def share(self, value: T) -> T:
         """The first process's value, however long it takes to come; all must call it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,13 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     import jsonargparse
     import optuna
 
-    from ablations.cli import QUIET
+    from ablations.cli import quieten
     from ablations.scheduling import RunFailed
 
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    quieten()
     optuna.logging.set_verbosity(logging.WARNING)
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     parser = jsonargparse.ArgumentParser(
         prog="sweeps", description="Hyperparameters of reward models by search.", exit_on_error=False
     )

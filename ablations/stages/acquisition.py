@@ -14,7 +14,7 @@ from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import StepScores
 from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, write_json
-from ablations.stages.models import scored
+from ablations.stages.scores import scored
 
 
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

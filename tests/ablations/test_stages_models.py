@@ -13,8 +13,10 @@ from transformers import LlamaConfig, LlamaForTokenClassification
 from ablations.pipeline import Context
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages import models
+from ablations.stages.checkpoints import KeepBest
 from ablations.stages.files import Samples, write_json
-from ablations.stages.models import KeepBest, draw_rows, score_encoded
+from ablations.stages.models import draw_rows
+from ablations.stages.scores import score_encoded
 from lightning_modules.data import RewardData
 from lightning_modules.encoding import Encoded, Example
 from lightning_modules.inference import score
@@ -184,8 +186,9 @@ def test_the_last_update_is_always_judged(updates, evaluations, at):
 
 def test_an_update_of_several_batches_is_judged_once():
     keep = KeepBest(lambda model: 0.5, updates=2, evaluations=1)
-    trainer = SimpleNamespace(global_step=2)
-    module = SimpleNamespace(eval=lambda: None, train=lambda: None, state_dict=dict)
+    trainer = SimpleNamespace(global_step=2, is_global_zero=True)
+    module = torch.nn.Linear(1, 1)
+    module.log = lambda name, value: None
     for _ in range(3):  # with accumulated gradients a batch may end without an update
         keep.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
     assert keep.curve == [{"update": 2, "value": 0.5}]

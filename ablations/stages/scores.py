@@ -1,0 +1,57 @@
+"""The stage of scores: what a model says of every step of many solutions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import AutoTokenizer
+
+from ablations.pipeline import Context, Inputs, one
+from ablations.ragged import Ragged
+from ablations.solutions import StepScores
+from ablations.stages.facts import chosen
+from ablations.stages.files import MODEL, SCORES, Samples
+from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.group import ALONE, Group
+from lightning_modules.inference import score
+from lightning_modules.reward_model import RewardModel
+
+
+def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """model (or candidates and their choice), samples -> class probabilities of every step."""
+    found = scored(config, inputs, context)
+    if context.group.first:
+        found.write(out / SCORES)
+
+
+def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
+    """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
+    folder = chosen(inputs, "candidates" if "choice" in inputs else "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
+    model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
+    samples = Samples.read(one(inputs, "samples"))
+    encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
+    return score_encoded(model, encoded, context.progress, context.group)
+
+
+def score_encoded(
+    model: RewardModel,
+    encoded: list[Encoded],
+    progress: Callable[[float], None] | None = None,
+    group: Group = ALONE,
+) -> StepScores:
+    """Scores of all steps; a step that was cut away counts as the last one before it that was judged."""
+    found = score(model, encoded, progress=progress, group=group)
+    judged = np.diff(found.offsets)
+    cut = np.array([e.cut_steps for e in encoded])
+    if ((judged == 0) & (cut > 0)).any():
+        raise ValueError(
+            "max_length: a solution has no step within it; allowed: a length that holds its first step"
+        )
+    offsets = np.concatenate([[0], np.cumsum(judged + cut)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], judged + cut)
+    row = np.repeat(found.offsets[:-1], judged + cut) + np.minimum(
+        within, np.repeat(judged - 1, judged + cut)
+    )
+    return StepScores(prob=Ragged(values=found.prob[row], offsets=offsets), last=found.last)
