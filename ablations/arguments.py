@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ablations.pipeline import Experiment
+from ablations.planning import add_arguments
 from ablations.progress import LOG_FORMATS
 
 RUN_FILE = "run.yaml"
@@ -94,6 +95,8 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )
+    if command == "plan":
+        add_arguments(parser)
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
     parser.add_argument("--settings", type=type(settings), default=settings)
     args = parser.parse_args([*(f"--config={path}" for path in config), *rest])
