@@ -12,11 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from ablations import planning
 from ablations.devices import Devices
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
 from lightning_modules.group import Strategy
 
+MACHINE = ("devices", "nodes", "strategy", "logger")
+"""Flags of `run` that `plan` has no use for, or another for."""
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 
@@ -105,6 +108,41 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         help="tasks at once (default: as many as the cores allow, a device of a task taking one)",
     )
     parser.add_argument(
+        "--precision",
+        type=str | None,
+        default=None,
+        help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
+    )
+    parser.add_argument(
+        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
+    )
+    if command == "plan":
+        planning.add_arguments(parser)
+    else:
+        _add_machine(parser)
+    parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
+    parser.add_argument("--settings", type=type(settings), default=settings)
+    args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
+    if args.experiment != name:
+        raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
+    allowed("log_format", args.log_format, LOG_FORMATS)
+    if command != "plan":
+        Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
+    instance = parser.instantiate(args)
+    if command != "report":
+        _check_choice(instance.settings, settings)
+    instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
+    if instance.out is None:
+        parts = (args.scale, args.world, args.pool and Path(args.pool).name.split(".")[0], args.labeler)
+        instance.out = Path("runs") / "-".join([name, *filter(None, parts)])
+    return experiment, instance
+
+
+def _add_machine(parser: Any) -> None:
+    """What a run computes one model on, and logs to."""
+    parser.add_argument(
         "--devices", type=int, default=1, help="processes, or GPUs, for one model on a machine"
     )
     parser.add_argument(
@@ -117,37 +155,21 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         help=f"how they share it: {', '.join(get_args(Strategy))} (fsdp: each has a part of the weights)",
     )
     parser.add_argument(
-        "--precision",
-        type=str | None,
-        default=None,
-        help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
-    )
-    parser.add_argument(
         "--logger",
         type=str,
         default="TensorBoardLogger",
         help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
     )
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
-    parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
-    parser.add_argument("--settings", type=type(settings), default=settings)
-    args = parser.parse_args([*(f"--config={path}" for path in config), *rest])
-    if args.experiment != name:
-        raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
-    if args.workers is not None and args.workers < 1:
-        raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
-    allowed("log_format", args.log_format, LOG_FORMATS)
-    Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
-    instance = parser.instantiate(args)
-    if command != "report":
-        _check_choice(instance.settings, settings)
-    instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
-    if instance.out is None:
-        parts = (args.scale, args.world, args.pool and Path(args.pool).name.split(".")[0], args.labeler)
-        instance.out = Path("runs") / "-".join([name, *filter(None, parts)])
-    return experiment, instance
+
+
+def _without_machine(command: str, path: str) -> str:
+    """A config file; for `plan`, to which a run's own devices say nothing, what it holds beside them."""
+    import yaml
+
+    if command != "plan":
+        return path
+    content = {name: value for name, value in read_yaml(Path(path)).items() if name not in MACHINE}
+    return str(yaml.safe_dump(content))
 
 
 def _check_choice(found: Any, chosen: Any) -> None:

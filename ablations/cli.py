@@ -15,7 +15,8 @@ from ablations.pipeline import Experiment
 
 COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
-    "plan": "Show an experiment's tasks, what is cached, tokens and estimated time. Runs nothing.",
+    "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or what it costs on "
+    "some devices. Runs nothing.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
     "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
@@ -143,6 +144,7 @@ def _folder(name: str, path: Path) -> None:
 
 
 def _plan(experiment: Experiment, args: Any) -> None:
+    from ablations.planning import asks_for_costs, described
     from ablations.processes import default_workers
     from ablations.progress import duration, text_table
     from ablations.scheduling import Rates, total_seconds
@@ -163,7 +165,10 @@ def _plan(experiment: Experiment, args: Any) -> None:
         if fault is not None:
             left.append(task)
             tokens += task.tokens or 0
-    print(text_table(("task", "stage", "state", "tokens", "time"), rows, right=(3, 4)))
+    if asks_for_costs(args):
+        print(f"{described(args, plan.tasks, store)}\n")
+    else:
+        print(text_table(("task", "stage", "state", "tokens", "time"), rows, right=(3, 4)))
     total = total_seconds(left, rates.seconds, workers)
     print(
         f"{len(rows)} tasks, {len(rows) - len(left)} cached, {len(left)} to do: {tokens:,} tokens, "

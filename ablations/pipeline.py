@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.logs import Logs
+from ablations.work import Texts, Work
 from lightning_modules.group import ALONE, Group
 
 if TYPE_CHECKING:
@@ -166,8 +167,10 @@ class Task:
     """For people; not in the key. Default: the stage's name."""
     weight: float = 1.0
     """Estimated seconds on one ordinary core, corrected by what was timed; not in the key."""
-    tokens: int | None = None
-    """Tokens that the task will process, shown by `plan`; not in the key."""
+    work: tuple[Work, ...] = ()
+    """What passes through models, for estimates; not in the key."""
+    texts: Texts | None = None
+    """How many solutions the artifact holds, for estimates of what reads them; not in the key."""
     local: Mapping[str, Any] = field(default_factory=dict)
     """Facts about this machine (device, a file's path) that `run` gets as `context.local`; not in the key."""
     version: int | None = None
@@ -190,6 +193,11 @@ class Task:
                 )
         object.__setattr__(self, "config", canonical(self.config, f"config of {self.stage}"))
         object.__setattr__(self, "label", self.label or self.stage)
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens that pass through models; None where none runs."""
+        return sum(one.tokens for one in self.work) if self.work else None
 
     @property
     def parents(self) -> tuple[Task, ...]:

@@ -9,6 +9,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForTokenClassification,
     LlamaConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen2Config,
@@ -54,10 +55,16 @@ PRESETS: dict[str, Preset] = {
 """``large`` has about ten times the parameters of ``small``."""
 
 
-def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
-    """A causal language model with random weights, tied embeddings and the tokenizer's special tokens."""
-    config = _CONFIGS[preset.architecture](
-        vocab_size=len(tokenizer),
+def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:
+    """A preset as transformers describes it, with tied embeddings.
+
+    Args:
+        preset: sizes.
+        vocabulary: tokens of the tokenizer.
+        special: ids of its special tokens, by their names in the config.
+    """
+    config: PreTrainedConfig = _CONFIGS[preset.architecture](
+        vocab_size=vocabulary,
         hidden_size=preset.hidden,
         intermediate_size=preset.intermediate,
         num_hidden_layers=preset.layers,
@@ -65,6 +72,16 @@ def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: in
         num_key_value_heads=preset.heads,
         max_position_embeddings=preset.max_positions,
         tie_word_embeddings=True,
+        **special,
+    )
+    return config
+
+
+def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
+    """A causal language model with random weights, tied embeddings and the tokenizer's special tokens."""
+    config = preset_config(
+        preset,
+        len(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

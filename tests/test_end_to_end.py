@@ -243,8 +243,8 @@ def test_plan_of_a_new_store_says_what_is_to_do(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith(f"{len(lines) - 2} tasks, 0 cached, {len(lines) - 2} to do: ")
     (row,) = [line for line in lines if line.startswith("sample 8 solutions of problems test ")]
-    # 8 problems x 8 x 66 tokens; 1 + 4224 / 28000
-    assert row.split()[-5:] == ["to", "do", "4,224", "1.2", "s"]
+    # 8 problems of 17 tokens are read, 8 x 8 times 70 - 17 + 1 sampled: 136 + 3456; 1 + 64 x 70 / 28000 s
+    assert row.split()[-5:] == ["to", "do", "3,592", "1.2", "s"]
 
 
 def test_report_is_written_again_from_the_records(smoke, tmp_path, capsys):

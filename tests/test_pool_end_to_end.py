@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,24 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
     argv = ["plan", "scoring", "--scale=smoke", f"--pool={pool}", "--labeler=sharp", f"--store={tmp_path}"]
     assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
     assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
+
+
+def test_what_a_plan_counts_of_a_pool(pool):
+    text = pool.parent / "text.jsonl"
+    given = settings("smoke", None, pool, "sharp")
+    given = replace(given, pool=replace(given.pool, mathmix=text))
+    text.write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    tasks = plan(given).tasks
+    folds = {task.label: task.texts for task in tasks if task.stage == "fold"}
+    held = {name: texts.problems for name, texts in folds.items() if "fold 4" in name}
+    assert held == {"fold 4 train": 6, "fold 4 validation": 2, "fold 4 test": 2}
+    assert {texts.samples for texts in folds.values()} == {SAMPLES}
+    running = {"mathmix", "train", "scores"}
+    assert all(bool(task.work) == (task.stage in running) for task in tasks)
+    (mathmix, *_) = [task for task in tasks if task.stage == "mathmix"]
+    assert mathmix.tokens == given.pool.mathmix_updates * 4608 and mathmix.work[0].kind == "language training"
+    (score, *_) = [task for task in tasks if task.stage == "scores"]
+    assert score.tokens == round(2 * SAMPLES**0.97 * 300) and score.work[0].texts == 2 * SAMPLES
 
 
 def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):

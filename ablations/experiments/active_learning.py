@@ -175,7 +175,7 @@ class _Choices:
                 self.part.train,
                 self.settings,
                 f"{selector.name} seed {seed}{self.part.name}",
-                self.settings.students.backbone,
+                "student",
             )
             for selector in selectors
         )

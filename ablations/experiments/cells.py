@@ -11,7 +11,9 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.revision import revision
 from ablations.scoring import SCORING_OF
+from ablations.stages.validation import passed_over
 from ablations.supervision import ARMS, LabelerArm
+from ablations.work import Role, scoring, training
 
 UNSAID = {"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0}
 """What a training does where its config is silent, whatever the defaults of the settings are."""
@@ -40,6 +42,8 @@ class Grid:
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Grid | None" = None
     """The trainings whose learning rate is taken; None: it is chosen among this grid's own."""
+    role: Role = "student"
+    """Whose backbone is trained, for estimates."""
     every_seed: bool = False
     """Whether each seed's learning rate is chosen among its own trainings, or the first seed's taken."""
 
@@ -58,10 +62,11 @@ class Grid:
         return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
     def train(self, seed: int, learning_rate: float | None, choice: Task | None) -> Task:
-        students = self.settings.students
+        students, lengths = self.settings.students, self.part.lengths
         outcome = SCORING_OF[self.arm] == "last_token"
         updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
-        tokens = round(updates * students.batch_size * self.part.tokens)
+        seen = passed_over(updates, self.part.problems * self.data_scale, students.batch_size)
+        assert self.part.validation.texts is not None, "samples say how many they are"
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
         inputs = {
             "base": self.part.base,
@@ -104,8 +109,11 @@ class Grid:
             | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",
-            weight=tokens * seconds_per_token(students.backbone) + 2,
-            tokens=tokens,
+            weight=updates * students.batch_size * lengths.tokens * seconds_per_token(students.backbone) + 2,
+            work=(
+                training(self.role, lengths, seen, steps=not outcome),
+                scoring(self.role, self.part.validation.texts, times=students.evaluations),
+            ),
         )
 
     def candidates(self, seed: int) -> tuple[Task, ...]:
@@ -154,7 +162,7 @@ class Grid:
             self.tested.test,
             self.settings,
             f"{self.name} seed {seed} on test problems{self.part.name}",
-            self.settings.students.backbone,
+            self.role,
         )
 
 

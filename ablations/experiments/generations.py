@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import TOKENS_OF_SOLUTION, drawn_task, opinion_task, seconds_per_token
+from ablations.experiments.parts import EMBEDDED, drawn_task, opinion_task, seconds_per_token
 from ablations.formats.labelling import read_rated
 from ablations.pipeline import Task
 from ablations.stages.files import sha256_of
+from ablations.stages.validation import passed_over
+from ablations.work import training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,8 @@ class Generation:
         assert problems is not None
         solutions = problems.labeler * (collection.uniform + self.number * collection.chosen)
         updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
-        tokens = updates * labeler.batch_size * TOKENS_OF_SOLUTION
+        tokens = updates * labeler.batch_size * EMBEDDED.tokens
+        seen = passed_over(updates, solutions, labeler.batch_size)
         return Task(
             stage="large_prm",
             config={
@@ -126,5 +129,5 @@ class Generation:
             inputs={"base": self.base, "samples": self.pool, "annotations": self.annotations},
             label=f"large PRM of generation {self.number}",
             weight=tokens * seconds_per_token("large") + 2,
-            tokens=tokens,
+            work=(training("large", EMBEDDED, seen, steps=True),),
         )

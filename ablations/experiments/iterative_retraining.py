@@ -174,7 +174,7 @@ class _Round:
             self.part.train,
             self.settings,
             f"{self.grid.name} seed {self.seed}{self.part.name}",
-            self.settings.students.backbone,
+            "student",
             steps=True,
         )
 

@@ -13,6 +13,7 @@ from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import Part, scores_task
 from ablations.pipeline import Task
+from ablations.work import sampling
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Of the generator's samples; those of `supervision` have 1 to 4."""
@@ -72,6 +73,7 @@ class LargeModels:
             ),
             arm="final_answer",
             data_scale=self.settings.orm_samples,
+            role="large",
         )
 
     @cached_property
@@ -127,13 +129,16 @@ class LargeModels:
 
 def drawn_again(samples: Task, count: int, seed: int) -> Task:
     """More solutions to the same problems by the same generator."""
-    share = count / samples.config["count"]
+    assert samples.texts is not None, "samples say how many they are"
+    share = count / samples.texts.samples
+    texts = replace(samples.texts, samples=count)
     return replace(
         samples,
         config={**samples.config, "count": count, "seed": seed},
         label=f"sample {count} other solutions of {_one(samples.inputs['problems']).label}",
         weight=samples.weight * share,
-        tokens=round((samples.tokens or 0) * share),
+        work=sampling("generator", texts),
+        texts=texts,
     )
 
 

@@ -122,7 +122,7 @@ def trial(
     grid = Grid(settings=tried, part=part, arm=arm, data_scale=data_scale)
     train = replace(grid.train(seed, point.learning_rate, None), label=f"train {name}")
     scores = scores_task(
-        {"model": train}, part.validation, tried, f"{name} on validation problems", tried.students.backbone
+        {"model": train}, part.validation, tried, f"{name} on validation problems", "student"
     )
     return Task(
         stage="validated",

@@ -16,6 +16,9 @@ from ablations.store import Store
 TOY = '''
 from dataclasses import dataclass, field
 from ablations.pipeline import Experiment, Plan, Stage, Task
+from ablations.work import Work
+
+WORK = Work(role="student", kind="training", tokens=1500, context=10)
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
@@ -59,7 +62,7 @@ def plan(settings):
     fails = [settings.fail and n == 1 for n in range(settings.cells)]
     configs = [{"n": n, "train": settings.train, "fail": fail} for n, fail in enumerate(fails)]
     cells = tuple(
-        Task(stage="cell", version=1, config=config, label=f"cell {config['n']}", weight=60.0, tokens=1500)
+        Task(stage="cell", version=1, config=config, label=f"cell {config['n']}", weight=60.0, work=(WORK,))
         for config in configs
     )
     return Plan(targets=cells, records=Task(stage="gather", version=1, inputs={"cells": cells}, weight=1.0))

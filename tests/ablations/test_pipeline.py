@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.pipeline import Plan, Task, canonical, content_key, load_stages, one, ordered, several
+from ablations.work import Work
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -27,8 +28,16 @@ def test_key_is_the_hash_that_its_definition_says():
     assert second.key == hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+WORK = Work(role="student", kind="training", tokens=5, context=10)
+
+
+def test_tokens_are_those_of_all_work():
+    assert draw(n=1).tokens is None
+    assert Task(stage="fit", version=1, work=(WORK, WORK)).tokens == 10
+
+
 def test_key_ignores_order_and_all_that_is_for_people_or_machines():
-    one = Task(stage="fit", version=1, config={"a": 1, "b": (1, 2)}, label="x", weight=2.0, tokens=5)
+    one = Task(stage="fit", version=1, config={"a": 1, "b": (1, 2)}, label="x", weight=2.0, work=(WORK,))
     two = Task(stage="fit", version=1, config={"b": [1, 2], "a": 1}, local={"device": "cuda"})
     assert one == two and len({one, two}) == 1
 

@@ -1,0 +1,84 @@
+"""How fast devices compute: peaks that their makers state, and the share of them that models reach.
+
+Peaks are of dense products in bfloat16. H100 SXM and H200: 1,979 TFLOP/s with sparsity, half of it without
+(NVIDIA, H100 and H200 Tensor Core GPU datasheets; H100 architecture white paper: 989.4). A100: 312 (NVIDIA,
+A100 Tensor Core GPU datasheet). What training reaches: 0.38 to 0.43 on H100s (Llama 3, arXiv 2407.21783,
+Table 4), 0.46 elsewhere (PaLM, arXiv 2204.02311, Section 4.1). What sampling reaches on a GPU is a guess: at
+every token the weights are read once for a batch of 256, and kernels are short.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """How fast something computes."""
+
+    name: str
+    """For people."""
+    peak: float
+    """FLOP/s of dense matrix products in the precision of the models."""
+    utilisation: float
+    """Share of the peak that training and scoring reach; above 0, to 1."""
+    sampling: float
+    """Share of the peak that sampling reaches, a token at a time; above 0, to 1."""
+    timed_as: str
+    """Part of the name that timings on such a device hold."""
+
+    def __post_init__(self) -> None:
+        if not (self.peak > 0 and math.isfinite(self.peak)):
+            raise ValueError(f"peak_tflops: found {self.peak / 1e12:g}; allowed: above 0, and finite")
+        for name, share in (("utilisation", self.utilisation), ("sampling_utilisation", self.sampling)):
+            if not 0 < share <= 1:
+                raise ValueError(f"{name}: found {share:g}; allowed: above 0, to 1")
+
+
+DEVICES = {
+    "h100": Device(name="H100 SXM in bfloat16", peak=989e12, utilisation=0.4, sampling=0.1, timed_as="H100"),
+    "h200": Device(name="H200 in bfloat16", peak=989e12, utilisation=0.4, sampling=0.1, timed_as="H200"),
+    "a100": Device(name="A100 in bfloat16", peak=312e12, utilisation=0.4, sampling=0.1, timed_as="A100"),
+}
+"""By ``--device-kind``, the default first."""
+CPU = "cpu"
+"""The kind beside them: a core of this machine, whose peak is measured when it is asked for."""
+CPU_UTILISATION, CPU_SAMPLING = 0.45, 0.14
+"""Of one core, with the embedded world's small and large backbones in float32; measured at scale `small`."""
+KINDS = (*DEVICES, CPU)
+
+
+def device_of(
+    kind: str,
+    peak_tflops: float | None = None,
+    utilisation: float | None = None,
+    sampling_utilisation: float | None = None,
+) -> Device:
+    """A device of a kind, with the user's own figures where they are given.
+
+    Raises:
+        ValueError: the kind is unknown, or a figure is out of its range.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"device_kind: found {kind!r}; allowed: {', '.join(KINDS)}")
+    own: dict[str, Any] = {
+        "peak": None if peak_tflops is None else peak_tflops * 1e12,
+        "utilisation": utilisation,
+        "sampling": sampling_utilisation,
+    }
+    device = DEVICES[kind] if kind in DEVICES else _one_core()
+    return replace(device, **{name: value for name, value in own.items() if value is not None})
+
+
+def _one_core() -> Device:
+    from lightning_modules.peak import measured_peak
+
+    return Device(
+        name="one core of this processor in float32, as fast as just now",
+        peak=measured_peak(),
+        utilisation=CPU_UTILISATION,
+        sampling=CPU_SAMPLING,
+        timed_as="cpu",
+    )

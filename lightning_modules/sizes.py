@@ -1,0 +1,84 @@
+"""How large a backbone is, from its config alone: no weights are made or read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+
+from lightning_modules.backbones import PRESETS, preset_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What decides the operations of a transformer."""
+
+    name: str
+    """For people."""
+    parameters: int
+    """All of the language model; tied embeddings are counted once."""
+    reward: int
+    """Parameters by which a token is multiplied in a reward model: no embeddings; its small head left out."""
+    language: int
+    """The same in a language model, whose head is as large as its vocabulary."""
+    layers: int
+    """Number of blocks."""
+    width: int
+    """Of attention: heads times their width."""
+
+
+def size_of(name: str, *, vocabulary: int, download: bool = False) -> Size:
+    """The size of a preset, or of a transformers checkpoint whose config alone is read.
+
+    Args:
+        name: a preset's, a folder with a config.json, or a checkpoint's name.
+        vocabulary: tokens, of a preset.
+        download: whether a config may be fetched that is not on this machine.
+
+    Raises:
+        ValueError: nothing of that name is found, or it is no dense causal language model.
+    """
+    if name in PRESETS:
+        return measured(name, preset_config(PRESETS[name], vocabulary))
+    what = f"{', '.join(PRESETS)}, a folder with a config.json, or a checkpoint's name"
+    try:
+        config = AutoConfig.from_pretrained(name, local_files_only=not download)
+    except (OSError, ValueError) as error:
+        where = "" if download else " whose config was fetched before"
+        raise ValueError(f"backbone: found {name!r}; allowed: {what}{where}") from error
+    if _experts(config) > 1:
+        raise ValueError(f"backbone: found {name!r}, a mixture of experts; allowed: {what}, of a dense model")
+    try:
+        return measured(Path(name).name, config)
+    except ValueError as error:
+        raise ValueError(
+            f"backbone: found {name!r}, a {config.model_type}; allowed: {what}, of a causal language model"
+        ) from error
+
+
+def measured(name: str, config: PreTrainedConfig) -> Size:
+    """Counts the parameters of a causal language model that is built without memory.
+
+    Raises:
+        ValueError: the config is of another kind of model.
+    """
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    tables = {m.weight: m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    head = model.get_output_embeddings().weight
+    total = sum(parameter.numel() for parameter in model.parameters())
+    body = total - sum(({head: head.numel()} | tables).values())
+    heads = config.num_attention_heads
+    return Size(
+        name=name,
+        parameters=total,
+        reward=body,
+        language=body + head.numel(),
+        layers=config.num_hidden_layers,
+        width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
+    )
+
+
+def _experts(config: PreTrainedConfig) -> int:
+    names = ("num_experts", "num_local_experts", "n_routed_experts")
+    return max(getattr(config, name, None) or 0 for name in names)
