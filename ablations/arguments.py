@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
+from ablations.resources import Resources
 
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
@@ -89,8 +90,19 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         help="folder for the results (default: runs/, named by the choice)",
     )
     parser.add_argument(
-        "--workers", type=int | None, default=None, help="processes (default: number of cores)"
+        "--workers",
+        type=int | None,
+        default=None,
+        help="tasks at once (default: number of cores; with --address, what the cluster has room for)",
     )
+    parser.add_argument("--executor", type=str, default="local", help="local: this machine; ray: a cluster")
+    parser.add_argument(
+        "--address",
+        type=str | None,
+        default=None,
+        help="of a Ray cluster to join, HOST:PORT or auto (default: Ray is started on this machine)",
+    )
+    parser.add_argument("--resources", type=Resources, default=Resources())
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )

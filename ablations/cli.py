@@ -119,7 +119,16 @@ def _run(experiment: Experiment, args: Any) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / RUN_FILE).write_text(args.dump)
     reporter = reporter_of(args.log_format)
-    run_tasks((*plan.targets, plan.records), store, args.workers, experiment.stages, reporter)
+    run_tasks(
+        (*plan.targets, plan.records),
+        store,
+        args.workers,
+        experiment.stages,
+        reporter,
+        executor=args.executor,
+        address=args.address,
+        resources=args.resources,
+    )
     experiment.finish(args.settings, store, plan, args.out)
 
 

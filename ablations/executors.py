@@ -1,4 +1,4 @@
-"""Runs tasks, in this process or in several.
+"""Runs tasks: in this process, in several, or on a Ray cluster.
 
 A task always computes with one thread, so that records do not depend on how many workers there were. It
 starts as soon as its inputs stand, the longest remaining path first. One that fails, or whose worker dies,
@@ -23,10 +23,12 @@ from typing import Any
 
 from ablations.pipeline import DEFAULT_STAGES, Context, Inputs, Recipe, Stage, Task, load_stages, ordered
 from ablations.progress import Reporter, reporter_of
+from ablations.resources import Resources
 from ablations.scheduling import Run, RunFailed
 from ablations.store import Store
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+ONE_PROCESSOR = Resources()
 PROGRESS_EVERY = 0.2
 """Seconds between two reports of a worker's progress."""
 
@@ -63,44 +65,92 @@ def run_tasks(
     workers: int | None = None,
     stages: str = DEFAULT_STAGES,
     reporter: Reporter | None = None,
+    executor: str = "local",
+    address: str | None = None,
+    resources: Resources = ONE_PROCESSOR,
 ) -> None:
     """Makes all targets stand in the store, with whatever they need that does not.
 
     Args:
         targets: tasks; duplicates are made once.
         store: where artifacts are.
-        workers: number of processes; 1 runs in this process; None is the number of cores.
+        workers: tasks at once; local, 1 runs in this process. None is the number of cores, or all that the
+            cluster at `address` has room for.
         stages: import path `module:NAME` of the stage table.
         reporter: told how it goes on; None is bars on a terminal, lines elsewhere.
+        executor: one of `EXECUTORS`.
+        address: `HOST:PORT` or `auto` of the Ray cluster to join; None starts a Ray here, for this run alone.
+        resources: what a task asks of the cluster.
 
     Raises:
         RunFailed: when all that could be done is done, if any task failed.
-        ValueError: `workers` is below 1, or a task does not fit the stage table.
+        ValueError: an argument is not allowed, a task does not fit the stage table, or a node of the cluster
+            may not take part.
     """
-    workers = default_workers() if workers is None else workers
-    if workers < 1:
+    _check_executor(executor, address, resources)
+    if workers is None and address is None:
+        workers = default_workers()
+    if workers is not None and workers < 1:
         raise ValueError(f"workers: {workers} is not allowed; must be at least 1")
     with one_thread():
         targets = tuple(targets)
-        table = load_stages(stages, ordered(targets))
+        load_stages(stages, ordered(targets))
         store.clean()
         reporter = reporter or reporter_of()
-        run = Run(targets, store, workers, reporter)
+        run = Run(targets, store, workers or 1, reporter)
         try:
-            if workers == 1:
-                _run_here(run, store, table)
-            else:
-                _run_in_processes(run, store, workers, stages)
+            EXECUTORS[executor](run, store, stages, workers, address, resources)
         finally:
             reporter.close()
     if run.failures:
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
 
 
+def _check_executor(executor: str, address: str | None, resources: Resources) -> None:
+    """Raises a ValueError unless there is such an executor, and what is said of a cluster concerns it."""
+    if executor not in EXECUTORS:
+        raise ValueError(f"executor: found {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    if executor != "ray":
+        for name, found, unsaid in (("address", address, None), ("resources", resources, ONE_PROCESSOR)):
+            if found != unsaid:
+                raise ValueError(f"{name}: found {found}; allowed: with executor ray alone")
+
+
+def _run_locally(
+    run: Run, store: Store, stages: str, workers: int | None, address: str | None, resources: Resources
+) -> None:
+    assert workers is not None and address is None
+    if workers == 1:
+        _run_here(run, store, load_stages(stages))
+    else:
+        _run_in_processes(run, store, workers, stages)
+
+
+def _run_on_ray(
+    run: Run, store: Store, stages: str, workers: int | None, address: str | None, resources: Resources
+) -> None:
+    try:
+        from ablations.ray_executor import run_on_ray
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ValueError(
+            "executor: found ray, which is not installed; allowed: local, or ray after pip install '.[ray]'"
+        ) from error
+    run_on_ray(run, store, stages, workers, address, resources)
+
+
+EXECUTORS: dict[str, Callable[[Run, Store, str, int | None, str | None, Resources], None]] = {
+    "local": _run_locally,
+    "ray": _run_on_ray,
+}
+"""How the tasks of a run are run: `executor(run, store, stages, workers, address, resources)`."""
+
+
 def _run_here(run: Run, store: Store, table: Mapping[str, Stage]) -> None:
     while run.ready:
         task = run.take()
-        report = _throttled(partial(run.progressed, task))
+        report = throttled(partial(run.progressed, task), PROGRESS_EVERY)
         try:
             seconds = store.make(task.recipe(), table[task.stage], report)
         except (Exception, SystemExit) as error:
@@ -179,8 +229,7 @@ class _Worker:
             why += " (out of memory?)" if -code == signal.SIGKILL else ""
         else:
             why = f"its process exited with code {code}"
-        printed = self._root / "logs" / f"{task.key}.txt"
-        return why, f"{why}\n\n{printed.read_text(errors='replace')[-4000:] if printed.exists() else ''}"
+        return why, f"{why}\n\n{last_words(self._root, task.key)}"
 
     def end(self) -> None:
         self._process.terminate()
@@ -203,18 +252,28 @@ def _work(connection: Connection, root: str, stages: str) -> None:
             recipe: Recipe = connection.recv()
         except EOFError:
             return
+        report = throttled(lambda fraction: connection.send(("progress", fraction)), PROGRESS_EVERY)
         try:
-            stage = load_stages(stages)[recipe.stage]
-            if (torch := sys.modules.get("torch")) is not None:
-                torch.set_num_threads(1)
-            report = _throttled(lambda fraction: connection.send(("progress", fraction)))
-            quiet = _printing_to(Path(root) / "logs" / f"{recipe.key}.txt", stage)
-            message: tuple[Any, ...] = ("finished", store.make(recipe, quiet, report))
+            message = attempt(recipe, store, stages, report)
         except KeyboardInterrupt:  # the parent ended it in the middle of a training
             return
-        except (Exception, SystemExit) as error:
-            message = ("failed", *_describe(error))
         connection.send(message)
+
+
+def attempt(recipe: Recipe, store: Store, stages: str, report: Callable[[float], None]) -> tuple[Any, ...]:
+    """Makes one artifact in a process that makes nothing else meanwhile.
+
+    Returns:
+        `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the stage raised.
+    """
+    try:
+        stage = load_stages(stages)[recipe.stage]
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(1)
+        quiet = _printing_to(store.root / "logs" / f"{recipe.key}.txt", stage)
+        return "finished", store.make(recipe, quiet, report)
+    except (Exception, SystemExit) as error:
+        return "failed", *_describe(error)
 
 
 def _follow_parent() -> None:
@@ -247,13 +306,20 @@ def _printing_to(path: Path, stage: Stage) -> Stage:
     return Stage(stage.version, run)
 
 
-def _throttled(report: Callable[[float], None]) -> Callable[[float], None]:
+def last_words(root: Path, key: str) -> str:
+    """The end of what a process printed that died while it made an artifact."""
+    printed = root / "logs" / f"{key}.txt"
+    return printed.read_text(errors="replace")[-4000:] if printed.exists() else ""
+
+
+def throttled(report: Callable[[float], None], every: float) -> Callable[[float], None]:
+    """Passes on what a task says of its progress, once in so many seconds."""
     last = 0.0
 
     def progress(fraction: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= PROGRESS_EVERY:
+        if now - last >= every:
             last = now
             report(float(fraction))
 
