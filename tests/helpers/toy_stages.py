@@ -1,5 +1,6 @@
 """Stages that take no time, for tests of what runs them; as a script, a run of them that can be killed."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def part(config, inputs, out, context):
 
 def meet(config, inputs, out, context):
     note(context, f"meet-{config['n']} {os.getpid()}")
-    end = time.monotonic() + 90
+    end = time.monotonic() + 300
     while len(Path(context.local["notes"]).read_text().splitlines()) < config["of"]:
         assert time.monotonic() < end, "the others have not come"
         time.sleep(0.05)
@@ -108,6 +109,17 @@ class Toy:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+    @contextlib.contextmanager
+    def started(self, **more):
+        """The same, killed at the end if it still runs."""
+        process = self.start(**more)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
 
     def noted(self):
         """How often each thing was noted."""
