@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 from ray import ObjectRef
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ablations.executors import THREADS
@@ -26,7 +26,7 @@ from ablations.store import Store
 
 RETRIES = 3
 """How often a task is tried again whose worker died."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds that a node has to answer, a worker's start included."""
 OBJECTS = 100 * 1024 * 1024
 """Bytes of shared memory for Ray's objects where it is started here: artifacts do not go through it."""
@@ -217,7 +217,8 @@ def _answer(answer: ObjectRef) -> str | None:
     except GetTimeoutError:
         return f"has not answered for {PATIENCE:.0f} s"
     except RayError as error:
-        return f"cannot run this package: {str(error).strip().splitlines()[-1]}"
+        lines = str(error).strip().splitlines()
+        return f"cannot run this package: {lines[-1] if isinstance(error, RayTaskError) else lines[0]}"
 
 
 def within(asked: Mapping[str, float], room: Mapping[str, float]) -> bool:
