@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench clean
+.PHONY: run test bench soak clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
@@ -16,6 +16,9 @@ test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/run.py --out runs/benchmarks.json $(BENCH)
+
+soak: $(VENV)/.installed-dev
+	PYTHONPATH=.:tests/helpers $(BIN)/python tests/soak.py $(SOAK)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

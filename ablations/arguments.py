@@ -16,9 +16,10 @@ from ablations import planning
 from ablations.devices import Devices
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
+from ablations.resources import Resources
 from lightning_modules.group import Strategy
 
-MACHINE = ("devices", "nodes", "strategy", "logger")
+MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
 """Flags of `run` that `plan` has no use for, or another for."""
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
@@ -105,7 +106,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         "--workers",
         type=int | None,
         default=None,
-        help="tasks at once (default: as many as the cores allow, a device of a task taking one)",
+        help="tasks at once (default: as many as the cores allow, or with --address the cluster)",
     )
     parser.add_argument(
         "--precision",
@@ -141,7 +142,15 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
 
 
 def _add_machine(parser: Any) -> None:
-    """What a run computes one model on, and logs to."""
+    """What a run computes with, and logs to."""
+    parser.add_argument("--executor", type=str, default="local", help="local: this machine; ray: a cluster")
+    parser.add_argument(
+        "--address",
+        type=str | None,
+        default=None,
+        help="of a Ray cluster to join, HOST:PORT or auto (default: Ray is started on this machine)",
+    )
+    parser.add_argument("--resources", type=Resources, default=Resources())
     parser.add_argument(
         "--devices", type=int, default=1, help="processes, or GPUs, for one model on a machine"
     )

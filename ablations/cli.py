@@ -117,6 +117,7 @@ def _run(experiment: Experiment, args: Any) -> None:
     from ablations.devices import Devices, started
     from ablations.executors import run_tasks
     from ablations.logs import Logs, logger_names
+    from ablations.machine import Machine
     from ablations.progress import reporter_of
     from ablations.store import Store
 
@@ -133,8 +134,14 @@ def _run(experiment: Experiment, args: Any) -> None:
         (args.out / RUN_FILE).write_text(args.dump)
         reporter = reporter_of(args.log_format)
         targets = (*plan.targets, plan.records)
-        logs = Logs(kind=args.logger, folder=args.out / "logs")
-        run_tasks(targets, store, args.workers, experiment.stages, reporter, devices, logs)
+        machine = Machine(
+            devices=devices,
+            logs=Logs(kind=args.logger, folder=(args.out / "logs").absolute()),
+            executor=args.executor,
+            address=args.address,
+            resources=args.resources,
+        )
+        run_tasks(targets, store, args.workers, experiment.stages, reporter, machine)
         experiment.finish(args.settings, store, plan, args.out)
 
 

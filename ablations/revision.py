@@ -1,8 +1,14 @@
 """Which code made a record."""
 
+import functools
+import hashlib
+import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
+
+ROOMS = ("ablations", "lightning_modules", "results")
+"""What of this package a task may run."""
 
 
 def revision() -> str:
@@ -15,3 +21,14 @@ def revision() -> str:
         except (OSError, subprocess.CalledProcessError):
             pass  # no git, or no commit yet: the version says less, but it is true
     return f"v{metadata.version('supervision-ablations')}"
+
+
+@functools.cache
+def code() -> dict[str, str]:
+    """What must be alike on two machines that work on one run, by name; read once, when first asked."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    versions = {name: metadata.version(name) for name in ("torch", "lightning", "transformers", "numpy")}
+    return {"sources": digest.hexdigest()[:12], "python": platform.python_version()} | versions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,26 +94,27 @@ class Run:
         targets = tuple(targets)
         self.failures: list[Failure] = []
         self.blocked: list[Task] = []
-        self._store, self._workers, self._reporter = store, workers, reporter
+        self.workers = workers
+        self._store, self._reporter = store, reporter
         self._rates = Rates(store)
         self._running: dict[Task, float] = {}  # fraction done
         self._over: set[Task] = set()
 
         standing, needed = self._sort_out(targets)
-        self._needed = [task for task in ordered(targets) if task in needed]
-        self._waits_for = {task: needed.intersection(task.parents) for task in self._needed}
-        self._children: dict[Task, list[Task]] = {task: [] for task in self._needed}
+        self.needed = [task for task in ordered(targets) if task in needed]
+        self._waits_for = {task: needed.intersection(task.parents) for task in self.needed}
+        self._children: dict[Task, list[Task]] = {task: [] for task in self.needed}
         for task, parents in self._waits_for.items():
             for parent in parents:
                 self._children[parent].append(task)
-        self._work = {task: self._rates.seconds(task) for task in self._needed}
-        self._path = path_seconds(self._needed, self._work.__getitem__)
-        self.ready = [task for task in self._needed if not self._waits_for[task]]
-        reporter.begin(len(self._needed), len(standing), sum(self._work.values()))
+        self._work = {task: self._rates.seconds(task) for task in self.needed}
+        self._path = path_seconds(self.needed, self._work.__getitem__)
+        self.ready = [task for task in self.needed if not self._waits_for[task]]
+        reporter.begin(len(self.needed), len(standing), sum(self._work.values()))
 
-    def take(self) -> Task:
-        """The ready task with the longest path before the end."""
-        task = max(self.ready, key=self._path.__getitem__)
+    def take(self, among: Sequence[Task] | None = None) -> Task:
+        """The ready task with the longest path before the end; `among` some of those that are ready."""
+        task = max(self.ready if among is None else among, key=self._path.__getitem__)
         self.ready.remove(task)
         self._running[task] = 0.0
         self._reporter.started(task)
@@ -175,7 +176,7 @@ class Run:
         return over + sum(self._work[task] * fraction for task, fraction in self._running.items())
 
     def _left(self) -> float:
-        left = [task for task in self._needed if task not in self._over]
+        left = [task for task in self.needed if task not in self._over]
         return total_seconds(
-            left, lambda task: self._rates.seconds(task) * (1.0 - self._running.get(task, 0.0)), self._workers
+            left, lambda task: self._rates.seconds(task) * (1.0 - self._running.get(task, 0.0)), self.workers
         )

@@ -4,13 +4,15 @@
     root/timings/<key>.json how long it took and where; apart, so that the artifacts of two runs are identical
     root/failures/<key>.txt the traceback of a task that failed
     root/logs/<key>.txt     what a worker process printed while making it, if anything
-    root/.tmp/<key>/        an artifact being written
+    root/.tmp/<key>/<id>/   an artifact being written
     root/.scratch/<key>/    shards and checkpoints of a stage that can resume
     root/.locks/<key>       held by the one process that makes, or discards, the artifact
+    root/.tokens/<id>       empty files by which the nodes of a cluster show that they see this folder
 
 Whoever makes an artifact holds its lock, which the system releases when the process dies, however it dies. So
 what lies in .tmp and is not locked is a dead process's and may go, and two runs on one store never do the
-same work twice.
+same work twice. Where locks do not hold, as between machines on some network disks, two may make the same
+artifact: each writes in a folder of its own, and the first to finish publishes.
 """
 
 from __future__ import annotations
@@ -119,8 +121,7 @@ class Store:
                 name: tuple(map(self._input, given)) if isinstance(given, tuple) else self._input(given)
                 for name, given in recipe.inputs.items()
             }
-            temporary = self.root / ".tmp" / recipe.key
-            shutil.rmtree(temporary, ignore_errors=True)
+            temporary = self.root / ".tmp" / recipe.key / uuid.uuid4().hex
             temporary.mkdir(parents=True)
             scratch = self.workspace(recipe.key)
             resumed = any(scratch.iterdir())
@@ -132,6 +133,9 @@ class Store:
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
+            finally:
+                with contextlib.suppress(OSError):  # not empty: `clean` takes what a dead process left
+                    temporary.parent.rmdir()
             seconds = time.perf_counter() - start
             now = datetime.now(UTC).isoformat(timespec="seconds")
             timing = Timing(
@@ -144,7 +148,7 @@ class Store:
             )
             self._write_aside("timings", f"{recipe.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
             self.failure_file(recipe.key).unlink(missing_ok=True)
-            shutil.rmtree(scratch)
+            shutil.rmtree(scratch, ignore_errors=True)  # gone already if another made the same
             return seconds
 
     def timings(self) -> dict[str, Timing]:

@@ -14,6 +14,7 @@ from ablations.devices import Devices, take_gpus
 from ablations.executors import run_tasks
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.parts import embedded_part
+from ablations.machine import Machine
 from ablations.processes import one_thread
 from ablations.store import Store
 from sweeps.spaces import SPACES
@@ -71,7 +72,7 @@ def run(sweep: Sweep, workers: int) -> None:
         studies.plan(sweep.trials)
     part = embedded_part(sweep.settings).training
     needed = (part.base, part.train, part.train_labels, part.validation)
-    run_tasks(needed, Store(sweep.store), workers, devices=sweep.devices)
+    run_tasks(needed, Store(sweep.store), workers, machine=Machine(devices=sweep.devices))
     if workers == 1:
         work(sweep, 0)
         return

@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from postgresql import BIN, server
 
 from sweeps.study import PLANNED, Studies, failed, finished, missing, planned, storage_of
 
@@ -22,56 +22,14 @@ TRIALS = 10
 ROOT = Path(__file__).parents[1]
 
 
-def _bin() -> Path | None:
-    """Where PostgreSQL's programs are."""
-    known = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
-    known += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    whole = (path for path in known if (path / "initdb").is_file() and (path / "postgres").is_file())
-    return next(whole, None)
-
-
-BIN = _bin()
 pytestmark = pytest.mark.skipif(BIN is None, reason="PostgreSQL's initdb and postgres are not installed")
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """A server of its own, on a free port; as the user postgres where the tests run as root."""
-    folder = Path("/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("postgresql")
-    data = folder / f"sweeps-postgresql-{os.getpid()}"
-    data.mkdir()
-    run_as = []
-    if os.geteuid() == 0:
-        shutil.chown(data, "postgres")
-        run_as = ["runuser", "-u", "postgres", "--"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["-D", data, "--auth=trust", "--username=sweeps", "--no-sync"]
-    subprocess.run([*run_as, BIN / "initdb", *words], check=True, capture_output=True, cwd="/")
-    options = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}"]
-    server = subprocess.Popen(
-        [*run_as, BIN / "postgres", "-D", data, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-    )
-    try:
-        for _ in range(300):
-            ready = subprocess.run(
-                [BIN / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True
-            )
-            if ready.returncode == 0:
-                break
-            time.sleep(0.1)
-        else:
-            raise RuntimeError("the server did not start")
-        yield f"postgresql://sweeps@127.0.0.1:{port}/postgres"
-    finally:
-        stop = [*run_as, BIN / "pg_ctl", "stop", "-D", data, "--mode=fast"]
-        subprocess.run(stop, check=True, capture_output=True, cwd="/")
-        server.wait(60)
-        shutil.rmtree(data, ignore_errors=True)
+    """Of a server of its own."""
+    with server(tmp_path_factory.mktemp("postgresql")) as started:
+        yield started.url
 
 
 def children(pid: int) -> list[int]:

@@ -101,7 +101,7 @@ class Generation:
             stage="rated",
             config={"sha256": sha256_of(file)},
             inputs={"samples": self.pool, "chosen": self.chosen},
-            local={"path": str(file)},
+            local={"path": str(file.absolute())},
             label=f"people's ratings: {self.chosen.label}",
         )
 

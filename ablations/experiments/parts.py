@@ -276,11 +276,11 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     whole = Task(
         stage="pool",
         config={"sha256": sha256, "labeler": pool.labeler},
-        local={"path": str(pool.path)},
+        local={"path": str(pool.path.absolute())},
         label=f"pool {pool.path.name}",
     )
     text_sha256 = sha256_of(pool.mathmix, "pool.mathmix") if pool.mathmix else None
-    text = {"text": str(pool.mathmix)} if pool.mathmix else {}
+    text = {"text": str(pool.mathmix.absolute())} if pool.mathmix else {}
     held_out_text = {"held_out": whole} if pool.mathmix else {}
 
     def fold(index: int, part: str, stage: str = "fold") -> Task:

@@ -11,6 +11,7 @@ import pytest
 
 from ablations.devices import LAUNCHERS, Devices, RankFailed
 from ablations.executors import run_tasks
+from ablations.machine import Machine
 from ablations.pipeline import Task
 from ablations.scheduling import RunFailed
 from ablations.store import Store
@@ -21,6 +22,7 @@ import os, signal, sys, time
 import numpy as np
 from ablations.devices import Devices, started
 from ablations.executors import run_tasks
+from ablations.machine import Machine
 from ablations.pipeline import Stage, Task
 from ablations.store import Store
 
@@ -60,7 +62,7 @@ if __name__ == "__main__":
     with started(Devices()) as devices:
         if devices.group.first:
             asked = tasks(notes, {"n": 1}, {"n": 2})
-            run_tasks(asked, Store(root), None, "toy_ranks:STAGES", devices=devices)
+            run_tasks(asked, Store(root), None, "toy_ranks:STAGES", machine=Machine(devices=devices))
 """
 
 
@@ -97,7 +99,7 @@ def test_all_ranks_compute_and_the_first_writes(toy, tmp_path):
     """Two ranks, 1 + 2 and 10 + 10; a stage that cannot be spread runs in the owner."""
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
     (task,) = toy.tasks(notes, {"n": 1})
-    run_tasks([task], store, 1, "toy_ranks:STAGES", devices=Devices(devices=2))
+    run_tasks([task], store, 1, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
     assert (store.path(task) / "n.txt").read_text() == "[3.0, 20.0]"
     said = notes_of(notes)
     assert sorted(line[1] for line in said if line[0] == "1") == ["0", "1"]
@@ -110,7 +112,7 @@ def test_a_rank_that_dies_or_fails_ends_its_task_alone(toy, tmp_path, workers):
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
     tasks = toy.tasks(notes, {"n": 1, "die": 1}, {"n": 2, "fail": 0}, {"n": 3})
     with pytest.raises(RunFailed) as failed:
-        run_tasks(tasks, store, workers, "toy_ranks:STAGES", devices=Devices(devices=2))
+        run_tasks(tasks, store, workers, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
     told = sorted(f"{one.kind}: {one.message}" for one in failed.value.failures)
     assert told == [
         "RankFailed: rank 0: ValueError: n: found no luck; allowed: some",

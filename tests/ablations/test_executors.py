@@ -1,187 +1,55 @@
-import importlib
 import io
 import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
-from pathlib import Path
 
 import pytest
+from toy_stages import alive, artifacts, joined, wait_until
 
-from ablations.executors import run_tasks
+from ablations.executors import EXECUTORS, run_tasks
 from ablations.pipeline import Task
 from ablations.processes import default_workers
 from ablations.progress import Bars, Lines, duration, text_table
 from ablations.scheduling import Rates, Run, RunFailed, path_seconds, total_seconds
 from ablations.store import Store
 
-TOY = """
-import os, sys, time
-from pathlib import Path
-from ablations.pipeline import Stage, Task
-
-def note(context, text):
-    with open(context.local["notes"], "a") as file:
-        file.write(text + "\\n")
-
-def part(config, inputs, out, context):
-    note(context, f"part-{config['n']} {os.getpid()}")
-    for shard in range(3):  # finished shards are not made again
-        path = context.scratch / str(shard)
-        if not path.exists():
-            time.sleep(config["seconds"] / 3)
-            path.with_name("new").write_text(str(config["n"]))
-            path.with_name("new").rename(path)
-            note(context, f"shard-{config['n']}-{shard} {os.getpid()}")
-        context.progress((shard + 1) / 3)
-    if config.get("do") == "raise":
-        raise RuntimeError("one\\ntwo")
-    if config.get("do") == "exit":
-        sys.exit("no more")
-    if config.get("do") == "die":
-        print("last words", flush=True)
-        os.kill(os.getpid(), 9)
-    (out / "n.txt").write_text("".join((context.scratch / str(shard)).read_text() for shard in range(3)))
-
-def join(config, inputs, out, context):
-    (out / "all.txt").write_text(" ".join((path / "n.txt").read_text() for path in inputs["parts"]))
-
-def threads(config, inputs, out, context):
-    (out / "threads.txt").write_text(os.environ["OMP_NUM_THREADS"])
-
-STAGES = {"part": Stage(1, part), "join": Stage(1, join), "threads": Stage(1, threads)}
-
-def parts(notes, count, seconds, do=()):
-    return tuple(
-        Task(stage="part", version=1, config={"n": n, "seconds": seconds, "do": dict(do).get(n)},
-             label=f"part {n}", weight=seconds or 0.1, local={"notes": str(notes)})
-        for n in range(count)
-    )
-
-def joined(parts):
-    return Task(stage="join", version=1, inputs={"parts": parts}, label="all", weight=0.1)
-
-if __name__ == "__main__":
-    from ablations.executors import run_tasks
-    from ablations.store import Store
-    store, notes, workers, count, seconds = sys.argv[1:]
-    try:
-        targets = [joined(parts(notes, int(count), float(seconds)))]
-        run_tasks(targets, Store(store), int(workers), "toy_stages:STAGES")
-    except KeyboardInterrupt:
-        sys.exit(130)
-"""
-STAGES = "toy_stages:STAGES"
+HERE = {"executor": "local", "workers": 1}
 
 
-class Toy:
-    """The toy module, a store and a file in which its stages note what they do."""
-
-    def __init__(self, folder):
-        self.folder, self.root, self.notes = folder, folder / "store", folder / "notes.txt"
-        self.module = importlib.import_module("toy_stages")
-        self.lines = []
-
-    def parts(self, count, seconds=0.0, **do):
-        return self.module.parts(self.notes, count, seconds, do={int(n[1:]): what for n, what in do.items()})
-
-    def run(self, *targets, workers=1):
-        lines = self.folder / "lines.txt"
-        try:
-            with lines.open("w") as file:
-                run_tasks(targets, Store(self.root), workers, STAGES, Lines(file))
-        finally:
-            self.lines = lines.read_text().splitlines()
-
-    def start(self, count=8, seconds=0.1, workers=2, root=None):
-        path = os.pathsep.join([str(self.folder), *filter(None, sys.path)])
-        args = [root or self.root, self.notes, workers, count, seconds]
-        return subprocess.Popen(
-            [sys.executable, self.folder / "toy_stages.py", *map(str, args)],
-            env={**os.environ, "PYTHONPATH": path},
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def noted(self):
-        """How often each thing was noted."""
-        return Counter(line.split()[0] for line in self._lines())
-
-    def pids(self):
-        return {int(line.split()[1]) for line in self._lines()}
-
-    def _lines(self):
-        return self.notes.read_text().splitlines() if self.notes.exists() else []
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    (tmp_path / "toy_stages.py").write_text(TOY)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield Toy(tmp_path)
-    del sys.modules["toy_stages"]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(true, seconds=10):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def artifacts(root):
-    """What stands, by name: records are compared byte for byte."""
-    folders = [root / stage for stage in ("part", "join")]
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_runs_what_does_not_stand_once(toy, workers):
+@pytest.mark.parametrize("executor", ["here", *EXECUTORS])
+def test_runs_what_does_not_stand_once(toy, run_with, executor):
+    how = HERE if executor == "here" else run_with(executor)
     parts = toy.parts(3)
     toy.run(parts[0])
     assert toy.noted()["part-0"] == 1
-    every = toy.module.joined(parts)
-    toy.run(every, parts[1], every, workers=workers)
+    every = joined(parts)
+    toy.run(every, parts[1], every, **how)
     assert (Store(toy.root).path(every) / "all.txt").read_text() == "000 111 222"
     assert [toy.noted()[f"part-{n}"] for n in range(3)] == [1, 1, 1]
     assert toy.lines[0] == "3 tasks to do, 1 done before"
-    toy.run(every, workers=workers)
+    toy.run(every, **how)
     assert toy.lines == []
     assert not any((toy.root / ".tmp").iterdir()) and not any((toy.root / ".scratch").iterdir())
 
 
-def test_artifacts_do_not_depend_on_the_executor(toy):
+def test_artifacts_do_not_depend_on_the_executor(toy, run_with):
     made = []
-    for workers in (1, 2):
-        toy.root = toy.folder / f"store{workers}"
+    for how in (HERE, *map(run_with, EXECUTORS)):
+        toy.root = toy.folder / f"store{len(made)}"
         threads = Task(stage="threads", version=1)
-        toy.run(toy.module.joined(toy.parts(3)), threads, workers=workers)
+        toy.run(joined(toy.parts(3)), threads, **how)
         assert (Store(toy.root).path(threads) / "threads.txt").read_text() == "1"
         made.append(artifacts(toy.root))
-    assert made[0] == made[1] and len(made[0]) == 8  # three parts and their join, each with its manifest
+    assert made == [made[0]] * 3 and len(made[0]) == 8  # three parts and their join, each with its manifest
 
 
 def test_standing_inputs_of_standing_targets_are_not_needed(toy):
     parts = toy.parts(2)
-    toy.run(toy.module.joined(parts))
+    toy.run(joined(parts))
     (Store(toy.root).path(parts[0]) / "n.txt").unlink()
-    toy.run(toy.module.joined(parts))
+    toy.run(joined(parts))
     assert toy.noted()["part-0"] == 1
 
 
@@ -189,19 +57,19 @@ def test_a_damaged_input_is_made_again(toy, caplog):
     parts = toy.parts(2)
     toy.run(*parts)
     (Store(toy.root).path(parts[0]) / "n.txt").write_text("999")
-    toy.run(toy.module.joined(parts))
-    assert (Store(toy.root).path(toy.module.joined(parts)) / "all.txt").read_text() == "000 111"
+    toy.run(joined(parts))
+    assert (Store(toy.root).path(joined(parts)) / "all.txt").read_text() == "000 111"
     assert (toy.noted()["part-0"], toy.noted()["part-1"]) == (2, 1)
     assert ["damaged artifact" in record.getMessage() for record in caplog.records] == [True]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_failures_are_gathered_and_the_others_go_on(toy, workers):
+@pytest.mark.parametrize("executor", ["here", *EXECUTORS])
+def test_failures_are_gathered_and_the_others_go_on(toy, run_with, executor):
     parts = toy.parts(4, _0="raise", _2="exit")
-    every = toy.module.joined(parts)
-    some = toy.module.joined(parts[3:])
+    every = joined(parts)
+    some = joined(parts[3:])
     with pytest.raises(RunFailed) as failed:
-        toy.run(every, some, workers=workers)
+        toy.run(every, some, **(HERE if executor == "here" else run_with(executor)))
     failures = {failure.task.label: failure for failure in failed.value.failures}
     assert set(failures) == {"part 0", "part 2"} and failed.value.blocked == (every,)
     assert (failures["part 0"].kind, failures["part 0"].message) == ("RuntimeError", "two")
@@ -268,7 +136,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(toy):
     assert not any((toy.root / ".tmp").iterdir()) and not any((toy.root / ".scratch").iterdir())
 
     interrupted, toy.root = artifacts(toy.root), toy.folder / "calm"
-    toy.run(toy.module.joined(toy.parts(8, 0.1)), workers=1)
+    toy.run(joined(toy.parts(8, 0.1)), workers=1)
     assert artifacts(toy.root) == interrupted and len(interrupted) == 18
 
 
@@ -300,7 +168,7 @@ def test_two_runs_on_one_store_share_the_work(toy):
         _, said = run.communicate(timeout=20)
         assert run.returncode == 0, said
     assert {toy.noted()[f"part-{n}"] for n in range(6)} == {1}
-    assert (Store(toy.root).path(toy.module.joined(toy.parts(6, 0.09))) / "all.txt").exists()
+    assert (Store(toy.root).path(joined(toy.parts(6, 0.09))) / "all.txt").exists()
 
 
 @pytest.mark.parametrize("workers", [0, -1])

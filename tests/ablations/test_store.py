@@ -213,7 +213,7 @@ def test_clean_spares_the_living_and_clears_up_after_the_dead(tmp_path):
     with subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout.readline() == b"begun\n"
-            half = tmp_path / ".tmp" / task().key / "half.txt"
+            (half,) = (tmp_path / ".tmp" / task().key).glob("*/half.txt")
             Store(tmp_path).clean()
             assert half.exists()
         finally:
@@ -249,6 +249,25 @@ def test_one_of_two_at_once_makes_it_and_the_other_waits(tmp_path):
     for thread in threads:
         thread.join()
     assert len(runs) == 1 and sorted(result is None for result in results) == [False, True, True, True]
+
+
+def test_where_locks_do_not_hold_two_makers_do_not_mix_their_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+
+    def overtaken(config, inputs, out, context):
+        (out / "text.txt").write_text(config["text"])
+        assert make(Store(tmp_path), task(), Stage(1, write_in_two_steps)) is not None
+        (out / "sub").mkdir()
+        (out / "sub" / "more.txt").write_text("more")
+
+    def write_in_two_steps(config, inputs, out, context):
+        assert list(out.iterdir()) == []
+        write_text(config, inputs, out, context)
+
+    make(Store(tmp_path), task(), Stage(1, overtaken))
+    assert Store(tmp_path).fault(task()) is None
+    assert (Store(tmp_path).path(task()) / "text.txt").read_text() == "hello"
+    assert not any((tmp_path / ".tmp").iterdir()) and not any((tmp_path / ".scratch").iterdir())
 
 
 def test_where_locks_do_not_hold_the_first_artifact_stays(tmp_path, monkeypatch):
