@@ -24,8 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 HEARTBEAT = 30
 """Seconds between two signs of life of a worker."""
 PLANNED, SURPLUS, ARTIFACTS = "planned", "surplus", "artifacts"
-"""Attributes of trials: the number that was planned; that it was asked for when none waited; addresses in the
-store of all that it reads and makes."""
+"""Attributes of trials: the number that was planned; that it was asked for in vain; addresses in the store of
+all that it reads and makes."""
 # Heartbeats are what Optuna calls experimental; they are held by our own tests.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -91,10 +91,14 @@ class Studies:
         )
 
     def plan(self, trials: int) -> None:
-        """Plans as many trials for each arm, those that are planned already among them."""
+        """Plans as many trials for each arm; those that are planned already count, unless they failed."""
         for arm in self.arms:
             study = self.study(arm)
-            known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
+            known = {
+                one.user_attrs[PLANNED]
+                for one in study.get_trials(deepcopy=False)
+                if planned(one) and one.state != TrialState.FAIL
+            }
             for number in range(trials):
                 if number not in known:
                     study.enqueue_trial({}, user_attrs={PLANNED: number})
@@ -136,9 +140,9 @@ class Studies:
         def planned_only(asked: optuna.Trial) -> float:
             asking.close()
             self.storage.record_heartbeat(asked._trial_id)  # or one that dies at once is never missed
-            if PLANNED not in asked.user_attrs:  # another worker took the one that waited
+            if surplus(study, asked):
                 asked.set_user_attr(SURPLUS, True)
-                raise optuna.TrialPruned("no trial waited")
+                raise optuna.TrialPruned("another worker has it")
             return function(asked)
 
         study.optimize(planned_only, n_trials=1, catch=(Exception,), callbacks=[self._told])
@@ -164,7 +168,18 @@ class Studies:
 
 def planned(trial: FrozenTrial) -> bool:
     """Whether a trial is one of those that were planned, or such a one tried again."""
-    return PLANNED in trial.user_attrs
+    return PLANNED in trial.user_attrs and SURPLUS not in trial.user_attrs
+
+
+def surplus(study: optuna.Study, asked: optuna.Trial) -> bool:
+    """Whether no trial waited when this one was asked for, or two workers planned it and the other has it."""
+    if PLANNED not in asked.user_attrs:
+        return True
+    return any(
+        one.number < asked.number and one.user_attrs[PLANNED] == asked.user_attrs[PLANNED]
+        for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, *FINISHED))
+        if planned(one)
+    )
 
 
 def artifacts(trial: FrozenTrial) -> list[str]:

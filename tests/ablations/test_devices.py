@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import toy_ranks
 
 from ablations.devices import LAUNCHERS, Devices, RankFailed
 from ablations.executors import run_tasks
@@ -17,68 +18,15 @@ from ablations.scheduling import RunFailed
 from ablations.store import Store
 from lightning_modules.group import Group
 
-TOY = """
-import os, signal, sys, time
-import numpy as np
-from ablations.devices import Devices, started
-from ablations.executors import run_tasks
-from ablations.machine import Machine
-from ablations.pipeline import Stage, Task
-from ablations.store import Store
-
-def note(context, text):
-    with open(context.local["notes"], "a") as file:
-        file.write(text + "\\n")
-
-def ranked(config, inputs, out, context):
-    group = context.group
-    note(context, f"{config['n']} {group.rank} of {group.size} on {group.nodes} {os.getpid()}")
-    context.progress(0.5)
-    context.judged(0.5, 0.25)
-    if config.get("die") == group.rank:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if config.get("fail") == group.rank:
-        raise ValueError("n: found no luck; allowed: some")
-    total = group.sum(np.array([group.rank + 1, 10.0]))
-    if config.get("wait"):
-        time.sleep(config["wait"])
-    if group.first:
-        (out / "total.txt").write_text(str(total.tolist()))
-
-def alone(config, inputs, out, context):
-    assert context.group.size == 1
-    note(context, "alone")
-    (out / "n.txt").write_text((inputs["before"] / "total.txt").read_text())
-
-STAGES = {"ranked": Stage(1, ranked, spreads=True), "alone": Stage(1, alone)}
-
-def tasks(notes, *configs):
-    local = {"notes": str(notes)}
-    made = [Task(stage="ranked", version=1, config=config, local=local) for config in configs]
-    return [Task(stage="alone", version=1, inputs={"before": one}, local=local) for one in made]
-
-if __name__ == "__main__":
-    root, notes = sys.argv[1:]
-    with started(Devices()) as devices:
-        if devices.group.first:
-            asked = tasks(notes, {"n": 1}, {"n": 2})
-            run_tasks(asked, Store(root), None, "toy_ranks:STAGES", machine=Machine(devices=devices))
-"""
+HELPERS = Path(toy_ranks.__file__).parent
 
 
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """The stage table's module, found by processes that are started too."""
-    (tmp_path / "toy_ranks.py").write_text(TOY)
-    monkeypatch.syspath_prepend(tmp_path)
-    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
-    monkeypatch.setenv("PYTHONPATH", path)
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """No launcher's variables are there; processes that are started find the stages."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HELPERS), str(HELPERS.parents[1])]))
     for name in LAUNCHERS:
         monkeypatch.delenv(name, raising=False)
-    sys.modules.pop("toy_ranks", None)
-    import toy_ranks
-
-    return toy_ranks
 
 
 def notes_of(path: Path) -> list[list[str]]:
@@ -95,10 +43,10 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_all_ranks_compute_and_the_first_writes(toy, tmp_path):
+def test_all_ranks_compute_and_the_first_writes(tmp_path):
     """Two ranks, 1 + 2 and 10 + 10; a stage that cannot be spread runs in the owner."""
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
-    (task,) = toy.tasks(notes, {"n": 1})
+    (task,) = toy_ranks.tasks(notes, {"n": 1})
     run_tasks([task], store, 1, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
     assert (store.path(task) / "n.txt").read_text() == "[3.0, 20.0]"
     said = notes_of(notes)
@@ -108,9 +56,9 @@ def test_all_ranks_compute_and_the_first_writes(toy, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_rank_that_dies_or_fails_ends_its_task_alone(toy, tmp_path, workers):
+def test_a_rank_that_dies_or_fails_ends_its_task_alone(tmp_path, workers):
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
-    tasks = toy.tasks(notes, {"n": 1, "die": 1}, {"n": 2, "fail": 0}, {"n": 3})
+    tasks = toy_ranks.tasks(notes, {"n": 1, "die": 1}, {"n": 2, "fail": 0}, {"n": 3})
     with pytest.raises(RunFailed) as failed:
         run_tasks(tasks, store, workers, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
     told = sorted(f"{one.kind}: {one.message}" for one in failed.value.failures)
@@ -123,10 +71,10 @@ def test_a_rank_that_dies_or_fails_ends_its_task_alone(toy, tmp_path, workers):
     assert list((store.root / ".tmp").iterdir()) == []
 
 
-def test_the_owner_stops_the_ranks(toy, tmp_path):
+def test_the_owner_stops_the_ranks(tmp_path):
     """As it does when a trial has no prospects: what it hears makes it raise, and nothing is left."""
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
-    (task,) = toy.tasks(notes, {"n": 1, "wait": 600})
+    (task,) = toy_ranks.tasks(notes, {"n": 1, "wait": 600})
     heard = []
 
     def judged(share: float, value: float) -> None:
@@ -141,10 +89,10 @@ def test_the_owner_stops_the_ranks(toy, tmp_path):
     assert store.addresses() == [] and list((store.root / ".tmp").iterdir()) == []
 
 
-def test_under_torchrun_the_ranks_that_it_started_run_the_stages(toy, tmp_path):
+def test_under_torchrun_the_ranks_that_it_started_run_the_stages(tmp_path):
     """Both tasks are computed by the same two processes, and the pipeline is run by the first alone."""
     notes = tmp_path / "notes"
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", tmp_path / "toy_ranks.py"]
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", toy_ranks.__file__]
     done = subprocess.run(
         [sys.executable, *map(str, words), str(tmp_path / "store"), str(notes)],
         capture_output=True,
@@ -158,7 +106,7 @@ def test_under_torchrun_the_ranks_that_it_started_run_the_stages(toy, tmp_path):
     ranks = [tuple(line[:2]) for line in said if len(line) > 1]
     assert sorted(ranks) == [("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")]
     assert len({line[6] for line in said if len(line) > 1}) == 2
-    (tasks) = toy.tasks(notes, {"n": 1}, {"n": 2})
+    tasks = toy_ranks.tasks(notes, {"n": 1}, {"n": 2})
     assert all(
         (Store(tmp_path / "store").path(task) / "n.txt").read_text() == "[3.0, 20.0]" for task in tasks
     )

@@ -11,10 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import toy_ranks
 import yaml
 from toy_stages import alive, artifacts, joined, wait_until
 
 from ablations import ray_executor, ray_nodes
+from ablations.devices import Devices
 from ablations.executors import run_tasks
 from ablations.machine import Machine
 from ablations.pipeline import Task
@@ -181,6 +183,17 @@ def test_four_tasks_of_half_a_processor_are_at_work_together(toy, run_with):
     four = [Task(stage="meet", version=1, config={"n": n, "of": 4}, local=local) for n in range(4)]
     toy.run(*four, resources=Resources(cpus=0.5), **(run_with("ray") | {"workers": None}))
     assert len(toy.pids()) == 4
+
+
+def test_two_processes_of_half_a_processor_compute_one_task(toy, ray_cluster):
+    """Each asks for what a task of one process does, and a node must have all of it."""
+    tasks = toy_ranks.tasks(toy.notes, {"n": 1})
+    two = {"executor": "ray", "address": ray_cluster.address, "devices": Devices(devices=2)}
+    with pytest.raises(ValueError, match=r"resources: found \{'CPU': 2.0\} for ranked; allowed: .*'CPU': 1"):
+        run_tasks(tasks, Store(toy.root), 2, "toy_ranks:STAGES", machine=Machine(**two))
+    machine = Machine(**two, resources=Resources(cpus=0.5))
+    run_tasks(tasks, Store(toy.root), 2, "toy_ranks:STAGES", machine=machine)
+    assert (Store(toy.root).path(tasks[0]) / "n.txt").read_text() == "[3.0, 20.0]"
 
 
 def test_one_task_at_a_time_the_longest_path_first(toy, run_with):

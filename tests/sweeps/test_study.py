@@ -61,6 +61,39 @@ def test_an_objective_that_fails_is_told_and_the_rest_goes_on(url):
     assert [missing(made.study(arm)) for arm in ARMS] == [[1], []]
 
 
+def test_what_failed_is_planned_again_by_the_same_command(url):
+    made = Studies(name="s", arms=("process",), storage=storage_of(url))
+    made.plan(3)
+
+    def at_first(trial: optuna.Trial) -> float:
+        if trial.user_attrs[PLANNED] == 1 and not failed(made.study("process")):
+            raise RuntimeError("no connection")
+        return 0.5
+
+    made.work(lambda arm: at_first)
+    assert missing(made.study("process")) == [1]
+    made.plan(3)
+    made.work(lambda arm: at_first)
+    assert numbers(made.study("process")) == [0, 1, 2] and missing(made.study("process")) == []
+
+
+def test_what_two_planned_at_once_is_tried_once(url):
+    """As two commands do that begin together: the second one's trials are surplus, whoever takes them."""
+    made = Studies(name="s", arms=("process",), storage=storage_of(url))
+    made.plan(2)
+    for number in range(2):
+        made.study("process").enqueue_trial({}, user_attrs={PLANNED: number})
+    ran = []
+
+    def objective(trial: optuna.Trial) -> float:
+        ran.append(trial.user_attrs[PLANNED])
+        return 0.5
+
+    made.work(lambda arm: objective)
+    assert ran == [0, 1] and numbers(made.study("process")) == [0, 1]
+    assert len(made.study("process").trials) == 4
+
+
 def test_pruned_trials_are_finished(url):
     def objective(arm):
         def function(trial):
