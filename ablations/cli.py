@@ -20,6 +20,7 @@ COMMANDS = {
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
     "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
+    "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -88,6 +89,8 @@ def _dispatch(argv: list[str]) -> None:
     elif command == "annotate":
         with one_thread():
             _annotate(argv[1:])
+    elif command == "convert":
+        _convert(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":
@@ -193,6 +196,12 @@ def _annotate(argv: list[str]) -> None:
     _, args = parse_run(f"annotate {argv[0]}", argv[1:])
     _folder("store", args.store)
     annotate(args.settings, Store(args.store), args.workers, write=argv[0] == "write")
+
+
+def _convert(argv: list[str]) -> None:
+    from ablations.converting import command
+
+    command(argv, COMMANDS["convert"])
 
 
 def _report(argv: list[str]) -> None:

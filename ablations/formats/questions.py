@@ -1,8 +1,10 @@
 """Solved questions, JSON lines of ``{question, answer}``: GSM8K's own format, and MathMix text here."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+
+from ablations.formats.rows import Where, read_rows, string
 
 
 def read_questions(path: Path) -> Iterator[tuple[str, str]]:
@@ -11,19 +13,11 @@ def read_questions(path: Path) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: a row is malformed; names file, line and field.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                found = line.rstrip()[:40]
-                raise ValueError(f"{path}:{number}: found {found!r}; allowed: a JSON object") from error
-            for field in ("question", "answer"):
-                if not isinstance(row, dict) or not isinstance(row.get(field), str):
-                    raise ValueError(f"{path}:{number}: field {field}: found none; allowed: a string")
-            yield row["question"], row["answer"]
+    return read_rows(path, _pair)
+
+
+def _pair(where: Where, row: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(string(where, row, "question"), string(where, row, "answer"))]
 
 
 def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -276,19 +276,19 @@ LINES = {
         b"\xff\n",
         "p.jsonl",
         ":1: field (line): found 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; "
-        "allowed: UTF-8 text, gzipped if the name ends in .gz",
+        "allowed: UTF-8 text, gzipped if the name ends in .gz, of zstd if in .zst",
     ),
     "not gzipped": (
         json.dumps(GOOD[0]).encode(),
         "p.jsonl.gz",
         ":1: field (line): found Not a gzipped file (b'{\"'); "
-        "allowed: UTF-8 text, gzipped if the name ends in .gz",
+        "allowed: UTF-8 text, gzipped if the name ends in .gz, of zstd if in .zst",
     ),
     "cut off": (
         gzip.compress(json.dumps(GOOD[0]).encode())[:-20],
         "p.jsonl.gz",
         ":1: field (line): found Compressed file ended before the end-of-stream marker was reached; "
-        "allowed: UTF-8 text, gzipped if the name ends in .gz",
+        "allowed: UTF-8 text, gzipped if the name ends in .gz, of zstd if in .zst",
     ),
 }
 

@@ -120,8 +120,8 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: "{" + text, ":1: found '{{"),
-        (lambda text: "[]\n" + text, ":1: field question: found null; allowed: an object"),
+        (lambda text: "{" + text, ":1: field (line): found malformed JSON ("),
+        (lambda text: "[]\n" + text, ":1: field (line): found []; allowed: one JSON object"),
         (lambda text: text.replace('"1+1?"', "1"), ":1: field question.problem: found 1; allowed: a string"),
         (
             lambda text: text.replace('["a", "b", "c"]', "[]"),
@@ -143,7 +143,7 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
             lambda text: text.replace("1+1?", "3+3?", 1),
             ":1: field question: found a solution that was not asked for, or more often than asked",
         ),
-        (lambda text: text.splitlines()[0] * 2, ":1: found"),
+        (lambda text: text.splitlines()[0] * 2, ":1: field (line): found malformed JSON (Extra data"),
         (
             lambda text: text.replace('"completions": [', '"completions": 5, "others": [', 1),
             ":1: field label.steps[0].completions: found 5; allowed: one with the text",
@@ -172,9 +172,7 @@ def test_bytes_that_are_no_text(written):
     path.write_bytes(b'{"question": "\xff"}\n')
     with pytest.raises(ValueError) as caught:
         read_labelling(path, PROBLEMS, made)
-    assert str(caught.value).startswith(
-        f'{path}:1: found \'{{"question": "\ufffd"}}\'; allowed: a JSON object'
-    )
+    assert str(caught.value).startswith(f"{path}:1: field (line): found 'utf-8' codec can't decode byte 0xff")
 
 
 def test_no_file(tmp_path):

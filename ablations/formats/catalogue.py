@@ -1,0 +1,134 @@
+"""Every format by name. To add one: its file here, and its line in ``FORMATS``."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.formats import (
+    gsm8k,
+    math_problems,
+    math_shepherd,
+    pool_records,
+    prm800k,
+    prm800k_paths,
+    processbench,
+    rlhflow,
+    scored_samples,
+    trl,
+)
+from ablations.formats.losses import Abilities
+from ablations.formats.records import Record
+from ablations.formats.rows import Where, read_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A file format of problems, solutions and labels."""
+
+    read: Callable[..., Iterator[Record]]
+    """(path, Reading or None, options by name) -> records, one row held at a time."""
+    write: Callable[..., None]
+    """(path, records); whole or not at all. The records must be cut down to the abilities first."""
+    abilities: Abilities
+    """What it can carry."""
+    keys: frozenset[str]
+    """Fields that every row of it has, and of no other format has all."""
+    options: frozenset[str] = frozenset()
+    """Names of the reader's options."""
+    tells_apart: Callable[[Record], bool] = lambda record: True
+    """Whether a record's texts can be told from the format's own marks."""
+    suffix: str = ".jsonl"
+    """How a file's name ends, before .gz or .zst if it is compressed."""
+
+
+FORMATS: dict[str, Format] = {
+    "prm800k": Format(
+        read=prm800k.read,
+        write=prm800k.write,
+        abilities=prm800k.ABILITIES,
+        keys=prm800k.KEYS,
+        options=frozenset({"keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem"})
+        | {"rest"},
+    ),
+    "prm800k_paths": Format(
+        read=prm800k_paths.read,
+        write=prm800k_paths.write,
+        abilities=prm800k_paths.ABILITIES,
+        keys=prm800k_paths.KEYS,
+    ),
+    "scored_samples": Format(
+        read=scored_samples.read,
+        write=scored_samples.write,
+        abilities=scored_samples.ABILITIES,
+        keys=scored_samples.KEYS,
+    ),
+    "trl": Format(read=trl.read, write=trl.write, abilities=trl.ABILITIES, keys=trl.KEYS),
+    "math_shepherd": Format(
+        read=math_shepherd.read,
+        write=math_shepherd.write,
+        abilities=math_shepherd.ABILITIES,
+        keys=math_shepherd.KEYS,
+        options=frozenset({"problems"}),
+        tells_apart=math_shepherd.tells_apart,
+    ),
+    "processbench": Format(
+        read=processbench.read,
+        write=processbench.write,
+        abilities=processbench.ABILITIES,
+        keys=processbench.KEYS,
+    ),
+    "rlhflow": Format(
+        read=rlhflow.read,
+        write=rlhflow.write,
+        abilities=rlhflow.ABILITIES,
+        keys=rlhflow.KEYS,
+        options=frozenset({"problems"}),
+        tells_apart=rlhflow.tells_apart,
+    ),
+    "math": Format(
+        read=math_problems.read,
+        write=math_problems.write,
+        abilities=math_problems.ABILITIES,
+        keys=math_problems.KEYS,
+    ),
+    "gsm8k": Format(
+        read=gsm8k.read,
+        write=gsm8k.write,
+        abilities=gsm8k.ABILITIES,
+        keys=gsm8k.KEYS,
+        options=frozenset({"drop_calculator"}),
+        tells_apart=gsm8k.tells_apart,
+    ),
+    "pool": Format(
+        read=pool_records.read,
+        write=pool_records.write,
+        abilities=pool_records.ABILITIES,
+        keys=pool_records.KEYS,
+        options=frozenset({"labeler"}),
+        tells_apart=pool_records.tells_apart,
+    ),
+}
+
+
+def recognised(path: str | Path) -> Format:
+    """The format of a file, by the fields of its first row.
+
+    Raises:
+        ValueError: there is no row, or its fields are those of no format.
+    """
+
+    def told(where: Where, row: dict[str, Any]) -> list[Format]:
+        found = [one for one in FORMATS.values() if one.keys <= row.keys()]
+        if not found:
+            raise ValueError(
+                f"{where.path}:{where.line}: found fields {json.dumps(sorted(row))}; allowed: those of a row "
+                f"of {', '.join(FORMATS)}"
+            )
+        return found[:1]
+
+    found = next(read_rows(path, told), None)
+    if found is None:
+        raise ValueError(f"{path}: found no row; allowed: a file of one row or more")
+    return found

@@ -1,0 +1,82 @@
+"""GSM8K, one problem with its solution a row: {question, answer}.
+
+The lines of ``answer`` are the steps, the last line is "#### N" with the reference answer. Steps hold
+calculator annotations such as <<48/2=24>>, which are kept unless asked otherwise. The solution is right by
+definition.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Record, Step
+from ablations.formats.rows import Reading, Where, check, read_rows, string, write_rows
+
+END = "#### "
+KEYS = frozenset({"question", "answer"})
+ABILITIES = Abilities(
+    carries=frozenset({"steps", "numbering", "reference", "answer", "correct"}),
+    needs=frozenset({"steps", "right", "reference"}),
+)
+_ANNOTATION = re.compile(r"<<[^<>]*>>")
+
+
+def read(
+    path: str | Path, reading: Reading | None = None, *, drop_calculator: bool = False
+) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Args:
+        path: of the file.
+        reading: what is done beside it.
+        drop_calculator: leave the calculator annotations away.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    for record in read_rows(path, _parse, reading):
+        yield _without_calculator(record) if drop_calculator else record
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
+
+
+def tells_apart(record: Record) -> bool:
+    """Whether a record's answer fits a line."""
+    return "\n" not in (record.reference or "")
+
+
+def without_calculator(text: str) -> str:
+    """A step's text without its calculator annotations."""
+    return _ANNOTATION.sub("", text)
+
+
+def _without_calculator(record: Record) -> Record:
+    kept = ((step, without_calculator(step.text)) for step in record.steps)
+    return replace(record, steps=tuple(replace(step, text=text) for step, text in kept if text))
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    *lines, last = string(where, row, "answer").split("\n")
+    check(where, "answer", last, last.startswith(END), f'a last line that begins with "{END}"')
+    answer = last.removeprefix(END)
+    steps = tuple(Step(text=line) for line in lines if line)
+    check(where, "answer", row["answer"], steps, "a line or more before the last")
+    return [
+        Record(
+            problem=string(where, row, "question", filled=True),
+            reference=answer,
+            steps=steps,
+            answer=answer,
+            correct=True,
+        )
+    ]
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {"question": record.problem, "answer": "\n".join((*record.texts, f"{END}{record.reference}"))}

@@ -1,0 +1,342 @@
+"""What a format can carry, as data; and what becomes of a record that holds more than that.
+
+A format names the features that it carries. Of a record, each feature that it does not carry is dropped in
+the order of ``FEATURES``, by the rule that stands there, and told; what is left survives bit for bit.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ablations.formats.records import Label, Probabilities, Record, Step
+
+THRESHOLD = (
+    "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "
+    "ratings alone: a step is rated wrong where P(wrong) exceeds the threshold"
+)
+
+MARKS = "texts that hold the format's own marks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """Something that a record may hold."""
+
+    says: str
+    """What it is, and what becomes of it where it is lost."""
+    has: Callable[[Record], bool]
+    """Whether a record holds it."""
+    drop: Callable[[Record, float | None], Record]
+    """(record, threshold) -> the record without it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """What a format can carry."""
+
+    carries: frozenset[str]
+    """Names of features."""
+    leaves_out: frozenset[str] = frozenset()
+    """Features that are not dropped: a record that holds one is left out whole."""
+    needs: frozenset[str] = frozenset()
+    """Names of ``NEEDS``: a record that lacks one is left out whole."""
+    makes_up: frozenset[str] = frozenset()
+    """Names of fields that are numbered by the writer where a record has none."""
+    several: bool = True
+    """Whether a problem may have several solutions; else its first record stands for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What becomes of a record."""
+
+    record: Record | None
+    """What the format carries of it; None if it is left out."""
+    lost: tuple[str, ...] = ()
+    """Names of the features that were dropped."""
+    why: str | None = None
+    """Why it is left out."""
+
+
+def fitted(record: Record, abilities: Abilities, threshold: float | None = None) -> Fitted:
+    """Cuts a record down to what a format can carry.
+
+    Args:
+        record: it is left as it is.
+        abilities: of the format.
+        threshold: P(wrong) above which a step is rated wrong, where probabilities become ratings.
+
+    Raises:
+        ValueError: the threshold is needed and not given.
+    """
+    lost = []
+    for name, feature in FEATURES.items():
+        if name in abilities.carries or not feature.has(record):
+            continue
+        if name in abilities.leaves_out:
+            return Fitted(record=None, why=feature.says.split(";")[0])
+        record = feature.drop(record, threshold)
+        lost.append(name)
+    for name, need in NEEDS.items():
+        if name in abilities.needs and not need.has(record):
+            return Fitted(record=None, why=f"without {need.says}")
+    return Fitted(record=record, lost=tuple(lost))
+
+
+def carried(
+    records: Iterable[Record],
+    abilities: Abilities,
+    tells_apart: Callable[[Record], bool] = lambda record: True,
+) -> Iterator[Record]:
+    """The same records, none of which holds more than a format can carry, or less than it needs.
+
+    Args:
+        records: to be written.
+        abilities: of the format.
+        tells_apart: whether a record's texts can be told from the format's own marks.
+
+    Raises:
+        ValueError: one does not fit; nothing is ever lost by writing alone.
+    """
+    for number, record in enumerate(records):
+        fit = fitted(record, abilities)
+        found = fit.why
+        if fit.lost:
+            found = FEATURES[fit.lost[0]].says.split(";")[0]
+        elif found is None and not tells_apart(record):
+            found = MARKS
+        if found is not None:
+            allowed = "what the format carries, as fitted() leaves it"
+            raise ValueError(f"record {number}: found {found}; allowed: {allowed}")
+        yield record
+
+
+def _holds(kind: type) -> Callable[[Record], bool]:
+    return lambda record: any(isinstance(one.label, kind) for one in record.candidates())
+
+
+def _without_alternatives(record: Record, _: float | None) -> Record:
+    steps = tuple(replace(step, alternatives=()) for step in record.steps)
+    return replace(record, steps=steps, open_candidates=())
+
+
+def _rated(record: Record, threshold: float | None) -> Record:
+    if threshold is None:
+        raise ValueError(THRESHOLD)
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold: found {threshold}; allowed: a number in [0, 1]")
+
+    def rating(label: Label) -> Label:
+        if not isinstance(label, Probabilities):
+            return label
+        if label.wrong > threshold:
+            return -1
+        return 0 if label.neutral > label.right else 1
+
+    return record.relabelled(rating)
+
+
+def _two_classes(label: Label) -> Label:
+    if isinstance(label, Probabilities) and label != Probabilities.of_right(label.right):
+        return Probabilities.of_right(1 - label.wrong)
+    return label
+
+
+def _sure(label: Label) -> Label:
+    if not isinstance(label, int):
+        return label
+    return Probabilities(wrong=float(label < 0), neutral=float(label == 0), right=float(label > 0))
+
+
+def _after_error(record: Record) -> tuple[Step, ...]:
+    return () if record.first_error is None else record.steps[record.first_error + 1 :]
+
+
+def _unlabelled_after_error(record: Record, _: float | None) -> Record:
+    end = record.first_error
+    assert end is not None
+    return replace(
+        record,
+        steps=tuple(replace(step, label=None) if i > end else step for i, step in enumerate(record.steps)),
+    )
+
+
+def _cut_at_unlabelled(record: Record, start: int) -> Record:
+    return record.cut(record.labels.index(None, start))
+
+
+def _partly_labelled(record: Record) -> bool:
+    """Whether some steps have a label and others not, those after the first error aside."""
+    labels = record.labels[: len(record.steps) - len(_after_error(record))]
+    return None in labels and set(labels) != {None}
+
+
+def _lines(record: Record, _: float | None) -> Record:
+    lines = (line for text in record.texts for line in text.split("\n") if line)
+    return replace(record, steps=tuple(Step(text=line) for line in lines))
+
+
+def _numbered(record: Record) -> bool:
+    return bool(record.steps) and all(
+        text.startswith(f"Step {i}: ") and text != f"Step {i}: " for i, text in enumerate(record.texts, 1)
+    )
+
+
+def _without_numbers(record: Record, _: float | None) -> Record:
+    while _numbered(record):
+        steps = (
+            replace(step, text=step.text.removeprefix(f"Step {i}: "))
+            for i, step in enumerate(record.steps, 1)
+        )
+        record = replace(record, steps=tuple(steps))
+    return record
+
+
+_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Record)}
+
+
+def _field(name: str, says: str) -> Feature:
+    """The feature of a field that stands by itself."""
+    return Feature(
+        says=says,
+        has=lambda record: getattr(record, name) != _DEFAULTS[name],
+        drop=lambda record, _: replace(record, **{name: _DEFAULTS[name]}),
+    )
+
+
+FIELDS = {
+    "answer": "final answer",
+    "correct": "whether the final answer is right",
+    "finished": "that the solution did not come to its end",
+    "reference": "reference answer",
+    "reference_solution": "reference solution",
+    "level": "level of the problem",
+    "subject": "subject of the problem",
+    "problem_id": "name of the problem",
+    "dataset": "data set of the problem",
+    "solution_id": "name of the solution",
+    "sample": "number of the solution",
+    "generator": "who wrote the solution",
+    "labeler": "who labelled it",
+    "generation": "generation of the data collection",
+    "finish_reason": "why labelling ended",
+    "screening": "that it served to screen labelers",
+    "quality_control": "that it served to check labelers",
+    "prm_score": "a PRM's score of the whole solution",
+    "orm_score": "an ORM's score of the whole solution",
+}
+"""Features that are one field of the record each."""
+
+FEATURES: dict[str, Feature] = {
+    "alternatives": Feature(
+        says="alternatives of a step",
+        has=lambda record: bool(record.open_candidates) or any(step.alternatives for step in record.steps),
+        drop=_without_alternatives,
+    ),
+    "step_scores": Feature(
+        says="step scores of further labelers",
+        has=lambda record: bool(record.step_scores),
+        drop=lambda record, _: replace(record, step_scores={}),
+    ),
+    "human": Feature(
+        says="that a person wrote a step",
+        has=lambda record: any(step.human for step in record.steps),
+        drop=lambda record, _: replace(
+            record, steps=tuple(replace(step, human=False) for step in record.steps)
+        ),
+    ),
+    "labels": Feature(
+        says="labels of steps",
+        has=lambda record: any(one.label is not None for one in record.candidates()),
+        drop=lambda record, _: record.relabelled(lambda label: None),
+    ),
+    "soft": Feature(
+        says="probabilities of steps; they become ratings by the threshold",
+        has=_holds(Probabilities),
+        drop=_rated,
+    ),
+    "three_classes": Feature(
+        says="P(neutral); it counts as P(right)",
+        has=lambda record: any(_two_classes(one.label) != one.label for one in record.candidates()),
+        drop=lambda record, _: record.relabelled(_two_classes),
+    ),
+    "neutral": Feature(
+        says="neutral ratings; they count as right",
+        has=lambda record: any(type(one.label) is int and one.label == 0 for one in record.candidates()),
+        drop=lambda record, _: record.relabelled(lambda label: 1 if label == 0 else label),
+    ),
+    "ratings": Feature(
+        says="ratings; they become probabilities 0 and 1",
+        has=_holds(int),
+        drop=lambda record, _: record.relabelled(_sure),
+    ),
+    "after_error": Feature(
+        says="labels after the first error",
+        has=lambda record: any(step.label is not None for step in _after_error(record)),
+        drop=_unlabelled_after_error,
+    ),
+    "unlabelled_after_error": Feature(
+        says="unlabelled steps after the first error; the solution is cut before them",
+        has=lambda record: any(step.label is None for step in _after_error(record)),
+        drop=lambda record, _: _cut_at_unlabelled(record, record.first_error or 0),
+    ),
+    "unlabelled": Feature(
+        says="unlabelled steps; the solution is cut before the first",
+        has=_partly_labelled,
+        drop=lambda record, _: _cut_at_unlabelled(record, 0),
+    ),
+    "steps": Feature(
+        says="solutions",
+        has=lambda record: bool(record.steps),
+        drop=lambda record, _: record.cut(0),
+    ),
+    "line_breaks": Feature(
+        says="line breaks within steps; each line becomes a step",
+        has=lambda record: any("\n" in text for text in record.texts),
+        drop=_lines,
+    ),
+    "numbering": Feature(
+        says="the words 'Step N: ' in the texts; the format numbers steps itself",
+        has=_numbered,
+        drop=_without_numbers,
+    ),
+    **{name: _field(name, says) for name, says in FIELDS.items()},
+    "answer_form": Feature(
+        says="right final answers that are not word by word the reference; the reference takes their place",
+        has=lambda record: (
+            record.correct is True and record.reference is not None and record.answer != record.reference
+        ),
+        drop=lambda record, _: replace(record, answer=record.reference),
+    ),
+}
+"""All that a record may hold beside the problem's text and unlabelled steps, in the order of dropping."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something that a format cannot do without."""
+
+    says: str
+    """What it is."""
+    has: Callable[[Record], bool]
+    """Whether a record holds it."""
+
+
+NEEDS: dict[str, Need] = {
+    "steps": Need(says="any step", has=lambda record: bool(record.steps)),
+    "labels": Need(
+        says="a labelled step", has=lambda record: any(step.label is not None for step in record.steps)
+    ),
+    "reference": Need(says="a reference answer", has=lambda record: record.reference is not None),
+    "reference_solution": Need(
+        says="a reference solution", has=lambda record: record.reference_solution is not None
+    ),
+    "correct": Need(
+        says="a word on whether the final answer is right", has=lambda record: record.correct is not None
+    ),
+    "right": Need(says="a right final answer", has=lambda record: record.correct is True),
+    "ended": Need(
+        says="an answer and an end, though said to be right",
+        has=lambda record: not record.correct or (record.answer is not None and record.finished),
+    ),
+}

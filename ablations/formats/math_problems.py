@@ -1,0 +1,81 @@
+"""MATH and MATH-500, one problem a row: {problem, solution, answer, subject, level, unique_id}.
+
+MATH's own rows call the subject ``type``, have levels such as "Level 5" ("Level ?" is unknown) and no
+``answer``: there it is what the solution's last \\boxed holds. Written are MATH-500's rows. The solution is
+that of the problem's authors, in one piece; such a record has no steps.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Record
+from ablations.formats.rows import Reading, Where, check, optional_string, read_rows, string, write_rows
+
+KEYS = frozenset({"problem", "solution"})
+ABILITIES = Abilities(
+    carries=frozenset({"reference", "reference_solution", "level", "subject", "problem_id"}),
+    needs=frozenset({"reference_solution"}),
+    several=False,
+)
+_BOXED = "\\boxed{"
+
+
+def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, _parse, reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES)))
+
+
+def boxed(solution: str) -> str | None:
+    """What the last \\boxed{} of a solution holds; None if there is none that ends."""
+    start = solution.rfind(_BOXED)
+    depth = 1
+    for at in range(start + len(_BOXED), len(solution) if start >= 0 else 0):
+        depth += {"{": 1, "}": -1}.get(solution[at], 0)
+        if depth == 0:
+            return solution[start + len(_BOXED) : at]
+    return None
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    solution = string(where, row, "solution")
+    return [
+        Record(
+            problem=string(where, row, "problem", filled=True),
+            problem_id=optional_string(where, row, "unique_id"),
+            reference=optional_string(where, row, "answer") if "answer" in row else boxed(solution),
+            reference_solution=solution,
+            level=_level(where, row.get("level")),
+            subject=optional_string(where, row, "subject" if "subject" in row else "type"),
+        )
+    ]
+
+
+def _level(where: Where, level: Any) -> int | None:
+    if isinstance(level, str) and level.startswith("Level "):
+        number = level.removeprefix("Level ")
+        level = int(number) if number.isdecimal() else None if number == "?" else level
+    allowed = 'null, an integer, or a string such as "Level 5"'
+    check(where, "level", level, level is None or type(level) is int, allowed)
+    return level
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {
+        "problem": record.problem,
+        "solution": record.reference_solution,
+        "answer": record.reference,
+        "subject": record.subject,
+        "level": record.level,
+        "unique_id": record.problem_id,
+    }

@@ -1,0 +1,108 @@
+"""Math-Shepherd, one solution a row: {input, label, task}.
+
+``input`` is the problem, a space, then the steps, each "Step N: TEXT ки" and a line break; ``label`` is the
+same with + (right) or - (wrong) in place of each ки. ``task`` is GSM8K or MATH. The words "Step N: " are the
+format's own and no part of a step. Rows in which problem and first step cannot be told apart are malformed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ablations.formats import marked
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Record, Step
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    check,
+    optional_string,
+    read_rows,
+    string,
+    write_rows,
+)
+
+MARK = "ки"
+SIGNS = {"+": 1, "-": -1}
+KEYS = frozenset({"input", "label"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "dataset"}),
+    needs=frozenset({"steps", "labels"}),
+)
+
+
+def read(
+    path: str | Path, reading: Reading | None = None, *, problems: Iterable[str] = ()
+) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Args:
+        path: of the file.
+        reading: what is done beside it.
+        problems: texts of the problems, where the first step is not numbered.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
+
+
+def tells_apart(record: Record) -> bool:
+    """Whether a record's texts can be told from the format's own marks."""
+    try:
+        return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
+    except ValueError:
+        return False
+
+
+def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[Record]:
+    given, labelled = string(where, row, "input"), string(where, row, "label")
+    *pieces, rest = given.split(MARK)
+    check(
+        where, "input", rest, not rest.strip(), f"the mark {MARK} after each step, and nothing after the last"
+    )
+    check(where, "input", given, pieces, f"a step and {MARK}, once or more")
+    ratings = _ratings(where, pieces, labelled)
+    problem, step = marked.parted(where, "input", pieces[0], problems)
+    found = [step, *(_step(piece, number) for number, piece in enumerate(pieces[1:], 2))]
+    found = [text.removesuffix(" ") for text in found]
+    for text in (problem, *found):
+        check(where, "input", given, text, "a problem and steps that are not empty")
+    steps = tuple(Step(text=text, label=rating) for text, rating in zip(found, ratings, strict=True))
+    return [Record(problem=problem, dataset=optional_string(where, row, "task"), steps=steps)]
+
+
+def _ratings(where: Where, pieces: list[str], labelled: str) -> list[int]:
+    """The signs that stand in a label where the input has its marks."""
+    ratings, at = [], 0
+    for piece in pieces:
+        sign = labelled[at + len(piece) : at + len(piece) + 1]
+        good = labelled.startswith(piece, at) and sign in SIGNS
+        check(where, "label", labelled[at:], good, f"the input with + or - in place of each {MARK}")
+        ratings.append(SIGNS[sign])
+        at += len(piece) + 1
+    check(where, "label", labelled[at:], not labelled[at:].strip(), "nothing after the last sign")
+    return ratings
+
+
+def _step(piece: str, number: int) -> str:
+    without = marked.unnumbered(piece, number)
+    return piece.lstrip() if without == piece else without
+
+
+def _row(record: Record) -> dict[str, Any]:
+    first, *others = record.texts
+    texts = [marked.joined(record.problem, first)]
+    texts += (marked.numbered(text, number) for number, text in enumerate(others, 2))
+    signs = ["+" if label == 1 else "-" for label in record.labels]
+    return {
+        "input": "\n".join(f"{text} {MARK}" for text in texts),
+        "label": "\n".join(f"{text} {sign}" for text, sign in zip(texts, signs, strict=True)),
+        "task": record.dataset,
+    }

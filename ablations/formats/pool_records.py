@@ -1,0 +1,119 @@
+"""A pool's solutions as records; ``pool`` states the format.
+
+A pool holds the scores of several labelers side by side. They stay what they are, ``step_scores``, and one of
+them becomes the labels if it is asked for by name. Labels are written as the scores of a labeler called
+"labels", and read back as labels.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.pool import PoolRows
+from ablations.formats.records import Label, Probabilities, Record, Step
+from ablations.formats.rows import Reading, Where, read_rows, write_rows
+
+LABELS = "labels"
+KEYS = frozenset({"problem_id", "problem", "samples"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "soft", "step_scores", "steps", "line_breaks", "numbering", "finished"})
+    | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
+    leaves_out=frozenset({"unlabelled"}),
+    needs=frozenset({"steps", "reference", "correct", "ended"}),
+    makes_up=frozenset({"problem_id", "sample"}),
+)
+
+
+def read(path: str | Path, reading: Reading | None = None, *, labeler: str | None = None) -> Iterator[Record]:
+    """Records of a file, several a row.
+
+    Args:
+        path: of the file.
+        reading: what is done beside it.
+        labeler: whose scores become the labels of the steps.
+
+    Raises:
+        ValueError: a row is malformed, or there is no labeler of that name.
+    """
+    rules = PoolRows()
+
+    def parse(where: Where, row: dict[str, Any]) -> list[Record]:
+        problem, samples = rules.checked(where, row)
+        if labeler is not None:
+            rules.has_labeler(where, labeler)
+        return [
+            _record(problem.problem_id, problem.text, problem.answer, sample, labeler) for sample in samples
+        ]
+
+    return read_rows(path, parse, reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a problem, whole or not at all; its solutions must follow each other.
+
+    Raises:
+        ValueError: a rule of the format is broken.
+    """
+    write_rows(path, _rows(Path(path), carried(records, ABILITIES, tells_apart)))
+
+
+def tells_apart(record: Record) -> bool:
+    """Whether no labeler is called as the labels are."""
+    return LABELS not in record.step_scores
+
+
+def _record(
+    problem_id: str, problem: str, reference: str, sample: dict[str, Any], labeler: str | None
+) -> Record:
+    scores = {
+        name: tuple(float(one) for one in values) for name, values in sample.get("step_scores", {}).items()
+    }
+    right = scores.pop(labeler or LABELS, None)
+    labels: list[Label] = [None] * len(sample["steps"])
+    if right is not None:
+        labels = [Probabilities.of_right(one) for one in right]
+    return Record(
+        problem=problem,
+        problem_id=problem_id,
+        reference=reference,
+        steps=tuple(
+            Step(text=text, label=label) for text, label in zip(sample["steps"], labels, strict=True)
+        ),
+        step_scores=scores,
+        answer=sample["answer"],
+        correct=sample["final_correct"],
+        finished=sample.get("finished", True),
+        sample=sample["sample"],
+        labeler=labeler,
+    )
+
+
+def _rows(path: Path, records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+    rules = PoolRows()
+    problems = groupby(records, key=lambda record: (record.problem_id, record.problem, record.reference))
+    for number, ((problem_id, problem, reference), solutions) in enumerate(problems):
+        row = {
+            "problem_id": f"problem-{number}" if problem_id is None else problem_id,
+            "problem": problem,
+            "answer": reference,
+            "samples": [_sample(solution, i) for i, solution in enumerate(solutions)],
+        }
+        rules.checked(Where(path=path, line=number + 1), row)
+        yield row
+
+
+def _sample(record: Record, number: int) -> dict[str, Any]:
+    scores = {name: list(values) for name, values in record.step_scores.items()}
+    right = [label.right for label in record.labels if isinstance(label, Probabilities)]
+    if right:
+        scores[LABELS] = right
+    return {
+        "sample": number if record.sample is None else record.sample,
+        "steps": list(record.texts),
+        "answer": record.answer,
+        "final_correct": record.correct,
+        "finished": record.finished,
+        "step_scores": scores,
+    }

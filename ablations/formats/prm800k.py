@@ -1,0 +1,223 @@
+"""PRM800K's raw rows, phase 1 and phase 2: people's ratings of every candidate step that was tried.
+
+A row is one solution: ``question`` holds the problem, ``label.steps[i].completions`` the candidates for step
+i with their ratings -1, 0 (neutral, a label of its own) or 1, ``chosen_completion`` which of them the next
+step goes on from. Where that is null, it is a person's ``human_completion``; in the last step, there may be
+none. Where labelling ended at an error (``found_error``) the last step is the solution's own, which is rated
+wrong: the candidate that stands in ``pre_generated_steps``, or the first one. The other candidates of a step
+are its alternatives: targets of their own after the chosen prefix (``records.labelled_prefixes``), never
+steps of the solution. In phase 1 ``generation`` is null, in phase 2 it counts, -1 being the screening.
+
+Not kept: timestamps, durations, flags of candidates, and the order of the chosen among the others.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.labelling import FINISH_REASONS
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import RATINGS, Candidate, Record, Step
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    array,
+    check,
+    fault,
+    mapping,
+    optional_boolean,
+    optional_integer,
+    optional_number,
+    optional_string,
+    read_rows,
+    string,
+    texts,
+    write_rows,
+)
+
+KEYS = frozenset({"question", "label"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "ratings", "neutral", "alternatives", "human", "steps", "line_breaks"})
+    | {"after_error", "unlabelled_after_error", "unlabelled", "numbering"}
+    | {"reference", "reference_solution", "answer", "prm_score", "labeler", "generation", "finish_reason"}
+    | {"screening", "quality_control"},
+)
+
+
+def read(
+    path: str | Path,
+    reading: Reading | None = None,
+    *,
+    keep_screening: bool = False,
+    keep_quality_control: bool = False,
+    keep_give_up: bool = False,
+    keep_bad_problem: bool = False,
+    rest: bool = False,
+) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Args:
+        path: of the file.
+        reading: what is done beside it.
+        keep_screening: keep the questions that every labeler was screened with.
+        keep_quality_control: keep the solutions that were served to check labelers.
+        keep_give_up: keep the solutions that a labeler gave up on.
+        keep_bad_problem: keep the problems that a labeler reported as broken.
+        rest: add the pre-generated steps after the last labelled one, unlabelled.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    reading = reading or Reading()
+    dropped = reading.dropped or (lambda kind: None)
+    for record in read_rows(path, _parse, reading):
+        if record[0].screening and not keep_screening:
+            dropped("initial screening questions")
+        elif record[0].quality_control and not keep_quality_control:
+            dropped("quality control questions")
+        elif record[0].finish_reason == "give_up" and not keep_give_up:
+            dropped("solutions given up on (give_up)")
+        elif record[0].finish_reason == "bad_problem" and not keep_bad_problem:
+            dropped("broken problems (bad_problem)")
+        else:
+            yield _with_rest(*record) if rest else record[0]
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all; ``pre_generated_steps`` holds the chosen path."""
+    write_rows(path, map(_row, carried(records, ABILITIES)))
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[tuple[Record, tuple[str, ...] | None]]:
+    question, label = mapping(where, row, "question"), mapping(where, row, "label")
+    generated = None
+    if question.get("pre_generated_steps") is not None:
+        generated = texts(where, question, "pre_generated_steps", "question.")
+    reason = label.get("finish_reason")
+    allowed = f"null, {', '.join(FINISH_REASONS)}"
+    check(where, "label.finish_reason", reason, reason is None or reason in FINISH_REASONS, allowed)
+    rated = array(where, label, "steps", "label.")
+    steps: list[Step] = []
+    open_candidates: tuple[Candidate, ...] = ()
+    for i, one in enumerate(rated):
+        at = f"label.steps[{i}]"
+        check(where, at, one, isinstance(one, dict), "an object")
+        candidates = _candidates(where, f"{at}.", one)
+        last = i == len(rated) - 1
+        own = _own(generated, i, candidates) if last and reason == "found_error" else None
+        step = _step(where, f"{at}.", one, candidates, own)
+        if step is not None:
+            steps.append(step)
+        elif last:
+            open_candidates = candidates
+        else:
+            raise fault(where, f"{at}.chosen_completion", None, "an index, for there is a step after it")
+    record = Record(
+        problem=string(where, question, "problem", "question.", filled=True),
+        reference=optional_string(where, question, "ground_truth_answer", "question."),
+        reference_solution=optional_string(where, question, "ground_truth_solution", "question."),
+        steps=tuple(steps),
+        open_candidates=open_candidates,
+        answer=optional_string(where, question, "pre_generated_answer", "question."),
+        finish_reason=reason,
+        prm_score=optional_number(where, question, "pre_generated_verifier_score", "question."),
+        labeler=optional_string(where, row, "labeler"),
+        generation=optional_integer(where, row, "generation"),
+        screening=optional_boolean(where, row, "is_initial_screening_question") or False,
+        quality_control=optional_boolean(where, row, "is_quality_control_question") or False,
+    )
+    return [(record, generated)]
+
+
+def _candidates(where: Where, of: str, step: dict[str, Any]) -> tuple[Candidate, ...]:
+    if step.get("completions") is None:
+        return ()
+    found = []
+    for c, one in enumerate(array(where, step, "completions", of)):
+        at = f"{of}completions[{c}]"
+        check(where, at, one, isinstance(one, dict), "an object")
+        text = string(where, one, "text", f"{at}.", filled=True)
+        found.append(Candidate(text=text, label=_rating(where, f"{at}.", one)))
+    return tuple(found)
+
+
+def _rating(where: Where, of: str, completion: dict[str, Any]) -> int | None:
+    rating = completion.get("rating")
+    good = rating is None or (type(rating) is int and rating in RATINGS)
+    check(where, f"{of}rating", rating, good, "-1, 0, 1 or null")
+    return rating
+
+
+def _step(
+    where: Where, of: str, step: dict[str, Any], candidates: tuple[Candidate, ...], own: int | None
+) -> Step | None:
+    """What is gone on from; None if nothing is."""
+    chosen = step.get("chosen_completion")
+    if chosen is not None:
+        good = type(chosen) is int and 0 <= chosen < len(candidates)
+        check(where, f"{of}chosen_completion", chosen, good, f"null or an index below {len(candidates)}")
+    elif step.get("human_completion") is not None:
+        human = mapping(where, step, "human_completion", of)
+        text = string(where, human, "text", f"{of}human_completion.", filled=True)
+        rating = _rating(where, f"{of}human_completion.", human)
+        return Step(text=text, label=rating, alternatives=candidates, human=True)
+    else:
+        chosen = own
+    if chosen is None:
+        return None
+    others = (*candidates[:chosen], *candidates[chosen + 1 :])
+    return Step(text=candidates[chosen].text, label=candidates[chosen].label, alternatives=others)
+
+
+def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate, ...]) -> int | None:
+    """Which of the candidates where labelling ended at an error is the solution's own step."""
+    if generated is None:
+        return 0 if candidates else None
+    own = [c for c, one in enumerate(candidates) if i < len(generated) and one.text == generated[i]]
+    return own[0] if own else None
+
+
+def _with_rest(record: Record, generated: tuple[str, ...] | None) -> Record:
+    labelled = len(record.steps)
+    if generated is None or record.open_candidates or record.texts != generated[:labelled]:
+        return record
+    return replace(record, steps=(*record.steps, *(Step(text=text) for text in generated[labelled:])))
+
+
+def _row(record: Record) -> dict[str, Any]:
+    steps = [_step_row(step) for step in record.steps]
+    if record.open_candidates:
+        completions = [_completion(one) for one in record.open_candidates]
+        steps.append({"completions": completions, "human_completion": None, "chosen_completion": None})
+    elif record.finish_reason == "found_error" and steps and record.labels[-1] == -1:
+        steps[-1]["chosen_completion"] = None
+    return {
+        "labeler": record.labeler,
+        "timestamp": None,
+        "generation": record.generation,
+        "is_quality_control_question": record.quality_control,
+        "is_initial_screening_question": record.screening,
+        "question": {
+            "problem": record.problem,
+            "ground_truth_solution": record.reference_solution,
+            "ground_truth_answer": record.reference,
+            "pre_generated_steps": list(record.texts),
+            "pre_generated_answer": record.answer,
+            "pre_generated_verifier_score": record.prm_score,
+        },
+        "label": {"steps": steps, "total_time": None, "finish_reason": record.finish_reason},
+    }
+
+
+def _step_row(step: Step) -> dict[str, Any]:
+    others = [_completion(one) for one in step.alternatives]
+    if step.human:
+        human = {"text": step.text, "rating": step.label, "source": "human", "flagged": None}
+        return {"completions": others or None, "human_completion": human, "chosen_completion": None}
+    completions = [_completion(step), *others]
+    return {"completions": completions, "human_completion": None, "chosen_completion": 0}
+
+
+def _completion(one: Candidate) -> dict[str, Any]:
+    return {"text": one.text, "rating": one.label, "flagged": None}

@@ -1,0 +1,70 @@
+"""PRM800K's chosen paths, flattened: one solution a row with a rating a step, up to the first error.
+
+{problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer}
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import RATINGS, Record, Step
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    array,
+    check,
+    optional_string,
+    read_rows,
+    string,
+    texts,
+    write_rows,
+)
+
+KEYS = frozenset({"problem", "steps", "ratings"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabelled_after_error", "unlabelled"})
+    | {"steps", "line_breaks", "numbering", "reference", "answer"},
+    needs=frozenset({"steps"}),
+)
+
+
+def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, _parse, reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES)))
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    steps = texts(where, row, "steps")
+    check(where, "steps", [], steps, "one string or more")
+    ratings = array(where, row, "ratings", length=len(steps))
+    for i, rating in enumerate(ratings):
+        good = rating is None or (type(rating) is int and rating in RATINGS)
+        check(where, f"ratings[{i}]", rating, good, "-1, 0, 1 or null")
+    return [
+        Record(
+            problem=string(where, row, "problem", filled=True),
+            reference=optional_string(where, row, "ground_truth_answer"),
+            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, ratings, strict=True)),
+            answer=optional_string(where, row, "given_answer"),
+        )
+    ]
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {
+        "problem": record.problem,
+        "ground_truth_answer": record.reference,
+        "steps": list(record.texts),
+        "ratings": list(record.labels),
+        "given_answer": record.answer,
+    }

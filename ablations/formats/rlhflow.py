@@ -1,0 +1,85 @@
+"""RLHFlow's process supervision, one solution a row: {conversations[{role, content}, ...]}.
+
+The user's turns are the steps, the assistant's answer to each is + (right) or - (wrong). The first turn is
+the problem, a space and the first step. Steps begin with "Step N: ", which is no part of them. Where they do
+not, as in solutions of DeepSeek's models, only who knows the problem can tell where the first step begins.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ablations.formats import marked
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Record, Step
+from ablations.formats.rows import Reading, Where, array, check, read_rows, string, write_rows
+
+SIGNS = {"+": 1, "-": -1}
+KEYS = frozenset({"conversations"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks"}),
+    needs=frozenset({"steps", "labels"}),
+)
+
+
+def read(
+    path: str | Path, reading: Reading | None = None, *, problems: Iterable[str] = ()
+) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Args:
+        path: of the file.
+        reading: what is done beside it.
+        problems: texts of the problems, where the first step is not numbered.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
+
+
+def tells_apart(record: Record) -> bool:
+    """Whether a record's texts can be told from the format's own marks."""
+    try:
+        return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
+    except ValueError:
+        return False
+
+
+def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[Record]:
+    turns = array(where, row, "conversations")
+    pairs = "a user's turn and the assistant's answer, once or more"
+    check(where, "conversations", turns, turns and len(turns) % 2 == 0, pairs)
+    contents = []
+    for i, turn in enumerate(turns):
+        at = f"conversations[{i}]"
+        check(where, at, turn, isinstance(turn, dict), "an object")
+        role = "user" if i % 2 == 0 else "assistant"
+        check(where, f"{at}.role", turn.get("role"), turn.get("role") == role, role)
+        contents.append(string(where, turn, "content", f"{at}.", filled=True))
+        if role == "assistant":
+            check(where, f"{at}.content", contents[i], contents[i] in SIGNS, "+ or -")
+    problem, step = marked.parted(where, "conversations[0].content", contents[0], problems)
+    texts = [step, *(marked.unnumbered(text, number) for number, text in enumerate(contents[2::2], 2))]
+    for i, text in enumerate(texts):
+        check(where, f"conversations[{2 * i}].content", contents[2 * i], text, "a step that is not empty")
+    signs = (SIGNS[sign] for sign in contents[1::2])
+    steps = tuple(Step(text=text, label=sign) for text, sign in zip(texts, signs, strict=True))
+    return [Record(problem=problem, steps=steps)]
+
+
+def _row(record: Record) -> dict[str, Any]:
+    first, *others = record.texts
+    texts = [marked.joined(record.problem, first)]
+    texts += (marked.numbered(text, number) for number, text in enumerate(others, 2))
+    turns = []
+    for text, label in zip(texts, record.labels, strict=True):
+        turns.append({"role": "user", "content": text})
+        turns.append({"role": "assistant", "content": "+" if label == 1 else "-"})
+    return {"conversations": turns}

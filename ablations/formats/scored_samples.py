@@ -1,0 +1,96 @@
+"""PRM800K's scored samples: solutions with the large PRM's probabilities of each step, one a row.
+
+    {problem, ground_truth_answer, steps[], rating_probs[{"-1", "0", "1"}], answer, is_correct, prm_score,
+     orm_score}
+
+``rating_probs`` has an object a step: the probabilities of wrong, neutral and right. The final answer may
+also be called ``given_answer``.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Probabilities, Record, Step
+from ablations.formats.rows import (
+    MISSING,
+    Reading,
+    Where,
+    array,
+    check,
+    is_probability,
+    optional_boolean,
+    optional_number,
+    optional_string,
+    read_rows,
+    string,
+    texts,
+    write_rows,
+)
+
+KEYS = frozenset({"problem", "steps", "rating_probs"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "soft", "three_classes", "steps", "line_breaks", "numbering"})
+    | {"reference", "answer", "answer_form", "correct", "prm_score", "orm_score"}
+    | {"neutral"},  # as a probability
+    leaves_out=frozenset({"unlabelled"}),
+    needs=frozenset({"steps", "labels"}),
+)
+
+
+def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, _parse, reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES)))
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    steps = texts(where, row, "steps")
+    check(where, "steps", [], steps, "one string or more")
+    probs = array(where, row, "rating_probs", length=len(steps))
+    labels = [_label(where, f"rating_probs[{i}]", one) for i, one in enumerate(probs)]
+    name = "answer" if "answer" in row else "given_answer"
+    return [
+        Record(
+            problem=string(where, row, "problem", filled=True),
+            reference=optional_string(where, row, "ground_truth_answer"),
+            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
+            answer=optional_string(where, row, name),
+            correct=optional_boolean(where, row, "is_correct"),
+            prm_score=optional_number(where, row, "prm_score"),
+            orm_score=optional_number(where, row, "orm_score"),
+        )
+    ]
+
+
+def _label(where: Where, at: str, probs: Any) -> Probabilities:
+    check(where, at, probs, isinstance(probs, dict), "an object")
+    for name in ("-1", "0", "1"):
+        value = probs.get(name, MISSING)
+        check(where, f"{at}.{name}", value, is_probability(value), "a number in [0, 1]")
+    wrong, neutral, right = (float(probs[name]) for name in ("-1", "0", "1"))
+    check(where, at, probs, abs(wrong + neutral + right - 1) <= 1e-2, "probabilities that sum to 1")
+    return Probabilities(wrong=wrong, neutral=neutral, right=right)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    labels = [label for label in record.labels if isinstance(label, Probabilities)]
+    return {
+        "problem": record.problem,
+        "ground_truth_answer": record.reference,
+        "steps": list(record.texts),
+        "rating_probs": [{"-1": one.wrong, "0": one.neutral, "1": one.right} for one in labels],
+        "answer": record.answer,
+        "is_correct": record.correct,
+        "prm_score": record.prm_score,
+        "orm_score": record.orm_score,
+    }

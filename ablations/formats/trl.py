@@ -1,0 +1,103 @@
+"""TRL's stepwise supervision, one solution a row: {prompt, completions[], labels[]}.
+
+A label is true or false; or a number: 1 right, 0 wrong, -100 (or null) no label; or, where one of the row's
+labels is written with a decimal point, a soft label, P(the step is right) in [0, 1]. A bool stays a rating,
+such a number a probability, and -100 is cast to neither. Rows are written with bools where every step has a
+rating; a row with unlabelled steps has numbers, as TRL's trainer ignores -100, and then all rows have, for a
+column has one type.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Label, Probabilities, Record, Step
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    array,
+    check,
+    is_number,
+    is_probability,
+    read_rows,
+    string,
+    texts,
+    write_rows,
+)
+
+IGNORE = -100
+KEYS = frozenset({"prompt", "completions", "labels"})
+ABILITIES = Abilities(
+    carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabelled_after_error", "unlabelled"})
+    | {"steps", "line_breaks", "numbering"},
+    needs=frozenset({"steps", "labels"}),
+)
+
+
+def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    return read_rows(path, _parse, reading)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    kinds: set[type] = set()
+    write_rows(path, (_row(record, kinds) for record in carried(records, ABILITIES)))
+    if len(kinds) > 1:
+        write_rows(path, read_rows(path, _as_numbers))
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    steps = texts(where, row, "completions")
+    check(where, "completions", [], steps, "one string or more")
+    labels = array(where, row, "labels", length=len(steps))
+    soft = any(isinstance(label, float) and label != IGNORE for label in labels)
+    told = [_label(where, f"labels[{i}]", label, soft) for i, label in enumerate(labels)]
+    return [
+        Record(
+            problem=string(where, row, "prompt", filled=True),
+            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, told, strict=True)),
+        )
+    ]
+
+
+def _label(where: Where, at: str, label: Any, soft: bool) -> Label:
+    if label is None or (is_number(label) and label == IGNORE):
+        return None
+    if soft:
+        allowed = "a number in [0, 1], -100 or null, as labels beside it are probabilities"
+        check(where, at, label, is_probability(label), allowed)
+        return Probabilities.of_right(float(label))
+    good = isinstance(label, bool) or (type(label) is int and label in (0, 1))
+    check(where, at, label, good, "true, false, a number in [0, 1], -100 or null")
+    return 1 if label else -1
+
+
+def _row(record: Record, kinds: set[type]) -> dict[str, Any]:
+    """A row, and the type of its labels added to those of the rows before."""
+    ratings = [label for label in record.labels if isinstance(label, int)]
+    kind: type = int if None in record.labels else bool
+    if not ratings:
+        kind = float
+    kinds.add(kind)
+    return {
+        "prompt": record.problem,
+        "completions": list(record.texts),
+        "labels": [kind(_number(label)) for label in record.labels],
+    }
+
+
+def _number(label: Label) -> float:
+    if isinstance(label, Probabilities):
+        return label.right
+    return IGNORE if label is None else (label + 1) // 2
+
+
+def _as_numbers(_: Where, row: dict[str, Any]) -> list[dict[str, Any]]:
+    labels = [int(label) if isinstance(label, bool) else label for label in row["labels"]]
+    return [row | {"labels": labels}]
