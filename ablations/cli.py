@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
     "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or what it costs on "
     "some devices. Runs nothing.",
+    "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
     "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
@@ -91,6 +92,8 @@ def _dispatch(argv: list[str]) -> None:
             _annotate(argv[1:])
     elif command == "convert":
         _convert(argv[1:])
+    elif command == "label":
+        importlib.import_module("ablations.label").label(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":

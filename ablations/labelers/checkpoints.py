@@ -1,0 +1,167 @@
+"""Checkpoints of labelers: found by folder or by name on the hub, looked into before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "merges.txt",
+)
+"""Files that decide what text a model reads, where a checkpoint has them."""
+HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+"""OWNER/NAME, with @REVISION if it is not the main one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What lies in a checkpoint's folder."""
+
+    name: str
+    """As the user named it."""
+    folder: Path
+    """Where its files are on this machine."""
+    config: dict[str, Any]
+    """Its config.json."""
+    weights: tuple[Path, ...]
+    """Its safetensors files, by name."""
+
+    @property
+    def architecture(self) -> str:
+        """The class that wrote it; empty if it does not say."""
+        named = self.config.get("architectures")
+        return str(named[0]) if isinstance(named, list) and named else ""
+
+    @property
+    def remote(self) -> bool:
+        """Whether its model is to be run by code that lies beside it."""
+        return bool(self.config.get("auto_map"))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of its classes, in their order; empty if its config has none."""
+        named = self.config.get("id2label") or {}
+        return tuple(str(named[key]) for key in sorted(named, key=int))
+
+    def tensors(self) -> set[str]:
+        """Names of its weights."""
+        from safetensors import safe_open
+
+        names: set[str] = set()
+        for path in self.weights:
+            with safe_open(path, framework="numpy") as file:
+                names.update(file.keys())
+        return names
+
+    def added_tokens(self) -> set[str]:
+        """Texts of the tokens that were added to its tokenizer."""
+        path = self.folder / "tokenizer.json"
+        if not path.is_file():
+            return set()
+        return {token["content"] for token in _read_json(path).get("added_tokens", [])}
+
+    def revision(self) -> str:
+        """sha256 (hex) over its config, tokenizer and weights."""
+        held = hashlib.sha256()
+        names = ["config.json", *TOKENIZER, *(path.name for path in self.weights)]
+        for name in names:
+            path = self.folder / name
+            if path.is_file():
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                held.update(f"{name} {digest}\n".encode())
+        return held.hexdigest()
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """A checkpoint by its folder, or by its name on the hub: then it is fetched, unless it was before.
+
+    Args:
+        name: a folder, or OWNER/NAME[@REVISION] where there is no folder OWNER.
+
+    Raises:
+        ValueError: there is none, it is no whole model, or its weights are no safetensors.
+    """
+    folder = Path(name) if Path(name).is_dir() else _fetched(name)
+    file = folder / "config.json"
+    if not file.is_file():
+        adapter = (folder / "adapter_config.json").is_file()
+        found = "an adapter without its model" if adapter else "no config.json"
+        raise ValueError(
+            f"labeler: found {found} in {folder}; allowed: a checkpoint as save_pretrained writes it"
+        )
+    config = _read_json(file)
+    if not isinstance(config, dict):
+        raise ValueError(f"{file}: found no object; allowed: the config of a transformers model")
+    return Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder)))
+
+
+def short_name(name: str) -> str:
+    """The last part of what `find_checkpoint` takes."""
+    return Path(name if Path(name).is_dir() else name.partition("@")[0]).resolve().name
+
+
+def _fetched(name: str) -> Path:
+    named = HUB_NAME.fullmatch(name)
+    if named is None or Path(name).parent.is_dir():
+        raise ValueError(
+            f"labeler: found no folder {name}; allowed: a checkpoint's folder, or OWNER/NAME[@REVISION] "
+            "on the hub"
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                named["repository"],
+                revision=named["revision"],
+                allow_patterns=["config.json", "*.safetensors", INDEX, *TOKENIZER],
+            )
+        )
+    except (OSError, ValueError) as error:  # not there, not allowed, or no way to the hub
+        told = " ".join(str(error).split())
+        raise ValueError(
+            f"labeler: found neither a folder {name} nor such a checkpoint on the hub ({told}); allowed: one "
+            "of them"
+        ) from error
+
+
+def _weights(folder: Path) -> Iterable[Path]:
+    """The safetensors files of a checkpoint; those of other formats can run code when they are read."""
+    if (folder / INDEX).is_file():
+        names = sorted(set(_read_json(folder / INDEX)["weight_map"].values()))
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise ValueError(
+                f"labeler: found no {missing[0]} in {folder} ({len(missing)} of {len(names)} files are "
+                f"missing); allowed: all that {INDEX} names"
+            )
+        return [folder / name for name in names]
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+    raise ValueError(
+        f"labeler: found {f'weights as {others[0]} alone' if others else 'no weights'} in {folder}; allowed: "
+        f"safetensors ({WEIGHTS}, or {INDEX} and its files), which save_pretrained writes"
+    )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: found no JSON ({error}); allowed: JSON") from None

@@ -1,0 +1,34 @@
+"""Which checkpoint labels, and how."""
+
+from dataclasses import dataclass
+
+DEVICES = ("cpu", "cuda")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""Of the weights; auto is what the checkpoint says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a user decides about a labeler."""
+
+    checkpoint: str
+    """A folder, or OWNER/NAME[@REVISION] on the hub."""
+    family: str | None = None
+    """One of FAMILIES; None: what the checkpoint tells."""
+    device: str = "cpu"
+    """One of DEVICES."""
+    dtype: str = "auto"
+    """One of DTYPES."""
+    max_length: int | None = None
+    """Most tokens of a solution; None: as many as the model has positions for."""
+    separator: str | None = None
+    """Text after each step, of a family whose checkpoints do not fix it; None: the family's."""
+    trust_remote_code: bool = False
+    """Whether code that lies beside the checkpoint may be run."""
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (("device", self.device, DEVICES), ("dtype", self.dtype, DTYPES)):
+            if value not in allowed:
+                raise ValueError(f"{name}: found {value!r}; allowed: {', '.join(allowed)}")
+        if self.max_length is not None and self.max_length < 1:
+            raise ValueError(f"max_length: found {self.max_length}; allowed: at least 1")

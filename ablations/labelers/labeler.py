@@ -1,0 +1,175 @@
+"""A labeler: a checkpoint that is loaded, with its family's way of reading solutions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ablations.labelers.checkpoints import find_checkpoint
+from ablations.labelers.choice import Choice
+from ablations.labelers.families import FAMILIES, check_code, family_of
+from ablations.labelers.family import Loading
+from ablations.ragged import Ragged
+from ablations.solutions import StepScores
+from lightning_modules.encoding import Encoded
+from lightning_modules.inference import score
+from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.step_judges import can_share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who labelled: equal identities give equal labels, up to the rounding of another machine."""
+
+    family: str
+    """One of FAMILIES."""
+    checkpoint: str
+    """As the user named it."""
+    revision: str
+    """sha256 over the checkpoint's config, tokenizer and weights."""
+    template: str
+    """What the model read, and where it judged."""
+    separator: str | None
+    """Text after each step, where the checkpoint does not fix it."""
+    dtype: str
+    """Of the weights."""
+    max_length: int | None
+    """Most tokens of a solution; None: no limit."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labeler:
+    """A checkpoint that can label."""
+
+    identity: Identity
+    """Who it is."""
+    model: Any
+    """Gives class logits, from negative to positive, at every token."""
+    tokenizer: Any
+    """The checkpoint's."""
+    share_prefixes: bool
+    """Whether it computes what solutions begin with once: where that was found to be right."""
+
+    def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
+        """A solution as the model reads it, with one position a step.
+
+        Args:
+            problem: what is asked.
+            steps: one or more.
+            where: how an error names the solution.
+
+        Raises:
+            ValueError: the steps' positions cannot be told; names the solution.
+        """
+        if not steps:
+            raise ValueError(f"{where}: found no steps; allowed: one or more")
+        family = FAMILIES[self.identity.family]
+        try:
+            found = family.encode(self.tokenizer, problem, steps, self.identity.separator or "")
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        ends = found.step_end
+        rising = len(ends) == len(steps) and bool((np.diff(ends) > 0).all())
+        if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
+            raise ValueError(
+                f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: one a "
+                f"step, rising, among {len(found.ids)} tokens"
+            )
+        return found
+
+    def fits(self, tokens: int) -> bool:
+        """Whether the model can read so many at once."""
+        return self.identity.max_length is None or tokens <= self.identity.max_length
+
+    def label(
+        self,
+        solutions: Sequence[Encoded],
+        *,
+        max_tokens: int = 8192,
+        progress: Callable[[float], None] | None = None,
+    ) -> StepScores:
+        """Class probabilities of the steps; `last` is P(right) of each solution's last step.
+
+        Args:
+            solutions: as `encode` made them; those of one problem together are computed faster.
+            max_tokens: cells of a forward pass.
+            progress: called with the share done.
+        """
+        assert all(self.fits(len(solution)) for solution in solutions)
+        found = score(
+            self.model,
+            solutions,
+            max_tokens=max_tokens,
+            share_prefixes=self.share_prefixes,
+            progress=progress,
+        )
+        if not np.isfinite(found.prob).all():
+            raise ValueError(
+                f"dtype: found probabilities that are no numbers with {self.identity.dtype} weights; "
+                "allowed: a dtype that holds what the model computes, such as float32"
+            )
+        prob = Ragged(values=found.prob, offsets=found.offsets)
+        return StepScores(prob=prob, last=probability_of_correct(found.prob)[found.offsets[1:] - 1])
+
+
+def load_labeler(choice: Choice) -> Labeler:
+    """Loads a checkpoint after all that can be checked without loading it.
+
+    Raises:
+        ValueError: the checkpoint is none, does not tell its family, or needs code that is not trusted; its
+            weights are incomplete or pickled; or an option does not suit it.
+    """
+    import torch
+    from transformers import AutoTokenizer
+
+    checkpoint = find_checkpoint(choice.checkpoint)
+    name = family_of(checkpoint, choice.family)
+    family = FAMILIES[name]
+    check_code(checkpoint, name, choice.trust_remote_code)
+    if choice.separator is not None and family.separator is None:
+        raise ValueError(
+            f"separator: found {choice.separator!r} for {name}; allowed: none, it is fixed there"
+        )
+    if choice.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: found cuda, but no such device; allowed: cpu")
+    tokenizer = AutoTokenizer.from_pretrained(
+        checkpoint.folder, local_files_only=True, trust_remote_code=choice.trust_remote_code
+    )
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"tokenizer: found a {type(tokenizer).__name__}, which does not tell where its tokens stand; "
+            "allowed: one with a tokenizer.json"
+        )
+    loading = Loading(
+        folder=checkpoint.folder,
+        tokenizer=tokenizer,
+        dtype=choice.dtype,
+        trust_remote_code=choice.trust_remote_code,
+    )
+    model = family.load(loading).eval().to(choice.device)
+    identity = Identity(
+        family=name,
+        checkpoint=checkpoint.name,
+        revision=checkpoint.revision(),
+        template=family.template,
+        separator=family.separator if choice.separator is None else choice.separator,
+        dtype=str(model.dtype).removeprefix("torch."),
+        max_length=_max_length(choice.max_length, getattr(model.config, "max_position_embeddings", None)),
+    )
+    return Labeler(identity=identity, model=model, tokenizer=tokenizer, share_prefixes=can_share(model))
+
+
+def _max_length(asked: int | None, positions: int | None) -> int | None:
+    if asked is not None and positions is not None and asked > positions:
+        raise ValueError(
+            f"max_length: found {asked}; allowed: at most {positions}, the positions that the model has"
+        )
+    return positions if asked is None else asked

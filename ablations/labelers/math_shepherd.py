@@ -1,0 +1,65 @@
+"""Math-Shepherd's PRM: a tag after each step, at which the next word is + or -.
+
+A text that holds the tag's token itself is an error: the model would take it for a step's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading, at_separators, encoded, ending_at
+from lightning_modules.encoding import Encoded
+from lightning_modules.step_judges import load_word_judge
+
+TAG = "ки"
+RIGHT, WRONG = "+", "-"
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """A causal language model by its name, or with the tag as a token that was added."""
+    if not checkpoint.architecture.endswith("ForCausalLM"):
+        return False
+    return "math-shepherd" in checkpoint.name.lower() or TAG in checkpoint.added_tokens()
+
+
+def load(loading: Loading) -> Any:
+    """The model; its words are + and - as they stand after a space, where the tag does."""
+    return load_word_judge(
+        loading.folder,
+        negative=_after_space(loading.tokenizer, WRONG),
+        positive=_after_space(loading.tokenizer, RIGHT),
+        dtype=loading.dtype,
+        trust_remote_code=loading.trust_remote_code,
+    )
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
+    """[BOS] problem and steps; each step's tag judges."""
+    text, ends = f"{problem} ", []
+    for step in steps:
+        text += f"{step} {TAG}"
+        ends.append(len(text))
+        text += "\n"
+    batch = tokenizer(text, return_offsets_mapping=True)
+    ids = batch["input_ids"]
+    tag = _after_space(tokenizer, TAG)
+    at = ending_at(batch["offset_mapping"], ends)
+    if not (at_separators(ids, tag, len(steps)) == at).all():
+        raise ValueError(f"found {TAG!r} elsewhere than after the steps; allowed: no text that holds it")
+    return encoded(ids, 0, at)
+
+
+def _after_space(tokenizer: Any, text: str) -> int:
+    """The last token of a text after a space: some tokenizers know two of it, one for a word's beginning."""
+    return int(tokenizer.encode(f"a {text}", add_special_tokens=False)[-1])
+
+
+FAMILY = Family(
+    template=f"[BOS]{{problem}} and, for each step, {{step}} {TAG} and a newline; judged at {TAG}, by + "
+    "against -",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+)

@@ -1,0 +1,50 @@
+"""Qwen2.5-Math-PRM and its like (Qwen2ForProcessRewardModel): a special token after each step, judged there.
+
+A text that holds the special token itself is an error: the model would take it for a step's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading, at_separators, encoded, single
+from lightning_modules.encoding import Encoded
+from lightning_modules.step_judges import TwoLayerHead, load_headed
+
+SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
+SEPARATOR = "<extra_0>"
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """By the class that wrote it."""
+    return checkpoint.architecture == "Qwen2ForProcessRewardModel"
+
+
+def load(loading: Loading) -> Any:
+    """The model, without its remote code."""
+    return load_headed(TwoLayerHead, loading.folder, dtype=loading.dtype)
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
+    """The chat template's text of system, user and assistant."""
+    messages = [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": problem},
+        {"role": "assistant", "content": "".join(step + SEPARATOR for step in steps)},
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    at = at_separators(ids, single(tokenizer, SEPARATOR), len(steps))
+    return encoded(ids, 0, at)
+
+
+FAMILY = Family(
+    template=f"chat template of system {SYSTEM!r}, user {{problem}}, assistant {{step}}{SEPARATOR} for each "
+    f"step; judged at each {SEPARATOR}",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+    native=True,
+)

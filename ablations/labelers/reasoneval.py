@@ -1,0 +1,61 @@
+"""ReasonEval: three classes at each step's last token; what is not negative is valid.
+
+As the original does, texts are tokenized with the padding token between them, which is then taken out: steps
+are read without a separator, but no token reaches from one into the next. A text that holds the padding
+token itself is an error.
+
+Where the padding token is the BOS too, the original's script counts that as a separator and reads one token
+before each step's last. Here it is the last in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading, at_separators, encoded, single
+from lightning_modules.encoding import Encoded
+from lightning_modules.step_judges import ThreeClassHead, load_headed
+
+PROMPT = "Question:\n{problem}\nAnswer:\nLet's think step by step.\n"
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """By the class that wrote it, or by its head."""
+    return checkpoint.architecture.startswith("ReasonEval") or "score_head.weight" in checkpoint.tensors()
+
+
+def load(loading: Loading) -> Any:
+    """The model, of negative, neutral and positive."""
+    return load_headed(ThreeClassHead, loading.folder, dtype=loading.dtype)
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
+    """[BOS] prompt and steps, without anything between them."""
+    between = tokenizer.pad_token
+    if between is None:
+        raise ValueError("tokenizer: found no padding token; allowed for this family: one that has it")
+    prompt = PROMPT.replace("{problem}", problem)
+    text = prompt + between + "".join(step + between for step in steps)
+    ids = np.array(tokenizer.encode(text, add_special_tokens=False))
+    at = at_separators(ids, single(tokenizer, between), len(steps) + 1)
+    kept = np.delete(ids, at)
+    before = at - np.arange(len(at))  # tokens before each separator that are not separators themselves
+    if (np.diff(before) == 0).any():
+        raise ValueError("found a step that has no token of its own; allowed: steps that have")
+    opening = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    shifted = before + len(opening)
+    return encoded([*opening, *kept], int(shifted[0]), shifted[1:] - 1)
+
+
+FAMILY = Family(
+    template="[BOS]Question:\\n{problem}\\nAnswer:\\nLet's think step by step.\\n and the steps, each "
+    "tokenized alone; judged at each step's last token",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+    native=True,
+)

@@ -1,0 +1,46 @@
+"""Reward models trained here, as RewardModel.export writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading
+from ablations.stages.files import prompt_of
+from lightning_modules import encoding
+from lightning_modules.reward_model import CLASSES
+from lightning_modules.step_judges import load_token_classifier
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """By the names of its classes."""
+    return (
+        checkpoint.architecture.endswith("ForTokenClassification") and checkpoint.labels in CLASSES.values()
+    )
+
+
+def load(loading: Loading) -> Any:
+    """The model, of two or three classes."""
+    model = load_token_classifier(
+        loading.folder, dtype=loading.dtype, trust_remote_code=loading.trust_remote_code
+    )
+    if model.config.num_labels not in CLASSES:
+        raise ValueError(
+            f"labeler: found {model.config.num_labels} classes; allowed for this family: {sorted(CLASSES)}"
+        )
+    return model
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> encoding.Encoded:
+    """As models trained here read it."""
+    return encoding.encode(tokenizer, prompt_of(problem), steps)
+
+
+FAMILY = Family(
+    template="[BOS]{problem}, a newline and, for each step, {step} and a newline; judged at each step's last "
+    "token",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+)

@@ -1,0 +1,79 @@
+"""RLHFlow's PRMs: a conversation whose assistant answers each step with + or -; judged where it is to answer.
+
+Texts may hold + and -: a step's own answer is found by its place in the conversation. White space around a
+step is taken off, as their training data has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading, encoded, ending_at
+from lightning_modules.encoding import Encoded
+from lightning_modules.step_judges import load_word_judge
+
+RIGHT, WRONG = "+", "-"
+DATE = "26 Jul 2024"
+"""Llama's templates tell the model a date: the one that they fall back on, whatever day it is."""
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """A causal language model by their name: nothing in it tells that it is a PRM."""
+    return checkpoint.architecture.endswith("ForCausalLM") and "rlhflow" in checkpoint.name.lower()
+
+
+def load(loading: Loading) -> Any:
+    """The model; its words are the last tokens of + and -."""
+    return load_word_judge(
+        loading.folder,
+        negative=_word(loading.tokenizer, WRONG),
+        positive=_word(loading.tokenizer, RIGHT),
+        dtype=loading.dtype,
+        trust_remote_code=loading.trust_remote_code,
+    )
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
+    """The chat template's text of all turns; the token before each + judges."""
+    turns: list[dict[str, str]] = []
+    places: list[int] = []
+    for step in steps:
+        text = step.strip() if turns else f"{problem} {step.strip()}"
+        turns.append({"role": "user", "content": text})
+        places.append(len(_render(tokenizer, turns, answered=False)))
+        turns.append({"role": "assistant", "content": RIGHT})
+    whole = _render(tokenizer, turns, answered=True)
+    batch = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    ids = batch["input_ids"]
+    answers = ending_at(batch["offset_mapping"], [place + len(RIGHT) for place in places])
+    word = _word(tokenizer, RIGHT)
+    for place, answer in zip(places, answers, strict=True):
+        start = batch["offset_mapping"][answer][0]
+        if whole[place : place + len(RIGHT)] != RIGHT or start != place or ids[answer] != word:
+            raise ValueError(
+                f"found {whole[start : place + len(RIGHT)]!r} where an answer should be; allowed: a chat "
+                f"template that puts {RIGHT!r} after its generation prompt, as a token of its own"
+            )
+    return encoded(ids, 0, answers - 1)
+
+
+def _render(tokenizer: Any, turns: list[dict[str, str]], *, answered: bool) -> str:
+    text: str = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=not answered, date_string=DATE
+    )
+    return text
+
+
+def _word(tokenizer: Any, text: str) -> int:
+    return int(tokenizer.encode(text, add_special_tokens=False)[-1])
+
+
+FAMILY = Family(
+    template="chat template of user {problem} {step}, assistant +, user {step}, assistant +, ...; judged at "
+    "the token before each +, by + against -",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+)

@@ -1,0 +1,190 @@
+"""Labels of a pool, shard by shard: what is finished stays in a scratch folder and is not computed again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ablations.formats.pool import Pool
+from ablations.labelers.labeler import Labeler
+from ablations.pipeline import Task
+from ablations.progress import Reporter
+from ablations.ragged import Ragged
+from ablations.solutions import StepScores
+from lightning_modules.encoding import Encoded
+
+SHARD = 256
+"""Solutions of a shard, in whole problems, of which it has at least one."""
+FACTS = "labeler.json"
+"""What the shards of a scratch folder are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLong:
+    """A solution that does not fit into what the model can read."""
+
+    problem_id: str
+    """The problem it solves."""
+    sample: int
+    """Its number among the problem's solutions."""
+    tokens: int
+    """Its length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """What a labeler said of a pool."""
+
+    scores: StepScores
+    """Of the solutions of all problems but those left out, in the pool's order."""
+    too_long: tuple[TooLong, ...]
+    """Solutions that could not be judged."""
+    left_out: frozenset[str]
+    """The problems that these solve: none of their solutions has a label."""
+
+
+def label_pool(
+    pool: Pool, labeler: Labeler, scratch: Path, sha256: str, reporter: Reporter, *, max_tokens: int
+) -> Labelled:
+    """Labels all solutions of a pool; the position of every step is found before the first one is judged.
+
+    Args:
+        pool: of as many solutions for each problem.
+        labeler: who labels.
+        scratch: folder of shards; made, and left to the caller to remove.
+        sha256: of the pool's file.
+        reporter: told of every shard.
+        max_tokens: cells of a forward pass.
+
+    Raises:
+        ValueError: a step's position cannot be told, no problem has only solutions that fit, or the scratch
+            folder holds shards of another labeler or pool.
+    """
+    facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
+    _claim(scratch, facts)
+    solutions = _Encoder(pool=pool, labeler=labeler)
+    tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
+    too_long = [row for row, count in enumerate(tokens) if not labeler.fits(int(count))]
+    left_out = frozenset(solutions.problem_id(row) for row in too_long)
+    kept = [p for p, problem in enumerate(pool.problems) if problem.problem_id not in left_out]
+    if not kept:
+        raise ValueError(
+            f"max_length: found {len(too_long)} solutions longer than {labeler.identity.max_length} tokens, "
+            "and no problem without; allowed: a length that all solutions of one problem fit into"
+        )
+    samples = len(pool.solutions) // len(pool.problems)
+    step = max(1, SHARD // samples)
+    shards = [
+        [p * samples + i for p in kept[start : start + step] for i in range(samples)]
+        for start in range(0, len(kept), step)
+    ]
+    work = [float(tokens[rows].sum()) for rows in shards]
+    files = [scratch / f"{number:06d}.parquet" for number in range(len(shards))]
+    left = [number for number, file in enumerate(files) if not file.is_file()]
+    counter = _Counter(reporter=reporter, total=sum(work[number] for number in left), began=time.monotonic())
+    reporter.begin(len(left), len(files) - len(left), counter.total)
+    try:
+        for number in left:
+            counter.start(number, len(files), work[number])
+            encoded = [solutions.encode(row) for row in shards[number]]
+            found = labeler.label(encoded, max_tokens=max_tokens, progress=counter.progressed)
+            unfinished = files[number].with_suffix(".unfinished")
+            found.write(unfinished)
+            unfinished.replace(files[number])
+            counter.end()
+    finally:
+        reporter.close()
+    return Labelled(
+        scores=_joined([StepScores.read(file) for file in files]),
+        too_long=tuple(
+            TooLong(
+                problem_id=solutions.problem_id(row),
+                sample=int(pool.solutions.sample[row]),
+                tokens=int(tokens[row]),
+            )
+            for row in too_long
+        ),
+        left_out=left_out,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Encoder:
+    """Solutions of a pool by their rows."""
+
+    pool: Pool
+    labeler: Labeler
+
+    def problem_id(self, row: int) -> str:
+        """Of the problem that a solution solves."""
+        return self.pool.problems[int(self.pool.solutions.problem_index[row])].problem_id
+
+    def encode(self, row: int) -> Encoded:
+        """A solution in tokens."""
+        problem = self.pool.problems[int(self.pool.solutions.problem_index[row])]
+        steps = self.pool.solutions.column("steps")[row].as_py()
+        where = f"problem {problem.problem_id}, sample {self.pool.solutions.sample[row]}"
+        return self.labeler.encode(problem.text, steps, where)
+
+
+@dataclass(kw_only=True)
+class _Counter:
+    """Tells a reporter how far the shards are; work is counted in tokens."""
+
+    reporter: Reporter
+    total: float
+    began: float
+    done: float = 0.0
+    task: Task | None = None
+    started: float = 0.0
+
+    def start(self, number: int, count: int, work: float) -> None:
+        """A shard begins."""
+        label = f"shard {number + 1} of {count}"
+        self.task = Task(stage="label", version=1, config={"number": number}, label=label, weight=work)
+        self.started = time.monotonic()
+        self.reporter.started(self.task)
+
+    def progressed(self, fraction: float) -> None:
+        """A part of the shard is done."""
+        assert self.task is not None
+        done = self.done + fraction * self.task.weight
+        self.reporter.progressed(self.task, fraction, done, self._left(done))
+
+    def end(self) -> None:
+        """The shard is done."""
+        assert self.task is not None
+        self.done += self.task.weight
+        seconds = time.monotonic() - self.started
+        self.reporter.ended(self.task, seconds, None, self.done, self._left(self.done))
+
+    def _left(self, done: float) -> float:
+        return (time.monotonic() - self.began) / done * (self.total - done) if done else 0.0
+
+
+def _claim(scratch: Path, facts: dict[str, Any]) -> None:
+    """Makes the scratch folder, or goes on with one of the same labeler and pool."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    file = scratch / FACTS
+    if not file.is_file():
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        unfinished.replace(file)
+    elif json.loads(file.read_text()) != facts:
+        raise ValueError(
+            f"out: found shards of another labeler or pool in {scratch}; allowed: another out, or to remove "
+            "that folder"
+        )
+
+
+def _joined(parts: Sequence[StepScores]) -> StepScores:
+    return StepScores(
+        prob=Ragged.concatenate([part.prob for part in parts]),
+        last=np.concatenate([part.last for part in parts]),
+    )

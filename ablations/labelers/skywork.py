@@ -1,0 +1,51 @@
+"""Skywork-o1's PRMs: a value head, read at newlines.
+
+The solution is split at its newlines, and each line is tokenized alone, so that a step of several lines is
+judged at the newline of its last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.labelers.family import Family, Loading, encoded
+from lightning_modules.encoding import Encoded
+from lightning_modules.step_judges import ValueHead, load_headed
+
+NEWLINE = "\n"
+
+
+def recognises(checkpoint: Checkpoint) -> bool:
+    """By the class that wrote it, or by its value head."""
+    return checkpoint.architecture == "Qwen2ForPrmModel" or "v_head.summary.weight" in checkpoint.tensors()
+
+
+def load(loading: Loading) -> Any:
+    """The model, without its remote code."""
+    return load_headed(ValueHead, loading.folder, dtype=loading.dtype)
+
+
+def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
+    """BOS, problem, newline; then each line and the newline's token."""
+    if tokenizer.bos_token is None:
+        raise ValueError("tokenizer: found no BOS token; allowed for this family: one that has it")
+    ids = tokenizer.encode(tokenizer.bos_token + problem + NEWLINE, add_special_tokens=False)
+    start, judged = len(ids), []
+    newline = tokenizer.encode(NEWLINE, add_special_tokens=False)[-1]
+    for step in steps:
+        for line in step.split(NEWLINE):
+            ids += [*tokenizer.encode(line, add_special_tokens=False), newline]
+        judged.append(len(ids) - 1)
+    return encoded(ids, start, judged)
+
+
+FAMILY = Family(
+    template="{BOS}{problem}, a newline and, for each line of each step, the line, tokenized alone, and a "
+    "newline; judged at the newline of each step's last line",
+    recognises=recognises,
+    load=load,
+    encode=encode,
+    native=True,
+)
