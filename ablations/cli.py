@@ -17,11 +17,11 @@ COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
     "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or what it costs on "
     "some devices. Runs nothing.",
-    "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
     "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
+    "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",

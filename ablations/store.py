@@ -203,7 +203,7 @@ class Store:
             return held
 
     def clean(self) -> None:
-        """Deletes what processes that died left half-written, and scratch folders of artifacts that stand."""
+        """Deletes what processes that died left: half-written, scratch of artifacts that stand, and locks."""
         for path in (self.root / ".tmp").glob("*"):
             with self.lock(path.name, wait=False) as held:
                 if held:
@@ -213,6 +213,9 @@ class Store:
                 with self.lock(path.name, wait=False) as held:
                     if held:
                         shutil.rmtree(path, ignore_errors=True)
+        for path in (self.root / ".locks").glob("*"):
+            with self.lock(path.name, wait=False):
+                pass  # who is dead does not hold it: its file goes
 
     @contextlib.contextmanager
     def lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:

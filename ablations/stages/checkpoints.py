@@ -67,7 +67,8 @@ class KeepBest(Callback):
         value = self.judge(module)
         module.train()
         self.curve.append({"update": trainer.global_step, "value": value})
-        module.log("validation_best_of_n", value)
+        if trainer.logger is not None:
+            module.log("validation_best_of_n", value)
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = whole_state(module)
