@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 
+from ablations.cli import quieten
 from ablations.executors import run_tasks
 from ablations.experiments.cells import Grid
 from ablations.experiments.parts import embedded_part
@@ -33,6 +34,7 @@ def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
 
 def measure(count: int, updates: int, workers: int = 2) -> dict[str, float]:
     """Seconds with one worker and with several, and the efficiency: 1 where each does its whole share."""
+    quieten()
     tasks, before = trainings(count, updates)
     with TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
         made = Store(Path(folder) / "before")
