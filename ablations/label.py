@@ -108,14 +108,14 @@ def _parse(argv: Sequence[str]) -> Any:
     parser = jsonargparse.ArgumentParser(
         prog="ablations label", description=COMMANDS["label"], exit_on_error=False, allow_abbrev=False
     )
-    parser.add_argument("solutions", type=Path, help="a pool: .jsonl or .jsonl.gz")
+    parser.add_argument("solutions", type=Path, help="a pool: .jsonl, .jsonl.gz or .jsonl.zst")
     parser.add_argument(
         "--labeler",
         type=str,
         required=True,
         help="folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the new pool; zipped if it ends in .gz")
+    parser.add_argument("--out", type=Path, required=True, help="the new pool; compressed by its name")
     parser.add_argument(
         "--name", type=str | None, default=None, help="of the scores in the pool (default: the checkpoint's)"
     )
