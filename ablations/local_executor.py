@@ -46,11 +46,12 @@ def _run_here(run: Run, store: Store, stages: str, machine: Machine) -> None:
 def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine: Machine) -> None:
     idle: list[_Worker] = []
     free = set(range(workers))
+    cuda = any(task.config.get("device") == "cuda" for task in run.needed)
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, stages, machine, free.pop())
+                worker = idle.pop() if idle else _Worker(store.root, stages, machine, free.pop(), cuda)
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()
@@ -90,12 +91,12 @@ def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, stages: str, machine: Machine, number: int) -> None:
+    def __init__(self, root: Path, stages: str, machine: Machine, number: int, cuda: bool) -> None:
         self.number = number
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._root = root
-        self._process = context.Process(target=_work, args=(theirs, str(root), stages, machine, number))
+        self._process = context.Process(target=_work, args=(theirs, str(root), stages, machine, number, cuda))
         self._process.start()
         theirs.close()  # so that its death closes the pipe
 
@@ -130,11 +131,12 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, root: str, stages: str, machine: Machine, number: int) -> None:
+def _work(connection: Connection, root: str, stages: str, machine: Machine, number: int, cuda: bool) -> None:
     """A worker process: makes what it is given until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
-    take_gpus(number, machine.devices.devices)
+    if cuda:  # or a worker that needs no torch would import it
+        take_gpus(number, machine.devices.devices)
     store = Store(root)
     while True:
         try:

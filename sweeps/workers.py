@@ -94,7 +94,8 @@ def run(sweep: Sweep, workers: int) -> None:
 
 def work(sweep: Sweep, number: int) -> None:
     """One worker."""
-    take_gpus(number, sweep.devices.devices)
+    if sweep.settings.students.device == "cuda":
+        take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
     with one_thread(), sweep.studies as studies:
         studies.work(sweep.objective, number)
