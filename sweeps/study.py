@@ -18,7 +18,9 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages._rdb.models import TrialHeartbeatModel
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 HEARTBEAT = 30
@@ -126,11 +128,26 @@ class Studies:
         """One waiting trial, if there is one; returns whether there was."""
         with contextlib.ExitStack() as asking:
             asking.enter_context(self._alone())
+            self._miss_silent(study)
             fail_stale_trials(study)
             if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
                 return False
             self._optimize(study, function, asking)
         return True
+
+    def _miss_silent(self, study: optuna.Study) -> None:
+        """Gives running trials without any sign of life their first one, so that Optuna misses the next.
+
+        A worker that dies between taking a trial and its own first sign would be waited for without end.
+        """
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if not running:
+            return
+        with self.storage.engine.connect() as link:
+            heard = set(link.scalars(select(TrialHeartbeatModel.trial_id)))
+        for one in running:
+            if one._trial_id not in heard:
+                self.storage.record_heartbeat(one._trial_id)
 
     def _optimize(
         self, study: optuna.Study, function: Callable[[optuna.Trial], float], asking: contextlib.ExitStack
@@ -139,7 +156,6 @@ class Studies:
 
         def planned_only(asked: optuna.Trial) -> float:
             asking.close()
-            self.storage.record_heartbeat(asked._trial_id)  # or one that dies at once is never missed
             if surplus(study, asked):
                 asked.set_user_attr(SURPLUS, True)
                 raise optuna.TrialPruned("another worker has it")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from results.acquisitions import LABELS
 from results.arms import acquisition_words
@@ -27,11 +28,14 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     n = comparison_n(frame)
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
     labels = []
-    for _, acquisition, line in lines_of(at_n(rows, n)):
+    lines = lines_of(at_n(rows, n))
+    for place, (_, acquisition, line) in enumerate(lines):
         line = line.sort_values(counted)
+        # The lines stand a little beside each other, so that their intervals can be read.
+        beside = 1.03 ** (place - (len(lines) - 1) / 2)
         seen = look("process", acquisition, compared=True)
         ax.errorbar(
-            line[counted],
+            line[counted] * beside,
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
             color=seen.colour,
@@ -44,6 +48,8 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
         end, words = float(line["estimate"].iloc[-1]), acquisition_words(acquisition)
         labels.append(EndLabel(y=end, text=words, colour=seen.colour, bold=True))
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     percent_axis(ax)
     ax.margins(y=0.06)
     ax.grid(visible=False, axis="x")
@@ -72,7 +78,7 @@ FIGURE = Figure(
     caption=(
         "Share of test problems solved by best-of-N under process supervision against the labels bought, "
         "the selector's own included, counted in solutions and in steps up to the first error; one line for "
-        "each way of choosing solutions, with 95% intervals."
+        "each way of choosing solutions, with 95% intervals; points stand a little beside each other."
     ),
 )
 

@@ -162,6 +162,16 @@ def test_a_killed_workers_trial_is_tried_again_once(url):
     assert missing(made.study("process")) == []  # it was made good
 
 
+def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_tried_again(url):
+    made = Studies(name="s", arms=("process",), storage=storage_of(url, heartbeat=1))
+    made.plan(2)
+    with pytest.warns(UserWarning, match="supposed to be used with Study.optimize"):
+        made.study("process").ask()  # taken, and never heard of
+    made.work(parabola)
+    assert numbers(made.study("process")) == [0, 1]
+    assert [one.user_attrs[PLANNED] for one in failed(made.study("process"))] == [0]
+
+
 @pytest.mark.parametrize("url", ["nodb://x", "sqlite:////proc/none/x.db", "postgresql://localhost:1/none"])
 def test_a_storage_that_cannot_be_opened(url):
     with pytest.raises(ValueError, match=f"storage: found {url}, which cannot be opened"):
