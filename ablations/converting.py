@@ -20,6 +20,8 @@ from ablations.progress import text_table
 
 TWICE = "problems that were there before"
 COMPRESSED = (".gz", ".zst")
+OVERLAP = ("stop", "leave_out", "keep")
+"""What can be done about a problem that is held out: nothing is written, or all but it, or it too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,8 @@ class Conversion:
     """P(wrong) above which a step is rated wrong, where probabilities become ratings; in [0, 1]."""
     held_out: Mapping[str, Path] = field(default_factory=dict)
     """Normalised problems that must not be written, each with the file that holds it."""
-    allow_overlap: bool = False
-    """Write them nevertheless."""
+    overlap: str = "stop"
+    """What is done about them, one of ``OVERLAP``."""
     skip_bad: Path | None = None
     """File for malformed lines; None: the first one is an error."""
 
@@ -78,7 +80,8 @@ def convert(
         progress: given the bytes of the source that have been read, now and then.
 
     Raises:
-        ValueError: a row is malformed and not set aside, or a rule of the target is broken.
+        ValueError: a row is malformed and not set aside, a held-out problem stops it, or a rule of the target
+            is broken.
     """
     account = Account()
     with ExitStack() as stack:
@@ -109,7 +112,12 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
         if problem in how.held_out:
             account.overlap += 1
             account.first_overlap = account.first_overlap or f"{record.problem!r} of {how.held_out[problem]}"
-            if not how.allow_overlap:
+            if how.overlap == "stop":
+                raise ValueError(
+                    f"held_out: found {account.first_overlap} in solution {account.read} that was read; "
+                    "allowed: none of its problems, or --overlap leave_out or keep"
+                )
+            if how.overlap == "leave_out":
                 continue
         if not abilities.several:
             if problem in before:
@@ -158,7 +166,7 @@ def command(argv: Sequence[str], summary: str) -> None:
         each_alternative=args.each_alternative,
         threshold=args.threshold,
         held_out=held_out_problems(_there("held_out", Path(path)) for path in args.held_out or ()),
-        allow_overlap=args.allow_overlap,
+        overlap=args.overlap,
         skip_bad=args.skip_bad,
     )
     _check_places(args, how)
@@ -166,7 +174,7 @@ def command(argv: Sequence[str], summary: str) -> None:
         account = convert(args.input, args.output, how, progress)
     print(described(account))
     if account.overlap:
-        done = "written nevertheless" if how.allow_overlap else "not written; --allow-overlap writes them"
+        done = "written nevertheless" if how.overlap == "keep" else "not written"
         print(f"{account.overlap:,} of held-out problems, {done}. The first: {account.first_overlap}")
 
 
@@ -181,9 +189,14 @@ def _parsed(argv: Sequence[str], summary: str) -> Any:
     parser.add_argument("output", type=Path, help="file to write; compressed if it ends in .gz or .zst")
     parser.add_argument("--skip-bad", type=Path, help="set malformed lines aside in this file")
     parser.add_argument(
-        "--held-out", action="append", help="leave the problems of this file out; any format, repeatable"
+        "--held-out", action="append", help="no problem of this file may be written; any format, repeatable"
     )
-    parser.add_argument("--allow-overlap", action="store_true", help="write held-out problems nevertheless")
+    parser.add_argument(
+        "--overlap",
+        choices=[*OVERLAP],
+        default=OVERLAP[0],
+        help="what is done where one would be: write nothing at all, all but it, or it too",
+    )
     parser.add_argument(
         "--each-alternative",
         action="store_true",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.training import Precision
@@ -182,6 +183,8 @@ class PoolSettings:
     """Text for the students' MathMix, JSON lines of ``{question, answer}``; None: no MathMix."""
     mathmix_updates: int = 300
     """Updates of MathMix."""
+    overlap: Literal["stop", "leave_out"] = "stop"
+    """What is done where MathMix's text holds problems of the pool: no run, or they are left out of it."""
     vocabulary: int = 1000
     """Tokens of the tokenizer trained on the training folds."""
     folds: int = 5

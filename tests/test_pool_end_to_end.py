@@ -178,6 +178,21 @@ def test_what_a_plan_counts_of_a_pool(pool):
     assert score.tokens == round(2 * SAMPLES**0.97 * 300) and score.work[0].texts == 2 * SAMPLES
 
 
+def test_text_that_holds_problems_of_the_pool_stops_a_run_unless_they_are_left_out(pool, tmp_path, capsys):
+    with gzip.open(pool, "rt") as file:
+        second = [json.loads(line) for line in file][1]["problem"]
+    text = tmp_path / "text.jsonl"
+    rows = [("1 + 1?", "2"), (f" {second.upper()}\n", "5")]
+    text.write_text("".join(json.dumps({"question": one, "answer": two}) + "\n" for one, two in rows))
+    argv = arguments("plan", pool, "sharp", tmp_path, mathmix=text)
+    argv = [one for one in argv if not one.startswith("--out")]
+    assert cli.main(argv) == 2
+    told = f"pool.mathmix: found 1 of the pool's problems in {text}, the first {second!r}; allowed: none, or "
+    assert told in capsys.readouterr().err
+    assert cli.main([*argv, "--settings.pool.overlap=leave_out"]) == 0
+    assert "MathMix of fold 0" in capsys.readouterr().out
+
+
 def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
     assert cli.main(arguments("run", pool, "sharp", tmp_path, "active_learning", folds=3, **TINY)) == 0
     assert "process supervision, convincing wrong answers" in capsys.readouterr().out

@@ -3,12 +3,16 @@
 A part is all that students of one fold are trained and judged on; the embedded world is a single part.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from ablations.experiments.scales import SupervisionSettings
 from ablations.formats.pool import read_pool
+from ablations.formats.questions import held_in, read_questions
 from ablations.pipeline import Task
+from ablations.solutions import Problem
 from ablations.stages.files import sha256_of
 from ablations.work import Lengths, Role, Texts, Work, sampling, scoring, training
 from ablations.world.bases import read_manifest
@@ -258,6 +262,16 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     )
 
 
+def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
+    """Raises a ValueError where a text holds a problem that students are judged on."""
+    shared = held_in(read_questions(text), (problem.text for problem in problems))
+    if shared:
+        raise ValueError(
+            f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
+            f"{shared[0]!r:.80}; allowed: none, or pool.overlap: leave_out"
+        )
+
+
 def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     assert settings.pool is not None
     pool = settings.pool
@@ -280,6 +294,8 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
         label=f"pool {pool.path.name}",
     )
     text_sha256 = sha256_of(pool.mathmix, "pool.mathmix") if pool.mathmix else None
+    if pool.mathmix and pool.overlap == "stop":
+        _no_overlap(pool.mathmix, read.problems)
     text = {"text": str(pool.mathmix.absolute())} if pool.mathmix else {}
     held_out_text = {"held_out": whole} if pool.mathmix else {}
 

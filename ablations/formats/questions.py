@@ -26,6 +26,12 @@ def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterat
     return (pair for pair in pairs if normalised(pair[0]) not in held_out)
 
 
+def held_in(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> list[str]:
+    """Those problems that some pairs ask, whatever their white space and case."""
+    asked = {normalised(question) for question, _ in pairs}
+    return [problem for problem in problems if normalised(problem) in asked]
+
+
 def normalised(text: str) -> str:
     """A problem's text, its white space and case aside."""
     return " ".join(text.split()).casefold()

@@ -163,21 +163,26 @@ def test_one_malformed_row_stops_it_and_leaves_nothing(tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl", "bad.gz"}
 
 
-def test_held_out_problems_are_not_written(tmp_path, capsys):
+def test_held_out_problems_stop_it_or_are_left_out_or_kept(tmp_path, capsys):
     write("trl", tmp_path / "in.jsonl", RATED)
     write("gsm8k", tmp_path / "test.jsonl", [replace(RATED[0], problem="1+1?\n")])
     write("math", tmp_path / "none.jsonl", [solution("5?")])
     argv = ["convert", "--from=trl", "--to=rlhflow", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
     argv += [f"--held-out={tmp_path / 'none.jsonl'}", f"--held-out={tmp_path / 'test.jsonl'}"]
-    assert cli.main(argv) == 0
+    assert cli.main(argv) == 2
+    assert (
+        f"held_out: found '1+1?' of {tmp_path / 'test.jsonl'} in solution 1 that was read; allowed: none"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "out.jsonl").exists()
+    assert cli.main([*argv, "--overlap=leave_out"]) == 0
     said = capsys.readouterr().out
     assert lines(said)["written"] == "1" and lines(said)["held-out problems"] == "1"
     assert said.splitlines()[-1] == (
-        "1 of held-out problems, not written; --allow-overlap writes them. "
-        f"The first: '1+1?' of {tmp_path / 'test.jsonl'}"
+        f"1 of held-out problems, not written. The first: '1+1?' of {tmp_path / 'test.jsonl'}"
     )
     assert [one.problem for one in FORMATS["rlhflow"].read(tmp_path / "out.jsonl")] == ASKED[1:]
-    assert cli.main([*argv, "--allow-overlap"]) == 0
+    assert cli.main([*argv, "--overlap=keep"]) == 0
     assert "1 of held-out problems, written nevertheless." in capsys.readouterr().out
     assert len(list(FORMATS["rlhflow"].read(tmp_path / "out.jsonl"))) == 2
 
