@@ -50,6 +50,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(hidden=32, layers=2, heads=2, intermediate=64),
     "small": Preset(hidden=64, layers=4, heads=4, intermediate=176),
+    "small_qwen2": Preset(architecture="qwen2", hidden=64, layers=4, heads=4, intermediate=176),
     "large": Preset(hidden=160, layers=6, heads=5, intermediate=432),
 }
 """``large`` has about ten times the parameters of ``small``."""
