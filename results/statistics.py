@@ -8,7 +8,7 @@ import pandas as pd
 
 from results.arms import ARMS
 from results.intervals import RESAMPLES, Estimate, intervals, seed_interval
-from results.schema import CELL
+from results.schema import CELL, METRICS
 
 _ONE_RUN = ("experiment", "scale", "dataset")
 _GROUP = [*CELL, "metric", "n"]
@@ -68,8 +68,8 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
         resamples: of the bootstrap over problems.
 
     Returns:
-        Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper, seeds (0: the
-        arm has none), problems (0: no value for each problem, the interval is over seeds alone), single_draw,
+        Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper (both within
+        what the metric can be), seeds (0: the arm has none), problems (0: no value for each problem, the interval is over seeds alone), single_draw,
         x (mean) and count (sum) for bins, and labelled_solutions and labelled_steps (means over seeds).
 
     Raises:
@@ -88,6 +88,9 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
     out["single_draw"] = [bool(group["single_draw"].any()) for group in groups]
     out["x"] = np.array([group["x"].mean() for group in groups], dtype=np.float64)
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
+    # An interval over few seeds may reach beyond what the metric can be.
+    out["lower"] = out["lower"].clip(lower=out["metric"].map(lambda name: METRICS[name].least))
+    out["upper"] = out["upper"].clip(upper=1.0)
     for name in ("labelled_solutions", "labelled_steps"):
         out[name] = [group[name].astype(np.float64).mean() for group in groups]
     out = out.sort_values("arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True)

@@ -58,7 +58,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     """One panel a data scale, on one y axis."""
     scales = sorted(int(value) for value in _curves(frame)["data_scale"].unique())
-    canvas.set_size_inches(2.0 * len(scales) + 2.0, 3.4)
+    canvas.set_size_inches(max(6.0, 2.0 * len(scales) + 2.0), 3.4)
     axes = canvas.subplots(1, len(scales), sharey=True, squeeze=False)[0]
     for ax, data_scale in zip(axes, scales, strict=True):
         plot(frame, ax, data_scale)

@@ -242,8 +242,12 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
         )
 
 
+LEGEND_WIDTH = 2.2
+"""Of an entry of a legend, inches."""
+
+
 def legend_above(canvas: Figure, axes: Sequence[Axes]) -> None:
-    """One legend for several panels, above them: every label once, at most three in a row."""
+    """One legend for several panels, above them: every label once, as many in a row as there is room for."""
     handles = {
         label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
@@ -251,7 +255,7 @@ def legend_above(canvas: Figure, axes: Sequence[Axes]) -> None:
         list(handles.values()),
         list(handles),
         loc="outside upper center",
-        ncols=min(3, len(handles)),
+        ncols=max(1, min(3, len(handles), int(canvas.get_figwidth() / LEGEND_WIDTH))),
         frameon=False,
     )
 

@@ -14,8 +14,8 @@ from results.statistics import comparison_n, summarise
 def test_summarise_by_hand(record: Any, records_frame: Any) -> None:
     frame = records_frame(
         [
-            record("process", [0.0, 1.0], 0),
-            record("process", [0.5, 1.0], 1),
+            record("process", [0.2, 0.6], 0),
+            record("process", [0.22, 0.6], 1),
             record("majority", [0.25, 0.75], None, metric="majority"),
             Record(
                 experiment="e",
@@ -38,16 +38,28 @@ def test_summarise_by_hand(record: Any, records_frame: Any) -> None:
         "step_auroc",
         "majority",
     ]
-    # mean over seeds and problems: (0 + 1 + 0.5 + 1) / 4
-    assert list(out["estimate"]) == [0.625, 0.9, 0.5]
+    # mean over seeds and problems: (0.2 + 0.6 + 0.22 + 0.6) / 4
+    assert list(out["estimate"]) == pytest.approx([0.405, 0.9, 0.5])
     assert list(out["seeds"]) == [2, 1, 0] and list(out["problems"]) == [2, 0, 2]
-    # seed means 0.5 and 0.75: sd = 0.125 * sqrt(2); t_{.975, 1} = 12.7062; 12.7062 * 0.17678 / sqrt(2) =
-    # 1.58828
-    # problem means 0.25 and 1: percentiles are 0.25 and 1, 0.375 from 0.625; sqrt(0.375^2 + 1.58828^2) =
-    # 1.63195
-    assert out["upper"].iloc[0] == pytest.approx(0.625 + 1.63195, abs=1e-4)
+    # seed means 0.4 and 0.41: sd = 0.005 * sqrt(2); t_{.975, 1} = 12.7062; 12.7062 * 0.0070711 / sqrt(2) =
+    # 0.063531
+    # problem means 0.21 and 0.6: percentiles are 0.21 and 0.6, 0.195 from 0.405; sqrt(0.195^2 + 0.063531^2) =
+    # 0.205088
+    assert out["upper"].iloc[0] == pytest.approx(0.405 + 0.205088, abs=1e-5)
+    assert out["lower"].iloc[0] == pytest.approx(0.405 - 0.205088, abs=1e-5)
     assert math.isnan(out["upper"].iloc[1])
     assert pd.isna(out["n"].iloc[1]) and pd.isna(out["data_scale"].iloc[2])
+
+
+def test_no_interval_reaches_beyond_what_the_metric_can_be(record: Any, records_frame: Any) -> None:
+    # seed means 0.5 and 0.75: 12.7062 * 0.17678 / sqrt(2) = 1.58828 on both sides
+    shares = [record("process", value, seed) for seed, value in enumerate([[0.0, 1.0], [0.5, 1.0]])]
+    common: dict[str, Any] = {"metric": "rank_correlation", "n": None, "problem_values": None}
+    correlations = [record("process", [value], seed, **common) for seed, value in enumerate([0.5, 0.75])]
+    out = summarise(records_frame(shares + correlations)).set_index("metric")
+    assert out.loc["best_of_n", ["lower", "estimate", "upper"]].tolist() == [0, 0.625, 1]
+    # 0.625 - 1.58828 = -0.96328, which a correlation can be
+    assert out.loc["rank_correlation", ["lower", "upper"]].tolist() == pytest.approx([-0.96328, 1], abs=1e-5)
 
 
 def test_bins_are_averaged_and_counts_added(record: Any, records_frame: Any) -> None:
