@@ -69,8 +69,9 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
 
     Returns:
         Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper (both within
-        what the metric can be), seeds (0: the arm has none), problems (0: no value for each problem, the interval is over seeds alone), single_draw,
-        x (mean) and count (sum) for bins, and labelled_solutions and labelled_steps (means over seeds).
+        what the metric can be), seeds (0: the arm has none), problems (0: no value for each problem, the
+        interval is over seeds alone), single_draw, x (mean) and count (sum) for bins, and labelled_solutions
+        and labelled_steps (means over seeds).
 
     Raises:
         ValueError: the frame mixes experiments, scales or datasets, or a group has problem values in some
