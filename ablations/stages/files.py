@@ -26,6 +26,7 @@ OPINION, ACQUIRED = "opinion.parquet", "acquired.json"
 TRAINING, CHOICE = "train.json", "choice.json"
 ROWS, CHOSEN = "rows.json", "chosen.json"
 ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
+LEFT_OUT = "left_out.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
