@@ -105,7 +105,7 @@ def told_by_text(answer: str | None, reference: str) -> bool | None:
 
 
 def bare(text: str) -> str:
-    """A text without white space, a sentence's period, dollar signs or other marks of mathematics around it."""
+    """A text without white space, a period, dollar signs or other marks of mathematics around it."""
     before = None
     while text != before:
         before = text

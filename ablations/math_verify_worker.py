@@ -37,7 +37,7 @@ def equivalent(answer: str, reference: str) -> bool:
     Raises:
         ValueError: the reference cannot be read, or Math-Verify fails.
     """
-    from math_verify import parse, verify
+    from math_verify import parse, verify  # type: ignore[import-untyped]
 
     # in a box, for then the text is the answer as a whole, and is not looked through for one
     gold, found = (
@@ -51,8 +51,8 @@ def equivalent(answer: str, reference: str) -> bool:
 def work(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> None:
     """Judges pairs of answer and reference, given one at a time.
 
-    It tells of each True, False, or None if the judge raises; before the first one that it is ready, or broken
-    and why.
+    It tells of each True, False, or None if the judge raises; before the first one that it is ready, or that
+    it is broken, and why.
 
     Args:
         connection: to the parent.

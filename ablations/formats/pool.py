@@ -152,8 +152,8 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
         keep_ungraded: leave no solution out.
 
     Raises:
-        ValueError: the file breaks a rule of its format, has no labeler of that name, or of every problem more
-            than half of the solutions are ungraded.
+        ValueError: the file breaks a rule of its format, has no labeler of that name, or more than half of
+            the solutions of every problem are ungraded.
     """
     rules = PoolRows()
     problems: list[Problem] = []
