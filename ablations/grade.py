@@ -98,13 +98,14 @@ class _Found:
 
 
 def _graded(answers: _Answers, grader: Grader, reporter: Reporter, *, merge: bool) -> _Found:
-    reporter.begin(1 + merge, 0, float(len(answers.texts)))
+    count = len(answers.texts)
+    reporter.begin(1 + merge, 0, float(count * (1 + merge)))
     try:
-        with _one_task(reporter, "grading", len(answers.texts)) as progress:
+        with _one_task(reporter, "grading", count) as progress:
             of_text = grader.grade(list(zip(answers.texts, answers.references, strict=True)), progress)
         spelled = answers.texts
         if merge:
-            with _one_task(reporter, "comparing answers", len(answers.texts)) as progress:
+            with _one_task(reporter, "comparing answers", count, before=count) as progress:
                 spelled = _spelled(answers, of_text, grader, progress)
     finally:
         reporter.close()
@@ -138,18 +139,20 @@ def _spelled(
 
 
 @contextmanager
-def _one_task(reporter: Reporter, label: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Tells a reporter of one task; gives what is to be called with what is done, and of how much."""
+def _one_task(
+    reporter: Reporter, label: str, total: int, before: int = 0
+) -> Iterator[Callable[[int, int], None]]:
+    """Tells a reporter of one task, after so much was done; gives what is to be called with its progress."""
     task = Task(stage="grade", version=1, config={"label": label}, label=label, weight=float(total))
     began = time.monotonic()
 
     def progress(done: int, of: int) -> None:
         left = (time.monotonic() - began) / done * (of - done) if done else 0.0
-        reporter.progressed(task, done / of, float(done), left)
+        reporter.progressed(task, done / of, float(before + done), left)
 
     reporter.started(task)
     yield progress
-    reporter.ended(task, time.monotonic() - began, None, float(total), 0.0)
+    reporter.ended(task, time.monotonic() - began, None, float(before + total), 0.0)
 
 
 def _told(answers: _Answers, found: _Found) -> str:

@@ -322,8 +322,8 @@ def test_nothing_is_graded(tmp_path):
             sample["final_correct"] = None
     path.write_text("".join(json.dumps(row | {"problem": row["problem_id"]}) + "\n" for row in rows))
     assert refusal(path) == (
-        f"{path}: field final_correct: found more than half of them null in every problem; allowed: a problem "
-        "with more of them true or false"
+        f"{path}: field final_correct: found more than half of them null in every problem; allowed: a "
+        "problem with more of them true or false"
     )
 
 

@@ -118,7 +118,7 @@ def test_equal_answers_in_one_spelling(tmp_path, capsys):
     # 1/2, 3 and 3.00; \tfrac
     assert "4 answers to 2 problems are spelled as the most frequent equal one" in said.out
     events = [json.loads(line) for line in said.err.splitlines()]
-    assert [event["task"] for event in events if event["event"] == "ended"] == [
+    assert [event["label"] for event in events if event["event"] == "ended"] == [
         "grading",
         "comparing answers",
     ]
@@ -166,7 +166,7 @@ def test_the_real_pool_is_graded_as_its_makers_did(tmp_path, capsys):
     how = ["--merge-equivalent", "--seconds", "60"]
     assert cli.main(["grade", str(source), "--out", str(out), *how]) == 0
     told = capsys.readouterr().out
-    assert told.splitlines()[4] == "in all         2,588    612         0"
+    assert told.splitlines()[4] == "in all        2,588    612         0"
     assert "0 of 3,200 solutions are told otherwise than in the file" in told
     before, after = read_pool(source, "qwen_prm"), read_pool(out, "qwen_prm")
     assert after.solutions.final_correct.tolist() == before.solutions.final_correct.tolist()

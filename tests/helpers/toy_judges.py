@@ -1,4 +1,4 @@
-"""Judges of final answers that hang, raise or die, in the place of Math-Verify; processes import them by name."""
+"""Judges of final answers that hang, raise or die, in the place of Math-Verify."""
 
 import os
 import signal
