@@ -15,7 +15,7 @@ from ablations.processes import end_with_parent
 
 READY, BROKEN = "ready", "broken"
 """First word of the first message; all later ones are verdicts."""
-GRACE = 10.0
+GRACE = 1.0
 """Seconds after its limit at which a computation ends by itself whose parent is gone."""
 _FIRST = (
     ("\\frac{1}{2}", "0.5"),
