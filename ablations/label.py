@@ -55,7 +55,7 @@ def label(argv: Sequence[str]) -> None:
     if out.exists():
         raise ValueError(f"out: found {out}; allowed: a new file")
     sha256 = sha256_of(source, "solutions")
-    pool = read_pool(source, None)
+    pool = read_pool(source, None, keep_ungraded=True)
     if name in pool.labelers:
         raise ValueError(
             f"name: found {name!r}, whose scores {source} holds already; allowed: another than "

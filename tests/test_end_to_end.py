@@ -259,6 +259,17 @@ def test_report_is_written_again_from_the_records(smoke, tmp_path, capsys):
             assert (out / path.relative_to(smoke.out)).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_report_tells_what_was_left_out(smoke, tmp_path, capsys):
+    """As after a run on a pool with ungraded solutions, whose line the run has copied into its folder."""
+    out = tmp_path / "out"
+    shutil.copytree(smoke.out, out)
+    told = "Ungraded solutions are left out: 3; each of 9 problems keeps 5."
+    (out / "left_out.txt").write_text(f"{told}\n")
+    assert cli.main(["report", str(out)]) == 0
+    assert told in capsys.readouterr().out.splitlines()
+    assert told in (out / "report.html").read_text()
+
+
 def test_the_run_file_says_all_and_runs_again(smoke, python_m, tmp_path):
     """What a run leaves is what `--config` takes, and gives the same tasks."""
     config = yaml.safe_load((smoke.out / "run.yaml").read_text())

@@ -12,7 +12,9 @@ import pytest
 
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
+from ablations.executors import run_tasks
 from ablations.experiments import active_learning
+from ablations.experiments.reporting import copy
 from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool, write_pool
@@ -20,6 +22,7 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.files import read_problems
 from ablations.stages.pools import fold_problems
+from ablations.store import Store
 from results.records import check_same_solutions, read_records
 
 PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
@@ -139,6 +142,45 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert "report.html" in capsys.readouterr().out
     again = (elsewhere / "report.html").read_bytes()
     assert again.replace(b"/nowhere/sums.jsonl.gz", str(pool).encode()) == text
+
+
+def test_a_pool_with_ungraded_solutions(pool, tmp_path):
+    """Two ungraded of the six of one problem, four of another: nine problems are left, with four each."""
+    with gzip.open(pool, "rt") as file:
+        rows = [json.loads(line) for line in file]
+    for p, ungraded in ((0, 2), (9, 4)):
+        for sample in rows[p]["samples"][:ungraded]:
+            sample["final_correct"] = None
+    path = tmp_path / "some.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = settings("smoke", None, path, "sharp")
+    assert given.pool_samples == given.test_samples == 4
+    made = plan(given)
+    store, out = Store(tmp_path / "store"), tmp_path / "out"
+    (whole,) = (task for task in made.tasks if task.stage == "pool")
+    run_tasks((whole,), store, 1)
+    assert [one.problem_id for one in read_problems(store.path(whole))] == [f"sum-{p}" for p in range(9)]
+    store.path(made.records).mkdir(parents=True)
+    (store.path(made.records) / "records.parquet").touch()
+    for task in made.targets:
+        if task.stage == "examples":
+            store.path(task).mkdir(parents=True)
+            (store.path(task) / "examples.json").touch()
+    copy(store, made, out)
+    # 2 + 4 ungraded; 2 of the problem that is left out, and 2 of each of eight that are graded whole
+    told = (
+        "Ungraded solutions are left out: 6, and 18 graded ones; each of 9 problems keeps 4. Left out whole, "
+        "more than half of their solutions being ungraded: 1 problems (sum-9)."
+    )
+    assert (out / "left_out.txt").read_text() == f"{told}\n"
+
+    graded = plan(settings("smoke", None, pool, "sharp"))
+    for task in (graded.records, *graded.targets):
+        store.path(task).mkdir(parents=True, exist_ok=True)
+        (store.path(task) / "records.parquet").touch()
+        (store.path(task) / "examples.json").touch()
+    copy(store, graded, out)
+    assert not (out / "left_out.txt").exists()  # that of another run is gone
 
 
 def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):

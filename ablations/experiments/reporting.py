@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablations.experiments.scales import LABELERS
 from ablations.pipeline import SCALES, Experiment, Plan
+from ablations.stages.files import LEFT_OUT
 from ablations.store import Store
 from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
@@ -63,6 +64,10 @@ def copy(store: Store, plan: Plan, out: Path) -> None:
     for task in plan.targets:
         if task.stage == "examples":
             shutil.copyfile(store.path(task) / EXAMPLES, out / EXAMPLES)
+    (out / LEFT_OUT).unlink(missing_ok=True)
+    for task in plan.tasks:
+        if task.stage == "pool" and (store.path(task) / LEFT_OUT).is_file():
+            shutil.copyfile(store.path(task) / LEFT_OUT, out / LEFT_OUT)
 
 
 def report(settings: Any, out: Path) -> None:
@@ -75,17 +80,20 @@ def report(settings: Any, out: Path) -> None:
     table = format_run(frame, analysis.tables_of(frame))
     (out / TABLE).write_text(table + "\n")
     examples = out / EXAMPLES
+    left_out = (out / LEFT_OUT).read_text().strip() if (out / LEFT_OUT).is_file() else None
     write_report(
         out / RECORDS,
         examples if examples.is_file() else None,
         out / REPORT,
         title=f"{analysis.title}: {settings.dataset}, scale {settings.scale}",
         config=asdict(settings),
-        notes=notes(settings, frame),
+        notes=notes(settings, frame, left_out),
         figures=[path for path in figures if path.suffix == ".svg"],
     )
     print(table)
     print()
+    if left_out:
+        print(f"{left_out}\n")
     for path in (
         *(path for path in figures if path.suffix == ".png"),
         out / TABLE,
@@ -95,8 +103,14 @@ def report(settings: Any, out: Path) -> None:
         print(path)
 
 
-def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
-    """What the reader of a report should know."""
+def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> list[str]:
+    """What the reader of a report should know.
+
+    Args:
+        settings: of the run.
+        frame: its records.
+        left_out: what is told of solutions of its pool that were left out; None: none were.
+    """
     found = list(analysis_of(frame).notes)
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
@@ -105,6 +119,8 @@ def notes(settings: Any, frame: pd.DataFrame) -> list[str]:
             f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
             f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
         )
+    if left_out:
+        found.append(left_out)
     set_beside = frame["variant"] == "threshold"  # points of a sweep, not the run's own
     of_run = frame[~set_beside.fillna(False).astype(bool)]
     configs = [json.loads(config) for config in set(of_run["config"])]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ablations.answers import boxed
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import Record
 from ablations.formats.rows import Reading, Where, check, optional_string, read_rows, string, write_rows
@@ -19,7 +20,6 @@ ABILITIES = Abilities(
     needs=frozenset({"reference_solution"}),
     several=False,
 )
-_BOXED = "\\boxed{"
 
 
 def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
@@ -34,17 +34,6 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
 def write(path: str | Path, records: Iterable[Record]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
-
-
-def boxed(solution: str) -> str | None:
-    """What the last \\boxed{} of a solution holds; None if there is none that ends."""
-    start = solution.rfind(_BOXED)
-    depth = 1
-    for at in range(start + len(_BOXED), len(solution) if start >= 0 else 0):
-        depth += {"{": 1, "}": -1}.get(solution[at], 0)
-        if depth == 0:
-            return solution[start + len(_BOXED) : at]
-    return None
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[Record]:

@@ -10,13 +10,18 @@ JSON Lines, one problem a line, an object with the fields
         sample         integer >= 0, unique in the problem
         steps          array, not empty, of strings that are not empty: the solution's steps, no separators
         answer         string, or null if the solution came to no answer
-        final_correct  boolean: whether that answer is right, as graded by the pool's maker; it is trusted
+        final_correct  boolean: whether that answer is right, as graded by the pool's maker; it is trusted.
+                       null: ungraded
         finished       boolean, may be left out (then true): whether the solution came to its end; an
                        unfinished one cannot be final_correct, nor can one whose answer is null
         step_scores    object, may be left out (then empty): labeler name -> array of numbers in [0, 1], one a
                        step, P(the step is right); the same labelers in every sample of the file
 
 Other fields are ignored.
+
+Ungraded solutions are left out as a pool is read. A problem more than half of whose solutions are ungraded is
+left out whole; every other one keeps its first M graded solutions, where M is the smallest number of graded
+solutions that one of them has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ablations.formats.questions import normalised
@@ -56,6 +62,32 @@ class Pool:
     """Scores of the labeler asked for, two classes, in the solutions' order; None if none was asked for."""
     labelers: tuple[str, ...]
     """Names of the labelers whose scores the file holds."""
+    graded: npt.NDArray[np.bool_]
+    """bool [R]: which solutions are graded; all, unless ungraded ones were asked for. Of the others
+    `final_correct` is False and says nothing."""
+    ungraded: int = 0
+    """Solutions that were left out because they are ungraded."""
+    surplus: int = 0
+    """Graded solutions that were left out: those of problems that were, and those beyond M."""
+    left_out: tuple[str, ...] = ()
+    """Names of the problems that were left out."""
+
+    def told(self) -> str | None:
+        """What was left out, in one line; None if nothing was."""
+        if not self.ungraded:
+            return None
+        samples = len(self.solutions) // len(self.problems)
+        told = f"Ungraded solutions are left out: {self.ungraded:,}"
+        if self.surplus:
+            told += f", and {self.surplus:,} graded ones"
+        told += f"; each of {len(self.problems):,} problems keeps {samples:,}."
+        if self.left_out:
+            first = ", ".join(self.left_out[:3]) + (", ..." if len(self.left_out) > 3 else "")
+            told += (
+                f" Left out whole, more than half of their solutions being ungraded: "
+                f"{len(self.left_out):,} problems ({first})."
+            )
+        return told
 
 
 class PoolRows:
@@ -111,20 +143,25 @@ class PoolRows:
             raise fault(where, "labeler", labeler, allowed)
 
 
-def read_pool(path: str | Path, labeler: str | None) -> Pool:
+def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = False) -> Pool:
     """Reads and checks a pool line by line; one line at a time is held as Python objects.
 
     Args:
         path: of the file.
         labeler: whose step scores to keep; None keeps none (all are checked nevertheless).
+        keep_ungraded: leave no solution out.
 
     Raises:
-        ValueError: the file breaks a rule of its format, or has no labeler of that name.
+        ValueError: the file breaks a rule of its format, has no labeler of that name, or more than half of
+            the solutions of every problem are ungraded.
     """
     rules = PoolRows()
     problems: list[Problem] = []
     parts: list[pa.Table] = []
-    scores: list[np.ndarray] = []
+    scores: list[list[np.ndarray]] = []
+    graded: list[bool] = []
+    ungraded = surplus = 0
+    left_out: list[str] = []
 
     def parse(where: Where, row: dict[str, Any]) -> list[tuple[Problem, list[dict[str, Any]]]]:
         found = rules.checked(where, row)
@@ -132,16 +169,41 @@ def read_pool(path: str | Path, labeler: str | None) -> Pool:
         return [found]
 
     for problem, samples in read_rows(path, parse):
+        kept = [one for one in samples if keep_ungraded or one["final_correct"] is not None]
+        ungraded += len(samples) - len(kept)
+        if 2 * len(kept) < len(samples):
+            left_out.append(problem.problem_id)
+            surplus += len(kept)
+            continue
         problems.append(problem)
-        parts.append(_table(problem.problem_id, samples))
+        parts.append(_table(problem.problem_id, kept))
+        graded += (one["final_correct"] is not None for one in kept)
         if labeler is not None:
-            scores += (np.asarray(one["step_scores"][labeler], dtype=np.float64) for one in samples)
+            scores.append([np.asarray(one["step_scores"][labeler], dtype=np.float64) for one in kept])
+    if left_out and not problems:
+        raise ValueError(
+            f"{path}: field final_correct: found more than half of them null in every problem; allowed: a "
+            "problem with more of them true or false"
+        )
     if not problems:
         raise ValueError(f"{path}:1: field problem_id: found an empty file; allowed: at least one problem")
     assert rules.labelers is not None
-    labels = from_positive(Ragged.from_rows(scores)) if labeler is not None else None
-    solutions = Solutions(pa.concat_tables(parts).combine_chunks())
-    return Pool(problems=problems, solutions=solutions, labels=labels, labelers=rules.labelers)
+    size = min(map(len, parts))
+    surplus += sum(len(part) - size for part in parts)
+    labels = None
+    if labeler is not None:
+        labels = from_positive(Ragged.from_rows([row for rows in scores for row in rows[:size]]))
+    solutions = Solutions(pa.concat_tables([part.slice(0, size) for part in parts]).combine_chunks())
+    return Pool(
+        problems=problems,
+        solutions=solutions,
+        labels=labels,
+        labelers=rules.labelers,
+        graded=np.array(graded) if keep_ungraded else np.ones(len(solutions), dtype=np.bool_),
+        ungraded=ungraded,
+        surplus=surplus,
+        left_out=tuple(left_out),
+    )
 
 
 def write_pool(
@@ -149,6 +211,8 @@ def write_pool(
     problems: Sequence[Problem],
     solutions: Solutions,
     scores: dict[str, Ragged] | None = None,
+    *,
+    graded: npt.NDArray[np.bool_] | None = None,
 ) -> None:
     """Writes a pool that `read_pool` reads back; checked by the same rules.
 
@@ -157,6 +221,7 @@ def write_pool(
         problems: P problems in the order of their solutions.
         solutions: as many for each problem.
         scores: labeler name -> P(the step is right) of all steps, in the solutions' order.
+        graded: bool [R], which solutions are graded; the others are written as ungraded. None: all are.
 
     Raises:
         ValueError: the problems are not those of the solutions, scores have other numbers of steps, or a rule
@@ -172,11 +237,19 @@ def write_pool(
     for name, ragged in (scores or {}).items():
         if not np.array_equal(ragged.lengths, solutions.n_steps):
             raise ValueError(f"scores[{name!r}]: found other numbers of steps; allowed: the solutions'")
-    write_rows(path, _rows(Path(path), problems, solutions, scores or {}))
+    if graded is None:
+        graded = np.ones(len(solutions), dtype=np.bool_)
+    if len(graded) != len(solutions):
+        raise ValueError(f"graded: found {len(graded)}; allowed: {len(solutions)}, one a solution")
+    write_rows(path, _rows(Path(path), problems, solutions, scores or {}, graded))
 
 
 def _rows(
-    path: Path, problems: Sequence[Problem], solutions: Solutions, scores: dict[str, Ragged]
+    path: Path,
+    problems: Sequence[Problem],
+    solutions: Solutions,
+    scores: dict[str, Ragged],
+    graded: npt.NDArray[np.bool_],
 ) -> Iterator[dict[str, Any]]:
     rules = PoolRows()
     size = len(solutions) // len(problems)
@@ -189,7 +262,7 @@ def _rows(
                     "sample": solution.sample,
                     "steps": list(solution.steps),
                     "answer": solution.answer,
-                    "final_correct": solution.final_correct,
+                    "final_correct": solution.final_correct if graded[i] else None,
                     "finished": solution.finished,
                     "step_scores": {name: ragged.row(i).tolist() for name, ragged in scores.items()},
                 }
@@ -231,7 +304,8 @@ def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
     answer = sample.get("answer", MISSING)
     check(where, f"{at}.answer", answer, answer is None or isinstance(answer, str), "a string or null")
     correct = sample.get("final_correct", MISSING)
-    check(where, f"{at}.final_correct", correct, isinstance(correct, bool), "true or false")
+    known = correct is None or isinstance(correct, bool)
+    check(where, f"{at}.final_correct", correct, known, "true, false or null")
     finished = sample.get("finished", True)
     check(where, f"{at}.finished", finished, isinstance(finished, bool), "true or false")
     check(where, f"{at}.final_correct", correct, finished or not correct, "false in an unfinished sample")
@@ -256,7 +330,7 @@ def _table(problem_id: str, samples: list[dict[str, Any]]) -> pa.Table:
         "steps": [sample["steps"] for sample in samples],
         "answer": [sample["answer"] for sample in samples],
         "finished": [sample.get("finished", True) for sample in samples],
-        "final_correct": [sample["final_correct"] for sample in samples],
+        "final_correct": [sample["final_correct"] is True for sample in samples],
     }
     return pa.table(columns, schema=SCHEMA)
 

@@ -2,7 +2,7 @@
 
 A pool holds the scores of several labelers side by side. They stay what they are, ``step_scores``, and one of
 them becomes the labels if it is asked for by name. Labels are written as the scores of a labeler called
-"labels", and read back as labels.
+"labels", and read back as labels. Solutions of which nobody says whether they are right are ungraded ones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ ABILITIES = Abilities(
     carries=frozenset({"labels", "soft", "step_scores", "steps", "line_breaks", "numbering", "finished"})
     | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
     leaves_out=frozenset({"unlabelled"}),
-    needs=frozenset({"steps", "reference", "correct", "ended"}),
+    needs=frozenset({"steps", "reference", "ended"}),
     makes_up=frozenset({"problem_id", "sample"}),
 )
 

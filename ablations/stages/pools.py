@@ -14,17 +14,22 @@ from transformers import PreTrainedTokenizerFast
 from ablations.formats.pool import read_pool
 from ablations.pipeline import Context, Inputs, one
 from ablations.solutions import StepScores
-from ablations.stages.files import MODEL, SCORES, Samples, prompt_of, unchanged
+from ablations.stages.files import LEFT_OUT, MODEL, SCORES, Samples, prompt_of, unchanged
 from ablations.stages.language import solved_questions
 from lightning_modules.backbones import PRESETS, build_causal
 
 
 def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions, the labeler's scores."""
+    """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions, the labeler's scores.
+
+    Where ungraded solutions were left out, also ``LEFT_OUT``, a line on it.
+    """
     read = read_pool(unchanged(context.local["path"], config["sha256"]), config["labeler"])
     assert read.labels is not None
     Samples(problems=read.problems, solutions=read.solutions).write(out)
     read.labels.write(out / SCORES)
+    if told := read.told():
+        (out / LEFT_OUT).write_text(f"{told}\n")
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

@@ -129,17 +129,17 @@ CASES = {
     "final_correct missing": (
         (*SAMPLE, "final_correct"),
         REMOVE,
-        f"field samples[1].final_correct: {MISSING} true or false",
+        f"field samples[1].final_correct: {MISSING} true, false or null",
     ),
     "final_correct number": (
         (*SAMPLE, "final_correct"),
         1,
-        "field samples[1].final_correct: found 1; allowed: true or false",
+        "field samples[1].final_correct: found 1; allowed: true, false or null",
     ),
-    "final_correct null": (
+    "final_correct text": (
         (*SAMPLE, "final_correct"),
-        None,
-        "field samples[1].final_correct: found null; allowed: true or false",
+        "null",
+        'field samples[1].final_correct: found "null"; allowed: true, false or null',
     ),
     "right without an answer": (
         (*SAMPLE, "answer"),
@@ -312,6 +312,19 @@ def test_unknown_labeler(tmp_path):
     path.write_text(json.dumps(bare), encoding="utf-8")
     message = f'{path}:1: field labeler: found "prm"; allowed: a labeler of this pool (it has none)'
     assert refusal(path) == message
+
+
+def test_nothing_is_graded(tmp_path):
+    path = tmp_path / "pool.jsonl"
+    rows = copy.deepcopy(GOOD)
+    for row in rows:
+        for sample in row["samples"]:
+            sample["final_correct"] = None
+    path.write_text("".join(json.dumps(row | {"problem": row["problem_id"]}) + "\n" for row in rows))
+    assert refusal(path) == (
+        f"{path}: field final_correct: found more than half of them null in every problem; allowed: a "
+        "problem with more of them true or false"
+    )
 
 
 def test_the_unedited_pool_is_accepted(tmp_path):

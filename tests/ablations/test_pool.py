@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.evaluation import best_of_n, random_choice
+from ablations.formats import pool_records
 from ablations.formats.pool import read_pool, write_pool
 from ablations.formats.questions import normalised
 from ablations.ragged import Ragged
@@ -93,6 +95,7 @@ def test_round_trip(tmp_path_factory, name, data):
                     final_correct=finished and answer is not None and data.draw(st.booleans()),
                 )
             )
+    graded = [data.draw(st.booleans()) for _ in rows]
     scores = [
         data.draw(st.lists(st.floats(0, 1), min_size=len(r.steps), max_size=len(r.steps))) for r in rows
     ]
@@ -105,6 +108,58 @@ def test_round_trip(tmp_path_factory, name, data):
     assert pool.labels.prob.values[:, 1].tolist() == [score for row in scores for score in row]
     assert pool.labelers == ("prm",)
     assert [file.name for file in path.parent.iterdir()] == [name]
+    assert pool.graded.all() and pool.told() is None
+
+    # some of them ungraded: a record's None in `convert` and a mask here are the same bytes
+    write_pool(path, problems, solutions, {"prm": Ragged.from_rows(scores)}, graded=np.array(graded))
+    kept = read_pool(path, "prm", keep_ungraded=True)
+    assert kept.graded.tolist() == graded and kept.told() is None
+    for i, known in enumerate(graded):
+        assert kept.solutions.row(i) == (rows[i] if known else replace(rows[i], final_correct=False))
+    again = path.with_name(f"again-{name}")
+    pool_records.write(again, pool_records.read(path))
+    assert list(pool_records.read(again)) == list(pool_records.read(path))
+    assert [record.correct is not None for record in pool_records.read(again)] == graded
+
+
+def test_ungraded_solutions_are_left_out(tmp_path):
+    """Of four each: p0 has 3 graded, p1 2 (half, so that it stays), p2 1 (left out), p3 4. M is 2."""
+    graded = {"p0": [1, 0, 1, 1], "p1": [0, 1, 0, 1], "p2": [1, 0, 0, 0], "p3": [1, 1, 1, 1]}
+    rows = [
+        problem(
+            name,
+            [
+                sample(
+                    10 + i,
+                    [f"{name} {i}"],
+                    final_correct=True if known else None,
+                    step_scores={"prm": [i / 4]},
+                )
+                for i, known in enumerate(there)
+            ],
+        )
+        for name, there in graded.items()
+    ]
+    path = tmp_path / "pool.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    pool = read_pool(path, "prm")
+    assert [one.problem_id for one in pool.problems] == pool.solutions.problem_ids == ["p0", "p1", "p3"]
+    assert pool.solutions.sample.tolist() == [10, 12, 11, 13, 10, 11]
+    assert pool.labels.prob.values[:, 1].tolist() == [0, 0.5, 0.25, 0.75, 0, 0.25]
+    assert pool.graded.all() and len(pool.graded) == 6
+    # ungraded 1 + 2 + 3; graded and left out: one of p0, p2's one, two of p3
+    assert (pool.ungraded, pool.surplus, pool.left_out) == (6, 4, ("p2",))
+    assert pool.told() == (
+        "Ungraded solutions are left out: 6, and 4 graded ones; each of 3 problems keeps 2. Left out whole, "
+        "more than half of their solutions being ungraded: 1 problems (p2)."
+    )
+    everything = read_pool(path, "prm", keep_ungraded=True)
+    assert len(everything.solutions) == 16 and everything.labels.prob.values[:, 1].tolist()[:4] == [
+        0,
+        0.25,
+        0.5,
+        0.75,
+    ]
 
 
 def solution(name="a", number=0, steps=("x",)):

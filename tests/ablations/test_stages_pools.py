@@ -2,6 +2,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from ablations.pipeline import Context
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
-from ablations.stages.files import SCORES, Samples, sha256_of
+from ablations.stages.files import LEFT_OUT, SCORES, Samples, sha256_of
 from ablations.stages.pools import fold_problems, train_tokenizer
 from lightning_modules.backbones import load_causal
 
@@ -129,3 +130,20 @@ def test_a_pool_that_changed_after_the_plan(tmp_path):
         pools.pool(
             {"sha256": told, "labeler": "a"}, {}, tmp_path, context(tmp_path / "scratch", path=str(file))
         )
+
+
+def test_what_is_left_out_is_told_in_a_file(tmp_path):
+    rows = [right(f"p{p}", sample, "x") for p in range(3) for sample in range(2)]
+    problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="2") for p in range(3)]
+    scores = {"prm": Ragged.from_rows([[0.5]] * 6)}
+    for name, graded in (("all", [True] * 6), ("some", [True, False, True, True, True, True])):
+        path, out = tmp_path / f"{name}.jsonl", tmp_path / name
+        out.mkdir()
+        write_pool(path, problems, Solutions.from_rows(rows), scores, graded=np.array(graded))
+        config = {"sha256": sha256_of(path), "labeler": "prm"}
+        pools.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
+        assert (out / LEFT_OUT).is_file() == (name == "some")
+    assert (tmp_path / "some" / LEFT_OUT).read_text() == (
+        "Ungraded solutions are left out: 1, and 2 graded ones; each of 3 problems keeps 1.\n"
+    )
+    assert len(Samples.read(tmp_path / "some").solutions) == 3

@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import grading
 import parallel
 import sampling
 import scoring
@@ -58,6 +59,7 @@ def main() -> None:
     results["sampling"] = sampling.measure(
         prompts=part(16), samples=32, max_new_tokens=64, repeats=arguments.repeats
     )
+    results["grading"] = grading.measure(part(50_000), part(1000), arguments.repeats)
     results["workers"] = parallel.measure(8, part(400))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results, indent=2) + "\n")

@@ -1,0 +1,85 @@
+"""What a process that grades does: it asks Math-Verify of one pair after the other, until its parent is gone.
+
+Math-Verify's own time limits are off: they are signals within the process, which no computation heeds that
+lets none through. The parent limits the time, and kills. This file imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from ablations.processes import end_with_parent
+
+READY, BROKEN = "ready", "broken"
+"""First word of the first message; all later ones are verdicts."""
+GRACE = 1.0
+"""Seconds after its limit at which a computation ends by itself whose parent is gone."""
+_FIRST = (
+    ("\\frac{1}{2}", "0.5"),
+    ("(-\\infty, 1] \\cup [2, 3)", "x \\le 1"),
+    ("\\{1, 2\\}", "2, 1"),
+    ("\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", "\\sqrt{3}x^2 - 1 = y"),
+    ("5\\text{ cm}", "50\\%"),
+)
+"""Pairs of some kinds: the grammar's tables are built when they are first used, which takes a second."""
+
+
+def equivalent(answer: str, reference: str) -> bool:
+    """Whether two answers are mathematically equal, by Math-Verify.
+
+    Args:
+        answer: without marks of mathematics around it; what cannot be read is equal to nothing.
+        reference: the same.
+
+    Raises:
+        ValueError: the reference cannot be read, or Math-Verify fails.
+    """
+    from math_verify import parse, verify  # type: ignore[import-untyped]
+
+    # in a box, for then the text is the answer as a whole, and is not looked through for one
+    gold, found = (
+        parse(f"\\boxed{{{text}}}", parsing_timeout=None, raise_on_error=True) for text in (reference, answer)
+    )
+    if all(isinstance(one, str) for one in gold):
+        raise ValueError(f"reference: found {reference!r}; allowed: what can be read as mathematics")
+    return verify(gold, found, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=True)
+
+
+def work(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> None:
+    """Judges pairs of answer and reference, given one at a time.
+
+    It tells of each True, False, or None if the judge raises; before the first one that it is ready, or that
+    it is broken, and why.
+
+    Args:
+        connection: to the parent.
+        judge: (answer, reference) -> whether they are equal.
+        seconds: limit for a pair, which the parent enforces.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it computes
+    end_with_parent()
+    logging.disable(logging.CRITICAL)  # Math-Verify warns of its limits being off
+    try:
+        if judge is equivalent:
+            for pair in _FIRST:
+                judge(*pair)
+    except Exception as error:
+        connection.send((BROKEN, f"{type(error).__name__}: {error}"))
+        return
+    connection.send((READY, ""))
+    while True:
+        try:
+            answer, reference = connection.recv()
+        except EOFError:
+            return
+        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
+        try:
+            verdict = bool(judge(answer, reference))
+        except Exception:
+            verdict = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        connection.send(verdict)

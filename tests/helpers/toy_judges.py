@@ -1,0 +1,33 @@
+"""Judges of final answers that hang, raise or die, in the place of Math-Verify."""
+
+import os
+import signal
+import sys
+import time
+
+
+def judge(answer: str, reference: str) -> bool:
+    """Answers that are words do what they say; all others are right if they begin as the reference does."""
+    if answer == "hang":
+        time.sleep(600)
+    if answer == "hang in C":
+        return 10**10**9 > 0  # holds the interpreter, which no thread or Python signal handler interrupts
+    if answer == "raise":
+        raise RuntimeError("no verdict")
+    if answer == "exit":
+        sys.exit("no more")
+    if answer == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer[:1] == reference[:1]
+
+
+def noting(answer: str, reference: str) -> bool:
+    """Notes each pair, with the process, in a file that the reference names; always right."""
+    with open(reference, "a") as file:
+        file.write(f"{answer} {os.getpid()}\n")
+    return True
+
+
+def without_torch(answer: str, reference: str) -> bool:
+    """Whether the process has not imported what is heavy."""
+    return not {"torch", "transformers", "lightning", "pyarrow"}.intersection(sys.modules)
