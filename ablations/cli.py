@@ -21,6 +21,7 @@ COMMANDS = {
     "status": "Show how a run stands, from another terminal too.",
     "report": "Write figures, table and report again from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
+    "sample": "Sample solutions of problems from any checkpoint; again, it goes on from what stands.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
@@ -92,6 +93,9 @@ def _dispatch(argv: list[str]) -> None:
             _annotate(argv[1:])
     elif command == "convert":
         _convert(argv[1:])
+    elif command == "sample":
+        with one_thread():
+            importlib.import_module("ablations.sample").sample(argv[1:])
     elif command == "label":
         importlib.import_module("ablations.label").label(argv[1:])
     elif command == "report":
