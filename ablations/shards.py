@@ -84,7 +84,7 @@ class Counter:
 
     def __init__(self, shards: Shards, reporter: Reporter) -> None:
         self.made: set[int] = set()
-        """Those that were made since, but by other commands."""
+        """Those that this command has made."""
         self._reporter, self._count = reporter, len(shards.work)
         self._stage = shards.stage
         self._work = {number: shards.work[number] for number in shards.left()}

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
+
+from lightning_modules.roomy_cache import RoomyLayer
 
 _COMPACT_SHARE = 0.1
 
@@ -30,40 +32,6 @@ class Completion:
     """Whether it ended by itself; False: it ran into the limit of tokens."""
     tokens: int = 0
     """How many were drawn, the one that ended it among them."""
-
-
-class _RoomyLayer(DynamicLayer):
-    """A layer's cache that doubles its room when full; transformers' is copied whole at every token."""
-
-    _room: tuple[torch.Tensor, torch.Tensor] | None = None
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        used = self.get_seq_length()
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        need = used + key_states.shape[2]
-        if (
-            self._room is None
-            or self._room[0].shape[0] != key_states.shape[0]
-            or self._room[0].shape[2] < need
-        ):
-            shape = (*key_states.shape[:2], max(2 * need, 64), key_states.shape[3])
-            grown = key_states.new_empty(shape), value_states.new_empty(shape[:3] + value_states.shape[3:])
-            if self.keys is not None and self.values is not None and used:
-                grown[0][:, :, :used], grown[1][:, :, :used] = self.keys, self.values
-            self._room = grown
-        keys, values = self._room
-        keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
-        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
-        return self.keys, self.values
-
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps `rows` of the batch, in that order, each as often as it is named."""
-        assert self.keys is not None and self.values is not None
-        self._room = None
-        self.keys, self.values = self.keys[rows], self.values[rows]
 
 
 def sample(
@@ -218,7 +186,7 @@ class Sampler:
             uniform[index] = np.random.default_rng([*entropy[prompt], number]).random(self.max_new_tokens)
         draw = torch.from_numpy(uniform).to(self.device)
 
-        cache = Cache(layer_class_to_replicate=_RoomyLayer)
+        cache = Cache(layer_class_to_replicate=RoomyLayer)
         logits, padding = self._prefill([ids[prompt] for prompt in prompts], cache)
         repeat = torch.tensor([place[prompt] for prompt, _ in rows], device=self.device)
         logits, padding = self._keep(repeat, cache, logits, padding)
@@ -286,7 +254,7 @@ class Sampler:
     @staticmethod
     def _keep(rows: torch.Tensor, cache: Cache, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         for layer in cache.layers:
-            assert isinstance(layer, _RoomyLayer)
+            assert isinstance(layer, RoomyLayer)
             layer.select(rows)
         return tuple(tensor[rows] for tensor in tensors)
 

@@ -20,7 +20,7 @@ def run_job(job: Job, counter: Counter) -> None:
     """Does a job, on as many devices as its setup says.
 
     Args:
-        job: whose shards no other process of this machine need do; any may.
+        job: what there is to do; other commands may take part.
         counter: told how far they are.
 
     Raises:
@@ -58,7 +58,7 @@ def run_job(job: Job, counter: Counter) -> None:
 
 
 class _Reports:
-    """Passes on how far the shards are; of those that others make, these tell."""
+    """Tells the process that started this one how far the shards are."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
