@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "Write figures, table and report again from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "grade": "Grade the final answers of solutions anew, by mathematical equivalence.",
+    "sample": "Sample solutions of problems from any checkpoint; again, it goes on from what stands.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
@@ -95,6 +96,9 @@ def _dispatch(argv: list[str]) -> None:
         _convert(argv[1:])
     elif command == "grade":
         importlib.import_module("ablations.grade").grade(argv[1:])
+    elif command == "sample":
+        with one_thread():
+            importlib.import_module("ablations.sample").sample(argv[1:])
     elif command == "label":
         importlib.import_module("ablations.label").label(argv[1:])
     elif command == "report":

@@ -18,7 +18,6 @@ artifact: each writes in a folder of its own, and the first to finish publishes.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -28,12 +27,14 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ablations.locks import locked
 from ablations.pipeline import KEY_LENGTH, Context, Recipe, Stage, Task, content_key
 
 MANIFEST = "manifest.json"
@@ -217,32 +218,9 @@ class Store:
             with self.lock(path.name, wait=False):
                 pass  # who is dead does not hold it: its file goes
 
-    @contextlib.contextmanager
-    def lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:
+    def lock(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
         """Holds the lock of `key`; yields whether it was got, which is always so with `wait`."""
-        path = self.root / ".locks" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                os.close(file)
-                yield False
-                return
-            except BaseException:
-                os.close(file)
-                raise
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file), os.stat(path)):
-                    break
-            os.close(file)  # its last holder deleted it before we got it: lock the new one
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)
-            fcntl.flock(file, fcntl.LOCK_UN)  # by name: a child process may hold a copy of the descriptor
-            os.close(file)
+        return locked(self.root / ".locks" / key, wait=wait)
 
     def _input(self, address: str) -> Path:
         fault = self._fault(address, full=False)

@@ -8,13 +8,16 @@ logits.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
+
+from lightning_modules.roomy_cache import RoomyLayer
 
 _COMPACT_SHARE = 0.1
 
@@ -27,40 +30,8 @@ class Completion:
     """What follows the prompt, without the end-of-text token and what the stop string begins."""
     finished: bool
     """Whether it ended by itself; False: it ran into the limit of tokens."""
-
-
-class _RoomyLayer(DynamicLayer):
-    """A layer's cache that doubles its room when full; transformers' is copied whole at every token."""
-
-    _room: tuple[torch.Tensor, torch.Tensor] | None = None
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        used = self.get_seq_length()
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        need = used + key_states.shape[2]
-        if (
-            self._room is None
-            or self._room[0].shape[0] != key_states.shape[0]
-            or self._room[0].shape[2] < need
-        ):
-            shape = (*key_states.shape[:2], max(2 * need, 64), key_states.shape[3])
-            grown = key_states.new_empty(shape), value_states.new_empty(shape[:3] + value_states.shape[3:])
-            if self.keys is not None and self.values is not None and used:
-                grown[0][:, :, :used], grown[1][:, :, :used] = self.keys, self.values
-            self._room = grown
-        keys, values = self._room
-        keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
-        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
-        return self.keys, self.values
-
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps `rows` of the batch, in that order, each as often as it is named."""
-        assert self.keys is not None and self.values is not None
-        self._room = None
-        self.keys, self.values = self.keys[rows], self.values[rows]
+    tokens: int = 0
+    """How many were drawn, the one that ended it among them."""
 
 
 def sample(
@@ -114,60 +85,108 @@ def sample(
         raise ValueError(
             f"prompt {empty[0]} is {prompts[empty[0]]!r} and has no token; allowed: at least one token"
         )
-    seeds = _seeds(seed, prompts)
-    decoder = _Decoder(model, tokenizer, temperature, max_new_tokens, stop)
-    # Prompts of like length share a batch: little padding, most often none.
-    order = sorted(range(len(prompts)), key=lambda prompt: len(ids[prompt]))
-    wanted = [(prompt, number) for prompt in order for number in range(num_samples)]
-    results: list[list[Completion]] = [[] for _ in prompts]
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for begin in range(0, len(wanted), batch_size):
-            rows = wanted[begin : begin + batch_size]
-            for (prompt, _), completion in zip(rows, decoder.decode(ids, seeds, rows), strict=True):
-                results[prompt].append(completion)
-            if progress is not None:
-                progress(begin + len(rows), len(wanted))
-    model.train(was_training)
-    return results
+    sampler = Sampler(model, tokenizer, temperature=temperature, max_new_tokens=max_new_tokens, stop=stop)
+    drawn = sampler.draw(
+        ids,
+        entropy_of(seed, prompts),
+        [(prompt, number) for prompt in range(len(prompts)) for number in range(num_samples)],
+        batch_size=batch_size,
+        progress=progress,
+    )
+    return [drawn[first : first + num_samples] for first in range(0, len(drawn), num_samples)]
 
 
-class _Decoder:
-    """The decoding loop of one batch."""
+class Sampler:
+    """A model with all that says how it is sampled from."""
 
     def __init__(
         self,
         model: Any,
         tokenizer: Any,
+        *,
         temperature: float,
         max_new_tokens: int,
-        stop: str | Callable[[str], bool] | None,
+        stop: str | Callable[[str], bool] | None = None,
+        stop_characters: str | None = None,
+        ends: Sequence[int] = (),
+        positions: int | None = None,
     ) -> None:
+        """
+        Args:
+            model: A causal language model of transformers, on its device.
+            tokenizer: Its tokenizer.
+            temperature: Divides the logits; 0 takes the likeliest token.
+            max_new_tokens: Most tokens of a completion.
+            stop: As `sample` takes it.
+            stop_characters: Where `stop` is a function: characters, one of which is in the token by which a
+                text becomes complete; None: any token may do it.
+            ends: Tokens that end a completion, beside those that tokenizer and model name.
+            positions: Most tokens of a prompt and its completion; None: no limit.
+        """
         self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
-        self.max_new_tokens, self.stop = max_new_tokens, stop
-        self.device, self.dtype = next(model.parameters()).device, next(model.parameters()).dtype
-        eos = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-        ends = {tokenizer.eos_token_id, *(eos if isinstance(eos, list | tuple) else [eos])} - {None}
-        self.ends = np.array(sorted(ends), dtype=np.int64)
-        size = int(model.config.vocab_size)
-        self.may_stop = np.ones(size, dtype=bool)
+        self.max_new_tokens, self.stop, self.positions = max_new_tokens, stop, positions
+        self.device = next(model.parameters()).device
+        self.ends = np.union1d(end_tokens(model, tokenizer), np.array(ends, dtype=np.int64))
         if isinstance(stop, str):
-            # Only a token with the stop string's last character can complete it.
-            pieces = tokenizer.batch_decode([[token] for token in range(min(size, len(tokenizer)))])
-            self.may_stop[: len(pieces)] = [stop[-1] in piece for piece in pieces]
+            stop_characters = stop[-1]
+        self.may_stop = _holding(
+            tokenizer,
+            int(model.config.get_text_config().vocab_size),
+            None if stop is None else stop_characters,
+        )
+        last_alone = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._of_prompts = {"logits_to_keep": 1} if last_alone else {}
 
-    def decode(
-        self, ids: list[list[int]], seeds: list[list[int]], rows: list[tuple[int, int]]
+    def draw(
+        self,
+        ids: Sequence[Sequence[int]],
+        entropy: Sequence[Sequence[int]],
+        wanted: Sequence[tuple[int, int]],
+        *,
+        batch_size: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Completion]:
+        """Draws completions by their numbers.
+
+        Args:
+            ids: Tokens of the prompts, at least one each.
+            entropy: Of each prompt's samples, as `entropy_of` gives it.
+            wanted: Prompt, by its place in `ids`, and number of each sample.
+            batch_size: Samples that are decoded together.
+            progress: Called with the samples done and their number in all.
+
+        Returns:
+            A completion for each that is wanted.
+        """
+        # Prompts of like length share a batch: little padding, most often none.
+        order = sorted(range(len(wanted)), key=lambda index: len(ids[wanted[index][0]]))
+        results: dict[int, Completion] = {}
+        was_training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            for begin in range(0, len(order), batch_size):
+                batch = order[begin : begin + batch_size]
+                found = self._decode_batch(ids, entropy, [wanted[index] for index in batch])
+                results.update(zip(batch, found, strict=True))
+                if progress is not None:
+                    progress(len(results), len(wanted))
+        self.model.train(was_training)
+        return [results[index] for index in range(len(wanted))]
+
+    def _decode_batch(
+        self,
+        ids: Sequence[Sequence[int]],
+        entropy: Sequence[Sequence[int]],
+        rows: Sequence[tuple[int, int]],
     ) -> list[Completion]:
         prompts = sorted({prompt for prompt, _ in rows}, key=lambda prompt: (len(ids[prompt]), prompt))
         place = {prompt: index for index, prompt in enumerate(prompts)}
         uniform = np.empty((len(rows), self.max_new_tokens))
         for index, (prompt, number) in enumerate(rows):
-            uniform[index] = np.random.default_rng([*seeds[prompt], number]).random(self.max_new_tokens)
+            uniform[index] = np.random.default_rng([*entropy[prompt], number]).random(self.max_new_tokens)
         draw = torch.from_numpy(uniform).to(self.device)
 
-        cache = Cache(layer_class_to_replicate=_RoomyLayer)
+        cache = Cache(layer_class_to_replicate=RoomyLayer)
         logits, padding = self._prefill([ids[prompt] for prompt in prompts], cache)
         repeat = torch.tensor([place[prompt] for prompt, _ in rows], device=self.device)
         logits, padding = self._keep(repeat, cache, logits, padding)
@@ -175,68 +194,67 @@ class _Decoder:
         token_RT = np.zeros((len(rows), self.max_new_tokens), dtype=np.int64)
         length = np.zeros(len(rows), dtype=np.int64)
         done = np.zeros(len(rows), dtype=bool)
+        over = np.zeros(len(rows), dtype=bool)  # done, or at its limit
+        limit = np.array([self._limit(len(ids[prompt])) for prompt, _ in rows])
         row = np.arange(len(rows))  # which row each place of the batch decodes
         any_padding = bool(padding.any())
         for step in range(self.max_new_tokens):
             tokens = self._draw(logits, draw[:, step])
             new = tokens.cpu().numpy()
-            live = ~done[row]
+            live = ~over[row]
             token_RT[row[live], step] = new[live]
             length[row[live]] += 1
             done[row[live]] = np.isin(new[live], self.ends)
             self._apply_stop(token_RT, length, done, row[live & self.may_stop[new]])
-            left = ~done[row]
-            if not left.any() or step + 1 == self.max_new_tokens:
+            over = done | (length >= limit)
+            left = ~over[row]
+            if not left.any():
                 break
             if (~left).mean() >= _COMPACT_SHARE:
                 keep = torch.from_numpy(np.flatnonzero(left)).to(self.device)
                 tokens, padding = self._keep(keep, cache, tokens, padding)
                 draw, row = draw[keep], row[left]
             past = cache.get_seq_length()
-            mask = self._mask(padding, past + 1)[:, None, None] if any_padding else None
+            position = past - padding
+            if self.positions is not None:
+                position = position.clamp(max=self.positions - 1)  # of rows that are over and still here
             logits = self.model(
                 input_ids=tokens[:, None],
-                attention_mask=mask,
-                position_ids=(past - padding)[:, None],
+                attention_mask=self._seen(padding, past + 1) if any_padding else None,
+                position_ids=position[:, None],
                 past_key_values=cache,
                 use_cache=True,
             ).logits[:, -1]
         return self._texts(token_RT, length, done)
 
-    def _prefill(self, ids: list[list[int]], cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
+    def _limit(self, prompt: int) -> int:
+        """Most new tokens after a prompt of so many."""
+        return min(self.max_new_tokens, (self.positions or prompt + self.max_new_tokens) - prompt)
+
+    def _prefill(self, ids: list[Sequence[int]], cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of the prompts' last tokens [P, V] and the padding on their left [P]; fills the cache."""
         longest = max(map(len, ids))
-        token_PT = torch.tensor([[0] * (longest - len(row)) + row for row in ids], device=self.device)
+        token_PT = torch.tensor([[0] * (longest - len(row)) + list(row) for row in ids], device=self.device)
         padding = torch.tensor([longest - len(row) for row in ids], device=self.device)
         column = torch.arange(longest, device=self.device)
-        causal = column[:, None] >= column[None, :]
-        # A padding token sees itself, so that its row of the softmax is not empty.
-        visible = (causal & (column >= padding[:, None])[:, None, :]) | torch.eye(
-            longest, dtype=torch.bool, device=self.device
-        )
-        mask = torch.zeros((), dtype=self.dtype, device=self.device).masked_fill(
-            ~visible, torch.finfo(self.dtype).min
-        )
         logits = self.model(
             input_ids=token_PT,
-            attention_mask=mask[:, None] if padding.any() else None,
+            attention_mask=self._seen(padding, longest) if padding.any() else None,
             position_ids=(column - padding[:, None]).clamp(min=0),
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            **self._of_prompts,
         ).logits
         return logits[:, -1], padding
 
-    def _mask(self, padding: torch.Tensor, length: int) -> torch.Tensor:
-        hidden = torch.arange(length, device=self.device) < padding[:, None]
-        return torch.zeros((), dtype=self.dtype, device=self.device).masked_fill(
-            hidden, torch.finfo(self.dtype).min
-        )
+    def _seen(self, padding: torch.Tensor, length: int) -> torch.Tensor:
+        """bool [B, T]: what is no padding. The model itself adds what its attention leaves out."""
+        return torch.arange(length, device=self.device) >= padding[:, None]
 
     @staticmethod
     def _keep(rows: torch.Tensor, cache: Cache, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         for layer in cache.layers:
-            assert isinstance(layer, _RoomyLayer)
+            assert isinstance(layer, RoomyLayer)
             layer.select(rows)
         return tuple(tensor[rows] for tensor in tensors)
 
@@ -268,10 +286,32 @@ class _Decoder:
         texts = self._decode([row[:size] for row, size in zip(token_RT, length, strict=True)])
         if isinstance(self.stop, str):
             texts = [text.split(self.stop, 1)[0] for text in texts]
-        return [Completion(text=text, finished=bool(end)) for text, end in zip(texts, done, strict=True)]
+        return [
+            Completion(text=text, finished=bool(end), tokens=int(size))
+            for text, end, size in zip(texts, done, length, strict=True)
+        ]
 
 
-def _seeds(seed: int, prompts: Sequence[str]) -> list[list[int]]:
+def end_tokens(model: Any, tokenizer: Any) -> np.ndarray:
+    """int64, ascending: the tokens by which a model ends a text, as its tokenizer and itself name them."""
+    named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ends = {tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])} - {None}
+    return np.array(sorted(ends), dtype=np.int64)
+
+
+def _holding(tokenizer: Any, size: int, characters: str | None) -> np.ndarray:
+    """bool [V]: whether a token may hold one of some characters; None: any token may."""
+    found = np.ones(size, dtype=bool)
+    if characters is None or " " in characters:  # which decoders take off where a text begins
+        return found
+    known = min(size, len(tokenizer))
+    pieces = tokenizer.batch_decode([[token] for token in range(known)])
+    sought = {*characters, "\N{REPLACEMENT CHARACTER}"}  # a part of any character
+    found[:known] = [not sought.isdisjoint(piece) for piece in pieces]
+    return found
+
+
+def entropy_of(seed: int, prompts: Sequence[str]) -> list[list[int]]:
     """Entropy of each prompt's samples: the seed, the prompt's text and how often it came before."""
     seen: dict[str, int] = {}
     seeds = []

@@ -151,7 +151,7 @@ def load_headed(kind: type[_Headed], folder: Path, *, dtype: str) -> PreTrainedM
         ValueError: transformers does not know its decoder, or weights are missing or of other shapes.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    return _loaded(kind, folder, dtype, config=config)
+    return load_whole(kind, folder, dtype, config=config)
 
 
 def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
@@ -160,7 +160,7 @@ def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool =
     Raises:
         ValueError: weights are missing or of other shapes.
     """
-    return _loaded(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
+    return load_whole(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
 
 
 def load_word_judge(
@@ -171,7 +171,7 @@ def load_word_judge(
     Raises:
         ValueError: weights are missing or of other shapes, or `WordJudge` raises it.
     """
-    model = _loaded(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
+    model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
     return WordJudge(model, negative=negative, positive=positive)
 
 
@@ -185,8 +185,18 @@ def tolerance(dtype: torch.dtype) -> float:
     return max(TOLERANCE, 8 * torch.finfo(dtype).eps)
 
 
-def _loaded(kind: Any, folder: Path, dtype: str, **arguments: Any) -> PreTrainedModel:
-    """Weights from safetensors alone; nothing is drawn at random in place of what is missing."""
+def load_whole(kind: Any, folder: Path, dtype: str, **arguments: Any) -> PreTrainedModel:
+    """A model whose weights come from safetensors alone; none is drawn at random in place of a missing one.
+
+    Args:
+        kind: transformers' class for it.
+        folder: the checkpoint's.
+        dtype: of the weights; auto: as they are.
+        arguments: for `from_pretrained`.
+
+    Raises:
+        ValueError: weights are missing or of other shapes.
+    """
     model, info = kind.from_pretrained(
         str(folder),
         dtype=dtype,

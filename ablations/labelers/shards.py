@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ablations.formats.pool import Pool
 from ablations.labelers.labeler import Labeler
-from ablations.pipeline import Task
 from ablations.progress import Reporter
 from ablations.ragged import Ragged
+from ablations.shards import Shards, claim, counting
 from ablations.solutions import StepScores
 from lightning_modules.encoding import Encoded
 
 SHARD = 256
 """Solutions of a shard, in whole problems, of which it has at least one."""
-FACTS = "labeler.json"
-"""What the shards of a scratch folder are of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +62,7 @@ def label_pool(
             folder holds shards of another labeler or pool.
     """
     facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
-    _claim(scratch, facts)
+    claim(scratch, facts, "another labeler or pool")
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
     too_long = [row for row, count in enumerate(tokens) if not labeler.fits(int(count))]
@@ -84,24 +79,9 @@ def label_pool(
         [p * samples + i for p in kept[start : start + step] for i in range(samples)]
         for start in range(0, len(kept), step)
     ]
-    work = [float(tokens[rows].sum()) for rows in shards]
-    files = [scratch / f"{number:06d}.parquet" for number in range(len(shards))]
-    left = [number for number, file in enumerate(files) if not file.is_file()]
-    counter = _Counter(reporter=reporter, total=sum(work[number] for number in left), began=time.monotonic())
-    reporter.begin(len(left), len(files) - len(left), counter.total)
-    try:
-        for number in left:
-            counter.start(number, len(files), work[number])
-            encoded = [solutions.encode(row) for row in shards[number]]
-            found = labeler.label(encoded, max_tokens=max_tokens, progress=counter.progressed)
-            unfinished = files[number].with_suffix(".unfinished")
-            found.write(unfinished)
-            unfinished.replace(files[number])
-            counter.end()
-    finally:
-        reporter.close()
+    scores = label_shards(shards, solutions.encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens)
     return Labelled(
-        scores=_joined([StepScores.read(file) for file in files]),
+        scores=scores,
         too_long=tuple(
             TooLong(
                 problem_id=solutions.problem_id(row),
@@ -112,6 +92,42 @@ def label_pool(
         ),
         left_out=left_out,
     )
+
+
+def label_shards(
+    shards: Sequence[Sequence[int]],
+    encode: Callable[[int], Encoded],
+    tokens: np.ndarray,
+    labeler: Labeler,
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    max_tokens: int,
+) -> StepScores:
+    """Labels solutions shard by shard, but for those whose file stands.
+
+    Args:
+        shards: rows of the solutions of each, one or more.
+        encode: a solution in tokens, by its row.
+        tokens: int [R], lengths of all solutions.
+        labeler: who labels.
+        scratch: folder of shards that `claim` has found to be of this labeler and these solutions.
+        reporter: told of every shard.
+        max_tokens: cells of a forward pass.
+
+    Returns:
+        Scores of the solutions of all shards, in their order.
+    """
+
+    def label(number: int, path: Path, progress: Callable[[float], None]) -> None:
+        encoded = [encode(row) for row in shards[number]]
+        labeler.label(encoded, max_tokens=max_tokens, progress=progress).write(path)
+
+    work = tuple(float(tokens[rows].sum()) for rows in shards)
+    files = Shards(folder=scratch, stage="label", work=work)
+    with counting(files, reporter) as counter:
+        files.finish(label, counter)
+    return _joined([StepScores.read(file) for file in files.files()])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,56 +147,6 @@ class _Encoder:
         steps = self.pool.solutions.column("steps")[row].as_py()
         where = f"problem {problem.problem_id}, sample {self.pool.solutions.sample[row]}"
         return self.labeler.encode(problem.text, steps, where)
-
-
-@dataclass(kw_only=True)
-class _Counter:
-    """Tells a reporter how far the shards are; work is counted in tokens."""
-
-    reporter: Reporter
-    total: float
-    began: float
-    done: float = 0.0
-    task: Task | None = None
-    started: float = 0.0
-
-    def start(self, number: int, count: int, work: float) -> None:
-        """A shard begins."""
-        label = f"shard {number + 1} of {count}"
-        self.task = Task(stage="label", version=1, config={"number": number}, label=label, weight=work)
-        self.started = time.monotonic()
-        self.reporter.started(self.task)
-
-    def progressed(self, fraction: float) -> None:
-        """A part of the shard is done."""
-        assert self.task is not None
-        done = self.done + fraction * self.task.weight
-        self.reporter.progressed(self.task, fraction, done, self._left(done))
-
-    def end(self) -> None:
-        """The shard is done."""
-        assert self.task is not None
-        self.done += self.task.weight
-        seconds = time.monotonic() - self.started
-        self.reporter.ended(self.task, seconds, None, self.done, self._left(self.done))
-
-    def _left(self, done: float) -> float:
-        return (time.monotonic() - self.began) / done * (self.total - done) if done else 0.0
-
-
-def _claim(scratch: Path, facts: dict[str, Any]) -> None:
-    """Makes the scratch folder, or goes on with one of the same labeler and pool."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    file = scratch / FACTS
-    if not file.is_file():
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-        unfinished.replace(file)
-    elif json.loads(file.read_text()) != facts:
-        raise ValueError(
-            f"out: found shards of another labeler or pool in {scratch}; allowed: another out, or to remove "
-            "that folder"
-        )
 
 
 def _joined(parts: Sequence[StepScores]) -> StepScores:

@@ -3,9 +3,19 @@ import pytest
 import torch
 from scipy.stats import chisquare
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
-from lightning_modules.sampling import sample
+from lightning_modules.sampling import Sampler, entropy_of, sample
 
 CHARACTERS = "abcdefg\n"
 PROMPTS = ["abc\n", "d\n", "abcabc\n", "gg\n"]
@@ -35,10 +45,14 @@ def build(name: str = "llama") -> torch.nn.Module:
     }
     if name == "llama":
         return LlamaForCausalLM(LlamaConfig(**sizes)).eval()
+    if name == "mistral":  # its window is shorter than the prompts
+        return MistralForCausalLM(MistralConfig(sliding_window=4, **sizes)).eval()
+    if name == "gpt2":
+        return GPT2LMHeadModel(GPT2Config(n_positions=32, **sizes)).eval()
     return Qwen2ForCausalLM(Qwen2Config(**sizes)).eval()
 
 
-@pytest.mark.parametrize("name", ["llama", "qwen2"])
+@pytest.mark.parametrize("name", ["llama", "qwen2", "mistral", "gpt2"])
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_the_likeliest_tokens_are_those_of_generate(name: str, batch_size: int) -> None:
     model, tokenizer = build(name), build_tokenizer()
@@ -125,6 +139,25 @@ def test_what_runs_into_the_limit_is_not_finished() -> None:
     for completion in completions:
         assert completion.finished or len(completion.text) <= 4
         assert not completion.finished or len(completion.text) < 4
+
+
+def test_positions_end_what_comes_to_their_end() -> None:
+    """The longer prompt has 8 tokens and room for 4 more of 12 positions, the shorter one for 9."""
+    model, tokenizer = build("gpt2"), build_tokenizer()
+    model.transformer.wpe = torch.nn.Embedding.from_pretrained(model.transformer.wpe.weight.data[:12])
+    prompts = ["abcabc\n", "d\n"]
+    ids = [[0, *tokenizer(prompt)["input_ids"]] for prompt in prompts]
+    sampler = Sampler(model, tokenizer, temperature=1.0, max_new_tokens=9, positions=12)
+    wanted = [(p, number) for p in range(2) for number in range(50)]
+    found = sampler.draw(ids, entropy_of(0, prompts), wanted, batch_size=100)
+    free = sum(sample(build("gpt2"), tokenizer, prompts, 50, max_new_tokens=9), [])
+    for (p, _), completion, long in zip(wanted, found, free, strict=True):
+        if long.tokens > (4, 9)[p]:
+            assert (completion.tokens, completion.finished) == ((4, 9)[p], False)
+            assert long.text.startswith(completion.text)
+        else:
+            assert completion == long
+    assert {completion.tokens for completion in found} >= {4, 9}
 
 
 def test_progress_and_bad_arguments() -> None:

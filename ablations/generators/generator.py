@@ -1,0 +1,156 @@
+"""A generator: a checkpoint that is found and looked into, with its prompt and all that ends a solution."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ablations.generators.completions import Stops
+from ablations.generators.job import SHARD, Job
+from ablations.generators.problems import Shot
+from ablations.generators.prompts import Prompter
+from ablations.generators.setup import Choice, Sampling, Setup
+from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint
+from ablations.solutions import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """A generator that is not loaded yet."""
+
+    setup: Setup
+    """What an engine is given."""
+    prompter: Prompter
+    """What it reads."""
+    identity: dict[str, Any]
+    """What decides its solutions beside the problem; plain JSON."""
+
+    def job(self, problems: Sequence[Problem], folder: Path) -> Job:
+        """The sampling of some problems into a folder of shards.
+
+        Raises:
+            ValueError: a problem is too long for the model.
+        """
+        prompts = tuple(self.prompter.prompt(problem.text) for problem in problems)
+        for problem, prompt in zip(problems, prompts, strict=True):
+            if self.setup.positions is not None and len(prompt.ids) >= self.setup.positions:
+                raise ValueError(
+                    f"problems: found a prompt of {len(prompt.ids):,} tokens for {problem.problem_id}; "
+                    f"allowed: fewer than {self.setup.positions:,}, the positions that the model has"
+                )
+        longest = max(len(prompt.ids) for prompt in prompts) + self.setup.sampling.max_new_tokens
+        setup = replace(self.setup, positions=min(longest, self.setup.positions or longest))
+        return Job(setup=setup, prompts=prompts, folder=folder)
+
+    def facts(self, problems: Sequence[Problem]) -> dict[str, Any]:
+        """All that decides what is in the shards, plain JSON."""
+        text = json.dumps([asdict(problem) for problem in problems])
+        return {
+            "generator": self.identity,
+            "problems": hashlib.sha256(text.encode()).hexdigest(),
+            "samples": self.setup.sampling.samples,
+            "shard": SHARD,
+        }
+
+    def shown(self, problem: Problem) -> str:
+        """The prompt of a problem with its special tokens, as the model reads it."""
+        shown: str = self.prompter.tokenizer.decode(self.prompter.prompt(problem.text).ids)
+        return shown
+
+
+def find_generator(choice: Choice, sampling: Sampling, shots: tuple[Shot, ...]) -> Generator:
+    """Finds a checkpoint and all that can be told before it is loaded.
+
+    Raises:
+        ValueError: the checkpoint is none, is no causal language model, needs code that is not trusted, or
+            nothing would end its solutions; or there is no such device or engine.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    _check_machine(sampling)
+    checkpoint = find_checkpoint(choice.checkpoint, "generator")
+    _check_code(checkpoint, choice.trust_remote_code)
+    loading = {"local_files_only": True, "trust_remote_code": choice.trust_remote_code}
+    config = AutoConfig.from_pretrained(checkpoint.folder, **loading)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **loading)
+    prompter = Prompter.of(tokenizer, choice.chat_template, choice.instruction, shots)
+    stops = Stops(strings=(*choice.stop, *prompter.stops), after_answer=choice.stop_after_answer)
+    ends = _end_tokens(checkpoint, config, tokenizer, choice.stop)
+    if not ends and not stops.characters:
+        raise ValueError(
+            f"stop: found no token in {checkpoint.name} that ends a text; allowed: --stop or "
+            "--stop-after-answer, or nothing would end a solution"
+        )
+    dtype = choice.dtype
+    if dtype == "auto":
+        dtype = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+    setup = Setup(
+        folder=checkpoint.folder,
+        dtype=dtype,
+        trust_remote_code=choice.trust_remote_code,
+        positions=getattr(config.get_text_config(), "max_position_embeddings", None),
+        end_tokens=ends,
+        stops=stops,
+        sampling=sampling,
+    )
+    identity = {
+        "generator": checkpoint.name,
+        "revision": checkpoint.revision(),
+        "engine": sampling.engine,
+        "dtype": dtype,
+        "chat_template": prompter.chat,
+        "template": prompter.template,
+        "stop": list(stops.strings),
+        "stop_after_answer": stops.after_answer,
+        "end_tokens": tokenizer.convert_ids_to_tokens(list(ends)),
+        "temperature": sampling.temperature,
+        "max_new_tokens": sampling.max_new_tokens,
+        "seed": sampling.seed,
+    }
+    return Generator(setup=setup, prompter=prompter, identity=identity)
+
+
+def _check_machine(sampling: Sampling) -> None:
+    import torch
+
+    if sampling.engine == "vllm":
+        from ablations.generators.vllm_engine import check_vllm
+
+        check_vllm()
+    if sampling.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: found cuda, but no such device; allowed: cpu")
+
+
+def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if trust_remote_code:
+        return
+    if checkpoint.remote:
+        raise ValueError(
+            f"generator: found remote code (auto_map) in the config of {checkpoint.name}; allowed: a "
+            "checkpoint without, or --trust-remote-code"
+        )
+    if checkpoint.architecture not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
+        raise ValueError(
+            f"generator: found a {checkpoint.architecture or 'checkpoint without a class'} in "
+            f"{checkpoint.name}; allowed: a causal language model that transformers knows"
+        )
+
+
+def _end_tokens(checkpoint: Checkpoint, config: Any, tokenizer: Any, stop: Sequence[str]) -> tuple[int, ...]:
+    """Tokens that end a text: those that the checkpoint names, and special ones that the user does."""
+    named = [tokenizer.eos_token_id, config.get_text_config().eos_token_id]
+    file = checkpoint.folder / GENERATION
+    if file.is_file():
+        named.append(json.loads(file.read_text()).get("eos_token_id"))
+    special = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
+    named.append([special[text] for text in stop if text in special])
+    ends: set[int] = set()
+    for one in named:
+        ends.update(one if isinstance(one, list | tuple) else () if one is None else (one,))
+    return tuple(sorted(ends))

@@ -1,0 +1,151 @@
+"""The pool of a finished job: completions become solutions, and their final answers are graded.
+
+A solution that did not come to its end has no answer. One that nobody can grade has `final_correct` null.
+Each line says in `sampled_by` how its solutions were made, and in `empty` how many completions without a step
+others were drawn in place of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from ablations.formats.rows import write_rows
+from ablations.generators.completions import steps_of
+from ablations.generators.job import MACHINE
+from ablations.grading import Grader, extract_answer
+from ablations.shards import Shards
+from ablations.solutions import Problem
+
+FIELD = "sampled_by"
+
+
+@dataclass(kw_only=True)
+class Account:
+    """What a pool holds."""
+
+    problems: int = 0
+    """Those in the pool."""
+    solutions: int = 0
+    """Of all problems."""
+    finished: int = 0
+    """Those that came to their end."""
+    right: int = 0
+    """Those whose final answer is right."""
+    ungraded: int = 0
+    """Those whose final answer nobody could grade."""
+    empty: int = 0
+    """Completions without a step."""
+    left_out: list[str] = field(default_factory=list)
+    """Problems of which too few completions had a step."""
+    tokens: list[int] = field(default_factory=list)
+    """That were drawn for each shard."""
+
+
+def write_pool(
+    out: Path,
+    problems: Sequence[Problem],
+    shards: Shards,
+    samples: int,
+    identity: dict[str, Any],
+    grader: Grader,
+    progress: Callable[[float], None],
+) -> Account:
+    """Writes a pool, whole or not at all; equal shards and verdicts give equal bytes.
+
+    Args:
+        out: compressed by its name.
+        problems: all of the job's.
+        shards: finished.
+        samples: solutions a problem.
+        identity: what made them, plain JSON.
+        grader: of final answers.
+        progress: called with the share that is graded.
+
+    Raises:
+        ValueError: no problem has as many solutions.
+    """
+    account = Account()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        files = shards.files()
+        for number, file in enumerate(files):
+            table = pq.read_table(file)
+            account.tokens.append(sum(table["tokens"].to_pylist()))
+            machine = json.loads(table.schema.metadata[MACHINE])
+            found = _solutions(table.to_pylist())
+            _grade(found, problems, grader)
+            yield from _lines(found, problems, samples, identity | machine, account)
+            progress((number + 1) / len(files))
+        if not account.problems:
+            raise ValueError(
+                f"generator: found fewer than {samples} completions with a step for each of {len(problems)} "
+                "problems; allowed: a generator and a prompt that give more"
+            )
+
+    write_rows(out, rows())
+    return account
+
+
+def _solutions(completions: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """Of each problem, by its place, all completions in order, read as samples of a pool."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for one in completions:
+        answer = extract_answer(one["text"]) if one["finished"] else None
+        found.setdefault(one["problem"], []).append(
+            {
+                "sample": one["sample"],
+                "steps": steps_of(one["text"]),
+                "answer": answer,
+                "final_correct": False,
+                "finished": one["finished"],
+            }
+        )
+    return found
+
+
+def _grade(found: dict[int, list[dict[str, Any]]], problems: Sequence[Problem], grader: Grader) -> None:
+    """Fills in whether final answers are right; where there is none, it is not."""
+    answered = [
+        (sample, problems[p].answer)
+        for p, solutions in found.items()
+        for sample in solutions
+        if sample["answer"] is not None
+    ]
+    pairs = [(sample["answer"], reference) for sample, reference in answered]
+    for (sample, _), verdict in zip(answered, grader.grade(pairs), strict=True):
+        sample["final_correct"] = verdict
+
+
+def _lines(
+    found: dict[int, list[dict[str, Any]]],
+    problems: Sequence[Problem],
+    samples: int,
+    identity: dict[str, Any],
+    account: Account,
+) -> Iterator[dict[str, Any]]:
+    for p, completions in found.items():
+        solutions = [one for one in completions if one["steps"]]
+        empty = len(completions) - len(solutions)
+        account.empty += empty
+        if len(solutions) < samples:
+            account.left_out.append(problems[p].problem_id)
+            continue
+        account.problems += 1
+        account.solutions += samples
+        account.finished += sum(one["finished"] for one in solutions)
+        account.right += sum(one["final_correct"] is True for one in solutions)
+        account.ungraded += sum(one["final_correct"] is None for one in solutions)
+        yield {
+            "problem_id": problems[p].problem_id,
+            "problem": problems[p].text,
+            "answer": problems[p].answer,
+            "samples": solutions,
+            "empty": empty,
+            FIELD: identity,
+        }

@@ -1,0 +1,120 @@
+"""Problems to solve, and solved ones to show: of files of any format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.arguments import allowed
+from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.questions import normalised
+from ablations.formats.records import Record
+from ablations.generators.completions import steps_of
+from ablations.grading import extract_answer
+from ablations.solutions import Problem
+
+NAMED = 5
+"""Problems that an error names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """A solved problem to show."""
+
+    problem: str
+    """What is asked."""
+    solution: str
+    """Its steps, one a line; the last holds the final answer."""
+
+
+def read_problems(path: Path, form: str | None = None) -> list[Problem]:
+    """The problems of a file, each once, in its order.
+
+    Args:
+        path: of the file; it may hold several solutions of a problem, which are not read.
+        form: of the file; None: what its first row tells.
+
+    Raises:
+        ValueError: there is no such file or format, a row is malformed, or a problem has no reference answer,
+            or several, or the name of another.
+    """
+    found: dict[str, Record] = {}
+    names: dict[str, str] = {}
+    for record in _records(path, form, "problems"):
+        first = found.setdefault(normalised(record.problem), record)
+        if first.reference != record.reference:
+            raise ValueError(
+                f"problems: found the reference answers {first.reference!r} and {record.reference!r} of "
+                f"{record.problem!r}; allowed: one"
+            )
+    problems = []
+    for number, record in enumerate(found.values()):
+        name = record.problem_id or f"problem-{number}"
+        if name in names:
+            raise ValueError(
+                f"problems: found the name {name} of {names[name]!r} and of {record.problem!r}; allowed: one"
+            )
+        names[name] = record.problem
+        problems.append(Problem(problem_id=name, text=record.problem, answer=record.reference or ""))
+    if without := [problem.problem_id for problem in problems if not problem.answer.strip()]:
+        more = ", ..." if len(without) > NAMED else ""
+        raise ValueError(
+            f"problems: found no reference answer of {len(without)} of {len(problems)} in {path} "
+            f"({', '.join(without[:NAMED])}{more}); allowed: one for each, to grade against"
+        )
+    if not problems:
+        raise ValueError(f"problems: found none in {path}; allowed: one or more")
+    return problems
+
+
+def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Shot, ...]:
+    """The first solved problems of a file that are none of those to solve.
+
+    A solution that is known to be wrong, or not to have come to its end, is not shown; nor are calculator
+    annotations. One that does not say its final answer gets a line that does.
+
+    Args:
+        path: of the file, of any format that has solutions.
+        count: how many.
+        problems: those to solve.
+
+    Raises:
+        ValueError: there is no such file, a row is malformed, or there are not so many.
+    """
+    taken = {normalised(problem.text) for problem in problems}
+    shots: list[Shot] = []
+    for record in _records(path, None, "shots"):
+        if len(shots) == count:
+            break
+        problem = normalised(record.problem)
+        if problem not in taken and (solution := _solution(record)):
+            taken.add(problem)
+            shots.append(Shot(problem=record.problem, solution=solution))
+    if len(shots) < count:
+        raise ValueError(
+            f"shots: found {len(shots)} solved problems in {path} that are not to be solved; allowed: {count}"
+        )
+    return tuple(shots)
+
+
+def _records(path: Path, form: str | None, field: str) -> Iterator[Record]:
+    if not path.is_file():
+        raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
+    if form is not None:
+        allowed("from", form, tuple(FORMATS))
+    read = FORMATS[form] if form is not None else recognised(path)
+    without_calculator = {"drop_calculator": True} if "drop_calculator" in read.options else {}
+    return read.read(path, **without_calculator)
+
+
+def _solution(record: Record) -> str | None:
+    """A record's solution as it is to be shown; None if it has none that is to be."""
+    over = record.finished and record.finish_reason in (None, "solution")
+    if not over or record.correct is False or record.first_error is not None:
+        return None
+    lines = steps_of("\n".join(record.texts) or record.reference_solution or "")
+    answer = record.answer or record.reference
+    if lines and answer is not None and extract_answer("\n".join(lines)) is None:
+        lines.append(f"The final answer is \\boxed{{{answer}}}.")
+    return "\n".join(lines) or None

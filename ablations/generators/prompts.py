@@ -1,0 +1,104 @@
+"""What a generator reads: a problem, in the chat template of its tokenizer or as plain text.
+
+In a chat template the problem and the instruction are the user's turn, and every solved problem that is shown
+a turn of each; the template opens the assistant's turn, in which the generator goes on.
+
+Plain text is the problem and a line's end, as the generators of this project read it, after the solved
+problems that are shown, each with its solution and a blank line, and, if the user gives one, an instruction.
+A blank line then ends a solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ablations.generators.problems import Shot
+from ablations.labelers.rlhflow import DATE
+
+INSTRUCTION = (
+    "Solve the problem step by step, each step on a line of its own. On the last line, put the final answer "
+    "in \\boxed{}."
+)
+"""In a chat template, unless the user gives another; plain text has none then."""
+BLANK_LINE = "\n\n"
+PROBLEM = "{problem}"
+"""What stands for the problem where a prompt is told as a template."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """A prompt."""
+
+    text: str
+    """As text."""
+    ids: tuple[int, ...]
+    """Tokens, as the model reads them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompter:
+    """Makes prompts of problems."""
+
+    tokenizer: Any
+    """The generator's."""
+    chat: bool
+    """Whether its chat template is used."""
+    instruction: str
+    """What is said beside the problem; may be empty."""
+    shots: tuple[Shot, ...]
+    """Solved problems that are shown."""
+
+    @classmethod
+    def of(
+        cls, tokenizer: Any, chat_template: str, instruction: str | None, shots: tuple[Shot, ...]
+    ) -> Prompter:
+        """With what a user says, or the defaults.
+
+        Args:
+            tokenizer: the generator's.
+            chat_template: one of CHAT_TEMPLATES.
+            instruction: None: INSTRUCTION in a chat template, else none.
+            shots: solved problems that are shown.
+        """
+        chat = chat_template == "auto" and tokenizer.chat_template is not None
+        said = (INSTRUCTION if chat else "") if instruction is None else instruction
+        return cls(tokenizer=tokenizer, chat=chat, instruction=said, shots=shots)
+
+    @property
+    def template(self) -> str:
+        """The prompt of any problem, {problem} in its place."""
+        return self.text(PROBLEM)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end a solution because of what the prompt looks like."""
+        return (BLANK_LINE,) if self.shots and not self.chat else ()
+
+    def prompt(self, problem: str) -> Prompt:
+        """The prompt of a problem."""
+        text = self.text(problem)
+        # a chat template spells the special tokens; before plain text the tokenizer puts its own
+        ids = self.tokenizer(text, add_special_tokens=not self.chat, verbose=False)["input_ids"]
+        if not self.chat and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
+            ids = ids[:-1]  # some put the end there too
+        return Prompt(text=text, ids=tuple(ids))
+
+    def text(self, problem: str) -> str:
+        """The prompt's text."""
+        if not self.chat:
+            shown = [f"{shot.problem}\n{shot.solution}{BLANK_LINE}" for shot in self.shots]
+            said = f"{self.instruction}{BLANK_LINE}" if self.instruction else ""
+            return f"{said}{''.join(shown)}{problem}\n"
+        turns = []
+        for shot in self.shots:
+            turns.append({"role": "user", "content": self._asked(shot.problem)})
+            turns.append({"role": "assistant", "content": shot.solution})
+        turns.append({"role": "user", "content": self._asked(problem)})
+        rendered: str = self.tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, date_string=DATE
+        )
+        return rendered
+
+    def _asked(self, problem: str) -> str:
+        return f"{problem}{BLANK_LINE}{self.instruction}" if self.instruction else problem

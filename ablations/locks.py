@@ -1,0 +1,44 @@
+"""Locks on files, which the system gives back when the process that holds them dies, however it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
+    """Holds the lock of a file; yields whether it was got, which is always so with `wait`.
+
+    Args:
+        path: of the file; made, and removed by who has held it alone.
+        wait: whether to wait for it.
+        shared: hold it with all others that ask for it so, and with none that does not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            os.close(file)
+            yield False
+            return
+        except BaseException:
+            os.close(file)
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                break
+        os.close(file)  # its last holder deleted it before we got it: lock the new one
+    try:
+        yield True
+    finally:
+        if not shared:
+            path.unlink(missing_ok=True)
+        fcntl.flock(file, fcntl.LOCK_UN)  # by name: a child process may hold a copy of the descriptor
+        os.close(file)

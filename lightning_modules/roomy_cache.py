@@ -1,0 +1,42 @@
+"""The keys and values that attention keeps, in a place with room for more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicLayer
+
+
+class RoomyLayer(DynamicLayer):
+    """A layer's cache that doubles its room when full; transformers' is copied whole at every token."""
+
+    _room: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        used = self.get_seq_length()
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        need = used + key_states.shape[2]
+        if (
+            self._room is None
+            or self._room[0].shape[0] != key_states.shape[0]
+            or self._room[0].shape[2] < need
+        ):
+            shape = (*key_states.shape[:2], max(2 * need, 64), key_states.shape[3])
+            grown = key_states.new_empty(shape), value_states.new_empty(shape[:3] + value_states.shape[3:])
+            if self.keys is not None and self.values is not None and used:
+                grown[0][:, :, :used], grown[1][:, :, :used] = self.keys, self.values
+            self._room = grown
+        keys, values = self._room
+        keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
+        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
+        return self.keys, self.values
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Keeps `rows` of the batch, in that order, each as often as it is named."""
+        assert self.keys is not None and self.values is not None
+        self._room = None
+        self.keys, self.values = self.keys[rows], self.values[rows]
