@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "Write figures, table and report again from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
+    "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -94,6 +95,8 @@ def _dispatch(argv: list[str]) -> None:
         _convert(argv[1:])
     elif command == "label":
         importlib.import_module("ablations.label").label(argv[1:])
+    elif command == "finetune":
+        importlib.import_module("ablations.finetune").finetune(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":
