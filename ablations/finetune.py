@@ -18,7 +18,7 @@ from ablations.progress import LOG_FORMATS, reporter_of
 from lightning_modules.group import Strategy
 
 HELD_OUT_SHARE = 0.1
-"""Of the problems, where no file says which are held out."""
+"""The default where a model is judged on them, and of the tokenizer that it begins with."""
 READER_OPTIONS = ("keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem", "labeler")
 """Of readers of labels, by their names in ``converting.OPTIONS``: they decide which labels there are."""
 LEAST = {"most": 1, "vocabulary": 258, "checkpoint_every": 1}
@@ -37,8 +37,10 @@ class Kind:
     """Adds its own flags to a parser."""
     files: tuple[str, ...]
     """Those of its flags that name files."""
+    share: float
+    """Of the problems that are held out, where no file says which."""
     decides: tuple[str, ...] = ()
-    """The others: what decides the result beside files and course."""
+    """Those that decide the result beside files, course and share."""
     reads_labels: bool = False
     """Whether it has READER_OPTIONS."""
     course: Course | None = None
@@ -66,8 +68,7 @@ def finetune(argv: Sequence[str]) -> None:
         config["course"] = asdict(course)
         local["checkpoint_every"] = args.checkpoint_every
         allowed("logger", args.logger, logger_names())
-    if "held_out_share" in config:
-        config["held_out_share"] = _share(args.held_out_share, args.held_out)
+    config["held_out_share"] = _share(args.held_out_share, args.held_out)
     if kind.reads_labels:
         config["options"] = {name: getattr(args, name) for name in READER_OPTIONS if getattr(args, name)}
     allowed("log_format", args.log_format, LOG_FORMATS)
@@ -91,13 +92,11 @@ def finetune(argv: Sequence[str]) -> None:
             print(f"{out}: {described(facts)}")
 
 
-def _share(share: float | None, files: list[str] | None) -> float:
-    """Of the problems that is drawn to be held out."""
-    if files and share:
-        raise ValueError(f"held_out_share: found {share} beside --held-out; allowed: one of the two")
-    if share is not None and not 0 <= share < 1:
+def _share(share: float, files: list[str] | None) -> float:
+    """Of the problems that is drawn to be held out: none where files say which."""
+    if not 0 <= share < 1:
         raise ValueError(f"held_out_share: found {share}; allowed: 0 or more, and below 1")
-    return 0.0 if files else HELD_OUT_SHARE if share is None else share
+    return 0.0 if files else share
 
 
 def _scratch(parser: Any) -> None:
@@ -106,7 +105,6 @@ def _scratch(parser: Any) -> None:
     )
     parser.add_argument("--preset", type=str, default="small", help="sizes of the model")
     parser.add_argument("--vocabulary", type=int, default=1000, help="tokens, 258 or more")
-    _split(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the weights, and of what is held out")
 
 
@@ -118,7 +116,6 @@ def _mathmix(parser: Any) -> None:
         required=True,
         help="rows of {question, answer}, {problem, solution} or {text}, or plain .txt; repeatable",
     )
-    _held_out(parser)
 
 
 def _generator(parser: Any) -> None:
@@ -128,14 +125,12 @@ def _generator(parser: Any) -> None:
     parser.add_argument(
         "--most", type=int | None, default=None, help="solutions of a problem, the first right ones (all)"
     )
-    _held_out(parser)
 
 
 def _large_prm(parser: Any) -> None:
     parser.add_argument(
         "--labels", type=str, action="append", required=True, help="of any labelled format; repeatable"
     )
-    _split(parser)
     parser.add_argument(
         "--threshold",
         type=float | None,
@@ -156,42 +151,26 @@ def _large_prm(parser: Any) -> None:
     )
 
 
-def _held_out(parser: Any) -> None:
-    parser.add_argument(
-        "--held-out",
-        type=str,
-        action="append",
-        help="nothing is learnt from the problems of this file, of any format; repeatable",
-    )
-
-
-def _split(parser: Any) -> None:
-    _held_out(parser)
-    parser.add_argument(
-        "--held-out-share",
-        type=float | None,
-        default=None,
-        help=f"of the problems, drawn with the seed where there is no such file ({HELD_OUT_SHARE})",
-    )
-
-
 KINDS: dict[str, Kind] = {
     "scratch": Kind(
         summary="Make a base of random weights and a tokenizer trained on text: for small trials.",
         add_flags=_scratch,
         files=("text", "held_out"),
-        decides=("preset", "vocabulary", "held_out_share", "seed"),
+        share=HELD_OUT_SHARE,
+        decides=("preset", "vocabulary", "seed"),
     ),
     "mathmix": Kind(
         summary="Finetune a causal checkpoint on mathematical text (MathMix).",
         add_flags=_mathmix,
         files=("text", "held_out"),
+        share=0.0,
         course=Course(epochs=2, batch=8192, learning_rate=SLOW),  # 2: the paper's large models
     ),
     "generator": Kind(
         summary="Finetune a causal checkpoint on the right solutions of a pool.",
         add_flags=_generator,
         files=("pool", "held_out"),
+        share=0.0,
         decides=("most",),
         course=Course(epochs=1, batch=8192, learning_rate=SLOW),  # 1: the paper's
     ),
@@ -199,7 +178,8 @@ KINDS: dict[str, Kind] = {
         summary="Train a process reward model of three classes on rated steps.",
         add_flags=_large_prm,
         files=("labels", "held_out", "problems"),
-        decides=("held_out_share", "threshold"),
+        share=HELD_OUT_SHARE,
+        decides=("threshold",),
         reads_labels=True,
         course=Course(epochs=2, batch=64, learning_rate=SLOW),  # 2: the paper's
     ),
@@ -224,6 +204,18 @@ def _parse(argv: Sequence[str]) -> tuple[str, Any]:
         kind.add_flags(command)
         if kind.course is not None:
             _add_course(command, kind.course, "solutions" if name == "large-prm" else "tokens")
+        command.add_argument(
+            "--held-out",
+            type=str,
+            action="append",
+            help="nothing is learnt from the problems of this file, of any format; repeatable",
+        )
+        command.add_argument(
+            "--held-out-share",
+            type=float,
+            default=kind.share,
+            help="nor, without such a file, from this share of the problems; the same problems for all kinds",
+        )
         command.add_argument("--out", type=str, required=True, help="folder of the new checkpoint")
         command.add_argument(
             "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"

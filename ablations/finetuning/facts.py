@@ -11,6 +11,7 @@ from ablations.stages.files import write_json
 
 FACTS = "finetune.json"
 """Beside a checkpoint's config.json."""
+OF_HELD_OUT = "of held-out problems"
 NAMED = 5
 """How many of what is left out are named for each reason."""
 

@@ -13,10 +13,10 @@ import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
 from ablations.finetuning.course import Course
-from ablations.finetuning.facts import LeftOut, write_facts
-from ablations.finetuning.texts import about, read_texts
+from ablations.finetuning.facts import OF_HELD_OUT, LeftOut, write_facts
+from ablations.finetuning.split import HeldOut
+from ablations.finetuning.texts import kept, read_texts
 from ablations.formats.catalogue import FORMATS
-from ablations.formats.overlap import held_out_problems
 from ablations.formats.questions import normalised
 from ablations.formats.records import Record
 from ablations.pipeline import Context, Inputs
@@ -30,7 +30,6 @@ CHUNK = 1000
 """Texts that are tokenized together: tokenizers' own lists take far more memory than the ids."""
 WINDOW = 2048
 """Most tokens of a document, unless the user or the model says otherwise."""
-HELD_OUT = "problems held out"
 
 Documents = list[np.ndarray]
 Item = TypeVar("Item")
@@ -41,8 +40,9 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     course = Course(**config["course"])
     tokenizer, model = opened(context)
     left_out = LeftOut()
-    problems = held_out_problems(context.local["held_out"])
-    texts = _kept(context.local["text"], problems, left_out)
+    held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=course.seed)
+    found = (text for path in context.local["text"] for text in read_texts(path))
+    texts = kept(found, held_out, left_out)
     documents = windows(tokenizer, texts, length(model, course))
     if not documents:
         raise ValueError(f"text: found none, {left_out}; allowed: one or more")
@@ -59,9 +59,9 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     course = Course(**config["course"])
     tokenizer, model = opened(context)
     left_out = LeftOut()
-    problems = held_out_problems(context.local["held_out"])
+    held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=course.seed)
     pool = (record for path in context.local["pool"] for record in FORMATS["pool"].read(path))
-    right = right_solutions(pool, problems, config["most"], left_out)
+    right = right_solutions(pool, held_out, config["most"], left_out)
     documents, targets = solved(tokenizer, right, length(model, course), left_out)
     if not documents:
         raise ValueError(f"pool: found no right solution, {left_out}; allowed: one or more")
@@ -114,13 +114,13 @@ def windows(tokenizer: Any, texts: Iterable[str], size: int) -> Documents:
 
 
 def right_solutions(
-    pool: Iterable[Record], problems: dict[str, Path], most: int | None, left_out: LeftOut
+    pool: Iterable[Record], held_out: HeldOut, most: int | None, left_out: LeftOut
 ) -> list[Record]:
     """The solutions that came to an end that was found right.
 
     Args:
         pool: graded solutions; one that nobody could grade is no right one.
-        problems: held out, normalised.
+        held_out: problems.
         most: of a problem, the first ones; None: all.
         left_out: told of all others.
     """
@@ -128,8 +128,8 @@ def right_solutions(
     taken: Counter[str] = Counter()
     for record in pool:
         problem = normalised(record.problem)
-        if problem in problems:
-            reason = HELD_OUT
+        if problem in held_out:
+            reason = OF_HELD_OUT
         elif not record.finished:
             reason = "unfinished"
         elif record.correct is None:
@@ -200,15 +200,6 @@ def train(
         "decay": module.decay,
         "weight_decay": module.weight_decay,
     }
-
-
-def _kept(paths: Iterable[Path], problems: dict[str, Path], left_out: LeftOut) -> Iterator[str]:
-    for path in paths:
-        for text in read_texts(path):
-            if about(text, problems):
-                left_out.add(HELD_OUT, text.name)
-            else:
-                yield text.text
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:

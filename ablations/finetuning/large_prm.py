@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ablations.finetuning.encoded import encode_rated
 from ablations.finetuning.facts import LeftOut, write_facts
 from ablations.finetuning.judged import judged
 from ablations.finetuning.labels import Rated, read_rated
-from ablations.finetuning.split import digest, held_out
+from ablations.finetuning.split import HeldOut
 from ablations.formats.overlap import every_problem
 from ablations.pipeline import Context, Inputs
 from lightning_modules.backbones import load_classifier
@@ -35,14 +35,9 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     )
     longest = course.length(getattr(model.backbone.config, "max_position_embeddings", None))
     left_out = LeftOut()
-    rated = list(read_all(config, context, left_out))
-    problems = held_out(
-        (one.key for one in rated),
-        context.local["held_out"],
-        share=config["held_out_share"],
-        seed=course.seed,
-    )
-    learnt, held = divided(rated, problems)
+    held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=course.seed)
+    learnt, held = divided(read_all(config, context, left_out), held_out)
+    assert not any(one.key in held_out for one in learnt)  # whatever becomes of this code
     branches = encode_rated(tokenizer, learnt, longest, left_out)
     if not branches.encoded:
         raise ValueError(
@@ -78,7 +73,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         names = np.unique([one.key for one in held], return_inverse=True)[1]
         judgement = judged(RewardModel.from_folder(out).to(course.device), tests, names)
     counts = {
-        "labels": sum(one.labels for one in rated),
+        "labels": sum(one.labels for one in (*learnt, *held)),
         "labels_learnt": branches.labels,
         "labels_judged": tests.labels,
         "labels_cut": branches.cut_labels + tests.cut_labels,
@@ -96,8 +91,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         "weight_decay": model.weight_decay,
         "shared_prefixes": share_prefixes,
     }
-    split = {"problems": len(problems), "sha256": digest(problems)}
-    write_facts(out, config, left_out, counts, training=training, held_out=split, judged=judgement)
+    write_facts(out, config, left_out, counts, training=training, judged=judgement)
 
 
 def read_all(config: dict[str, Any], context: Context, left_out: LeftOut) -> Iterator[Rated]:
@@ -109,9 +103,10 @@ def read_all(config: dict[str, Any], context: Context, left_out: LeftOut) -> Ite
         yield from read_rated(path, left_out, options=options, threshold=config["threshold"])
 
 
-def divided(rated: list[Rated], problems: set[str]) -> tuple[list[Rated], list[Rated]]:
-    """Solutions to learn from, and those whose problem is held out."""
-    learnt = [one for one in rated if one.key not in problems]
-    held = [one for one in rated if one.key in problems]
-    assert not {one.key for one in learnt} & {one.key for one in held}
+def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:
+    """Solutions to learn from, and those of problems that are held out."""
+    learnt: list[Rated] = []
+    held: list[Rated] = []
+    for one in rated:
+        (held if one.key in held_out else learnt).append(one)
     return learnt, held

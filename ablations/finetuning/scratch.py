@@ -7,10 +7,8 @@ from typing import Any
 
 from ablations.arguments import allowed
 from ablations.finetuning.facts import LeftOut, write_facts
-from ablations.finetuning.language import HELD_OUT
-from ablations.finetuning.split import digest, held_out
-from ablations.finetuning.texts import about, read_any
-from ablations.formats.questions import normalised
+from ablations.finetuning.split import HeldOut
+from ablations.finetuning.texts import kept, read_any
 from ablations.pipeline import Context, Inputs
 from ablations.stages.pools import train_tokenizer
 from lightning_modules.backbones import PRESETS, build_causal
@@ -19,20 +17,10 @@ from lightning_modules.backbones import PRESETS, build_causal
 def scratch(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """Text in ``context.local`` -> a tokenizer trained on it, random weights of a preset."""
     allowed("preset", config["preset"], tuple(PRESETS))
-    texts = [text for path in context.local["text"] for text in read_any(path)]
-    problems = held_out(
-        (normalised(text.problem) for text in texts if text.problem is not None),
-        context.local["held_out"],
-        share=config["held_out_share"],
-        seed=config["seed"],
-    )
+    held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=config["seed"])
     left_out = LeftOut()
-    learnt = []
-    for text in texts:
-        if about(text, problems):
-            left_out.add(HELD_OUT, text.name)
-        else:
-            learnt.append(text.text)
+    texts = (text for path in context.local["text"] for text in read_any(path))
+    learnt = list(kept(texts, held_out, left_out))
     if not learnt:
         raise ValueError(f"text: found none, {left_out}; allowed: one or more")
     tokenizer = train_tokenizer(learnt, config["vocabulary"])
@@ -40,5 +28,4 @@ def scratch(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     counts = {"texts": len(learnt), "tokens": len(tokenizer), "parameters": model.num_parameters()}
-    split = {"problems": len(problems), "sha256": digest(problems)}
-    write_facts(out, config, left_out, counts, held_out=split)
+    write_facts(out, config, left_out, counts)

@@ -6,11 +6,13 @@ where the name ends in .txt. Any of them is compressed by its name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.finetuning.facts import OF_HELD_OUT, LeftOut
+from ablations.finetuning.split import HeldOut
 from ablations.formats.catalogue import recognised
 from ablations.formats.questions import normalised
 from ablations.formats.rows import Where, fault, read_rows, read_text, string
@@ -62,12 +64,21 @@ def read_any(path: Path) -> Iterator[Text]:
     )
 
 
-def about(text: Text, problems: Collection[str]) -> bool:
-    """Whether a text solves one of some normalised problems, or holds one where it does not say."""
+def about(text: Text, held_out: HeldOut) -> bool:
+    """Whether a text solves a problem that is held out, or holds one of those named where it does not say."""
     if text.problem is not None:
-        return normalised(text.problem) in problems
+        return normalised(text.problem) in held_out
     told = normalised(text.text)
-    return any(problem in told for problem in problems)
+    return any(problem in told for problem in held_out.named)
+
+
+def kept(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
+    """What is learnt from: the texts without those about a problem that is held out."""
+    for text in texts:
+        if about(text, held_out):
+            left_out.add(OF_HELD_OUT, text.name)
+        else:
+            yield text.text
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[Text]:
