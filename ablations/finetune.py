@@ -21,6 +21,7 @@ HELD_OUT_SHARE = 0.1
 """The default where a model is judged on them, and of the tokenizer that it begins with."""
 READER_OPTIONS = ("keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem", "labeler")
 """Of readers of labels, by their names in ``converting.OPTIONS``: they decide which labels there are."""
+TOKENS = "batch-tokens"
 LEAST = {"most": 1, "vocabulary": 258, "checkpoint_every": 1}
 """Of flags that none of the settings checks; a vocabulary holds every byte, the padding and the end."""
 SLOW = 1e-5
@@ -45,6 +46,8 @@ class Kind:
     """Whether it has READER_OPTIONS."""
     course: Course | None = None
     """The defaults; None: nothing is trained."""
+    batch: str = TOKENS
+    """How the flag is called that says what makes an update."""
 
 
 def finetune(argv: Sequence[str]) -> None:
@@ -182,6 +185,7 @@ KINDS: dict[str, Kind] = {
         decides=("threshold",),
         reads_labels=True,
         course=Course(epochs=2, batch=64, learning_rate=SLOW),  # 2: the paper's
+        batch="batch-size",
     ),
 }
 
@@ -203,7 +207,7 @@ def _parse(argv: Sequence[str]) -> tuple[str, Any]:
             )
         kind.add_flags(command)
         if kind.course is not None:
-            _add_course(command, kind.course, "solutions" if name == "large-prm" else "tokens")
+            _add_course(command, kind.course, kind.batch)
         command.add_argument(
             "--held-out",
             type=str,
@@ -225,11 +229,15 @@ def _parse(argv: Sequence[str]) -> tuple[str, Any]:
     return str(args.kind), args[args.kind]
 
 
-def _add_course(parser: Any, course: Course, unit: str) -> None:
+def _add_course(parser: Any, course: Course, batch: str) -> None:
     helps: dict[str, tuple[str, Any, str]] = {
         "epochs": ("epochs", int, "passes over the data"),
         "updates": ("updates", int | None, "updates in all, in place of passes"),
-        "batch": (f"batch-{unit}", int, f"{unit} of an update"),
+        "batch": (
+            batch,
+            int,
+            "of an update: tokens" if batch == TOKENS else "solutions with their alternatives",
+        ),
         "learning_rate": ("learning-rate", float, "the highest one; small models from scratch want 1e-3"),
         "max_length": ("max-length", int | None, "most tokens read at once (the model's positions)"),
         "seed": ("seed", int, "of all that is drawn"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ablations.discrimination import auroc_by_problem
+from ablations.discrimination import auroc_interval
 from ablations.finetuning.encoded import Branches
 from lightning_modules.encoding import IGNORE
 from lightning_modules.inference import score
@@ -36,7 +36,7 @@ def judged(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[
     # log of probabilities that may be 0 in float64 alone where a logit is off by hundreds
     given = np.maximum(prob[np.arange(len(target)), target], np.finfo(np.float64).tiny)
     hit = prob.argmax(axis=1) == target
-    auroc = auroc_by_problem(-prob[:, 0], target > 0, problem)
+    auroc = auroc_interval(-prob[:, 0], target > 0, problem)
     return {
         "problems": len(np.unique(problem)),
         "labels": len(target),
