@@ -24,6 +24,7 @@ COMMANDS = {
     "grade": "Grade the final answers of solutions anew, by mathematical equivalence.",
     "sample": "Sample solutions of problems from any checkpoint; again, it goes on from what stands.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
+    "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -101,6 +102,8 @@ def _dispatch(argv: list[str]) -> None:
             importlib.import_module("ablations.sample").sample(argv[1:])
     elif command == "label":
         importlib.import_module("ablations.label").label(argv[1:])
+    elif command == "finetune":
+        importlib.import_module("ablations.finetune").finetune(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":

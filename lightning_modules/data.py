@@ -9,7 +9,7 @@ batches come as a plain iterable: Lightning adds no sampler of its own to it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +55,9 @@ class RewardDataset:
     """Whether what solutions begin with is computed once; see `batching.check_layout`."""
     cost: Cost = field(default_factory=Cost)
     """What rows cost the model that is trained; see `batching.cost_of`."""
+    drawn: Sequence[np.ndarray] | None = None
+    """Which solutions are drawn together and counted as one, as alternatives of a step are: so they share
+    what they begin with. None: each alone."""
 
     def __post_init__(self) -> None:
         if len(self.token_ids) == 0:
@@ -91,11 +94,15 @@ class RewardDataset:
         )
 
     def __len__(self) -> int:
-        return len(self.token_ids)
+        return len(self.token_ids if self.drawn is None else self.drawn)
+
+    def _solutions(self, index: np.ndarray) -> Iterable[int]:
+        """Those that are drawn at `index`."""
+        return index if self.drawn is None else (i for at in index for i in self.drawn[at])
 
     def target_count(self, index: np.ndarray) -> int:
-        """Number of targets of some solutions."""
-        return int(sum(np.count_nonzero(has_target(self.targets[i])) for i in index))
+        """Number of targets of what is drawn at `index`."""
+        return int(sum(np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)))
 
     def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
         """The solutions at `index`, laid out; one cell without a target if there is none.
@@ -103,7 +110,7 @@ class RewardDataset:
         What follows a solution's last target cannot change its loss and is left out.
         """
         token_ids, targets = [], []
-        for i in index:
+        for i in self._solutions(index):
             held = np.flatnonzero(has_target(self.targets[i]))
             if len(held):
                 token_ids.append(self.token_ids[i][: held[-1] + 1])

@@ -30,23 +30,76 @@ def bucket(
         pad: token id that fills a row.
         seed: of the order of equally long documents and of the batches.
     """
+    groups = _groups([len(document) for document in documents], tokens, seed)
+    return [_batch(documents, targets, group, pad) for group in groups]
+
+
+class Passes:
+    """Batches of documents as `bucket` makes them, pass after pass, each in an order of its own.
+
+    A batch is made when it is asked for: the documents alone are held.
+    """
+
+    def __init__(
+        self,
+        documents: Sequence[np.ndarray],
+        targets: Sequence[np.ndarray],
+        *,
+        tokens: int,
+        pad: int,
+        seed: int,
+    ) -> None:
+        """
+        Args:
+            documents: see `bucket`.
+            targets: see `bucket`.
+            tokens: see `bucket`.
+            pad: see `bucket`.
+            seed: of the order of every pass.
+        """
+        self.documents, self.targets, self.tokens, self.pad = documents, targets, tokens, pad
+        self.lengths = [len(document) for document in documents]
+        self.seed = seed
+        self._pass = 0
+        self._groups = self._of_pass(0)
+
+    def __len__(self) -> int:
+        """Batches of a pass: they depend on the documents' lengths alone, so all passes have as many."""
+        return len(self._groups)
+
+    def __call__(self, update: int) -> Batch:
+        """The batch of an update, 0-based; always the same for the same update."""
+        number, at = divmod(update, len(self))
+        if number != self._pass:
+            self._pass, self._groups = number, self._of_pass(number)
+        return _batch(self.documents, self.targets, self._groups[at], self.pad)
+
+    def _of_pass(self, number: int) -> list[list[int]]:
+        return _groups(self.lengths, self.tokens, [self.seed, number])
+
+
+def _groups(lengths: Sequence[int], tokens: int, seed: int | list[int]) -> list[list[int]]:
+    """Documents of about equal length together, in random order; which they are is random among equals."""
     rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(documents))
-    order = shuffled[np.argsort([len(documents[i]) for i in shuffled], kind="stable")]
+    shuffled = rng.permutation(len(lengths))
+    order = shuffled[np.argsort([lengths[i] for i in shuffled], kind="stable")]
     groups: list[list[int]] = [[]]
     for i in order:
-        if groups[-1] and (len(groups[-1]) + 1) * len(documents[i]) > tokens:
+        if groups[-1] and (len(groups[-1]) + 1) * lengths[i] > tokens:
             groups.append([])
         groups[-1].append(int(i))
-    batches = []
-    for group in (groups[g] for g in rng.permutation(len(groups))):
-        shape = len(group), max(len(documents[i]) for i in group)
-        token_BT, target_BT = np.full(shape, pad, dtype=np.int64), np.full(shape, IGNORE, dtype=np.int64)
-        for row, i in enumerate(group):
-            token_BT[row, : len(documents[i])] = documents[i]
-            target_BT[row, : len(documents[i])] = targets[i]
-        batches.append((token_BT, target_BT))
-    return batches
+    return [groups[g] for g in rng.permutation(len(groups))]
+
+
+def _batch(
+    documents: Sequence[np.ndarray], targets: Sequence[np.ndarray], group: Sequence[int], pad: int
+) -> Batch:
+    shape = len(group), max(len(documents[i]) for i in group)
+    token_BT, target_BT = np.full(shape, pad, dtype=np.int64), np.full(shape, IGNORE, dtype=np.int64)
+    for row, i in enumerate(group):
+        token_BT[row, : len(documents[i])] = documents[i]
+        target_BT[row, : len(documents[i])] = targets[i]
+    return token_BT, target_BT
 
 
 class TextData(lightning.LightningDataModule):

@@ -73,6 +73,19 @@ def read_rows(
         yield from found
 
 
+def read_text(path: str | Path) -> str:
+    """All of a file of plain text.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    with Path(path).open("rb") as raw:
+        try:
+            return _plain(raw, Path(path)).read().decode()
+        except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: found {error}; allowed: {_TEXT}") from None
+
+
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
     """Writes a row a line, whole or not at all."""
     with whole(Path(path)) as file:

@@ -189,6 +189,19 @@ def test_training_from_examples_learns() -> None:
     assert fitted.callback_metrics["validation_accuracy"] > 0.95
 
 
+def test_solutions_that_are_drawn_together_are_counted_as_one() -> None:
+    ids = [np.array(row) for row in ([1, 2, 3], [1, 2, 4, 5], [1, 6], [7])]
+    targets = [np.array(row) for row in ([-100, 1, 0], [-100, -100, 0, -100], [-100, 1], [1])]
+    together = [np.array([0, 1]), np.array([2]), np.array([3])]
+    data = RewardDataset(token_ids=ids, targets=targets, num_classes=2, drawn=together)
+    assert len(data) == 3 and RewardData(data, batch_size=2).updates == 2
+    assert [data.target_count(np.array([i])) for i in range(3)] == [3, 1, 1]
+    batch = data.batch(np.array([0, 2]), 4)
+    # 1 2 3 and 1 2 4 share two tokens, what follows the last target is left out, and 7 is apart.
+    cells = {(part, int(cell)) for part, laid_out in enumerate(batch.layouts) for cell in laid_out.node_of}
+    assert len(cells) == 5 and sum(float(weight.sum()) for weight in batch.weights) == 4
+
+
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="batch_size is 0"):
         RewardData(dataset(), batch_size=0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from lightning_modules.encoding import IGNORE
-from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
+from lightning_modules.language_model import Batch, LanguageModel, Passes, TextData, bucket
 from lightning_modules.training import fit
 
 VOCABULARY = 12
@@ -170,3 +170,30 @@ def test_text_comes_update_by_update() -> None:
 
     stream = TextData(make, updates=4).train_dataloader()
     assert [tokens.item() for tokens, _ in stream] == [0, 1, 2, 3] == asked
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(6, 30), st.integers(0, 3))
+@settings(max_examples=50, deadline=None)
+def test_every_pass_takes_every_document_once(sizes: list[int], tokens: int, seed: int) -> None:
+    documents = [np.full(size, index + 1) for index, size in enumerate(sizes)]
+    targets = [-ids for ids in documents]
+    passes = Passes(documents, targets, tokens=tokens, pad=PAD, seed=seed)
+    orders = []
+    for number in range(2):
+        batches = [passes(number * len(passes) + at) for at in range(len(passes))]
+        found = [int(row[0]) for token_BT, _ in batches for row in token_BT]
+        assert sorted(found) == list(range(1, len(sizes) + 1))
+        assert all((target_BT == np.where(t == PAD, IGNORE, -t)).all() for t, target_BT in batches)
+        orders.append(found)
+    # the same update is the same batch, whichever was asked for before
+    again = Passes(documents, targets, tokens=tokens, pad=PAD, seed=seed)
+    last = again(2 * len(passes) - 1)[0]
+    assert (last == passes(2 * len(passes) - 1)[0]).all()
+    assert (again(0)[0] == passes(0)[0]).all()
+
+
+def test_passes_are_in_different_orders() -> None:
+    documents = [np.full(3, index + 1) for index in range(30)]
+    passes = Passes(documents, documents, tokens=9, pad=PAD, seed=0)
+    first, second = ([passes(at)[0][:, 0].tolist() for at in range(k, k + 10)] for k in (0, 10))
+    assert first != second and len(passes) == 10

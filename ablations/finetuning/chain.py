@@ -1,0 +1,129 @@
+"""One link of the chain: a checkpoint's folder, whole or not at all, and gone on with where it was killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.devices import Devices
+from ablations.finetuning.facts import FACTS
+from ablations.labelers.checkpoints import Checkpoint
+from ablations.logs import Logs
+from ablations.pipeline import Context, Task
+from ablations.progress import Reporter
+from ablations.stages.files import read_json, sha256_of, write_json
+
+STAGES = "ablations.finetuning.stages:STAGES"
+ASKED, STATE, MADE = "asked.json", "state", "made"
+"""In the folder of a training that is not over: what was asked for, its last state, the new checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What is asked for."""
+
+    kind: str
+    """One of STAGES."""
+    config: dict[str, Any]
+    """All that decides the result; plain JSON."""
+    local: dict[str, Any]
+    """Where on this machine the files are, and what changes nothing."""
+    out: Path
+    """The new checkpoint's folder."""
+
+
+def base_facts(base: Checkpoint, device: str) -> dict[str, str]:
+    """What a checkpoint is, whatever its folder.
+
+    Raises:
+        ValueError: it is no causal language model, or one that needs code that lies beside it; or there is no
+            such device to train it on.
+    """
+    import torch
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    if base.architecture not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
+        raise ValueError(
+            f"base: found a {base.architecture or 'checkpoint without a class'} in {base.name}; allowed: a "
+            "causal language model that transformers knows"
+        )
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: found cuda, but no such device; allowed: cpu")
+    AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    return {"name": base.name, "architecture": base.architecture, "revision": base.revision()}
+
+
+def file_facts(files: dict[str, list[Path]]) -> dict[str, list[dict[str, str]]]:
+    """Name and sha256 of the files that the user named in some fields.
+
+    Raises:
+        ValueError: one is not there.
+    """
+    return {
+        field: [{"name": path.name, "sha256": sha256_of(path, field)} for path in paths]
+        for field, paths in files.items()
+    }
+
+
+def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[str, Any]:
+    """Makes a checkpoint.
+
+    Args:
+        link: what is asked for.
+        devices: on which the model is trained.
+        reporter: told how far it is.
+        logs: what the training logs to.
+
+    Returns:
+        Its facts.
+
+    Raises:
+        ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+    """
+    if link.out.exists():
+        raise ValueError(f"out: found {link.out}; allowed: a new folder")
+    folder = link.out.with_name(f"{link.out.name}.unfinished")
+    _claim(folder, {"kind": link.kind} | link.config)
+    made = folder / MADE
+    shutil.rmtree(made, ignore_errors=True)  # half written, and of no use
+    made.mkdir()
+    (folder / STATE).mkdir(exist_ok=True)
+    task = Task(stage="finetune", version=1, config=link.config, label=link.kind)
+    began = time.monotonic()
+
+    def progress(done: float) -> None:
+        left = (time.monotonic() - began) * (1 - done) / done if done else 0.0
+        reporter.progressed(task, done, done, left)
+
+    reporter.begin(1, 0, 1.0)
+    try:
+        reporter.started(task)
+        context = Context(progress=progress, scratch=folder / STATE, local=link.local, logs=logs)
+        devices.spread(STAGES, link.kind).run({"kind": link.kind} | link.config, {}, made, context)
+        reporter.ended(task, time.monotonic() - began, None, 1.0, 0.0)
+    finally:
+        reporter.close()
+    facts: dict[str, Any] = read_json(made / FACTS)
+    made.replace(link.out)
+    shutil.rmtree(folder)
+    return facts
+
+
+def _claim(folder: Path, asked: dict[str, Any]) -> None:
+    """Makes the folder of a training, or goes on with one that was asked for in the same words."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / ASKED
+    if not file.is_file():
+        new = file.with_suffix(".new")
+        write_json(new, asked)
+        new.replace(file)
+    elif json.loads(file.read_text()) != json.loads(json.dumps(asked)):
+        raise ValueError(
+            f"out: found the state of another training in {folder}; allowed: the same arguments, another "
+            "out, or to remove that folder"
+        )

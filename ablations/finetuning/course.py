@@ -1,0 +1,69 @@
+"""How long, how fast and on what a checkpoint is trained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ablations.labelers.choice import DEVICES
+
+Precision = Literal["32-true", "bf16-mixed"]
+"""As ``lightning_modules.training`` has it, which takes long to import."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """The course of a training; with the data and the base it decides the weights."""
+
+    epochs: int
+    """Passes over the data."""
+    updates: int | None = None
+    """Optimiser updates in all, in place of whole passes; None: what the passes take."""
+    batch: int
+    """Of an update: most tokens of text, or solutions with their alternatives."""
+    learning_rate: float
+    """The highest one, above 0."""
+    max_length: int | None = None
+    """Most tokens that are read at once; None: the kind of training decides."""
+    seed: int = 0
+    """Of all that is drawn."""
+    device: str = "cpu"
+    """One of DEVICES."""
+    precision: Precision = "32-true"
+    """Of what is computed; weights are kept in float32."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("updates", 1), ("batch", 1), ("max_length", 2), ("seed", 0)):
+            found = getattr(self, name)
+            if found is not None and found < least:
+                raise ValueError(f"{name}: found {found}; allowed: {least} or more")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise ValueError(f"learning_rate: found {self.learning_rate}; allowed: above 0, and finite")
+        for name, allowed in (("device", DEVICES), ("precision", get_args(Precision))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+
+    def total(self, of_pass: int) -> int:
+        """Updates in all, where a pass takes ``of_pass``."""
+        return self.epochs * of_pass if self.updates is None else self.updates
+
+    def length(self, positions: int | None, default: int | None = None) -> int | None:
+        """Most tokens that are read at once.
+
+        Args:
+            positions: those that the model has; None: it does not say.
+            default: where ``max_length`` does not say either, unless the model has fewer; None: no limit.
+
+        Raises:
+            ValueError: more were asked for than the model has.
+        """
+        if self.max_length is None:
+            known = [limit for limit in (positions, default) if limit is not None]
+            return min(known, default=None)
+        if positions is not None and self.max_length > positions:
+            raise ValueError(
+                f"max_length: found {self.max_length}; allowed: at most {positions}, the positions that the "
+                "model has"
+            )
+        return self.max_length

@@ -1,0 +1,93 @@
+"""Rated solutions in tokens, with the class that each rated step is to get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ablations.finetuning.facts import LeftOut
+from ablations.finetuning.labels import Rated
+from ablations.stages.files import prompt_of
+from ablations.world.annotator import CLASS_OF
+from lightning_modules.data import RewardDataset
+from lightning_modules.encoding import IGNORE, Encoded, encode_all
+
+CHUNK = 500
+"""Solutions that are tokenized together: tokenizers' own lists take far more memory than the ids."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branches:
+    """The branches of solutions, one after the other."""
+
+    encoded: list[Encoded]
+    """Tokens of each."""
+    targets: list[np.ndarray]
+    """int8 [S] of each: the class of every step, IGNORE where it has no label."""
+    solution: np.ndarray
+    """int64, ascending: which of the solutions each is of."""
+    cut_labels: int
+    """Labels of steps that did not fit."""
+
+    def dataset(self, **options: Any) -> RewardDataset:
+        """For training: a solution is drawn with all its branches, which share what they begin with."""
+        starts = np.flatnonzero(np.diff(self.solution)) + 1
+        return RewardDataset.from_encoded(
+            self.encoded,
+            step_targets=self.targets,
+            num_classes=len(CLASS_OF),
+            drawn=np.split(np.arange(len(self.encoded)), starts),
+            **options,
+        )
+
+    @property
+    def labels(self) -> int:
+        """Steps that have a target."""
+        return sum(
+            int((target[: len(encoded.step_end)] != IGNORE).sum())
+            for encoded, target in zip(self.encoded, self.targets, strict=True)
+        )
+
+
+def encode_rated(
+    tokenizer: Any, rated: Iterable[Rated], max_length: int | None, left_out: LeftOut
+) -> Branches:
+    """Rated solutions in tokens.
+
+    Args:
+        tokenizer: the model's.
+        rated: solutions.
+        max_length: most tokens of a branch, whole steps are kept; None: no limit.
+        left_out: told of branches that are cut before their first label.
+    """
+    encoded: list[Encoded] = []
+    targets: list[np.ndarray] = []
+    owners: list[int] = []
+    cut = number = 0
+    solutions = iter(rated)
+    while chunk := list(islice(solutions, CHUNK)):
+        pairs = [(at, one, branch) for at, one in enumerate(chunk, number) for branch in one.branches]
+        found = encode_all(
+            tokenizer,
+            [prompt_of(one.problem) for _, one, _ in pairs],
+            [branch.steps for _, _, branch in pairs],
+            max_length=max_length,
+        )
+        for (at, one, branch), tokens in zip(pairs, found, strict=True):
+            target = np.array([IGNORE if r is None else CLASS_OF[r] for r in branch.ratings], dtype=np.int8)
+            held = target != IGNORE
+            cut += int(held[len(tokens.step_end) :].sum())
+            if not held[: len(tokens.step_end)].any():
+                left_out.add("cut before the first label", one.name)
+                continue
+            encoded.append(tokens)
+            targets.append(target)
+            owners.append(at)
+        number += len(chunk)
+    return Branches(
+        encoded=encoded, targets=targets, solution=np.array(owners, dtype=np.int64), cut_labels=cut
+    )

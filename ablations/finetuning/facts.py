@@ -1,0 +1,86 @@
+"""What a finetuned checkpoint tells of its making, in a file beside its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ablations.progress import text_table
+from ablations.revision import code, revision
+from ablations.stages.files import write_json
+
+FACTS = "finetune.json"
+"""Beside a checkpoint's config.json."""
+OF_HELD_OUT = "of held-out problems"
+NAMED = 5
+"""How many of what is left out are named for each reason."""
+
+
+class LeftOut:
+    """Texts or solutions that nothing is learnt from, by reason: counted, the first few by name."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.first: dict[str, list[str]] = {}
+
+    def __str__(self) -> str:
+        found = [f"{count} left out ({reason})" for reason, count in self.counts.items()]
+        return ", ".join(found) or "nothing left out"
+
+    def add(self, reason: str, name: str | None = None) -> None:
+        """One more, with its name if it has one."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        named = self.first.setdefault(reason, [])
+        if name is not None and len(named) < NAMED:
+            named.append(name)
+
+
+def write_facts(
+    out: Path, config: dict[str, Any], left_out: LeftOut, counts: dict[str, int], **more: Any
+) -> None:
+    """Writes ``FACTS``: all that decided the checkpoint, and what came of it.
+
+    Args:
+        out: the checkpoint's folder.
+        config: of the stage that made it.
+        left_out: from what was learnt from.
+        counts: of what was learnt from.
+        more: plain JSON.
+    """
+    named = {why: {"count": n, "first": left_out.first[why]} for why, n in left_out.counts.items()}
+    made_by = {"revision": revision(), "code": code()}
+    write_json(out / FACTS, config | made_by | {"counts": counts, "left_out": named} | more)
+
+
+def described(facts: dict[str, Any]) -> str:
+    """The same for people: counts, what was left out, and how well it does where it was judged."""
+    base = facts.get("base")
+    of = f" of {base['name']} (revision {base['revision'][:12]})" if base else ""
+    updates = f", {facts['training']['updates']:,} updates" if "training" in facts else ""
+    rows = [(name.replace("_", " "), f"{count:,}") for name, count in facts["counts"].items()]
+    lines = [f"{facts['kind']}{of}{updates}", text_table(("", "count"), rows, right=(1,))]
+    for reason, found in facts["left_out"].items():
+        more = ", ..." if found["count"] > len(found["first"]) else ""
+        named = f" ({', '.join(found['first'])}{more})" if found["first"] else ""
+        lines.append(f"left out: {found['count']:,} {reason}{named}")
+    if "judged" in facts:
+        lines.append(_judged(facts["judged"]))
+    return "\n".join(lines)
+
+
+def _judged(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "not judged: there is no label of a held-out problem"
+    auroc = found["step_auroc"]
+    classes = ", ".join(
+        f"{name} {_share(one['accuracy'])} of {one['labels']:,}" for name, one in found["by_class"].items()
+    )
+    return (
+        f"held out: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
+        f"{_share(auroc['estimate'])} [{_share(auroc['lower'])}, {_share(auroc['upper'])}], loss "
+        f"{found['loss']:.3f}, accuracy {_share(found['accuracy'])} ({classes})"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

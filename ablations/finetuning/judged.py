@@ -1,0 +1,61 @@
+"""How well a PRM tells wrong steps on problems that it never learnt from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ablations.discrimination import auroc_interval
+from ablations.finetuning.encoded import Branches
+from lightning_modules.encoding import IGNORE
+from lightning_modules.inference import score
+from lightning_modules.reward_model import CLASSES, RewardModel
+
+
+def judged(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:
+    """Step AUROC with its interval, loss, and accuracy by class, over all labelled steps.
+
+    Args:
+        model: of three classes.
+        branches: held out.
+        problem: int64, the problem of each solution that these are of.
+
+    Returns:
+        Plain JSON; null where a number is not defined.
+    """
+    found = score(model, branches.encoded)
+    kept = [
+        target[: len(encoded.step_end)]
+        for target, encoded in zip(branches.targets, branches.encoded, strict=True)
+    ]
+    target = np.concatenate(kept)
+    problem = np.repeat(problem[branches.solution], [len(one) for one in kept])
+    labelled = target != IGNORE
+    prob, target, problem = found.prob[labelled], target[labelled].astype(np.int64), problem[labelled]
+    # log of probabilities that may be 0 in float64 alone where a logit is off by hundreds
+    given = np.maximum(prob[np.arange(len(target)), target], np.finfo(np.float64).tiny)
+    hit = prob.argmax(axis=1) == target
+    auroc = auroc_interval(-prob[:, 0], target > 0, problem)
+    return {
+        "problems": len(np.unique(problem)),
+        "labels": len(target),
+        "step_auroc": {
+            "estimate": _number(auroc.estimate),
+            "lower": _number(auroc.lower),
+            "upper": _number(auroc.upper),
+        },
+        "loss": float(-np.log(given).mean()),
+        "accuracy": float(hit.mean()),
+        "by_class": {
+            name: {
+                "labels": int((target == c).sum()),
+                "accuracy": float(hit[target == c].mean()) if (target == c).any() else None,
+            }
+            for c, name in enumerate(CLASSES[3])
+        },
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,94 @@
+"""Text to learn language from: solved problems, or plain text.
+
+JSON Lines whose rows hold question and answer, problem and solution, or text; or plain text, a file one text,
+where the name ends in .txt. Any of them is compressed by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.finetuning.facts import OF_HELD_OUT, LeftOut
+from ablations.finetuning.split import HeldOut
+from ablations.formats.catalogue import recognised
+from ablations.formats.questions import normalised
+from ablations.formats.rows import Where, fault, read_rows, read_text, string
+from ablations.stages.files import prompt_of
+
+PAIRS = (("question", "answer"), ("problem", "solution"))
+COMPRESSED = (".gz", ".zst")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """One text."""
+
+    name: str
+    """Its file, and its line or number there."""
+    problem: str | None
+    """The problem that it solves; None of a text that does not say."""
+    text: str
+    """All of it, the problem included."""
+
+
+def read_texts(path: Path) -> Iterator[Text]:
+    """The texts of a file.
+
+    Raises:
+        ValueError: the file is damaged, or a row malformed.
+    """
+    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
+    if plain.suffix == ".txt":
+        return iter([Text(name=path.name, problem=None, text=read_text(path))])
+    return read_rows(path, _parse)
+
+
+def read_any(path: Path) -> Iterator[Text]:
+    """The same, or the solutions of a file of any format, right or wrong: text for a tokenizer."""
+    try:
+        form = recognised(path)
+    except ValueError:
+        return read_texts(path)  # whose faults say what is allowed of a text
+    if form.keys in [frozenset(pair) for pair in PAIRS]:
+        return read_texts(path)
+    return (
+        Text(
+            name=f"{path.name}, solution {number}",
+            problem=record.problem,
+            text=prompt_of(record.problem) + "".join(f"{step}\n" for step in record.texts),
+        )
+        for number, record in enumerate(form.read(path), 1)
+    )
+
+
+def about(text: Text, held_out: HeldOut) -> bool:
+    """Whether a text solves a problem that is held out, or holds one of those named where it does not say."""
+    if text.problem is not None:
+        return normalised(text.problem) in held_out
+    told = normalised(text.text)
+    return any(problem in told for problem in held_out.named)
+
+
+def kept(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
+    """What is learnt from: the texts without those about a problem that is held out."""
+    for text in texts:
+        if about(text, held_out):
+            left_out.add(OF_HELD_OUT, text.name)
+        else:
+            yield text.text
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Text]:
+    name = f"{where.path.name}, line {where.line}"
+    for asked, solved in PAIRS:
+        if asked in row and solved in row:
+            problem = string(where, row, asked, filled=True)
+            text = f"{prompt_of(problem)}{string(where, row, solved)}\n"
+            return [Text(name=name, problem=problem, text=text)]
+    if "text" not in row:
+        allowed = "text, question and answer, or problem and solution"
+        raise fault(where, "(line)", f"the fields {', '.join(row) or 'of none'}", allowed, quoted=False)
+    return [Text(name=name, problem=None, text=string(where, row, "text", filled=True))]
