@@ -133,9 +133,9 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     used = {work.role for task in tasks for work in task.work}
     small = settings.students.backbone if used else ""
     names: dict[Role, str] = {
-        "student": args.backbone or small,
+        "student": args.backbone or settings.students.checkpoint or small,
         "generator": args.large_backbone or small,
-        "large": args.large_backbone or "large",
+        "large": args.large_backbone or settings.labeler.checkpoint or "large",
     }
     vocabulary = settings.pool.vocabulary if used and settings.pool else len(build_tokenizer())
     return {

@@ -87,27 +87,28 @@ class Checkpoint:
         return held.hexdigest()
 
 
-def find_checkpoint(name: str) -> Checkpoint:
+def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
     """A checkpoint by its folder, or by its name on the hub: then it is fetched, unless it was before.
 
     Args:
         name: a folder, or OWNER/NAME[@REVISION] where there is no folder OWNER.
+        field: what errors call the setting that names it.
 
     Raises:
         ValueError: there is none, it is no whole model, or its weights are no safetensors.
     """
-    folder = Path(name) if Path(name).is_dir() else _fetched(name)
+    folder = Path(name) if Path(name).is_dir() else _fetched(name, field)
     file = folder / "config.json"
     if not file.is_file():
         adapter = (folder / "adapter_config.json").is_file()
         found = "an adapter without its model" if adapter else "no config.json"
         raise ValueError(
-            f"labeler: found {found} in {folder}; allowed: a checkpoint as save_pretrained writes it"
+            f"{field}: found {found} in {folder}; allowed: a checkpoint as save_pretrained writes it"
         )
     config = _read_json(file)
     if not isinstance(config, dict):
         raise ValueError(f"{file}: found no object; allowed: the config of a transformers model")
-    return Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder)))
+    return Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
 
 
 def short_name(name: str) -> str:
@@ -115,11 +116,11 @@ def short_name(name: str) -> str:
     return Path(name if Path(name).is_dir() else name.partition("@")[0]).resolve().name
 
 
-def _fetched(name: str) -> Path:
+def _fetched(name: str, field: str) -> Path:
     named = HUB_NAME.fullmatch(name)
     if named is None or Path(name).parent.is_dir():
         raise ValueError(
-            f"labeler: found no folder {name}; allowed: a checkpoint's folder, or OWNER/NAME[@REVISION] "
+            f"{field}: found no folder {name}; allowed: a checkpoint's folder, or OWNER/NAME[@REVISION] "
             "on the hub"
         )
     from huggingface_hub import snapshot_download
@@ -135,19 +136,19 @@ def _fetched(name: str) -> Path:
     except (OSError, ValueError) as error:  # not there, not allowed, or no way to the hub
         told = " ".join(str(error).split())
         raise ValueError(
-            f"labeler: found neither a folder {name} nor such a checkpoint on the hub ({told}); allowed: one "
+            f"{field}: found neither a folder {name} nor such a checkpoint on the hub ({told}); allowed: one "
             "of them"
         ) from error
 
 
-def _weights(folder: Path) -> Iterable[Path]:
+def _weights(folder: Path, field: str) -> Iterable[Path]:
     """The safetensors files of a checkpoint; those of other formats can run code when they are read."""
     if (folder / INDEX).is_file():
         names = sorted(set(_read_json(folder / INDEX)["weight_map"].values()))
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             raise ValueError(
-                f"labeler: found no {missing[0]} in {folder} ({len(missing)} of {len(names)} files are "
+                f"{field}: found no {missing[0]} in {folder} ({len(missing)} of {len(names)} files are "
                 f"missing); allowed: all that {INDEX} names"
             )
         return [folder / name for name in names]
@@ -155,7 +156,7 @@ def _weights(folder: Path) -> Iterable[Path]:
         return [folder / WEIGHTS]
     others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
     raise ValueError(
-        f"labeler: found {f'weights as {others[0]} alone' if others else 'no weights'} in {folder}; allowed: "
+        f"{field}: found {f'weights as {others[0]} alone' if others else 'no weights'} in {folder}; allowed: "
         f"safetensors ({WEIGHTS}, or {INDEX} and its files), which save_pretrained writes"
     )
 
