@@ -148,7 +148,7 @@ class RewardModel(lightning.LightningModule):
     def export(
         self, folder: str | Path, tokenizer: Any = None, state: dict[str, torch.Tensor] | None = None
     ) -> None:
-        """Writes weights (safetensors), config and tokenizer as transformers does; adapters without their base.
+        """Writes weights (safetensors), config and tokenizer as transformers does; of adapters, these alone.
 
         Args:
             folder: where.
