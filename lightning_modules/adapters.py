@@ -111,8 +111,10 @@ def load_adapters(folder: str | Path, base: str | Path) -> Any:
     """
     import peft
 
-    config = AutoConfig.from_pretrained(str(folder))
-    model = AutoModelForTokenClassification.from_pretrained(str(base), config=config, dtype=config.dtype)
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    model = AutoModelForTokenClassification.from_pretrained(
+        str(base), config=config, dtype=config.dtype, use_safetensors=True
+    )
     return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 

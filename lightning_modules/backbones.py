@@ -114,7 +114,9 @@ def load_causal(checkpoint: str | Path) -> PreTrainedModel:
     config = _config(checkpoint)
     return cast(
         PreTrainedModel,
-        AutoModelForCausalLM.from_pretrained(str(checkpoint), config=config, dtype=torch.float32),
+        AutoModelForCausalLM.from_pretrained(
+            str(checkpoint), config=config, dtype=torch.float32, use_safetensors=True
+        ),
     )
 
 
@@ -153,6 +155,7 @@ def load_classifier(
             config=config,
             dtype=getattr(torch, dtype),
             attn_implementation=attention,
+            use_safetensors=True,
             output_loading_info=True,
         )
         name, head = head_of(model)
@@ -201,7 +204,7 @@ def _config(checkpoint: str | Path, **more: Any) -> PreTrainedConfig:
         raise ValueError(
             f"checkpoint {checkpoint}: found no config.json; allowed: a transformers checkpoint folder"
         )
-    config: PreTrainedConfig = AutoConfig.from_pretrained(str(checkpoint), **more)
+    config: PreTrainedConfig = AutoConfig.from_pretrained(str(checkpoint), trust_remote_code=False, **more)
     for name in DROPOUTS:
         if getattr(config, name, None):
             setattr(config, name, 0.0)

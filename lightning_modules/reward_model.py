@@ -73,7 +73,8 @@ class RewardModel(lightning.LightningModule):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
-        self.dropout, self.seed = dropout, seed
+        self.seed = seed
+        self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
         self.strict_loading = not is_adapted(backbone)  # what is frozen is in no state of a training
 
@@ -96,7 +97,7 @@ class RewardModel(lightning.LightningModule):
         return loss
 
     def training_step(self, batch: RewardBatch, batch_index: int) -> torch.Tensor:
-        if self.dropout:
+        if self.drops:
             at = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
         # Lightning averages over processes and accumulated batches what has to be a sum over them.

@@ -24,7 +24,7 @@ def load_tokenizer(folder: str | Path, *, chat_template: bool = True) -> Any:
     """
     from transformers import AutoTokenizer  # here, for those who read tokens need not wait for it
 
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token
     template = tokenizer.chat_template

@@ -1,4 +1,4 @@
-"""A checkpoint as the base: named, not copied; held to its files; trained and scored as its tokenizer says."""
+"""A checkpoint as the base: named and not copied, held to its files, read as its tokenizer says."""
 
 import json
 from dataclasses import replace
