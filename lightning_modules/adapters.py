@@ -6,8 +6,10 @@ weights that they adapt stay where they are.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ def add_adapters(
         modules_to_save=[head_of(model)[0]],
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _quietly():
         torch.manual_seed(seed)
         adapted = peft.get_peft_model(model, config)
     adapted.peft_config["default"].base_model_name_or_path = None  # whoever loads it says where that is
@@ -115,10 +117,19 @@ def load_adapters(folder: str | Path, base: str | Path) -> Any:
     model = AutoModelForTokenClassification.from_pretrained(
         str(base), config=config, dtype=config.dtype, use_safetensors=True
     )
-    return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=True)
+    with _quietly():
+        return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
 def merged(model: Any) -> PreTrainedModel:
     """A model of the same logits without adapters: what they add is added to the weights. Changes it."""
     plain: PreTrainedModel = model.merge_and_unload()
     return plain
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # peft's own use of what transformers deprecates
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        yield

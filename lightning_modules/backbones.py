@@ -178,6 +178,13 @@ def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
     return children[0]
 
 
+def recompute_activations(model: PreTrainedModel) -> None:
+    """What is inside a layer is computed again for its gradients rather than kept: less memory, more time."""
+    name = "activation_checkpointing_enable"  # as transformers calls it now
+    enable = getattr(model, name if hasattr(model, name) else "gradient_checkpointing_enable")
+    enable({"use_reentrant": False})
+
+
 def check_architecture(checkpoint: str, model_type: str | None, architectures: Sequence[str] | None) -> None:
     """Holds what a checkpoint's config says of it to what students can be made of.
 

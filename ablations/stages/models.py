@@ -14,7 +14,7 @@ from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, lab
 from ablations.stages.learning import encode_checked, untaught
 from ablations.supervision import ARMS, LabelerArm, Supervision, choose_threshold
 from lightning_modules.adapters import add_adapters
-from lightning_modules.backbones import load_classifier
+from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
 from lightning_modules.positions import check_lengths
@@ -136,7 +136,7 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
             backbone = add_adapters(backbone, **config["lora"], seed=config["seed"])
         model = RewardModel(backbone, **schedule)
     if config.get("gradient_checkpointing"):
-        model.backbone.gradient_checkpointing_enable({"use_reentrant": False})
+        recompute_activations(model.backbone)
     return model
 
 
