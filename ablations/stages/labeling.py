@@ -13,7 +13,7 @@ from ablations.formats.labelling import read_labelling
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.stages.bases import base_of, said_of
 from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, unchanged, write_json
-from ablations.stages.learning import encode_checked
+from ablations.stages.learning import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
@@ -108,6 +108,7 @@ def train_prm(
         batch_size=config["batch_size"],
         seed=config["seed"],
     )
+    empty = untaught(chosen, encoded, data.train_set)
     updates = max(config["epochs"] * data.updates, config.get("min_updates", 0))
     model.total_updates = updates
     fit(
@@ -126,4 +127,4 @@ def train_prm(
         return
     model.export(out / MODEL, tokenizer, state)
     facts = {"solutions": len(annotations), "rated_steps": annotations.rated_steps, "updates": updates}
-    write_json(out / LABELER, facts | said_of(base, tokenizer))
+    write_json(out / LABELER, facts | said_of(base, tokenizer) | ({"untaught": empty} if empty else {}))
