@@ -4,18 +4,15 @@ A part is all that students of one fold are trained and judged on; the embedded 
 """
 
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
+from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.formats.pool import read_pool
-from ablations.labelers.checkpoints import Checkpoint, find_checkpoint
 from ablations.pipeline import Task
-from ablations.stages.bases import revision_of
 from ablations.stages.files import sha256_of
 from ablations.work import Lengths, Role, Texts, Work, sampling, scoring, training
 from ablations.world.bases import read_manifest
-from lightning_modules.backbones import check_architecture
 
 EMBEDDED = Lengths(tokens=70, prompt=17, sharing=0.23, until_error=0.7, trained_row=115, scored_row=200)
 """Measured on 169,600 solutions of scale `small` in the world `dropped`, laid out for both its backbones:
@@ -76,29 +73,6 @@ class Part(TrainingPart):
 def parts_of(settings: SupervisionSettings) -> list[Part]:
     """The parts of an experiment: one of the embedded world, or one a fold of the pool."""
     return _pool_parts(settings) if settings.pool is not None else [embedded_part(settings)]
-
-
-def named_checkpoint(name: str, field: str) -> Checkpoint:
-    """A causal language model that a setting names as the base of a training.
-
-    Raises:
-        ValueError: there is none of that name, or no student can be made of it.
-    """
-    found = find_checkpoint(name, field)
-    architectures = found.config.get("architectures")
-    check_architecture(name, found.config.get("model_type"), architectures)
-    return found
-
-
-def checkpoint_task(found: Checkpoint) -> Task:
-    """A checkpoint as the base of trainings; its files' hash is in the key, their place is not."""
-    local = Path(found.name).is_dir()
-    return Task(
-        stage="checkpoint",
-        config={"revision": revision_of(found)},
-        local={"checkpoint": str(Path(found.name).absolute()) if local else found.name},
-        label=f"checkpoint {found.folder.name if local else found.name}",
-    )
 
 
 def last_problems(samples: Task, labels: Task, count: int) -> tuple[Task, Task]:
@@ -195,9 +169,9 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     small, large = bases[settings.students.backbone], bases["large"]
     student = small
     if settings.students.checkpoint is not None:
-        student = checkpoint_task(named_checkpoint(settings.students.checkpoint, "students.checkpoint"))
+        student = checkpoint_task(settings.students.checkpoint, "students.checkpoint")
     if labeler.checkpoint is not None:
-        large = checkpoint_task(named_checkpoint(labeler.checkpoint, "labeler.checkpoint"))
+        large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
 
     def problems(split: str, count: int) -> Task:
         config = {"split": split, "count": count, "seed": counts.seed}
@@ -311,8 +285,10 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
         local={"path": str(pool.path.absolute())},
         label=f"pool {pool.path.name}",
     )
-    named = _pool_checkpoint(settings)
-    mathmix = pool.mathmix if named is None else None  # a checkpoint goes on as it is
+    named, mathmix = None, pool.mathmix
+    if settings.students.checkpoint is not None:  # the base of all folds, as it is
+        named = checkpoint_task(settings.students.checkpoint, "students.checkpoint", pool.max_length)
+        mathmix = None
     text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
     text = {"text": str(mathmix.absolute())} if mathmix else {}
     held_out_text = {"held_out": whole} if mathmix else {}
@@ -383,18 +359,3 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
             )
         )
     return parts
-
-
-def _pool_checkpoint(settings: SupervisionSettings) -> Task | None:
-    """The checkpoint that the students of all folds begin with; None: each fold makes a base of its own."""
-    assert settings.pool is not None
-    if settings.students.checkpoint is None:
-        return None
-    found = named_checkpoint(settings.students.checkpoint, "students.checkpoint")
-    positions = found.config.get("max_position_embeddings") or found.config.get("n_positions")
-    if positions and settings.pool.max_length > positions:
-        raise ValueError(
-            f"pool.max_length: found {settings.pool.max_length}; allowed: up to {positions}, the positions "
-            f"of {found.name}"
-        )
-    return checkpoint_task(found)

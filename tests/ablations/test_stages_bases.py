@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from tiny_checkpoints import write_checkpoint
 
 from ablations.annotations import Annotations
-from ablations.experiments import cells, parts, supervision
+from ablations.experiments import cells, supervision
+from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.scales import settings
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.pipeline import Context, Task
@@ -243,7 +244,7 @@ def test_what_is_no_causal_model_is_refused(
     (tmp_path / "config.json").unlink()
     (tmp_path / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(ValueError, match=message):
-        parts.named_checkpoint(str(tmp_path), "students.checkpoint")
+        checkpoint_task(str(tmp_path), "students.checkpoint")
 
 
 @pytest.mark.parametrize(
