@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.torch import load_file
 from tiny_checkpoints import write_checkpoint
 
 from ablations.annotations import Annotations
-from ablations.experiments import cells, supervision
+from ablations.experiments import cells, reporting, supervision
 from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.scales import settings
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.pipeline import Context, Task
 from ablations.ragged import Ragged
-from ablations.settings import LabelerSettings, LoraSettings, StudentSettings
+from ablations.settings import LabelerSettings, LoraSettings, PoolSettings, StudentSettings
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import STAGES, bases, labeling, models
 from ablations.stages.facts import told
@@ -280,11 +281,27 @@ def test_a_pool_keeps_its_labels(qwen2: Path) -> None:
     assert "checkpoint" in STAGES
     labeler = LabelerSettings(samples=1, checkpoint=str(qwen2))
     plain = settings("smoke", None, None, None)
-    from ablations.settings import PoolSettings
-
     values = {name: getattr(plain, name) for name in plain.__dataclass_fields__}
     drawn = dict.fromkeys(("pool_samples", "validation_samples", "test_samples"), 4)
     pool = PoolSettings(path=qwen2, labeler="x")
     given = values | drawn | {"world": None, "problems": None, "pool": pool, "labeler": labeler}
     with pytest.raises(ValueError, match="labeler.checkpoint: found .*; allowed with a pool: null"):
         type(plain)(**given | {"students": replace(plain.students, backbone="tiny")})
+
+
+def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
+    began = {"name": "tiny", "revision": "ab" * 32, "architecture": "gpt2", "chat_template": False}
+    one = {"threshold": None, "checkpoint": began}
+    some = one | {"untaught": {"no_target": 1, "cut": 2, "first": ["p1 sample 0", "p2 sample 5"]}}
+    few = one | {"untaught": {"no_target": 0, "cut": 1, "first": ["p1 sample 0"]}}
+    configs = [json.dumps({"chosen": chosen}) for chosen in ([one, some], [few])]
+    frame = pd.DataFrame({"experiment": "supervision", "variant": None, "config": configs})
+    found = reporting.notes(settings("smoke", None, None, None), frame)
+    assert (
+        "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as plain "
+        "text."
+    ) in found
+    assert (
+        "In 2 of 3 trainings some solutions taught nothing: at most 1 without a target and 2 cut before their "
+        "first one (first of them: p1 sample 0, p2 sample 5)."
+    ) in found

@@ -1,5 +1,6 @@
 """Every family of causal checkpoints as a reward model: read, trained, scored, written and read again."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_checkpoints import FAMILIES, write_checkpoint
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
+from lightning_modules import backbones
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import GlobalBatches, RewardData, RewardDataset
@@ -213,3 +216,27 @@ def test_accumulated_updates_go_on_where_they_were_killed(checkpoint: Place, tmp
     for found in (trained(3), trained(3, tmp_path)):
         for name, tensor in wanted.items():
             torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0, msg=name)
+
+
+def test_attention_that_is_not_installed(checkpoint: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbones, "is_flash_attn_2_available", lambda: False)
+    with pytest.raises(
+        ValueError, match="attention: found flash_attention_2, which is not installed; allowed"
+    ):
+        load_classifier(checkpoint("qwen2"), num_labels=2, seed=0, attention="flash_attention_2")
+    eager = load_classifier(checkpoint("qwen2"), num_labels=2, seed=0, attention="eager")
+    assert eager.config._attn_implementation == "eager" and check_layout(eager)
+
+
+def test_weights_that_are_missing_are_not_drawn_at_random(checkpoint: Place, tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("gpt2"), tmp_path, dirs_exist_ok=True)
+    held = load_file(tmp_path / "model.safetensors")
+    save_file(
+        {name: tensor for name, tensor in held.items() if "h.1.attn" not in name},
+        tmp_path / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with pytest.raises(
+        ValueError, match="found no transformer.h.1.attn.* weights are missing.; allowed: all"
+    ):
+        load_classifier(tmp_path, num_labels=2, seed=0)
