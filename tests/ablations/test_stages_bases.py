@@ -298,10 +298,10 @@ def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     frame = pd.DataFrame({"experiment": "supervision", "variant": None, "config": configs})
     found = reporting.notes(settings("smoke", None, None, None), frame)
     assert (
-        "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as plain "
-        "text."
+        "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as "
+        "plain text."
     ) in found
     assert (
-        "In 2 of 3 trainings some solutions taught nothing: at most 1 without a target and 2 cut before their "
-        "first one (first of them: p1 sample 0, p2 sample 5)."
+        "In 2 of 3 trainings some solutions taught nothing: at most 1 without a target and 2 cut before "
+        "their first one (first of them: p1 sample 0, p2 sample 5)."
     ) in found
