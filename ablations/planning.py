@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.hardware import CPU, KINDS, device_of
@@ -133,9 +134,9 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     used = {work.role for task in tasks for work in task.work}
     small = settings.students.backbone if used else ""
     names: dict[Role, str] = {
-        "student": args.backbone or small,
+        "student": args.backbone or _without_revision(settings.students.checkpoint) or small,
         "generator": args.large_backbone or small,
-        "large": args.large_backbone or "large",
+        "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or "large",
     }
     vocabulary = settings.pool.vocabulary if used and settings.pool else len(build_tokenizer())
     return {
@@ -143,6 +144,13 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
         for role in ROLES
         if role in used
     }
+
+
+def _without_revision(checkpoint: str | None) -> str | None:
+    """A checkpoint's name as transformers takes it."""
+    if checkpoint is None or Path(checkpoint).is_dir():
+        return checkpoint
+    return checkpoint.partition("@")[0]
 
 
 def _size(role: Role, size: Size) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
+from lightning_modules.backbones import Attention, Dtype
 from lightning_modules.training import Precision
 
 
@@ -85,6 +86,8 @@ class LabelerSettings:
     """Share of easy steps that the annotator rates wrongly."""
     hard_error: float = 0.04
     """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
+    checkpoint: str | None = None
+    """Base model instead of the world's large one: a causal language model's folder, or its name."""
     threshold: float | None = PAPER_THRESHOLD
     """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
 
@@ -99,11 +102,47 @@ class LabelerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoraSettings:
+    """Low-rank adapters: all that is trained beside the head."""
+
+    rank: int = 16
+    """Of each adapter."""
+    alpha: float = 32.0
+    """What they add is multiplied by ``alpha / rank``."""
+    dropout: float = 0.0
+    """Of what goes into them; 0 to below 1."""
+    targets: tuple[str, ...] | None = None
+    """Last names of the layers that get one, as q_proj; null: all linear layers but the head."""
+
+    def __post_init__(self) -> None:
+        at_least(1, of="students.lora.", rank=self.rank)
+        _above_zero(of="students.lora.", alpha=self.alpha)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"students.lora.dropout: found {self.dropout}; allowed: 0 to below 1")
+        if self.targets is not None and not self.targets:
+            raise ValueError("students.lora.targets: found none; allowed: one or more, or null for all")
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudentSettings:
     """The small reward models; the same for every arm."""
 
     backbone: str = "small"
     """Base model's size (embedded world) or preset (real solutions)."""
+    checkpoint: str | None = None
+    """Base model instead of these: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
+    chat_template: Literal["auto", "never"] = "auto"
+    """Whether problems are read through the chat template of a tokenizer that has one."""
+    lora: LoraSettings | None = None
+    """Adapters that are trained instead of the whole model; null: none."""
+    dtype: Dtype = "float32"
+    """Of the weights: float32 or bfloat16; of adapters float32 always."""
+    attention: Attention = "sdpa"
+    """In training: sdpa, eager, or flash_attention_2 where it is installed, which asks for bfloat16."""
+    gradient_checkpointing: bool = False
+    """Whether what is inside a layer is computed again for gradients, not kept: less memory, more time."""
+    accumulate: int = 1
+    """Batches into which an update is split: less memory, the same gradients."""
     learning_rates: tuple[float, ...] = (1e-3, 2e-3)
     """The grid; one is chosen for each arm and data scale on validation problems."""
     batch_size: int = 64
@@ -142,7 +181,13 @@ class StudentSettings:
             max_updates=self.max_updates,
             min_updates=self.min_updates,
             validation_n=self.validation_n,
+            accumulate=self.accumulate,
         )
+        if self.attention == "flash_attention_2" and self.dtype != "bfloat16":
+            raise ValueError(
+                f"students.attention: found flash_attention_2 with students.dtype {self.dtype}; allowed: "
+                "sdpa, eager, or all three with bfloat16"
+            )
         _above_zero(of="students.", epochs=self.epochs)
         if self.outcome_epochs is not None:
             _above_zero(of="students.", outcome_epochs=self.outcome_epochs)

@@ -1,11 +1,13 @@
 """Backbones: a preset built from scratch, or a transformers checkpoint in a folder or by name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForTokenClassification,
     LlamaConfig,
@@ -14,9 +16,21 @@ from transformers import (
     PreTrainedTokenizerBase,
     Qwen2Config,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+)
+from transformers.utils import is_flash_attn_2_available
 
 HEAD_STD = 1e-3
 """Standard deviation of a new head's weights."""
+Dtype = Literal["float32", "bfloat16"]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+DROPOUTS = (
+    *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
+    *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
+)
+"""What configs call the shares that are dropped; there is none unless it is asked for."""
 Architecture = Literal["llama", "qwen2"]
 _CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
 
@@ -93,38 +107,113 @@ def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: in
 
 
 def load_causal(checkpoint: str | Path) -> PreTrainedModel:
-    """A causal language model from a folder or a name, in float32.
+    """A causal language model from a folder or a name, in float32 and without dropout.
 
     Raises:
         ValueError: the folder is absent.
     """
+    config = _config(checkpoint)
     return cast(
-        PreTrainedModel, AutoModelForCausalLM.from_pretrained(_checked(checkpoint), dtype=torch.float32)
+        PreTrainedModel,
+        AutoModelForCausalLM.from_pretrained(
+            str(checkpoint), config=config, dtype=torch.float32, use_safetensors=True
+        ),
     )
 
 
-def load_classifier(checkpoint: str | Path, *, num_labels: int, seed: int) -> PreTrainedModel:
+def load_classifier(
+    checkpoint: str | Path,
+    *,
+    num_labels: int,
+    seed: int,
+    dtype: Dtype = "float32",
+    attention: Attention = "sdpa",
+) -> PreTrainedModel:
     """The same checkpoint with a token classification head of ``num_labels`` classes, drawn from ``seed``.
 
     The head is small, so that the first updates turn it towards the task before it sends the backbone, whose
     updates Adam makes as large for noise as for a signal, in a direction that means nothing.
+
+    Args:
+        checkpoint: a folder or a name.
+        num_labels: of the head.
+        seed: of the head.
+        dtype: of the weights.
+        attention: which of transformers' implementations.
+
+    Raises:
+        ValueError: the folder is absent, its architecture has no such head here, weights are missing, or the
+            implementation of attention is not installed.
     """
+    config = _config(checkpoint, num_labels=num_labels)
+    check_architecture(str(checkpoint), config.model_type, config.architectures)
+    if attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise ValueError("attention: found flash_attention_2, which is not installed; allowed: sdpa, eager")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForTokenClassification.from_pretrained(
-            _checked(checkpoint), num_labels=num_labels, dtype=torch.float32
+        model, info = AutoModelForTokenClassification.from_pretrained(
+            str(checkpoint),
+            config=config,
+            dtype=getattr(torch, dtype),
+            attn_implementation=attention,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-        linears = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-        head = next(linear for linear in reversed(linears) if linear.out_features == num_labels)
+        name, head = head_of(model)
         torch.nn.init.normal_(head.weight, std=HEAD_STD)
         if head.bias is not None:
             torch.nn.init.zeros_(head.bias)
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(f"{name}."))
+    if missing:
+        raise ValueError(
+            f"checkpoint {checkpoint}: found no {missing[0]} ({len(missing)} weights are missing); allowed: "
+            f"all weights of a {config.model_type}"
+        )
     return cast(PreTrainedModel, model)
 
 
-def _checked(checkpoint: str | Path) -> str:
+def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
+    """The last layer of a token classification model, and its name: score or classifier, by family."""
+    children = [(name, child) for name, child in model.named_children() if isinstance(child, torch.nn.Linear)]
+    assert len(children) == 1, f"{type(model).__name__} has one linear layer behind its backbone"
+    return children[0]
+
+
+def recompute_activations(model: PreTrainedModel) -> None:
+    """What is inside a layer is computed again for its gradients rather than kept: less memory, more time."""
+    name = "activation_checkpointing_enable"  # as transformers calls it now
+    enable = getattr(model, name if hasattr(model, name) else "gradient_checkpointing_enable")
+    enable({"use_reentrant": False})
+
+
+def check_architecture(checkpoint: str, model_type: str | None, architectures: Sequence[str] | None) -> None:
+    """Holds what a checkpoint's config says of it to what students can be made of.
+
+    Raises:
+        ValueError: it is no causal language model, or transformers has no token classifier of its kind.
+    """
+    known = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES))
+    if model_type not in known:
+        raise ValueError(
+            f"checkpoint {checkpoint}: found model_type {model_type}; allowed: those to which transformers "
+            f"gives a token classification head, {', '.join(known)}"
+        )
+    causal = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
+    if architectures and causal not in architectures:
+        raise ValueError(
+            f"checkpoint {checkpoint}: found architecture {architectures[0]}; allowed of a {model_type}: "
+            f"{causal}"
+        )
+
+
+def _config(checkpoint: str | Path, **more: Any) -> PreTrainedConfig:
+    """A checkpoint's config, with no dropout in it."""
     if isinstance(checkpoint, Path) and not (checkpoint / "config.json").is_file():
         raise ValueError(
             f"checkpoint {checkpoint}: found no config.json; allowed: a transformers checkpoint folder"
         )
-    return str(checkpoint)
+    config: PreTrainedConfig = AutoConfig.from_pretrained(str(checkpoint), trust_remote_code=False, **more)
+    for name in DROPOUTS:
+        if getattr(config, name, None):
+            setattr(config, name, 0.0)
+    return config

@@ -3,7 +3,8 @@
 A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last
 token of its text and separator. The whole text is tokenized once, so that the ids are those the model knows
 from pretraining; where a token would straddle the end of a prompt or a step, that solution is tokenized
-piece by piece instead.
+piece by piece instead. The prompt is opened as `tokenization.opening` says: behind the BOS token, or through
+the chat template.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from lightning_modules.tokenization import opening
 
 IGNORE = -100
 """Target of a token, or a step, that is not trained on."""
@@ -80,7 +83,8 @@ def encode_all(
     """Encodes many solutions in one call of the tokenizer; equal solutions are tokenized once.
 
     Args:
-        tokenizer: A tokenizer of transformers; its BOS token, if it has one, opens every solution.
+        tokenizer: A tokenizer of transformers; its chat template or else its BOS token, if it has one, opens
+            every solution.
         prompts: N prompts.
         steps: Texts of the steps of each of the N solutions.
         separator: Text after each step.
@@ -98,12 +102,13 @@ def encode_all(
     first: dict[tuple[str, tuple[str, ...]], int] = {}
     for example, key in enumerate(keys):
         first.setdefault(key, example)
-    pieces = [[prompt, *(step + separator for step in parts)] for prompt, parts in first]
-    bos = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+    opened = {prompt: opening(tokenizer, prompt) for prompt, _ in first}
+    pieces = [[opened[prompt][0], *(step + separator for step in parts)] for prompt, parts in first]
     encoded: dict[tuple[str, tuple[str, ...]], Encoded] = {}
     tokenized = _tokenize_whole(tokenizer, pieces)
     for (key, example), piece, whole in zip(first.items(), pieces, tokenized, strict=True):
         ids, counts = whole if whole is not None else _tokenize_pieces(tokenizer, piece)
+        bos = opened[key[0]][1]
         if np.any(counts[1:] == 0):
             step = int(np.flatnonzero(counts[1:] == 0)[0])
             raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
+from lightning_modules.adapters import ADAPTER_CONFIG, is_adapted, load_adapters, save_adapters
 from lightning_modules.batching import Layout
 from lightning_modules.data import RewardBatch
 from lightning_modules.optimization import adamw, learning_rate_at
@@ -39,15 +40,15 @@ class RewardModel(lightning.LightningModule):
     ) -> None:
         """
         Args:
-            backbone: A token classification model of transformers with two or three classes.
+            backbone: A token classification model of transformers with two or three classes, or peft's
+                around one.
             learning_rate: The highest one.
             total_updates: Length of the schedule; None: what the trainer is going to run.
             warmup: Share of updates with a rising learning rate.
             decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the
                 warmup.
             weight_decay: On matrices only.
-            dropout: Of what the dropout modules of the backbone let through; of most families only the head
-                has one.
+            dropout: Before the head. Elsewhere there is none, but for what adapters have of their own.
             seed: Of dropout: what is dropped in an update depends on it and on the update alone.
 
         Raises:
@@ -59,19 +60,23 @@ class RewardModel(lightning.LightningModule):
             raise ValueError(f"num_labels is {backbone.config.num_labels}; allowed: {sorted(CLASSES)}")
         if getattr(backbone.config, "attention_dropout", 0.0):
             raise ValueError(f"attention_dropout is {backbone.config.attention_dropout}; allowed: 0.0")
-        drops = [module for module in backbone.modules() if isinstance(module, torch.nn.Dropout)]
-        if dropout and not drops:
-            raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(backbone).__name__}")
-        for module in drops:
-            module.p = dropout  # none unless asked; transformers gives the head a tenth unasked
+        plain: Any = backbone.get_base_model() if is_adapted(backbone) else backbone  # type: ignore[operator]
+        before_head = getattr(plain, "dropout", None)
+        if dropout and not isinstance(before_head, torch.nn.Dropout):
+            raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(plain).__name__}")
+        for name, module in plain.named_modules():  # transformers gives the head a tenth unasked
+            if isinstance(module, torch.nn.Dropout) and ".lora_dropout." not in name:
+                module.p = dropout if module is before_head else 0.0
         backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
         backbone.config.label2id = {name: index for index, name in backbone.config.id2label.items()}
         self.backbone = backbone
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
-        self.dropout, self.seed = dropout, seed
+        self.seed = seed
+        self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
+        self.strict_loading = not is_adapted(backbone)  # what is frozen is in no state of a training
 
     def forward(self, layout: Layout) -> torch.Tensor:
         """Logits [B, T, C] of a block of solutions."""
@@ -92,7 +97,7 @@ class RewardModel(lightning.LightningModule):
         return loss
 
     def training_step(self, batch: RewardBatch, batch_index: int) -> torch.Tensor:
-        if self.dropout:
+        if self.drops:
             at = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
         # Lightning averages over processes and accumulated batches what has to be a sum over them.
@@ -127,6 +132,12 @@ class RewardModel(lightning.LightningModule):
         if self.device_mesh is not None:
             shard(self.backbone, self.device_mesh["data_parallel"])
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps what is trained, and not what a base has anyway."""
+        frozen = {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
+        held = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: tensor for name, tensor in held.items() if name not in frozen}
+
     def configure_optimizers(self) -> Any:
         total = int(self.total_updates or self.trainer.estimated_stepping_batches)
         optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
@@ -138,7 +149,7 @@ class RewardModel(lightning.LightningModule):
     def export(
         self, folder: str | Path, tokenizer: Any = None, state: dict[str, torch.Tensor] | None = None
     ) -> None:
-        """Writes weights (safetensors), config and tokenizer as transformers does.
+        """Writes weights (safetensors), config and tokenizer as transformers does; of adapters, these alone.
 
         Args:
             folder: where.
@@ -147,16 +158,32 @@ class RewardModel(lightning.LightningModule):
         """
         if state is not None:
             state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
-        self.backbone.save_pretrained(folder, state_dict=state)
+        if is_adapted(self.backbone):
+            save_adapters(self.backbone, folder, state)
+        else:
+            self.backbone.save_pretrained(folder, state_dict=state)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)
 
     @classmethod
-    def from_folder(cls, folder: str | Path, **arguments: Any) -> RewardModel:
-        """Reads what `export` wrote; `arguments` are the constructor's."""
+    def from_folder(
+        cls, folder: str | Path, *, base: str | Path | None = None, **arguments: Any
+    ) -> RewardModel:
+        """Reads what `export` wrote.
+
+        Args:
+            folder: where.
+            base: Folder of the weights that adapters were trained beside; not needed without adapters.
+            arguments: The constructor's.
+        """
         if not (Path(folder) / "config.json").is_file():
             raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
-        backbone = AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
+        if not (Path(folder) / ADAPTER_CONFIG).is_file():
+            backbone = AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
+        elif base is None:
+            raise ValueError(f"folder {folder} has adapters alone; allowed: with the folder of their base")
+        else:
+            backbone = load_adapters(folder, base)
         return cls(backbone, **arguments)
 
 

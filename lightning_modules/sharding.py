@@ -10,6 +10,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from transformers import PreTrainedModel
 
+from lightning_modules.adapters import is_adapted
 from lightning_modules.group import Group
 
 
@@ -26,8 +27,10 @@ def shard(backbone: PreTrainedModel, mesh: Any) -> None:
     """Splits a backbone's weights over the processes of a mesh: each of its layers a unit, and the rest one.
 
     Raises:
-        ValueError: transformers does not say what the layers of this architecture are.
+        ValueError: transformers does not say what the layers of this architecture are, or it has adapters.
     """
+    if is_adapted(backbone):
+        raise ValueError("strategy: found fsdp with lora; allowed with adapters: auto, ddp")
     if isinstance(backbone, FSDPModule):
         return
     layers = units(backbone)
@@ -49,10 +52,10 @@ def units(backbone: PreTrainedModel) -> list[torch.nn.Module]:
 
 
 def whole_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of all weights, however they are split; all processes must call it.
+    """A copy of all weights that are trained, however they are split; all processes must call it.
 
     Of split weights the first process alone gets them.
     """
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
     found = get_model_state_dict(module, options=options)
     return {name: tensor.clone() for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}

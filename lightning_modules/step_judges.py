@@ -20,10 +20,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from lightning_modules.batching import check_layout
-
-TOLERANCE = 1e-4
-"""Share of the largest logit by which equal computations in float32 may differ."""
+from lightning_modules.batching import tolerance
 
 
 class _Headed(PreTrainedModel):
@@ -173,16 +170,6 @@ def load_word_judge(
     """
     model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
     return WordJudge(model, negative=negative, positive=positive)
-
-
-def can_share(model: nn.Module) -> bool:
-    """Whether solutions may share what they begin with: found out by one try, as exact as the weights are."""
-    return check_layout(model, tolerance=tolerance(next(model.parameters()).dtype))
-
-
-def tolerance(dtype: torch.dtype) -> float:
-    """Share of the largest logit by which equal computations may differ."""
-    return max(TOLERANCE, 8 * torch.finfo(dtype).eps)
 
 
 def load_whole(kind: Any, folder: Path, dtype: str, **arguments: Any) -> PreTrainedModel:

@@ -34,8 +34,11 @@ class KeepState(Callback):
     def __init__(self, folder: Path, *, every: int) -> None:
         self.path, self.every = folder / "last.ckpt", every
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
-        if trainer.global_step % self.every:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        # Within an update there are gradients, which no state holds.
+        if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
             return
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
@@ -63,6 +66,7 @@ def fit(
     updates: int,
     precision: Precision = "32-true",
     accelerator: str = "cpu",
+    accumulate: int = 1,
     group: Group = ALONE,
     logger: Logger | None = None,
     callbacks: Sequence[Callback] = (),
@@ -78,6 +82,7 @@ def fit(
         updates: optimiser updates in all.
         precision: ``32-true`` or ``bf16-mixed``.
         accelerator: Lightning's name: cpu, cuda, ...
+        accumulate: batches that make an update together.
         group: the processes that train it together; all call it with the same arguments.
         logger: one of Lightning's.
         callbacks: more of Lightning's.
@@ -116,6 +121,7 @@ def fit(
             max_epochs=-1,
             precision=precision,
             accelerator=accelerator,
+            accumulate_grad_batches=accumulate,
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),

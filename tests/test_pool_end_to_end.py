@@ -7,8 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
@@ -17,15 +17,12 @@ from ablations.experiments import active_learning
 from ablations.experiments.reporting import copy
 from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
-from ablations.formats.pool import read_pool, write_pool
-from ablations.ragged import Ragged
-from ablations.solutions import Problem, Solution, Solutions
+from ablations.formats.pool import read_pool
 from ablations.stages.files import read_problems
 from ablations.stages.pools import fold_problems
 from ablations.store import Store
 from results.records import check_same_solutions, read_records
 
-PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 REAL = Path(__file__).parents[1].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
 STUDENTS = ("process", "prm_outcome", "final_answer")
 TINY = {"vocabulary": 300, "max_length": 128}
@@ -33,56 +30,7 @@ TINY = {"vocabulary": 300, "max_length": 128}
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten sums with six solutions each, half of them wrong; `sharp` sees the wrong step, `blunt` guesses."""
-    rng = np.random.default_rng(3)
-    problems, rows, sharp, blunt = [], [], [], []
-    for p in range(PROBLEMS):
-        a, b, c = (int(x) for x in rng.integers(10, 99, 3))
-        problems.append(
-            Problem(
-                problem_id=f"sum-{p}",
-                text=f"Ann has {a} eggs, buys {b} and then {c}. How many has she?",
-                answer=str(a + b + c),
-            )
-        )
-        for sample in range(SAMPLES):
-            slip = sample % 2 * int(rng.integers(1, 9))
-            first, last = a + b, a + b + c + slip
-            steps = (f"{a} + {b} = {first}", f"Then {first} + {c} = {last}.", f"The answer is {last}")
-            rows.append(
-                Solution(
-                    problem_id=f"sum-{p}",
-                    sample=sample,
-                    steps=steps[: 2 + sample % 3 // 2] if sample else steps,
-                    answer=str(last),
-                    finished=True,
-                    final_correct=slip == 0,
-                )
-            )
-            count = len(rows[-1].steps)
-            sharp.append([0.95, *[0.1 if slip else 0.9] * (count - 1)])
-            blunt.append(rng.uniform(0.2, 0.8, count))
-    path = tmp_path_factory.mktemp("pools") / "sums.jsonl.gz"
-    scores = {"sharp": Ragged.from_rows(sharp), "blunt": Ragged.from_rows(blunt)}
-    write_pool(path, problems, Solutions.from_rows(rows), scores)
-    return path
-
-
-def arguments(
-    command: str,
-    pool: Path,
-    labeler: str,
-    folder: Path,
-    experiment: str = "supervision",
-    **of_pool: object,
-) -> list[str]:
-    given = [f"--settings.pool.{name}={value}" for name, value in of_pool.items()]
-    places = [f"--store={folder / 'store'}"] + ([f"--out={folder / 'out'}"] if command == "run" else [])
-    return [
-        *(command, experiment, "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),
-        *places,
-        *given,
-    ]
+    return write_sums(tmp_path_factory.mktemp("pools") / "sums.jsonl.gz")
 
 
 def parts(store: Path) -> dict[int, dict[str, set[str]]]:

@@ -15,7 +15,11 @@ from ablations.stages.validation import passed_over
 from ablations.supervision import ARMS, LabelerArm
 from ablations.work import Role, scoring, training
 
-UNSAID = {"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0}
+UNSAID: dict[str, Any] = {
+    **{"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0},
+    **{"chat_template": "auto", "lora": None, "dtype": "float32", "attention": "sdpa"},
+    **{"gradient_checkpointing": False, "accumulate": 1},
+}
 """What a training does where its config is silent, whatever the defaults of the settings are."""
 
 
@@ -144,11 +148,15 @@ class Grid:
         return {}
 
     def model(self, seed: int) -> dict[str, Any]:
-        """A seed's reward model, as inputs: its training, or those it is chosen from, and the choice."""
+        """A seed's reward model, as inputs: its training, or those it is chosen from, and the choice.
+
+        With adapters the base too: they are nothing without it.
+        """
         candidates, choice = self.candidates(seed), self.choice(seed)
+        base = {"base": self.part.base} if self.settings.students.lora is not None else {}
         if candidates:
-            return {"candidates": candidates, "choice": choice}
-        return {"model": self.train(seed, None, choice)}
+            return {"candidates": candidates, "choice": choice} | base
+        return {"model": self.train(seed, None, choice)} | base
 
     def trains(self, seed: int) -> tuple[Task, ...]:
         """A seed's trainings: one, or those it is chosen from."""

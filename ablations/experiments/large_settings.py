@@ -87,6 +87,11 @@ class LargeScaleSettings(SupervisionSettings):
             raise ValueError(_NO_POOL.format(self.pool.path))
         if self.orm.backbone != "large":
             raise ValueError(f"orm.backbone: found {self.orm.backbone!r}; allowed: large")
+        if self.orm.checkpoint is not None:
+            raise ValueError(
+                f"orm.checkpoint: found {self.orm.checkpoint!r}; allowed: null, for the large ORM begins "
+                "with the large PRM's base, labeler.checkpoint"
+            )
         if not 1 <= self.orm_samples <= self.collection.pool_samples:
             raise ValueError(
                 f"orm_samples: found {self.orm_samples}; allowed: 1 to collection.pool_samples = "

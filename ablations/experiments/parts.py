@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import held_in, read_questions
@@ -169,7 +170,12 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         )
         for size in (settings.students.backbone, "large")
     }
-    small = bases[settings.students.backbone]
+    small, large = bases[settings.students.backbone], bases["large"]
+    student = small
+    if settings.students.checkpoint is not None:
+        student = checkpoint_task(settings.students.checkpoint, "students.checkpoint")
+    if labeler.checkpoint is not None:
+        large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
 
     def problems(split: str, count: int) -> Task:
         config = {"split": split, "count": count, "seed": counts.seed}
@@ -231,7 +237,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
             "seed": 0,
             "precision": "32-true",
         },
-        inputs={"base": bases["large"], "samples": rated},
+        inputs={"base": large, "samples": rated},
         label="labeler (large PRM)",
         weight=rated_solutions * EMBEDDED.tokens * SECONDS_PER_TOKEN["large"],
         work=(training("large", EMBEDDED, rated_solutions, steps=True),),
@@ -248,7 +254,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         held = settings.labelled_problems
         labelled, train_labels = last_problems(train, train_labels, held)
     return Part(
-        base=small,
+        base=student,
         train=labelled,
         train_labels=train_labels,
         validation=validation,
@@ -293,11 +299,15 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
         local={"path": str(pool.path.absolute())},
         label=f"pool {pool.path.name}",
     )
-    text_sha256 = sha256_of(pool.mathmix, "pool.mathmix") if pool.mathmix else None
-    if pool.mathmix and pool.overlap == "stop":
-        _no_overlap(pool.mathmix, read.problems)
-    text = {"text": str(pool.mathmix.absolute())} if pool.mathmix else {}
-    held_out_text = {"held_out": whole} if pool.mathmix else {}
+    named, mathmix = None, pool.mathmix
+    if settings.students.checkpoint is not None:  # the base of all folds, as it is
+        named = checkpoint_task(settings.students.checkpoint, "students.checkpoint", pool.max_length)
+        mathmix = None
+    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
+    if mathmix and pool.overlap == "stop":
+        _no_overlap(mathmix, read.problems)
+    text = {"text": str(mathmix.absolute())} if mathmix else {}
+    held_out_text = {"held_out": whole} if mathmix else {}
 
     def fold(index: int, part: str, stage: str = "fold") -> Task:
         of_part = {"test": dealt(index), "validation": dealt(index + 1)}
@@ -317,7 +327,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
     parts = []
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
-        base = Task(
+        base = named or Task(
             stage="scratch_base",
             config={
                 "preset": settings.students.backbone,
@@ -330,7 +340,7 @@ def _pool_parts(settings: SupervisionSettings) -> list[Part]:
             label=f"tokenizer and random weights of fold {index}",
             weight=5,
         )
-        if pool.mathmix:
+        if mathmix:
             tokens = pool.mathmix_updates * MATHMIX_TOKENS
             base = Task(
                 stage="mathmix",

@@ -115,20 +115,50 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
     if settings.pool is not None:
+        begun = "trained from scratch" if settings.students.checkpoint is None else "finetuned"
         found.append(
             f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
-            f"trained from scratch, and the labels are the stored step scores of {settings.pool.labeler}."
+            f"{begun}, and the labels are the stored step scores of {settings.pool.labeler}."
         )
     if left_out:
         found.append(left_out)
     set_beside = frame["variant"] == "threshold"  # points of a sweep, not the run's own
     of_run = frame[~set_beside.fillna(False).astype(bool)]
     configs = [json.loads(config) for config in set(of_run["config"])]
-    thresholds = {chosen["threshold"] for config in configs for chosen in config.get("chosen", [])} - {None}
+    trained = [chosen for config in configs for chosen in config.get("chosen", [])]
+    found += _of_checkpoints(settings, trained) + _of_untaught(trained)
+    thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
+
+
+def _of_checkpoints(settings: Any, trained: list[dict[str, Any]]) -> list[str]:
+    """What the students began with, where the user named it, and how they read."""
+    held = {json.dumps(one["checkpoint"], sort_keys=True) for one in trained if "checkpoint" in one}
+    told, lora = [], settings.students.lora
+    for one in map(json.loads, sorted(held)):
+        read = "through its chat template" if one["chat_template"] else "as plain text"
+        how = "" if lora is None else f" Adapters of rank {lora.rank} and the head are trained, nothing else."
+        told.append(
+            f"The students begin with the checkpoint {one['name']} ({one['architecture']}, revision "
+            f"{one['revision'][:12]}) and read problems {read}.{how}"
+        )
+    return told
+
+
+def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
+    """Solutions that taught nothing, which a label alone does not tell."""
+    short = [one["untaught"] for one in trained if "untaught" in one]
+    if not short:
+        return []
+    most = max(short, key=lambda one: one["no_target"] + one["cut"])
+    return [
+        f"In {len(short)} of {len(trained)} trainings some solutions taught nothing: at most "
+        f"{most['no_target']} without a target and {most['cut']} cut before their first one (first of them: "
+        f"{', '.join(most['first'])})."
+    ]
 
 
 def _range(values: set[float]) -> str:

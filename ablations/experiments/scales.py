@@ -75,6 +75,11 @@ class SupervisionSettings:
                 f"students.backbone: found {self.students.backbone!r}; allowed with a pool: "
                 f"{', '.join(PRESETS)}"
             )
+        if self.pool is not None and self.labeler.checkpoint is not None:
+            raise ValueError(
+                f"labeler.checkpoint: found {self.labeler.checkpoint!r}; allowed with a pool: null, for its "
+                "labels stand"
+            )
         each_once("arms", self.arms, ARMS)
         if self.pool is not None and "process_neutral" in self.arms:
             raise ValueError(

@@ -15,10 +15,10 @@ from ablations.labelers.families import FAMILIES, check_code, family_of
 from ablations.labelers.family import Loading
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
+from lightning_modules.batching import check_layout
 from lightning_modules.encoding import Encoded
 from lightning_modules.inference import score
 from lightning_modules.reward_model import probability_of_correct
-from lightning_modules.step_judges import can_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +164,7 @@ def load_labeler(choice: Choice) -> Labeler:
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=_max_length(choice.max_length, getattr(model.config, "max_position_embeddings", None)),
     )
-    return Labeler(identity=identity, model=model, tokenizer=tokenizer, share_prefixes=can_share(model))
+    return Labeler(identity=identity, model=model, tokenizer=tokenizer, share_prefixes=check_layout(model))
 
 
 def _max_length(asked: int | None, positions: int | None) -> int | None:

@@ -39,7 +39,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 
 FAMILY = Family(
     template="[BOS]{problem}, a newline and, for each step, {step} and a newline; judged at each step's last "
-    "token",
+    "token. A chat template, where there is one, opens instead: user {problem}",
     recognises=recognises,
     load=load,
     encode=encode,

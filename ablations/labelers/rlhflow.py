@@ -13,10 +13,9 @@ from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, encoded, ending_at
 from lightning_modules.encoding import Encoded
 from lightning_modules.step_judges import load_word_judge
+from lightning_modules.tokenization import DATE
 
 RIGHT, WRONG = "+", "-"
-DATE = "26 Jul 2024"
-"""Llama's templates tell the model a date: the one that they fall back on, whatever day it is."""
 
 
 def recognises(checkpoint: Checkpoint) -> bool:

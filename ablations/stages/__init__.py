@@ -3,6 +3,7 @@
 from ablations.pipeline import Stage
 from ablations.stages import (
     acquisition,
+    bases,
     collection,
     examples,
     instability,
@@ -22,6 +23,7 @@ from ablations.stages import (
 STAGES: dict[str, Stage] = {
     "problems": Stage(1, world.problems),
     "base": Stage(1, world.base),
+    "checkpoint": Stage(1, bases.checkpoint),
     "ratings": Stage(1, world.ratings),
     "pool": Stage(2, pools.pool),
     "fold": Stage(2, pools.fold),

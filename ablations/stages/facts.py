@@ -7,6 +7,7 @@ from typing import Any
 from ablations.pipeline import Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.stages.files import CHOICE, TRAINING, read_json
+from ablations.stages.learning import in_short
 
 Facts = dict[str, Any]
 
@@ -56,4 +57,5 @@ def told(
         left_out: what is not told, for rows hold it or nobody asks.
     """
     grid = {} if choice is None else {"grid": choice_of(choice)["grid"]}
-    return {name: value for name, value in fact.items() if name not in left_out} | grid
+    short = {"untaught": in_short(fact["untaught"])} if "untaught" in fact else {}
+    return {name: value for name, value in fact.items() if name not in left_out} | short | grid

@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from ablations.annotations import Annotations
 from ablations.formats.labelling import read_labelling
 from ablations.pipeline import Context, Inputs, one, several
+from ablations.stages.bases import base_of, said_of
 from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, unchanged, write_json
+from ablations.stages.learning import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
-from lightning_modules.encoding import encode_all
+from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
+from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
 
@@ -83,17 +85,18 @@ def train_prm(
     context: Context,
 ) -> None:
     """Trains a three-class PRM on ratings, from the base of ``inputs``, and writes it with its facts."""
-    folder = one(inputs, "base") / MODEL
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    base = base_of(inputs)
+    tokenizer = load_tokenizer(base.folder)
     chosen = samples.take(annotations.rows)
-    encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps())
+    encoded = encode_checked(tokenizer, chosen)
     targets = [
         [IGNORE if rating is None else CLASS_OF[rating] for rating in ratings]
         for ratings in annotations.ratings
     ]
     model = RewardModel(
-        load_classifier(folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
+        load_classifier(base.folder, num_labels=3, seed=config["seed"]), learning_rate=config["learning_rate"]
     )
+    check_lengths(model.backbone, encoded)
     data = RewardData(
         RewardDataset.from_encoded(
             encoded,
@@ -105,6 +108,7 @@ def train_prm(
         batch_size=config["batch_size"],
         seed=config["seed"],
     )
+    empty = untaught(chosen, encoded, data.train_set)
     updates = max(config["epochs"] * data.updates, config.get("min_updates", 0))
     model.total_updates = updates
     fit(
@@ -123,4 +127,4 @@ def train_prm(
         return
     model.export(out / MODEL, tokenizer, state)
     facts = {"solutions": len(annotations), "rated_steps": annotations.rated_steps, "updates": updates}
-    write_json(out / LABELER, facts)
+    write_json(out / LABELER, facts | said_of(base, tokenizer) | ({"untaught": empty} if empty else {}))

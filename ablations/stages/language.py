@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from ablations.formats.questions import read_questions, without
 from ablations.pipeline import Context, Inputs, one
 from ablations.solutions import Problem, Solution, Solutions
+from ablations.stages.bases import base_of
 from ablations.stages.files import (
     MODEL,
     SOLUTIONS,
@@ -37,7 +38,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
     An answer may be longer than ``max_tokens``: the rest is left out.
     """
-    folder = one(inputs, "base") / MODEL
+    folder = base_of(inputs).folder
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     pairs = solved_questions(config, inputs, context)
     texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
@@ -71,7 +72,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, problems -> the generator: few-shot samples, those that end right kept, one epoch on them."""
-    folder = one(inputs, "base") / MODEL
+    folder = base_of(inputs).folder
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = load_causal(folder)
     problems = read_problems(one(inputs, "problems"))

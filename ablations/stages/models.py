@@ -4,19 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
+from ablations.stages.bases import base_of, said_of
 from ablations.stages.checkpoints import KeepBest, Validation
 from ablations.stages.facts import choice_of, chosen, facts_of
 from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, labelled_rows, write_json
+from ablations.stages.learning import encode_checked, untaught
 from ablations.supervision import ARMS, LabelerArm, Supervision, choose_threshold
-from lightning_modules.backbones import load_classifier
+from lightning_modules.adapters import add_adapters
+from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
-from lightning_modules.encoding import encode_all
+from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
 
@@ -25,13 +28,15 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
     ``start`` is the model whose weights it goes on from, or candidates of which ``start_choice`` names it.
     """
-    tokenizer = AutoTokenizer.from_pretrained(one(inputs, "base") / MODEL)
+    base = base_of(inputs)
+    tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
     samples = Samples.read(one(inputs, "samples"))
     rows = rows_to_learn(config, inputs, samples)
     learned = samples.take(rows)
     supervision, threshold = targets_of(config, inputs, samples, rows)
-    encoded = encode_all(tokenizer, learned.prompts(), learned.steps(), max_length=config["max_length"])
-    model = untrained(config, inputs, supervision.num_classes)
+    encoded = encode_checked(tokenizer, learned, config["max_length"])
+    model = untrained(config, inputs, base.folder, supervision.num_classes)
+    check_lengths(model.backbone, encoded)
     steps = supervision.step_target
     data = RewardData(
         RewardDataset.from_encoded(
@@ -45,6 +50,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         batch_size=config["batch_size"],
         seed=config["seed"],
     )
+    empty = untaught(learned, encoded, data.train_set)
     keep = KeepBest(
         Validation(one(inputs, "validation"), tokenizer, config, context.group),
         updates=config["updates"],
@@ -57,6 +63,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         updates=config["updates"],
         precision=config["precision"],
         accelerator=config["device"],
+        accumulate=config.get("accumulate", 1),
         group=context.group,
         logger=context.logs.logger(),
         callbacks=[keep],
@@ -78,6 +85,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "best_update": keep.best_update,
         "best_value": keep.best_value,
     }
+    facts |= said_of(base, tokenizer) | ({"untaught": empty} if empty else {})
     write_json(out / TRAINING, facts)
 
 
@@ -110,8 +118,8 @@ def targets_of(
     return arm.targets(labels.take(rows), threshold, config.get("soft_targets", False)), threshold
 
 
-def untrained(config: dict[str, Any], inputs: Inputs, num_classes: int) -> RewardModel:
-    """The model before its first update: that of ``start``, or the base with a new head."""
+def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: int) -> RewardModel:
+    """The model before its first update: that of ``start``, or the base with a new head [and adapters]."""
     learning_rate = config["learning_rate"]
     if "choice" in inputs:
         learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
@@ -119,10 +127,17 @@ def untrained(config: dict[str, Any], inputs: Inputs, num_classes: int) -> Rewar
     schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
     schedule["seed"] = config["seed"]
     if "start" in inputs:
-        return RewardModel.from_folder(chosen(inputs, "start", "start_choice") / MODEL, **schedule)
-    folder = one(inputs, "base") / MODEL
-    classifier = load_classifier(folder, num_labels=num_classes, seed=config["seed"])
-    return RewardModel(classifier, **schedule)
+        folder = chosen(inputs, "start", "start_choice") / MODEL
+        model = RewardModel.from_folder(folder, base=base, **schedule)
+    else:
+        given = {name: config[name] for name in ("dtype", "attention") if name in config}
+        backbone = load_classifier(base, num_labels=num_classes, seed=config["seed"], **given)
+        if "lora" in config:
+            backbone = add_adapters(backbone, **config["lora"], seed=config["seed"])
+        model = RewardModel(backbone, **schedule)
+    if config.get("gradient_checkpointing"):
+        recompute_activations(model.backbone)
+    return model
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

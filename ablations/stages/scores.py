@@ -5,21 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from ablations.pipeline import Context, Inputs, one
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
+from ablations.stages.bases import base_of
 from ablations.stages.facts import chosen
 from ablations.stages.files import MODEL, SCORES, Samples
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.group import ALONE, Group
 from lightning_modules.inference import score
+from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.tokenization import load_tokenizer
 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """model (or candidates and their choice), samples -> class probabilities of every step."""
+    """model (or candidates and their choice) [, base of adapters], samples -> probabilities of every step."""
     found = scored(config, inputs, context)
     if context.group.first:
         found.write(out / SCORES)
@@ -28,10 +30,12 @@ def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
     """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
     folder = chosen(inputs, "candidates" if "choice" in inputs else "model")
-    tokenizer = AutoTokenizer.from_pretrained(folder / MODEL)
-    model = RewardModel.from_folder(folder / MODEL).eval().to(config["device"])
+    base = base_of(inputs).folder if "base" in inputs else None
+    tokenizer = load_tokenizer(folder / MODEL)
+    model = RewardModel.from_folder(folder / MODEL, base=base).eval().to(config["device"])
     samples = Samples.read(one(inputs, "samples"))
     encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
+    check_lengths(model.backbone, encoded)
     return score_encoded(model, encoded, context.progress, context.group)
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, LlamaModel
 
-from lightning_modules.step_judges import WordJudge, can_share, tolerance
+from lightning_modules.batching import check_layout, tolerance
+from lightning_modules.step_judges import WordJudge
 
 SIZES = dict(
     vocab_size=20,
@@ -26,7 +27,7 @@ def test_a_word_judge_has_the_logits_of_two_words(tied: bool) -> None:
         wanted = model(input_ids=ids).logits[..., [7, 3]]
     torch.testing.assert_close(found, wanted)
     assert judge.config.num_labels == 2
-    assert can_share(judge.eval())
+    assert check_layout(judge.eval())
 
 
 def test_logits_that_are_scaled_are_refused() -> None:

@@ -128,7 +128,7 @@ def test_progress_is_the_share_of_updates_that_are_done() -> None:
 
 def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     class Trainer:
-        global_step, is_global_zero = 4, True
+        global_step, is_global_zero, accumulate_grad_batches = 4, True, 1
 
         def save_checkpoint(self, path: Path, weights_only: bool) -> None:
             path.write_text("half")
@@ -136,7 +136,7 @@ def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path)
 
     (tmp_path / "last.ckpt").write_text("whole")
     with pytest.raises(Killed):
-        KeepState(tmp_path, every=2).on_train_batch_end(Trainer())  # type: ignore[arg-type]
+        KeepState(tmp_path, every=2).on_train_batch_end(Trainer(), None, None, None, 3)  # type: ignore[arg-type]
     assert (tmp_path / "last.ckpt").read_text() == "whole"
 
 

@@ -1,0 +1,86 @@
+"""A second look at where steps are judged, by another way than `encoding` found it: the tokens' own text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from lightning_modules.encoding import Encoded
+
+
+def verify_positions(
+    tokenizer: Any,
+    steps: Sequence[Sequence[str]],
+    encoded: Sequence[Encoded],
+    names: Sequence[str],
+    separator: str = "\n",
+) -> None:
+    """Reads the tokens of every step back and holds them against its text and separator.
+
+    So a token that is judged is its step's last one, whichever way the tokenizer went. What tokenizers may
+    change is let pass: letters' case and composition, the space before a step's first word, and characters
+    that they do not know.
+
+    Args:
+        tokenizer: of transformers.
+        steps: texts of the steps of N solutions.
+        encoded: the same solutions in tokens; steps that were cut away are not looked at.
+        names: what an error calls each solution.
+        separator: text after each step.
+
+    Raises:
+        ValueError: a step's tokens read back as another text, naming the solution and the step.
+    """
+    places: list[tuple[int, int]] = []
+    segments: list[list[int]] = []
+    seen: set[int] = set()
+    for index, solution in enumerate(encoded):
+        if id(solution) in seen:  # equal solutions are one object
+            continue
+        seen.add(id(solution))
+        starts = [solution.solution_start, *(int(end) + 1 for end in solution.step_end[:-1])]
+        for step, (start, end) in enumerate(zip(starts, solution.step_end, strict=False)):
+            places.append((index, step))
+            segments.append(solution.ids[start : int(end) + 1].tolist())
+    unknown = tokenizer.unk_token if tokenizer.unk_token_id is not None else None
+    for (index, step), text in zip(places, _texts(tokenizer, segments), strict=True):
+        wanted = steps[index][step] + separator
+        if text != wanted and not _reads_as(_plain(wanted), _plain(text), unknown):
+            raise ValueError(
+                f"tokenizer: found step {step} of {names[index]}, {wanted!r:.80}, read back from its tokens "
+                f"as {text!r:.80}; allowed: tokenizers by which it is the same text"
+            )
+
+
+def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
+    """Raises a ValueError if a solution has more tokens than a model has positions."""
+    config: Any = getattr(model, "config", None)
+    positions = getattr(config, "max_position_embeddings", None)
+    longest = max((len(solution) for solution in encoded), default=0)
+    if isinstance(positions, int) and longest > positions:
+        raise ValueError(
+            f"max_length: found a solution of {longest} tokens; allowed: up to {positions}, the positions of "
+            "the model"
+        )
+
+
+def _texts(tokenizer: Any, segments: list[list[int]]) -> list[str]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        texts: list[str] = backend.decode_batch(segments, skip_special_tokens=False)
+        return texts
+    return [tokenizer.decode(ids, clean_up_tokenization_spaces=False) for ids in segments]
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().lstrip(" ")
+
+
+def _reads_as(wanted: str, found: str, unknown: str | None) -> bool:
+    """Whether two texts are the same, but for what is unknown in the second."""
+    parts = [found] if unknown is None else found.split(_plain(unknown))
+    return re.fullmatch(".+".join(map(re.escape, parts)), wanted, re.DOTALL) is not None

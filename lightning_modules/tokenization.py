@@ -1,0 +1,56 @@
+"""The tokenizer of a checkpoint, as models here read with it: one rule for presets and for any checkpoint.
+
+Whether a model reads its problems through a chat template is a matter of its tokenizer alone: one that has a
+template uses it, and one that shall not is stripped of it before it is saved beside the model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+DATE = "26 Jul 2024"
+"""What templates that tell the model the day are given, whatever day it is, so that scores do not depend on
+it; Llama's fall back on this one themselves."""
+_FIXED_DAY = f"{{%- macro strftime_now(format) -%}}{DATE}{{%- endmacro -%}}"
+
+
+def load_tokenizer(folder: str | Path, *, chat_template: bool = True) -> Any:
+    """The tokenizer in a folder. Its end stands in for a padding token that it lacks; none is ever added.
+
+    Args:
+        folder: of a checkpoint.
+        chat_template: whether it keeps the chat template that it has, and so reads problems through it.
+    """
+    from transformers import AutoTokenizer  # here, for those who read tokens need not wait for it
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    if tokenizer.pad_token is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    if not chat_template:
+        template = None
+    elif template and "strftime_now" in template and not template.startswith(_FIXED_DAY):
+        template = _FIXED_DAY + template
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def has_chat_template(tokenizer: Any) -> bool:
+    """Whether problems are read through a chat template."""
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
+def opening(tokenizer: Any, prompt: str) -> tuple[str, list[int]]:
+    """What is read before a solution's first step: its text, and the tokens before that.
+
+    With a chat template the problem is the user's turn, its closing newline taken off, and the solution
+    begins where the assistant's turn does; all special tokens are the template's. Without one the problem is
+    read as it is, behind the BOS token if there is one.
+    """
+    if has_chat_template(tokenizer):
+        turn = [{"role": "user", "content": prompt.removesuffix("\n")}]
+        return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True), []
+    return prompt, [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
