@@ -22,6 +22,8 @@ COMMANDS = {
     "report": "Write figures, table and report again from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
+    "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
+    "export": "Write a trained reward model as a folder for transformers, with a model card.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -94,6 +96,10 @@ def _dispatch(argv: list[str]) -> None:
         _convert(argv[1:])
     elif command == "label":
         importlib.import_module("ablations.label").label(argv[1:])
+    elif command == "evaluate":
+        importlib.import_module("ablations.evaluate").evaluate(argv[1:])
+    elif command == "export":
+        importlib.import_module("ablations.export").export(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":

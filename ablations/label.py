@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
-from ablations.labelers.choice import DEVICES, DTYPES, Choice
+from ablations.labelers.arguments import add_choice, choice_of
+from ablations.places import sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
 
 if TYPE_CHECKING:
-    from ablations.labelers.shards import TooLong
+    from ablations.labelers.labeler import Labeler
+    from ablations.labelers.shards import Labelled, TooLong
 
 
 def label(argv: Sequence[str]) -> None:
@@ -30,27 +32,13 @@ def label(argv: Sequence[str]) -> None:
     args = _parse(argv)
     # what computes is imported after the arguments are understood: mistakes are told at once
     from ablations.formats.pool import read_pool
-    from ablations.formats.scored import add_scores
     from ablations.labelers.checkpoints import short_name
     from ablations.labelers.labeler import load_labeler
     from ablations.labelers.shards import label_pool
-    from ablations.ragged import Ragged
-    from ablations.stages.files import sha256_of, unchanged
-    from lightning_modules.reward_model import probability_of_correct
 
     source, out = Path(args.solutions), Path(args.out)
-    choice = Choice(
-        checkpoint=args.labeler,
-        family=args.family,
-        device=args.device,
-        dtype=args.dtype,
-        max_length=args.max_length,
-        separator=args.separator,
-        trust_remote_code=args.trust_remote_code,
-    )
+    choice = choice_of(args, args.labeler)
     allowed("log_format", args.log_format, LOG_FORMATS)
-    if args.max_tokens < 1:
-        raise ValueError(f"max_tokens: found {args.max_tokens}; allowed: at least 1")
     name = args.name or short_name(args.labeler)
     if out.exists():
         raise ValueError(f"out: found {out}; allowed: a new file")
@@ -67,22 +55,13 @@ def label(argv: Sequence[str]) -> None:
     found = label_pool(
         pool, labeler, scratch, sha256, reporter_of(args.log_format), max_tokens=args.max_tokens
     )
-    prob = found.scores.prob
-    positive = Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets)
     report = _write_left_out(out, found.too_long)
-    add_scores(
-        unchanged(str(source), sha256),
-        out,
-        name=name,
-        positive=positive,
-        identity=labeler.identity.as_dict(),
-        left_out=found.left_out,
-    )
+    add_labels(source, sha256, out, name, labeler, found)
     shutil.rmtree(scratch)
     who = labeler.identity
     print(
-        f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(positive):,} solutions, "
-        f"{len(positive.values):,} steps labelled by {name} ({who.family}, {who.dtype}, revision "
+        f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.scores):,} solutions, "
+        f"{len(found.scores.prob.values):,} steps labelled by {name} ({who.family}, {who.dtype}, revision "
         f"{who.revision[:12]})"
     )
     if found.too_long:
@@ -92,6 +71,36 @@ def label(argv: Sequence[str]) -> None:
             f"left out: {len(found.left_out):,} problems, for {len(found.too_long):,} solutions longer than "
             f"{who.max_length:,} tokens ({', '.join(first)}{more}); all are in {report}"
         )
+
+
+def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
+    """Writes a pool with what a labeler said of it, whole or not at all.
+
+    Args:
+        source: the pool.
+        sha256: of the pool as it was labelled.
+        out: the new pool.
+        name: of the labeler in it.
+        labeler: who labelled.
+        found: what it said.
+
+    Raises:
+        ValueError: the pool is another by now.
+    """
+    from ablations.formats.scored import add_scores
+    from ablations.ragged import Ragged
+    from ablations.stages.files import unchanged
+    from lightning_modules.reward_model import probability_of_correct
+
+    prob = found.scores.prob
+    add_scores(
+        unchanged(str(source), sha256),
+        out,
+        name=name,
+        positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),
+        identity=labeler.identity.as_dict(),
+        left_out=found.left_out,
+    )
 
 
 def _write_left_out(out: Path, too_long: Sequence[TooLong]) -> Path:
@@ -119,33 +128,7 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument(
         "--name", type=str | None, default=None, help="of the scores in the pool (default: the checkpoint's)"
     )
-    parser.add_argument(
-        "--family",
-        type=str | None,
-        default=None,
-        help="of the checkpoint (default: what it tells); a wrong one tells all there are",
-    )
-    parser.add_argument("--device", type=str, default="cpu", help=f"one of {', '.join(DEVICES)}")
-    parser.add_argument(
-        "--dtype", type=str, default="auto", help=f"of the weights: {', '.join(DTYPES)} (auto: as they are)"
-    )
-    parser.add_argument(
-        "--max-length",
-        type=int | None,
-        default=None,
-        help="most tokens of a solution (default: the model's positions); problems with a longer one are "
-        "left out and named",
-    )
-    parser.add_argument(
-        "--separator",
-        type=str | None,
-        default=None,
-        help="text after each step, for token-classification (default: a newline)",
-    )
-    parser.add_argument("--max-tokens", type=int, default=8192, help="tokens of a forward pass")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run the code that lies beside the checkpoint"
-    )
+    add_choice(parser)
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 from ablations.experiments.scales import SupervisionSettings
 from ablations.formats.pool import read_pool
 from ablations.pipeline import Task
-from ablations.stages.files import sha256_of
+from ablations.places import sha256_of
 from ablations.work import Lengths, Role, Texts, Work, sampling, scoring, training
 from ablations.world.bases import read_manifest
 

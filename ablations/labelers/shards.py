@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def label_pool(
             folder holds shards of another labeler or pool.
     """
     facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
-    _claim(scratch, facts)
+    claim(scratch, facts)
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
     too_long = [row for row, count in enumerate(tokens) if not labeler.fits(int(count))]
@@ -84,24 +84,9 @@ def label_pool(
         [p * samples + i for p in kept[start : start + step] for i in range(samples)]
         for start in range(0, len(kept), step)
     ]
-    work = [float(tokens[rows].sum()) for rows in shards]
-    files = [scratch / f"{number:06d}.parquet" for number in range(len(shards))]
-    left = [number for number, file in enumerate(files) if not file.is_file()]
-    counter = _Counter(reporter=reporter, total=sum(work[number] for number in left), began=time.monotonic())
-    reporter.begin(len(left), len(files) - len(left), counter.total)
-    try:
-        for number in left:
-            counter.start(number, len(files), work[number])
-            encoded = [solutions.encode(row) for row in shards[number]]
-            found = labeler.label(encoded, max_tokens=max_tokens, progress=counter.progressed)
-            unfinished = files[number].with_suffix(".unfinished")
-            found.write(unfinished)
-            unfinished.replace(files[number])
-            counter.end()
-    finally:
-        reporter.close()
+    scores = label_shards(shards, solutions.encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens)
     return Labelled(
-        scores=_joined([StepScores.read(file) for file in files]),
+        scores=scores,
         too_long=tuple(
             TooLong(
                 problem_id=solutions.problem_id(row),
@@ -112,6 +97,49 @@ def label_pool(
         ),
         left_out=left_out,
     )
+
+
+def label_shards(
+    shards: Sequence[Sequence[int]],
+    encode: Callable[[int], Encoded],
+    tokens: np.ndarray,
+    labeler: Labeler,
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    max_tokens: int,
+) -> StepScores:
+    """Labels solutions shard by shard, but for those whose file stands.
+
+    Args:
+        shards: rows of the solutions of each, one or more.
+        encode: a solution in tokens, by its row.
+        tokens: int [R], lengths of all solutions.
+        labeler: who labels.
+        scratch: folder of shards that `claim` has found to be of this labeler and these solutions.
+        reporter: told of every shard.
+        max_tokens: cells of a forward pass.
+
+    Returns:
+        Scores of the solutions of all shards, in their order.
+    """
+    work = [float(tokens[rows].sum()) for rows in shards]
+    files = [scratch / f"{number:06d}.parquet" for number in range(len(shards))]
+    left = [number for number, file in enumerate(files) if not file.is_file()]
+    counter = _Counter(reporter=reporter, total=sum(work[number] for number in left), began=time.monotonic())
+    reporter.begin(len(left), len(files) - len(left), counter.total)
+    try:
+        for number in left:
+            counter.start(number, len(files), work[number])
+            encoded = [encode(row) for row in shards[number]]
+            found = labeler.label(encoded, max_tokens=max_tokens, progress=counter.progressed)
+            unfinished = files[number].with_suffix(".unfinished")
+            found.write(unfinished)
+            unfinished.replace(files[number])
+            counter.end()
+    finally:
+        reporter.close()
+    return _joined([StepScores.read(file) for file in files])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +196,8 @@ class _Counter:
         return (time.monotonic() - self.began) / done * (self.total - done) if done else 0.0
 
 
-def _claim(scratch: Path, facts: dict[str, Any]) -> None:
-    """Makes the scratch folder, or goes on with one of the same labeler and pool."""
+def claim(scratch: Path, facts: dict[str, Any]) -> None:
+    """Makes the scratch folder, or goes on with one of the same labeler and solutions."""
     scratch.mkdir(parents=True, exist_ok=True)
     file = scratch / FACTS
     if not file.is_file():

@@ -1,6 +1,5 @@
 """What artifacts hold: the file names that stages share, and how they are read and written."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ablations.places import sha256_of
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solutions
 
@@ -106,18 +106,6 @@ def write_ratings(folder: Path, ratings: Ragged) -> None:
 def read_ratings(folder: Path) -> Ragged:
     """int8 [total steps] of 1, 0, -1, a row a solution, from ``RATINGS``."""
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
-
-
-def sha256_of(path: Path, field: str = "file") -> str:
-    """Of a file that the user named in a field.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if not path.is_file():
-        raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unchanged(path: str, sha256: str) -> Path:

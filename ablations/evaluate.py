@@ -1,0 +1,272 @@
+"""``ablations evaluate``: how good any reward model is, by its checkpoint or by scores computed elsewhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.arguments import allowed
+from ablations.cli import COMMANDS
+from ablations.labelers.arguments import add_choice, choice_of
+from ablations.places import check_new, new_folder, sha256_of
+from ablations.progress import LOG_FORMATS, reporter_of
+
+if TYPE_CHECKING:
+    from ablations.labelers.labeler import Labeler
+    from ablations.scored import Scored
+
+SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
+METRICS, FACTS, TABLE = "metrics.csv", "facts.json", "table.txt"
+NEED_THRESHOLD = (
+    "threshold: found none; allowed: --threshold-on FILE, to choose it on other problems, --threshold T, chosen "
+    "there before, or --no-first-error: a threshold must not be chosen on what is reported"
+)
+
+
+def evaluate(argv: Sequence[str]) -> None:
+    """Runs the command. A file of scores needs no model, and torch is not imported.
+
+    Args:
+        argv: its arguments.
+
+    Raises:
+        ValueError: an argument, a file or the checkpoint is not as it must be.
+    """
+    args = _parse(argv)
+    from ablations.measures import final_rows, step_rows
+    from results.evaluations import tables_of
+    from results.tabular import as_text
+
+    with _workplace(args.out) as folder:
+        file, other, facts = _scores(args, folder)
+        scored = _read(file)
+        if not scored.labelers:
+            raise ValueError(
+                f"source: found no scores in {file}; allowed: a file of scores, or a checkpoint with --on {file}"
+            )
+        scored = scored.only(args.labeler or scored.labelers)
+        rows = final_rows(scored, args.scoring) if scored.finals is not None else []
+        if scored.rated:
+            thresholds = _thresholds(args, scored, other)
+            rows += step_rows(scored, {name: one["value"] for name, one in thresholds.items()})
+            facts["thresholds"] = thresholds
+        text = "\n".join(as_text(table) for table in tables_of(rows))
+        print(text, end="")
+        if args.out is not None:
+            _write(folder, rows, text, facts | _facts_of(args, scored))
+            print(f"\n{args.out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+@contextmanager
+def _workplace(out: Path | None) -> Iterator[Path]:
+    """Where files are made: the out folder as it will be, or one that nobody sees."""
+    if out is not None:
+        with new_folder(out, "out") as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory() as folder_name:
+            yield Path(folder_name)
+
+
+def _scores(args: Any, folder: Path) -> tuple[Path, Path | None, dict[str, Any]]:
+    """The file of scores, that for the threshold, and facts on both; a checkpoint scores them first."""
+    if Path(args.source).is_file():
+        if args.on is not None:
+            raise ValueError(f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint")
+        _check(args, Path(args.source))
+        return Path(args.source), args.threshold_on, {"scores": _named(Path(args.source))}
+    if args.on is None:
+        raise ValueError(
+            f"source: found no file {args.source}; allowed: a file of scores, or a checkpoint with --on FILE"
+        )
+    choice = choice_of(args, args.source)
+    _check(args, args.on)
+    from ablations.labelers.checkpoints import short_name
+    from ablations.labelers.labeler import load_labeler
+
+    labeler, name = load_labeler(choice), args.name or short_name(args.source)
+    facts = {"solutions": _named(args.on), "checkpoint": {name: labeler.identity.as_dict()}}
+    facts["left_out"] = {str(args.on): _label(args, labeler, name, args.on, folder / SCORES)}
+    if args.threshold_on is None:
+        return folder / SCORES, None, facts
+    other = folder / OTHER_SCORES
+    facts["left_out"][str(args.threshold_on)] = _label(args, labeler, name, args.threshold_on, other)
+    return folder / SCORES, other, facts
+
+
+def _check(args: Any, file: Path) -> None:
+    """What can be told without scores: whether there is anything to evaluate, and on which data F1 is tuned."""
+    scored = _read(file)
+    if scored.finals is None and not scored.rated:
+        raise ValueError(f"{file}: found neither final answers nor rated steps; allowed: one of them")
+    asked = args.threshold is not None or args.threshold_on is not None
+    if not scored.rated:
+        if asked:
+            raise ValueError(f"threshold: found one, but no rated step in {file}; allowed: with rated steps")
+    elif not asked and not args.no_first_error:
+        raise ValueError(NEED_THRESHOLD)
+    if args.threshold_on is not None:
+        other = _read(args.threshold_on, "threshold_on")
+        shared = set(scored.problems) & set(other.problems)
+        if shared:
+            raise ValueError(
+                f"threshold_on: found {len(shared)} problems of {file} there too, such as "
+                f"{min(shared)[:60]!r}; allowed: other problems than those that are reported"
+            )
+
+
+def _read(file: Path, field: str = "file") -> Scored:
+    from ablations.scored import read_scored
+
+    if not file.is_file():
+        raise ValueError(f"{field}: found no file {file}; allowed: an existing one")
+    return read_scored(file)
+
+
+def _label(args: Any, labeler: Labeler, name: str, source: Path, out: Path) -> dict[str, int]:
+    """Writes a file with a labeler's scores beside what it holds; tells how many solutions are left out."""
+    from ablations.formats.catalogue import FORMATS, recognised
+    from ablations.formats.pool import read_pool
+    from ablations.label import add_labels
+    from ablations.labelers.rated import label_rated
+    from ablations.labelers.shards import label_pool
+
+    sha256, reporter = sha256_of(source), reporter_of(args.log_format)
+    form = recognised(source)
+    if form is FORMATS["scored_samples"]:
+        raise ValueError(
+            f"on: found scored samples in {source}; allowed: a pool (`ablations convert --to pool`), or steps "
+            "that are rated"
+        )
+    parent = out.parent if args.out is None else args.out.parent
+    scratch = parent / f"{Path(args.out or out).name}.{source.name}.shards"
+    if form is FORMATS["pool"]:
+        pool = read_pool(source, None)
+        if name in pool.labelers:
+            raise ValueError(
+                f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
+                f"{', '.join(pool.labelers)}"
+            )
+        found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=args.max_tokens)
+        add_labels(source, sha256, out, name, labeler, found)
+        left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
+    else:
+        written = label_rated(
+            source, out, labeler, name, scratch, sha256, reporter, max_tokens=args.max_tokens
+        )
+        left_out = {"too long": written.too_long, "without labels": written.without_labels}
+    shutil.rmtree(scratch)
+    told = [f"{count:,} {what}" for what, count in left_out.items() if count]
+    if told:
+        print(f"left out of {source}: {', '.join(told)}\n")
+    return left_out
+
+
+def _thresholds(args: Any, scored: Scored, other: Path | None) -> dict[str, dict[str, Any]]:
+    """Labeler -> its threshold, where that is from, and what F1 it had there."""
+    from ablations.measures import chosen_threshold
+
+    if other is None:
+        return {name: {"value": args.threshold} for name in scored.steps}
+    elsewhere, named = _read(other, "threshold_on"), _named(args.threshold_on)
+    found = {name: chosen_threshold(elsewhere, name) for name in scored.steps}
+    return {name: {"value": one.value, "f1": one.f1, "chosen_on": named} for name, one in found.items()}
+
+
+def _named(file: Path) -> dict[str, str]:
+    return {"file": str(file), "sha256": sha256_of(file)}
+
+
+def _facts_of(args: Any, scored: Scored) -> dict[str, Any]:
+    from ablations.measures import BINS, DRAWS
+    from ablations.revision import revision
+    from results.intervals import LEVEL, RESAMPLES
+
+    return {
+        "format": scored.form,
+        "problems": len(scored.problems),
+        "rows": len(scored.problem_R),
+        "labelers": list(scored.labelers),
+        "scoring": list(args.scoring),
+        "votes": {"draws": DRAWS, "seed": 0},
+        "bins": BINS,
+        "intervals": {"level": LEVEL, "resamples": RESAMPLES, "of": "problems"},
+        "revision": revision(),
+    }
+
+
+def _write(folder: Path, rows: list[dict[str, Any]], text: str, facts: dict[str, Any]) -> None:
+    import pandas as pd
+
+    from results.evaluations import COLUMNS
+
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
+    frame.to_csv(folder / METRICS, index=False)
+    (folder / TABLE).write_text(text)
+    (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    import jsonargparse
+
+    from ablations.measures import REDUCTION
+
+    parser = jsonargparse.ArgumentParser(
+        prog="ablations evaluate", description=COMMANDS["evaluate"], exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument(
+        "source",
+        type=str,
+        help="a file of scores: a pool, PRM800K's scored samples, or rated paths with step_scores; or a "
+        "checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub",
+    )
+    parser.add_argument(
+        "--on", type=Path | None, default=None, help="what a checkpoint scores: a pool, or rated steps"
+    )
+    parser.add_argument("--labeler", action="append", help="of the file, repeatable (default: all)")
+    parser.add_argument(
+        "--scoring",
+        action="append",
+        help=f"of solutions by their steps, repeatable: {', '.join(REDUCTION)} (default: product)",
+    )
+    parser.add_argument(
+        "--threshold", type=float | None, default=None, help="P(wrong) above which a step is predicted wrong"
+    )
+    parser.add_argument(
+        "--threshold-on",
+        type=Path | None,
+        default=None,
+        help="rated steps of other problems, on which the threshold with the highest F1 is chosen",
+    )
+    parser.add_argument("--no-first-error", action="store_true", help="leave the first-error F1 out")
+    parser.add_argument(
+        "--name", type=str | None, default=None, help="of the checkpoint in tables (default: its own)"
+    )
+    parser.add_argument("--out", type=Path | None, default=None, help="new folder for table, metrics and scores")
+    add_choice(parser)
+    parser.add_argument(
+        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
+    )
+    args = parser.parse_args(list(argv))
+    args.scoring = list(dict.fromkeys(args.scoring or ["product"]))
+    for scoring in args.scoring:
+        allowed("scoring", scoring, tuple(REDUCTION))
+    allowed("log_format", args.log_format, LOG_FORMATS)
+    if args.threshold is not None and not 0 <= args.threshold <= 1:
+        raise ValueError(f"threshold: found {args.threshold}; allowed: a number in [0, 1]")
+    given = [args.threshold is not None, args.threshold_on is not None, args.no_first_error]
+    if sum(given) > 1:
+        raise ValueError(
+            "threshold: found more than one of --threshold, --threshold-on and --no-first-error; allowed: one"
+        )
+    for name in ("on", "threshold_on", "out"):  # jsonargparse keeps a path's text as it was typed
+        value = getattr(args, name)
+        setattr(args, name, None if value is None else Path(value))
+    if args.out is not None:
+        check_new(args.out, "out")
+    return args
