@@ -41,7 +41,7 @@ def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
         rows: with the columns of ``COLUMNS``.
     """
     frame = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
-    made = [_at_most(frame), _over_n(frame), _steps(frame), _reliability(frame)]
+    made = [_at_most(frame), _over_n(frame), _differences_over_n(frame), _steps(frame), _reliability(frame)]
     return [table for table in made if table.rows]
 
 
@@ -75,22 +75,41 @@ def _at_most(frame: pd.DataFrame) -> Table:
 
 def _over_n(frame: pd.DataFrame) -> Table:
     """Every line at several N."""
-    curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
+    return _curves(
+        frame[frame["metric"].isin(["best_of_n", *_REFERENCES])],
+        id="by-n",
+        title="Best-of-N by N",
+        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of N "
+        "solutions, at the largest N a single draw.",
+    )
+
+
+def _differences_over_n(frame: pd.DataFrame) -> Table:
+    """What every labeler and strategy adds to majority voting at several N."""
+    return _curves(
+        frame[frame["metric"] == "best_of_n_minus_majority"],
+        id="minus-majority",
+        title="Best-of-N minus majority voting by N",
+        lead="Points, paired by problem, with 95% intervals by problem.",
+        signed=True,
+    )
+
+
+def _curves(curves: pd.DataFrame, *, id: str, title: str, lead: str, signed: bool = False) -> Table:
     ns = few(sorted({int(n) for n in curves["n"]}))
     groups: Any = curves.groupby(["metric", "labeler", "scoring"], dropna=False, sort=False)
     rows = [
         (
             word(_REFERENCES.get(metric, labeler)),
             word("" if pd.isna(scoring) else scoring),
-            *(_at(group, n) for n in ns),
+            *(_at(group, n, signed=signed) for n in ns),
         )
         for (metric, labeler, scoring), group in groups
     ]
     return Table(
-        id="by-n",
-        title="Best-of-N by N",
-        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of N "
-        "solutions, at the largest N a single draw.",
+        id=id,
+        title=title,
+        lead=lead,
         heads=heads("labeler", "scoring", *map(str, ns), text=("labeler", "scoring")),
         rows=tuple(rows) if len(ns) > 1 else (),
     )
@@ -158,13 +177,13 @@ def _with_verdict(found: pd.DataFrame) -> pd.DataFrame:
     return found.assign(verdict=[verdict(row.lower, row.upper) for row in rows_of(found)])
 
 
-def _at(rows: pd.DataFrame, n: int) -> Cell:
+def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:
     """The share at an N; a dash where there is none."""
-    return _share(next(rows_of(at_n(rows, n)), None))
+    return _share(next(rows_of(at_n(rows, n)), None), signed=signed)
 
 
-def _share(row: Any) -> Cell:
-    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper)
+def _share(row: Any, *, signed: bool = False) -> Cell:
+    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper, signed=signed)
 
 
 def _number(row: Any) -> Cell:
