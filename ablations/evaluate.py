@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
 METRICS, FACTS, TABLE = "metrics.csv", "facts.json", "table.txt"
 NEED_THRESHOLD = (
-    "threshold: found none; allowed: --threshold-on FILE, to choose it on other problems, --threshold T, chosen "
-    "there before, or --no-first-error: a threshold must not be chosen on what is reported"
+    "threshold: found none; allowed: --threshold-on FILE, to choose it on other problems, --threshold T, "
+    "chosen there before, or --no-first-error: a threshold must not be chosen on what is reported"
 )
 
 
@@ -44,10 +44,11 @@ def evaluate(argv: Sequence[str]) -> None:
 
     with _workplace(args.out) as folder:
         file, other, facts = _scores(args, folder)
-        scored = _read(file)
+        scored = _read(file, "source")
         if not scored.labelers:
             raise ValueError(
-                f"source: found no scores in {file}; allowed: a file of scores, or a checkpoint with --on {file}"
+                f"source: found no scores in {file}; allowed: a file of scores, or a checkpoint with --on "
+                f"{file}"
             )
         scored = scored.only(args.labeler or scored.labelers)
         rows = final_rows(scored, args.scoring) if scored.finals is not None else []
@@ -77,7 +78,9 @@ def _scores(args: Any, folder: Path) -> tuple[Path, Path | None, dict[str, Any]]
     """The file of scores, that for the threshold, and facts on both; a checkpoint scores them first."""
     if Path(args.source).is_file():
         if args.on is not None:
-            raise ValueError(f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint")
+            raise ValueError(
+                f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint"
+            )
         _check(args, Path(args.source))
         return Path(args.source), args.threshold_on, {"scores": _named(Path(args.source))}
     if args.on is None:
@@ -85,23 +88,23 @@ def _scores(args: Any, folder: Path) -> tuple[Path, Path | None, dict[str, Any]]
             f"source: found no file {args.source}; allowed: a file of scores, or a checkpoint with --on FILE"
         )
     choice = choice_of(args, args.source)
-    _check(args, args.on)
+    _check(args, args.on, "on")
     from ablations.labelers.checkpoints import short_name
     from ablations.labelers.labeler import load_labeler
 
     labeler, name = load_labeler(choice), args.name or short_name(args.source)
-    facts = {"solutions": _named(args.on), "checkpoint": {name: labeler.identity.as_dict()}}
-    facts["left_out"] = {str(args.on): _label(args, labeler, name, args.on, folder / SCORES)}
-    if args.threshold_on is None:
-        return folder / SCORES, None, facts
-    other = folder / OTHER_SCORES
-    facts["left_out"][str(args.threshold_on)] = _label(args, labeler, name, args.threshold_on, other)
-    return folder / SCORES, other, facts
+    left_out = {str(args.on): _label(args, labeler, name, args.on, folder / SCORES)}
+    other = None
+    if args.threshold_on is not None:
+        other = folder / OTHER_SCORES
+        left_out[str(args.threshold_on)] = _label(args, labeler, name, args.threshold_on, other)
+    who = {name: labeler.identity.as_dict()}
+    return folder / SCORES, other, {"solutions": _named(args.on), "checkpoint": who, "left_out": left_out}
 
 
-def _check(args: Any, file: Path) -> None:
-    """What can be told without scores: whether there is anything to evaluate, and on which data F1 is tuned."""
-    scored = _read(file)
+def _check(args: Any, file: Path, field: str = "source") -> None:
+    """What can be told without scores: is there anything to evaluate, and on which data is F1 tuned."""
+    scored = _read(file, field)
     if scored.finals is None and not scored.rated:
         raise ValueError(f"{file}: found neither final answers nor rated steps; allowed: one of them")
     asked = args.threshold is not None or args.threshold_on is not None
@@ -120,7 +123,7 @@ def _check(args: Any, file: Path) -> None:
             )
 
 
-def _read(file: Path, field: str = "file") -> Scored:
+def _read(file: Path, field: str) -> Scored:
     from ablations.scored import read_scored
 
     if not file.is_file():
@@ -140,8 +143,8 @@ def _label(args: Any, labeler: Labeler, name: str, source: Path, out: Path) -> d
     form = recognised(source)
     if form is FORMATS["scored_samples"]:
         raise ValueError(
-            f"on: found scored samples in {source}; allowed: a pool (`ablations convert --to pool`), or steps "
-            "that are rated"
+            f"on: found scored samples in {source}; allowed: a pool (`ablations convert --to pool`), or "
+            "rated steps"
         )
     parent = out.parent if args.out is None else args.out.parent
     scratch = parent / f"{Path(args.out or out).name}.{source.name}.shards"
@@ -247,7 +250,9 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument(
         "--name", type=str | None, default=None, help="of the checkpoint in tables (default: its own)"
     )
-    parser.add_argument("--out", type=Path | None, default=None, help="new folder for table, metrics and scores")
+    parser.add_argument(
+        "--out", type=Path | None, default=None, help="new folder for table, metrics and scores"
+    )
     add_choice(parser)
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"

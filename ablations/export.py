@@ -14,8 +14,8 @@ from ablations.trained import Trained, Which, find
 
 CARD = "README.md"
 SUPERVISION = {
-    "process": "It learned from a label for each step, given by the labeler (a large process reward model) up to "
-    "and including the first step that it finds incorrect.",
+    "process": "It learned from a label for each step, given by the labeler (a large process reward model) "
+    "up to and including the first step that it finds incorrect.",
     "prm_outcome": "It learned from one label for each solution: right if and only if the labeler, a large "
     "process reward model, finds no incorrect step.",
     "final_answer": "It learned from one label for each solution: right if and only if its final answer is.",
@@ -189,7 +189,10 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument("--seed", type=int | None, default=None, help="of a run")
     parser.add_argument("--fold", type=int | None, default=None, help="of a run on a pool, from 0")
     parser.add_argument(
-        "--store", type=Path | None, default=None, help="folder of artifacts (default: the run's, or runs/store)"
+        "--store",
+        type=Path | None,
+        default=None,
+        help="folder of artifacts (default: the run's, or runs/store)",
     )
     parser.add_argument(
         "--name", type=str | None, default=None, help="of the model in its card (default: the folder's)"

@@ -1,8 +1,8 @@
 """First-error F1 as ProcessBench defines it, and the choice of its threshold on other data.
 
 A step is predicted wrong where P(wrong) exceeds the threshold. A solution with an error is hit if the first
-step predicted wrong is its first wrong one; a solution without is hit if no step is predicted wrong. F1 is the
-harmonic mean of the shares that are hit of either kind. Source: arXiv 2412.06559.
+step predicted wrong is its first wrong one; a solution without is hit if no step is predicted wrong. F1 is
+the harmonic mean of the shares that are hit of either kind. Source: arXiv 2412.06559.
 """
 
 from dataclasses import dataclass

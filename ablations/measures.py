@@ -160,7 +160,12 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], **named: Any) -> lis
 
 
 def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
-    named = {"metric": metric, "estimate": estimate.estimate, "lower": estimate.lower, "upper": estimate.upper}
+    named = {
+        "metric": metric,
+        "estimate": estimate.estimate,
+        "lower": estimate.lower,
+        "upper": estimate.upper,
+    }
     return dict.fromkeys(COLUMNS) | named | more
 
 

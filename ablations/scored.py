@@ -142,8 +142,8 @@ class _Gathered:
         for held, new in ((self.scores, steps), (self.whole, whole)):
             if held.keys() != new.keys():
                 raise ValueError(
-                    f"{where}: found scores of {_listed(new)}; allowed: of {_listed(held)}, as of the solutions "
-                    "before"
+                    f"{where}: found scores of {_listed(new)}; allowed: of {_listed(held)}, as of the "
+                    "solutions before"
                 )
         for name, values in steps.items():
             self.scores[name].extend(values)
@@ -155,7 +155,9 @@ class _Gathered:
             votes = record.finished and record.answer is not None
             self.correct.append(record.correct and record.finished)
             self.finished.append(record.finished)
-            self.answer.append(self.answers.setdefault(str(record.answer), len(self.answers)) if votes else -1)
+            self.answer.append(
+                self.answers.setdefault(str(record.answer), len(self.answers)) if votes else -1
+            )
 
     def scored(self, path: Path) -> Scored:
         """All that was taken in."""
@@ -179,7 +181,8 @@ class _Gathered:
         counts = np.bincount(problem)
         if counts.min() != counts.max():
             raise ValueError(
-                f"{path}: found {counts.min()} to {counts.max()} solutions a problem; allowed: as many for each"
+                f"{path}: found {counts.min()} to {counts.max()} solutions a problem; allowed: as many for "
+                "each"
             )
         row_PM = np.argsort(problem, kind="stable").reshape(len(counts), int(counts[0]))
         return Finals(
@@ -218,8 +221,8 @@ def certain(label: int | Probabilities, where: str) -> int:
         return label
     if label.wrong not in (0, 1):
         raise ValueError(
-            f"{where}: found a label of P(wrong) {label.wrong:g}; allowed: ratings, or probabilities of 0 and 1 "
-            "(`ablations convert --threshold` makes ratings)"
+            f"{where}: found a label of P(wrong) {label.wrong:g}; allowed: ratings, or probabilities 0 "
+            "and 1 (`ablations convert --threshold` makes ratings)"
         )
     return -1 if label.wrong == 1 else 1
 

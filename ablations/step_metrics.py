@@ -48,9 +48,7 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
     return resampled(statistic, len(named))
 
 
-def calibration_interval(
-    prob: Floats, right: Bools, problem: npt.NDArray[np.integer], bins: int
-) -> Estimate:
+def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.integer], bins: int) -> Estimate:
     """Expected calibration error, as `discrimination.calibration` has it.
 
     Args:

@@ -63,8 +63,8 @@ def _at_most(frame: pd.DataFrame) -> Table:
     return Table(
         id="best-of-n",
         title=f"Best-of-{n}",
-        lead="Problems solved, per cent, and points over majority voting, paired by problem; 95% intervals by "
-        "problem; p after Holm. All solutions of a problem are one draw, not an expectation over subsets.",
+        lead="Problems solved, per cent, and points over majority voting, paired by problem; 95% intervals "
+        "by problem; p after Holm. All solutions of a problem are one draw, not an expectation over subsets.",
         heads=heads(
             *("labeler", "scoring", f"best-of-{n}", "weighted vote", "minus majority", "p", "reading"),
             text=("labeler", "scoring", "reading"),
@@ -79,8 +79,8 @@ def _over_n(frame: pd.DataFrame) -> Table:
         frame[frame["metric"].isin(["best_of_n", *_REFERENCES])],
         id="by-n",
         title="Best-of-N by N",
-        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of N "
-        "solutions, at the largest N a single draw.",
+        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of "
+        "N solutions, at the largest N a single draw.",
     )
 
 
@@ -138,9 +138,9 @@ def _steps(frame: pd.DataFrame) -> Table:
     return Table(
         id="steps",
         title="Labelled steps",
-        lead="Step AUROC and expected calibration error on the steps up to the first error; F1 as ProcessBench "
-        "defines it, the harmonic mean of the shares of solutions with an error whose first error is found and "
-        "of those without in which none is found, per cent. 95% intervals by problem.",
+        lead="Step AUROC and expected calibration error on the steps up to the first error; F1 as "
+        "ProcessBench defines it, the harmonic mean of the shares of solutions with an error whose first "
+        "error is found and of those without in which none is found, per cent. 95% intervals by problem.",
         heads=heads(
             *("labeler", "step AUROC", "calibration error", "threshold", "first-error F1", "error found"),
             *("none found", "problems", "steps"),
@@ -188,4 +188,3 @@ def _share(row: Any, *, signed: bool = False) -> Cell:
 
 def _number(row: Any) -> Cell:
     return number(float("nan")) if row is None else number(row.estimate, lower=row.lower, upper=row.upper)
-

@@ -1,4 +1,4 @@
-"""The model card of an exported reward model: what it was trained on, how good it is, how to score with it."""
+"""The model card of a reward model: what it was trained on, how good it is, how to score with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,9 +131,8 @@ def _metrics(card: Card) -> dict[str, Any] | None:
     if seeds > 1:
         columns[f"mean of {seeds} seeds"] = summarise(alike)
     for arm, name in _REFERENCES.items():
-        rows = frame[frame["arm"] == arm]
-        if len(rows):
-            columns[name] = summarise(rows)
+        if (frame["arm"] == arm).any():
+            columns[name] = summarise(frame[frame["arm"] == arm])
     ns = few_ns(columns["this model"])
     rows = [(f"best-of-{n}", [_best_of(summary, name, n) for name, summary in columns.items()]) for n in ns]
     for metric, shown in _AUROCS.items():

@@ -1,4 +1,4 @@
-"""Labels of solutions whose steps have ratings, beside which they are written: files that need no model again."""
+"""A labeler's scores beside the ratings of steps, in a file that is evaluated without the model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ablations.formats.records import Record
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.shards import SHARD, claim, label_shards
 from ablations.progress import Reporter
+from ablations.scored import certain
 from lightning_modules.encoding import Encoded
 from lightning_modules.reward_model import probability_of_correct
 
@@ -77,8 +78,8 @@ def label_rated(
     kept = [row for row, count in enumerate(tokens) if labeler.fits(int(count))]
     if not kept:
         raise ValueError(
-            f"max_length: found {len(records)} solutions longer than {labeler.identity.max_length} tokens, and "
-            "none that fits; allowed: a length that some fit into"
+            f"max_length: found {len(records)} solutions longer than {labeler.identity.max_length} tokens, "
+            "and none that fits; allowed: a length that some fit into"
         )
     by_problem = sorted(kept, key=lambda row: records[row].problem)  # what they begin with is computed once
     shards = [by_problem[start : start + SHARD] for start in range(0, len(by_problem), SHARD)]
