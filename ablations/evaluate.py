@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from ablations.places import check_new, new_folder, sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
 
 if TYPE_CHECKING:
-    from ablations.labelers.labeler import Labeler
     from ablations.scored import Scored
 
 SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
@@ -43,19 +41,20 @@ def evaluate(argv: Sequence[str]) -> None:
     from results.tabular import as_text
 
     with _workplace(args.out) as folder:
-        file, other, facts = _scores(args, folder)
-        scored = _read(file, "source")
-        if not scored.labelers:
-            raise ValueError(
-                f"source: found no scores in {file}; allowed: a file of scores, or a checkpoint with --on "
-                f"{file}"
-            )
+        scored, other = _read(args.file, args.field), None
+        if args.threshold_on is not None:
+            other = _read(args.threshold_on, "threshold_on")
+        _check(args, scored, other)
+        facts: dict[str, Any] = {"solutions": _named(args.file)}
+        if args.on is not None:
+            facts |= _label_all(args, folder)
+            scored = _read(folder / SCORES, args.field)
+            other = None if other is None else _read(folder / OTHER_SCORES, "threshold_on")
         scored = scored.only(args.labeler or scored.labelers)
         rows = final_rows(scored, args.scoring) if scored.finals is not None else []
         if scored.rated:
-            thresholds = _thresholds(args, scored, other)
-            rows += step_rows(scored, {name: one["value"] for name, one in thresholds.items()})
-            facts["thresholds"] = thresholds
+            facts["thresholds"] = _thresholds(args, scored, other)
+            rows += step_rows(scored, {name: one["value"] for name, one in facts["thresholds"].items()})
         text = "\n".join(as_text(table) for table in tables_of(rows))
         print(text, end="")
         if args.out is not None:
@@ -74,53 +73,28 @@ def _workplace(out: Path | None) -> Iterator[Path]:
             yield Path(folder_name)
 
 
-def _scores(args: Any, folder: Path) -> tuple[Path, Path | None, dict[str, Any]]:
-    """The file of scores, that for the threshold, and facts on both; a checkpoint scores them first."""
-    if Path(args.source).is_file():
-        if args.on is not None:
-            raise ValueError(
-                f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint"
-            )
-        _check(args, Path(args.source))
-        return Path(args.source), args.threshold_on, {"scores": _named(Path(args.source))}
-    if args.on is None:
-        raise ValueError(
-            f"source: found no file {args.source}; allowed: a file of scores, or a checkpoint with --on FILE"
-        )
-    choice = choice_of(args, args.source)
-    _check(args, args.on, "on")
-    from ablations.labelers.checkpoints import short_name
-    from ablations.labelers.labeler import load_labeler
-
-    labeler, name = load_labeler(choice), args.name or short_name(args.source)
-    left_out = {str(args.on): _label(args, labeler, name, args.on, folder / SCORES)}
-    other = None
-    if args.threshold_on is not None:
-        other = folder / OTHER_SCORES
-        left_out[str(args.threshold_on)] = _label(args, labeler, name, args.threshold_on, other)
-    who = {name: labeler.identity.as_dict()}
-    return folder / SCORES, other, {"solutions": _named(args.on), "checkpoint": who, "left_out": left_out}
-
-
-def _check(args: Any, file: Path, field: str = "source") -> None:
-    """What can be told without scores: is there anything to evaluate, and on which data is F1 tuned."""
-    scored = _read(file, field)
+def _check(args: Any, scored: Scored, other: Scored | None) -> None:
+    """What can be told before anything is scored."""
     if scored.finals is None and not scored.rated:
-        raise ValueError(f"{file}: found neither final answers nor rated steps; allowed: one of them")
-    asked = args.threshold is not None or args.threshold_on is not None
+        raise ValueError(f"{scored.path}: found neither final answers nor rated steps; allowed: one of them")
+    if not scored.labelers and args.on is None:
+        raise ValueError(
+            f"source: found no scores in {scored.path}; allowed: a file of scores, or a checkpoint with --on "
+            f"{scored.path}"
+        )
     if not scored.rated:
-        if asked:
-            raise ValueError(f"threshold: found one, but no rated step in {file}; allowed: with rated steps")
-    elif not asked and not args.no_first_error:
-        raise ValueError(NEED_THRESHOLD)
-    if args.threshold_on is not None:
-        other = _read(args.threshold_on, "threshold_on")
-        shared = set(scored.problems) & set(other.problems)
-        if shared:
+        if args.threshold is not None or other is not None:
             raise ValueError(
-                f"threshold_on: found {len(shared)} problems of {file} there too, such as "
-                f"{min(shared)[:60]!r}; allowed: other problems than those that are reported"
+                f"threshold: found one, but no rated step in {scored.path}; allowed: with rated steps"
             )
+    elif args.threshold is None and other is None and not args.no_first_error:
+        raise ValueError(NEED_THRESHOLD)
+    shared = set() if other is None else set(scored.problems) & set(other.problems)
+    if shared:
+        raise ValueError(
+            f"threshold_on: found {len(shared)} problems of {scored.path} there too, such as "
+            f"{min(shared)[:60]!r}; allowed: other problems than those that are reported"
+        )
 
 
 def _read(file: Path, field: str) -> Scored:
@@ -131,53 +105,37 @@ def _read(file: Path, field: str) -> Scored:
     return read_scored(file)
 
 
-def _label(args: Any, labeler: Labeler, name: str, source: Path, out: Path) -> dict[str, int]:
-    """Writes a file with a labeler's scores beside what it holds; tells how many solutions are left out."""
-    from ablations.formats.catalogue import FORMATS, recognised
-    from ablations.formats.pool import read_pool
-    from ablations.label import add_labels
-    from ablations.labelers.rated import label_rated
-    from ablations.labelers.shards import label_pool
+def _label_all(args: Any, folder: Path) -> dict[str, Any]:
+    """Writes what a checkpoint says of the solutions, and of those for the threshold; facts on both."""
+    choice = choice_of(args, args.source)
+    from ablations.labelers.any_file import label_file
+    from ablations.labelers.checkpoints import short_name
+    from ablations.labelers.labeler import load_labeler
 
-    sha256, reporter = sha256_of(source), reporter_of(args.log_format)
-    form = recognised(source)
-    if form is FORMATS["scored_samples"]:
-        raise ValueError(
-            f"on: found scored samples in {source}; allowed: a pool (`ablations convert --to pool`), or "
-            "rated steps"
-        )
-    parent = out.parent if args.out is None else args.out.parent
-    scratch = parent / f"{Path(args.out or out).name}.{source.name}.shards"
-    if form is FORMATS["pool"]:
-        pool = read_pool(source, None)
-        if name in pool.labelers:
-            raise ValueError(
-                f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
-                f"{', '.join(pool.labelers)}"
+    labeler, name = load_labeler(choice), args.name or short_name(args.source)
+    reporter, left_out = reporter_of(args.log_format), {}
+    for field, source, file in (("on", args.on, SCORES), ("threshold_on", args.threshold_on, OTHER_SCORES)):
+        if source is not None:
+            scratch = folder if args.out is None else args.out
+            scratch = scratch.with_name(f"{scratch.name}.{field}.shards")
+            found = label_file(
+                source, folder / file, labeler, name, scratch, reporter, max_tokens=args.max_tokens
             )
-        found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=args.max_tokens)
-        add_labels(source, sha256, out, name, labeler, found)
-        left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
-    else:
-        written = label_rated(
-            source, out, labeler, name, scratch, sha256, reporter, max_tokens=args.max_tokens
-        )
-        left_out = {"too long": written.too_long, "without labels": written.without_labels}
-    shutil.rmtree(scratch)
-    told = [f"{count:,} {what}" for what, count in left_out.items() if count]
-    if told:
-        print(f"left out of {source}: {', '.join(told)}\n")
-    return left_out
+            left_out[str(source)] = found
+            told = [f"{count:,} {what}" for what, count in found.items() if count]
+            if told:
+                print(f"left out of {source}: {', '.join(told)}\n")
+    return {"checkpoint": {name: labeler.identity.as_dict()}, "left_out": left_out}
 
 
-def _thresholds(args: Any, scored: Scored, other: Path | None) -> dict[str, dict[str, Any]]:
+def _thresholds(args: Any, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
     """Labeler -> its threshold, where that is from, and what F1 it had there."""
     from ablations.measures import chosen_threshold
 
     if other is None:
         return {name: {"value": args.threshold} for name in scored.steps}
-    elsewhere, named = _read(other, "threshold_on"), _named(args.threshold_on)
-    found = {name: chosen_threshold(elsewhere, name) for name in scored.steps}
+    named = _named(args.threshold_on)
+    found = {name: chosen_threshold(other, name) for name in scored.steps}
     return {name: {"value": one.value, "f1": one.f1, "chosen_on": named} for name, one in found.items()}
 
 
@@ -274,4 +232,13 @@ def _parse(argv: Sequence[str]) -> Any:
         setattr(args, name, None if value is None else Path(value))
     if args.out is not None:
         check_new(args.out, "out")
+    is_file = Path(args.source).is_file()
+    if is_file and args.on is not None:
+        raise ValueError(f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint")
+    if not is_file and args.on is None:
+        raise ValueError(
+            f"source: found no file {args.source}; allowed: a file of scores, or a checkpoint with --on FILE"
+        )
+    args.file, args.field = (args.source, "source") if is_file else (args.on, "on")
+    args.file = Path(args.file)
     return args

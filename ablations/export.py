@@ -84,6 +84,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         license: as the hub names it.
         config: the model's own, as transformers writes it.
     """
+    from ablations.cell_intervals import auroc_intervals
     from ablations.revision import revision
     from ablations.scoring import SCORING_OF
     from results.arms import ARMS
@@ -105,6 +106,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         records=trained.records,
         cell=trained.cell,
         folds=trained.folds,
+        aurocs=auroc_intervals(trained.store, trained.cell_inputs, arm) if trained.cell_inputs else {},
         problem=problem,
         steps=steps,
         chat_template=facts.get("checkpoint", {}).get("chat_template", False),

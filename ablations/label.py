@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
-from ablations.labelers.arguments import add_choice, choice_of
+from ablations.labelers.arguments import add_choice, check_name, choice_of
 from ablations.places import sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
 
 if TYPE_CHECKING:
-    from ablations.labelers.labeler import Labeler
-    from ablations.labelers.shards import Labelled, TooLong
+    from ablations.labelers.shards import TooLong
 
 
 def label(argv: Sequence[str]) -> None:
@@ -32,6 +31,7 @@ def label(argv: Sequence[str]) -> None:
     args = _parse(argv)
     # what computes is imported after the arguments are understood: mistakes are told at once
     from ablations.formats.pool import read_pool
+    from ablations.labelers.any_file import add_labels
     from ablations.labelers.checkpoints import short_name
     from ablations.labelers.labeler import load_labeler
     from ablations.labelers.shards import label_pool
@@ -44,11 +44,7 @@ def label(argv: Sequence[str]) -> None:
         raise ValueError(f"out: found {out}; allowed: a new file")
     sha256 = sha256_of(source, "solutions")
     pool = read_pool(source, None)
-    if name in pool.labelers:
-        raise ValueError(
-            f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
-            f"{', '.join(pool.labelers)}"
-        )
+    check_name(name, source, pool.labelers)
     labeler = load_labeler(choice)
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = out.with_name(f"{out.name}.shards")
@@ -71,36 +67,6 @@ def label(argv: Sequence[str]) -> None:
             f"left out: {len(found.left_out):,} problems, for {len(found.too_long):,} solutions longer than "
             f"{who.max_length:,} tokens ({', '.join(first)}{more}); all are in {report}"
         )
-
-
-def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
-    """Writes a pool with what a labeler said of it, whole or not at all.
-
-    Args:
-        source: the pool.
-        sha256: of the pool as it was labelled.
-        out: the new pool.
-        name: of the labeler in it.
-        labeler: who labelled.
-        found: what it said.
-
-    Raises:
-        ValueError: the pool is another by now.
-    """
-    from ablations.formats.scored import add_scores
-    from ablations.ragged import Ragged
-    from ablations.stages.files import unchanged
-    from lightning_modules.reward_model import probability_of_correct
-
-    prob = found.scores.prob
-    add_scores(
-        unchanged(str(source), sha256),
-        out,
-        name=name,
-        positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),
-        identity=labeler.identity.as_dict(),
-        left_out=found.left_out,
-    )
 
 
 def _write_left_out(out: Path, too_long: Sequence[TooLong]) -> Path:

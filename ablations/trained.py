@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Trained:
     """Addresses of what it read."""
     cell: str | None = None
     """Key of the cell that it is of, where it was found by one."""
+    cell_inputs: dict[str, Any] = field(default_factory=dict)
+    """Addresses of what that cell read."""
     folds: int = 1
     """Models that make up the cell."""
     records: pd.DataFrame | None = None
@@ -141,7 +143,8 @@ def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | 
     if choices:
         _check(store, choices[at])
         index = json.loads((store.root / choices[at] / "choice.json").read_text())["index"]
-    return _of_training(store, trains[at * grid + index], cell=cell, folds=folds, records=records)
+    chosen = trains[at * grid + index]
+    return _of_training(store, chosen, cell=cell, cell_inputs=inputs, folds=folds, records=records)
 
 
 def _of_training(store: Store, address: str, **more: Any) -> Trained:

@@ -1,6 +1,6 @@
 """The model card of a reward model: what it was trained on, how good it is, how to score with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from results.intervals import Estimate
 from results.records import plain
 from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tables import few_ns
@@ -43,6 +44,8 @@ class Card:
     """Which of the records' cells it is of."""
     folds: int
     """Models that make up the cell."""
+    aurocs: Mapping[str, Estimate]
+    """Metric -> its estimate with an interval, where the records have none."""
     problem: str
     """Of the code sample."""
     steps: tuple[str, ...]
@@ -137,6 +140,9 @@ def _metrics(card: Card) -> dict[str, Any] | None:
     rows = [(f"best-of-{n}", [_best_of(summary, name, n) for name, summary in columns.items()]) for n in ns]
     for metric, shown in _AUROCS.items():
         found = [_auroc(summary, metric) for summary in columns.values()]
+        if metric in card.aurocs:
+            own_auroc = card.aurocs[metric]
+            found[0] = number(own_auroc.estimate, 3, own_auroc.lower, own_auroc.upper)
         if any(cell.value for cell in found):
             rows.append((shown, found))
     return {

@@ -1,5 +1,7 @@
 """Flags of the commands that load a labeler."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from ablations.labelers.choice import DEVICES, DTYPES, Choice
@@ -52,3 +54,13 @@ def choice_of(args: Any, checkpoint: str) -> Choice:
         separator=args.separator,
         trust_remote_code=args.trust_remote_code,
     )
+
+
+def check_name(name: str, source: Path, held: Iterable[str]) -> None:
+    """Raises a ValueError if a file holds scores of a labeler of that name."""
+    held = sorted(held)
+    if name in held:
+        raise ValueError(
+            f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
+            f"{', '.join(held)}"
+        )

@@ -12,6 +12,7 @@ from ablations.formats import prm800k_paths
 from ablations.formats.catalogue import recognised
 from ablations.formats.losses import fitted
 from ablations.formats.records import Record
+from ablations.labelers.arguments import check_name
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.shards import SHARD, claim, label_shards
 from ablations.progress import Reporter
@@ -63,12 +64,7 @@ def label_rated(
     records = [record for record in read if any(label is not None for label in record.labels)]
     if not records:
         raise ValueError(f"{source}: found no labelled step; allowed: a file of labelled steps, or a pool")
-    held = {held for record in records for held in record.step_scores}
-    if name in held:
-        raise ValueError(
-            f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
-            f"{', '.join(sorted(held))}"
-        )
+    check_name(name, source, {held for record in records for held in record.step_scores})
     claim(scratch, {"labeler": labeler.identity.as_dict(), "solutions": sha256, "shard": SHARD})
 
     def encode(row: int) -> Encoded:

@@ -44,8 +44,8 @@ def evaluate(*argv, code=0):
 
 
 def pool(labels=False):
-    """Two problems, two solutions each: a right and a wrong one, two right ones. By product `good` prefers the
-    right one, `bad` the wrong one; by minimum `good` ties them."""
+    """Two problems, two solutions each: a right and a wrong one, two right ones. By product `good` prefers
+    the right one, `bad` the wrong one; by minimum `good` ties them."""
     steps = {"a": [0.9, 0.8], "b": [0.8]}
     rows = []
     for p, right in enumerate([[True, False], [True, True]]):
@@ -87,7 +87,7 @@ def test_best_of_n_by_hand(tmp_path, capsys):
     assert value(found["bad", "product", "weighted_vote", "2"]) == 0.5
     facts = json.loads((out / "facts.json").read_text())
     assert facts["labelers"] == ["bad", "good"] and facts["scoring"] == ["product", "minimum"]
-    assert facts["format"] == "pool" and len(facts["scores"]["sha256"]) == 64 and "thresholds" not in facts
+    assert facts["format"] == "pool" and len(facts["solutions"]["sha256"]) == 64 and "thresholds" not in facts
     assert (out / "table.txt").read_text() in text
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         *("facts.json", "metrics.csv", "new", "out", "pool.jsonl", "table.txt")
@@ -145,7 +145,7 @@ def paths(offset, *, scored=True):
 
 
 def test_the_threshold_is_chosen_on_other_data(tmp_path, capsys):
-    """There the errors have 0.4 and 0.6, and other steps at most 0.2: from 0.2 to below 0.4 F1 is 1. The middle
+    """There the errors have 0.4 and 0.6, other steps at most 0.2: from 0.2 to below 0.4 F1 is 1. The middle
     is taken, and on the benchmark, where errors have as much, F1 is 1 too."""
     file, other = (write(tmp_path / f"{n}.jsonl", paths(n)) for n in (0, 10))
     evaluate(file, "--threshold-on", other, "--out", tmp_path / "out")
