@@ -70,6 +70,7 @@ def model_card(card: Card) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["python"] = repr
     return environment.get_template("model_card.md.j2").render(
         card=card,
         metadata=yaml.safe_dump(_metadata(card), sort_keys=False, allow_unicode=True),
@@ -122,7 +123,7 @@ def _own(card: Card) -> pd.DataFrame:
 
 
 def _metrics(card: Card) -> dict[str, Any] | None:
-    """Heads and rows of the table of metrics; None without records."""
+    """Heads and rows of the table of metrics; None without records, or where they hold no best-of-N."""
     if card.records is None:
         return None
     own, frame = _own(card), plain(card.records)
@@ -137,6 +138,8 @@ def _metrics(card: Card) -> dict[str, Any] | None:
         if (frame["arm"] == arm).any():
             columns[name] = summarise(frame[frame["arm"] == arm])
     ns = few_ns(columns["this model"])
+    if not ns:
+        return None
     rows = [(f"best-of-{n}", [_best_of(summary, name, n) for name, summary in columns.items()]) for n in ns]
     for metric, shown in _AUROCS.items():
         found = [_auroc(summary, metric) for summary in columns.values()]
