@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ablations.formats import prm800k_paths
 from ablations.formats.catalogue import recognised
 from ablations.formats.losses import fitted
-from ablations.formats.records import Record
+from ablations.formats.records import Label, Record
 from ablations.labelers.arguments import check_name
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.shards import SHARD, claim, label_shards
@@ -86,7 +87,7 @@ def label_rated(
         for row in kept:
             right = probability_of_correct(prob.row(place[row]))
             scores = {**records[row].step_scores, name: tuple(right.tolist())}
-            rated = records[row].relabelled(lambda label: None if label is None else certain(label, "here"))
+            rated = records[row].relabelled(partial(_certain, where=f"{source}: solution {row + 1}"))
             found = fitted(replace(rated, step_scores=scores), prm800k_paths.ABILITIES)
             assert found.record is not None, found.why
             yield found.record
@@ -97,3 +98,7 @@ def label_rated(
         too_long=len(records) - len(kept),
         without_labels=len(read) - len(records),
     )
+
+
+def _certain(label: Label, where: str) -> Label:
+    return None if label is None else certain(label, where)
