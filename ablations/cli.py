@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ COMMANDS = {
     "sample": "Sample solutions of problems from any checkpoint; again, it goes on from what stands.",
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
+    "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
+    "export": "Write a trained reward model as a folder for transformers, with a model card.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
@@ -95,15 +97,11 @@ def _dispatch(argv: list[str]) -> None:
             _annotate(argv[1:])
     elif command == "convert":
         _convert(argv[1:])
-    elif command == "grade":
-        importlib.import_module("ablations.grade").grade(argv[1:])
     elif command == "sample":
         with one_thread():
-            importlib.import_module("ablations.sample").sample(argv[1:])
-    elif command == "label":
-        importlib.import_module("ablations.label").label(argv[1:])
-    elif command == "finetune":
-        importlib.import_module("ablations.finetune").finetune(argv[1:])
+            _module_of(command)(argv[1:])
+    elif command in ("grade", "label", "finetune", "evaluate", "export"):
+        _module_of(command)(argv[1:])
     elif command == "report":
         _report(argv[1:])
     elif command == "status":
@@ -127,6 +125,14 @@ def _dispatch(argv: list[str]) -> None:
         for name, summary in COMMANDS.items():
             commands.add_subcommand(name, jsonargparse.ArgumentParser(exit_on_error=False), help=summary)
         parser.parse_args(argv)
+
+
+def _module_of(command: str) -> Callable[[Sequence[str]], None]:
+    """The function of a command that has a module of its own, of the same name."""
+    function: Callable[[Sequence[str]], None] = getattr(
+        importlib.import_module(f"ablations.{command}"), command
+    )
+    return function
 
 
 def _run(experiment: Experiment, args: Any) -> None:

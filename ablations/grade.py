@@ -14,9 +14,9 @@ from ablations.arguments import allowed
 from ablations.cli import COMMANDS
 from ablations.formats.graded import replace_verdicts
 from ablations.formats.pool import Pool, read_pool
-from ablations.given_files import sha256_of, unchanged
 from ablations.grading import Grader
 from ablations.pipeline import Task
+from ablations.places import sha256_of, unchanged
 from ablations.progress import LOG_FORMATS, Reporter, reporter_of, text_table
 from ablations.spellings import common_spellings
 

@@ -80,14 +80,14 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def fault(self, item: Task | Recipe, *, full: bool = True) -> str | None:
+    def fault(self, item: Task | Recipe | str, *, full: bool = True) -> str | None:
         """Why an artifact cannot be used, or None if it can. Changes nothing.
 
         Args:
-            item: the task.
+            item: the task, or the artifact's address.
             full: compare checksums, once for each artifact; otherwise and afterwards sizes alone.
         """
-        return self._fault(item.address, full)
+        return self._fault(item if isinstance(item, str) else item.address, full)
 
     def stands(self, item: Task | Recipe) -> bool:
         """Whether the artifact can be used. A damaged one is deleted, with a line that says so."""

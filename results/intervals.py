@@ -10,7 +10,7 @@ lie from the estimate is combined, as for independent errors, with the seeds' ow
 With one seed the second term is 0: the interval then speaks of that one seed, and ``seeds`` says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ ALPHA = 0.05
 
 LEVEL = 1 - ALPHA
 """Share of intervals that should hold the truth."""
+
+_BLOCK = 200
+"""Resamples that a statistic is given at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +111,32 @@ def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> li
             )
         )
     return made
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], np.ndarray], problems: int, *, resamples: int = RESAMPLES
+) -> Estimate:
+    """Estimate and interval of a metric that is no mean over problems, such as an AUROC or a ratio.
+
+    Args:
+        statistic: weights of the problems, float64 [P, B], each column sums to 1 -> the metric under each
+            column, float64 [B]; NaN where it is undefined.
+        problems: P.
+        resamples: of the bootstrap; those in which the metric is undefined are left out.
+
+    Returns:
+        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined.
+    """
+    centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
+    weight_PB = resample_weights(problems, resamples)
+    blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
+    found_B = np.concatenate(blocks)
+    known_B = found_B[~np.isnan(found_B)]
+    if np.isnan(centre) or not len(known_B):
+        return Estimate(estimate=centre, lower=float("nan"), upper=float("nan"))
+    tail = 100 * (1 - LEVEL) / 2
+    lower, upper = np.percentile(known_B, [tail, 100 - tail])
+    return Estimate(estimate=centre, lower=float(lower), upper=float(upper))
 
 
 def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:

@@ -11,7 +11,7 @@ from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.parts import EMBEDDED, drawn_task, opinion_task, seconds_per_token
 from ablations.formats.labelling import read_rated
 from ablations.pipeline import Task
-from ablations.stages.files import sha256_of
+from ablations.places import sha256_of
 from ablations.stages.validation import passed_over
 from ablations.work import training
 

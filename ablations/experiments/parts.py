@@ -13,8 +13,8 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import held_in, read_questions
 from ablations.pipeline import Task
+from ablations.places import sha256_of
 from ablations.solutions import Problem
-from ablations.stages.files import sha256_of
 from ablations.work import Lengths, Role, Texts, Work, sampling, scoring, training
 from ablations.world.bases import read_manifest
 

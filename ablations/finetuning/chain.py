@@ -14,8 +14,9 @@ from ablations.finetuning.facts import FACTS
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.logs import Logs
 from ablations.pipeline import Context, Task
+from ablations.places import sha256_of
 from ablations.progress import Reporter
-from ablations.stages.files import read_json, sha256_of, write_json
+from ablations.stages.files import read_json, write_json
 
 STAGES = "ablations.finetuning.stages:STAGES"
 ASKED, STATE, MADE = "asked.json", "state", "made"

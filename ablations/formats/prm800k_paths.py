@@ -1,6 +1,8 @@
 """PRM800K's chosen paths, flattened: one solution a row with a rating a step, up to the first error.
 
-{problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer}
+{problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer, step_scores{}}
+
+``step_scores`` is ours, and may be left out: labeler name -> an array of P(the step is right), one a step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +16,8 @@ from ablations.formats.rows import (
     Where,
     array,
     check,
+    is_probability,
+    mapping,
     optional_string,
     read_rows,
     string,
@@ -24,7 +28,7 @@ from ablations.formats.rows import (
 KEYS = frozenset({"problem", "steps", "ratings"})
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabelled_after_error", "unlabelled"})
-    | {"steps", "line_breaks", "numbering", "reference", "answer"},
+    | {"steps", "line_breaks", "numbering", "reference", "answer", "step_scores"},
     needs=frozenset({"steps"}),
 )
 
@@ -56,15 +60,26 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
             reference=optional_string(where, row, "ground_truth_answer"),
             steps=tuple(Step(text=text, label=label) for text, label in zip(steps, ratings, strict=True)),
             answer=optional_string(where, row, "given_answer"),
+            step_scores=_scores(where, row, len(steps)) if "step_scores" in row else {},
         )
     ]
 
 
+def _scores(where: Where, row: dict[str, Any], length: int) -> dict[str, tuple[float, ...]]:
+    found = mapping(where, row, "step_scores")
+    for name in found:
+        for i, score in enumerate(array(where, found, name, "step_scores.", length)):
+            at = f"step_scores.{name}[{i}]"
+            check(where, at, score, is_probability(score), "a number in [0, 1]")
+    return {name: tuple(map(float, values)) for name, values in found.items()}
+
+
 def _row(record: Record) -> dict[str, Any]:
+    scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "problem": record.problem,
         "ground_truth_answer": record.reference,
         "steps": list(record.texts),
         "ratings": list(record.labels),
         "given_answer": record.answer,
-    }
+    } | ({"step_scores": scores} if scores else {})

@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ablations.given_files import sha256_of as sha256_of
-from ablations.given_files import unchanged as unchanged
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solutions
 

@@ -11,8 +11,9 @@ import numpy as np
 from ablations.annotations import Annotations
 from ablations.formats.labelling import read_labelling
 from ablations.pipeline import Context, Inputs, one, several
+from ablations.places import unchanged
 from ablations.stages.bases import base_of, said_of
-from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, unchanged, write_json
+from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, write_json
 from ablations.stages.learning import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.problems import parse_problem

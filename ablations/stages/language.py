@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from ablations.formats.questions import read_questions, without
 from ablations.pipeline import Context, Inputs, one
+from ablations.places import unchanged
 from ablations.solutions import Problem, Solution, Solutions
 from ablations.stages.bases import base_of
 from ablations.stages.files import (
@@ -17,7 +18,6 @@ from ablations.stages.files import (
     prompt_of,
     read_problems,
     steps_of,
-    unchanged,
     write_json,
     write_problems,
 )

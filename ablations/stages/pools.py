@@ -13,8 +13,9 @@ from transformers import PreTrainedTokenizerFast
 
 from ablations.formats.pool import read_pool
 from ablations.pipeline import Context, Inputs, one
+from ablations.places import unchanged
 from ablations.solutions import StepScores
-from ablations.stages.files import LEFT_OUT, MODEL, SCORES, Samples, prompt_of, unchanged
+from ablations.stages.files import LEFT_OUT, MODEL, SCORES, Samples, prompt_of
 from ablations.stages.language import solved_questions
 from lightning_modules.backbones import PRESETS, build_causal
 

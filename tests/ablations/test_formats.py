@@ -236,7 +236,7 @@ def labels_of(record):
 LOSSES = {
     # format: (what FULL loses beside the fields, or why it is left out)
     "prm800k": (["step_scores"], [1, 0, -1, 1, None]),
-    "prm800k_paths": (["alternatives", "step_scores", "human"], [1, 0, -1, 1, None]),
+    "prm800k_paths": (["alternatives", "human"], [1, 0, -1, 1, None]),
     "trl": (["alternatives", "step_scores", "human", "neutral"], [1, 1, -1, 1, None]),
     "math_shepherd": (
         ["alternatives", "step_scores", "human", "neutral", "unlabelled_after_error", "numbering"],

@@ -6,9 +6,10 @@ import torch
 from transformers import AutoTokenizer
 
 from ablations.pipeline import Context
+from ablations.places import sha256_of
 from ablations.solutions import Problem
 from ablations.stages import language
-from ablations.stages.files import Samples, sha256_of, write_problems
+from ablations.stages.files import Samples, write_problems
 from ablations.stages.language import document, few_shot_prefix, graded, mathmix
 from ablations.world.oracle import final_answer, judge
 from ablations.world.problems import parse_problem

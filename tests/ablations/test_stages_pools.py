@@ -10,10 +10,11 @@ from transformers import AutoTokenizer
 
 from ablations.formats.pool import write_pool
 from ablations.pipeline import Context
+from ablations.places import sha256_of
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
-from ablations.stages.files import LEFT_OUT, SCORES, Samples, sha256_of
+from ablations.stages.files import LEFT_OUT, SCORES, Samples
 from ablations.stages.pools import fold_problems, train_tokenizer
 from lightning_modules.backbones import load_causal
 

@@ -11,11 +11,12 @@ from ablations.acquisition import ACQUISITIONS
 from ablations.experiments import EXPERIMENTS
 from ablations.formats.pool import write_pool
 from ablations.pipeline import Context, Task
+from ablations.places import sha256_of
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages.acquisition import acquired
 from ablations.stages.collection import drawn
-from ablations.stages.files import ACQUIRED, OPINION, PROBLEMS, SCORES, SOLUTIONS, read_json, sha256_of
+from ablations.stages.files import ACQUIRED, OPINION, PROBLEMS, SCORES, SOLUTIONS, read_json
 from ablations.stages.pools import fold, fold_labels, pool
 
 COUNT, DRAWN = 6, 6

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from results.intervals import Estimate, intervals, resample_weights, seed_half_width, seed_interval, verdict
+from results.intervals import (
+    Estimate,
+    intervals,
+    resample_weights,
+    resampled,
+    seed_half_width,
+    seed_interval,
+    verdict,
+)
 
 T2 = 4.302652729911275  # t_{.975, 2}
 
@@ -136,3 +144,33 @@ def test_verdicts() -> None:
         verdict(math.nan, math.nan),
     ] == ["above zero", "cannot be told", "cannot be told", "below zero", "cannot be told"]
     assert Estimate(estimate=0.1, lower=0.05, upper=0.2).verdict == "above zero"
+
+
+def test_a_ratio_is_resampled_by_problem() -> None:
+    # two problems, 1 of 1 and 1 of 3: the ratio of sums is 2/4; with one problem twice it is 1 or 1/3
+    part, whole = np.array([1.0, 1.0]), np.array([1.0, 3.0])
+    found = resampled(lambda weight_PB: (part @ weight_PB) / (whole @ weight_PB), 2)
+    assert (found.estimate, found.lower, found.upper) == pytest.approx((0.5, 1 / 3, 1.0))
+
+
+def test_a_mean_is_resampled_as_everywhere() -> None:
+    value_P = np.random.default_rng(3).random(30)
+    found = resampled(lambda weight_PB: value_P @ weight_PB, 30)
+    (expected,) = intervals([value_P[None]])
+    assert (found.estimate, found.lower, found.upper) == pytest.approx(
+        (expected.estimate, expected.lower, expected.upper)
+    )
+
+
+def test_resamples_without_the_metric_are_left_out() -> None:
+    def only_of_the_first(weight_PB: np.ndarray) -> np.ndarray:
+        return np.where(weight_PB[0] > 0, 0.25, np.nan)
+
+    found = resampled(only_of_the_first, 2)
+    assert (found.estimate, found.lower, found.upper) == (0.25, 0.25, 0.25)
+    nothing = resampled(lambda weight_PB: np.full(weight_PB.shape[1], np.nan), 2)
+    assert math.isnan(nothing.estimate) and math.isnan(nothing.lower) and math.isnan(nothing.upper)
+    late = resampled(
+        lambda weight_PB: np.full(weight_PB.shape[1], np.nan if weight_PB.shape[1] > 1 else 0.5), 2
+    )
+    assert late.estimate == 0.5 and math.isnan(late.lower)

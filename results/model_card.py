@@ -1,0 +1,174 @@
+"""The model card of a reward model: what it was trained on, how good it is, how to score with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from results.intervals import Estimate
+from results.records import plain
+from results.statistics import at_n, comparison_n, rows_of, summarise
+from results.tables import few_ns
+from results.tabular import Cell, number, points, text_of
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_REFERENCES = {"labeler": "labeler", "majority": "majority voting", "random": "pass@1"}
+_AUROCS = {"solution_auroc": "solution AUROC", "step_auroc": "step AUROC"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a model card says."""
+
+    name: str
+    """Of the model."""
+    arm: str
+    """Its supervision, in words."""
+    supervision: str
+    """A sentence on what it learned from."""
+    of_steps: bool
+    """Whether its score of a solution is the product over the steps; else the one at the last token."""
+    classes: tuple[str, ...]
+    """Names of its classes, in their order."""
+    data: tuple[tuple[str, str], ...]
+    """Facts of the data and who labelled it, by name."""
+    training: tuple[tuple[str, str], ...]
+    """Facts of the training, by name."""
+    records: pd.DataFrame | None
+    """Records of its run; None where it was not found in one."""
+    cell: str | None
+    """Which of the records' cells it is of."""
+    folds: int
+    """Models that make up the cell."""
+    aurocs: Mapping[str, Estimate]
+    """Metric -> its estimate with an interval, where the records have none."""
+    problem: str
+    """Of the code sample."""
+    steps: tuple[str, ...]
+    """Of the code sample."""
+    chat_template: bool
+    """Whether it reads problems through its tokenizer's chat template."""
+    license: str | None
+    """As the hub names it."""
+    address: str
+    """Of its artifact."""
+    revision: str
+    """Of the code that wrote the card."""
+
+
+def model_card(card: Card) -> str:
+    """The card as Markdown, behind a front matter of YAML as the hub reads it."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=False,  # it is no HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["python"] = repr
+    return environment.get_template("model_card.md.j2").render(
+        card=card,
+        metadata=yaml.safe_dump(_metadata(card), sort_keys=False, allow_unicode=True),
+        metrics=_metrics(card),
+        dataset=_dataset(card),
+    )
+
+
+def _metadata(card: Card) -> dict[str, Any]:
+    kind = "process-reward-model" if card.of_steps else "outcome-reward-model"
+    found: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "token-classification"}
+    found |= {} if card.license is None else {"license": card.license}
+    found["tags"] = ["reward-model", kind]
+    results = _results(card)
+    if results:
+        result = {
+            "task": {"type": "token-classification", "name": "Reward modelling"},
+            "dataset": {"type": _dataset(card), "name": _dataset(card)},
+            "metrics": results,
+        }
+        found["model-index"] = [{"name": card.name, "results": [result]}]
+    return found
+
+
+def _results(card: Card) -> list[dict[str, Any]]:
+    """What the hub shows: best-of-N at the largest N that is an expectation, and AUROCs."""
+    if card.records is None:
+        return []
+    summary = summarise(_own(card))
+    found = []
+    best = summary[summary["metric"] == "best_of_n"]
+    if len(best):
+        n = comparison_n(summary)
+        value = float(at_n(best, n)["estimate"].iloc[0])
+        found.append({"type": f"best_of_{n}", "name": f"best-of-{n}", "value": round(value, 4)})
+    for metric, name in _AUROCS.items():
+        for row in rows_of(summary[summary["metric"] == metric]):
+            found.append({"type": metric, "name": name, "value": round(float(row.estimate), 4)})
+    return found
+
+
+def _dataset(card: Card) -> str | None:
+    return None if card.records is None else str(card.records["dataset"].iloc[0])
+
+
+def _own(card: Card) -> pd.DataFrame:
+    """The records of this model, or of the models of all folds."""
+    assert card.records is not None
+    return plain(card.records[card.records["cell"] == card.cell])
+
+
+def _metrics(card: Card) -> dict[str, Any] | None:
+    """Heads and rows of the table of metrics; None without records, or where they hold no best-of-N."""
+    if card.records is None:
+        return None
+    own, frame = _own(card), plain(card.records)
+    first = own.iloc[0]
+    alike = frame[(frame["arm"] == first["arm"]) & (frame["data_scale"] == first["data_scale"])]
+    alike = alike[alike["acquisition"] == first["acquisition"]]
+    seeds = int(alike["seed"].nunique())
+    columns = {"this model": summarise(own)}
+    if seeds > 1:
+        columns[f"mean of {seeds} seeds"] = summarise(alike)
+    for arm, name in _REFERENCES.items():
+        if (frame["arm"] == arm).any():
+            columns[name] = summarise(frame[frame["arm"] == arm])
+    ns = few_ns(columns["this model"])
+    if not ns:
+        return None
+    rows = [(f"best-of-{n}", [_best_of(summary, name, n) for name, summary in columns.items()]) for n in ns]
+    for metric, shown in _AUROCS.items():
+        found = [_auroc(summary, metric) for summary in columns.values()]
+        if metric in card.aurocs:
+            own_auroc = card.aurocs[metric]
+            found[0] = number(own_auroc.estimate, 3, own_auroc.lower, own_auroc.upper)
+        if any(cell.value for cell in found):
+            rows.append((shown, found))
+    return {
+        "heads": ["", *columns],
+        "rows": [[name, *map(text_of, cells)] for name, cells in rows],
+        "problems": int(columns["this model"]["problems"].max()),
+        "solutions": max(ns),
+    }
+
+
+def _best_of(summary: pd.DataFrame, name: str, n: int) -> Cell:
+    """What a column has to set beside best-of-N: of pass@1 the same everywhere."""
+    metric = {"majority voting": "majority", "pass@1": "random"}.get(name, "best_of_n")
+    rows = at_n(summary[summary["metric"] == metric], 1 if metric == "random" else n)
+    row = next(rows_of(rows), None)
+    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper)
+
+
+def _auroc(summary: pd.DataFrame, metric: str) -> Cell:
+    row = next(rows_of(summary[summary["metric"] == metric]), None)
+    return number(float("nan")) if row is None else number(row.estimate, 3, row.lower, row.upper)
+
+
+def facts_of(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Named facts as text, those that are None left out."""
+    return tuple((name, str(value)) for name, value in pairs if value is not None)
