@@ -51,7 +51,7 @@ def label_file(
             f"{source}: found scored samples; allowed: a pool (`ablations convert --to pool`), or rated steps"
         )
     if form is FORMATS["pool"]:
-        pool = read_pool(source, None)
+        pool = read_pool(source, None, keep_ungraded=True)
         check_name(name, source, pool.labelers)
         found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=max_tokens)
         add_labels(source, sha256, out, name, labeler, found)
