@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
 from ablations.labelers.arguments import add_choice, check_name, choice_of
+from ablations.locks import locked
 from ablations.places import sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
 
@@ -47,13 +48,18 @@ def label(argv: Sequence[str]) -> None:
     check_name(name, source, pool.labelers)
     labeler = load_labeler(choice)
     out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = out.with_name(f"{out.name}.shards")
-    found = label_pool(
-        pool, labeler, scratch, sha256, reporter_of(args.log_format), max_tokens=args.max_tokens
-    )
-    report = _write_left_out(out, found.too_long)
-    add_labels(source, sha256, out, name, labeler, found)
-    shutil.rmtree(scratch)
+    scratch, lock = out.with_name(f"{out.name}.shards"), out.with_name(f"{out.name}.lock")
+    with locked(lock, shared=True):  # while anyone labels, nobody clears the shards away
+        if not out.exists():
+            reporter = reporter_of(args.log_format)
+            found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=args.max_tokens)
+    with locked(lock):
+        if out.exists():
+            print(f"{out}: written by another command, which shared the work")
+            return
+        report = _write_left_out(out, found.too_long)
+        add_labels(source, sha256, out, name, labeler, found)
+        shutil.rmtree(scratch)
     who = labeler.identity
     print(
         f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.scores):,} solutions, "

@@ -16,6 +16,7 @@ from ablations import cli
 from ablations.formats.pool import read_pool
 from ablations.labelers.choice import Choice
 from ablations.labelers.labeler import load_labeler
+from ablations.locks import locked
 
 ROOT = Path(__file__).parents[3]
 KILL_PROBLEMS, KILL_SAMPLES = 24, 130
@@ -172,3 +173,29 @@ def test_killed_and_started_again(checkpoint, tmp_path, capsys):
     found = read(out)
     assert [line["problem_id"] for line in found] == [f"p{p}" for p in range(KILL_PROBLEMS)]
     assert {len(line["samples"]) for line in found} == {KILL_SAMPLES}
+
+
+def test_two_commands_share_the_work(checkpoint, tmp_path):
+    """No shard is made twice, and the pool is that of one command."""
+    source, folder = write(tmp_path / "pool.jsonl", rows(6, KILL_SAMPLES)), checkpoint("rlhflow")
+    alone, out = tmp_path / "alone.jsonl", tmp_path / "out.jsonl"
+    assert label(source, folder, alone, "--family=rlhflow") == 0
+    argv = ["label", source, "--labeler", folder, "--family=rlhflow", "--log-format=json", "--out", out]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
+    logs = tmp_path / "one.log", tmp_path / "two.log"
+    processes = []
+    with locked(tmp_path / "out.jsonl.shards" / "000005.lock"):  # so that none is done before both have begun
+        for log in logs:
+            with log.open("w") as file:
+                words = [sys.executable, "-m", "ablations", *map(str, argv)]
+                processes.append(
+                    subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=file, text=True)
+                )
+        while not all('"started"' in log.read_text() for log in logs):
+            assert all(process.poll() is None for process in processes), [log.read_text() for log in logs]
+            time.sleep(0.01)
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], [log.read_text() for log in logs]
+    assert out.read_bytes() == alone.read_bytes()
+    assert sum("written by another command, which shared the work" in words for words in said) == 1
+    assert {path.name for path in tmp_path.glob("out.jsonl*")} == {"out.jsonl"}
