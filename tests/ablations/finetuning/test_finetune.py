@@ -319,3 +319,6 @@ def test_a_prm_learns_from_all_real_labels(tmp_path):
     assert counts["problems_learnt"] + counts["problems_held_out"] == 216
     assert counts["problems_held_out"] == told["judged"]["problems"] > 10
     assert auroc["lower"] < auroc["estimate"] < auroc["upper"]
+    # Of 432 solutions of one problem, which is held out here, 9 are distinct.
+    assert told["judged_distinct"]["problems"] == told["judged"]["problems"]
+    assert told["judged_distinct"]["labels"] < 0.6 * told["judged"]["labels"]
