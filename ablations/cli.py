@@ -52,12 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from jsonargparse import ArgumentError
 
+    from ablations.devices import RankFailed
     from ablations.scheduling import RunFailed
 
     quieten()
     try:
         _dispatch(list(sys.argv[1:] if argv is None else argv))
-    except RunFailed as failed:
+    except (RunFailed, RankFailed) as failed:
         print(f"ablations: {failed}\nThe same command tries these again and keeps the rest.", file=sys.stderr)
         return 1
     except (ValueError, ArgumentError) as error:

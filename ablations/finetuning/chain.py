@@ -85,6 +85,7 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
 
     Raises:
         ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+        RankFailed: one of several processes failed or died.
     """
     if link.out.exists():
         raise ValueError(f"out: found {link.out}; allowed: a new folder")

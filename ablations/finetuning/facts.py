@@ -64,11 +64,13 @@ def described(facts: dict[str, Any]) -> str:
         named = f" ({', '.join(found['first'])}{more})" if found["first"] else ""
         lines.append(f"left out: {found['count']:,} {reason}{named}")
     if "judged" in facts:
-        lines.append(_judged(facts["judged"]))
+        lines.append(_judged("held out", facts["judged"]))
+    if facts.get("judged_distinct"):
+        lines.append(_judged("the same, equal solutions once", facts["judged_distinct"]))
     return "\n".join(lines)
 
 
-def _judged(found: dict[str, Any] | None) -> str:
+def _judged(what: str, found: dict[str, Any] | None) -> str:
     if found is None:
         return "not judged: there is no label of a held-out problem"
     auroc = found["step_auroc"]
@@ -76,7 +78,7 @@ def _judged(found: dict[str, Any] | None) -> str:
         f"{name} {_share(one['accuracy'])} of {one['labels']:,}" for name, one in found["by_class"].items()
     )
     return (
-        f"held out: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
+        f"{what}: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
         f"{_share(auroc['estimate'])} [{_share(auroc['lower'])}, {_share(auroc['upper'])}], loss "
         f"{found['loss']:.3f}, accuracy {_share(found['accuracy'])} ({classes})"
     )

@@ -68,10 +68,14 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         return
     model.export(out, tokenizer, state)
     tests = encode_rated(tokenizer, held, longest, left_out)
-    judgement = None
-    if tests.encoded:  # by what was written, as it will be read
-        names = np.unique([one.key for one in held], return_inverse=True)[1]
-        judgement = judged(RewardModel.from_folder(out).to(course.device), tests, names)
+    judgements: dict[str, Any] = {"judged": None, "judged_distinct": None}
+    if tests.encoded:
+        written = RewardModel.from_folder(out).to(course.device)  # as it will be read
+        judgements["judged"] = judged(written, tests, problems_of(held))
+        once = distinct(held)
+        if len(once) < len(held):  # one that comes hundreds of times outweighs all others
+            again = encode_rated(tokenizer, once, longest, LeftOut())
+            judgements["judged_distinct"] = judged(written, again, problems_of(once))
     counts = {
         "labels": sum(one.labels for one in (*learnt, *held)),
         "labels_learnt": branches.labels,
@@ -91,7 +95,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
         "weight_decay": model.weight_decay,
         "shared_prefixes": share_prefixes,
     }
-    write_facts(out, config, left_out, counts, training=training, judged=judgement)
+    write_facts(out, config, left_out, counts, training=training, **judgements)
 
 
 def read_all(config: dict[str, Any], context: Context, left_out: LeftOut) -> Iterator[Rated]:
@@ -110,3 +114,17 @@ def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], lis
     for one in rated:
         (held if one.key in held_out else learnt).append(one)
     return learnt, held
+
+
+def distinct(rated: Iterable[Rated]) -> list[Rated]:
+    """The first of each solutions that are equal in steps and ratings."""
+    first: dict[Any, Rated] = {}
+    for one in rated:
+        first.setdefault((one.key, one.branches), one)
+    return list(first.values())
+
+
+def problems_of(rated: Iterable[Rated]) -> np.ndarray:
+    """int64: a number for the problem of each solution."""
+    numbers: np.ndarray = np.unique([one.key for one in rated], return_inverse=True)[1]
+    return numbers

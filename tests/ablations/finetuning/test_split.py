@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.finetuning.labels import Branch, Rated
-from ablations.finetuning.large_prm import divided
+from ablations.finetuning.large_prm import distinct, divided, problems_of
 from ablations.finetuning.split import HeldOut
 from ablations.formats.questions import normalised
 
@@ -49,6 +49,14 @@ def test_the_share_is_the_one_that_was_asked_for():
     both = sum(p in HeldOut(share=0.1, seed=0) and p in HeldOut(share=0.1, seed=1) for p in problems)
     assert both <= 60  # 40 where seeds draw independently
     assert not any(problem in HeldOut() for problem in problems)
+
+
+def test_equal_solutions_are_judged_once():
+    """Equal in problem, steps and ratings, whatever file they are from."""
+    other = Rated(name="there", problem="p", branches=(Branch(steps=("a",), ratings=(-1,)),))
+    rows = [rated("p"), rated("q"), rated(" P"), other]
+    assert distinct(rows) == [rows[0], rows[1], other]
+    assert problems_of(rows).tolist() == [0, 1, 0, 0]
 
 
 def test_all_problems_of_files_are_held_out(tmp_path):
