@@ -11,7 +11,6 @@ from scipy.stats import rankdata
 
 from ablations.ragged import Ragged
 from ablations.step_scores import StepScores
-from results.intervals import LEVEL, RESAMPLES, Estimate, resample_weights
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -82,45 +81,6 @@ def auroc(score: Floats, label: npt.NDArray) -> float:
         return float("nan")
     above = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
     return float(above / (n_positive * n_negative))
-
-
-def auroc_interval(
-    score: Floats, right: npt.NDArray, problem: npt.NDArray, *, resamples: int = RESAMPLES
-) -> Estimate:
-    """AUROC over all scores at once, with the interval of a bootstrap over problems.
-
-    Args:
-        score: [n]; infinities are allowed, NaN is not.
-        right: [n], 1 or True = positive.
-        problem: [n], what each is of: all of a problem are drawn together.
-        resamples: of the problems. Those with one class alone have no AUROC and are left out.
-
-    Returns:
-        Estimate and 95% interval; all NaN where there is one class only, the interval where there is one
-        problem.
-
-    Raises:
-        ValueError: unequal lengths or a NaN score.
-    """
-    estimate = auroc(score, right)
-    names, of_problem = np.unique(problem, return_inverse=True)
-    if np.isnan(estimate) or len(names) < 2:
-        return Estimate(estimate=estimate, lower=float("nan"), upper=float("nan"))
-    order = np.argsort(score, kind="stable")
-    in_order = score[order]
-    ties = np.concatenate([[0], np.flatnonzero(in_order[1:] != in_order[:-1]) + 1])
-    positive, at = right.astype(np.float64)[order], of_problem[order]
-    found = []
-    for weight_P in resample_weights(len(names), resamples).T:
-        weight = weight_P[at]
-        above = np.add.reduceat(weight * positive, ties)
-        below = np.add.reduceat(weight * (1 - positive), ties)
-        pairs = above.sum() * below.sum()
-        if pairs > 0:
-            found.append((above * (np.cumsum(below) - below / 2)).sum() / pairs)
-    tail = 100 * (1 - LEVEL) / 2
-    lower, upper = np.percentile(found, [tail, 100 - tail])
-    return Estimate(estimate=estimate, lower=float(lower), upper=float(upper))
 
 
 def step_auroc(scores: StepScores, oracle: Ragged) -> float:

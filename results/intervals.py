@@ -125,14 +125,15 @@ def resampled(
         resamples: of the bootstrap; those in which the metric is undefined are left out.
 
     Returns:
-        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined.
+        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined, as
+        the interval of a single problem is.
     """
     centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
     weight_PB = resample_weights(problems, resamples)
     blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
     found_B = np.concatenate(blocks)
     known_B = found_B[~np.isnan(found_B)]
-    if np.isnan(centre) or not len(known_B):
+    if np.isnan(centre) or not len(known_B) or problems < 2:
         return Estimate(estimate=centre, lower=float("nan"), upper=float("nan"))
     tail = 100 * (1 - LEVEL) / 2
     lower, upper = np.percentile(known_B, [tail, 100 - tail])

@@ -15,6 +15,7 @@ from ablations.stages.files import prompt_of
 from ablations.world.annotator import CLASS_OF
 from lightning_modules.data import RewardDataset
 from lightning_modules.encoding import IGNORE, Encoded, encode_all
+from lightning_modules.positions import verify_positions
 
 CHUNK = 500
 """Solutions that are tokenized together: tokenizers' own lists take far more memory than the ids."""
@@ -71,12 +72,9 @@ def encode_rated(
     solutions = iter(rated)
     while chunk := list(islice(solutions, CHUNK)):
         pairs = [(at, one, branch) for at, one in enumerate(chunk, number) for branch in one.branches]
-        found = encode_all(
-            tokenizer,
-            [prompt_of(one.problem) for _, one, _ in pairs],
-            [branch.steps for _, _, branch in pairs],
-            max_length=max_length,
-        )
+        prompts, steps = [prompt_of(one.problem) for _, one, _ in pairs], [one.steps for _, _, one in pairs]
+        found = encode_all(tokenizer, prompts, steps, max_length=max_length)
+        verify_positions(tokenizer, steps, found, [one.name for _, one, _ in pairs])
         for (at, one, branch), tokens in zip(pairs, found, strict=True):
             target = np.array([IGNORE if r is None else CLASS_OF[r] for r in branch.ratings], dtype=np.int8)
             held = target != IGNORE

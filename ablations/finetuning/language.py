@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ablations.finetuning.course import Course
 from ablations.finetuning.facts import OF_HELD_OUT, LeftOut, write_facts
@@ -24,6 +23,8 @@ from ablations.stages.files import prompt_of
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE, encode_all
 from lightning_modules.language_model import LanguageModel, Passes, TextData
+from lightning_modules.positions import verify_positions
+from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
 CHUNK = 1000
@@ -78,19 +79,14 @@ def opened(context: Context) -> tuple[Any, PreTrainedModel]:
     """Tokenizer and model of the base.
 
     Raises:
-        ValueError: it has no token that ends a text, or dropout where nobody can turn it off.
+        ValueError: it has no token that ends a text.
     """
     folder = Path(context.local["base"])
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
+    tokenizer, model = load_tokenizer(folder), load_causal(folder)
     if tokenizer.eos_token_id is None:
         raise ValueError(
             "base: found a tokenizer without a token that ends a text; allowed: one with eos_token"
         )
-    if getattr(model.config, "attention_dropout", 0.0):
-        raise ValueError(f"base: found attention_dropout {model.config.attention_dropout}; allowed: 0")
-    for module in model.modules():  # so that a training that was killed goes on as if it had not been
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
     return tokenizer, model
 
 
@@ -152,8 +148,9 @@ def solved(
     """Tokens and targets of solutions; those longer than ``size`` are left out whole: they would not end."""
     documents, targets = [], []
     for chunk in _chunks(solutions):
-        prompts = [prompt_of(record.problem) for record in chunk]
-        found = encode_all(tokenizer, prompts, [record.texts for record in chunk])
+        prompts, steps = [prompt_of(record.problem) for record in chunk], [record.texts for record in chunk]
+        found = encode_all(tokenizer, prompts, steps)
+        verify_positions(tokenizer, steps, found, [_name(record) for record in chunk])
         for record, encoded in zip(chunk, found, strict=True):
             ids = np.append(encoded.ids, np.int32(tokenizer.eos_token_id))
             if len(ids) > size:
@@ -176,7 +173,7 @@ def train(
     context: Context,
 ) -> dict[str, Any]:
     """Trains and writes a checkpoint; returns what it took."""
-    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    pad = tokenizer.pad_token_id
     passes = Passes(documents, targets, tokens=course.batch, pad=pad, seed=course.seed)
     updates = course.total(len(passes))
     module = LanguageModel(model, learning_rate=course.learning_rate, total_updates=updates)

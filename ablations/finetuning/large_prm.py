@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from ablations.finetuning.course import Course
 from ablations.finetuning.encoded import encode_rated
@@ -22,6 +21,7 @@ from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
+from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
 
@@ -29,7 +29,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     """The base in ``context.local``, labels -> a PRM, judged on the problems that are held out."""
     course = Course(**config["course"])
     base = Path(context.local["base"])
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = load_tokenizer(base)
     model = RewardModel(
         load_classifier(base, num_labels=3, seed=course.seed), learning_rate=course.learning_rate
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablations.generators.problems import Shot
-from ablations.labelers.rlhflow import DATE
+from lightning_modules.tokenization import DATE
 
 INSTRUCTION = (
     "Solve the problem step by step, each step on a line of its own. On the last line, put the final answer "

@@ -63,4 +63,5 @@ def test_equal_weights_give_the_plain_metric(steps):
     np.testing.assert_allclose(found.estimate, auroc(prob, right))  # NaN equals NaN here
     error = calibration_interval(prob, right, problem, 5)
     assert error.estimate == pytest.approx(calibration(prob, right, 5).expected_error)
-    assert error.lower <= error.upper
+    several = len(set(problem.tolist())) > 1
+    assert (error.lower <= error.upper) == several  # of one problem the ends are NaN

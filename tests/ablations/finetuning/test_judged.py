@@ -3,48 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from ablations.discrimination import auroc, auroc_interval
+from ablations.discrimination import auroc
 from ablations.finetuning.encoded import encode_rated
 from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.judged import judged
 from ablations.finetuning.labels import Branch, Rated
 from lightning_modules.backbones import load_classifier
 from lightning_modules.reward_model import RewardModel
-from results.intervals import resample_weights
 
 CLASS = {-1: 0, 0: 1, 1: 2}
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 3)), min_size=4, max_size=12),
-)
-@settings(max_examples=25, deadline=None)
-def test_resampled_problems_are_repeated_rows(rows):
-    score, right, problem = (np.array(column) for column in zip(*rows, strict=True))
-    found = auroc_interval(score.astype(float), right, problem, resamples=40)
-    names = np.unique(problem)
-    values = []
-    for weight_P in resample_weights(len(names), 40).T:
-        times = {name: round(weight * len(names)) for name, weight in zip(names, weight_P, strict=True)}
-        repeated = np.repeat(np.arange(len(rows)), [times[name] for name in problem])
-        values.append(auroc(score[repeated].astype(float), right[repeated]))
-    known = [value for value in values if not np.isnan(value)]
-    expected = auroc(score.astype(float), right)
-    assert found.estimate == pytest.approx(expected, nan_ok=True)
-    if np.isnan(expected) or len(names) == 1:
-        assert np.isnan(found.lower) and np.isnan(found.upper)
-    else:
-        lower, upper = np.percentile(known, [2.5, 97.5])
-        assert (found.lower, found.upper) == (pytest.approx(lower), pytest.approx(upper))
-
-
-def test_auroc_by_hand():
-    """Right steps score 3 and 1, wrong ones 2 and 1: of four pairs two are above, one is tied: 2.5 / 4."""
-    score, right = np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False])
-    assert auroc_interval(score, right, np.array([0, 1, 0, 1])).estimate == 0.625
 
 
 RATED = [
