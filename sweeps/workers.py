@@ -12,8 +12,8 @@ import optuna
 
 from ablations.devices import Devices, take_gpus
 from ablations.executors import run_tasks
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import HyperparametersSettings
-from ablations.experiments.parts import embedded_part
 from ablations.machine import Machine
 from ablations.processes import one_thread
 from ablations.store import Store

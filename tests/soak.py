@@ -1,6 +1,6 @@
 """Machines that go, servers that restart, drivers that die: ``make soak``, by hand.
 
-At scale smoke, on this machine, within an hour on two cores (most of it the start of processes):
+At scale smoke, on this machine, in three minutes on two cores (most of it the start of processes):
 
 1. ``supervision`` without trouble, by two processes: what all else is compared with;
 2. the same on a Ray cluster of two nodes, one of which is removed in the middle, and joined by another;

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ablations import cli
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import settings
-from ablations.experiments.parts import embedded_part
 from results.records import plain, read_records
 
 EXPERIMENTS = ("large_scale", "orm_superset", "difficulty")

@@ -100,8 +100,8 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
     import optuna
 
     from ablations.devices import Devices
+    from ablations.experiments.embedded import embedded_part
     from ablations.experiments.hyperparameters import settings
-    from ablations.experiments.parts import embedded_part
     from ablations.store import Store
     from sweeps.objective import Objective
     from sweeps.spaces import SPACES

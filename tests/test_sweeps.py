@@ -9,8 +9,9 @@ import yaml
 
 from ablations import cli
 from ablations.devices import Devices
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import settings
-from ablations.experiments.parts import TrainingPart, embedded_part
+from ablations.experiments.parts import TrainingPart
 from ablations.experiments.trials import Hyperparameters
 from ablations.pipeline import Task, ordered
 from ablations.store import Store

@@ -18,9 +18,10 @@ from typing import Any
 from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, drawn_task, opinion_task, parts_of
+from ablations.experiments.parts import Part, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
+from ablations.experiments.sources import parts_of
 from ablations.pipeline import Plan, Task
 from ablations.settings import at_least, each_once
 

@@ -7,10 +7,10 @@ rate it, `ablations annotate read` checks the ratings; once all are there, `abla
 from typing import Any
 
 from ablations.executors import run_tasks
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import embedded_part
 from ablations.formats.labelling import Ratings, read_labelling, write_labelling
 from ablations.stages.files import Samples, labelled_rows
 from ablations.store import Store

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ablations.experiments import large_settings, scales
 from ablations.experiments.cells import records_task, references_task
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import embedded_part
 from ablations.experiments.reporting import experiment
 from ablations.pipeline import Plan, Task
 from ablations.settings import at_least

@@ -17,7 +17,7 @@ import yaml
 
 from ablations.experiments import scales
 from ablations.experiments.cells import records_task
-from ablations.experiments.parts import embedded_part
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.reporting import RECORDS, experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial

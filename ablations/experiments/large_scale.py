@@ -11,9 +11,9 @@ weighted votes.
 """
 
 from ablations.experiments.cells import records_task, references_task
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
-from ablations.experiments.parts import embedded_part
 from ablations.experiments.reporting import experiment
 from ablations.pipeline import Plan, Task
 

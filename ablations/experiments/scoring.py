@@ -17,9 +17,9 @@ from typing import Any
 
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.sources import parts_of
 from ablations.pipeline import Plan, Task
 
 STUDENTS = ("process", "process_neutral")

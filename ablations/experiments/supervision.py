@@ -10,9 +10,9 @@ Expected: process above both outcome arms at every data scale; outcome arms abov
 """
 
 from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import parts_of
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
+from ablations.experiments.sources import parts_of
 from ablations.pipeline import Plan, Task
 
 

@@ -30,7 +30,7 @@ class Property:
 def check(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
     """Measures a world on the test problems' samples of the experiment ``supervision`` at a scale."""
     from ablations.executors import run_tasks
-    from ablations.experiments.parts import embedded_part
+    from ablations.experiments.embedded import embedded_part
     from ablations.experiments.scales import settings
     from ablations.processes import default_workers
     from ablations.stages.files import Samples, read_ratings

@@ -7,8 +7,8 @@ import pytest
 
 from ablations.experiments import scales
 from ablations.experiments.cells import Grid
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import Levels, plan, settings
-from ablations.experiments.parts import embedded_part
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
 from ablations.pipeline import SCALES, Task, ordered
 from ablations.settings import StudentSettings

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from ablations.cli import quieten
 from ablations.executors import run_tasks
 from ablations.experiments.cells import Grid
-from ablations.experiments.parts import embedded_part
+from ablations.experiments.embedded import embedded_part
 from ablations.experiments.scales import settings
 from ablations.pipeline import Task
 from ablations.progress import Lines

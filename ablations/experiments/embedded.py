@@ -1,0 +1,128 @@
+"""The embedded world's one part: its generator, the samples, the large PRM and its labels."""
+
+from dataclasses import asdict
+
+from ablations.experiments.bases import checkpoint_task
+from ablations.experiments.parts import EMBEDDED, SECONDS_PER_TOKEN, Part, last_problems, scores_task
+from ablations.experiments.scales import SupervisionSettings
+from ablations.pipeline import Task
+from ablations.work import Texts, Work, sampling, training
+from ablations.world.bases import read_manifest
+
+SHOT_TOKENS = 33
+"""Of a solved problem in the generator's few-shot prompt."""
+
+
+def embedded_part(settings: SupervisionSettings) -> Part:
+    """Generator, samples, the large PRM and its labels, in the embedded world."""
+    assert settings.problems is not None and settings.world is not None
+    counts, generator, labeler = settings.problems, settings.generator, settings.labeler
+    bases = {
+        size: Task(
+            stage="base",
+            config={
+                "world": settings.world,
+                "size": size,
+                "sha256": read_manifest(settings.world, size)["sha256"],
+            },
+            label=f"base {size}",
+            weight=0.1,
+        )
+        for size in (settings.students.backbone, "large")
+    }
+    small, large = bases[settings.students.backbone], bases["large"]
+    student = small
+    if settings.students.checkpoint is not None:
+        student = checkpoint_task(settings.students.checkpoint, "students.checkpoint")
+    if labeler.checkpoint is not None:
+        large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
+
+    def problems(split: str, count: int) -> Task:
+        config = {"split": split, "count": count, "seed": counts.seed}
+        return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
+
+    train_problems = problems("train", counts.train)
+    prompted = min(generator.problems, counts.train)
+    few_shot = Texts(lengths=EMBEDDED, problems=prompted, samples=generator.samples)
+    made_generator = Task(
+        stage="generator",
+        config=asdict(generator) | {"seed": 0},
+        inputs={"base": small, "problems": problems("train", prompted)},
+        label="generator",
+        weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
+        work=(
+            *sampling("generator", few_shot, shots=generator.shots * SHOT_TOKENS),
+            # At most: which of them end right, and are learned from, is not known before.
+            Work(
+                role="generator",
+                kind="language training",
+                tokens=few_shot.tokens,
+                context=round(EMBEDDED.tokens),
+            ),
+        ),
+    )
+
+    def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
+        texts = Texts(lengths=EMBEDDED, problems=problem_count, samples=count)
+        return Task(
+            stage="samples",
+            config={
+                "count": count,
+                "temperature": generator.temperature,
+                "max_new_tokens": generator.max_new_tokens,
+                "seed": seed,
+            },
+            inputs={"generator": made_generator, "problems": of},
+            label=f"sample {count} solutions of {of.label}",
+            weight=texts.tokens * SECONDS_PER_TOKEN["small"] + 1,
+            work=sampling("generator", texts),
+            texts=texts,
+        )
+
+    train = samples(train_problems, settings.pool_samples, counts.train, 1)
+    test = samples(problems("test", counts.test), settings.test_samples, counts.test, 2)
+    validation = samples(
+        problems("validation", counts.validation), settings.validation_samples, counts.validation, 3
+    )
+    rated = samples(problems("labeler", counts.labeler), labeler.samples, counts.labeler, 4)
+    rated_solutions = counts.labeler * labeler.samples * labeler.epochs
+    large_prm = Task(
+        stage="labeler",
+        config={
+            "epochs": labeler.epochs,
+            "batch_size": labeler.batch_size,
+            "learning_rate": labeler.learning_rate,
+            "easy_error": labeler.easy_error,
+            "hard_error": labeler.hard_error,
+            "seed": 0,
+            "precision": "32-true",
+        },
+        inputs={"base": large, "samples": rated},
+        label="labeler (large PRM)",
+        weight=rated_solutions * EMBEDDED.tokens * SECONDS_PER_TOKEN["large"],
+        work=(training("large", EMBEDDED, rated_solutions, steps=True),),
+    )
+
+    def labels(of: Task) -> Task:
+        return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", "large")
+
+    def ratings(of: Task) -> Task:
+        return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
+
+    labelled, train_labels, held = train, labels(train), counts.train
+    if settings.labelled_problems is not None:
+        held = settings.labelled_problems
+        labelled, train_labels = last_problems(train, train_labels, held)
+    return Part(
+        base=student,
+        train=labelled,
+        train_labels=train_labels,
+        validation=validation,
+        test=test,
+        test_labels=labels(test),
+        ratings=ratings(test),
+        train_ratings=ratings(labelled),
+        large_prm=large_prm,
+        problems=held,
+        lengths=EMBEDDED,
+    )

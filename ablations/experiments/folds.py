@@ -1,0 +1,131 @@
+"""The parts of a pool of real solutions, one a fold."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations.experiments.bases import checkpoint_task
+from ablations.experiments.parts import REAL, SECONDS_PER_TOKEN, Part
+from ablations.experiments.scales import SupervisionSettings
+from ablations.formats.pool import read_pool
+from ablations.formats.questions import held_in, read_questions
+from ablations.pipeline import Task
+from ablations.places import sha256_of
+from ablations.solutions import Problem
+from ablations.work import Texts, Work
+
+MATHMIX_TOKENS = 4608
+"""Most tokens of an update of MathMix on a pool's students."""
+
+
+def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
+    """Raises a ValueError where a text holds a problem that students are judged on."""
+    shared = held_in(read_questions(text), (problem.text for problem in problems))
+    if shared:
+        raise ValueError(
+            f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
+            f"{shared[0]!r:.80}; allowed: none, or pool.overlap: leave_out"
+        )
+
+
+def fold_parts(settings: SupervisionSettings) -> list[Part]:
+    """A part a fold of the pool, from settings that have one.
+
+    Raises:
+        ValueError: the pool does not fit the settings, or its problems stand in MathMix's text.
+    """
+    assert settings.pool is not None
+    pool = settings.pool
+    sha256 = sha256_of(pool.path, "pool.path")
+    read = read_pool(pool.path, pool.labeler)
+    count, drawn = len(read.problems), len(read.solutions) // len(read.problems)
+    if settings.pool_samples != drawn:
+        raise ValueError(
+            f"pool_samples, validation_samples, test_samples: found {settings.pool_samples}; allowed with "
+            f"{pool.path.name}: {drawn}, its solutions a problem"
+        )
+    if count < pool.folds:
+        raise ValueError(
+            f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
+        )
+    whole = Task(
+        stage="pool",
+        config={"sha256": sha256, "labeler": pool.labeler},
+        local={"path": str(pool.path.absolute())},
+        label=f"pool {pool.path.name}",
+    )
+    named, mathmix = None, pool.mathmix
+    if settings.students.checkpoint is not None:  # the base of all folds, as it is
+        named = checkpoint_task(settings.students.checkpoint, "students.checkpoint", pool.max_length)
+        mathmix = None
+    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
+    if mathmix and pool.overlap == "stop":
+        _no_overlap(mathmix, read.problems)
+    text = {"text": str(mathmix.absolute())} if mathmix else {}
+    held_out_text = {"held_out": whole} if mathmix else {}
+
+    def fold(index: int, part: str, stage: str = "fold") -> Task:
+        of_part = {"test": dealt(index), "validation": dealt(index + 1)}
+        problems = of_part.get(part, count - sum(of_part.values()))
+        return Task(
+            stage=stage,
+            config={"fold": index, "folds": pool.folds, "part": part, "seed": 0},
+            inputs={"pool": whole},
+            label=f"{stage.replace('_', ' ')} {index} {part}",
+            texts=Texts(lengths=REAL, problems=problems, samples=drawn),
+        )
+
+    def dealt(index: int) -> int:
+        """Problems that the stage `fold` deals to a fold."""
+        return len(range(index % pool.folds, count, pool.folds))
+
+    parts = []
+    for index in range(pool.folds):
+        train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
+        base = named or Task(
+            stage="scratch_base",
+            config={
+                "preset": settings.students.backbone,
+                "vocabulary": pool.vocabulary,
+                "text_sha256": text_sha256,
+                "seed": 0,
+            },
+            inputs={"samples": train} | held_out_text,
+            local=text,
+            label=f"tokenizer and random weights of fold {index}",
+            weight=5,
+        )
+        if mathmix:
+            tokens = pool.mathmix_updates * MATHMIX_TOKENS
+            base = Task(
+                stage="mathmix",
+                config={
+                    "text_sha256": text_sha256,
+                    "updates": pool.mathmix_updates,
+                    "batch_tokens": MATHMIX_TOKENS,
+                    "max_tokens": 512,
+                    "learning_rate": 4e-3,
+                    "seed": 0,
+                },
+                inputs={"base": base} | held_out_text,
+                local=text,
+                label=f"MathMix of fold {index}",
+                weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
+                # At most: the last batches of equally long texts are not full.
+                work=(
+                    Work(role="student", kind="language training", tokens=tokens, context=REAL.trained_row),
+                ),
+            )
+        parts.append(
+            Part(
+                base=base,
+                train=train,
+                train_labels=fold(index, "train", "fold_labels"),
+                validation=validation,
+                test=test,
+                test_labels=fold(index, "test", "fold_labels"),
+                problems=count - dealt(index) - dealt(index + 1),  # all but test and validation part
+                lengths=REAL,
+                name=f" of fold {index}",
+            )
+        )
+    return parts
