@@ -67,12 +67,27 @@ def write(trained: Trained, out: Path, *, name: str, license: str | None = None)
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
 
-    checkpoint = find_checkpoint(str(trained.folder / "model"))
     with new_folder(out, "out") as folder:
-        for path in sorted(checkpoint.folder.iterdir()):
-            shutil.copyfile(path, folder / path.name)
-        card = card_of(trained, name=name, license=license, config=checkpoint.config)
+        _write_model(trained, folder)
+        config = find_checkpoint(str(folder), "cell").config
+        card = card_of(trained, name=name, license=license, config=config)
         (folder / CARD).write_text(model_card(card), encoding="utf-8")
+
+
+def _write_model(trained: Trained, folder: Path) -> None:
+    """Weights, config and tokenizer; what adapters add is added to the weights that they adapt."""
+    from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters, merged
+
+    model = trained.folder / "model"
+    adapted = (model / ADAPTER_CONFIG).is_file()
+    if adapted:
+        from ablations.stages.bases import base_of
+
+        base = base_of({"base": trained.store.root / trained.inputs["base"]})
+        merged(load_adapters(model, base.folder)).save_pretrained(folder)
+    for path in sorted(model.iterdir()):
+        if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
+            shutil.copyfile(path, folder / path.name)
 
 
 def card_of(trained: Trained, *, name: str, license: str | None, config: dict[str, Any]) -> Any:
@@ -153,6 +168,8 @@ def _training(trained: Trained, facts: dict[str, Any], config: dict[str, Any]) -
     return facts_of(
         (
             ("architecture", config["architectures"][0]),
+            ("begun with the checkpoint", facts.get("checkpoint", {}).get("name")),
+            ("adapters", _adapters(told.get("lora"))),
             ("seed", told["seed"]),
             ("updates", f"{told['updates']:,} of {told['batch_size']} solutions each"),
             ("kept", f"the weights after {facts['best_update']:,} updates, the best on validation problems"),
@@ -164,6 +181,10 @@ def _training(trained: Trained, facts: dict[str, Any], config: dict[str, Any]) -
             ("precision", told["precision"]),
         )
     )
+
+
+def _adapters(lora: dict[str, Any] | None) -> str | None:
+    return None if lora is None else f"of rank {lora['rank']}, added to the weights"
 
 
 def _parse(argv: Sequence[str]) -> Any:

@@ -3,11 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from sums_pool import SAMPLES, arguments, write_sums
 from tiny_checkpoints import write_checkpoint
+from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from ablations import cli
+from ablations.solutions import StepScores
+from ablations.stages.files import Samples
 from results.records import read_records
 
 
@@ -55,6 +60,14 @@ def test_a_checkpoint_is_finetuned(pool, qwen2, tmp_path, capsys):
     capsys.readouterr()
 
 
+def score_exported(folder: Path, text: str) -> np.ndarray:
+    """Probabilities of the classes at every token, as whoever has the folder gets them."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForTokenClassification.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        return model(**tokenizer(text, return_tensors="pt")).logits[0].float().softmax(-1).numpy()
+
+
 def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
     """In bfloat16, an update in two batches, gradients recomputed, problems read as plain text."""
     more = {"chat_template": "never", "dtype": "bfloat16", "accumulate": 2, "gradient_checkpointing": "true"}
@@ -66,6 +79,24 @@ def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
     (train, *_) = (tmp_path / "store" / "train").iterdir()
     names = {path.name for path in (train / "model").iterdir()}
     assert "adapter_model.safetensors" in names and "model.safetensors" not in names
+
+    # taken out, they are in the weights, and plain transformers scores as the run did
+    words = ["export", f"train/{train.name}", str(tmp_path / "model"), f"--store={tmp_path / 'store'}"]
+    assert cli.main(words) == 0
+    capsys.readouterr()
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "of rank 2, added to the weights" in card and str(qwen2) in card
+    assert not (tmp_path / "model" / "adapter_config.json").exists()
+    (scored, *_) = (
+        path.parent
+        for path in (tmp_path / "store" / "scores").glob("*/manifest.json")
+        if f"train/{train.name}" in json.loads(path.read_text())["inputs"]["candidates"]
+    )
+    samples = json.loads((scored / "manifest.json").read_text())["inputs"]["samples"]
+    read = Samples.read(tmp_path / "store" / samples)
+    stored = StepScores.read(scored / "scores.parquet").prob
+    found = score_exported(tmp_path / "model", read.prompts()[0] + "".join(f"{s}\n" for s in read.steps()[0]))
+    assert found[-1] == pytest.approx(stored.row(0)[-1], abs=2e-2)  # of the last step; bfloat16
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What students of one fold are trained and judged on, and tasks on it; the embedded world is a single part."""
+"""What students of one fold are trained and judged on, and tasks on it; the embedded world is one part."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
