@@ -147,7 +147,7 @@ SETTINGS = {
     ),
     "backbone with a pool": (
         ["--pool=two.jsonl", "--labeler=a", "--settings.students.backbone=huge"],
-        "students.backbone: found 'huge'; allowed with a pool: tiny, small, large",
+        "students.backbone: found 'huge'; allowed with a pool: tiny, small, small_qwen2, large",
     ),
     "another world in the settings": (
         ["--settings.world=doubled"],

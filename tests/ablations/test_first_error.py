@@ -42,9 +42,9 @@ def test_an_unrated_step_before_the_error_hides_nothing_that_the_ratings_say():
     assert not len(hits(Ragged.from_rows([[0.1, 0.2, 0.3]]), rating).row)
 
 
-def test_one_problem_has_no_spread_and_one_kind_no_f1():
+def test_one_problem_has_no_interval_and_one_kind_no_f1():
     f1 = first_error(hits(WRONG, RATING), 0.5, np.zeros(5, int))
-    assert f1.f1.lower == f1.f1.estimate == f1.f1.upper
+    assert f1.f1.estimate == pytest.approx(0.4) and np.isnan([f1.f1.lower, f1.f1.upper]).all()
     only = hits(WRONG.take([0, 1]), RATING.take([0, 1]))
     f1 = first_error(only, 0.5, np.arange(2))
     assert f1.error.estimate == 0.5 and f1.rights == 0

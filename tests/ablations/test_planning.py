@@ -110,8 +110,14 @@ def test_large_orms_and_selectors_are_told_apart(plan):
         ("--devices=0", "devices: found 0; allowed: 1 or more"),
         ("--device-kind=tpu", "device_kind: found 'tpu'; allowed: h100, h200, a100, cpu"),
         ("--utilisation=2", "utilisation: found 2; allowed: above 0, to 1"),
-        ("--backbone=nope/nope", "backbone: found 'nope/nope'; allowed: tiny, small, large, a folder with"),
-        ("--large-backbone=nope/nope", "backbone: found 'nope/nope'; allowed: tiny, small, large, a folder"),
+        (
+            "--backbone=nope/nope",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, a folder with",
+        ),
+        (
+            "--large-backbone=nope/nope",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, a folder",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(tmp_path, capsys, flag, message):
