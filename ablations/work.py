@@ -48,6 +48,8 @@ class Lengths:
     """Tokens of a row into which an update's solutions are laid out."""
     scored_row: int
     """Tokens of a row into which solutions are laid out where many to one problem are scored."""
+    slowness: float = 1.0
+    """Time that training on a token takes, in that of the embedded world; for estimates."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,12 @@ class Grid:
             | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",
-            weight=updates * students.batch_size * lengths.tokens * seconds_per_token(students.backbone) + 2,
+            weight=updates
+            * students.batch_size
+            * lengths.tokens
+            * lengths.slowness
+            * seconds_per_token(students.backbone)
+            + 2,
             work=(
                 training(self.role, lengths, seen, steps=not outcome),
                 scoring(self.role, self.part.validation.texts, times=students.evaluations),
