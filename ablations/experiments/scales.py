@@ -1,5 +1,6 @@
 """What decides the experiment `supervision`, and its values at each scale, in a world or on a pool."""
 
+import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -202,6 +203,8 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     students = _POOL_STUDENTS[scale]
     scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
     beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
+    if not pool.is_absolute():  # records are to name no place of one machine
+        beside = Path(os.path.relpath(beside))
     return SupervisionSettings(
         scale=scale,
         world=None,
