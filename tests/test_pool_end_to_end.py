@@ -183,6 +183,20 @@ def test_text_that_holds_problems_of_the_pool_stops_a_run_unless_they_are_left_o
     assert "MathMix of fold 0" in capsys.readouterr().out
 
 
+def test_text_beside_a_pool_is_taken_and_named_as_the_pool_is(pool, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    for folder in ("gsm8k", "pools"):
+        (data / folder).mkdir(parents=True)
+    (data / "gsm8k" / "train.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    shutil.copyfile(pool, data / "pools" / pool.name)
+    found = settings("smoke", None, data / "pools" / pool.name, "sharp").pool.mathmix
+    assert found == data / "gsm8k" / "train.jsonl"
+    for place, relative in ((tmp_path, "data/gsm8k/train.jsonl"), (data / "pools", "../gsm8k/train.jsonl")):
+        monkeypatch.chdir(place)
+        named = (data / "pools" / pool.name).relative_to(place)
+        assert str(settings("smoke", None, named, "sharp").pool.mathmix) == relative
+
+
 def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
     assert cli.main(arguments("run", pool, "sharp", tmp_path, "active_learning", folds=3, **TINY)) == 0
     assert "process supervision, convincing wrong answers" in capsys.readouterr().out
