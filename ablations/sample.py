@@ -89,7 +89,7 @@ def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_for
     with locked(lock, shared=True):  # while anyone samples, nobody clears the shards away
         if not out.exists():
             facts = generator.facts(problems)
-            claim(scratch, facts, "another generator, other problems or other settings")
+            claim(scratch, facts, "shards of another generator, other problems or other settings")
             with counting(job.shards, reporter_of(log_format)) as counter:
                 run_job(job, counter)
                 seconds = counter.seconds

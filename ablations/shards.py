@@ -141,16 +141,16 @@ def counting(shards: Shards, reporter: Reporter) -> Iterator[Counter]:
         reporter.close()
 
 
-def claim(folder: Path, facts: dict[str, Any], other: str = "other work") -> None:
-    """Makes the folder of shards, or goes on with one of the same work.
+def claim(folder: Path, facts: dict[str, Any], other: str = "shards of other work") -> None:
+    """Makes the folder of unfinished work, or goes on with one of the same work.
 
     Args:
-        folder: where the shards are to be.
-        facts: all that decides what is in them, plain JSON.
-        other: how an error names what else the shards may be of.
+        folder: where the work is to be.
+        facts: all that decides what is in it, plain JSON.
+        other: how an error names what else may be in it.
 
     Raises:
-        ValueError: the folder holds shards of other work.
+        ValueError: the folder holds other work.
     """
     file = folder / FACTS
     with locked(file.with_suffix(".lock")):
@@ -160,5 +160,5 @@ def claim(folder: Path, facts: dict[str, Any], other: str = "other work") -> Non
             unfinished.replace(file)
         elif json.loads(file.read_text()) != json.loads(json.dumps(facts)):
             raise ValueError(
-                f"out: found shards of {other} in {folder}; allowed: another out, or to remove that folder"
+                f"out: found {other} in {folder}; allowed: another out, or to remove that folder"
             )

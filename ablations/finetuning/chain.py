@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from ablations.logs import Logs
 from ablations.pipeline import Context, Task
 from ablations.places import sha256_of
 from ablations.progress import Reporter
-from ablations.stages.files import read_json, write_json
+from ablations.shards import claim
+from ablations.stages.files import read_json
 
 STAGES = "ablations.finetuning.stages:STAGES"
-ASKED, STATE, MADE = "asked.json", "state", "made"
-"""In the folder of a training that is not over: what was asked for, its last state, the new checkpoint."""
+STATE, MADE = "state", "made"
+"""In the folder of a training that is not over: its last state, the new checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
     if link.out.exists():
         raise ValueError(f"out: found {link.out}; allowed: a new folder")
     folder = link.out.with_name(f"{link.out.name}.unfinished")
-    _claim(folder, {"kind": link.kind} | link.config)
+    claim(folder, {"kind": link.kind} | link.config, "the state of another training")
     made = folder / MADE
     shutil.rmtree(made, ignore_errors=True)  # half written, and of no use
     made.mkdir()
@@ -114,18 +114,3 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
     made.replace(link.out)
     shutil.rmtree(folder)
     return facts
-
-
-def _claim(folder: Path, asked: dict[str, Any]) -> None:
-    """Makes the folder of a training, or goes on with one that was asked for in the same words."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / ASKED
-    if not file.is_file():
-        new = file.with_suffix(".new")
-        write_json(new, asked)
-        new.replace(file)
-    elif json.loads(file.read_text()) != json.loads(json.dumps(asked)):
-        raise ValueError(
-            f"out: found the state of another training in {folder}; allowed: the same arguments, another "
-            "out, or to remove that folder"
-        )

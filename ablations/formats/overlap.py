@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ablations.formats.catalogue import recognised
 from ablations.formats.questions import normalised
-from ablations.formats.records import Record
 
 
 def every_problem(path: str | Path) -> Iterator[str]:
@@ -26,9 +25,3 @@ def held_out_problems(paths: Iterable[Path]) -> dict[str, Path]:
         for problem in every_problem(path):
             found.setdefault(normalised(problem), path)
     return found
-
-
-def overlapping(records: Iterable[Record], path: str | Path) -> Iterator[Record]:
-    """Those records whose problem a file holds."""
-    held_out = held_out_problems([Path(path)])
-    return (record for record in records if normalised(record.problem) in held_out)

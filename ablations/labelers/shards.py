@@ -62,7 +62,7 @@ def label_pool(
             folder holds shards of another labeler or pool.
     """
     facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
-    claim(scratch, facts, "another labeler or pool")
+    claim(scratch, facts, "shards of another labeler or pool")
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
     too_long = [row for row, count in enumerate(tokens) if not labeler.fits(int(count))]

@@ -3,7 +3,6 @@
 import gzip
 from collections import Counter
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labelling import FINISH_REASONS
 from ablations.formats.losses import FEATURES, FIELDS, NEEDS, fitted
-from ablations.formats.overlap import overlapping
+from ablations.formats.overlap import held_out_problems
+from ablations.formats.questions import normalised
 from ablations.formats.records import (
     Candidate,
     Probabilities,
@@ -402,11 +402,12 @@ def test_overlap_is_found_whatever_the_format_and_the_spelling(tmp_path):
         held_out, [Record(problem=one, steps=(Step(text="a", label=1),)) for one in problems]
     )
     mine = [Record(problem="what is\n1+1? "), Record(problem="What is 2+2?")]
-    assert list(overlapping(mine, held_out)) == mine[:1]
+    found = held_out_problems([held_out])
+    assert [one for one in mine if normalised(one.problem) in found] == mine[:1]
 
 
 def test_overlap_with_rows_that_are_dropped_by_default(tmp_path):
     held_out = tmp_path / "test.jsonl"
     FORMATS["prm800k"].write(held_out, [Record(problem="1+1?", screening=True)])
     assert list(FORMATS["prm800k"].read(held_out)) == []
-    assert len(list(overlapping([Record(problem="1+1?")], Path(held_out)))) == 1
+    assert held_out_problems([held_out]) == {"1+1?": held_out}

@@ -104,7 +104,7 @@ def test_other_work_is_refused(tmp_path):
     claim(tmp_path / "shards", {"sizes": (1, 2)})
     claim(tmp_path / "shards", {"sizes": [1, 2]})
     with pytest.raises(ValueError, match="out: found shards of another cook in .* allowed: another out"):
-        claim(tmp_path / "shards", {"sizes": (1, 3)}, "another cook")
+        claim(tmp_path / "shards", {"sizes": (1, 3)}, "shards of another cook")
 
 
 def test_shared_and_exclusive_locks(tmp_path):
