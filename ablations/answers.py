@@ -1,4 +1,4 @@
-"""Final answers as texts: where a solution says its own, and what two texts alone tell of being equal."""
+"""Compare final answers as texts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from ablations.formats.gsm8k import without_calculator
+from ablations.extraction import extract_answer
+
+__all__ = ["CLEARLY", "bare", "extract_answer", "told_by_text"]
 
 CLEARLY = Decimal("1e-5")
 """Plain numbers at least so far apart differ; nearer ones may be one number, rounded."""
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
-_HASHES = re.compile(r"^[ \t]*####(?!#)(.*)$", re.MULTILINE)
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
 _ALIKE = tuple(
     (re.compile(pattern), spelling)
@@ -32,52 +32,6 @@ _NUMBER = re.compile(
     r"(?P<before>[+-]?) ?\$? ?(?P<after>[+-]?)"
     r"(?P<digits>(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+) ?(?P<percent>%?)"
 )
-
-
-def extract_answer(text: str) -> str | None:
-    r"""The final answer that a solution says it comes to.
-
-    That is what its last \boxed or \fbox holds; without any, what stands after the last #### (GSM8K), else in
-    a last line "A: ...". A last box that does not end, as of a solution that was cut off, is no answer.
-
-    Args:
-        text: the whole solution.
-
-    Returns:
-        The answer without white space around it; None if there is none.
-    """
-    if _BOX.search(text):
-        found = boxed(text)
-    elif marked := _HASHES.findall(text):
-        found = without_calculator(marked[-1])
-    else:
-        last = text.rstrip().rpartition("\n")[2]
-        found = without_calculator(last.removeprefix("A:")) if last.startswith("A:") else None
-    return found.strip() or None if found is not None else None
-
-
-def boxed(text: str) -> str | None:
-    r"""What the last \boxed{} or \fbox{} of a text holds; None if there is none that ends.
-
-    Without braces (\boxed 5) it holds what follows up to white space, a $, or the end of what is around it.
-    """
-    boxes = list(_BOX.finditer(text))
-    if not boxes:
-        return None
-    start = at = boxes[-1].end()
-    braced = text.startswith("{", start)
-    depth = 0
-    while at < len(text):
-        sign = text[at]
-        if not braced and depth == 0 and (sign.isspace() or sign in "$}"):
-            break
-        depth += {"{": 1, "}": -1}.get(sign, 0)
-        at += 2 if sign == "\\" else 1  # \{ and \} are no braces
-        if braced and depth == 0:
-            return text[start + 1 : at - 1]
-    if braced or depth:
-        return None
-    return text[start:at].rstrip(".,;") or None
 
 
 def told_by_text(answer: str | None, reference: str) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.answers import boxed
+from ablations.boxes import boxed
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import Record
 from ablations.formats.rows import Reading, Where, check, optional_string, read_rows, string, write_rows

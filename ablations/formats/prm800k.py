@@ -7,6 +7,8 @@ none. Where labelling ended at an error (``found_error``) the last step is the s
 wrong: the candidate that stands in ``pre_generated_steps``, or the first one. The other candidates of a step
 are its alternatives: targets of their own after the chosen prefix (``records.labelled_prefixes``), never
 steps of the solution. In phase 1 ``generation`` is null, in phase 2 it counts, -1 being the screening.
+Phase 1 has no ``pre_generated_answer``: where labeling reached the end (``solution``), the answer is the one
+that the steps state.
 
 Not kept: timestamps, durations, flags of candidates, and the order of the chosen among the others.
 """
@@ -16,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ablations.extraction import extract_answer
 from ablations.formats.labelling import FINISH_REASONS
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import RATINGS, Candidate, Record, Step
@@ -127,6 +130,8 @@ def _parse(where: Where, row: dict[str, Any]) -> list[tuple[Record, tuple[str, .
         screening=optional_boolean(where, row, "is_initial_screening_question") or False,
         quality_control=optional_boolean(where, row, "is_quality_control_question") or False,
     )
+    if record.answer is None and reason == "solution":
+        record = replace(record, answer=extract_answer("\n".join(record.texts)))
     return [(record, generated)]
 
 

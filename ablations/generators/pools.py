@@ -15,10 +15,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ablations.extraction import extract_answer
 from ablations.formats.rows import write_rows
 from ablations.generators.completions import steps_of
 from ablations.generators.job import MACHINE
-from ablations.grading import Grader, extract_answer
+from ablations.grading import Grader
 from ablations.shards import Shards
 from ablations.solutions import Problem
 
