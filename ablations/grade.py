@@ -12,6 +12,7 @@ from typing import Any
 
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
+from ablations.extraction import extract_answer
 from ablations.formats.graded import replace_verdicts
 from ablations.formats.pool import Pool, read_pool
 from ablations.grading import Grader
@@ -19,6 +20,7 @@ from ablations.pipeline import Task
 from ablations.places import sha256_of, unchanged
 from ablations.progress import LOG_FORMATS, Reporter, reporter_of, text_table
 from ablations.spellings import common_spellings
+from ablations.unanswered import describe_unanswered
 
 WORDS = {True: "right", False: "wrong", None: "ungraded"}
 FIRST = 10
@@ -50,6 +52,7 @@ def grade(argv: Sequence[str]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_verdicts(unchanged(str(source), sha256), out, answers=found.spelled, verdicts=found.verdicts)
     print(_told(answers, found))
+    print(f"\n{_unanswered(pool, answers)}")
     print(f"\n{out}: {len(pool.problems):,} problems, {len(pool.solutions):,} solutions")
 
 
@@ -156,14 +159,18 @@ def _one_task(
 
 
 def _told(answers: _Answers, found: _Found) -> str:
-    """What became of the solutions beside what the file said, and which are told otherwise or ungraded."""
+    """Compare the verdicts with those in the file, and list those that differ and the ungraded ones."""
     count = Counter(zip(answers.said, found.verdicts, strict=True))
     rows = [(f"was {word}", *(f"{count[said, now]:,}" for now in WORDS)) for said, word in WORDS.items()]
     rows.append(("in all", *(f"{sum(count[said, now] for said in WORDS):,}" for now in WORDS)))
     told = [text_table(("solutions", *WORDS.values()), rows, right=(1, 2, 3))]
-    differ = [row for row, now in enumerate(found.verdicts) if now is not answers.said[row]]
-    told.append(f"{len(differ):,} of {len(answers.said):,} solutions are told otherwise than in the file")
+    graded = [row for row, said in enumerate(answers.said) if said is not None]
+    differ = [row for row in graded if found.verdicts[row] is not answers.said[row]]
+    told.append(f"{len(differ):,} of {len(graded):,} verdicts in the file change")
     told += _listed(answers, found, differ)
+    new = count[None, True] + count[None, False]
+    if new:
+        told.append(f"{new:,} solutions without a verdict in the file have one now")
     still = [row for row, now in enumerate(found.verdicts) if now is None and answers.said[row] is None]
     if still:
         told.append(f"{len(still):,} solutions are ungraded as they were")
@@ -179,6 +186,16 @@ def _told(answers: _Answers, found: _Found) -> str:
             f"{changed:,} answers to {len(problems):,} problems are spelled as the most frequent equal one"
         )
     return "\n\n".join(told)
+
+
+def _unanswered(pool: Pool, answers: _Answers) -> str:
+    """Say how many solutions have no answer in the file, and how many of those state one in their steps."""
+    rows = [row for row, text in enumerate(answers.texts) if text is None or not text.strip()]
+    finished = [row for row in rows if answers.finished[row]]
+    steps = [pool.solutions.row(row).steps for row in finished]
+    stated = sum(extract_answer("\n".join(texts)) is not None for texts in steps)
+    advice = f"the answers are read from the file; {stated:,} of these solutions state one in their steps"
+    return describe_unanswered(len(rows), len(answers.texts), len(rows) - len(finished), advice)
 
 
 def _listed(answers: _Answers, found: _Found, rows: Sequence[int]) -> list[str]:

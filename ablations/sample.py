@@ -18,6 +18,7 @@ from ablations.cli import COMMANDS
 from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, Choice, Sampling
 from ablations.labelers.choice import DEVICES, DTYPES
 from ablations.progress import LOG_FORMATS, reporter_of
+from ablations.unanswered import describe_unanswered
 
 if TYPE_CHECKING:
     from ablations.generators.generator import Generator
@@ -144,11 +145,16 @@ def _described(out: Path, generator: Generator, account: Account, speed: float |
     who = generator.identity
     graded = account.solutions - account.ungraded
     right = f"{account.right / graded:.1%} of those graded" if graded else "none graded"
+    unfinished = account.solutions - account.finished
+    advice = "look at some, and make the model state its answer (--instruction, --shots)"
+    if unfinished:
+        advice += " or let it write more (--max-new-tokens)"
     said = [
         f"{out}: {account.problems:,} problems, {account.solutions:,} solutions sampled from "
         f"{who['generator']} ({who['engine']}, {who['dtype']}, revision {who['revision'][:12]})",
         f"finished {account.finished / account.solutions:.1%}, right {right}, ungraded {account.ungraded:,}; "
         f"{sum(account.tokens):,} tokens" + (f", {speed:,.0f} tokens/s" if speed is not None else ""),
+        describe_unanswered(account.unanswered, account.solutions, unfinished, advice),
     ]
     if account.empty:
         said.append(f"completions without a step, in place of which others were drawn: {account.empty:,}")
@@ -190,7 +196,8 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument(
         "--stop-after-answer",
         action="store_true",
-        help="end a solution after the line with its final answer (\\boxed{...} or #### ...)",
+        help="end a solution after the line that states its final answer (in \\boxed{}, after ####, or in "
+        "words: The answer is ...)",
     )
     parser.add_argument(
         "--chat-template",

@@ -38,6 +38,8 @@ class Account:
     """Those that came to their end."""
     right: int = 0
     """Those whose final answer is right."""
+    unanswered: int = 0
+    """Those without a final answer, finished or not."""
     ungraded: int = 0
     """Those whose final answer nobody could grade."""
     empty: int = 0
@@ -140,6 +142,7 @@ def _lines(
         account.problems += 1
         account.solutions += samples
         account.finished += sum(one["finished"] for one in solutions)
+        account.unanswered += sum(one["answer"] is None for one in solutions)
         account.right += sum(one["final_correct"] is True for one in solutions)
         account.ungraded += sum(one["final_correct"] is None for one in solutions)
         yield {

@@ -42,7 +42,7 @@ LINES = [
             sample(1, "7", False),
             sample(2, "8", None),
             sample(3, " \\tfrac{1}{0}", False),
-            sample(4, None, None),
+            sample(4, None, None) | {"steps": ["s", "The answer is 2."]},
             sample(5, "9", False, finished=False),
         ],
     },
@@ -76,20 +76,25 @@ def test_a_pool_is_graded(tmp_path, capsys):
         "was ungraded      0      2         1",
         "in all            4      6         2",
         "",
-        "6 of 12 solutions are told otherwise than in the file",
+        "4 of 9 verdicts in the file change",
         "",
         "problem  sample  answer        reference    in the file  now",
         "p0            1  1/2           \\frac{1}{2}  wrong        right",
         "p0            4  3             \\frac{1}{2}  right        wrong",
-        "p0            5  3.00          \\frac{1}{2}  ungraded     wrong",
         "p1            1  7             \\frac{1}{0}  wrong        ungraded",
         "p1            3  \\tfrac{1}{0}  \\frac{1}{0}  wrong        right",
-        "p1            4  (none)        \\frac{1}{0}  ungraded     wrong",
+        "",
+        "2 solutions without a verdict in the file have one now",
         "",
         "1 solutions are ungraded as they were",
         "",
         "problem  sample  answer  reference    in the file  now",
         "p1            2  8       \\frac{1}{0}  ungraded     ungraded",
+        "",
+        "2 of 12 solutions have no final answer",
+        # 2 / 12
+        "warning: 16.7% without a final answer count as not right; the answers are read from the file; 1 of these "
+        "solutions state one in their steps",
         "",
         f"{out}: 2 problems, 12 solutions",
     ]
@@ -167,7 +172,7 @@ def test_the_real_pool_is_graded_as_its_makers_did(tmp_path, capsys):
     assert cli.main(["grade", str(source), "--out", str(out), *how]) == 0
     told = capsys.readouterr().out
     assert told.splitlines()[4] == "in all        2,588    612         0"
-    assert "0 of 3,200 solutions are told otherwise than in the file" in told
+    assert "0 of 3,200 verdicts in the file change" in told
     before, after = read_pool(source, "qwen_prm"), read_pool(out, "qwen_prm")
     assert after.solutions.final_correct.tolist() == before.solutions.final_correct.tolist()
     assert after.labels.prob.values.tolist() == before.labels.prob.values.tolist()

@@ -114,8 +114,11 @@ def test_solutions_are_graded(checkpoint, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{out}: 1 problems, 6 solutions sampled from ")
     assert said[1].startswith("finished 83.3%, right 20.0% of those graded, ungraded 1; 190 tokens, ")
-    assert said[2] == "completions without a step, in place of which others were drawn: 13"
-    assert said[3].startswith("left out: 1 problems, of which too few completions had a step (problem-1)")
+    assert said[2] == "2 of 6 solutions have no final answer (1 of them unfinished)"
+    assert said[3].startswith("warning: 33.3% without a final answer count as not right; look at some, ")
+    assert said[3].endswith("(--max-new-tokens)")
+    assert said[4] == "completions without a step, in place of which others were drawn: 13"
+    assert said[5].startswith("left out: 1 problems, of which too few completions had a step (problem-1)")
     assert read(tmp_path / "pool.jsonl.left_out.jsonl") == [{"problem_id": "problem-1"}]
 
     texts[:], ends[:] = [""] * 12, [True] * 12

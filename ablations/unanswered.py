@@ -1,0 +1,23 @@
+"""Describe how many solutions have no final answer: they count as not right."""
+
+from __future__ import annotations
+
+MOST_UNANSWERED = 0.05
+"""Share of solutions without a final answer above which a command warns."""
+
+
+def describe_unanswered(unanswered: int, solutions: int, unfinished: int, advice: str) -> str:
+    """Say how many solutions have no final answer, with a warning where they are too many.
+
+    Args:
+        unanswered: how many have none.
+        solutions: all.
+        unfinished: those of the unanswered that did not come to their end.
+        advice: what to do where they are too many.
+    """
+    said = f"{unanswered:,} of {solutions:,} solutions have no final answer"
+    if unfinished:
+        said += f" ({unfinished:,} of them unfinished)"
+    if unanswered > MOST_UNANSWERED * solutions:
+        said += f"\nwarning: {unanswered / solutions:.1%} without a final answer count as not right; {advice}"
+    return said
