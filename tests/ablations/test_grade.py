@@ -93,8 +93,8 @@ def test_a_pool_is_graded(tmp_path, capsys):
         "",
         "2 of 12 solutions have no final answer",
         # 2 / 12
-        "warning: 16.7% without a final answer count as not right; the answers are read from the file; 1 of these "
-        "solutions state one in their steps",
+        "warning: 16.7% without a final answer count as not right; the answers are read from the file; 1 of "
+        "these solutions state one in their steps",
         "",
         f"{out}: 2 problems, 12 solutions",
     ]
