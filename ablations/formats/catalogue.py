@@ -1,4 +1,7 @@
-"""Every format by name. To add one: its file here, and its line in ``FORMATS``."""
+"""Every format by name. To add one: its file here, and its line in ``FORMATS``.
+
+A file is of the first format that recognizes its first row.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -35,7 +38,7 @@ class Format:
     abilities: Abilities
     """What it can carry."""
     keys: frozenset[str]
-    """Fields that every row that is written has, and of no other format has all."""
+    """Fields that every row that is written has."""
     options: frozenset[str] = frozenset()
     """Names of the reader's options."""
     tells_apart: Callable[[Record], bool] = lambda record: True
@@ -129,7 +132,8 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def _is_of(form: Format, row: dict[str, Any]) -> bool:
+def is_of(form: Format, row: dict[str, Any]) -> bool:
+    """Whether a format recognizes a row."""
     return form.recognises(row) if form.recognises is not None else form.keys <= row.keys()
 
 
@@ -141,7 +145,7 @@ def recognised(path: str | Path) -> Format:
     """
 
     def told(where: Where, row: dict[str, Any]) -> list[Format]:
-        found = [one for one in FORMATS.values() if _is_of(one, row)]
+        found = [one for one in FORMATS.values() if is_of(one, row)]
         if not found:
             raise ValueError(
                 f"{where.path}:{where.line}: found fields {json.dumps(sorted(row))}; allowed: those of a row "

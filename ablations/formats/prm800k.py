@@ -193,10 +193,10 @@ def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate,
     """Which of the candidates where labelling ended at an error is the solution's own step."""
     if generated is None:
         return 0 if candidates else None
-    if len(candidates) == 1:
-        return 0
     if i >= len(generated):
         return None
+    if len(candidates) == 1:
+        return 0
     texts_of = [one.text for one in candidates]
     if generated[i] in texts_of:
         return texts_of.index(generated[i])

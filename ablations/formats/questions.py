@@ -47,7 +47,10 @@ def letters_and_digits(text: str) -> str:
     letters and digits, its other characters count.
     """
     bare = _LOOKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
-    bare = unicodedata.normalize("NFKC", _FRACTION.sub("frac", bare))
+    bare = _FRACTION.sub("frac", bare)
+    if bare.isascii():
+        return _NEITHER.sub("", bare) or "".join(text.split())
+    bare = unicodedata.normalize("NFKC", bare)
     return "".join(filter(_counts, bare)) or "".join(text.split())
 
 
@@ -61,4 +64,5 @@ _LOOKS = re.compile(
     r"|(?:text|math)(?:bf|it|rm|sf|tt|normal)?|boldsymbol|bm|operatorname|hspace|vspace|phantom)(?![A-Za-z])"
 )
 """Commands that say how something looks."""
+_NEITHER = re.compile("[^a-z0-9]+")
 _FRACTION = re.compile(r"\b[dtc]frac")

@@ -100,7 +100,8 @@ def test_which_pairs_write_nothing(tmp_path):
     referred = told | {"prm800k", "prm800k_paths"}  # a pool may hold what nobody has graded
     assert empty == (
         {("gsm8k", target) for target in labelled}
-        | {("math", target) for target in set(FORMATS) - {"math", "prm800k"}}
+        | {("math", target) for target in set(FORMATS) - {"math", "problems", "prm800k"}}
+        | {("problems", target) for target in set(FORMATS) - {"problems", "prm800k"}}
         | {(source, "math") for source in set(FORMATS) - {"math", "prm800k"}}
         | {(source, "gsm8k") for source in set(FORMATS) - told}
         | {(source, "pool") for source in set(FORMATS) - referred}
