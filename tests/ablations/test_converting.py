@@ -21,7 +21,7 @@ def solution(problem, *labels, **more):
     return Record(problem=problem, steps=steps, **given)
 
 
-ASKED = ["1+1?", "1 + 1 = ?"]
+ASKED = ["1+1?", "2 + 2 = ?"]
 RATED = [
     solution(ASKED[0], 1, 0, 1, generator="gpt", problem_id="p0", solution_id="s0", sample=0),
     solution(ASKED[1], 1, 1, -1, level=3, problem_id="p1", solution_id="s1", sample=0),
