@@ -30,7 +30,7 @@ def converted(source, target, record, folder):
 
 
 @given(source=st.sampled_from(LABELLED), target=st.sampled_from(LABELLED), record=records())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_error_disappears(source, target, record, tmp_path_factory):
     """Whatever is converted to whatever: an error stays one, or its solution is left out and counted."""
     record = fitted(record, FORMATS[source].abilities, threshold=0.5).record
