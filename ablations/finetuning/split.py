@@ -16,11 +16,11 @@ LEAST = 20
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Problems that nothing may be learnt from; their letters and digits are compared.
+    """Problems that nothing may be learnt from; those of files are compared by letters and digits.
 
-    Of a share, each problem is drawn by its own letters and digits: whatever else there is, and in whichever
-    order, the same share and seed hold it out. So all links of a chain agree, and data is split by problem,
-    never by row.
+    Of a share, each problem is drawn by its own text, white space and case aside: whatever else there is, and
+    in whichever order, the same share and seed hold it out. So all links of a chain agree, and data is split
+    by problem, never by row.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
@@ -38,8 +38,8 @@ class HeldOut:
         return cls(named=named, share=share, seed=seed)
 
     def __contains__(self, problem: str) -> bool:
-        key = letters_and_digits(problem)
-        return key in self.named or _place(key, self.seed) < self.share
+        named = letters_and_digits(problem) in self.named
+        return named or _place(normalised(problem), self.seed) < self.share
 
     def within(self, text: str) -> bool:
         """Whether a text holds a problem of the files; a short one counts only as it is spelled."""
