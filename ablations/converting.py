@@ -6,15 +6,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 from ablations.formats.catalogue import FORMATS, Format
 from ablations.formats.losses import FEATURES, MARKS, fitted
 from ablations.formats.overlap import every_problem, held_out_problems
-from ablations.formats.questions import normalised
-from ablations.formats.records import Record, each_alternative
+from ablations.formats.questions import letters_and_digits, normalised
+from ablations.formats.records import Probabilities, Record, each_alternative
 from ablations.formats.rows import Reading, whole
 from ablations.progress import text_table
 
@@ -39,7 +39,7 @@ class Conversion:
     threshold: float | None = None
     """P(wrong) above which a step is rated wrong, where probabilities become ratings; in [0, 1]."""
     held_out: Mapping[str, Path] = field(default_factory=dict)
-    """Normalised problems that must not be written, each with the file that holds it."""
+    """Letters and digits of problems that must not be written, each with the file that holds it."""
     overlap: str = "stop"
     """What is done about them, one of ``OVERLAP``."""
     skip_bad: Path | None = None
@@ -66,6 +66,8 @@ class Account:
     """Those that the target cannot hold, by reason."""
     lost: Counter[str] = field(default_factory=Counter)
     """Those written that lost a feature, by its name in ``FEATURES``."""
+    unread: Counter[str] = field(default_factory=Counter)
+    """Rows with a field that the reader does not read, by its name."""
 
 
 def convert(
@@ -88,7 +90,12 @@ def convert(
         aside = None
         if how.skip_bad is not None:
             aside = _aside(stack.enter_context(whole(how.skip_bad)), account)
-        reading = Reading(aside=aside, dropped=lambda kind: account.dropped.update([kind]), progress=progress)
+        reading = Reading(
+            aside=aside,
+            dropped=lambda kind: account.dropped.update([kind]),
+            unread=account.unread.update,
+            progress=progress,
+        )
         records = how.source.read(source, reading, **how.options)
         how.target.write(target, _fitted(records, how, account))
     return account
@@ -108,10 +115,10 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
     before: set[str] = set()
     for record in records:
         account.read += 1
-        problem = normalised(record.problem)
-        if problem in how.held_out:
+        key = letters_and_digits(record.problem) if how.held_out else ""
+        if key in how.held_out:
             account.overlap += 1
-            account.first_overlap = account.first_overlap or f"{record.problem!r} of {how.held_out[problem]}"
+            account.first_overlap = account.first_overlap or f"{record.problem!r} of {how.held_out[key]}"
             if how.overlap == "stop":
                 raise ValueError(
                     f"held_out: found {account.first_overlap} in solution {account.read} that was read; "
@@ -120,10 +127,14 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
             if how.overlap == "leave_out":
                 continue
         if not abilities.several:
+            problem = normalised(record.problem)
             if problem in before:
                 account.left_out[TWICE] += 1
                 continue
             before.add(problem)
+        if how.source.labels_are_scores_of and {"soft", "step_scores"} <= abilities.carries:
+            account.lost.update({"three_classes": FEATURES["three_classes"].has(record)})
+            record = _with_scores(record, how.source.labels_are_scores_of)
         parts: Iterator[Record] = iter([record])
         if how.each_alternative:
             parts = each_alternative(record, repeat="unlabelled" not in abilities.carries)
@@ -139,6 +150,13 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
                 yield fit.record
 
 
+def _with_scores(record: Record, labeler: str) -> Record:
+    """The record, whose labels become what they are: a labeler's scores."""
+    right = [1 - one.wrong for one in record.labels if isinstance(one, Probabilities)]
+    scores = {labeler: tuple(right)} if len(right) == len(record.steps) else {}
+    return replace(record.relabelled(lambda _: None), step_scores={**record.step_scores, **scores})
+
+
 def described(account: Account) -> str:
     """The account as a table."""
     rows = [("read", account.read)]
@@ -149,6 +167,7 @@ def described(account: Account) -> str:
     rows += [(f"left out: {why}", count) for why, count in account.left_out.items()]
     rows.append(("written", account.written))
     rows += [(f"lost: {FEATURES[name].says}", account.lost[name]) for name in FEATURES if account.lost[name]]
+    rows += [(f"not read, rows with: {name}", count) for name, count in sorted(account.unread.items())]
     return text_table(("solutions", "count"), [(what, f"{count:,}") for what, count in rows], right=(1,))
 
 
@@ -185,7 +204,9 @@ def _parsed(argv: Sequence[str], summary: str) -> Any:
     names = ", ".join(FORMATS)
     parser.add_argument("--from", dest="source", required=True, choices=[*FORMATS], help=f"format: {names}")
     parser.add_argument("--to", dest="target", required=True, choices=[*FORMATS], help="format")
-    parser.add_argument("input", type=Path, help="file to read; .gz and .zst are decompressed")
+    parser.add_argument(
+        "input", type=Path, help="JSON Lines or a JSON array, plain, .gz or .zst; or .parquet"
+    )
     parser.add_argument("output", type=Path, help="file to write; compressed if it ends in .gz or .zst")
     parser.add_argument("--skip-bad", type=Path, help="set malformed lines aside in this file")
     parser.add_argument(

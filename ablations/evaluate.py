@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
+from ablations.formats.questions import held_in
 from ablations.labelers.arguments import add_choice, choice_of
 from ablations.places import check_new, new_folder, sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
@@ -89,7 +90,7 @@ def _check(args: Any, scored: Scored, other: Scored | None) -> None:
             )
     elif args.threshold is None and other is None and not args.no_first_error:
         raise ValueError(NEED_THRESHOLD)
-    shared = set() if other is None else set(scored.problems) & set(other.problems)
+    shared = set() if other is None else set(held_in(other.problems, scored.problems))
     if shared:
         raise ValueError(
             f"threshold_on: found {len(shared)} problems of {scored.path} there too, such as "

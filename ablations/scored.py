@@ -135,7 +135,8 @@ class _Gathered:
             whole = {name: score for name, score in given if score is not None}
             self.ratings.extend([UNRATED] * len(record.steps))
         else:
-            known = (UNRATED if one is None else certain(one, where) for one in record.labels)
+            unknown = record.error_not_shown  # where the error is, nobody can tell
+            known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
             self.ratings.extend(known)
         self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
         self.whole = self.whole if self.whole is not None else {name: array("d") for name in whole}

@@ -19,7 +19,7 @@ MATHMIX_TOKENS = 4608
 
 def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
     """Raises a ValueError where a text holds a problem that students are judged on."""
-    shared = held_in(read_questions(text), (problem.text for problem in problems))
+    shared = held_in((asked for asked, _ in read_questions(text)), (problem.text for problem in problems))
     if shared:
         raise ValueError(
             f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "

@@ -124,7 +124,7 @@ def right_solutions(
     taken: Counter[str] = Counter()
     for record in pool:
         problem = normalised(record.problem)
-        if problem in held_out:
+        if record.problem in held_out:
             reason = OF_HELD_OUT
         elif not record.finished:
             reason = "unfinished"

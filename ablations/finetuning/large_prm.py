@@ -37,7 +37,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     left_out = LeftOut()
     held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=course.seed)
     learnt, held = divided(read_all(config, context, left_out), held_out)
-    assert not any(one.key in held_out for one in learnt)  # whatever becomes of this code
+    assert not any(one.problem in held_out for one in learnt)  # whatever becomes of this code
     branches = encode_rated(tokenizer, learnt, longest, left_out)
     if not branches.encoded:
         raise ValueError(
@@ -112,7 +112,7 @@ def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], lis
     learnt: list[Rated] = []
     held: list[Rated] = []
     for one in rated:
-        (held if one.key in held_out else learnt).append(one)
+        (held if one.problem in held_out else learnt).append(one)
     return learnt, held
 
 

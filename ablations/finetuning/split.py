@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ablations.formats.overlap import held_out_problems
+from ablations.formats.overlap import every_problem
+from ablations.formats.questions import letters_and_digits, normalised
+
+LEAST = 20
+"""Letters and digits from which on a problem is looked for within texts by them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Problems that nothing may be learnt from, normalised.
+    """Problems that nothing may be learnt from; those of files are compared by letters and digits.
 
-    Of a share, each problem is drawn by its own text: whatever else there is, and in whichever order, the
-    same share and seed hold it out. So all links of a chain agree, and data is split by problem, never by
-    row.
+    Of a share, each problem is drawn by its own text, white space and case aside: whatever else there is, and
+    in whichever order, the same share and seed hold it out. So all links of a chain agree, and data is split
+    by problem, never by row.
     """
 
-    named: frozenset[str] = frozenset()
-    """Those of files."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Those of files: letters and digits -> the text, white space and case aside."""
     share: float = 0.0
     """Of all problems, from 0 up to but not 1."""
     seed: int = 0
@@ -29,10 +33,20 @@ class HeldOut:
     @classmethod
     def of(cls, files: Iterable[Path], *, share: float, seed: int) -> HeldOut:
         """All problems of some files of any format, and a share of all others."""
-        return cls(named=frozenset(held_out_problems(files)), share=share, seed=seed)
+        problems = (problem for path in files for problem in every_problem(path))
+        named = {letters_and_digits(problem): normalised(problem) for problem in problems}
+        return cls(named=named, share=share, seed=seed)
 
     def __contains__(self, problem: str) -> bool:
-        return problem in self.named or _place(problem, self.seed) < self.share
+        named = letters_and_digits(problem) in self.named
+        return named or _place(normalised(problem), self.seed) < self.share
+
+    def within(self, text: str) -> bool:
+        """Whether a text holds a problem of the files; a short one counts only as it is spelled."""
+        told, spaced = letters_and_digits(text), normalised(text)
+        return any(
+            key in told if len(key) >= LEAST else problem in spaced for key, problem in self.named.items()
+        )
 
 
 def _place(problem: str, seed: int) -> float:

@@ -13,8 +13,7 @@ from typing import Any
 
 from ablations.finetuning.facts import OF_HELD_OUT, LeftOut
 from ablations.finetuning.split import HeldOut
-from ablations.formats.catalogue import recognised
-from ablations.formats.questions import normalised
+from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.rows import Where, fault, read_rows, read_text, string
 from ablations.stages.files import prompt_of
 
@@ -52,7 +51,7 @@ def read_any(path: Path) -> Iterator[Text]:
         form = recognised(path)
     except ValueError:
         return read_texts(path)  # whose faults say what is allowed of a text
-    if form.keys in [frozenset(pair) for pair in PAIRS]:
+    if form in (FORMATS["gsm8k"], FORMATS["math"], FORMATS["problems"]):
         return read_texts(path)
     return (
         Text(
@@ -67,9 +66,8 @@ def read_any(path: Path) -> Iterator[Text]:
 def about(text: Text, held_out: HeldOut) -> bool:
     """Whether a text solves a problem that is held out, or holds one of those named where it does not say."""
     if text.problem is not None:
-        return normalised(text.problem) in held_out
-    told = normalised(text.text)
-    return any(problem in told for problem in held_out.named)
+        return text.problem in held_out
+    return held_out.within(text.text)
 
 
 def kept(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Every format by name. To add one: its file here, and its line in ``FORMATS``."""
+"""Every format by name. To add one: its file here, and its line in ``FORMATS``.
+
+A file is of the first format that recognizes its first row.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from ablations.formats import (
     pool_records,
     prm800k,
     prm800k_paths,
+    problem_answers,
     processbench,
     rlhflow,
     scored_samples,
@@ -34,11 +38,15 @@ class Format:
     abilities: Abilities
     """What it can carry."""
     keys: frozenset[str]
-    """Fields that every row of it has, and of no other format has all."""
+    """Fields that every row that is written has."""
     options: frozenset[str] = frozenset()
     """Names of the reader's options."""
     tells_apart: Callable[[Record], bool] = lambda record: True
     """Whether a record's texts can be told from the format's own marks."""
+    recognises: Callable[[dict[str, Any]], bool] | None = None
+    """Whether a row is of the format; None: if it has all ``keys``."""
+    labels_are_scores_of: str | None = None
+    """Labeler whose scores the labels are, where they are no truth."""
     suffix: str = ".jsonl"
     """How a file's name ends, before .gz or .zst if it is compressed."""
 
@@ -63,6 +71,7 @@ FORMATS: dict[str, Format] = {
         write=scored_samples.write,
         abilities=scored_samples.ABILITIES,
         keys=scored_samples.KEYS,
+        labels_are_scores_of="rating_probs",
     ),
     "trl": Format(read=trl.read, write=trl.write, abilities=trl.ABILITIES, keys=trl.KEYS),
     "math_shepherd": Format(
@@ -70,6 +79,7 @@ FORMATS: dict[str, Format] = {
         write=math_shepherd.write,
         abilities=math_shepherd.ABILITIES,
         keys=math_shepherd.KEYS,
+        recognises=math_shepherd.recognises,
         options=frozenset({"problems"}),
         tells_apart=math_shepherd.tells_apart,
     ),
@@ -92,12 +102,14 @@ FORMATS: dict[str, Format] = {
         write=math_problems.write,
         abilities=math_problems.ABILITIES,
         keys=math_problems.KEYS,
+        recognises=math_problems.recognises,
     ),
     "gsm8k": Format(
         read=gsm8k.read,
         write=gsm8k.write,
         abilities=gsm8k.ABILITIES,
         keys=gsm8k.KEYS,
+        recognises=gsm8k.recognises,
         options=frozenset({"drop_calculator"}),
         tells_apart=gsm8k.tells_apart,
     ),
@@ -109,7 +121,20 @@ FORMATS: dict[str, Format] = {
         options=frozenset({"labeler"}),
         tells_apart=pool_records.tells_apart,
     ),
+    "problems": Format(
+        read=problem_answers.read,
+        write=problem_answers.write,
+        abilities=problem_answers.ABILITIES,
+        keys=problem_answers.KEYS,
+        recognises=problem_answers.recognises,
+        tells_apart=problem_answers.tells_apart,
+    ),
 }
+
+
+def is_of(form: Format, row: dict[str, Any]) -> bool:
+    """Whether a format recognizes a row."""
+    return form.recognises(row) if form.recognises is not None else form.keys <= row.keys()
 
 
 def recognised(path: str | Path) -> Format:
@@ -120,7 +145,7 @@ def recognised(path: str | Path) -> Format:
     """
 
     def told(where: Where, row: dict[str, Any]) -> list[Format]:
-        found = [one for one in FORMATS.values() if one.keys <= row.keys()]
+        found = [one for one in FORMATS.values() if is_of(one, row)]
         if not found:
             raise ValueError(
                 f"{where.path}:{where.line}: found fields {json.dumps(sorted(row))}; allowed: those of a row "

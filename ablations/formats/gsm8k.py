@@ -16,12 +16,18 @@ from ablations.formats.records import Record, Step
 from ablations.formats.rows import Reading, Where, check, read_rows, string, write_rows
 
 END = "#### "
+_MARK = END.strip()
 KEYS = frozenset({"question", "answer"})
 ABILITIES = Abilities(
     carries=frozenset({"steps", "numbering", "reference", "answer", "correct"}),
     needs=frozenset({"steps", "right", "reference"}),
 )
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
+
+
+def recognises(row: dict[str, Any]) -> bool:
+    """Whether a row has a question, and an answer with the mark of the reference."""
+    return row.keys() >= KEYS and isinstance(row["answer"], str) and _MARK in row["answer"]
 
 
 def read(
@@ -37,7 +43,7 @@ def read(
     Raises:
         ValueError: a row is malformed.
     """
-    for record in read_rows(path, _parse, reading):
+    for record in read_rows(path, _parse, reading, KEYS):
         yield _without_calculator(record) if drop_calculator else record
 
 
@@ -63,8 +69,11 @@ def _without_calculator(record: Record) -> Record:
 
 def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     *lines, last = string(where, row, "answer").split("\n")
-    check(where, "answer", last, last.startswith(END), f'a last line that begins with "{END}"')
     answer = last.removeprefix(END)
+    if not last.startswith(END):  # the last step may stand on the same line
+        step, mark, answer = (part.strip() for part in last.rpartition(_MARK))
+        check(where, "answer", last, mark, f'a last line with "{END}"')
+        lines.append(step)
     steps = tuple(Step(text=line) for line in lines if line)
     check(where, "answer", row["answer"], steps, "a line or more before the last")
     return [

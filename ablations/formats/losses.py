@@ -15,6 +15,8 @@ THRESHOLD = (
     "ratings alone: a step is rated wrong where P(wrong) exceeds the threshold"
 )
 
+NO_ERROR_SHOWN = "ended at an error (found_error) that none of its steps shows"
+ERROR_CUT = "its error would be lost"
 MARKS = "texts that hold the format's own marks"
 
 
@@ -70,6 +72,10 @@ def fitted(record: Record, abilities: Abilities, threshold: float | None = None)
         ValueError: the threshold is needed and not given.
     """
     lost = []
+    shows_errors = "labels" in abilities.carries
+    if shows_errors and "finish_reason" not in abilities.carries and record.error_not_shown:
+        return Fitted(record=None, why=NO_ERROR_SHOWN)
+    has_error = record.has_error
     for name, feature in FEATURES.items():
         if name in abilities.carries or not feature.has(record):
             continue
@@ -77,6 +83,8 @@ def fitted(record: Record, abilities: Abilities, threshold: float | None = None)
             return Fitted(record=None, why=feature.says.split(";")[0])
         record = feature.drop(record, threshold)
         lost.append(name)
+    if shows_errors and has_error and not record.has_error:
+        return Fitted(record=None, why=ERROR_CUT)
     for name, need in NEEDS.items():
         if name in abilities.needs and not need.has(record):
             return Fitted(record=None, why=f"without {need.says}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from ablations.formats.rows import Where, check
 
-_FIRST = re.compile(r"\s[Ss]tep 1:")
+_FIRST = re.compile(r"(?:\s[Ss]tep 1:)+")
 
 
 def joined(problem: str, step: str) -> str:
@@ -27,7 +27,8 @@ def parted(where: Where, field: str, text: str, problems: Mapping[int, set[str]]
     Args:
         where: of the row.
         field: that holds the text.
-        text: begins with one of the problems, if there are any, or else holds the words "Step 1:".
+        text: begins with one of the problems, if there are any, or else holds the words "Step 1:". Where it
+            holds them several times, the earlier ones are the problem's own.
         problems: those that are known, as ``by_length`` gives them.
 
     Raises:
@@ -36,11 +37,11 @@ def parted(where: Where, field: str, text: str, problems: Mapping[int, set[str]]
     for length, known in problems.items():
         if text[:length] in known and text[length : length + 1].isspace():
             return text[:length], unnumbered(text[length + 1 :], 1)
-    mark = _FIRST.search(text)
+    marks = [mark for mark in _FIRST.finditer(text) if mark.start()]
     allowed = 'a problem, " Step 1: " and a step; or one of the problems given, a space and a step'
-    check(where, field, text, mark and mark.start(), allowed)
-    assert mark is not None
-    return text[: mark.start()], unnumbered(text[mark.start() + 1 :], 1)
+    check(where, field, text, marks, allowed)
+    start = marks[-1].start()
+    return text[:start], unnumbered(text[start + 1 :], 1)
 
 
 def numbered(step: str, number: int) -> str:

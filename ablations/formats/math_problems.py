@@ -12,14 +12,30 @@ from typing import Any
 from ablations.boxes import boxed
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import Record
-from ablations.formats.rows import Reading, Where, check, optional_string, read_rows, string, write_rows
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    check,
+    integer,
+    optional_name,
+    optional_string,
+    read_rows,
+    string,
+    write_rows,
+)
 
 KEYS = frozenset({"problem", "solution"})
+FIELDS = KEYS | {"unique_id", "answer", "level", "subject", "type"}
 ABILITIES = Abilities(
     carries=frozenset({"reference", "reference_solution", "level", "subject", "problem_id"}),
     needs=frozenset({"reference_solution"}),
     several=False,
 )
+
+
+def recognises(row: dict[str, Any]) -> bool:
+    """Whether a row has a problem and its solution."""
+    return row.keys() >= KEYS and isinstance(row["solution"], str)
 
 
 def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
@@ -28,7 +44,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, _parse, reading)
+    return read_rows(path, _parse, reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -41,22 +57,25 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     return [
         Record(
             problem=string(where, row, "problem", filled=True),
-            problem_id=optional_string(where, row, "unique_id"),
-            reference=optional_string(where, row, "answer") if "answer" in row else boxed(solution),
+            problem_id=optional_name(where, row, "unique_id"),
+            reference=optional_name(where, row, "answer") if "answer" in row else boxed(solution),
             reference_solution=solution,
-            level=_level(where, row.get("level")),
+            level=level(where, row),
             subject=optional_string(where, row, "subject" if "subject" in row else "type"),
         )
     ]
 
 
-def _level(where: Where, level: Any) -> int | None:
-    if isinstance(level, str) and level.startswith("Level "):
-        number = level.removeprefix("Level ")
-        level = int(number) if number.isdecimal() else None if number == "?" else level
+def level(where: Where, row: dict[str, Any]) -> int | None:
+    """MATH's level of a problem: an integer, or a string such as "Level 5"; None if it is unknown."""
+    value = row.get("level")
+    if isinstance(value, str) and value.startswith("Level "):
+        number = value.removeprefix("Level ")
+        value = int(number) if number.isdecimal() else None if number == "?" else value
+    found = integer(value)
     allowed = 'null, an integer, or a string such as "Level 5"'
-    check(where, "level", level, level is None or type(level) is int, allowed)
-    return level
+    check(where, "level", value, value is None or found is not None, allowed)
+    return found
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Math-Shepherd, one solution a row: {input, label, task}.
 
 ``input`` is the problem, a space, then the steps, each "Step N: TEXT ки" and a line break; ``label`` is the
-same with + (right) or - (wrong) in place of each ки. ``task`` is GSM8K or MATH. The words "Step N: " are the
+same with + (right) or - (wrong) in place of each ки. OpenRLHF's files have ``value`` instead: an array of one
+label per step, + or -, or numbers as TRL has them. ``task`` is GSM8K or MATH. The words "Step N: " are the
 format's own and no part of a step. Rows in which problem and first step cannot be told apart are malformed.
 """
 
@@ -12,24 +13,33 @@ from typing import Any
 
 from ablations.formats import marked
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record, Step
+from ablations.formats.records import Label, Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,
+    array,
     check,
     optional_string,
     read_rows,
     string,
     write_rows,
 )
+from ablations.formats.step_fields import labels_of
 
 MARK = "ки"
 SIGNS = {"+": 1, "-": -1}
 KEYS = frozenset({"input", "label"})
+OPENRLHF = frozenset({"input", "value"})
+FIELDS = KEYS | OPENRLHF | {"task"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "dataset"}),
     needs=frozenset({"steps", "labels"}),
 )
+
+
+def recognises(row: dict[str, Any]) -> bool:
+    """Whether a row has the fields of this format."""
+    return row.keys() >= KEYS or row.keys() >= OPENRLHF
 
 
 def read(
@@ -45,7 +55,7 @@ def read(
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading)
+    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -62,20 +72,33 @@ def tells_apart(record: Record) -> bool:
 
 
 def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[Record]:
-    given, labelled = string(where, row, "input"), string(where, row, "label")
+    given = string(where, row, "input")
     *pieces, rest = given.split(MARK)
     check(
         where, "input", rest, not rest.strip(), f"the mark {MARK} after each step, and nothing after the last"
     )
     check(where, "input", given, pieces, f"a step and {MARK}, once or more")
-    ratings = _ratings(where, pieces, labelled)
+    labels: list[Label]
+    if "label" in row or "value" not in row:
+        labels = [*_ratings(where, pieces, string(where, row, "label"))]
+    else:
+        labels = _values(where, row, len(pieces))
     problem, step = marked.parted(where, "input", pieces[0], problems)
     found = [step, *(_step(piece, number) for number, piece in enumerate(pieces[1:], 2))]
     found = [text.removesuffix(" ") for text in found]
     for text in (problem, *found):
         check(where, "input", given, text, "a problem and steps that are not empty")
-    steps = tuple(Step(text=text, label=rating) for text, rating in zip(found, ratings, strict=True))
+    steps = tuple(Step(text=text, label=label) for text, label in zip(found, labels, strict=True))
     return [Record(problem=problem, dataset=optional_string(where, row, "task"), steps=steps)]
+
+
+def _values(where: Where, row: dict[str, Any], length: int) -> list[Label]:
+    values = array(where, row, "value", length=length)
+    if not any(isinstance(value, str) for value in values):
+        return labels_of(where, row, "value", length)
+    for i, value in enumerate(values):
+        check(where, f"value[{i}]", value, value in ("+", "-"), "+ or -, as for other steps of the row")
+    return [SIGNS[value] for value in values]
 
 
 def _ratings(where: Where, pieces: list[str], labelled: str) -> list[int]:

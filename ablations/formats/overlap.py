@@ -1,10 +1,10 @@
-"""Which problems two files share, whatever the formats, white space and case."""
+"""Which problems two files share, whatever the formats; their letters and digits are compared."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ablations.formats.catalogue import recognised
-from ablations.formats.questions import normalised
+from ablations.formats.questions import letters_and_digits
 
 
 def every_problem(path: str | Path) -> Iterator[str]:
@@ -19,9 +19,9 @@ def every_problem(path: str | Path) -> Iterator[str]:
 
 
 def held_out_problems(paths: Iterable[Path]) -> dict[str, Path]:
-    """Normalised problems of some files, each with the first file that holds it."""
+    """Letters and digits of the problems of some files, each with the first file that holds it."""
     found: dict[str, Path] = {}
     for path in paths:
         for problem in every_problem(path):
-            found.setdefault(normalised(problem), path)
+            found.setdefault(letters_and_digits(problem), path)
     return found

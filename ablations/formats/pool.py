@@ -40,14 +40,20 @@ from ablations.formats.rows import (
     check,
     check_text,
     fault,
+    integer,
     is_probability,
     read_rows,
+    required_name,
     string,
+    text_or_number,
     write_rows,
 )
 from ablations.labelers.computed import from_positive
 from ablations.ragged import Ragged
 from ablations.solutions import SCHEMA, Problem, Solutions, StepScores
+
+OPTIONAL = ("finished", "step_scores")
+"""Fields of a sample that may be left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,12 +284,26 @@ def _rows(
 
 
 def _checked_problem(where: Where, row: dict[str, Any]) -> tuple[Problem, list[Any]]:
-    problem_id = string(where, row, "problem_id", filled=True)
+    problem_id = required_name(where, row, "problem_id", filled=True)
     problem = string(where, row, "problem", filled=True)
-    answer = string(where, row, "answer")
+    answer = required_name(where, row, "answer")
     samples = row.get("samples", MISSING)
     check(where, "samples", samples, isinstance(samples, list) and samples, "an array, not empty")
-    return Problem(problem_id=problem_id, text=problem, answer=answer), samples
+    return Problem(problem_id=problem_id, text=problem, answer=answer), [_plain(one) for one in samples]
+
+
+def _plain(sample: Any) -> Any:
+    """A sample without the nulls and floats that tables of one type per column put into it."""
+    if not isinstance(sample, dict):
+        return sample
+    plain = {name: value for name, value in sample.items() if value is not None or name not in OPTIONAL}
+    if isinstance(scores := plain.get("step_scores"), dict):
+        plain["step_scores"] = {name: values for name, values in scores.items() if values is not None}
+    if (number := integer(plain.get("sample"))) is not None:
+        plain["sample"] = number
+    if "answer" in plain:
+        plain["answer"] = text_or_number(plain["answer"])
+    return plain
 
 
 def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
@@ -314,6 +334,7 @@ def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
     scores = sample.get("step_scores", {})
     check(where, f"{at}.step_scores", scores, isinstance(scores, dict), "an object: labeler name -> array")
     for name, values in scores.items():
+        check_text(where, f"{at}.step_scores", name)
         field = f"{at}.step_scores.{name}"
         check(where, field, values, isinstance(values, list), "an array of numbers")
         if len(values) != len(steps):

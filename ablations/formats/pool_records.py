@@ -17,6 +17,9 @@ from ablations.formats.rows import Reading, Where, read_rows, write_rows
 
 LABELS = "labels"
 KEYS = frozenset({"problem_id", "problem", "samples"})
+FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
+    f"samples[].{name}" for name in ("sample", "steps", "answer", "final_correct", "finished", "step_scores")
+}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "soft", "step_scores", "steps", "line_breaks", "numbering", "finished"})
     | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
@@ -47,7 +50,7 @@ def read(path: str | Path, reading: Reading | None = None, *, labeler: str | Non
             _record(problem.problem_id, problem.text, problem.answer, sample, labeler) for sample in samples
         ]
 
-    return read_rows(path, parse, reading)
+    return read_rows(path, parse, reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:

@@ -4,13 +4,14 @@ A row is one solution: ``question`` holds the problem, ``label.steps[i].completi
 i with their ratings -1, 0 (neutral, a label of its own) or 1, ``chosen_completion`` which of them the next
 step goes on from. Where that is null, it is a person's ``human_completion``; in the last step, there may be
 none. Where labelling ended at an error (``found_error``) the last step is the solution's own, which is rated
-wrong: the candidate that stands in ``pre_generated_steps``, or the first one. The other candidates of a step
+wrong: the candidate that stands in ``pre_generated_steps`` (white space aside), or the only one, or the first
+one where nothing is pre-generated. The other candidates of a step
 are its alternatives: targets of their own after the chosen prefix (``records.labelled_prefixes``), never
 steps of the solution. In phase 1 ``generation`` is null, in phase 2 it counts, -1 being the screening.
 Phase 1 has no ``pre_generated_answer``: where labeling reached the end (``solution``), the answer is the one
 that the steps state.
 
-Not kept: timestamps, durations, flags of candidates, and the order of the chosen among the others.
+Not kept: the order of the chosen among the others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,16 +22,18 @@ from typing import Any
 from ablations.extraction import extract_answer
 from ablations.formats.labelling import FINISH_REASONS
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import RATINGS, Candidate, Record, Step
+from ablations.formats.records import Candidate, Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,
     array,
     check,
     fault,
+    integer,
     mapping,
     optional_boolean,
     optional_integer,
+    optional_name,
     optional_number,
     optional_string,
     read_rows,
@@ -38,8 +41,26 @@ from ablations.formats.rows import (
     texts,
     write_rows,
 )
+from ablations.formats.step_fields import rating
 
 KEYS = frozenset({"question", "label"})
+FIELDS = frozenset({"labeler", "generation", "is_quality_control_question", "is_initial_screening_question"})
+FIELDS |= {
+    f"question.{name}"
+    for name in ("problem", "ground_truth_solution", "ground_truth_answer", "pre_generated_steps")
+}
+FIELDS |= {"question.pre_generated_answer", "question.pre_generated_verifier_score", "label.finish_reason"}
+FIELDS |= {
+    f"label.steps[].{name}"
+    for name in (
+        "chosen_completion",
+        "completions[].text",
+        "completions[].rating",
+        "human_completion.text",
+        "human_completion.rating",
+        "human_completion.source",
+    )
+}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "neutral", "alternatives", "human", "steps", "line_breaks"})
     | {"after_error", "unlabelled_after_error", "unlabelled", "numbering"}
@@ -74,17 +95,21 @@ def read(
     """
     reading = reading or Reading()
     dropped = reading.dropped or (lambda kind: None)
-    for record in read_rows(path, _parse, reading):
-        if record[0].screening and not keep_screening:
+    unread = reading.unread or (lambda names: None)
+    for record, generated in read_rows(path, _parse, reading, FIELDS):
+        if record.screening and not keep_screening:
             dropped("initial screening questions")
-        elif record[0].quality_control and not keep_quality_control:
+        elif record.quality_control and not keep_quality_control:
             dropped("quality control questions")
-        elif record[0].finish_reason == "give_up" and not keep_give_up:
+        elif record.finish_reason == "give_up" and not keep_give_up:
             dropped("solutions given up on (give_up)")
-        elif record[0].finish_reason == "bad_problem" and not keep_bad_problem:
+        elif record.finish_reason == "bad_problem" and not keep_bad_problem:
             dropped("broken problems (bad_problem)")
         else:
-            yield _with_rest(*record) if rest else record[0]
+            whole = _with_rest(record, generated) if rest else record
+            if generated is not None and generated != whole.texts:
+                unread({"question.pre_generated_steps (those that are no steps of the chosen path)"})
+            yield whole
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -118,14 +143,14 @@ def _parse(where: Where, row: dict[str, Any]) -> list[tuple[Record, tuple[str, .
             raise fault(where, f"{at}.chosen_completion", None, "an index, for there is a step after it")
     record = Record(
         problem=string(where, question, "problem", "question.", filled=True),
-        reference=optional_string(where, question, "ground_truth_answer", "question."),
+        reference=optional_name(where, question, "ground_truth_answer", "question."),
         reference_solution=optional_string(where, question, "ground_truth_solution", "question."),
         steps=tuple(steps),
         open_candidates=open_candidates,
-        answer=optional_string(where, question, "pre_generated_answer", "question."),
+        answer=optional_name(where, question, "pre_generated_answer", "question."),
         finish_reason=reason,
         prm_score=optional_number(where, question, "pre_generated_verifier_score", "question."),
-        labeler=optional_string(where, row, "labeler"),
+        labeler=optional_name(where, row, "labeler"),
         generation=optional_integer(where, row, "generation"),
         screening=optional_boolean(where, row, "is_initial_screening_question") or False,
         quality_control=optional_boolean(where, row, "is_quality_control_question") or False,
@@ -143,30 +168,24 @@ def _candidates(where: Where, of: str, step: dict[str, Any]) -> tuple[Candidate,
         at = f"{of}completions[{c}]"
         check(where, at, one, isinstance(one, dict), "an object")
         text = string(where, one, "text", f"{at}.", filled=True)
-        found.append(Candidate(text=text, label=_rating(where, f"{at}.", one)))
+        found.append(Candidate(text=text, label=rating(where, f"{at}.rating", one.get("rating"))))
     return tuple(found)
-
-
-def _rating(where: Where, of: str, completion: dict[str, Any]) -> int | None:
-    rating = completion.get("rating")
-    good = rating is None or (type(rating) is int and rating in RATINGS)
-    check(where, f"{of}rating", rating, good, "-1, 0, 1 or null")
-    return rating
 
 
 def _step(
     where: Where, of: str, step: dict[str, Any], candidates: tuple[Candidate, ...], own: int | None
 ) -> Step | None:
     """What is gone on from; None if nothing is."""
-    chosen = step.get("chosen_completion")
-    if chosen is not None:
-        good = type(chosen) is int and 0 <= chosen < len(candidates)
-        check(where, f"{of}chosen_completion", chosen, good, f"null or an index below {len(candidates)}")
+    given = step.get("chosen_completion")
+    chosen = integer(given)
+    if given is not None:
+        good = chosen is not None and 0 <= chosen < len(candidates)
+        check(where, f"{of}chosen_completion", given, good, f"null or an index below {len(candidates)}")
     elif step.get("human_completion") is not None:
         human = mapping(where, step, "human_completion", of)
         text = string(where, human, "text", f"{of}human_completion.", filled=True)
-        rating = _rating(where, f"{of}human_completion.", human)
-        return Step(text=text, label=rating, alternatives=candidates, human=True)
+        label = rating(where, f"{of}human_completion.rating", human.get("rating"))
+        return Step(text=text, label=label, alternatives=candidates, human=True)
     else:
         chosen = own
     if chosen is None:
@@ -179,8 +198,16 @@ def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate,
     """Which of the candidates where labelling ended at an error is the solution's own step."""
     if generated is None:
         return 0 if candidates else None
-    own = [c for c, one in enumerate(candidates) if i < len(generated) and one.text == generated[i]]
-    return own[0] if own else None
+    if i >= len(generated):
+        return None
+    if len(candidates) == 1:
+        return 0
+    texts_of = [one.text for one in candidates]
+    if generated[i] in texts_of:
+        return texts_of.index(generated[i])
+    without_space = ["".join(text.split()) for text in texts_of]
+    wanted = "".join(generated[i].split())
+    return without_space.index(wanted) if wanted in without_space else None
 
 
 def _with_rest(record: Record, generated: tuple[str, ...] | None) -> Record:

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import RATINGS, Record, Step
+from ablations.formats.records import Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,
     array,
     check,
-    is_probability,
-    mapping,
-    optional_string,
+    optional_name,
     read_rows,
     string,
     texts,
     write_rows,
 )
+from ablations.formats.step_fields import rating, step_scores
 
 KEYS = frozenset({"problem", "steps", "ratings"})
+FIELDS = KEYS | {"ground_truth_answer", "given_answer", "step_scores"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabelled_after_error", "unlabelled"})
     | {"steps", "line_breaks", "numbering", "reference", "answer", "step_scores"},
@@ -39,7 +39,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, _parse, reading)
+    return read_rows(path, _parse, reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -50,28 +50,17 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     steps = texts(where, row, "steps")
     check(where, "steps", [], steps, "one string or more")
-    ratings = array(where, row, "ratings", length=len(steps))
-    for i, rating in enumerate(ratings):
-        good = rating is None or (type(rating) is int and rating in RATINGS)
-        check(where, f"ratings[{i}]", rating, good, "-1, 0, 1 or null")
+    given = array(where, row, "ratings", length=len(steps))
+    ratings = [rating(where, f"ratings[{i}]", value) for i, value in enumerate(given)]
     return [
         Record(
             problem=string(where, row, "problem", filled=True),
-            reference=optional_string(where, row, "ground_truth_answer"),
+            reference=optional_name(where, row, "ground_truth_answer"),
             steps=tuple(Step(text=text, label=label) for text, label in zip(steps, ratings, strict=True)),
-            answer=optional_string(where, row, "given_answer"),
-            step_scores=_scores(where, row, len(steps)) if "step_scores" in row else {},
+            answer=optional_name(where, row, "given_answer"),
+            step_scores=step_scores(where, row, len(steps)),
         )
     ]
-
-
-def _scores(where: Where, row: dict[str, Any], length: int) -> dict[str, tuple[float, ...]]:
-    found = mapping(where, row, "step_scores")
-    for name in found:
-        for i, score in enumerate(array(where, found, name, "step_scores.", length)):
-            at = f"step_scores.{name}[{i}]"
-            check(where, at, score, is_probability(score), "a number in [0, 1]")
-    return {name: tuple(map(float, values)) for name, values in found.items()}
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""ProcessBench, one solution a row: {id, generator, problem, steps[], final_answer_correct, label}.
+"""ProcessBench, one solution a row: {id, generator, problem, steps[], final_answer_correct, label,
+step_scores{}}.
 
 ``label`` is the index of the first wrong step, from 0, or -1 if there is none. The steps before it are right;
-what comes after it has no label.
+what comes after it has no label. ``step_scores`` is ours, and may be left out: labeler name -> an array of
+P(the step is right), one per step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,18 +17,22 @@ from ablations.formats.rows import (
     Reading,
     Where,
     check,
+    integer,
     optional_boolean,
     optional_string,
     read_rows,
+    required_name,
     string,
     texts,
     write_rows,
 )
+from ablations.formats.step_fields import step_scores
 
 KEYS = frozenset({"problem", "steps", "label"})
+FIELDS = KEYS | {"id", "generator", "final_answer_correct", "step_scores"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "unlabelled_after_error", "steps", "line_breaks", "numbering"})
-    | {"correct", "solution_id", "generator"},
+    | {"correct", "solution_id", "generator", "step_scores"},
     leaves_out=frozenset({"unlabelled"}),
     needs=frozenset({"steps", "labels"}),
     makes_up=frozenset({"solution_id"}),
@@ -39,7 +45,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, _parse, reading)
+    return read_rows(path, _parse, reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -51,9 +57,11 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     steps = texts(where, row, "steps")
     check(where, "steps", [], steps, "one string or more")
-    label = row.get("label", MISSING)
-    good = type(label) is int and -1 <= label < len(steps)
-    check(where, "label", label, good, f"-1, or an index from 0 to {len(steps) - 1}")
+    label = integer(row.get("label"))
+    good = label is not None and -1 <= label < len(steps)
+    allowed = f"-1, or an index from 0 to {len(steps) - 1}"
+    check(where, "label", row.get("label", MISSING), good, allowed)
+    assert label is not None
     end = len(steps) if label == -1 else label
     ratings = [1 if i < end else -1 if i == end else None for i in range(len(steps))]
     return [
@@ -61,13 +69,15 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
             problem=string(where, row, "problem", filled=True),
             steps=tuple(Step(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)),
             correct=optional_boolean(where, row, "final_answer_correct"),
-            solution_id=string(where, row, "id"),
+            step_scores=step_scores(where, row, len(steps)),
+            solution_id=required_name(where, row, "id"),
             generator=optional_string(where, row, "generator"),
         )
     ]
 
 
 def _row(record: Record, number: int) -> dict[str, Any]:
+    scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "id": f"row-{number}" if record.solution_id is None else record.solution_id,
         "generator": record.generator,
@@ -75,4 +85,4 @@ def _row(record: Record, number: int) -> dict[str, Any]:
         "steps": list(record.texts),
         "final_answer_correct": record.correct,
         "label": -1 if record.first_error is None else record.first_error,
-    }
+    } | ({"step_scores": scores} if scores else {})

@@ -1,5 +1,7 @@
 """Solved questions, JSON lines of ``{question, answer}``: GSM8K's own format, and MathMix text here."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,17 +23,46 @@ def _pair(where: Where, row: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Those pairs whose question is none of some problems, whatever their white space and case."""
-    held_out = {normalised(problem) for problem in problems}
-    return (pair for pair in pairs if normalised(pair[0]) not in held_out)
+    """Those pairs whose question is none of some problems, their letters and digits compared."""
+    held_out = {letters_and_digits(problem) for problem in problems}
+    return (pair for pair in pairs if letters_and_digits(pair[0]) not in held_out)
 
 
-def held_in(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> list[str]:
-    """Those problems that some pairs ask, whatever their white space and case."""
-    asked = {normalised(question) for question, _ in pairs}
-    return [problem for problem in problems if normalised(problem) in asked]
+def held_in(others: Iterable[str], problems: Iterable[str]) -> list[str]:
+    """Those problems that are among others, their letters and digits compared."""
+    asked = {letters_and_digits(other) for other in others}
+    return [problem for problem in problems if letters_and_digits(problem) in asked]
 
 
 def normalised(text: str) -> str:
     """A problem's text, its white space and case aside."""
     return " ".join(text.split()).casefold()
+
+
+def letters_and_digits(text: str) -> str:
+    """What is compared of problems that must not be shared: letters, digits and their accents, without case.
+
+    LaTeX commands that only say how something looks are no letters; ``\\dfrac`` is ``\\frac``. So spelling
+    hides no overlap; problems that differ in nothing but signs ("3+4", "3-4") count as one. Of a text without
+    letters and digits, its other characters count.
+    """
+    bare = _LOOKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
+    bare = _FRACTION.sub("frac", bare)
+    if bare.isascii():
+        return _NEITHER.sub("", bare) or "".join(text.split())
+    bare = unicodedata.normalize("NFKC", bare)
+    return "".join(filter(_counts, bare)) or "".join(text.split())
+
+
+def _counts(character: str) -> bool:
+    """Whether a character is a letter, a number, or a mark on one."""
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
+
+
+_LOOKS = re.compile(
+    r"\\(?:displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|q?quad|mbox|hbox"
+    r"|(?:text|math)(?:bf|it|rm|sf|tt|normal)?|boldsymbol|bm|operatorname|hspace|vspace|phantom)(?![A-Za-z])"
+)
+"""Commands that say how something looks."""
+_NEITHER = re.compile("[^a-z0-9]+")
+_FRACTION = re.compile(r"\b[dtc]frac")

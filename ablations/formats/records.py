@@ -154,6 +154,17 @@ class Record:
         """Index of the first step that is rated wrong, from 0; None if none is."""
         return self.labels.index(-1) if -1 in self.labels else None
 
+    @property
+    def has_error(self) -> bool:
+        """Whether a step is rated wrong, or surely wrong."""
+        wrong = (one.wrong == 1 if isinstance(one, Probabilities) else one == -1 for one in self.labels)
+        return any(wrong)
+
+    @property
+    def error_not_shown(self) -> bool:
+        """Whether labelling ended at an error, and yet no step is wrong."""
+        return self.finish_reason == "found_error" and not self.has_error
+
     def cut(self, length: int) -> "Record":
         """Its first steps alone."""
         scores = {name: values[:length] for name, values in self.step_scores.items()}

@@ -17,6 +17,7 @@ from ablations.formats.rows import Reading, Where, array, check, read_rows, stri
 
 SIGNS = {"+": 1, "-": -1}
 KEYS = frozenset({"conversations"})
+FIELDS = frozenset({"conversations[].role", "conversations[].content"})
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks"}),
     needs=frozenset({"steps", "labels"}),
@@ -36,7 +37,7 @@ def read(
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading)
+    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:

@@ -1,11 +1,10 @@
-"""Rows of JSON Lines as all formats share them: compressed by name, faults by line and field, written whole.
+"""Rows as all formats share them: read from any container, faults by line and field, written whole.
 
-A file whose name ends in `.gz` is gzipped, in `.zst` compressed with zstd; any other is plain. Blank lines
-are skipped. A fault is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`.
+`raw_rows` says which files are read; written is JSON Lines, compressed by name. A fault is a `ValueError` of
+the form `FILE:LINE: field NAME: found X; allowed: Y`.
 """
 
 import gzip
-import io
 import json
 import sys
 import zlib
@@ -17,12 +16,23 @@ from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 
+from ablations.formats.raw_rows import (
+    ONE_OBJECT,
+    TEXT,
+    DamageError,
+    RawRow,
+    decompressed,
+    parse_json,
+    raw_rows,
+    without_mark,
+)
+
 MISSING: Any = object()
 """What a field that is not there is found as."""
 SHOWN = 80
 """Characters of a value that a fault shows."""
-_TOLD_EVERY = 100
-_TEXT = "UTF-8 text, gzipped if the name ends in .gz, of zstd if in .zst"
+_EXACT = 2**53
+"""Whole numbers up to this one are exact as floats."""
 _Found = TypeVar("_Found")
 
 
@@ -42,6 +52,8 @@ class Reading:
     """Given each line that is malformed, untouched; None: the first one is an error."""
     dropped: Callable[[str], object] | None = None
     """Given the kind of each row that an option of the reader drops."""
+    unread: Callable[[Iterable[str]], object] | None = None
+    """Given, for each row, the names of its fields that say something and that the reader does not read."""
     progress: Callable[[int], object] | None = None
     """Given the number of bytes of the file that have been read, now and then."""
 
@@ -50,6 +62,7 @@ def read_rows(
     path: str | Path,
     parse: Callable[[Where, dict[str, Any]], Iterable[_Found]],
     reading: Reading | None = None,
+    known: frozenset[str] | None = None,
 ) -> Iterator[_Found]:
     """What a parser finds in the rows of a file; one row is held at a time.
 
@@ -57,20 +70,45 @@ def read_rows(
         path: of the file.
         parse: takes a row and where it stands; a row that it refuses counts as not read at all.
         reading: what is done beside it.
+        known: names of the fields that the parser reads, such as ``samples[].steps``; a field is read with
+            all that it holds. None: all.
 
     Raises:
         ValueError: the file is damaged, or a row is malformed and not set aside.
     """
-    reading = reading or Reading()
-    for where, line in _lines(Path(path), reading.progress):
-        try:
-            found = list(parse(where, _row(where, line)))
-        except ValueError:
-            if reading.aside is None:
-                raise
-            reading.aside(line)
+    reading, path = reading or Reading(), Path(path)
+    try:
+        for raw in raw_rows(path, reading.progress):
+            try:
+                where = Where(path=path, line=raw.line)
+                row = _row(where, raw)
+                found = list(parse(where, row))
+            except ValueError:
+                if reading.aside is None:
+                    raise
+                reading.aside(raw.text)
+                continue
+            if reading.unread is not None and known is not None:
+                reading.unread(set(_unread(row, "", known)))
+            yield from found
+    except DamageError as damage:
+        where = Where(path=path, line=damage.line)
+        raise fault(where, "(line)", damage.found, damage.allowed, quoted=False) from None
+
+
+def _unread(row: dict[str, Any], of: str, known: frozenset[str]) -> Iterator[str]:
+    """Names of the fields that say something and are not known; those of array items count as one."""
+    for name, value in row.items():
+        at = of + name
+        if at in known or value is None or value is False or value in ("", [], {}):
             continue
-        yield from found
+        inner = f"{at}[]." if isinstance(value, list) else f"{at}."
+        if not any(one.startswith(inner) for one in known):
+            yield at
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                yield from _unread(item, inner, known)
 
 
 def read_text(path: str | Path) -> str:
@@ -81,9 +119,9 @@ def read_text(path: str | Path) -> str:
     """
     with Path(path).open("rb") as raw:
         try:
-            return _plain(raw, Path(path)).read().decode()
-        except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: found {error}; allowed: {_TEXT}") from None
+            return without_mark(decompressed(raw, Path(path)).read()).decode()
+        except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+            raise ValueError(f"{path}: found {error}; allowed: {TEXT}") from None
 
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -112,72 +150,36 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         partial.unlink(missing_ok=True)
 
 
-def _lines(path: Path, progress: Callable[[int], object] | None) -> Iterator[tuple[Where, bytes]]:
-    """The lines that are not blank, each with its end."""
-    number = 0
-    with path.open("rb") as raw:
+def _row(where: Where, raw: RawRow) -> dict[str, Any]:
+    row = raw.value
+    if not raw.parsed:
         try:
-            for number, line in enumerate(_plain(raw, path), 1):
-                if progress is not None and number % _TOLD_EVERY == 0:
-                    progress(raw.tell())
-                if line.strip():
-                    yield Where(path=path, line=number), line
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise fault(
-                Where(path=path, line=number + 1), "(line)", str(error), _TEXT, quoted=False
-            ) from None
-    if progress is not None:
-        progress(path.stat().st_size)
-
-
-def _plain(raw: IO[bytes], path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if path.suffix == ".zst":
-        return io.BufferedReader(_Zstd(raw))
-    return raw
-
-
-class _Zstd(io.RawIOBase):
-    """Decompresses zstd; pyarrow tells damage as a plain OSError, which a disk's fault is too."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = self._stream.read(len(buffer))
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise zlib.error(str(error)) from None
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _row(where: Where, line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode())
-    except UnicodeDecodeError as error:
-        raise fault(where, "(line)", str(error), _TEXT, quoted=False) from None
-    except (ValueError, RecursionError) as error:
-        message = f"malformed JSON ({error})"
-        raise fault(where, "(line)", message, "one JSON object", quoted=False) from None
-    check(where, "(line)", row, isinstance(row, dict), "one JSON object")
+            row = parse_json(raw.text.decode())
+        except UnicodeDecodeError as error:
+            raise fault(where, "(line)", str(error), TEXT, quoted=False) from None
+        except (ValueError, RecursionError) as error:
+            raise fault(where, "(line)", f"malformed JSON ({error})", ONE_OBJECT, quoted=False) from None
+    check(where, "(line)", row, isinstance(row, dict), ONE_OBJECT)
     return row
 
 
 def fault(where: Where, field: str, found: Any, allowed: str, *, quoted: bool = True) -> ValueError:
     """The error to raise of a field; what was found is shown as JSON unless it is words of ours."""
-    text = json.dumps(found) if quoted and found is not MISSING else str(found)
+    text = str(found)
     if found is MISSING:
         text = "nothing"
+    elif quoted:
+        text = _shown(found)
     if len(text) > SHOWN:
         text = f"{text[: SHOWN - 3]}..."
     return ValueError(f"{where.path}:{where.line}: field {field}: found {text}; allowed: {allowed}")
+
+
+def _shown(found: Any) -> str:
+    try:
+        return json.dumps(found, default=str)  # Parquet has dates and the like
+    except RecursionError:
+        return "a value that is nested too deep"
 
 
 def check(where: Where, field: str, found: Any, good: Any, allowed: str) -> None:
@@ -212,6 +214,29 @@ def optional_string(where: Where, row: dict[str, Any], name: str, of: str = "") 
     return value
 
 
+def text_or_number(value: Any) -> Any:
+    """A number as text, a whole one without a decimal point; any other value as it is."""
+    if not is_number(value) or not abs(value) <= sys.float_info.max:
+        return value
+    whole = integer(value)
+    return str(value if whole is None else whole)
+
+
+def optional_name(where: Where, row: dict[str, Any], name: str, of: str = "") -> str | None:
+    """A field that is a string, or a number that stands for one; or null or not there."""
+    value = text_or_number(row.get(name))
+    good = value is None or isinstance(value, str)
+    check(where, of + name, value, good, "a string, a number or null")
+    if value is not None:
+        check_text(where, of + name, value)
+    return value
+
+
+def required_name(where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = False) -> str:
+    """A field that is a string, if so asked not an empty one, or a number that stands for one."""
+    return string(where, {name: text_or_number(row.get(name, MISSING))}, name, of, filled=filled)
+
+
 def optional_boolean(where: Where, row: dict[str, Any], name: str, of: str = "") -> bool | None:
     """A field that is true or false, or null or not there."""
     value = row.get(name)
@@ -222,8 +247,17 @@ def optional_boolean(where: Where, row: dict[str, Any], name: str, of: str = "")
 def optional_integer(where: Where, row: dict[str, Any], name: str, of: str = "") -> int | None:
     """A field that is an integer, or null or not there."""
     value = row.get(name)
-    check(where, of + name, value, value is None or type(value) is int, "an integer or null")
-    return value
+    whole = integer(value)
+    check(where, of + name, value, value is None or whole is not None, "an integer or null")
+    return whole
+
+
+def integer(value: Any) -> int | None:
+    """The integer that a value is, also if it is written as a float such as 1.0; None if it is none."""
+    if type(value) is int:
+        return value
+    exact = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
+    return int(value) if exact else None
 
 
 def optional_number(where: Where, row: dict[str, Any], name: str, of: str = "") -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.rows import Where, check, read_rows, write_rows
+from ablations.formats.rows import Where, check, read_rows, text_or_number, write_rows
 from ablations.ragged import Ragged
 
 FIELD = "labelled_by"
@@ -41,13 +41,13 @@ def add_scores(
 
     def scored(where: Where, line: dict[str, Any]) -> Iterator[dict[str, Any]]:
         nonlocal row
-        if line["problem_id"] in left_out:
+        if text_or_number(line["problem_id"]) in left_out:
             return
-        who = line.setdefault(FIELD, {})
+        who = {} if line.get(FIELD) is None else line[FIELD]
         check(where, FIELD, who, isinstance(who, dict), "an object")
-        who[name] = identity
+        line[FIELD] = who | {name: identity}
         for sample in line["samples"]:
-            sample.setdefault("step_scores", {})[name] = positive.row(row).tolist()
+            sample["step_scores"] = (sample.get("step_scores") or {}) | {name: positive.row(row).tolist()}
             row += 1
         yield line
 

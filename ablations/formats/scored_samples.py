@@ -1,10 +1,10 @@
 """PRM800K's scored samples: solutions with the large PRM's probabilities of each step, one a row.
 
     {problem, ground_truth_answer, steps[], rating_probs[{"-1", "0", "1"}], answer, is_correct, prm_score,
-     orm_score}
+     orm_score, subject, level, unique_id}
 
 ``rating_probs`` has an object a step: the probabilities of wrong, neutral and right. The final answer may
-also be called ``given_answer``.
+also be called ``given_answer``. ``subject``, ``level`` and ``unique_id`` are MATH-500's, and may be left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.losses import Abilities, carried
+from ablations.formats.math_problems import level
 from ablations.formats.records import Probabilities, Record, Step
 from ablations.formats.rows import (
     MISSING,
@@ -21,6 +22,7 @@ from ablations.formats.rows import (
     check,
     is_probability,
     optional_boolean,
+    optional_name,
     optional_number,
     optional_string,
     read_rows,
@@ -30,9 +32,12 @@ from ablations.formats.rows import (
 )
 
 KEYS = frozenset({"problem", "steps", "rating_probs"})
+FIELDS = KEYS | {"ground_truth_answer", "answer", "given_answer", "is_correct", "prm_score", "orm_score"}
+FIELDS |= {"subject", "level", "unique_id"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "soft", "three_classes", "steps", "line_breaks", "numbering"})
     | {"reference", "answer", "answer_form", "correct", "prm_score", "orm_score"}
+    | {"subject", "level", "problem_id"}
     | {"neutral"},  # as a probability
     leaves_out=frozenset({"unlabelled"}),
     needs=frozenset({"steps", "labels"}),
@@ -45,7 +50,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, _parse, reading)
+    return read_rows(path, _parse, reading, FIELDS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -58,13 +63,16 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     check(where, "steps", [], steps, "one string or more")
     probs = array(where, row, "rating_probs", length=len(steps))
     labels = [_label(where, f"rating_probs[{i}]", one) for i, one in enumerate(probs)]
-    name = "answer" if "answer" in row else "given_answer"
+    name = "given_answer" if row.get("answer") is None else "answer"
     return [
         Record(
             problem=string(where, row, "problem", filled=True),
-            reference=optional_string(where, row, "ground_truth_answer"),
+            problem_id=optional_name(where, row, "unique_id"),
+            reference=optional_name(where, row, "ground_truth_answer"),
+            level=level(where, row),
+            subject=optional_string(where, row, "subject"),
             steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
-            answer=optional_string(where, row, name),
+            answer=optional_name(where, row, name),
             correct=optional_boolean(where, row, "is_correct"),
             prm_score=optional_number(where, row, "prm_score"),
             orm_score=optional_number(where, row, "orm_score"),
@@ -84,6 +92,7 @@ def _label(where: Where, at: str, probs: Any) -> Probabilities:
 
 def _row(record: Record) -> dict[str, Any]:
     labels = [label for label in record.labels if isinstance(label, Probabilities)]
+    about = {"subject": record.subject, "level": record.level, "unique_id": record.problem_id}
     return {
         "problem": record.problem,
         "ground_truth_answer": record.reference,
@@ -93,4 +102,4 @@ def _row(record: Record) -> dict[str, Any]:
         "is_correct": record.correct,
         "prm_score": record.prm_score,
         "orm_score": record.orm_score,
-    }
+    } | {name: value for name, value in about.items() if value is not None}

@@ -13,20 +13,9 @@ from typing import Any
 
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import Label, Probabilities, Record, Step
-from ablations.formats.rows import (
-    Reading,
-    Where,
-    array,
-    check,
-    is_number,
-    is_probability,
-    read_rows,
-    string,
-    texts,
-    write_rows,
-)
+from ablations.formats.rows import Reading, Where, check, read_rows, string, texts, write_rows
+from ablations.formats.step_fields import IGNORE, labels_of
 
-IGNORE = -100
 KEYS = frozenset({"prompt", "completions", "labels"})
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabelled_after_error", "unlabelled"})
@@ -41,7 +30,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     Raises:
         ValueError: a row is malformed.
     """
-    return read_rows(path, _parse, reading)
+    return read_rows(path, _parse, reading, KEYS)
 
 
 def write(path: str | Path, records: Iterable[Record]) -> None:
@@ -55,27 +44,13 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     steps = texts(where, row, "completions")
     check(where, "completions", [], steps, "one string or more")
-    labels = array(where, row, "labels", length=len(steps))
-    soft = any(isinstance(label, float) and label != IGNORE for label in labels)
-    told = [_label(where, f"labels[{i}]", label, soft) for i, label in enumerate(labels)]
+    labels = labels_of(where, row, "labels", len(steps))
     return [
         Record(
             problem=string(where, row, "prompt", filled=True),
-            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, told, strict=True)),
+            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
         )
     ]
-
-
-def _label(where: Where, at: str, label: Any, soft: bool) -> Label:
-    if label is None or (is_number(label) and label == IGNORE):
-        return None
-    if soft:
-        allowed = "a number in [0, 1], -100 or null, as labels beside it are probabilities"
-        check(where, at, label, is_probability(label), allowed)
-        return Probabilities.of_right(float(label))
-    good = isinstance(label, bool) or (type(label) is int and label in (0, 1))
-    check(where, at, label, good, "true, false, a number in [0, 1], -100 or null")
-    return 1 if label else -1
 
 
 def _row(record: Record, kinds: set[type]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ablations.arguments import allowed
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.questions import normalised
+from ablations.formats.questions import letters_and_digits, normalised
 from ablations.formats.records import Record
 from ablations.generators.completions import steps_of
 from ablations.grading import extract_answer
@@ -82,12 +82,12 @@ def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Sho
     Raises:
         ValueError: there is no such file, a row is malformed, or there are not so many.
     """
-    taken = {normalised(problem.text) for problem in problems}
+    taken = {letters_and_digits(problem.text) for problem in problems}
     shots: list[Shot] = []
     for record in _records(path, None, "shots"):
         if len(shots) == count:
             break
-        problem = normalised(record.problem)
+        problem = letters_and_digits(record.problem)
         if problem not in taken and (solution := _solution(record)):
             taken.add(problem)
             shots.append(Shot(problem=record.problem, solution=solution))

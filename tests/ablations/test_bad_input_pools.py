@@ -50,7 +50,11 @@ CASES = {
     # name: (path to a place in the second line, new value, message after FILE:2:)
     "problem_id missing": (("problem_id",), REMOVE, f"field problem_id: {MISSING} a string, not empty"),
     "problem_id empty": (("problem_id",), "", 'field problem_id: found ""; allowed: a string, not empty'),
-    "problem_id number": (("problem_id",), 7, "field problem_id: found 7; allowed: a string, not empty"),
+    "problem_id number": (
+        ("problem_id",),
+        True,
+        "field problem_id: found true; allowed: a string, not empty",
+    ),
     "problem_id twice": (
         ("problem_id",),
         "p0",
@@ -59,7 +63,7 @@ CASES = {
     "problem missing": (("problem",), REMOVE, f"field problem: {MISSING} a string, not empty"),
     "problem empty": (("problem",), "", 'field problem: found ""; allowed: a string, not empty'),
     "answer missing": (("answer",), REMOVE, f"field answer: {MISSING} a string"),
-    "answer number": (("answer",), 2, "field answer: found 2; allowed: a string"),
+    "answer boolean": (("answer",), True, "field answer: found true; allowed: a string"),
     "samples missing": (("samples",), REMOVE, f"field samples: {MISSING} an array, not empty"),
     "samples empty": (("samples",), [], "field samples: found []; allowed: an array, not empty"),
     "samples object": (("samples",), {}, "field samples: found {}; allowed: an array, not empty"),
@@ -86,8 +90,8 @@ CASES = {
     ),
     "number a fraction": (
         (*SAMPLE, "sample"),
-        1.0,
-        "field samples[1].sample: found 1.0; allowed: an integer from 0 to 2147483647",
+        1.5,
+        "field samples[1].sample: found 1.5; allowed: an integer from 0 to 2147483647",
     ),
     "number a boolean": (
         (*SAMPLE, "sample"),
@@ -123,8 +127,8 @@ CASES = {
     ),
     "sample answer number": (
         (*SAMPLE, "answer"),
-        2,
-        "field samples[1].answer: found 2; allowed: a string or null",
+        [2],
+        "field samples[1].answer: found [2]; allowed: a string or null",
     ),
     "final_correct missing": (
         (*SAMPLE, "final_correct"),
@@ -269,9 +273,14 @@ LINES = {
         json.dumps(GOOD[0]).encode() + b'\n\n{"problem_id": }\n',
         "p.jsonl",
         ":3: field (line): found malformed JSON (Expecting value: line 1 column 16 (char 15)); "
-        "allowed: one JSON object",
+        "allowed: one JSON object per line, or a file that is one JSON array of objects",
     ),
-    "an array": (b"[1]\n", "p.jsonl", ":1: field (line): found [1]; allowed: one JSON object"),
+    "an array of no objects": (
+        b"[1]\n",
+        "p.jsonl",
+        ":1: field (line): found 1; allowed: one JSON object per line, or a file that is one JSON array of "
+        "objects",
+    ),
     "not UTF-8": (
         b"\xff\n",
         "p.jsonl",

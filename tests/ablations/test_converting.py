@@ -21,7 +21,7 @@ def solution(problem, *labels, **more):
     return Record(problem=problem, steps=steps, **given)
 
 
-ASKED = ["1+1?", "1 + 1 = ?"]
+ASKED = ["1+1?", "2 + 2 = ?"]
 RATED = [
     solution(ASKED[0], 1, 0, 1, generator="gpt", problem_id="p0", solution_id="s0", sample=0),
     solution(ASKED[1], 1, 1, -1, level=3, problem_id="p1", solution_id="s1", sample=0),
@@ -100,7 +100,8 @@ def test_which_pairs_write_nothing(tmp_path):
     referred = told | {"prm800k", "prm800k_paths"}  # a pool may hold what nobody has graded
     assert empty == (
         {("gsm8k", target) for target in labelled}
-        | {("math", target) for target in set(FORMATS) - {"math", "prm800k"}}
+        | {("math", target) for target in set(FORMATS) - {"math", "problems", "prm800k"}}
+        | {("problems", target) for target in set(FORMATS) - {"problems", "prm800k"}}
         | {(source, "math") for source in set(FORMATS) - {"math", "prm800k"}}
         | {(source, "gsm8k") for source in set(FORMATS) - told}
         | {(source, "pool") for source in set(FORMATS) - referred}

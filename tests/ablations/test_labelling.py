@@ -121,7 +121,7 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
     ("change", "message"),
     [
         (lambda text: "{" + text, ":1: field (line): found malformed JSON ("),
-        (lambda text: "[]\n" + text, ":1: field (line): found []; allowed: one JSON object"),
+        (lambda text: "[]\n" + text, ":2: field (line): found malformed JSON (text after the end of the"),
         (lambda text: text.replace('"1+1?"', "1"), ":1: field question.problem: found 1; allowed: a string"),
         (
             lambda text: text.replace('["a", "b", "c"]', "[]"),

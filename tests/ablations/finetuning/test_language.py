@@ -69,7 +69,7 @@ def test_only_finished_right_solutions_are_learnt_from():
         solution(4, problem="2+2?"),
         solution(5),
     ]
-    held_out = HeldOut(named=frozenset({"2+2?"}))
+    held_out = HeldOut(named={"22": "2+2?"})
     left_out = LeftOut()
     assert right_solutions(pool, held_out, None, left_out) == [pool[0], pool[5]]
     assert left_out.counts == dict.fromkeys(("wrong", "ungraded", "unfinished", "of held-out problems"), 1)

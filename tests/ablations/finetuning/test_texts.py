@@ -83,7 +83,7 @@ def test_held_out_problems_are_left_out_and_named(tmp_path):
         {"text": "Q: WHAT IS\n2+2? A: 4"},  # does not say what it solves, but holds it
         {"text": "What is 2 + 2?"},
     ]
-    held_out = HeldOut(named=frozenset({"what is 2+2?"}))
+    held_out = HeldOut(named={"whatis22": "what is 2+2?"})
     left_out = LeftOut()
     texts = list(read_texts(write(tmp_path / "a.jsonl", rows)))
     assert [about(text, held_out) for text in texts] == [True, False, True, False]

@@ -1,0 +1,104 @@
+"""Problems with their reference answers, one per row, as public test sets spell them: {problem, answer}.
+
+The problem may also be called question, prompt or input; the answer final_answer, expected_answer,
+ground_truth_answer, ground_truth or target; the name problem_id, unique_id, id, idx, problem_idx or
+question_id; all of them in small or capital letters. An answer may be a number, or an array of texts, which
+then are all of it. Of an answer with "####", what follows it counts; where there is no answer, the last
+\\boxed of ``solution``. A row that keeps part of its problem elsewhere (body, context, choices, options) is
+malformed.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ablations.answers import boxed
+from ablations.formats.gsm8k import END
+from ablations.formats.losses import Abilities, carried
+from ablations.formats.records import Record
+from ablations.formats.rows import (
+    Reading,
+    Where,
+    check,
+    optional_name,
+    read_rows,
+    string,
+    text_or_number,
+    write_rows,
+)
+
+KEYS = frozenset({"problem", "answer"})
+PROBLEM = ("problem", "question", "prompt", "input")
+ANSWER = ("final_answer", "expected_answer", "ground_truth_answer", "ground_truth", "answer", "target")
+NAME = ("problem_id", "unique_id", "id", "idx", "problem_idx", "question_id")
+SOLUTION = "solution"
+APART = ("body", "context", "choices", "options")
+LABELLED = frozenset({"steps", "completions", "completion", "labels", "label", "ratings", "value", "samples"})
+"""Fields of rows that are no problems alone, whatever is missing from them."""
+ABILITIES = Abilities(
+    carries=frozenset({"reference", "problem_id"}),
+    several=False,
+)
+
+
+def recognises(row: dict[str, Any]) -> bool:
+    """Whether a row has a problem, and nothing that belongs to another format."""
+    names = {name.casefold() for name in row}
+    return any(isinstance(_first(row, (name,)), str) for name in PROBLEM) and not names & LABELLED
+
+
+def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+    """Records of a file, one a row.
+
+    Raises:
+        ValueError: a row is malformed.
+    """
+    spelled = frozenset().union(*({one, one.capitalize(), one.upper()} for one in _ALL))
+    return read_rows(path, _parse, reading, spelled)
+
+
+def write(path: str | Path, records: Iterable[Record]) -> None:
+    """Writes a row a record, whole or not at all."""
+    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
+
+
+_ALL = (*PROBLEM, *ANSWER, *NAME, SOLUTION)
+
+
+def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    for name in APART:
+        value = _first(row, (name,))
+        check(where, name, value, not value, "nothing, since a problem must be one text")
+    found = _first(row, PROBLEM)
+    problem = string(where, {"problem": found} if found is not None else {}, "problem", filled=True)
+    reference = _answer(where, _first(row, ANSWER))
+    solution = _first(row, (SOLUTION,))
+    if reference is None and isinstance(solution, str):
+        reference = boxed(solution)
+    problem_id = optional_name(where, {"id": _first(row, NAME)}, "id")
+    return [Record(problem=problem, problem_id=problem_id, reference=reference)]
+
+
+def _first(row: dict[str, Any], names: Iterable[str]) -> Any:
+    """The value of the first of some fields, in small or capital letters, that is not null."""
+    held = {name.casefold(): value for name, value in row.items() if value is not None}
+    return next((held[name] for name in names if name in held), None)
+
+
+def _answer(where: Where, value: Any) -> str | None:
+    if isinstance(value, list):
+        parts = [_answer(where, one) for one in value]
+        return ", ".join(part for part in parts if part is not None) or None
+    value = text_or_number(value)
+    good = value is None or isinstance(value, str)
+    check(where, "answer", value, good, "a string, a number, an array of them, or null")
+    return optional_name(where, {"answer": value and value.split(END.strip())[-1].strip()}, "answer")
+
+
+def tells_apart(record: Record) -> bool:
+    """Whether a record's answer comes back as it is."""
+    return _parse(Where(path=Path(), line=1), _row(record)) == [record]
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {"problem_id": record.problem_id, "problem": record.problem, "answer": record.reference}

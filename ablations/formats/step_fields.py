@@ -1,0 +1,61 @@
+"""Fields that say something of each step, as several formats have them."""
+
+from typing import Any
+
+from ablations.formats.records import RATINGS, Label, Probabilities
+from ablations.formats.rows import (
+    Where,
+    array,
+    check,
+    check_text,
+    integer,
+    is_number,
+    is_probability,
+    mapping,
+)
+
+IGNORE = -100
+"""No label, in TRL's files."""
+
+
+def rating(where: Where, at: str, value: Any) -> int | None:
+    """A rating -1, 0 or 1, or null."""
+    found = integer(value)
+    check(where, at, value, value is None or found in RATINGS, "-1, 0, 1 or null")
+    return found
+
+
+def labels_of(where: Where, row: dict[str, Any], name: str, length: int) -> list[Label]:
+    """Labels as TRL writes them: ratings true and false or 1 and 0; or P(the step is right).
+
+    They are probabilities where one of them is written with a decimal point. -100 and null are no label.
+    """
+    values = array(where, row, name, length=length)
+    soft = any(isinstance(value, float) and value != IGNORE for value in values)
+    return [_label(where, f"{name}[{i}]", value, soft) for i, value in enumerate(values)]
+
+
+def _label(where: Where, at: str, value: Any, soft: bool) -> Label:
+    if value is None or (is_number(value) and value == IGNORE):
+        return None
+    if soft:
+        allowed = "a number in [0, 1], -100 or null, as labels beside it are probabilities"
+        check(where, at, value, is_probability(value), allowed)
+        return Probabilities.of_right(float(value))
+    good = isinstance(value, bool) or (type(value) is int and value in (0, 1))
+    check(where, at, value, good, "true, false, a number in [0, 1], -100 or null")
+    return 1 if value else -1
+
+
+def step_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, tuple[float, ...]]:
+    """Labeler -> P(the step is right), one per step; of a field that may be null or not there."""
+    if row.get("step_scores") is None:
+        return {}
+    found = mapping(where, row, "step_scores")
+    found = {name: values for name, values in found.items() if values is not None}  # as Parquet has them
+    for name in found:
+        check_text(where, "step_scores", name)
+        for i, score in enumerate(array(where, found, name, "step_scores.", length)):
+            at = f"step_scores.{name}[{i}]"
+            check(where, at, score, is_probability(score), "a number in [0, 1]")
+    return {name: tuple(map(float, values)) for name, values in found.items()}
