@@ -1,15 +1,17 @@
 """How often choosing among N solutions gives a right one, vectorised over problems and over N.
 
 Shape letters: P problems, M solutions drawn a problem, K values of N, A distinct answers a problem. Each
-metric has one value a problem; the reported value is the mean over problems.
+metric has one value a problem; the reported value is the mean over problems. Problems with different numbers
+of solutions are evaluated by ``over_problems``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ablations.discrimination import Calibration, auroc, calibration, solution_auroc, step_auroc
+from ablations.ragged import Ragged
 
 __all__ = [
     "Calibration",
@@ -17,6 +19,7 @@ __all__ = [
     "best_of_n",
     "calibration",
     "majority",
+    "over_problems",
     "pass_at_n",
     "random_choice",
     "single_draw",
@@ -31,6 +34,37 @@ Ints = npt.NDArray[np.int64]
 
 VOTE_CELLS = 4_000_000
 """Bound on the entries of an array that voting holds at once."""
+
+
+def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
+    """Evaluates problems that have different numbers of solutions.
+
+    Problems with the same number of solutions are evaluated together. Every N must be within the smallest
+    number, so that the values at all N are of the same problems. Each value is an expectation over all of
+    its problem's solutions; none is left out to make the numbers equal.
+
+    Args:
+        metric: maps arrays [p, M], one per column, to values [p, K].
+        columns: one row per problem, the same numbers of solutions in each.
+
+    Returns:
+        float64 [P, K].
+
+    Raises:
+        ValueError: the columns differ in their numbers of solutions, or there is no problem.
+    """
+    counts = columns[0].lengths
+    if not len(counts) or any(not np.array_equal(column.lengths, counts) for column in columns):
+        found = [column.lengths.tolist()[:5] for column in columns]
+        raise ValueError(
+            f"columns: found {found} solutions per problem; allowed: the same in each, not empty"
+        )
+    parts, places = [], []
+    for M in np.unique(counts):
+        rows = np.flatnonzero(counts == M)
+        parts.append(metric(*(column.take(rows).values.reshape(len(rows), M) for column in columns)))
+        places.append(rows)
+    return np.concatenate(parts)[np.argsort(np.concatenate(places))]
 
 
 def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
