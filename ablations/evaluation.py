@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ablations.discrimination import Calibration, auroc, calibration, solution_auroc, step_auroc
 from ablations.ragged import Ragged
+from ablations.ties import ROUNDING, level
 
 __all__ = [
     "Calibration",
@@ -71,8 +72,8 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     """Expected accuracy of choosing the best-scored solution, over all subsets of size n.
 
     In closed form: the k-th best of M (from 0) is a subset's best with probability C(M-1-k, n-1) / C(M, n).
-    Tied solutions share their credit equally. Unfinished solutions are never chosen; a subset without a
-    finished one counts as wrong.
+    Tied solutions (``ablations.ties``) share their credit equally. Unfinished solutions are never chosen; a
+    subset without a finished one counts as wrong.
 
     Args:
         score_PM: [P, M], higher is better; -inf is allowed, NaN only where unfinished.
@@ -92,6 +93,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     if np.isnan(score_PM[finished_PM]).any():
         raise ValueError("score_PM: found NaN for a finished solution; allowed: a number or -inf")
     score_PM = np.where(finished_PM, score_PM, -np.inf)
+    score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
     order_PM = np.lexsort((-score_PM, ~finished_PM), axis=-1)  # finished first, then by falling score
     ranked_PM = np.take_along_axis(score_PM, order_PM, axis=1)
     finished_ranked_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
@@ -170,6 +172,8 @@ def weighted_vote(
     seed: int,
 ) -> Floats:
     """Expected accuracy of voting in which each solution votes with a weight, as in `majority`.
+
+    Totals that differ only by floating-point rounding tie.
 
     Args:
         weight_PM: [P, M], finite and >= 0, such as exp of a product score; a total of 0 wins no vote.
@@ -262,7 +266,7 @@ def _tally(code_pM: Ints, weight_pM: Floats, credit_pA: Floats, sizes: list[int]
         total += np.bincount((row_p + code)[votes], weight[votes], minlength=p * A)
         total_pA = total.reshape(p, A)
         top_p = total_pA.max(axis=1)
-        winner_pA = total_pA == top_p[:, None]
+        winner_pA = total_pA >= top_p[:, None] * (1 - ROUNDING)
         share_p = (winner_pA * credit_pA).sum(axis=1) / winner_pA.sum(axis=1)
         result[i] = np.where(top_p > 0, share_p, 0.0)
         start = n
