@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.differences import p_value
-from results.intervals import LEVEL, RESAMPLES, resample_weights, seed_half_width
+from results.intervals import LEAST_PROBLEMS, LEVEL, RESAMPLES, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 LEAST_FIT = 0.8
@@ -81,9 +81,10 @@ def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLE
         resamples: of the bootstrap over problems.
 
     Returns:
-        NaN, with a reason, where they have no seed in common, where there are fewer than four points or one
-        of the baseline, where the curves reach no common value, where the fit does not rise or explains less
-        than ``LEAST_FIT``, or where some seed or more than 2.5% of the resamples do not overlap or rise.
+        NaN, with a reason, where they have no seed in common or fewer than ``LEAST_PROBLEMS`` problems, where
+        there are fewer than four points or one of the baseline, where the curves reach no common value, where
+        the fit does not rise or explains less than ``LEAST_FIT``, or where some seed or more than 2.5% of the
+        resamples do not overlap or rise.
     """
     curve, baseline = _paired(curve, baseline)
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
@@ -114,6 +115,8 @@ def _estimated(
     seeds, problems = curve.value.shape[1:]
     if not seeds:
         return _untold("no seed in common")
+    if problems < LEAST_PROBLEMS:
+        return _untold(f"fewer than {LEAST_PROBLEMS} problems: {problems}")
     weight_PB = resample_weights(problems, resamples)
     everything = np.full((problems, 1), 1 / problems)
     mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)

@@ -174,7 +174,7 @@ def few(ns: Sequence[int]) -> list[int]:
 
 
 def _with_verdict(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(verdict=[verdict(row.lower, row.upper) for row in rows_of(found)])
+    return found.assign(verdict=[verdict(row.lower, row.upper, row.problems) for row in rows_of(found)])
 
 
 def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:
