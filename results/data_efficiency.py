@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.differences import p_value
-from results.intervals import LEAST_PROBLEMS, LEVEL, RESAMPLES, resample_weights, seed_half_width
+from results.intervals import LEAST_PROBLEMS, LEVEL, RESAMPLES, ROUNDING, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 LEAST_FIT = 0.8
@@ -66,7 +66,8 @@ class Efficiency:
         """Two-sided, of no gain: a normal test on the log whose 95% interval is the one given."""
         if not self.estimate > 0:
             return float("nan")
-        return p_value(*(float(np.log(value)) for value in (self.estimate, self.lower, self.upper)))
+        estimate, lower, upper = (float(np.log(value)) for value in (self.estimate, self.lower, self.upper))
+        return p_value(estimate, lower, upper)
 
 
 def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES) -> Efficiency:
@@ -139,6 +140,8 @@ def _estimated(
         reason = f"in {failed} of {seeds} seeds the curves do not overlap or do not rise"
         return _untold(reason, explained)
     by_seed = seed_half_width(of_seed) if seeds > 1 else 0.0
+    if max(high - low, by_seed) <= ROUNDING:  # all problems and seeds agree: there is no interval
+        low = high = float("nan")
     return Efficiency(
         estimate=float(np.exp(centre)),
         lower=float(np.exp(centre - np.hypot(centre - low, by_seed))),

@@ -35,7 +35,7 @@ LEAST_PROBLEMS = 6
 """Fewest problems from which a difference is told. An exact test of five paired differences by sign flips has
 a p of at least 2 / 2^5 = 0.0625."""
 
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """Values in [0, 1] that lie no further apart are equal."""
 
 _BLOCK = 200
@@ -80,7 +80,7 @@ def verdict(lower: float, upper: float, problems: int = 0) -> str:
 def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Differences of two shares, elementwise; those of floating-point rounding alone are 0."""
     gap = one - other
-    return np.where(np.abs(gap) <= _ROUNDING, 0.0, gap)
+    return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
 
 
 def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
@@ -133,7 +133,7 @@ def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> li
     made = []
     for value_SP, mean_P, low, high in zip(values, mean_RP, low_R, high_R, strict=True):
         centre, by_seed = float(mean_P.mean()), seed_half_width(value_SP.mean(axis=1))
-        if problems < 2 or max(high - low, by_seed) <= _ROUNDING:
+        if problems < 2 or max(high - low, by_seed) <= ROUNDING:
             made.append(Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems))
             continue
         made.append(
@@ -168,7 +168,7 @@ def resampled(
     known_B = found_B[~np.isnan(found_B)]
     tail = 100 * (1 - LEVEL) / 2
     undefined = 100 * (1 - len(known_B) / resamples)
-    if np.isnan(centre) or undefined > tail or np.ptp(known_B) <= _ROUNDING:
+    if np.isnan(centre) or undefined > tail or np.ptp(known_B) <= ROUNDING:
         return Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
     return Estimate(estimate=centre, lower=float(lower), upper=float(upper), problems=problems)
