@@ -78,6 +78,8 @@ def _workplace(out: Path | None) -> Iterator[Path]:
 
 def _check(args: Any, scored: Scored, other: Scored | None) -> None:
     """What can be told before anything is scored."""
+    from ablations.scored import SOFT_LABELS
+
     if scored.finals is None and not scored.rated:
         graded = "graded final answers (of at least half of a problem's solutions)"
         raise ValueError(f"{scored.path}: found neither {graded} nor rated steps; allowed: one of them")
@@ -88,8 +90,9 @@ def _check(args: Any, scored: Scored, other: Scored | None) -> None:
         )
     if not scored.rated:
         if args.threshold is not None or other is not None:
+            soft = f" ({SOFT_LABELS})" if f"{SOFT_LABELS}." in scored.notes else ""
             raise ValueError(
-                f"threshold: found one, but no rated step in {scored.path}; allowed: with rated steps"
+                f"threshold: found one, but no rated step in {scored.path}{soft}; allowed: with rated steps"
             )
     elif args.threshold is None and other is None and not args.no_first_error:
         raise ValueError(NEED_THRESHOLD)

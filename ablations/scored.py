@@ -27,7 +27,7 @@ POOL = "pool"
 """The format whose labels are the scores of a labeler called ``LABELS``."""
 SOFT_LABELS = (
     "The scores called labels are probabilities: they are evaluated as a labeler's, and are not ratings "
-    "(`ablations convert --threshold` makes ratings of them)."
+    "(`ablations convert --threshold` makes ratings of them)"
 )
 RATING_PROBS, WHOLE_SCORES = "rating_probs", ("prm_score", "orm_score")
 """What its labelers are called here: of steps, and of whole solutions. They are its fields' names."""
@@ -227,7 +227,7 @@ class _Gathered:
             if np.isin(scores[LABELS], (0, 1)).all():
                 rating = np.where(scores.pop(LABELS) == 1, 1, -1).astype(np.int8)
             else:
-                notes = [SOFT_LABELS]
+                notes = [f"{SOFT_LABELS}."]
         finals = self._finals(problem) if self.form in WITH_FINALS else None
         return Scored(
             path=path,

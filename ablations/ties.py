@@ -23,7 +23,7 @@ def level(score: npt.NDArray, group: npt.NDArray[np.integer] | None = None) -> n
     takes its value.
 
     Args:
-        score: [R]; infinities are allowed, NaN is not.
+        score: [R]; infinities are allowed, and NaN stays NaN.
         group: integers [R]; scores are compared within their group. None: all with all.
 
     Returns:
@@ -37,7 +37,7 @@ def level(score: npt.NDArray, group: npt.NDArray[np.integer] | None = None) -> n
     starts[1:] = (of_group[1:] != of_group[:-1]) | exceeds(ranked[1:], ranked[:-1])
     made = np.empty(len(score))
     made[order] = ranked[starts][np.cumsum(starts) - 1]
-    return made
+    return np.where(np.isnan(score), np.nan, made)
 
 
 def exceeds(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

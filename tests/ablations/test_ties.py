@@ -29,6 +29,7 @@ def test_level_by_hand():
     assert level(np.array(others)).tolist() == others
     assert level(np.array([])).tolist() == []
     assert level(np.array([np.inf, -np.inf, np.inf])).tolist() == [np.inf, -np.inf, np.inf]
+    assert np.isnan(level(np.array([1.0, np.nan]))).tolist() == [False, True]
     # Neighboring float32 numbers, and log-products of 1,000 steps that differ in one, are different scores.
     near = np.float32([0.9, np.nextafter(np.float32(0.9), np.float32(1))]).astype(np.float64)
     assert len(set(level(near).tolist())) == 2
