@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.ragged import Ragged
+from ablations.ties import level
 
 Rows = npt.NDArray[np.int64]
 NONE: Rows = np.zeros(0, dtype=np.int64)
@@ -201,7 +202,7 @@ def disagreement(known: Candidates, request: Request) -> Rows:
 def diverse(known: Candidates, request: Request) -> Rows:
     """Convincing wrong answers; near-duplicates of labelled or chosen ones last."""
     wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
-    order = np.lexsort((-known.convincing[0], known.problem))
+    order = np.lexsort((-level(known.convincing[0], known.problem), known.problem))
     bounds = np.searchsorted(known.problem[order], np.arange(len(request.share) + 1))
     found: list[int] = []
     for p in range(len(request.share)):
@@ -298,7 +299,7 @@ def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
 
 def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
     """The rows of the highest scores, ``share`` of each problem; of equal scores the one drawn first."""
-    order = np.lexsort((-score, problem))
+    order = np.lexsort((-level(score, problem), problem))
     start = np.searchsorted(problem[order], np.arange(len(share)))
     place = np.arange(len(order)) - start[problem[order]]
     return order[place < share[problem[order]]]

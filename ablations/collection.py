@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ablations.acquisition import Candidates, Rows, best_of_each, first_of_equal, text_codes
+from ablations.ties import level
 
 
 def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> Rows:
@@ -51,7 +52,7 @@ def per_problem(left: Candidates, k: int, problems: int) -> Rows:
 
 def whole_set(left: Candidates, k: int, problems: int) -> Rows:
     """The ``k * problems`` most convincing, whichever problems they solve."""
-    return np.argsort(-left.convincing[0], kind="stable")[: k * problems]
+    return np.argsort(-level(left.convincing[0]), kind="stable")[: k * problems]
 
 
 SELECTIONS: dict[str, Callable[[Candidates, int, int], Rows]] = {

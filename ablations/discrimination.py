@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ablations.ragged import Ragged
+from ablations.ranks import centred_ranks
 from ablations.step_scores import StepScores
+from ablations.ties import ROUNDING
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -35,7 +36,7 @@ def calibration(prob: Floats, label: npt.NDArray, bins: int) -> Calibration:
     """Compares predicted probabilities with observed shares.
 
     Args:
-        prob: [n] in [0, 1]; a bin holds its lower edge, the last one 1.0 too.
+        prob: [n] in [0, 1]; binned by ``bin_of``.
         label: [n], 1 or True = positive.
         bins: B >= 1.
 
@@ -50,7 +51,7 @@ def calibration(prob: Floats, label: npt.NDArray, bins: int) -> Calibration:
         )
     if not (prob.min() >= 0 and prob.max() <= 1):
         raise ValueError(f"prob: found {prob.min()} to {prob.max()}; allowed: [0, 1]")
-    index = np.minimum((prob * bins).astype(np.int64), bins - 1)
+    index = bin_of(prob, bins)
     count = np.bincount(index, minlength=bins)
     divisor = np.where(count > 0, count, np.nan)
     mean_predicted = np.bincount(index, prob, minlength=bins) / divisor
@@ -58,6 +59,15 @@ def calibration(prob: Floats, label: npt.NDArray, bins: int) -> Calibration:
     gap = np.where(count > 0, np.abs(mean_predicted - observed), 0.0)
     error = float(np.sum(gap * count) / len(prob))
     return Calibration(mean_predicted=mean_predicted, observed=observed, count=count, expected_error=error)
+
+
+def bin_of(prob: Floats, bins: int) -> Ints:
+    """int64 [n]: bin of each probability, from 0; a bin holds its lower edge, the last one 1.0 too.
+
+    A probability that is below an edge only by floating-point rounding, as 1 - 0.9 is below 0.1, is at the
+    edge.
+    """
+    return np.minimum((prob * bins * (1 + ROUNDING)).astype(np.int64), bins - 1)
 
 
 def auroc(score: Floats, label: npt.NDArray) -> float:
@@ -79,7 +89,8 @@ def auroc(score: Floats, label: npt.NDArray) -> float:
     n_negative = len(positive) - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
-    above = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
+    rank = centred_ranks(np.zeros(len(score), np.int64), score, 1)
+    above = rank[positive].sum() + n_positive * n_negative / 2
     return float(above / (n_positive * n_negative))
 
 

@@ -56,7 +56,10 @@ def evaluate(argv: Sequence[str]) -> None:
         if scored.rated:
             facts["thresholds"] = _thresholds(args, scored, other)
             rows += step_rows(scored, {name: one["value"] for name, one in facts["thresholds"].items()})
-        text = "\n".join(as_text(table) for table in tables_of(rows))
+        notes = [f"{line}\n" for line in scored.notes]
+        text = "\n".join(
+            [*(as_text(table) for table in tables_of(rows)), *(["".join(notes)] if notes else [])]
+        )
         print(text, end="")
         if args.out is not None:
             _write(folder, rows, text, facts | _facts_of(args, scored))
@@ -76,8 +79,11 @@ def _workplace(out: Path | None) -> Iterator[Path]:
 
 def _check(args: Any, scored: Scored, other: Scored | None) -> None:
     """What can be told before anything is scored."""
+    from ablations.scored import SOFT_LABELS
+
     if scored.finals is None and not scored.rated:
-        raise ValueError(f"{scored.path}: found neither final answers nor rated steps; allowed: one of them")
+        graded = "graded final answers (of at least half of a problem's solutions)"
+        raise ValueError(f"{scored.path}: found neither {graded} nor rated steps; allowed: one of them")
     if not scored.labelers and args.on is None:
         raise ValueError(
             f"source: found no scores in {scored.path}; allowed: a file of scores, or a checkpoint with --on "
@@ -85,8 +91,9 @@ def _check(args: Any, scored: Scored, other: Scored | None) -> None:
         )
     if not scored.rated:
         if args.threshold is not None or other is not None:
+            soft = f" ({SOFT_LABELS})" if f"{SOFT_LABELS}." in scored.notes else ""
             raise ValueError(
-                f"threshold: found one, but no rated step in {scored.path}; allowed: with rated steps"
+                f"threshold: found one, but no rated step in {scored.path}{soft}; allowed: with rated steps"
             )
     elif args.threshold is None and other is None and not args.no_first_error:
         raise ValueError(NEED_THRESHOLD)
@@ -149,11 +156,13 @@ def _facts_of(args: Any, scored: Scored) -> dict[str, Any]:
     from ablations.revision import revision
     from results.intervals import LEVEL, RESAMPLES
 
-    return {
+    answers = {} if scored.finals is None else {"final_answers": scored.finals.facts()}
+    return answers | {
         "format": scored.form,
         "problems": len(scored.problems),
         "rows": len(scored.problem_R),
         "labelers": list(scored.labelers),
+        "notes": list(scored.notes),
         "scoring": list(args.scoring),
         "votes": {"draws": DRAWS, "seed": 0},
         "bins": BINS,

@@ -1,15 +1,18 @@
 """How often choosing among N solutions gives a right one, vectorised over problems and over N.
 
 Shape letters: P problems, M solutions drawn a problem, K values of N, A distinct answers a problem. Each
-metric has one value a problem; the reported value is the mean over problems.
+metric has one value a problem; the reported value is the mean over problems. Problems with different numbers
+of solutions are evaluated by ``over_problems``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from ablations.discrimination import Calibration, auroc, calibration, solution_auroc, step_auroc
+from ablations.ragged import Ragged
+from ablations.ties import ROUNDING, level
 
 __all__ = [
     "Calibration",
@@ -17,6 +20,7 @@ __all__ = [
     "best_of_n",
     "calibration",
     "majority",
+    "over_problems",
     "pass_at_n",
     "random_choice",
     "single_draw",
@@ -33,12 +37,43 @@ VOTE_CELLS = 4_000_000
 """Bound on the entries of an array that voting holds at once."""
 
 
+def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
+    """Evaluates problems that have different numbers of solutions.
+
+    Problems with the same number of solutions are evaluated together. Every N must be within the smallest
+    number, so that the values at all N are of the same problems. Each value is an expectation over all of
+    its problem's solutions; none is left out to make the numbers equal.
+
+    Args:
+        metric: maps arrays [p, M], one per column, to values [p, K].
+        columns: one row per problem, the same numbers of solutions in each.
+
+    Returns:
+        float64 [P, K].
+
+    Raises:
+        ValueError: the columns differ in their numbers of solutions, or there is no problem.
+    """
+    counts = columns[0].lengths
+    if not len(counts) or any(not np.array_equal(column.lengths, counts) for column in columns):
+        found = [column.lengths.tolist()[:5] for column in columns]
+        raise ValueError(
+            f"columns: found {found} solutions per problem; allowed: the same in each, not empty"
+        )
+    parts, places = [], []
+    for M in np.unique(counts):
+        rows = np.flatnonzero(counts == M)
+        parts.append(metric(*(column.take(rows).values.reshape(len(rows), M) for column in columns)))
+        places.append(rows)
+    return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+
+
 def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
     """Expected accuracy of choosing the best-scored solution, over all subsets of size n.
 
     In closed form: the k-th best of M (from 0) is a subset's best with probability C(M-1-k, n-1) / C(M, n).
-    Tied solutions share their credit equally. Unfinished solutions are never chosen; a subset without a
-    finished one counts as wrong.
+    Tied solutions (``ablations.ties``) share their credit equally. Unfinished solutions are never chosen; a
+    subset without a finished one counts as wrong.
 
     Args:
         score_PM: [P, M], higher is better; -inf is allowed, NaN only where unfinished.
@@ -58,6 +93,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     if np.isnan(score_PM[finished_PM]).any():
         raise ValueError("score_PM: found NaN for a finished solution; allowed: a number or -inf")
     score_PM = np.where(finished_PM, score_PM, -np.inf)
+    score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
     order_PM = np.lexsort((-score_PM, ~finished_PM), axis=-1)  # finished first, then by falling score
     ranked_PM = np.take_along_axis(score_PM, order_PM, axis=1)
     finished_ranked_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
@@ -136,6 +172,8 @@ def weighted_vote(
     seed: int,
 ) -> Floats:
     """Expected accuracy of voting in which each solution votes with a weight, as in `majority`.
+
+    Totals that differ only by floating-point rounding tie.
 
     Args:
         weight_PM: [P, M], finite and >= 0, such as exp of a product score; a total of 0 wins no vote.
@@ -228,7 +266,7 @@ def _tally(code_pM: Ints, weight_pM: Floats, credit_pA: Floats, sizes: list[int]
         total += np.bincount((row_p + code)[votes], weight[votes], minlength=p * A)
         total_pA = total.reshape(p, A)
         top_p = total_pA.max(axis=1)
-        winner_pA = total_pA == top_p[:, None]
+        winner_pA = total_pA >= top_p[:, None] * (1 - ROUNDING)
         share_p = (winner_pA * credit_pA).sum(axis=1) / winner_pA.sum(axis=1)
         result[i] = np.where(top_p > 0, share_p, 0.0)
         start = n

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.discrimination import calibration
-from ablations.evaluation import best_of_n, majority, pass_at_n, single_draw, weighted_vote
+from ablations.evaluation import best_of_n, majority, over_problems, pass_at_n, weighted_vote
 from ablations.first_error import Threshold, choose_threshold, first_error, hits
 from ablations.ragged import Ragged
 from ablations.scored import Finals, Scored
 from ablations.scoring import neutral_positive, over_steps
 from ablations.step_metrics import auroc_interval, calibration_interval, judged
 from results.evaluations import COLUMNS, WHOLE
-from results.intervals import Estimate, intervals
+from results.intervals import Estimate, intervals, paired
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -47,24 +47,36 @@ def powers(drawn: int) -> list[int]:
 def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
     """Best-of-N and votes of every labeler and strategy, beside majority voting and pass@N.
 
+    Every N is measured on the same problems, and so goes up to the smallest number of graded solutions of a
+    problem. Each problem's value is the expectation over all of its own solutions.
+
     Args:
         scored: with final answers.
         scorings: keys of ``REDUCTION``; scores of whole solutions are taken as they are, once.
     """
     assert scored.finals is not None
     finals = scored.finals
-    ns = powers(finals.correct_PM.shape[1])
-    of_majority_PK = majority(finals.voted_PM, finals.correct_PM, ns, DRAWS, seed=0)
-    rows = _by_n("pass_at_n", pass_at_n(finals.correct_PM, ns), ns) + _by_n("majority", of_majority_PK, ns)
+    correct, finished, voted = finals.correct, finals.finished, finals.voted
+    ns = powers(finals.most_n)
+    single = bool((finals.rows.lengths == finals.most_n).all())
+    of_majority_PK = over_problems(
+        lambda voted_PM, correct_PM: majority(voted_PM, correct_PM, ns, DRAWS, seed=0), voted, correct
+    )
+    of_any_PK = over_problems(lambda correct_PM: pass_at_n(correct_PM, ns), correct)
+    rows = _by_n("pass_at_n", of_any_PK, ns, single) + _by_n("majority", of_majority_PK, ns, single)
     for labeler in scored.labelers:
         for scoring in scorings if labeler in scored.steps else (WHOLE,):
-            score_PM = _scores(scored, labeler, scoring)[finals.row_PM]
+            score = finals.per_solution(_scores(scored, labeler, scoring))
             named = {"labeler": labeler, "scoring": scoring}
-            best_PK = best_of_n(score_PM, finals.correct_PM, finals.finished_PM, ns)
-            rows += _by_n("best_of_n", best_PK, ns, **named)
-            rows += _by_n("best_of_n_minus_majority", best_PK - of_majority_PK, ns, **named)
-            weight_PM = np.exp(score_PM) if scoring in AS_LOGARITHM else score_PM
-            rows += _votes(weight_PM, finals, ns, named)
+            best_PK = over_problems(
+                lambda score_PM, correct_PM, finished_PM: best_of_n(score_PM, correct_PM, finished_PM, ns),
+                *(score, correct, finished),
+            )
+            rows += _by_n("best_of_n", best_PK, ns, single, **named)
+            gain_PK = paired(best_PK, of_majority_PK)
+            rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
+            weight = np.exp(score.values) if scoring in AS_LOGARITHM else score.values
+            rows += _votes(weight, finals, ns, single, named)
     return rows
 
 
@@ -140,22 +152,34 @@ def _scores(scored: Scored, labeler: str, scoring: str) -> Floats:
     return over_steps(REDUCTION[scoring])(scored.steps[labeler])
 
 
-def _votes(weight_PM: Floats, finals: Finals, ns: Sequence[int], named: Row) -> list[Row]:
+def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, named: Row) -> list[Row]:
     """Rows of weighted votes; none of scores that cannot be weights."""
-    weight_PM = np.where(finals.finished_PM, weight_PM, 0.0)
-    if not (np.isfinite(weight_PM) & (weight_PM >= 0)).all():
+    weight = np.where(finals.finished.values, weight, 0.0)
+    if not (np.isfinite(weight) & (weight >= 0)).all():
         return []
-    value_PK = weighted_vote(weight_PM, finals.voted_PM, finals.correct_PM, ns, DRAWS, seed=0)
-    return _by_n("weighted_vote", value_PK, ns, **named)
+    value_PK = over_problems(
+        lambda weight_PM, voted_PM, correct_PM: weighted_vote(
+            weight_PM, voted_PM, correct_PM, ns, DRAWS, seed=0
+        ),
+        *(Ragged(values=weight, offsets=finals.rows.offsets), finals.voted, finals.correct),
+    )
+    return _by_n("weighted_vote", value_PK, ns, single, **named)
 
 
-def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], **named: Any) -> list[Row]:
-    """A row an N: the mean over problems, with its interval."""
-    problems, drawn = len(value_PK), ns[-1]
+def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **named: Any) -> list[Row]:
+    """A row an N: the mean over problems, with its interval.
+
+    Args:
+        metric: name.
+        value_PK: float64 [P, K].
+        ns: K values of N.
+        single: whether the last N is all solutions of every problem.
+        named: further columns.
+    """
     estimates = intervals([value_PK[:, [k]].T for k in range(len(ns))])
     return [
-        _row(metric, estimate, n=n, problems=problems, single_draw=bool(single), **named)
-        for n, estimate, single in zip(ns, estimates, single_draw(ns, drawn), strict=True)
+        _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)
+        for n, estimate in zip(ns, estimates, strict=True)
     ]
 
 

@@ -6,6 +6,8 @@ Shape letters: R values in G groups.
 import numpy as np
 import numpy.typing as npt
 
+from ablations.ties import level
+
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.integer]
 
@@ -15,12 +17,13 @@ def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
 
     Args:
         group: integers [R] in 0..groups-1.
-        values: [R], no NaN.
+        values: [R], no NaN; which tie, ``ablations.ties`` says.
         groups: G.
 
     Returns:
         float64 [R]; each group's sum to 0, exactly 0 where its values are all equal.
     """
+    values = level(values, group)
     order = np.lexsort((values, group))
     sorted_group, sorted_values = group[order], values[order]
     starts = np.ones(len(order), bool)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ablations.first_error import UNRATED
 from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.pool_records import LABELS
 from ablations.formats.questions import normalised
 from ablations.formats.records import Label, Probabilities, Record
 from ablations.ragged import Ragged
@@ -22,22 +23,73 @@ WITH_FINALS = ("pool", "scored_samples")
 """Formats of many solutions a problem, each with its final answer and whether that is right."""
 SCORES_AS_LABELS = "scored_samples"
 """The format whose labels are no truth, but what a PRM said."""
+POOL = "pool"
+"""The format whose labels are the scores of a labeler called ``LABELS``."""
+SOFT_LABELS = (
+    "The scores called labels are probabilities: they are evaluated as a labeler's, and are not ratings "
+    "(`ablations convert --threshold` makes ratings of them)"
+)
 RATING_PROBS, WHOLE_SCORES = "rating_probs", ("prm_score", "orm_score")
 """What its labelers are called here: of steps, and of whole solutions. They are its fields' names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finals:
-    """Final answers as arrays of P problems by M solutions."""
+    """Graded final answers of P problems, each with its own number of solutions."""
 
-    row_PM: npt.NDArray[np.int64]
-    """int64 [P, M]: the solutions' rows."""
-    correct_PM: npt.NDArray[np.bool_]
-    """bool [P, M]: whether each ends right."""
-    finished_PM: npt.NDArray[np.bool_]
-    """bool [P, M]."""
-    voted_PM: npt.NDArray[np.int64]
-    """int64 [P, M]: code of the answer that each votes for; -1, none, where it is unfinished."""
+    rows: Ragged
+    """int64: the solutions' rows, of each problem one or more."""
+    correct: Ragged
+    """bool: whether each ends right."""
+    finished: Ragged
+    """bool."""
+    voted: Ragged
+    """int64: code of the answer that each votes for; -1, none, where it is unfinished or has no answer."""
+    ungraded: int = 0
+    """Solutions left out because they are ungraded."""
+    surplus: int = 0
+    """Graded solutions left out with their problems."""
+    left_out: tuple[str, ...] = ()
+    """Names of the problems left out because more than half of their solutions are ungraded."""
+
+    @property
+    def most_n(self) -> int:
+        """Largest N at which every problem has a value: the smallest number of solutions."""
+        return int(self.rows.lengths.min())
+
+    def per_solution(self, values: npt.NDArray) -> Ragged:
+        """Values of all R solutions of the file -> those of the solutions here."""
+        return Ragged(values=values[self.rows.values], offsets=self.rows.offsets)
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers of problems and solutions, plain JSON."""
+        return {
+            "problems": len(self.rows),
+            "solutions": len(self.rows.values),
+            "solutions_per_problem": [self.most_n, int(self.rows.lengths.max())],
+            "ungraded": self.ungraded,
+            "left_out_with_their_problems": self.surplus,
+            "problems_left_out": list(self.left_out),
+        }
+
+    def notes(self) -> list[str]:
+        """What a reader should know of the solutions in best-of-N and votes; a line each."""
+        told = []
+        if self.ungraded:
+            told.append(f"Ungraded solutions left out of best-of-N and votes: {self.ungraded:,}.")
+        if self.left_out:
+            first = ", ".join(self.left_out[:3]) + (", ..." if len(self.left_out) > 3 else "")
+            told.append(
+                f"Problems left out because more than half of their solutions are ungraded: "
+                f"{len(self.left_out):,} ({first}); graded solutions left out with them: {self.surplus:,}."
+            )
+        least, most = self.most_n, int(self.rows.lengths.max())
+        if least < most:
+            told.append(
+                f"Problems have {least:,} to {most:,} graded solutions: all are used, and N goes up to "
+                f"{least:,}, so that every N is measured on the same {len(self.rows):,} problems."
+            )
+        return told
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +111,9 @@ class Scored:
     whole: dict[str, npt.NDArray[np.float64]]
     """Labeler -> its score of each solution as a whole, [R], where it says nothing of steps."""
     finals: Finals | None
-    """None where the format is not of final answers."""
+    """None where the format is not of final answers, or too few are graded."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how the file was read; a line each."""
 
     @property
     def labelers(self) -> tuple[str, ...]:
@@ -93,13 +147,13 @@ def read_scored(path: Path) -> Scored:
 
     Raises:
         ValueError: a row is malformed, labelers or their scores are missing somewhere, a label is neither a
-            rating nor certain, or problems have unequal numbers of final answers.
+            rating nor certain.
     """
     found = recognised(path)
     form = next(name for name, one in FORMATS.items() if one is found)
     gathered = _Gathered(form=form)
     for number, record in enumerate(found.read(path)):
-        gathered.add(record, f"{path}: solution {number + 1}")
+        gathered.add(record, f"{path}: {_named(record, number)}")
     if not gathered.problem:
         raise ValueError(f"{path}: found no solutions; allowed: one or more")
     return gathered.scored(path)
@@ -111,12 +165,14 @@ class _Gathered:
 
     form: str
     index: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
     problem: array[int] = field(default_factory=lambda: array("q"))
     lengths: array[int] = field(default_factory=lambda: array("q"))
     ratings: array[int] = field(default_factory=lambda: array("b"))
     scores: dict[str, array[float]] | None = None
     whole: dict[str, array[float]] | None = None
+    graded: array[int] = field(default_factory=lambda: array("b"))
     correct: array[int] = field(default_factory=lambda: array("b"))
     finished: array[int] = field(default_factory=lambda: array("b"))
     answer: array[int] = field(default_factory=lambda: array("q"))
@@ -124,6 +180,8 @@ class _Gathered:
     def add(self, record: Record, where: str) -> None:
         """Takes a solution in."""
         self.problem.append(self.index.setdefault(normalised(record.problem), len(self.index)))
+        if len(self.index) > len(self.names):
+            self.names.append(_problem_name(record))
         self.lengths.append(len(record.steps))
         steps: dict[str, Iterable[float]] = {
             name: record.step_scores[name] for name in sorted(record.step_scores)
@@ -133,6 +191,9 @@ class _Gathered:
             steps = {RATING_PROBS: _flat(record.labels)}
             given = zip(WHOLE_SCORES, (record.prm_score, record.orm_score), strict=True)
             whole = {name: score for name, score in given if score is not None}
+            self.ratings.extend([UNRATED] * len(record.steps))
+        elif self.form == POOL and any(label is not None for label in record.labels):
+            steps[LABELS] = [label.right for label in record.labels if isinstance(label, Probabilities)]
             self.ratings.extend([UNRATED] * len(record.steps))
         else:
             unknown = record.error_not_shown  # where the error is, nobody can tell
@@ -151,47 +212,71 @@ class _Gathered:
         for name, value in whole.items():
             self.whole[name].append(value)
         if self.form in WITH_FINALS:
-            if record.correct is None:
-                raise ValueError(f"{where}: found nothing of its final answer; allowed: right or wrong")
-            votes = record.finished and record.answer is not None
-            self.correct.append(record.correct and record.finished)
+            answer = record.answer or ""
+            votes = record.finished and answer.strip()
+            self.graded.append(record.correct is not None)
+            self.correct.append(bool(record.correct) and record.finished)
             self.finished.append(record.finished)
-            self.answer.append(
-                self.answers.setdefault(str(record.answer), len(self.answers)) if votes else -1
-            )
+            self.answer.append(self.answers.setdefault(answer, len(self.answers)) if votes else -1)
 
     def scored(self, path: Path) -> Scored:
         """All that was taken in."""
         lengths, problem = np.array(self.lengths, np.int64), np.array(self.problem, np.int64)
-        steps = {
-            name: _step_scores(np.array(values), lengths, self.form)
-            for name, values in (self.scores or {}).items()
-        }
+        scores = {name: np.array(values) for name, values in (self.scores or {}).items()}
+        rating, notes = np.array(self.ratings, np.int8), []
+        if LABELS in scores and self.form == POOL:
+            if np.isin(scores[LABELS], (0, 1)).all():
+                rating = np.where(scores.pop(LABELS) == 1, 1, -1).astype(np.int8)
+            else:
+                notes = [f"{SOFT_LABELS}."]
+        finals = self._finals(problem) if self.form in WITH_FINALS else None
         return Scored(
             path=path,
             form=self.form,
             problems=tuple(self.index),
             problem_R=problem,
-            rating=Ragged.from_lengths(np.array(self.ratings, np.int8), lengths),
-            steps=steps,
+            rating=Ragged.from_lengths(rating, lengths),
+            steps={name: _step_scores(values, lengths, self.form) for name, values in scores.items()},
             whole={name: np.array(values) for name, values in (self.whole or {}).items()},
-            finals=self._finals(path, problem) if self.form in WITH_FINALS else None,
+            finals=finals,
+            notes=(*notes, *(finals.notes() if finals is not None else ())),
         )
 
-    def _finals(self, path: Path, problem: npt.NDArray[np.int64]) -> Finals:
-        counts = np.bincount(problem)
-        if counts.min() != counts.max():
-            raise ValueError(
-                f"{path}: found {counts.min()} to {counts.max()} solutions a problem; allowed: as many for "
-                "each"
-            )
-        row_PM = np.argsort(problem, kind="stable").reshape(len(counts), int(counts[0]))
-        return Finals(
-            row_PM=row_PM,
-            correct_PM=np.array(self.correct, bool)[row_PM],
-            finished_PM=np.array(self.finished, bool)[row_PM],
-            voted_PM=np.array(self.answer, np.int64)[row_PM],
+    def _finals(self, problem: npt.NDArray[np.int64]) -> Finals | None:
+        """Of problems at least half of whose solutions are graded, the graded ones; None without any."""
+        graded = np.array(self.graded, bool)
+        drawn_P, graded_P = np.bincount(problem), np.bincount(problem[graded], minlength=len(self.index))
+        kept_P = 2 * graded_P >= drawn_P
+        if not kept_P.any():
+            return None
+        rows = np.flatnonzero(graded & kept_P[problem])
+        rows = rows[np.argsort(problem[rows], kind="stable")]
+        columns = (
+            np.array(self.correct, bool),
+            np.array(self.finished, bool),
+            np.array(self.answer, np.int64),
         )
+        correct, finished, voted = (Ragged.from_lengths(one[rows], graded_P[kept_P]) for one in columns)
+        return Finals(
+            rows=Ragged.from_lengths(rows, graded_P[kept_P]),
+            correct=correct,
+            finished=finished,
+            voted=voted,
+            ungraded=int((~graded).sum()),
+            surplus=int(graded_P[~kept_P].sum()),
+            left_out=tuple(self.names[p] for p in np.flatnonzero(~kept_P)),
+        )
+
+
+def _problem_name(record: Record) -> str:
+    """How messages name a problem: its name, or the beginning of its text."""
+    return record.problem_id or repr(record.problem[:60])
+
+
+def _named(record: Record, number: int) -> str:
+    """How messages name a solution, the ``number``-th of its file, from 0."""
+    sample = "" if record.sample is None else f", sample {record.sample}"
+    return f"solution {number + 1} (problem {_problem_name(record)}{sample})"
 
 
 def _flat(labels: Iterable[Label]) -> list[float]:

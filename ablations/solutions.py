@@ -192,9 +192,12 @@ class Solutions:
 
     @cached_property
     def answer_code(self) -> npt.NDArray[np.int32]:
-        """int32 [R]: equal answer texts have equal codes; -1 = no answer."""
-        codes = self.column("answer").combine_chunks().dictionary_encode().indices
-        return codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        """int32 [R]: equal answer texts have equal codes; -1 = no answer, or one of white space."""
+        encoded = self.column("answer").combine_chunks().dictionary_encode()
+        code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        blank = [i for i, answer in enumerate(encoded.dictionary.to_pylist()) if not answer.strip()]
+        code[np.isin(code, blank)] = -1
+        return code
 
     @cached_property
     def n_steps(self) -> npt.NDArray[np.int32]:

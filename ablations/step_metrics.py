@@ -6,8 +6,10 @@ Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bin
 import numpy as np
 import numpy.typing as npt
 
+from ablations.discrimination import bin_of
 from ablations.first_error import UNRATED
 from ablations.ragged import Ragged
+from ablations.ties import level
 from results.intervals import Estimate, resampled
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +33,7 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
         right: [S].
         problem: [S].
     """
+    score = level(score)
     order = np.argsort(score, kind="stable")
     named, problem = np.unique(problem[order], return_inverse=True)
     ranked, right = score[order], right[order]
@@ -59,7 +62,7 @@ def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.int
     """
     named, problem = np.unique(problem, return_inverse=True)
     problems = len(named)
-    cell = problem * bins + np.minimum((prob * bins).astype(np.int64), bins - 1)
+    cell = problem * bins + bin_of(prob, bins)
     gap = np.bincount(cell, prob - right, minlength=problems * bins).reshape(problems, bins)
     count = np.bincount(problem, minlength=problems).astype(np.float64)
 

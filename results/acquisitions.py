@@ -17,7 +17,7 @@ from results.differences import contrasts, holm
 from results.headline import Headline, Reading
 from results.intervals import ALPHA
 from results.statistics import at_n, comparison_n, rows_of
-from results.tabular import Table, compared, heads, number, reading, whole, word
+from results.tabular import Table, compared, heads, number, p_cell, reading, whole, word
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
 """(acquisition, baseline), fixed before any run."""
@@ -150,7 +150,7 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
                 number(one.slope.estimate, 2, one.slope.lower, one.slope.upper),
                 number(one.slope.fit),
                 word(one.role),
-                number(one.p),
+                p_cell(one.p),
                 reading(f"{one.verdict} ({one.shift.reason})" if one.shift.reason else one.verdict),
             )
             for one in comparisons(frame)

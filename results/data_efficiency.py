@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from results.differences import p_value
-from results.intervals import LEVEL, RESAMPLES, resample_weights, seed_half_width
+from results.intervals import LEAST_PROBLEMS, LEVEL, RESAMPLES, ROUNDING, resample_weights, seed_half_width
 
 Array = npt.NDArray[np.float64]
 LEAST_FIT = 0.8
@@ -66,7 +66,8 @@ class Efficiency:
         """Two-sided, of no gain: a normal test on the log whose 95% interval is the one given."""
         if not self.estimate > 0:
             return float("nan")
-        return p_value(*(float(np.log(value)) for value in (self.estimate, self.lower, self.upper)))
+        estimate, lower, upper = (float(np.log(value)) for value in (self.estimate, self.lower, self.upper))
+        return p_value(estimate, lower, upper)
 
 
 def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLES) -> Efficiency:
@@ -81,9 +82,10 @@ def shift_efficiency(curve: Curve, baseline: Curve, *, resamples: int = RESAMPLE
         resamples: of the bootstrap over problems.
 
     Returns:
-        NaN, with a reason, where they have no seed in common, where there are fewer than four points or one
-        of the baseline, where the curves reach no common value, where the fit does not rise or explains less
-        than ``LEAST_FIT``, or where some seed or more than 2.5% of the resamples do not overlap or rise.
+        NaN, with a reason, where they have no seed in common or fewer than ``LEAST_PROBLEMS`` problems, where
+        there are fewer than four points or one of the baseline, where the curves reach no common value, where
+        the fit does not rise or explains less than ``LEAST_FIT``, or where some seed or more than 2.5% of the
+        resamples do not overlap or rise.
     """
     curve, baseline = _paired(curve, baseline)
     if len(curve.labels) + len(baseline.labels) < 4 or len(baseline.labels) < 2:
@@ -114,6 +116,8 @@ def _estimated(
     seeds, problems = curve.value.shape[1:]
     if not seeds:
         return _untold("no seed in common")
+    if problems < LEAST_PROBLEMS:
+        return _untold(f"fewer than {LEAST_PROBLEMS} problems: {problems}")
     weight_PB = resample_weights(problems, resamples)
     everything = np.full((problems, 1), 1 / problems)
     mean_a, mean_b = curve.value.mean(axis=1), baseline.value.mean(axis=1)
@@ -136,6 +140,8 @@ def _estimated(
         reason = f"in {failed} of {seeds} seeds the curves do not overlap or do not rise"
         return _untold(reason, explained)
     by_seed = seed_half_width(of_seed) if seeds > 1 else 0.0
+    if max(high - low, by_seed) <= ROUNDING:  # all problems and seeds agree: there is no interval
+        low = high = float("nan")
     return Efficiency(
         estimate=float(np.exp(centre)),
         lower=float(np.exp(centre - np.hypot(centre - low, by_seed))),

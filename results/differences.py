@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from results.arms import REFERENCE_ARMS
-from results.intervals import ALPHA, LEVEL
+from results.intervals import ALPHA, LEVEL, paired
 from results.records import plain
 from results.schema import CELL
 from results.statistics import at_n, check_one_run, estimate_rows, rows_of
@@ -159,8 +159,8 @@ def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
                     f"problem_values: found {len(a.problem_values)} problems for {a.arm} and "
                     f"{len(b.problem_values)} for {b.arm}, allowed the same problems"
                 )
-            values = np.asarray(a.problem_values) - np.asarray(b.problem_values)
-        rows.append({"seed": seed, "value": a.value - b.value, "problem_values": values})
+            values = paired(np.asarray(a.problem_values), np.asarray(b.problem_values))
+        rows.append({"seed": seed, "value": float(paired(a.value, b.value)), "problem_values": values})
     return pd.DataFrame(rows, columns=["seed", "value", "problem_values"])
 
 
@@ -168,18 +168,24 @@ def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
     return {None if pd.isna(row.seed) else int(row.seed): row for row in rows_of(frame)}
 
 
-def p_value(estimate: float, lower: float, upper: float) -> float:
+def p_value(estimate: float, lower: float, upper: float, problems: int = 0) -> float:
     """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
 
     So p is below ``ALPHA`` where the interval leaves zero out, and NaN where there is no interval.
+
+    Args:
+        estimate: of the difference.
+        lower: end of its interval.
+        upper: the other end.
+        problems: that were resampled; p is at least 2 / 2^problems, the least p of an exact test of that many
+            paired differences by sign flips. 0: the interval is of another kind.
     """
     half = estimate - lower if estimate > 0 else upper - estimate
-    if not half >= 0:
+    if not half > 0:
         return float("nan")
-    if estimate == 0:
-        return 1.0
-    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half if half > 0 else np.inf
-    return float(2 * stats.norm.sf(z))
+    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half
+    least = 2.0 ** (1 - problems) if problems else 0.0
+    return max(float(2 * stats.norm.sf(z)), least)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -194,5 +200,5 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def corrected(found: pd.DataFrame) -> pd.DataFrame:
     """Rows of differences with their ``p``, corrected after Holm for all of them; the verdict follows it."""
-    p = holm([p_value(row.estimate, row.lower, row.upper) for row in rows_of(found)])
+    p = holm([p_value(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)])
     return found.assign(p=p, verdict=found["verdict"].where(np.array(p) < ALPHA, "cannot be told"))

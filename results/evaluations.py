@@ -22,7 +22,7 @@ COLUMNS = {
     "problems": "problems that it was measured on",
     "count": "steps of an AUROC, of a calibration or of its bin; solutions of what concerns first errors",
     "x": "of calibration the mean predicted probability; of first errors the threshold",
-    "single_draw": "whether n is all solutions of a problem: one draw, not an expectation over subsets",
+    "single_draw": "whether n is all solutions of every problem: one draw, not an expectation over subsets",
 }
 """Columns of an evaluation's rows, and what they hold."""
 WHOLE = "as given"
@@ -49,6 +49,7 @@ def _at_most(frame: pd.DataFrame) -> Table:
     """Every labeler and strategy where all solutions are chosen from, against majority voting."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     n = 0 if curves.empty else int(curves["n"].max())
+    single = bool(at_n(curves, n)["single_draw"].any())
     rows: list[tuple[Cell, ...]] = []
     for metric, name in _REFERENCES.items():
         for at in sorted({1, n} if metric == "pass_at_n" else {n}):
@@ -64,7 +65,8 @@ def _at_most(frame: pd.DataFrame) -> Table:
         id="best-of-n",
         title=f"Best-of-{n}",
         lead="Problems solved, per cent, and points over majority voting, paired by problem; 95% intervals "
-        "by problem; p after Holm. All solutions of a problem are one draw, not an expectation over subsets.",
+        "by problem; p after Holm."
+        + (" All solutions of a problem are one draw, not an expectation over subsets." if single else ""),
         heads=heads(
             *("labeler", "scoring", f"best-of-{n}", "weighted vote", "minus majority", "p", "reading"),
             text=("labeler", "scoring", "reading"),
@@ -75,12 +77,14 @@ def _at_most(frame: pd.DataFrame) -> Table:
 
 def _over_n(frame: pd.DataFrame) -> Table:
     """Every line at several N."""
+    curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
+    single = ", at the largest N a single draw" if curves["single_draw"].any() else ""
     return _curves(
-        frame[frame["metric"].isin(["best_of_n", *_REFERENCES])],
+        curves,
         id="by-n",
         title="Best-of-N by N",
         lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of "
-        "N solutions, at the largest N a single draw.",
+        f"N solutions{single}.",
     )
 
 
@@ -174,7 +178,7 @@ def few(ns: Sequence[int]) -> list[int]:
 
 
 def _with_verdict(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(verdict=[verdict(row.lower, row.upper) for row in rows_of(found)])
+    return found.assign(verdict=[verdict(row.lower, row.upper, row.problems) for row in rows_of(found)])
 
 
 def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:

@@ -10,7 +10,7 @@ from results.records import plain
 from results.sensitivity import FACTORS, best_points, curves
 from results.statistics import rows_of
 from results.tables import solutions_table
-from results.tabular import Table, heads, number, points, reading, whole, word
+from results.tabular import Table, heads, number, p_cell, points, reading, whole, word
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
@@ -38,7 +38,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
                 points(row.estimate, row.lower, row.upper),
                 points(row.delta, row.delta_lower, row.delta_upper, signed=True),
                 word("centre") if row.centre else reading(row.verdict),
-                number(row.p),
+                p_cell(row.p),
                 whole(row.seeds),
             )
             for row in rows_of(found)

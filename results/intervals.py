@@ -8,6 +8,10 @@ lie from the estimate is combined, as for independent errors, with the seeds' ow
     upper = estimate + sqrt((percentile_97.5 - estimate)^2 + (t_{.975, S-1} * sd_seed / sqrt(S))^2)
 
 With one seed the second term is 0: the interval then speaks of that one seed, and ``seeds`` says so.
+
+There is no interval, both ends are NaN, where resamples cannot show how much the estimate varies: with one
+problem, with the same value for all problems and seeds, or with a statistic that is undefined in more
+resamples than lie beyond one end.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
+NAN = float("nan")
 
 RESAMPLES = 2000
 """Bootstrap resamples of the problems."""
@@ -24,6 +30,13 @@ ALPHA = 0.05
 
 LEVEL = 1 - ALPHA
 """Share of intervals that should hold the truth."""
+
+LEAST_PROBLEMS = 6
+"""Fewest problems from which a difference is told. An exact test of five paired differences by sign flips has
+a p of at least 2 / 2^5 = 0.0625."""
+
+ROUNDING = 1e-12
+"""Values in [0, 1] that lie no further apart are equal."""
 
 _BLOCK = 200
 """Resamples that a statistic is given at once."""
@@ -39,18 +52,35 @@ class Estimate:
     """Lower end; NaN where it cannot be computed."""
     upper: float
     """Upper end; NaN where it cannot be computed."""
+    problems: int = 0
+    """Problems that were resampled; 0: the interval is over seeds alone, or there is none."""
 
     @property
     def verdict(self) -> str:
         """Where a difference lies: "above zero", "below zero" or "cannot be told"."""
-        return verdict(self.lower, self.upper)
+        return verdict(self.lower, self.upper, self.problems)
 
 
-def verdict(lower: float, upper: float) -> str:
-    """Where an interval lies: "above zero", "below zero" or "cannot be told" (it holds 0 or is unknown)."""
+def verdict(lower: float, upper: float, problems: int = 0) -> str:
+    """Where a difference lies: "above zero", "below zero" or "cannot be told".
+
+    Args:
+        lower: end of its interval; NaN where unknown.
+        upper: the other end.
+        problems: that were resampled; fewer than ``LEAST_PROBLEMS`` tell no difference. 0: the interval is
+            over seeds alone.
+    """
+    if 0 < problems < LEAST_PROBLEMS:
+        return "cannot be told"
     if lower > 0:
         return "above zero"
     return "below zero" if upper < 0 else "cannot be told"
+
+
+def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Differences of two shares, elementwise; those of floating-point rounding alone are 0."""
+    gap = one - other
+    return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
 
 
 def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
@@ -103,11 +133,15 @@ def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> li
     made = []
     for value_SP, mean_P, low, high in zip(values, mean_RP, low_R, high_R, strict=True):
         centre, by_seed = float(mean_P.mean()), seed_half_width(value_SP.mean(axis=1))
+        if problems < 2 or max(high - low, by_seed) <= ROUNDING:
+            made.append(Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems))
+            continue
         made.append(
             Estimate(
                 estimate=centre,
                 lower=centre - float(np.hypot(centre - low, by_seed)),
                 upper=centre + float(np.hypot(high - centre, by_seed)),
+                problems=problems,
             )
         )
     return made
@@ -125,24 +159,27 @@ def resampled(
         resamples: of the bootstrap; those in which the metric is undefined are left out.
 
     Returns:
-        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined, as
-        the interval of a single problem is.
+        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined.
     """
     centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
     weight_PB = resample_weights(problems, resamples)
     blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
     found_B = np.concatenate(blocks)
     known_B = found_B[~np.isnan(found_B)]
-    if np.isnan(centre) or not len(known_B) or problems < 2:
-        return Estimate(estimate=centre, lower=float("nan"), upper=float("nan"))
     tail = 100 * (1 - LEVEL) / 2
+    undefined = 100 * (1 - len(known_B) / resamples)
+    if np.isnan(centre) or undefined > tail or np.ptp(known_B) <= ROUNDING:
+        return Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
-    return Estimate(estimate=centre, lower=float(lower), upper=float(upper))
+    return Estimate(estimate=centre, lower=float(lower), upper=float(upper), problems=problems)
 
 
 def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
-    """t interval over seeds, for metrics with no value for each problem; the bounds are NaN for one seed."""
+    """t interval over seeds, for metrics with no value for each problem.
+
+    The ends are NaN for one seed, or where all seeds have the same value.
+    """
     value_S = np.asarray(seed_values, dtype=np.float64)
     centre = float(value_S.mean())
-    half = seed_half_width(value_S) if len(value_S) > 1 else float("nan")
+    half = seed_half_width(value_S) if np.ptp(value_S) > 0 else NAN
     return Estimate(estimate=centre, lower=centre - half, upper=centre + half)

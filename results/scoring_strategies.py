@@ -15,7 +15,7 @@ from results.differences import contrasts, corrected, differences
 from results.headline import Headline, reading_of
 from results.intervals import ALPHA
 from results.statistics import comparison_n, rows_of, summarise
-from results.tabular import Table, compared, heads, number, points, reading, text_of, word
+from results.tabular import Table, compared, heads, number, p_cell, points, reading, text_of, word
 
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
@@ -139,7 +139,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
             cells += [points(np.nan), number(np.nan), word("–")]
         else:
             cells.append(points(one.estimate, one.lower, one.upper, signed=True))
-            cells += [number(one.p), reading(one.verdict)]
+            cells += [p_cell(one.p), reading(one.verdict)]
         length = group[group["metric"] == "length_correlation"]
         lengths = [number(row.estimate, 2, row.lower, row.upper) for row in rows_of(length)]
         cells += lengths or [number(np.nan)]

@@ -92,6 +92,11 @@ def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN
     return Cell(value=repr(float(value)), shown=f"{value:.{digits}f}", interval=interval)
 
 
+def p_cell(p: float) -> Cell:
+    """A p; a dash where missing. A small one is no 0.000, for no test tells as much."""
+    return Cell(value=repr(float(p)), shown="<0.001") if p < 1e-3 else number(p)
+
+
 def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
     """A share with its interval, in per cent (points where signed); a dash where missing."""
     if pd.isna(estimate):
@@ -109,7 +114,7 @@ def compared(row: Any) -> tuple[Cell, Cell]:
 def tested(row: Any) -> tuple[Cell, Cell, Cell]:
     """A difference between shares, in points, its p, and how it reads."""
     found, reads = compared(row)
-    return found, number(row.p), reads
+    return found, p_cell(row.p), reads
 
 
 def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:

@@ -13,7 +13,8 @@ JSON Lines, one problem a line, an object with the fields
         final_correct  boolean: whether that answer is right, as graded by the pool's maker; it is trusted.
                        null: ungraded
         finished       boolean, may be left out (then true): whether the solution came to its end; an
-                       unfinished one cannot be final_correct, nor can one whose answer is null
+                       unfinished one cannot be final_correct, nor can one whose answer is null or
+                       white space
         step_scores    object, may be left out (then empty): labeler name -> array of numbers in [0, 1], one a
                        step, P(the step is right); the same labelers in every sample of the file
 
@@ -329,8 +330,8 @@ def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
     finished = sample.get("finished", True)
     check(where, f"{at}.finished", finished, isinstance(finished, bool), "true or false")
     check(where, f"{at}.final_correct", correct, finished or not correct, "false in an unfinished sample")
-    answered = answer is not None or not correct
-    check(where, f"{at}.final_correct", correct, answered, "false where answer is null")
+    answered = (answer is not None and answer.strip()) or not correct
+    check(where, f"{at}.final_correct", correct, answered, "false where answer is null or white space")
     scores = sample.get("step_scores", {})
     check(where, f"{at}.step_scores", scores, isinstance(scores, dict), "an object: labeler name -> array")
     for name, values in scores.items():

@@ -148,7 +148,7 @@ CASES = {
     "right without an answer": (
         (*SAMPLE, "answer"),
         None,
-        "field samples[1].final_correct: found true; allowed: false where answer is null",
+        "field samples[1].final_correct: found true; allowed: false where answer is null or white space",
     ),
     "finished a string": (
         (*SAMPLE, "finished"),

@@ -11,6 +11,7 @@ from ablations.evaluation import (
     best_of_n,
     calibration,
     majority,
+    over_problems,
     pass_at_n,
     random_choice,
     single_draw,
@@ -96,6 +97,31 @@ def test_pass_at_n_and_random(pool):
     # all scores equal and all finished: a random choice whatever n
     equal = best_of_n(np.zeros(correct.shape), correct, np.ones(correct.shape, bool), ns)
     np.testing.assert_allclose(equal, np.repeat(correct.mean(axis=1)[:, None], len(ns), axis=1), atol=1e-12)
+
+
+def test_problems_with_different_numbers_of_solutions():
+    """Each problem's value is over all subsets of its own solutions, and stays in its place."""
+    rng = np.random.default_rng(4)
+    counts = [4, 2, 3, 4, 2]
+    score = [rng.integers(0, 3, count) / 2 for count in counts]
+    correct = [rng.random(count) < 0.5 for count in counts]
+    found = over_problems(
+        lambda s, c: best_of_n(s, c, np.ones(c.shape, bool), [1, 2]),
+        Ragged.from_rows(score),
+        Ragged.from_rows(correct, bool),
+    )
+    expected = [
+        [
+            np.mean([plain_best(subset) for subset in combinations([(a, b, True) for a, b in rows], n)])
+            for n in (1, 2)
+        ]
+        for rows in (list(zip(s, c, strict=True)) for s, c in zip(score, correct, strict=True))
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    with pytest.raises(
+        ValueError, match="columns: found .* solutions per problem; allowed: the same in each"
+    ):
+        over_problems(lambda a, b: a, Ragged.from_rows([[1], [2, 3]]), Ragged.from_rows([[1, 2], [3]]))
 
 
 def plain_vote(subset):

@@ -11,14 +11,44 @@ from results.records import Record
 
 
 def test_a_difference_is_paired_by_problem(record: Any, records_frame: Any) -> None:
-    # process is 0.1 better on each of two very different problems: the difference has no width, though each
-    # arm's has
-    frame = records_frame([record("process", [0.1, 0.9], 0), record("final_answer", [0.0, 0.8], 0)])
+    # process is 0.1 or 0.2 better on each of six very different problems: every resample's mean lies between,
+    # though the arms' own intervals are wide
+    process, answer = [0.1, 0.9, 0.2, 0.8, 0.3, 0.9], [0.0, 0.7, 0.1, 0.6, 0.2, 0.7]
+    frame = records_frame([record("process", process, 0), record("final_answer", answer, 0)])
     row = differences(frame, [("process", "final_answer")], "best_of_n", 2).iloc[0]
-    assert (row["estimate"], row["lower"], row["upper"]) == pytest.approx((0.1, 0.1, 0.1))
-    assert (row["verdict"], row["seeds"], row["problems"]) == ("above zero", 1, 2)
+    assert row["estimate"] == pytest.approx(0.15)  # (3 * 0.1 + 3 * 0.2) / 6
+    assert 0.1 <= row["lower"] < 0.15 < row["upper"] <= 0.2
+    assert (row["verdict"], row["seeds"], row["problems"]) == ("above zero", 1, 6)
     back = differences(frame, [("final_answer", "process")], "best_of_n", 2).iloc[0]
-    assert (back["lower"], back["verdict"]) == (pytest.approx(-0.1), "below zero")
+    assert (back["lower"], back["verdict"]) == (pytest.approx(-row["upper"]), "below zero")
+
+
+@pytest.mark.parametrize("problems", [1, 2, 5])
+def test_a_few_problems_tell_no_difference(problems: int, record: Any, records_frame: Any) -> None:
+    """However clear it is on each: p is 1, 1/2 or 1/16 at the least. Of one there is no interval."""
+    process = [0.8 + 0.01 * p for p in range(problems)]
+    rows = [record("process", process, 0), record("final_answer", [0.1] * problems, 0)]
+    found = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2)
+    assert found["verdict"].tolist() == ["cannot be told"] == corrected(found)["verdict"].tolist()
+    if problems == 1:
+        assert np.isnan(found["lower"]).all() and np.isnan(corrected(found)["p"]).all()
+    else:
+        assert corrected(found)["p"].item() == 2 * 0.5**problems
+
+
+def test_the_same_difference_on_every_problem_has_no_interval(record: Any, records_frame: Any) -> None:
+    rows = [record("process", [0.6] * 8, 0), record("final_answer", [0.1] * 8, 0)]
+    row = corrected(differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2)).iloc[0]
+    assert row["estimate"] == 0.5 and np.isnan([row["lower"], row["upper"], row["p"]]).all()
+    assert row["verdict"] == "cannot be told"
+
+
+def test_a_difference_of_rounding_alone_is_none(record: Any, records_frame: Any) -> None:
+    """0.1 + 0.2 + 0.3 exceeds 0.6 by 1.1e-16 on some problems: no method is better."""
+    rows = [record("process", [0.1 + 0.2 + 0.3] * 6 + [0.5] * 6, 0)]
+    rows.append(record("final_answer", [0.6] * 6 + [0.5] * 6, 0))
+    row = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2).iloc[0]
+    assert row["estimate"] == 0 and row["verdict"] == "cannot be told"
 
 
 def test_a_difference_is_paired_by_seed(record: Any, records_frame: Any) -> None:
@@ -28,12 +58,8 @@ def test_a_difference_is_paired_by_seed(record: Any, records_frame: Any) -> None
     rows += [record("final_answer", [0.3 * (s + 1) - 0.1] * 2, s) for s in (2, 1, 0)]
     rows.append(record("process", [1.0] * 2, 7))  # has no partner
     row = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2).iloc[0]
-    assert (row["estimate"], row["lower"], row["upper"], row["seeds"]) == (
-        pytest.approx(0.1),
-        pytest.approx(0.1),
-        pytest.approx(0.1),
-        3,
-    )
+    assert (row["estimate"], row["seeds"]) == (pytest.approx(0.1), 3)
+    assert np.isnan(row["lower"])  # neither problems nor seeds differ: nothing says how far off it may be
 
 
 def test_a_reference_pairs_with_every_seed_and_scale(record: Any, records_frame: Any) -> None:
@@ -106,7 +132,7 @@ def test_contrasts_pair_rows_that_differ_in_one_column(record: Any, records_fram
         [1, "minimum", "product", 0.25],
         [2, "minimum", "product", -0.25],
     ]
-    assert found["verdict"].tolist() == ["cannot be told", "below zero"]  # the second the same everywhere
+    assert found["verdict"].tolist() == ["cannot be told"] * 2  # of two problems
 
 
 def test_the_verdict_follows_the_corrected_p() -> None:
@@ -116,14 +142,14 @@ def test_the_verdict_follows_the_corrected_p() -> None:
     """
     columns = ["estimate", "lower", "upper", "verdict"]
     rows = [(0.2, 0.1, 0.3, "above zero"), (-0.11, -0.21, -0.01, "below zero"), (0, -1, 1, "cannot be told")]
-    found = corrected(pd.DataFrame(rows, columns=columns))
+    found = corrected(pd.DataFrame(rows, columns=columns).assign(problems=60))
     assert found["p"].tolist() == pytest.approx([0.000266, 0.0622, 1], rel=2e-3)
     assert found["verdict"].tolist() == ["above zero", "cannot be told", "cannot be told"]
-    alone = corrected(pd.DataFrame(rows[1:2], columns=columns))
+    alone = corrected(pd.DataFrame(rows[1:2], columns=columns).assign(problems=60))
     assert (
         alone["p"].tolist() == pytest.approx([0.0311], rel=2e-3) and alone["verdict"].item() == "below zero"
     )
-    assert corrected(pd.DataFrame([], columns=columns)).empty
+    assert corrected(pd.DataFrame([], columns=[*columns, "problems"])).empty
 
 
 def test_p_agrees_with_the_interval() -> None:
@@ -131,9 +157,16 @@ def test_p_agrees_with_the_interval() -> None:
     assert p_value(0.02, 0.0, 0.07) == pytest.approx(0.05)
     assert p_value(-0.02, -0.07, 0.0) == pytest.approx(0.05)
     assert p_value(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
-    assert p_value(0.0, 0.0, 0.0) == p_value(0.0, -0.1, 0.1) == 1.0
-    assert p_value(0.1, 0.1, 0.1) == 0.0
+    assert p_value(0.0, -0.1, 0.1) == 1.0
+    assert np.isnan([p_value(0.0, 0.0, 0.0), p_value(0.1, 0.1, 0.1)]).all()  # no spread, no test
     assert np.isnan(p_value(0.1, float("nan"), float("nan")))
+
+
+def test_p_is_no_less_than_that_of_an_exact_test() -> None:
+    """Of all 2^P sign flips of P differences at least two are as extreme: 2 / 2^4 = 0.125, 2 / 2^6."""
+    assert p_value(0.3, 0.25, 0.35, problems=4) == 0.125
+    assert p_value(0.3, 0.25, 0.35, problems=6) == 0.03125
+    assert p_value(0.02, 0.0, 0.07, problems=60) == p_value(0.02, 0.0, 0.07)
 
 
 def test_holm_by_hand() -> None:

@@ -13,7 +13,7 @@ def row(metric, estimate, **more):
 def curve(metric, values, **more):
     interval = [{"lower": value - 0.1, "upper": value + 0.1} for value in values]
     return [
-        row(metric, value, n=2**k, single_draw=k == len(values) - 1, **interval[k], **more)
+        row(metric, value, n=2**k, single_draw=k == len(values) - 1, problems=100, **interval[k], **more)
         for k, value in enumerate(values)
     ]
 
@@ -38,7 +38,7 @@ def shown(table):
 
 
 def test_labelers_against_majority_voting():
-    """p of 0.2 +- 0.1 is that of z = 1.96 * 2 = 3.92: 0.0001, doubled by Holm; of -0.05 +- 0.1 that of z =
+    """p of 0.2 +- 0.1 is that of z = 1.96 * 2 = 3.92: 0.00009, doubled by Holm; of -0.05 +- 0.1 that of z =
     0.98: 0.327."""
     best, by_n, minus = tables_of(FINALS)
     assert best.title == "Best-of-4"
@@ -48,7 +48,7 @@ def test_labelers_against_majority_voting():
         ["pass@4", "", "70.0 [60.0, 80.0]", "-", "-", "-", ""],
         [
             *("good", "product", "70.0 [60.0, 80.0]", "60.0 [50.0, 70.0]", "+20.0 [+10.0, +30.0]"),
-            *("0.000", "above zero"),
+            *("<0.001", "above zero"),
         ],
         ["poor", "product", "45.0 [35.0, 55.0]", "-", "-5.0 [-15.0, +5.0]", "0.327", "cannot be told"],
     ]

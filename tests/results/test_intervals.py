@@ -111,9 +111,11 @@ def test_weights_are_resamples() -> None:
 def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.ndarray, shift: float) -> None:
     (found,) = intervals([value_SP], resamples=200)
     (moved,) = intervals([value_SP + shift], resamples=200)
-    assert found.lower <= found.estimate <= found.upper
+    if value_SP.shape[1] == 1 or np.ptp(value_SP) == 0:
+        assert math.isnan(found.lower) and math.isnan(found.upper)
+    assert not found.estimate < found.lower and not found.estimate > found.upper
     assert (moved.lower, moved.estimate, moved.upper) == pytest.approx(
-        (found.lower + shift, found.estimate + shift, found.upper + shift), abs=1e-9
+        (found.lower + shift, found.estimate + shift, found.upper + shift), abs=1e-9, nan_ok=True
     )
 
 
@@ -135,6 +137,17 @@ def test_intervals_cover_the_truth() -> None:
     assert 0.12 < mean_width < 0.3
 
 
+@pytest.mark.parametrize("value_SP", [[[0.5]], [[0.4], [0.6]], [[1.0, 1.0, 1.0]], [[0.25] * 9] * 3])
+def test_no_interval_where_nothing_varies(value_SP: list[list[float]]) -> None:
+    """One problem, or all problems and seeds alike, say nothing of how far off the estimate may be."""
+    (found,) = intervals([np.array(value_SP)])
+    assert found.estimate == pytest.approx(np.mean(value_SP))
+    assert math.isnan(found.lower) and math.isnan(found.upper) and found.verdict == "cannot be told"
+    perfect = resampled(lambda weight_PB: np.ones(weight_PB.shape[1]), 7)
+    assert perfect.estimate == 1 and math.isnan(perfect.lower)
+    assert math.isnan(seed_interval([0.3, 0.3]).lower)
+
+
 def test_verdicts() -> None:
     assert [
         verdict(0.1, 0.2),
@@ -142,7 +155,9 @@ def test_verdicts() -> None:
         verdict(0.0, 0.2),
         verdict(-0.2, -0.1),
         verdict(math.nan, math.nan),
-    ] == ["above zero", "cannot be told", "cannot be told", "below zero", "cannot be told"]
+        verdict(0.1, 0.2, problems=5),
+        verdict(0.1, 0.2, problems=6),
+    ] == ["above zero", *["cannot be told"] * 2, "below zero", *["cannot be told"] * 2, "above zero"]
     assert Estimate(estimate=0.1, lower=0.05, upper=0.2).verdict == "above zero"
 
 
@@ -166,8 +181,12 @@ def test_resamples_without_the_metric_are_left_out() -> None:
     def only_of_the_first(weight_PB: np.ndarray) -> np.ndarray:
         return np.where(weight_PB[0] > 0, 0.25, np.nan)
 
+    # It is missing in 1/4 of the resamples, ten times what lies beyond an end: there is no such percentile.
     found = resampled(only_of_the_first, 2)
-    assert (found.estimate, found.lower, found.upper) == (0.25, 0.25, 0.25)
+    assert found.estimate == 0.25 and math.isnan(found.lower) and math.isnan(found.upper)
+    value_P = np.arange(6) / 6  # without any of four of six problems: in (2/6)^6 = 0.1% of the resamples
+    rare = resampled(lambda w: np.where(w[0] + w[1] + w[2] + w[3] > 0, value_P @ w, np.nan), 6)
+    assert rare.lower < rare.estimate < rare.upper
     nothing = resampled(lambda weight_PB: np.full(weight_PB.shape[1], np.nan), 2)
     assert math.isnan(nothing.estimate) and math.isnan(nothing.lower) and math.isnan(nothing.upper)
     late = resampled(

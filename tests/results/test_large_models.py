@@ -13,7 +13,7 @@ from results.figures import large_scale as large_scale_figure
 from results.intervals import Estimate
 from results.records import Record, plain
 from results.statistics import rows_of, summarise
-from results.tabular import Table, text_of
+from results.tabular import Table, p_cell, text_of
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +49,9 @@ def test_the_differences_of_a_table_are_corrected_together(frame):
         (large_scale.between_models(frame), large_scale.differences_table(frame)),
         (difficulty.within(frame, 64), difficulty.differences_table(frame)),
     ):
-        single = [p_value(row.estimate, row.lower, row.upper) for row in rows_of(found)]
+        single = [p_value(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
         assert list(found["p"]) == holm(single) and min(found["p"]) == pytest.approx(len(found) * min(single))
-        assert sorted(row[4] for row in shown(table)) == sorted(f"{p:.3f}" for p in found["p"])
+        assert sorted(row[4] for row in shown(table)) == sorted(text_of(p_cell(p)) for p in found["p"])
         assert "corrected after Holm" in table.lead
     for table in (large_scale.votes_table(frame), difficulty.gains_table(frame)):
         assert "not corrected for their number" in table.lead

@@ -94,6 +94,107 @@ def test_best_of_n_by_hand(tmp_path, capsys):
     ]
 
 
+def graded(*problems, labeler="prm"):
+    """A pool of (score, right) per solution; None is ungraded."""
+    return [
+        {
+            "problem_id": f"p{p}",
+            "problem": f"{p}?",
+            "answer": "1",
+            "samples": [
+                {"sample": i, "steps": ["a"], "answer": "1" if right else "2", "final_correct": right}
+                | {"step_scores": {labeler: [score]}}
+                for i, (score, right) in enumerate(samples)
+            ],
+        }
+        for p, samples in enumerate(problems)
+    ]
+
+
+def test_ungraded_solutions_are_left_out_and_counted(tmp_path, capsys):
+    """Scores 0.9, 0.6, 0.3 per problem. p0: right, wrong, wrong. p1: the best one is ungraded; wrong, right.
+
+    N goes up to 2. Of p0 two of three solutions: {1,2} right, {1,3} right, {2,3} wrong: 2/3. Of p1 the one
+    pair: wrong. p2 has one graded solution of three and is left out.
+    """
+    rows = graded(
+        [(0.9, True), (0.6, False), (0.3, False)],
+        [(0.9, None), (0.6, False), (0.3, True)],
+        [(0.9, None), (0.6, None), (0.3, True)],
+    )
+    evaluate(write(tmp_path / "pool.jsonl", rows), "--out", tmp_path / "out")
+    found = metrics(tmp_path / "out")
+    assert value(found["prm", "product", "best_of_n", "1"]) == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert value(found["prm", "product", "best_of_n", "2"]) == pytest.approx((2 / 3 + 0) / 2)
+    # pass@2: of p0 all pairs but {2,3}; majority of two that differ is a tie: 1/2 + 1/2 + 0, and 1/2
+    assert value(found["", "", "pass_at_n", "2"]) == pytest.approx((2 / 3 + 1) / 2)
+    assert value(found["", "", "majority", "2"]) == pytest.approx((1 / 3 + 1 / 2) / 2, abs=0.1)  # 100 draws
+    best = found["prm", "product", "best_of_n", "2"]
+    assert (best["problems"], best["single_draw"]) == ("2", "False")
+    facts = json.loads((tmp_path / "out" / "facts.json").read_text())
+    assert facts["final_answers"] == {
+        "problems": 2,
+        "solutions": 5,
+        "solutions_per_problem": [2, 3],
+        "ungraded": 3,
+        "left_out_with_their_problems": 1,
+        "problems_left_out": ["p2"],
+    }
+    text = capsys.readouterr().out
+    assert "Ungraded solutions left out of best-of-N and votes: 3.\n" in text
+    assert "are ungraded: 1 (p2); graded solutions left out with them: 1.\n" in text
+    assert "one draw" not in text and "single draw" not in text
+    assert (tmp_path / "out" / "table.txt").read_text() in text
+
+
+@pytest.mark.parametrize("problems", [1, 2])
+def test_too_few_problems_tell_nothing(problems, tmp_path, capsys):
+    """The reward model is right on each, voting on half of them: 50 points, without an interval and a p."""
+    evaluate(write(tmp_path / "pool.jsonl", graded(*[[(0.9, True), (0.2, False)]] * problems)))
+    text = capsys.readouterr().out
+    (line,) = [line for line in text.splitlines() if line.startswith("prm  ") and "told" in line]
+    assert line.split()[2:] == ["100.0", "100.0", "+50.0", "-", "cannot", "be", "told"]
+    assert "above zero" not in text and "nan" not in text
+
+
+def test_one_solution_per_problem(tmp_path, capsys):
+    evaluate(write(tmp_path / "pool.jsonl", graded([(0.9, True)], [(0.2, False)], [(0.4, False)])))
+    text = capsys.readouterr().out
+    assert "Best-of-1" in text and "33.3 [0.0, 100.0]" in text and "Best-of-N by N" not in text
+
+
+def test_products_of_the_same_factors_tie(tmp_path, capsys):
+    """0.1 * 0.2 * 0.3 in two orders, of a right and a wrong solution: one half, as voting has it."""
+    rows = graded([(0, True), (0, False)], [(0, False), (0, True)])
+    for row in rows:
+        for sample, scores in zip(row["samples"], ([0.1, 0.2, 0.3], [0.3, 0.2, 0.1]), strict=True):
+            sample |= {"steps": ["a", "b", "c"], "step_scores": {"prm": scores}}
+    evaluate(write(tmp_path / "pool.jsonl", rows), "--out", tmp_path / "out")
+    best = metrics(tmp_path / "out")["prm", "product", "best_of_n_minus_majority", "2"]
+    assert value(best) == 0 and best["lower"] == ""
+    capsys.readouterr()
+
+
+def test_scored_samples_are_evaluated_as_a_pool_too(tmp_path, capsys):
+    """Their probabilities become labels of the pool, and these the scores of a labeler."""
+    samples = [
+        {"problem": f"{p}?", "ground_truth_answer": "1", "steps": ["a"], "answer": "1", "is_correct": right}
+        | {"rating_probs": [{"-1": 1 - score, "0": 0.0, "1": score}]}
+        for p in range(2)
+        for score, right in ((0.75, True), (0.5, False))
+    ]
+    source = write(tmp_path / "samples.jsonl", samples)
+    convert = ["convert", "--from=scored_samples", "--to=pool", str(source), str(tmp_path / "pool.jsonl")]
+    assert cli.main(convert) == 0
+    for name in ("samples", "pool"):
+        evaluate(tmp_path / f"{name}.jsonl", "--out", tmp_path / name)
+    (one,) = [row for key, row in metrics(tmp_path / "samples").items() if key[2:] == ("best_of_n", "2")]
+    (other,) = [row for key, row in metrics(tmp_path / "pool").items() if key[2:] == ("best_of_n", "2")]
+    assert (one["labeler"], other["labeler"]) == ("rating_probs", "labels")
+    assert value(one) == value(other) == 1
+    assert "The scores called labels are probabilities" in capsys.readouterr().out
+
+
 def test_one_labeler_and_every_strategy(tmp_path, capsys):
     words = [word for name in ("mean", "geometric_mean", "last") for word in ("--scoring", name)]
     file = write(tmp_path / "pool.jsonl", pool())
@@ -208,7 +309,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert "scoring: 'sum' is not allowed; allowed are product, minimum" in mistake(
         finals, "--scoring", "sum"
     )
-    assert "found neither final answers nor rated steps" in mistake(problems)
+    assert "found neither graded final answers" in mistake(problems)
     assert "out: found" in mistake(finals, "--out", tmp_path)
     assert "on: found it beside" in mistake(finals, "--on", rated)
     assert "source: found no file" in mistake(tmp_path / "none.jsonl")
