@@ -191,6 +191,7 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
 
     Raises:
         RankFailed: one of them failed or died; none of them is left.
+        Diverged: the training that they shared diverged.
     """
     spawn = get_context("spawn")
     port = _free_port()
@@ -214,6 +215,10 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
                     context.judged(*message[1:])
                 elif message[0] == "finished":
                     del waiting[connection]
+                elif message[0] == "diverged":
+                    from lightning_modules.divergence import Diverged
+
+                    raise Diverged(message[1])
                 else:
                     raise RankFailed(_cause(ranks, message))
     finally:
@@ -267,6 +272,8 @@ def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port:
     }
     import torch
 
+    from lightning_modules.divergence import Diverged
+
     torch.set_num_threads(1)
 
     def tell(*message: Any) -> None:
@@ -280,6 +287,8 @@ def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port:
                 lambda fraction: tell("progress", fraction),
                 lambda share, value: tell("judged", share, value),
             )
+        except Diverged as error:  # on all ranks at once
+            connection.send(("diverged", str(error)))
         except (Exception, SystemExit) as error:
             connection.send(("failed", time.monotonic(), rank, f"{type(error).__name__}: {error}"))
             traceback.print_exc()

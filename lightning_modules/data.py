@@ -71,8 +71,8 @@ class RewardDataset:
             kind = "iu" if target.ndim == 1 else "f"
             if target.dtype.kind not in kind or target.shape[1:] not in ((), (self.num_classes,)):
                 raise ValueError(
-                    f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: whole "
-                    f"numbers, a class per token, or floats, {self.num_classes} probabilities per token"
+                    f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: "
+                    f"whole numbers, a class per token, or floats, {self.num_classes} probabilities per token"
                 )
             wrong = wrong_targets(target, self.num_classes)
             if len(wrong):

@@ -85,6 +85,7 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
 
     Raises:
         ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+        Diverged: the training diverged; nothing of it is left.
         RankFailed: one of several processes failed or died.
     """
     if link.out.exists():
@@ -108,6 +109,10 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         context = Context(progress=progress, scratch=folder / STATE, local=link.local, logs=logs)
         devices.spread(STAGES, link.kind).run({"kind": link.kind} | link.config, {}, made, context)
         reporter.ended(task, time.monotonic() - began, None, 1.0, 0.0)
+    except ValueError:  # nothing to resume: the corrected command may have this folder
+        if not any((folder / STATE).iterdir()):
+            shutil.rmtree(folder)
+        raise
     finally:
         reporter.close()
     facts: dict[str, Any] = read_json(made / FACTS)
