@@ -83,7 +83,7 @@ def finetune(argv: Sequence[str]) -> None:
     config["files"] = file_facts({field: local[field] for field in kind.files})
     if kind.course is not None:
         base = find_checkpoint(args.base, "base")
-        config["base"] = base_facts(base, args.device)
+        config["base"] = base_facts(base, args.device, solutions=name != "mathmix")
         local["base"] = base.folder
     asked = Devices(devices=getattr(args, "devices", 1), strategy=getattr(args, "strategy", "auto"))
     out = Path(args.out)

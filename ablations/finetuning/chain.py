@@ -17,8 +17,11 @@ from ablations.places import sha256_of
 from ablations.progress import Reporter
 from ablations.shards import claim
 from ablations.stages.files import read_json
+from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 STAGES = "ablations.finetuning.stages:STAGES"
+PROBLEM = "1 + 1 = ?\n"
+"""Any problem, to see whether a chat template takes it."""
 STATE, MADE = "state", "made"
 """In the folder of a training that is not over: its last state, the new checkpoint."""
 
@@ -37,12 +40,18 @@ class Link:
     """The new checkpoint's folder."""
 
 
-def base_facts(base: Checkpoint, device: str) -> dict[str, str]:
+def base_facts(base: Checkpoint, device: str, *, solutions: bool) -> dict[str, str]:
     """What a checkpoint is, whatever its folder.
 
+    Args:
+        base: the checkpoint.
+        device: on which it is to be trained.
+        solutions: whether it is to read solutions of problems, through its chat template if it has one.
+
     Raises:
-        ValueError: it is no causal language model, or one that needs code that lies beside it; or there is no
-            such device to train it on.
+        ValueError: it is no causal language model, or one that needs code that lies beside it; its
+            tokenizer has more tokens than the model, or a chat template that takes no user's turn; or there
+            is no such device to train it on.
     """
     import torch
     from transformers import AutoConfig
@@ -56,6 +65,10 @@ def base_facts(base: Checkpoint, device: str) -> dict[str, str]:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: found cuda, but no such device; allowed: cpu")
     AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(base.folder)
+    check_vocabulary(tokenizer, base.rows, "base")
+    if solutions:
+        opening(tokenizer, PROBLEM, ", or a tokenizer saved without one")
     return {"name": base.name, "architecture": base.architecture, "revision": base.revision()}
 
 

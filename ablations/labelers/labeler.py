@@ -19,6 +19,7 @@ from lightning_modules.batching import check_layout
 from lightning_modules.encoding import Encoded
 from lightning_modules.inference import score
 from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.tokenization import check_vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,7 @@ def load_labeler(choice: Choice) -> Labeler:
             f"tokenizer: found a {type(tokenizer).__name__}, which does not tell where its tokens stand; "
             "allowed: one with a tokenizer.json"
         )
+    check_vocabulary(tokenizer, checkpoint.rows, "labeler")
     loading = Loading(
         folder=checkpoint.folder,
         tokenizer=tokenizer,
