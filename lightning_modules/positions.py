@@ -77,8 +77,8 @@ def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
     largest = max((int(ids.max()) for ids in texts if len(ids)), default=0)
     if largest >= rows:
         raise ValueError(
-            f"tokenizer: found token {largest} in a text; allowed: 0 to {rows - 1}, which the model has rows of "
-            "embeddings for"
+            f"tokenizer: found token {largest} in a text; allowed: 0 to {rows - 1}, of which the model has "
+            "embeddings"
         )
 
 

@@ -77,6 +77,12 @@ class Labeler:
             found = family.encode(self.tokenizer, problem, steps, self.identity.separator or "")
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
+        rows = getattr(self.model.config, "vocab_size", None)
+        if rows is not None and len(found) and int(found.ids.max()) >= rows:
+            token = self.tokenizer.convert_ids_to_tokens(int(found.ids.max()))
+            raise ValueError(
+                f"{where}: found the token {token!r}; allowed: one of which the model has embeddings"
+            )
         ends = found.step_end
         rising = len(ends) == len(steps) and bool((np.diff(ends) > 0).all())
         if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
