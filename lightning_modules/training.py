@@ -11,6 +11,7 @@ from typing import Any, Literal
 import lightning
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from lightning_modules.divergence import Diverged, Watch, check_finite
 from lightning_modules.group import ALONE, Group
@@ -136,6 +137,8 @@ def fit(
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),
+            # alone, whatever launcher's variables there are
+            plugins=[LightningEnvironment()] if group.size == 1 else None,
             callbacks=extra,
             gradient_clip_val=1.0,
             use_distributed_sampler=False,
