@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -140,6 +140,33 @@ class Call:
 
 class RankFailed(RuntimeError):
     """One of the processes that ran a stage together failed or died."""
+
+
+def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
+    """Checks that this machine has what trainings ask of it, before anything is made.
+
+    Args:
+        configs: of stages; ``device`` and ``attention`` are looked at.
+        devices: that train one model together.
+
+    Raises:
+        ValueError: there is no GPU, or not as many, or flash attention is not installed.
+    """
+    asked = list(configs)
+    if any(config.get("device") == "cuda" for config in asked):
+        import torch
+
+        if not (there := torch.cuda.device_count()):
+            raise ValueError("device: found cuda, but no such device; allowed: cpu")
+        if devices > there:
+            raise ValueError(f"devices: found {devices}; allowed: up to {there}, the GPUs of this machine")
+    if any(config.get("attention") == "flash_attention_2" for config in asked):
+        from transformers.utils import is_flash_attn_2_available
+
+        if not is_flash_attn_2_available():
+            raise ValueError(
+                "attention: found flash_attention_2, which is not installed; allowed: sdpa, eager"
+            )
 
 
 def take_gpus(number: int, count: int) -> None:

@@ -40,20 +40,17 @@ class Link:
     """The new checkpoint's folder."""
 
 
-def base_facts(base: Checkpoint, device: str, *, solutions: bool) -> dict[str, str]:
+def base_facts(base: Checkpoint, *, solutions: bool) -> dict[str, str]:
     """What a checkpoint is, whatever its folder.
 
     Args:
         base: the checkpoint.
-        device: on which it is to be trained.
         solutions: whether it is to read solutions of problems, through its chat template if it has one.
 
     Raises:
         ValueError: it is no causal language model, or one that needs code that lies beside it; its
-            tokenizer has more tokens than the model, or a chat template that takes no user's turn; or there
-            is no such device to train it on.
+            tokenizer has more tokens than the model, or a chat template that takes no user's turn.
     """
-    import torch
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -62,8 +59,6 @@ def base_facts(base: Checkpoint, device: str, *, solutions: bool) -> dict[str, s
             f"base: found a {base.architecture or 'checkpoint without a class'} in {base.name}; allowed: a "
             "causal language model that transformers knows"
         )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: found cuda, but no such device; allowed: cpu")
     AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
     tokenizer = load_tokenizer(base.folder)
     check_vocabulary(tokenizer, base.rows, "base")
