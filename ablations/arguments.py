@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from lightning_modules.group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
 """Flags of `run` that `plan` has no use for, or another for."""
+ESCAPES = r"\n, \t and \\ stand for a line break, a tab and a backslash"
+"""What the help of flags says whose values go through `unescaped`."""
+MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 
@@ -30,6 +34,22 @@ def experiments() -> Mapping[str, Experiment]:
     from ablations.experiments import EXPERIMENTS
 
     return EXPERIMENTS
+
+
+def unescaped(name: str, text: str) -> str:
+    r"""A text as a shell passes it, with line breaks for \n, tabs for \t and backslashes for \\.
+
+    Raises:
+        ValueError: an escape may as well begin a LaTeX command, as in \text.
+    """
+    if (found := re.search(r"(?<!\\)(?:\\\\)*(\\[nt][a-z]\w*)", text)) is not None:
+        command = found[1]
+        real = f"$'{command[:2]}'{command[2:]}"
+        raise ValueError(
+            f"{name}: found {command} in {text}, which may be a LaTeX command or begin with a line break or "
+            f"a tab; allowed: \\{command} for the command, {real} for the other"
+        )
+    return re.sub(r"\\([nt\\])", lambda match: MEANINGS[match[1]], text)
 
 
 def allowed(name: str, value: str, names: Sequence[str]) -> None:

@@ -137,7 +137,7 @@ def _module_of(command: str) -> Callable[[Sequence[str]], None]:
 
 
 def _run(experiment: Experiment, args: Any) -> None:
-    from ablations.devices import Devices, started
+    from ablations.devices import Devices, check_gpus, started
     from ablations.executors import run_tasks
     from ablations.logs import Logs, logger_names
     from ablations.machine import Machine
@@ -150,6 +150,9 @@ def _run(experiment: Experiment, args: Any) -> None:
     allowed("logger", args.logger, logger_names())
     store = Store(args.store)
     asked = Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
+    if args.executor == "local":
+        left = (task for task in plan.tasks if store.fault(task, full=False) is not None)
+        check_gpus([task.config for task in left], asked.devices)
     with started(asked) as devices:
         if not devices.group.first:
             return

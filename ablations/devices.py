@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -142,6 +142,33 @@ class RankFailed(RuntimeError):
     """One of the processes that ran a stage together failed or died."""
 
 
+def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
+    """Checks that this machine has what trainings ask of it, before anything is made.
+
+    Args:
+        configs: of stages; ``device`` and ``attention`` are looked at.
+        devices: that train one model together.
+
+    Raises:
+        ValueError: there is no GPU, or not as many, or flash attention is not installed.
+    """
+    asked = list(configs)
+    if any(config.get("device") == "cuda" for config in asked):
+        import torch
+
+        if not (there := torch.cuda.device_count()):
+            raise ValueError("device: found cuda, but no such device; allowed: cpu")
+        if devices > there:
+            raise ValueError(f"devices: found {devices}; allowed: up to {there}, the GPUs of this machine")
+    if any(config.get("attention") == "flash_attention_2" for config in asked):
+        from transformers.utils import is_flash_attn_2_available
+
+        if not is_flash_attn_2_available():
+            raise ValueError(
+                "attention: found flash_attention_2, which is not installed; allowed: sdpa, eager"
+            )
+
+
 def take_gpus(number: int, count: int) -> None:
     """This process's share of the machine's GPUs, if there are any: as many, by turns.
 
@@ -191,6 +218,7 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
 
     Raises:
         RankFailed: one of them failed or died; none of them is left.
+        Diverged: the training that they shared diverged.
     """
     spawn = get_context("spawn")
     port = _free_port()
@@ -214,6 +242,10 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
                     context.judged(*message[1:])
                 elif message[0] == "finished":
                     del waiting[connection]
+                elif message[0] == "diverged":
+                    from lightning_modules.divergence import Diverged
+
+                    raise Diverged(message[1])
                 else:
                     raise RankFailed(_cause(ranks, message))
     finally:
@@ -267,6 +299,8 @@ def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port:
     }
     import torch
 
+    from lightning_modules.divergence import Diverged
+
     torch.set_num_threads(1)
 
     def tell(*message: Any) -> None:
@@ -280,6 +314,8 @@ def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port:
                 lambda fraction: tell("progress", fraction),
                 lambda share, value: tell("judged", share, value),
             )
+        except Diverged as error:  # on all ranks at once
+            connection.send(("diverged", str(error)))
         except (Exception, SystemExit) as error:
             connection.send(("failed", time.monotonic(), rank, f"{type(error).__name__}: {error}"))
             traceback.print_exc()

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from ablations.arguments import allowed
 from ablations.cli import COMMANDS
 from ablations.converting import OPTIONS
-from ablations.devices import Devices, started
+from ablations.devices import Devices, check_gpus, started
 from ablations.finetuning.course import Course, Precision
 from ablations.labelers.choice import DEVICES
 from ablations.logs import NONE, Logs, logger_names
@@ -82,8 +82,9 @@ def finetune(argv: Sequence[str]) -> None:
 
     config["files"] = file_facts({field: local[field] for field in kind.files})
     if kind.course is not None:
+        check_gpus([config["course"]], getattr(args, "devices", 1))
         base = find_checkpoint(args.base, "base")
-        config["base"] = base_facts(base, args.device)
+        config["base"] = base_facts(base, solutions=name != "mathmix")
         local["base"] = base.folder
     asked = Devices(devices=getattr(args, "devices", 1), strategy=getattr(args, "strategy", "auto"))
     out = Path(args.out)

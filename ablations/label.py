@@ -62,7 +62,7 @@ def label(argv: Sequence[str]) -> None:
         shutil.rmtree(scratch)
     who = labeler.identity
     print(
-        f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.scores):,} solutions, "
+        f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.rows):,} solutions, "
         f"{len(found.scores.prob.values):,} steps labelled by {name} ({who.family}, {who.dtype}, revision "
         f"{who.revision[:12]})"
     )
@@ -70,8 +70,9 @@ def label(argv: Sequence[str]) -> None:
         first = [f"{one.problem_id} sample {one.sample}" for one in found.too_long[:3]]
         more = ", ..." if len(found.too_long) > len(first) else ""
         print(
-            f"left out: {len(found.left_out):,} problems, for {len(found.too_long):,} solutions longer than "
-            f"{who.max_length:,} tokens ({', '.join(first)}{more}); all are in {report}"
+            f"left out: {len(found.too_long):,} of {len(pool.solutions):,} solutions, which are longer than "
+            f"{who.max_length:,} tokens ({', '.join(first)}{more}), and {len(found.left_out):,} problems "
+            f"that no other solution solves; all are in {report}"
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.arguments import allowed
+from ablations.arguments import ESCAPES, allowed, unescaped
 from ablations.cli import COMMANDS
 from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, Choice, Sampling
 from ablations.labelers.choice import DEVICES, DTYPES
@@ -47,8 +47,8 @@ def sample(argv: Sequence[str]) -> None:
         checkpoint=args.generator,
         dtype=args.dtype,
         chat_template=args.chat_template,
-        instruction=args.instruction,
-        stop=tuple(args.stop or ()),
+        instruction=None if args.instruction is None else unescaped("instruction", args.instruction),
+        stop=tuple(unescaped("stop", text) for text in args.stop or ()),
         stop_after_answer=args.stop_after_answer,
         trust_remote_code=args.trust_remote_code,
     )
@@ -191,7 +191,9 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--max-new-tokens", type=int, default=1024, help="most tokens of a solution")
     parser.add_argument(
-        "--stop", action="append", help="text or special token that ends a solution; repeatable"
+        "--stop",
+        action="append",
+        help=f"text or special token that ends a solution, repeatable; {ESCAPES}",
     )
     parser.add_argument(
         "--stop-after-answer",
@@ -210,7 +212,7 @@ def _parse(argv: Sequence[str]) -> Any:
         type=str | None,
         default=None,
         help="what is said beside the problem (default: with a chat template, one step a line and the answer "
-        "in \\boxed{}; else nothing)",
+        f"in \\boxed{{}}; else nothing); {ESCAPES}",
     )
     parser.add_argument("--shots", type=Path | None, default=None, help="file of solved problems to show")
     parser.add_argument("-k", type=int | None, default=None, help="how many of them")

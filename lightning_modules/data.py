@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from lightning_modules.batching import Cost, Layout, layouts, target_weights
-from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets
+from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,18 @@ class RewardDataset:
                     f"solution {index} has {len(ids)} tokens and {len(target)} targets; "
                     "allowed: as many, at least one"
                 )
+            kind = "iu" if target.ndim == 1 else "f"
+            if target.dtype.kind not in kind or target.shape[1:] not in ((), (self.num_classes,)):
+                raise ValueError(
+                    f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: "
+                    f"whole numbers, a class per token, or floats, {self.num_classes} probabilities per token"
+                )
+            wrong = wrong_targets(target, self.num_classes)
+            if len(wrong):
+                raise ValueError(
+                    f"targets: found {target[wrong[0]].tolist()} at token {wrong[0]} of solution {index}; "
+                    f"allowed: 0 to {self.num_classes - 1}, {IGNORE} for none, or probabilities"
+                )
 
     @staticmethod
     def from_encoded(
@@ -83,12 +95,12 @@ class RewardDataset:
             raise ValueError(
                 "step_targets and solution_targets are both set or both missing; allowed: exactly one"
             )
-        if step_targets is not None:
-            targets = [token_targets(e, step_target=t) for e, t in zip(encoded, step_targets, strict=True)]
-        else:
-            assert solution_targets is not None
-            pairs = zip(encoded, solution_targets, strict=True)
-            targets = [token_targets(e, solution_target=t) for e, t in pairs]
+        name = "step_target" if step_targets is not None else "solution_target"
+        given: Any = step_targets if step_targets is not None else solution_targets
+        targets = [
+            _targets_of(f"solution {index}", tokens, num_classes, **{name: target})
+            for index, (tokens, target) in enumerate(zip(encoded, given, strict=True))
+        ]
         return RewardDataset(
             token_ids=[e.ids for e in encoded], targets=targets, num_classes=num_classes, **options
         )
@@ -279,7 +291,7 @@ def encode_examples(
     """A dataset from examples that have targets.
 
     Raises:
-        ValueError: If an example has no target, naming it.
+        ValueError: If an example has no target, or one that is no class of the model, naming it.
     """
     encoded = encode_all(
         tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length
@@ -288,9 +300,19 @@ def encode_examples(
     for index, (example, tokens) in enumerate(zip(examples, encoded, strict=True)):
         if example.step_targets is None and example.solution_target is None:
             raise ValueError(f"example {index} has no target; allowed: step_targets or solution_target")
-        targets.append(
-            token_targets(tokens, step_target=example.step_targets, solution_target=example.solution_target)
-        )
+        given: dict[str, Any] = {
+            "step_target": example.step_targets,
+            "solution_target": example.solution_target,
+        }
+        targets.append(_targets_of(f"example {index}", tokens, num_classes, **given))
     return RewardDataset(
         token_ids=[tokens.ids for tokens in encoded], targets=targets, num_classes=num_classes, **options
     )
+
+
+def _targets_of(where: str, encoded: Encoded, num_classes: int, **target: Any) -> np.ndarray:
+    """Targets of a solution's tokens; errors say of which solution."""
+    try:
+        return token_targets(encoded, num_classes=num_classes, **target)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None

@@ -19,6 +19,10 @@ from lightning_modules.tokenization import opening
 
 IGNORE = -100
 """Target of a token, or a step, that is not trained on."""
+MOST_CLASSES = 128
+"""Classes that the int8 targets of tokens can hold."""
+SUM_TOLERANCE = 1e-3
+"""By which the sum of probabilities may differ from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,7 @@ class Example:
     steps: tuple[str, ...]
     """Texts of the steps, without separators."""
     step_targets: tuple[int, ...] | None = None
-    """Class of each step, -100 for none (process supervision)."""
+    """Class of each step, a whole number, or -100 for none (process supervision)."""
     solution_target: int | None = None
     """Class of the whole solution, the target of all its tokens (outcome supervision)."""
 
@@ -39,7 +43,9 @@ class Example:
             raise ValueError(f"steps is the string {self.steps!r:.80}; allowed: a sequence of strings")
         object.__setattr__(self, "steps", tuple(self.steps))
         if self.step_targets is not None:
-            object.__setattr__(self, "step_targets", tuple(int(target) for target in self.step_targets))
+            targets = enumerate(self.step_targets)
+            checked = tuple(_class_of(target, f"step_targets[{step}]") for step, target in targets)
+            object.__setattr__(self, "step_targets", checked)
             if self.solution_target is not None:
                 raise ValueError("step_targets and solution_target are both set; allowed: at most one")
             if len(self.step_targets) != len(self.steps):
@@ -47,6 +53,9 @@ class Example:
                     f"step_targets has {len(self.step_targets)} entries for {len(self.steps)} steps; "
                     "allowed: one a step"
                 )
+        elif self.solution_target is not None:
+            checked_target = _class_of(self.solution_target, "solution_target")
+            object.__setattr__(self, "solution_target", checked_target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +148,7 @@ def token_targets(
     *,
     step_target: Sequence[int] | np.ndarray | None = None,
     solution_target: int | np.ndarray | None = None,
+    num_classes: int = MOST_CLASSES,
 ) -> np.ndarray:
     """Targets of a solution's tokens: at the step ends, or at every token of the solution.
 
@@ -147,31 +157,78 @@ def token_targets(
         step_target: Class of each step, -100 for none, or the classes' probabilities [S, C], zeros for none;
             the steps that were cut away are among them.
         solution_target: Class of the whole solution, or the classes' probabilities [C].
+        num_classes: Classes of the model.
 
     Returns:
         int8 [T], -100 where a token has no target; of probabilities float32 [T, C], zeros where it has none.
 
     Raises:
-        ValueError: Unless exactly one target is given, with one entry a step.
+        ValueError: Unless exactly one target is given, with one entry per step, of classes or probabilities.
     """
     if (step_target is None) == (solution_target is None):
         raise ValueError("step_target and solution_target are both set or both missing; allowed: exactly one")
-    given = np.asarray(step_target if solution_target is None else solution_target)
-    target: np.ndarray
-    if given.dtype.kind == "f" and given.ndim:
-        target = np.zeros((len(encoded.ids), given.shape[-1]), dtype=np.float32)
-    else:
-        target = np.full(len(encoded.ids), IGNORE, dtype=np.int8)
     if solution_target is not None:
-        target[encoded.solution_start :] = solution_target
-    elif step_target is not None:
-        steps = len(encoded.step_end) + encoded.cut_steps
-        if len(step_target) != steps:
-            raise ValueError(
-                f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step"
-            )
-        target[encoded.step_end] = given[: len(encoded.step_end)].astype(target.dtype)
+        given = _checked(np.asarray(solution_target)[None], "solution_target", num_classes)
+        target = _no_targets(len(encoded.ids), given)
+        target[encoded.solution_start :] = given
+        return target
+    assert step_target is not None
+    steps = len(encoded.step_end) + encoded.cut_steps
+    if len(step_target) != steps:
+        raise ValueError(f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step")
+    given = _checked(np.asarray(step_target), "step_target", num_classes)
+    target = _no_targets(len(encoded.ids), given)
+    target[encoded.step_end] = given[: len(encoded.step_end)]
     return target
+
+
+def wrong_targets(target: np.ndarray, num_classes: int) -> np.ndarray:
+    """Positions [...] of targets that are neither a class nor -100; of probabilities [N, C], of their rows.
+
+    Probabilities are a row of numbers in [0, 1] whose sum is 1, or of zeros for no target.
+    """
+    if target.ndim == 1:
+        bad = (target != IGNORE) & ((target < 0) | (target >= num_classes))
+    else:
+        total = target.sum(axis=1)
+        within = ((target >= 0) & (target <= 1)).all(axis=1)  # nor is NaN
+        bad = ~(within & ((np.abs(total - 1) < SUM_TOLERANCE) | (total == 0)))
+    return np.flatnonzero(bad)
+
+
+def _checked(given: np.ndarray, name: str, num_classes: int) -> np.ndarray:
+    """Targets [N] or [N, C], if they are classes or the classes' probabilities."""
+    if given.ndim == 1 and not len(given):
+        return given.astype(np.int8)
+    whole = given.dtype.kind in "iu" and given.ndim == 1
+    soft = given.dtype.kind == "f" and given.ndim == 2 and num_classes in (given.shape[1], MOST_CLASSES)
+    wrong = wrong_targets(given, num_classes) if whole or soft else np.arange(1)
+    if len(wrong):
+        at = f"{name}[{wrong[0]}]" if name == "step_target" else name
+        raise ValueError(
+            f"{at}: found {given[wrong[0]].tolist()!r:.80}; allowed: {_allowed(num_classes)}, or the "
+            "probabilities of all classes"
+        )
+    return given
+
+
+def _no_targets(tokens: int, like: np.ndarray) -> np.ndarray:
+    if like.ndim == 1:
+        return np.full(tokens, IGNORE, dtype=np.int8)
+    return np.zeros((tokens, like.shape[1]), dtype=np.float32)
+
+
+def _class_of(target: Any, name: str) -> int:
+    """A target as a whole number. A bool is none: it does not say which of three classes it means."""
+    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not whole or not (target == IGNORE or 0 <= target < MOST_CLASSES):
+        found = target.item() if isinstance(target, np.generic) else target
+        raise ValueError(f"{name}: found {found!r:.80}; allowed: {_allowed(MOST_CLASSES)}")
+    return int(target)
+
+
+def _allowed(num_classes: int) -> str:
+    return f"a whole number from 0 to {num_classes - 1}, or {IGNORE} for no target"
 
 
 def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[int], np.ndarray] | None]:

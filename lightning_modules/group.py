@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 Strategy = Literal["auto", "ddp", "fsdp"]
 PATIENCE = timedelta(days=30)
 """For processes that wait until the first one has done what it does alone."""
+START = timedelta(minutes=2)
+"""In which all processes of a group have to be started."""
+POLL = 0.1
+"""Seconds between two looks for the others."""
+BY_SRUN = ("SLURM_STEP_NUM_TASKS", "SLURM_SRUN_COMM_HOST")
+"""What srun tells the tasks that it starts; a batch script, which is one process, has none of them."""
 T = TypeVar("T")
 
 
@@ -83,12 +91,15 @@ def joined(strategy: Strategy = "auto") -> Iterator[Group]:
     GPUs are given out by the rank on the machine; "cuda" means this process's own within.
 
     Raises:
-        ValueError: SLURM's variables are at odds with each other.
+        ValueError: not all processes of the group were started, or they do not reach each other.
     """
     import torch
     from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
-    found = next((kind() for kind in (TorchElasticEnvironment, SLURMEnvironment) if kind.detect()), None)
+    kind = next((kind for kind in (TorchElasticEnvironment, SLURMEnvironment) if kind.detect()), None)
+    if kind is SLURMEnvironment:
+        check_slurm()
+    found = None if kind is None else kind()
     if found is None or found.world_size() == 1:
         yield Group(strategy=strategy)
         return
@@ -98,13 +109,93 @@ def joined(strategy: Strategy = "auto") -> Iterator[Group]:
     os.environ.update(MASTER_ADDR=found.main_address, MASTER_PORT=str(found.main_port))
     rank, size = found.global_rank(), found.world_size()
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    torch.distributed.init_process_group(backend, rank=rank, world_size=size)
+    store = meeting(found.main_address, found.main_port, rank, size)
+    torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
         nodes = _nodes(found.node_rank())
         patient = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
         yield Group(rank=rank, size=size, nodes=nodes, strategy=strategy, patient=patient)
     finally:
         torch.distributed.destroy_process_group()
+
+
+def meeting(address: str, port: int, rank: int, size: int, within: timedelta = START) -> Any:
+    """The store by which all processes of a group have found each other.
+
+    Args:
+        address: of the first process, or of torchrun's agent.
+        port: at that address.
+        rank: of this process.
+        size: of the group.
+        within: how long the others are waited for.
+
+    Raises:
+        ValueError: some of them did not come, or the address cannot be used.
+    """
+    from torch.distributed import DistError, PrefixStore, TCPStore
+    from torch.distributed.constants import default_pg_timeout
+
+    first = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    end = time.monotonic() + within.total_seconds()
+    if not first and not _reachable(address, port, end):
+        raise ValueError(
+            f"launcher: rank {rank} cannot reach rank 0 of {size} at {address}:{port} within "
+            f"{within.total_seconds():g} s; allowed: all {size} ranks, started by torchrun or srun, and an "
+            "address that all of them reach"
+        )
+    try:
+        tcp = TCPStore(address, port, is_master=first, timeout=default_pg_timeout, wait_for_workers=False)
+    except DistError as error:
+        raise ValueError(
+            f"launcher: rank {rank} cannot use {address}:{port} ({' '.join(str(error).split())[:200]}); "
+            "allowed: an address of this machine that no other program uses"
+        ) from None
+    # torchrun starts all ranks again where one failed, with the same store
+    store = PrefixStore(f"ablations/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", tcp)
+    names = [f"rank/{number}" for number in range(size)]
+    store.set(names[rank], "here")
+    while missing := [number for number, name in enumerate(names) if not store.check([name])]:
+        if time.monotonic() > end:
+            raise ValueError(
+                f"launcher: found no rank {', '.join(map(str, missing))} of {size} at {address}:{port} "
+                f"within {within.total_seconds():g} s; allowed: all {size} ranks, started by torchrun or srun"
+            )
+        time.sleep(POLL)
+    return store
+
+
+def check_slurm() -> None:
+    """Checks that SLURM has started as many processes as it says that there are.
+
+    Raises:
+        ValueError: it has not, or says nothing of how many there are on each machine.
+    """
+    tasks = int(os.environ["SLURM_NTASKS"])
+    if tasks == 1:
+        return
+    if not any(name in os.environ for name in BY_SRUN):
+        raise ValueError(
+            f"launcher: found SLURM_NTASKS={tasks}, but this process is the only one, for srun did not start "
+            "it; allowed: srun before the command (with --ntasks-per-node and --gpus-per-node), or a job of "
+            "one task (--ntasks=1)"
+        )
+    if "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise ValueError(
+            f"launcher: found SLURM_NTASKS={tasks} without SLURM_NTASKS_PER_NODE; allowed: "
+            "--ntasks-per-node in place of --ntasks"
+        )
+
+
+def _reachable(address: str, port: int, end: float) -> bool:
+    """Whether anyone listens at an address before a time."""
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=POLL * 10):
+                return True
+        except OSError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(POLL)
 
 
 def _nodes(node: int) -> int:

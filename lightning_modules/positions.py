@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from lightning_modules.encoding import Encoded
@@ -57,7 +58,7 @@ def verify_positions(
 
 
 def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
-    """Raises a ValueError if a solution has more tokens than a model has positions."""
+    """Raises a ValueError if a solution has more tokens than a model has positions, or one without a row."""
     config: Any = getattr(model, "config", None)
     positions = getattr(config, "max_position_embeddings", None)
     longest = max((len(solution) for solution in encoded), default=0)
@@ -65,6 +66,19 @@ def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
         raise ValueError(
             f"max_length: found a solution of {longest} tokens; allowed: up to {positions}, the positions of "
             "the model"
+        )
+    if hasattr(model, "get_input_embeddings"):
+        check_ids(model, (solution.ids for solution in encoded))
+
+
+def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
+    """Raises a ValueError if a text has a token that a model has no row of its embeddings for."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    largest = max((int(ids.max()) for ids in texts if len(ids)), default=0)
+    if largest >= rows:
+        raise ValueError(
+            f"tokenizer: found token {largest} in a text; allowed: 0 to {rows - 1}, of which the model has "
+            "embeddings"
         )
 
 

@@ -43,14 +43,67 @@ def has_chat_template(tokenizer: Any) -> bool:
     return bool(getattr(tokenizer, "chat_template", None))
 
 
-def opening(tokenizer: Any, prompt: str) -> tuple[str, list[int]]:
+def rendered(tokenizer: Any, turns: list[dict[str, str]], way_out: str = "", **options: Any) -> str:
+    """Turns of a conversation in the chat template of a tokenizer.
+
+    Args:
+        tokenizer: of transformers.
+        turns: role and content of each.
+        way_out: what an error says can be done.
+        options: of `apply_chat_template`.
+
+    Raises:
+        ValueError: the template does not take these turns, with what it says.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        text: str = tokenizer.apply_chat_template(turns, tokenize=False, **options)
+    except (TemplateError, TypeError) as error:
+        roles = ", ".join(turn["role"] for turn in turns[:4]) + (", ..." if len(turns) > 4 else "")
+        raise ValueError(
+            f"chat_template: found that of {tokenizer.name_or_path}, which says {str(error)!r} of the turns "
+            f"{roles}; allowed: a chat template that takes them{way_out}"
+        ) from error
+    return text
+
+
+def check_vocabulary(tokenizer: Any, rows: int | None, field: str) -> None:
+    """Checks that a model has a row of its embeddings for every token that it may be given.
+
+    Args:
+        tokenizer: of transformers. It may have padding and unknown tokens without a row, which transformers'
+            own classes add: no text becomes them; see `positions.check_ids`.
+        rows: of the embeddings; None: not known.
+        field: what errors call the setting that names the checkpoint.
+
+    Raises:
+        ValueError: the tokenizer has more tokens than the model has rows.
+    """
+    if rows is None:
+        return
+    vocabulary = tokenizer.get_vocab()
+    beyond = sorted(token for token, number in vocabulary.items() if number >= rows)
+    if set(beyond) - {tokenizer.pad_token, tokenizer.unk_token}:
+        first = ", ".join(map(repr, beyond[:3])) + (", ..." if len(beyond) > 3 else "")
+        raise ValueError(
+            f"{field}: found a tokenizer of {max(vocabulary.values()) + 1:,} tokens and a model of {rows:,} "
+            f"rows of embeddings in {tokenizer.name_or_path}, with no row for {first}; allowed: a row for "
+            "every token (model.resize_token_embeddings adds them)"
+        )
+
+
+def opening(tokenizer: Any, prompt: str, way_out: str = "") -> tuple[str, list[int]]:
     """What is read before a solution's first step: its text, and the tokens before that.
 
     With a chat template the problem is the user's turn, its closing newline taken off, and the solution
     begins where the assistant's turn does; all special tokens are the template's. Without one the problem is
     read as it is, behind the BOS token if there is one.
+
+    Raises:
+        ValueError: the chat template does not take a user's turn; ``way_out`` says what else can be done.
     """
     if has_chat_template(tokenizer):
         turn = [{"role": "user", "content": prompt.removesuffix("\n")}]
-        return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True), []
+        return rendered(tokenizer, turn, way_out, add_generation_prompt=True), []
     return prompt, [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]

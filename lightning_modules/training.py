@@ -11,7 +11,9 @@ from typing import Any, Literal
 import lightning
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
+from lightning_modules.divergence import Diverged, Watch, check_finite
 from lightning_modules.group import ALONE, Group
 from lightning_modules.sharding import strategy_of
 
@@ -40,14 +42,23 @@ class KeepState(Callback):
         # Within an update there are gradients, which no state holds.
         if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
             return
+        check_finite(trainer, module)
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
         if trainer.is_global_zero:
             for path in (*new.rglob("*"), new):  # of split weights it is a folder
                 sync(path)
             if self.path.is_dir():
-                shutil.rmtree(self.path)
+                discard(self.path)
             new.replace(self.path)
+
+
+def discard(state: Path) -> None:
+    """Removes a state, a file or of split weights a folder, if it is there."""
+    if state.is_dir():
+        shutil.rmtree(state)
+    else:
+        state.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -91,9 +102,10 @@ def fit(
         progress: called with the share of updates done.
 
     Raises:
+        Diverged: a loss or a weight is not finite; no state is kept.
         KeyboardInterrupt: Ctrl-C, or SIGTERM.
     """
-    extra: list[Callback] = list(callbacks)
+    extra: list[Callback] = [Watch(), *callbacks]
     resume = None
     if checkpoint_folder is not None:
         keep = KeepState(checkpoint_folder, every=checkpoint_every)
@@ -125,6 +137,8 @@ def fit(
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),
+            # alone, whatever launcher's variables there are
+            plugins=[LightningEnvironment()] if group.size == 1 else None,
             callbacks=extra,
             gradient_clip_val=1.0,
             use_distributed_sampler=False,
@@ -138,5 +152,9 @@ def fit(
         module.train()
         try:
             trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)
+        except Diverged:
+            if checkpoint_folder is not None and group.first:
+                discard(keep.path)
+            raise
         except SystemExit as told:  # how Lightning hands on Ctrl-C and SIGTERM
             raise KeyboardInterrupt from told

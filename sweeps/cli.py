@@ -89,7 +89,7 @@ def sweep(
         devices: processes, or GPUs, for a trial's model.
         strategy: how they share it: auto, ddp or fsdp.
     """
-    from ablations.devices import Devices
+    from ablations.devices import Devices, check_gpus
     from ablations.processes import default_workers
     from ablations.settings import at_least
     from sweeps.workers import run
@@ -98,6 +98,7 @@ def sweep(
     spread = Devices(devices=devices, strategy=strategy)
     count = default_workers(devices) if workers is None else workers
     at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
+    check_gpus([{"device": chosen.settings.students.device}], devices)
     run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
     lost = _tell(chosen, folder)
     if lost:

@@ -52,6 +52,7 @@ class Objective:
 
         Raises:
             optuna.TrialPruned: the training had no prospects; nothing of it is left.
+            Diverged: the training diverged.
         """
         task = self.task(self._suggested(asked))
         asked.set_user_attr(ARTIFACTS, [one.address for one in ordered([task])])

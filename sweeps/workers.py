@@ -97,5 +97,15 @@ def work(sweep: Sweep, number: int) -> None:
     if sweep.settings.students.device == "cuda":
         take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
+    logging.getLogger("optuna.study._optimize").addFilter(_in_one_line)
     with one_thread(), sweep.studies as studies:
         studies.work(sweep.objective, number)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Takes the traceback off what Optuna logs of a trial whose training diverged."""
+    from lightning_modules.divergence import Diverged
+
+    if record.exc_info and isinstance(record.exc_info[1], Diverged):
+        record.exc_info = None
+    return True

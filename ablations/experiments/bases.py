@@ -6,18 +6,26 @@ from ablations.labelers.checkpoints import find_checkpoint
 from ablations.pipeline import Task
 from ablations.stages.bases import revision_of
 from lightning_modules.backbones import check_architecture
+from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
+
+PROBLEM = "1 + 1 = ?\n"
+"""Any problem, to see whether a chat template takes it."""
 
 
-def checkpoint_task(name: str, field: str, max_length: int | None = None) -> Task:
+def checkpoint_task(
+    name: str, field: str, max_length: int | None = None, *, chat_template: bool = True
+) -> Task:
     """A causal language model as the base of trainings; its files' hash is in the key, their place is not.
 
     Args:
         name: a folder, or OWNER/NAME[@REVISION] on the hub.
         field: the setting that names it.
         max_length: most tokens of the solutions that it is to read; None: not known.
+        chat_template: whether problems are read through the chat template of its tokenizer, if it has one.
 
     Raises:
-        ValueError: there is none of that name, no student can be made of it, or it has too few positions.
+        ValueError: there is none of that name, no student can be made of it, it has too few positions, its
+            tokenizer has more tokens than the model, or a chat template that takes no user's turn.
     """
     found = find_checkpoint(name, field)
     check_architecture(name, found.config.get("model_type"), found.config.get("architectures"))
@@ -26,6 +34,9 @@ def checkpoint_task(name: str, field: str, max_length: int | None = None) -> Tas
         raise ValueError(
             f"pool.max_length: found {max_length}; allowed: up to {positions}, the positions of {name}"
         )
+    tokenizer = load_tokenizer(found.folder, chat_template=chat_template)
+    check_vocabulary(tokenizer, found.rows, field)
+    opening(tokenizer, PROBLEM, ", or students.chat_template: never")
     local = Path(name).is_dir()
     return Task(
         stage="checkpoint",

@@ -33,7 +33,11 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     small, large = bases[settings.students.backbone], bases["large"]
     student = small
     if settings.students.checkpoint is not None:
-        student = checkpoint_task(settings.students.checkpoint, "students.checkpoint")
+        student = checkpoint_task(
+            settings.students.checkpoint,
+            "students.checkpoint",
+            chat_template=settings.students.chat_template == "auto",
+        )
     if labeler.checkpoint is not None:
         large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
 

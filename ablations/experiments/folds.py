@@ -55,7 +55,12 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
     )
     named, mathmix = None, pool.mathmix
     if settings.students.checkpoint is not None:  # the base of all folds, as it is
-        named = checkpoint_task(settings.students.checkpoint, "students.checkpoint", pool.max_length)
+        named = checkpoint_task(
+            settings.students.checkpoint,
+            "students.checkpoint",
+            pool.max_length,
+            chat_template=settings.students.chat_template == "auto",
+        )
         mathmix = None
     text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
     if mathmix and pool.overlap == "stop":

@@ -17,8 +17,11 @@ from ablations.places import sha256_of
 from ablations.progress import Reporter
 from ablations.shards import claim
 from ablations.stages.files import read_json
+from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 STAGES = "ablations.finetuning.stages:STAGES"
+PROBLEM = "1 + 1 = ?\n"
+"""Any problem, to see whether a chat template takes it."""
 STATE, MADE = "state", "made"
 """In the folder of a training that is not over: its last state, the new checkpoint."""
 
@@ -37,14 +40,17 @@ class Link:
     """The new checkpoint's folder."""
 
 
-def base_facts(base: Checkpoint, device: str) -> dict[str, str]:
+def base_facts(base: Checkpoint, *, solutions: bool) -> dict[str, str]:
     """What a checkpoint is, whatever its folder.
 
+    Args:
+        base: the checkpoint.
+        solutions: whether it is to read solutions of problems, through its chat template if it has one.
+
     Raises:
-        ValueError: it is no causal language model, or one that needs code that lies beside it; or there is no
-            such device to train it on.
+        ValueError: it is no causal language model, or one that needs code that lies beside it; its
+            tokenizer has more tokens than the model, or a chat template that takes no user's turn.
     """
-    import torch
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -53,9 +59,11 @@ def base_facts(base: Checkpoint, device: str) -> dict[str, str]:
             f"base: found a {base.architecture or 'checkpoint without a class'} in {base.name}; allowed: a "
             "causal language model that transformers knows"
         )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: found cuda, but no such device; allowed: cpu")
     AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(base.folder)
+    check_vocabulary(tokenizer, base.rows, "base")
+    if solutions:
+        opening(tokenizer, PROBLEM, ", or a tokenizer saved without one")
     return {"name": base.name, "architecture": base.architecture, "revision": base.revision()}
 
 
@@ -85,6 +93,7 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
 
     Raises:
         ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+        Diverged: the training diverged; nothing of it is left.
         RankFailed: one of several processes failed or died.
     """
     if link.out.exists():
@@ -108,6 +117,10 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         context = Context(progress=progress, scratch=folder / STATE, local=link.local, logs=logs)
         devices.spread(STAGES, link.kind).run({"kind": link.kind} | link.config, {}, made, context)
         reporter.ended(task, time.monotonic() - began, None, 1.0, 0.0)
+    except ValueError:  # nothing to resume: the corrected command may have this folder
+        if not any((folder / STATE).iterdir()):
+            shutil.rmtree(folder)
+        raise
     finally:
         reporter.close()
     facts: dict[str, Any] = read_json(made / FACTS)

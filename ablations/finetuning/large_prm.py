@@ -19,6 +19,7 @@ from ablations.pipeline import Context, Inputs
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData
+from lightning_modules.positions import check_ids
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
 from lightning_modules.tokenization import load_tokenizer
@@ -39,6 +40,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     learnt, held = divided(read_all(config, context, left_out), held_out)
     assert not any(one.problem in held_out for one in learnt)  # whatever becomes of this code
     branches = encode_rated(tokenizer, learnt, longest, left_out)
+    check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
     if not branches.encoded:
         raise ValueError(
             f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one or "

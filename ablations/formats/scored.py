@@ -5,7 +5,7 @@ Beside `step_scores`, each line says in `labelled_by` who that labeler was: an o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def add_scores(
     name: str,
     positive: Ragged,
     identity: dict[str, Any],
-    left_out: Collection[str],
+    rows: Iterable[int],
 ) -> None:
     """Writes a pool with a labeler's scores, whole or not at all; equal arguments give equal bytes.
 
@@ -30,29 +30,35 @@ def add_scores(
         source: a pool that `read_pool` has read; it has no labeler of that name.
         out: compressed by its name.
         name: the labeler's.
-        positive: P(the step is right), a row a solution, of the problems that are not left out, in order.
+        positive: P(the step is right) of the solutions that are written.
         identity: who the labeler is, plain JSON.
-        left_out: names of the problems that are not written.
+        rows: which solutions of the file are written, in ascending order; a problem without any is not.
 
     Raises:
         ValueError: a line's `labelled_by` is no object.
     """
+    place = {row: number for number, row in enumerate(rows)}
     row = 0
 
     def scored(where: Where, line: dict[str, Any]) -> Iterator[dict[str, Any]]:
         nonlocal row
-        if text_or_number(line["problem_id"]) in left_out:
+        samples = line["samples"]
+        kept = [(i, place[row + i]) for i in range(len(samples)) if row + i in place]
+        row += len(samples)
+        if not kept:
             return
         who = {} if line.get(FIELD) is None else line[FIELD]
         check(where, FIELD, who, isinstance(who, dict), "an object")
         line[FIELD] = who | {name: identity}
-        for sample in line["samples"]:
-            sample["step_scores"] = (sample.get("step_scores") or {}) | {name: positive.row(row).tolist()}
-            row += 1
+        for i, number in kept:
+            before = samples[i].get("step_scores") or {}
+            samples[i]["step_scores"] = before | {name: positive.row(number).tolist()}
+        line["samples"] = [samples[i] for i, _ in kept]
         yield line
 
     def all_of_them() -> Iterator[dict[str, Any]]:
         yield from read_rows(source, scored)
-        assert row == len(positive)
+        assert not place or max(place) < row
 
+    assert len(place) == len(positive)
     write_rows(out, all_of_them())

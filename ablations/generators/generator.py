@@ -16,6 +16,7 @@ from ablations.generators.prompts import Prompter
 from ablations.generators.setup import Choice, Sampling, Setup
 from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint
 from ablations.solutions import Problem
+from lightning_modules.tokenization import check_vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,7 @@ def find_generator(choice: Choice, sampling: Sampling, shots: tuple[Shot, ...]) 
     loading = {"local_files_only": True, "trust_remote_code": choice.trust_remote_code}
     config = AutoConfig.from_pretrained(checkpoint.folder, **loading)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **loading)
+    check_vocabulary(tokenizer, checkpoint.rows, "generator")
     prompter = Prompter.of(tokenizer, choice.chat_template, choice.instruction, shots)
     stops = Stops(strings=(*choice.stop, *prompter.stops), after_answer=choice.stop_after_answer)
     ends = _end_tokens(checkpoint, config, tokenizer, choice.stop)

@@ -84,5 +84,5 @@ def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler
         name=name,
         positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),
         identity=labeler.identity.as_dict(),
-        left_out=found.left_out,
+        rows=found.rows.tolist(),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ablations.arguments import ESCAPES, unescaped
 from ablations.labelers.choice import DEVICES, DTYPES, Choice
 
 
@@ -23,13 +24,13 @@ def add_choice(parser: Any) -> None:
         "--max-length",
         type=int | None,
         default=None,
-        help="most tokens of a solution (default: the model's positions); longer ones are left out and told",
+        help="most tokens of a solution (default: the model's positions); longer ones are left out, counted",
     )
     parser.add_argument(
         "--separator",
         type=str | None,
         default=None,
-        help="text after each step, for token-classification (default: a newline)",
+        help="text after each step, for token-classification (default: a newline); " + ESCAPES,
     )
     parser.add_argument("--max-tokens", type=int, default=8192, help="tokens of a forward pass")
     parser.add_argument(
@@ -51,7 +52,7 @@ def choice_of(args: Any, checkpoint: str) -> Choice:
         device=args.device,
         dtype=args.dtype,
         max_length=args.max_length,
-        separator=args.separator,
+        separator=None if args.separator is None else unescaped("separator", args.separator),
         trust_remote_code=args.trust_remote_code,
     )
 

@@ -59,6 +59,12 @@ class Checkpoint:
         named = self.config.get("id2label") or {}
         return tuple(str(named[key]) for key in sorted(named, key=int))
 
+    @property
+    def rows(self) -> int | None:
+        """Rows of its embeddings; None if its config does not say."""
+        text = self.config.get("text_config") or self.config
+        return text.get("vocab_size") if isinstance(text, dict) else None
+
     def tensors(self) -> set[str]:
         """Names of its weights."""
         from safetensors import safe_open

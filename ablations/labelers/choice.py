@@ -30,5 +30,7 @@ class Choice:
         for name, value, allowed in (("device", self.device, DEVICES), ("dtype", self.dtype, DTYPES)):
             if value not in allowed:
                 raise ValueError(f"{name}: found {value!r}; allowed: {', '.join(allowed)}")
+        if self.separator == "":
+            raise ValueError("separator: found an empty text; allowed: one character or more")
         if self.max_length is not None and self.max_length < 1:
             raise ValueError(f"max_length: found {self.max_length}; allowed: at least 1")

@@ -19,6 +19,7 @@ from lightning_modules.batching import check_layout
 from lightning_modules.encoding import Encoded
 from lightning_modules.inference import score
 from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.tokenization import check_vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,12 @@ class Labeler:
             found = family.encode(self.tokenizer, problem, steps, self.identity.separator or "")
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
+        rows = getattr(self.model.config, "vocab_size", None)
+        if rows is not None and len(found) and int(found.ids.max()) >= rows:
+            token = self.tokenizer.convert_ids_to_tokens(int(found.ids.max()))
+            raise ValueError(
+                f"{where}: found the token {token!r}; allowed: one of which the model has embeddings"
+            )
         ends = found.step_end
         rising = len(ends) == len(steps) and bool((np.diff(ends) > 0).all())
         if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
@@ -148,6 +155,7 @@ def load_labeler(choice: Choice) -> Labeler:
             f"tokenizer: found a {type(tokenizer).__name__}, which does not tell where its tokens stand; "
             "allowed: one with a tokenizer.json"
         )
+    check_vocabulary(tokenizer, checkpoint.rows, "labeler")
     loading = Loading(
         folder=checkpoint.folder,
         tokenizer=tokenizer,

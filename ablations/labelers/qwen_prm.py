@@ -12,6 +12,7 @@ from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, at_separators, encoded, single
 from lightning_modules.encoding import Encoded
 from lightning_modules.step_judges import TwoLayerHead, load_headed
+from lightning_modules.tokenization import rendered
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
@@ -34,7 +35,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
         {"role": "user", "content": problem},
         {"role": "assistant", "content": "".join(step + SEPARATOR for step in steps)},
     ]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=False)
+    text = rendered(tokenizer, messages, add_generation_prompt=False)
     ids = tokenizer.encode(text, add_special_tokens=False)
     at = at_separators(ids, single(tokenizer, SEPARATOR), len(steps))
     return encoded(ids, 0, at)

@@ -66,7 +66,6 @@ def label_rated(
     if not records:
         raise ValueError(f"{source}: found no labelled step; allowed: a file of labelled steps, or a pool")
     check_name(name, source, {held for record in records for held in record.step_scores})
-    claim(scratch, {"labeler": labeler.identity.as_dict(), "solutions": sha256, "shard": SHARD})
 
     def encode(row: int) -> Encoded:
         return labeler.encode(records[row].problem, records[row].texts, f"{source}: solution {row + 1}")
@@ -78,6 +77,7 @@ def label_rated(
             f"max_length: found {len(records)} solutions longer than {labeler.identity.max_length} tokens, "
             "and none that fits; allowed: a length that some fit into"
         )
+    claim(scratch, {"labeler": labeler.identity.as_dict(), "solutions": sha256, "shard": SHARD})
     by_problem = sorted(kept, key=lambda row: records[row].problem)  # what they begin with is computed once
     shards = [by_problem[start : start + SHARD] for start in range(0, len(by_problem), SHARD)]
     prob = label_shards(shards, encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens).prob

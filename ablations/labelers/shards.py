@@ -36,12 +36,14 @@ class TooLong:
 class Labelled:
     """What a labeler said of a pool."""
 
+    rows: np.ndarray
+    """int64 [R], ascending: which solutions of the pool have labels; the others are too long."""
     scores: StepScores
-    """Of the solutions of all problems but those left out, in the pool's order."""
+    """Of these R solutions."""
     too_long: tuple[TooLong, ...]
     """Solutions that could not be judged."""
-    left_out: frozenset[str]
-    """The problems that these solve: none of their solutions has a label."""
+    left_out: tuple[str, ...]
+    """Names of the problems that no other solution solves."""
 
 
 def label_pool(
@@ -50,7 +52,7 @@ def label_pool(
     """Labels all solutions of a pool; the position of every step is found before the first one is judged.
 
     Args:
-        pool: of as many solutions for each problem.
+        pool: of one solution or more for each problem.
         labeler: who labels.
         scratch: folder of shards; made, and left to the caller to remove.
         sha256: of the pool's file.
@@ -58,29 +60,25 @@ def label_pool(
         max_tokens: cells of a forward pass.
 
     Raises:
-        ValueError: a step's position cannot be told, no problem has only solutions that fit, or the scratch
-            folder holds shards of another labeler or pool.
+        ValueError: a step's position cannot be told or no solution fits, before the scratch folder is made;
+            or that folder holds shards of another labeler or pool.
     """
-    facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
-    claim(scratch, facts, "shards of another labeler or pool")
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
-    too_long = [row for row, count in enumerate(tokens) if not labeler.fits(int(count))]
-    left_out = frozenset(solutions.problem_id(row) for row in too_long)
-    kept = [p for p, problem in enumerate(pool.problems) if problem.problem_id not in left_out]
-    if not kept:
+    fits = np.array([labeler.fits(int(count)) for count in tokens])
+    rows = np.flatnonzero(fits)
+    if not len(rows):
         raise ValueError(
-            f"max_length: found {len(too_long)} solutions longer than {labeler.identity.max_length} tokens, "
-            "and no problem without; allowed: a length that all solutions of one problem fit into"
+            f"max_length: found {len(tokens)} solutions longer than {labeler.identity.max_length} tokens, "
+            "and none that fits; allowed: a length that some fit into"
         )
-    samples = len(pool.solutions) // len(pool.problems)
-    step = max(1, SHARD // samples)
-    shards = [
-        [p * samples + i for p in kept[start : start + step] for i in range(samples)]
-        for start in range(0, len(kept), step)
-    ]
+    facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
+    claim(scratch, facts, "shards of another labeler or pool")
+    shards = by_problem(rows, pool.solutions.problem_index[rows])
     scores = label_shards(shards, solutions.encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens)
+    labelled = set(pool.solutions.problem_index[rows].tolist())
     return Labelled(
+        rows=rows,
         scores=scores,
         too_long=tuple(
             TooLong(
@@ -88,10 +86,25 @@ def label_pool(
                 sample=int(pool.solutions.sample[row]),
                 tokens=int(tokens[row]),
             )
-            for row in too_long
+            for row in np.flatnonzero(~fits).tolist()
         ),
-        left_out=left_out,
+        left_out=tuple(one.problem_id for p, one in enumerate(pool.problems) if p not in labelled),
     )
+
+
+def by_problem(rows: np.ndarray, problem: np.ndarray) -> list[list[int]]:
+    """Rows in shards of whole problems, SHARD solutions or fewer unless one problem has more.
+
+    Args:
+        rows: of the solutions, those of a problem next to each other.
+        problem: which each of them solves.
+    """
+    shards: list[list[int]] = []
+    for part in np.split(rows, np.flatnonzero(np.diff(problem)) + 1):
+        if not shards or len(shards[-1]) + len(part) > SHARD:
+            shards.append([])
+        shards[-1] += part.tolist()
+    return shards
 
 
 def label_shards(

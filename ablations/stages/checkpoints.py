@@ -12,6 +12,7 @@ from ablations.evaluation import best_of_n
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.stages.files import Samples
 from ablations.stages.scores import score_encoded
+from lightning_modules.divergence import check_finite
 from lightning_modules.encoding import encode_all
 from lightning_modules.group import ALONE, Group
 from lightning_modules.reward_model import RewardModel
@@ -63,6 +64,7 @@ class KeepBest(Callback):
             self.curve and self.curve[-1]["update"] == trainer.global_step
         ):
             return
+        check_finite(trainer, module)
         module.eval()
         value = self.judge(module)
         module.train()

@@ -8,6 +8,7 @@ from ablations.pipeline import Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.stages.files import CHOICE, TRAINING, read_json
 from ablations.stages.learning import in_short
+from lightning_modules.divergence import Diverged
 
 Facts = dict[str, Any]
 
@@ -25,9 +26,17 @@ def choice_of(choice: Path) -> Facts:
 
 
 def chosen(inputs: Inputs, name: str, choice: str = "choice") -> Path:
-    """The only folder of an input, or of several candidates the one that the input ``choice`` names."""
+    """The only folder of an input, or of several candidates the one that the input ``choice`` names.
+
+    Raises:
+        Diverged: there is only one, and its training diverged.
+    """
     folders = several(inputs, name)
-    return folders[0] if len(folders) == 1 else folders[choice_of(one(inputs, choice))["index"]]
+    if len(folders) > 1:
+        return folders[choice_of(one(inputs, choice))["index"]]
+    if (folders[0] / TRAINING).is_file() and (why := facts_of(folders[0]).get("diverged")) is not None:
+        raise Diverged(why)
+    return folders[0]
 
 
 def chosen_of_folds(inputs: Inputs) -> list[Facts]:

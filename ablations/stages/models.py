@@ -17,6 +17,7 @@ from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
+from lightning_modules.divergence import Diverged
 from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.tokenization import load_tokenizer
@@ -27,6 +28,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
 
     ``start`` is the model whose weights it goes on from, or candidates of which ``start_choice`` names it.
+    A training whose learning rate is a candidate may diverge: it then writes why in place of a model.
     """
     base = base_of(inputs)
     tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
@@ -57,19 +59,26 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         evaluations=config["evaluations"],
         judged=context.judged,
     )
-    fit(
-        model,
-        data,
-        updates=config["updates"],
-        precision=config["precision"],
-        accelerator=config["device"],
-        accumulate=config.get("accumulate", 1),
-        group=context.group,
-        logger=context.logs.logger(),
-        callbacks=[keep],
-        checkpoint_folder=context.scratch,
-        progress=context.progress,
-    )
+    try:
+        fit(
+            model,
+            data,
+            updates=config["updates"],
+            precision=config["precision"],
+            accelerator=config["device"],
+            accumulate=config.get("accumulate", 1),
+            group=context.group,
+            logger=context.logs.logger(),
+            callbacks=[keep],
+            checkpoint_folder=context.scratch,
+            progress=context.progress,
+        )
+    except Diverged as error:
+        if "choice" in inputs:
+            raise
+        if context.group.first:
+            write_json(out / TRAINING, {"learning_rate": model.learning_rate, "diverged": str(error)})
+        return
     if not context.group.first:
         return
     model.export(out / MODEL, tokenizer, keep.best_state)
@@ -141,11 +150,22 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """candidates -> which of them does best on validation problems; the first of equals."""
+    """candidates -> which of them does best on validation problems; the first of equals.
+
+    Raises:
+        Diverged: the trainings of all of them diverged.
+    """
     facts = [facts_of(folder) for folder in several(inputs, "candidates")]
-    values = [fact["best_value"] for fact in facts]
+    grid = [
+        {"learning_rate": fact["learning_rate"], "validation": fact.get("best_value")}
+        | ({"diverged": fact["diverged"]} if "diverged" in fact else {})
+        for fact in facts
+    ]
+    values = [-np.inf if one["validation"] is None else one["validation"] for one in grid]
     index = int(np.argmax(values))
-    grid = [{"learning_rate": f["learning_rate"], "validation": f["best_value"]} for f in facts]
+    if "diverged" in facts[index]:
+        lowest = min(facts, key=lambda fact: float(fact["learning_rate"]))
+        raise Diverged(f"all {len(facts)} learning rates diverge; of the lowest: {lowest['diverged']}")
     write_json(out / CHOICE, {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid})
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toy_ranks
 
-from ablations.devices import LAUNCHERS, Devices, RankFailed
+from ablations.devices import LAUNCHERS, Devices, RankFailed, check_gpus
 from ablations.executors import run_tasks
 from ablations.machine import Machine
 from ablations.pipeline import Task
@@ -138,3 +139,16 @@ def test_a_group_of_one_needs_no_other():
     values = np.arange(3.0)
     assert Group().sum(values) is values and Group().share("x") == "x" and Group().first
     assert issubclass(RankFailed, RuntimeError) and Task(stage="x").parents == ()
+
+
+def test_gpus_that_are_not_there(monkeypatch):
+    check_gpus([{"device": "cpu"}, {}], 8)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(ValueError, match="device: found cuda, but no such device; allowed: cpu"):
+        check_gpus([{}, {"device": "cuda"}])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_gpus([{"device": "cuda"}], 2)
+    with pytest.raises(ValueError, match="devices: found 3; allowed: up to 2, the GPUs of this machine"):
+        check_gpus([{"device": "cuda"}], 3)
+    with pytest.raises(ValueError, match="attention: found flash_attention_2, which is not installed"):
+        check_gpus([{"attention": "flash_attention_2"}])

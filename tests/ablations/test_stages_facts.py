@@ -4,6 +4,7 @@ import pytest
 
 from ablations.stages.facts import chosen, chosen_of_folds, labelled, told
 from ablations.stages.files import CHOICE, TRAINING, write_json
+from lightning_modules.divergence import Diverged
 
 
 @pytest.fixture
@@ -46,3 +47,10 @@ def test_what_is_told(made):
     assert told(fact, made[1][0], left_out=("curve", "targets")) == {
         **{"solutions": 1, "solutions_hash": "a", "grid": [1]}
     }
+
+
+def test_a_training_that_diverged_has_no_model(made):
+    folder = made[0][0]
+    write_json(folder / TRAINING, {"learning_rate": 1.0, "diverged": "learning_rate: found 1.0"})
+    with pytest.raises(Diverged, match="learning_rate: found 1.0"):
+        chosen({"model": folder}, "model")

@@ -18,6 +18,7 @@ from ablations.stages.files import Samples, write_json
 from ablations.stages.models import draw_rows
 from ablations.stages.scores import score_encoded
 from lightning_modules.data import RewardData
+from lightning_modules.divergence import Diverged
 from lightning_modules.encoding import Encoded, Example
 from lightning_modules.inference import score
 from lightning_modules.reward_model import RewardModel
@@ -186,7 +187,7 @@ def test_the_last_update_is_always_judged(updates, evaluations, at):
 
 def test_an_update_of_several_batches_is_judged_once():
     keep = KeepBest(lambda model: 0.5, updates=2, evaluations=1)
-    trainer = SimpleNamespace(global_step=2, is_global_zero=True, logger=None)
+    trainer = SimpleNamespace(global_step=2, is_global_zero=True, logger=None, callbacks=())
     module = torch.nn.Linear(1, 1)
     for _ in range(3):  # with accumulated gradients a batch may end without an update
         keep.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
@@ -207,6 +208,55 @@ def test_choose_takes_the_best_and_the_first_of_equals(values, index, tmp_path):
     chosen = json.loads((tmp_path / "choice.json").read_text())
     assert (chosen["index"], chosen["learning_rate"]) == (index, rates[index])
     assert [point["validation"] for point in chosen["grid"]] == values
+
+
+def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
+    facts = [
+        {"learning_rate": 1.0, "diverged": "learning_rate: found 1.0, with which ..."},
+        {"learning_rate": 0.1, "best_value": 0.0},  # worthless, but finite
+    ]
+    folders = [tmp_path / str(i) for i in range(2)]
+    for folder, fact in zip(folders, facts, strict=True):
+        folder.mkdir()
+        write_json(folder / "train.json", fact)
+    (tmp_path / "out").mkdir()
+    models.choose({}, {"candidates": tuple(folders)}, tmp_path / "out", context(tmp_path))
+    found = json.loads((tmp_path / "out" / "choice.json").read_text())
+    assert (found["index"], found["learning_rate"]) == (1, 0.1)
+    assert found["grid"][0] == {"learning_rate": 1.0, "validation": None, "diverged": facts[0]["diverged"]}
+    with pytest.raises(
+        Diverged, match="^all 1 learning rates diverge; of the lowest: learning_rate: found 1.0"
+    ):
+        models.choose({}, {"candidates": (folders[0],)}, tmp_path / "out", context(tmp_path))
+
+
+def test_weights_that_are_not_finite_are_not_judged():
+    """The third update makes them infinite; the judge sees those of the second alone."""
+    seen = []
+
+    def judge(model: RewardModel) -> float:
+        seen.append(all(bool(torch.isfinite(weight).all()) for weight in model.parameters()))
+        return 0.5
+
+    class Explode(lightning.Callback):
+        def on_train_batch_end(self, trainer, module, *args):
+            if trainer.global_step == 3:
+                module.backbone.score.weight.data.fill_(torch.inf)
+
+    keep = KeepBest(judge, updates=4, evaluations=4)
+    data = RewardData(
+        [Example(prompt="1\n", steps=("1",), step_targets=(1,))] * 4, Characters(), batch_size=1
+    )
+    with pytest.raises(
+        Diverged, match="learning_rate: found 0.1, with which a weight is not finite after update 3"
+    ):
+        fit(
+            RewardModel(backbone(), learning_rate=0.1, total_updates=4),
+            data,
+            updates=4,
+            callbacks=[Explode(), keep],
+        )
+    assert seen == [True, True] and keep.best_update == 2
 
 
 def test_a_cut_step_counts_as_the_last_one_judged():

@@ -213,3 +213,29 @@ def test_bad_arguments() -> None:
         RewardDataset(token_ids=[np.array([1]), np.array([1, 2])], targets=[np.array([1])] * 2, num_classes=2)
     with pytest.raises(ValueError, match="example 0 has no target"):
         RewardData([Example(prompt="1\n", steps=("2",))], tokenizer())
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ([0, 2], "targets: found 2 at token 1 of solution 1; allowed: 0 to 1, -100 for none"),
+        ([0, -1], "targets: found -1 at token 1 of solution 1"),
+        ([0.9, 0.2], r"targets: found float64 \[2\] for solution 1; allowed: whole numbers"),
+        ([[1.0, 0, 0], [0, 0, 0]], r"targets: found float64 \[2, 3\] for solution 1"),
+        ([[0.5, 0.5], [np.nan, 1]], r"targets: found \[nan, 1.0\] at token 1 of solution 1"),
+        ([True, False], r"targets: found bool \[2\] for solution 1"),
+    ],
+)
+def test_a_target_that_the_model_has_no_class_for_is_named(target: Any, message: str) -> None:
+    tokens = [np.arange(2)] * 2
+    with pytest.raises(ValueError, match=message):
+        RewardDataset(token_ids=tokens, targets=[np.array([0, 1]), np.array(target)], num_classes=2)
+
+
+def test_a_step_whose_class_the_model_does_not_have_is_named() -> None:
+    encoded = [Encoded(ids=np.arange(2, dtype=np.int32), solution_start=0, step_end=np.array([0, 1]))] * 2
+    with pytest.raises(ValueError, match=r"^solution 1: step_target\[1\]: found 2; allowed: a whole number"):
+        RewardDataset.from_encoded(encoded, step_targets=[[0, 1], [0, 2]])
+    examples = [Example(prompt="1\n", steps=("2",), step_targets=(2,))]
+    with pytest.raises(ValueError, match=r"^example 0: step_target\[0\]: found 2; allowed: .* from 0 to 1, "):
+        RewardData(examples, tokenizer())

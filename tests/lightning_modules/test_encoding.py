@@ -3,7 +3,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from lightning_modules.encoding import Example, encode, encode_all, token_targets
+from lightning_modules.encoding import Encoded, Example, encode, encode_all, token_targets
 
 CHARACTERS = ["<s>", *"0123456789+=#\n"]
 
@@ -127,3 +127,59 @@ def test_targets() -> None:
         token_targets(encoded)
     with pytest.raises(ValueError, match="exactly one"):
         token_targets(encoded, step_target=[1, 0], solution_target=1)
+
+
+@pytest.mark.parametrize(
+    "bad", [0.9, 1.0, True, np.bool_(True), float("nan"), 256, -1, 128, "1", None, np.float64(1)]
+)
+def test_a_target_that_is_no_class_is_refused(bad) -> None:
+    with pytest.raises(
+        ValueError, match=r"^step_targets\[1\]: found .*; allowed: a whole number from 0 to 127"
+    ):
+        Example(prompt="p", steps=("a", "b"), step_targets=(1, bad))
+    if bad is not None:
+        with pytest.raises(ValueError, match="^solution_target: found .*; allowed: a whole number"):
+            Example(prompt="p", steps=("a",), solution_target=bad)
+
+
+def test_whole_numbers_of_any_kind_are_classes() -> None:
+    found = Example(prompt="p", steps=("a", "b", "c"), step_targets=np.array([0, -100, 2], dtype=np.int16))  # type: ignore[arg-type]
+    assert found.step_targets == (0, -100, 2) and all(type(t) is int for t in found.step_targets)
+    assert Example(prompt="p", steps=("a",), solution_target=np.int64(1)).solution_target == 1
+
+
+TOKENS = Encoded(ids=np.arange(4, dtype=np.int32), solution_start=1, step_end=np.array([2, 3]))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (
+            dict(solution_target=0.7),
+            "solution_target: found 0.7; allowed: a whole number from 0 to 2, or -100",
+        ),
+        (dict(solution_target=3), "solution_target: found 3; allowed"),
+        (dict(solution_target=True), "solution_target: found True"),
+        (
+            dict(solution_target=np.array([0.5, 0.5])),
+            r"solution_target: found \[0.5, 0.5\]",
+        ),  # of two classes
+        (dict(step_target=[0, 256]), r"step_target\[1\]: found 256"),
+        (dict(step_target=[0, -1]), r"step_target\[1\]: found -1"),
+        (dict(step_target=[0.9, 0.2]), r"step_target\[0\]: found 0.9"),
+        (dict(step_target=[0, float("nan")]), r"step_target\[0\]: found 0.0"),
+        (dict(step_target=[[0.5, 0.5, 0], [0.5, 0.2, 0]]), r"step_target\[1\]: found \[0.5, 0.2, 0.0\]"),
+        (dict(step_target=[[1, 0, 0.0], [np.nan, 1, 0]]), r"step_target\[1\]: found \[nan, 1.0, 0.0\]"),
+    ],
+)
+def test_targets_that_would_be_cut_or_wrap_round_are_refused(target, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        token_targets(TOKENS, num_classes=3, **target)
+
+
+def test_probabilities_of_classes_are_targets() -> None:
+    found = token_targets(TOKENS, step_target=np.array([[0.25, 0.75], [0, 0]]), num_classes=2)
+    assert found.tolist() == [[0, 0], [0, 0], [0.25, 0.75], [0, 0]] and found.dtype == np.float32
+    found = token_targets(TOKENS, solution_target=np.array([0.25, 0.75]))
+    assert found.tolist() == [[0, 0], *[[0.25, 0.75]] * 3]
+    assert token_targets(TOKENS, step_target=np.array([127, -100])).tolist() == [-100, -100, 127, -100]

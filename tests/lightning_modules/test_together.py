@@ -37,6 +37,7 @@ def slurm(rank: int, processes: int) -> dict[str, str]:
     job = {"SLURM_JOB_ID": "4242", "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "127.0.0.1"}
     size = {"SLURM_NTASKS": str(processes), "SLURM_NTASKS_PER_NODE": str(processes), "SLURM_NNODES": "1"}
     place = {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0"}
+    place |= {"SLURM_STEP_NUM_TASKS": str(processes)}  # as srun says
     return {**job, **size, **place}
 
 

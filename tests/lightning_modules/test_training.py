@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from lightning_modules import divergence
+from lightning_modules.divergence import Diverged
 from lightning_modules.language_model import Batch, LanguageModel, TextData
 from lightning_modules.training import KeepState, fit
 
@@ -128,7 +130,7 @@ def test_progress_is_the_share_of_updates_that_are_done() -> None:
 
 def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     class Trainer:
-        global_step, is_global_zero, accumulate_grad_batches = 4, True, 1
+        global_step, is_global_zero, accumulate_grad_batches, callbacks = 4, True, 1, ()
 
         def save_checkpoint(self, path: Path, weights_only: bool) -> None:
             path.write_text("half")
@@ -190,3 +192,90 @@ def test_a_training_that_is_told_to_stop_is_no_failure(number: signal.Signals) -
             fit(model(), TextData(batch, updates=UPDATES), updates=UPDATES, callbacks=[Stop(number)])
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning ignores it from the first one on
+
+
+class Descent(lightning.LightningModule):
+    """One weight, trained by plain descent; the loss and its gradient at each update are given."""
+
+    learning_rate = 1.0
+
+    def __init__(self, losses: list[float], slopes: list[float]) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.losses, self.slopes = losses, slopes
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_index: int) -> torch.Tensor:
+        at = self.weight.sum()
+        at.register_hook(lambda grad: grad * self.slopes[batch_index])
+        return at - at.detach() + self.losses[batch_index]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=self.learning_rate)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("losses", "slopes", "message"),
+    [
+        ([1, 1, NAN, 1], [0, 0, 0, 0], "the loss is not finite from update 3 of 4 on"),
+        ([1, INF, NAN, 1], [0, 0, 0, 0], "the loss is not finite from update 2 of 4 on"),
+        ([1, 1, 1, 1], [0, 0, 0, NAN], "a weight is not finite after update 4 of 4"),
+        (
+            [NAN, 1, 1, 1],
+            [0, 0, 0, 0],
+            "base: found weights or data whose loss is not finite before the first",
+        ),
+    ],
+)
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_training_that_diverges_stops_and_leaves_no_state(
+    losses: list[float],
+    slopes: list[float],
+    message: str,
+    waits: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The named update is the first, whether the loss is looked at after each or only at the end."""
+    if waits:
+        monkeypatch.setattr(divergence, "FREE", ())
+    seen: list[int] = []
+
+    class Count(lightning.Callback):
+        def on_train_batch_end(self, trainer: lightning.Trainer, *args: object) -> None:
+            seen.append(trainer.global_step)
+
+    with pytest.raises(Diverged, match=message):
+        fit(
+            Descent(losses, slopes),
+            TextData(batch, updates=4),
+            updates=4,
+            callbacks=[Count()],
+            checkpoint_folder=tmp_path,
+            checkpoint_every=1 if not waits else 10,
+        )
+    assert list(tmp_path.iterdir()) == []
+    first = next((update for update, loss in enumerate(losses, 1) if not np.isfinite(loss)), 5)
+    assert seen == list(range(1, 5 if waits else first))
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
+    """The state after update 2 is what a killed run would resume from."""
+    with pytest.raises(
+        Diverged, match="a weight is not finite after update 2 of 4; allowed: a lower learning"
+    ):
+        fit(
+            Descent([1, 1, 1, 1], [0, NAN, 0, 0]),
+            TextData(batch, updates=4),
+            updates=4,
+            checkpoint_folder=tmp_path,
+            checkpoint_every=2,
+        )
+
+
+def test_in_accumulated_batches_the_update_is_named() -> None:
+    """Two batches per update: the third batch is of the second update."""
+    with pytest.raises(Diverged, match="from update 2 of 2 on"):
+        fit(Descent([1, 1, NAN, 1], [0] * 4), TextData(batch, updates=4), updates=2, accumulate=2)

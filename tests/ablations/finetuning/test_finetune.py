@@ -1,6 +1,7 @@
 """`ablations finetune`, link by link, as a user has it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import get_args
@@ -273,7 +274,7 @@ def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
     assert "precision: found 'half'; allowed: 32-true, bf16" in mistake(*mathmix, "--precision", "half")
     assert "device: found 'tpu'; allowed: cpu, cuda" in mistake(*mathmix, "--device", "tpu")
     assert "max_length: found 257; allowed: at most 256" in mistake(*mathmix, "--max-length", 257)
-    shutil.rmtree(tmp_path / "out.unfinished")  # what was asked for is kept, for it may be mended
+    assert not (tmp_path / "out.unfinished").exists()  # so that the corrected command may have it
     assert "checkpoint_every: found 0" in mistake(*mathmix, "--checkpoint-every", 0)
     assert "held_out_share: found 1.0; allowed" in mistake(*mathmix, "--held-out-share", 1)
     assert "most: found 0" in mistake("generator", base("qwen2"), "--pool", pool, "--most", 0)
@@ -281,6 +282,60 @@ def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
     assert "threshold: found none" in mistake(
         *("large-prm", base("qwen2"), "--labels", scores(tmp_path, [0.5, 0.5]))
     )
+
+
+@pytest.mark.parametrize("kind", ["mathmix", "generator", "large-prm"])
+def test_a_training_that_diverges_leaves_nothing(kind, base, text, pool, labels, tmp_path, capsys):
+    words = {
+        "mathmix": ("--text", text, "--batch-tokens", 100),
+        "generator": ("--pool", pool, "--batch-tokens", 100),
+        "large-prm": ("--labels", labels, "--batch-size", 8),
+    }[kind]
+    fast = ("--learning-rate", "1e30", "--checkpoint-every", 1, "--out", tmp_path / "out")
+    finetune(kind, base("llama"), *words, *fast, code=2)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert re.match(
+        r"ablations: learning_rate: found 1e\+30, with which the loss is not finite from update [23] of "
+        r"\d+ on"
+        r"; allowed: a lower learning rate",
+        line,
+    )
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_base_that_cannot_be_trained_is_refused_at_once(base, text, labels, tmp_path, capsys):
+    def changed(name, change):
+        shutil.copytree(base("qwen2"), tmp_path / name)
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path / name)
+        change(tokenizer)
+        tokenizer.save_pretrained(tmp_path / name)
+        return tmp_path / name
+
+    out = tmp_path / "out"
+    more = changed("more", lambda tokenizer: tokenizer.add_tokens(["eggs"]))
+    finetune("mathmix", more, "--text", text, "--out", out, code=2)
+    said = capsys.readouterr().err
+    assert "base: found a tokenizer of " in said and "with no row for " in said and "'eggs'; allowed" in said
+    template = "{{ raise_exception('System role not supported') }}"
+    mute = changed("mute", lambda tokenizer: setattr(tokenizer, "chat_template", template))
+    finetune("large-prm", mute, "--labels", labels, "--out", out, code=2)
+    said = capsys.readouterr().err
+    assert (
+        f"chat_template: found that of {mute}, which says 'System role not supported' of the turns user"
+        in said
+    )
+    finetune("mathmix", base("qwen2"), "--text", text, "--device", "cuda", "--out", out, code=2)
+    assert "device: found cuda, but no such device; allowed: cpu" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_batch_script_without_srun_is_told_at_once(base, text, tmp_path, monkeypatch, capsys):
+    job = {"NTASKS": 2, "JOB_NAME": "job", "PROCID": 0, "LOCALID": 0, "NODEID": 0, "JOB_ID": 1}
+    for name, value in job.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    monkeypatch.delenv("SLURM_STEP_NUM_TASKS", raising=False)
+    finetune("mathmix", base("qwen2"), "--text", text, "--out", tmp_path / "out", code=2)
+    assert "launcher: found SLURM_NTASKS=2, but this process is the only one" in capsys.readouterr().err
 
 
 def scores(folder, labels):

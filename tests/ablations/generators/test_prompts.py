@@ -1,3 +1,4 @@
+import pytest
 from transformers import AutoTokenizer
 
 from ablations.generators.problems import Shot
@@ -56,3 +57,19 @@ def test_a_tokenizer_that_closes_texts_does_not_close_a_prompt(checkpoint, tmp_p
     assert tokenizer("2")["input_ids"][-1] == tokenizer.eos_token_id
     ids = Prompter.of(tokenizer, "auto", None, ()).prompt("2").ids
     assert tokenizer.decode(ids) == "<s>2\n"
+
+
+def test_a_chat_template_that_raises_is_told(checkpoint):
+    found = prompter(checkpoint("qwen2"), shots=SHOTS)
+    found.tokenizer.chat_template = (
+        "{% if messages|length > 1 %}{{ raise_exception('Only one turn is supported') }}{% endif %}"
+    )
+    with pytest.raises(
+        ValueError,
+        match="^chat_template: found that of .*, which says 'Only one turn is supported' of the turns user, "
+        "assistant, user; allowed: a chat template that takes them, or --chat-template never$",
+    ):
+        found.text("2 + 2?")
+    found.tokenizer.chat_template = "{{ 1 + 'a' }}"  # Python's own error
+    with pytest.raises(ValueError, match="which says .*unsupported operand"):
+        found.text("2 + 2?")

@@ -104,13 +104,55 @@ def test_what_does_not_fit_is_left_out_and_named(checkpoint, tmp_path, capsys):
     source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
     assert label(source, checkpoint("qwen-prm"), out) == 0
     said = capsys.readouterr().out
-    assert "2 problems, 4 solutions" in said
-    assert "left out: 1 problems, for 1 solutions longer than 512 tokens (p1 sample 1); all are in" in said
+    assert "3 problems, 5 solutions" in said
+    assert (
+        "left out: 1 of 6 solutions, which are longer than 512 tokens (p1 sample 1), and 0 problems that no "
+        "other solution solves; all are in" in said
+    )
     (named,) = read(tmp_path / "out.jsonl.left_out.jsonl")
     assert (named["problem_id"], named["sample"]) == ("p1", 1) and named["tokens"] > 512
-    assert [line["problem_id"] for line in read(out)] == ["p0", "p2"]
+    found = [(line["problem_id"], [one["sample"] for one in line["samples"]]) for line in read(out)]
+    assert found == [("p0", [0, 1]), ("p1", [0]), ("p2", [0, 1])]
+    # the others have the scores that they have alone
+    labeler = load_labeler(Choice(checkpoint=str(checkpoint("qwen-prm"))))
+    for line in read(out):
+        for one in line["samples"]:
+            alone = labeler.label([labeler.encode(line["problem"], one["steps"], "here")]).prob.values[:, 1]
+            np.testing.assert_allclose(one["step_scores"]["qwen-prm"], alone, atol=1e-5)
     assert label(source, checkpoint("qwen-prm"), tmp_path / "none.jsonl", "--max-length", "20") == 2
     assert "max_length: found 6 solutions longer than 20 tokens" in capsys.readouterr().err
+
+
+def test_a_problem_whose_solutions_all_are_too_long_is_left_out(checkpoint, tmp_path, capsys):
+    lines = rows()
+    for sample in lines[0]["samples"]:
+        sample["steps"][0] = "3 + 4 " * 100
+    source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
+    assert label(source, checkpoint("qwen-prm"), out) == 0
+    said = capsys.readouterr().out
+    assert "2 problems, 4 solutions" in said and "(p0 sample 0, p0 sample 1), and 1 problems that no" in said
+    assert [line["problem_id"] for line in read(out)] == ["p1", "p2"]
+
+
+def test_a_mistake_leaves_nothing_behind(checkpoint, tmp_path, capsys):
+    """So that the corrected command may have the same out."""
+    source, out = write(tmp_path / "pool.jsonl", rows()), tmp_path / "out.jsonl"
+    folder = checkpoint("token-classification")
+    before = sorted(tmp_path.iterdir())
+    assert label(source, folder, out, "--separator", "") == 2
+    assert "separator: found an empty text; allowed: one character or more" in capsys.readouterr().err
+    assert label(source, folder, out, "--max-length", "2") == 2
+    assert sorted(tmp_path.iterdir()) == before
+    assert label(source, folder, out) == 0
+
+
+def test_a_separator_as_a_shell_passes_it(checkpoint, tmp_path):
+    source, folder = write(tmp_path / "pool.jsonl", rows(1, 1)), checkpoint("token-classification")
+    outs = {typed: tmp_path / f"{n}.jsonl" for n, typed in enumerate(("\\n\\n", "\n\n"))}
+    for typed, out in outs.items():
+        assert label(source, folder, out, "--separator", typed, "--name", "it") == 0
+    typed, meant = (read(out) for out in outs.values())
+    assert typed == meant and typed[0]["labelled_by"]["it"]["separator"] == "\n\n"
 
 
 def test_a_solution_that_cannot_be_placed_is_named_before_any_is_scored(checkpoint, tmp_path, capsys):
