@@ -64,6 +64,23 @@ MATH = {
 }
 
 
+def pairs_by_kind():
+    """Kind -> (answer, reference) -> whether they are equal."""
+    kinds, kind = {}, ""
+    text = (Path(__file__).parent / "grading_pairs.txt").read_text(encoding="utf-8")
+    for line in text.replace("\\u2009", "\u2009").replace("\\u202f", "\u202f").splitlines():
+        if line.startswith("["):
+            kind = line.strip("[]")
+        elif line and not line.startswith("#"):
+            equal = " == " in line
+            one, other = line.split(" == " if equal else " != ")
+            kinds.setdefault(kind, {})[one, other] = equal
+    return kinds
+
+
+PAIRS = pairs_by_kind()
+
+
 @pytest.fixture(scope="module")
 def grader():
     with Grader(seconds=30) as one:  # so that a busy machine does not decide
@@ -73,6 +90,14 @@ def grader():
 def test_math_by_hand(grader):
     said = dict(zip(MATH, grader.grade(list(MATH)), strict=True))
     assert {pair: (said[pair], told) for pair, told in MATH.items() if said[pair] is not told} == {}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_pairs_of_a_kind_both_ways(kind, grader):
+    """A reference that cannot be read leaves its pair ungraded, which is not right."""
+    both = PAIRS[kind] | {(other, one): equal for (one, other), equal in PAIRS[kind].items()}
+    said = dict(zip(both, grader.grade(list(both)), strict=True))
+    assert {pair: said[pair] for pair, equal in both.items() if (said[pair] is True) is not equal} == {}
 
 
 def test_an_expression_that_takes_for_ever_is_ungraded():
@@ -86,7 +111,7 @@ def children():
 
 
 def judged(answers, **how):
-    pairs = [(answer, "right") for answer in answers]
+    pairs = [(answer, "right?") for answer in answers]  # two words would be compared as words
     with Grader(judge=toy_judges.judge, **how) as one:
         return one.grade(pairs)
 
