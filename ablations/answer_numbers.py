@@ -1,4 +1,4 @@
-"""Final answers that are numbers, read exactly: decimals, fractions, powers, percentages, numerals with a base."""
+"""Final answers that are numbers, read exactly: decimals, fractions, powers and percentages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _TOKEN = re.compile(
     r"|(?P<frac>\\frac)|(?P<times>\\times|\\cdot|\*)|(?P<over>/|\\div)|(?P<sign>[+-])|(?P<power>\^)"
     r"|(?P<open>[({])|(?P<close>[)}]))"
 )
+_REPEATING = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)\\overline\s*\{\s*([0-9]+)\s*\}")
+_MIXED = re.compile(r"([+-]?) ?([0-9]+) ([0-9]+) ?/ ?([0-9]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +45,31 @@ class Number:
 
 
 def same(one: Number, other: Number) -> bool:
-    """Whether two numbers are equal: exactly, or one is the other cut or rounded to six places or more."""
+    """Compares two numbers.
+
+    They are equal if they are exactly so, or one is the other cut or rounded to six places or more. A
+    percentage (50%) is also equal to the number before the sign (50).
+    """
+    if one.percent != other.percent:
+        number, percentage = (other, one) if one.percent else (one, other)
+        places = None if percentage.places is None else percentage.places + 2
+        before = Number(value=percentage.value, places=percentage.places)
+        return same(number, before) or same(number, Number(value=percentage.value / 100, places=places))
     difference = abs(one.value - other.value)
     return difference == 0 or any(number.rounds and difference < number.unit for number in (one, other))
 
 
 def number_of(text: str) -> Number | None:
-    """The number that an answer in the one spelling is; None if it is none, or it takes more than arithmetic."""
+    """Reads an answer in the one spelling; None if it is no number, or takes more than arithmetic."""
     text = re.sub(r"^([+-]?)\s*\$\s*", r"\1", text.strip())
     text = re.sub(r"^\$\s*([+-])\s*", r"\1", text).removesuffix("$").strip()
     percent = text.endswith("%")
     text = text.removesuffix("%").strip()
+    if re.fullmatch(r"[+-]?[1-9][0-9]{0,2}( [0-9]{3})+(\.[0-9]*)?", text):
+        text = text.replace(" ", "")
+    if (repeating := _REPEATING.fullmatch(text)) is not None:
+        return Number(value=_repeating(*repeating.group(1, 2, 3, 4)), percent=percent)
+    text = _MIXED.sub(r"\1(\2+\3/\4)", text)
     found = re.fullmatch(rf"([+-]?)\s*((?:{_DIGITS})?(?:\.([0-9]*))?)", text)
     if found is not None and re.search("[0-9]", found[2]):
         value = Fraction(Decimal(found[1] + found[2].replace(",", "")))
@@ -63,6 +79,14 @@ def number_of(text: str) -> Number | None:
     except (_Unread, ZeroDivisionError, OverflowError):
         return None
     return Number(value=value, percent=percent)
+
+
+def _repeating(sign: str, whole: str, once: str, again: str) -> Fraction:
+    r"""The value of sign whole.once\overline{again}."""
+    value = int(whole or 0) + Fraction(
+        int((once + again) or 0) - int(once or 0), 10 ** len(once) * (10 ** len(again) - 1)
+    )
+    return -value if sign == "-" else value
 
 
 class _Unread(Exception):

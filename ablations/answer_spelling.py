@@ -1,7 +1,8 @@
 """One spelling for final answers that are written differently and mean the same, whatever they are about.
 
-Models write Unicode (√2, x², 90°, ½), mark answers (**5**, \\boldsymbol{5}, "72,"), group digits (10\\,000) and
-write powers of ten as 3e8. None of that is part of the answer. What is left is LaTeX that Math-Verify reads.
+Models write Unicode (√2, x², 90°, ½), mark answers (**5**, \\boldsymbol{5}, "72,"), group digits (10\\,000)
+and write powers of ten as 3e8. None of that is part of the answer. What is left is LaTeX that Math-Verify
+reads.
 """
 
 from __future__ import annotations
@@ -17,18 +18,43 @@ DELIMITERS = (
     ("\\[", "\\]"),
     ("**", "**"),
     ("__", "__"),
+    ("*", "*"),
+    ("_", "_"),
+    ('"', '"'),
     ("`", "`"),
 )
 """Marks of mathematics, and of Markdown, that may stand around an answer."""
 _SIGNS = {
     **{"×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/"},
-    **{"−": "-", "–": "-", "—": "-", "±": r"\pm ", "∓": r"\mp ", "∗": "*"},
+    **{"−": "-", "–": "-", "‒": "-", "‐": "-", "‑": "-", "—": "-", "±": r"\pm ", "∓": r"\mp ", "∗": "*"},
     **{"≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx "},
     **{"∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "∖": r"\setminus "},
-    **{"°": r"^\circ", "π": r"\pi ", "√": r"\sqrt ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}"},
+    **{
+        "°": r"^\circ",
+        "º": r"^\circ",
+        "˚": r"^\circ",
+        "∛": r"\sqrt[3]",
+        "π": r"\pi ",
+        "√": r"\sqrt ",
+        "ℝ": r"\mathbb{R}",
+        "ℤ": r"\mathbb{Z}",
+    },
     **{"α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "θ": r"\theta ", "λ": r"\lambda ", "φ": r"\phi "},
-    **{"“": "", "”": "", "‘": "'", "’": "'", "′": "'", "€": "$", "£": "$", "％": "%", "，": ",", "。": "."},
-    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", ""),
+    **{
+        "“": "",
+        "”": "",
+        "‘": "'",
+        "’": "'",
+        "′": "'",
+        "€": "$",
+        "£": "$",
+        "¥": "$",
+        "₹": "$",
+        "％": "%",
+        "，": ",",
+        "。": ".",
+    },
+    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\ufe0e\ufe0f✓✔", ""),
 }
 _SMALL = {sign: str(n) for n, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁺": "+", "⁻": "-", "ⁿ": "n"}
 _LOW = {sign: str(n) for n, sign in enumerate("₀₁₂₃₄₅₆₇₈₉")}
@@ -37,7 +63,10 @@ _SUBSCRIPT = re.compile(f"[{''.join(_LOW)}]+")
 _FRACTION = re.compile("[¼½¾⅐-⅞]")
 _THIN = "\u2009\u202f\u2008\u00a0"
 """Spaces that group digits, as a thin space does."""
-_BOLD = re.compile(r"\\(?:boldsymbol|bm|bf|mathbf|underline)\s*\{([^{}]*)\}")
+_BOLD = re.compile(
+    r"\\(?:boldsymbol|bm|bf|mathbf|underline|boxed|fbox|large|Large|huge|color\s*\{\w+\}|textcolor\s*\{\w+\})"
+    r"\s*\{([^{}]*)\}"
+)
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathit|emph|operatorname)\s*\{([^{}]*)\}")
 _RULES = tuple(
     (re.compile(pattern), spelling)
@@ -45,6 +74,13 @@ _RULES = tuple(
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\frac\s*([0-9])\s*([0-9])", r"\\frac{\1}{\2}"),
         (r"\\(?:left|right|displaystyle|bigl?|bigr|limits)(?![A-Za-z])", ""),
+        (r"\\(?:large|Large|LARGE|huge|Huge|normalsize|checkmark)(?![A-Za-z])|\\\\$", ""),
+        (r"(?i)(?<![A-Za-z\\])infinity(?![A-Za-z])", r"\\infty"),
+        (r"(?<![A-Za-z\\])(pi|log|ln|sin|cos|tan|sqrt)(?![A-Za-z])", r"\\\1"),
+        (r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)", r" \\times "),
+        (r"(?<=[0-9A-Za-z)\]}])\s*\*\*\s*(?=[0-9A-Za-z({\-])", "^"),
+        (r"(-?[\w.]+)\s*(?:>|\\gt)\s*([a-z])\s*(?:>|\\gt)\s*(-?[\w.]+)", r"\3 < \2 < \1"),
+        (r"(-?[\w.]+)\s*\\geq?\s*([a-z])\s*\\geq?\s*(-?[\w.]+)", r"\3 \\le \2 \\le \1"),
         (r"\\!", ""),  # a thin negative space, as in 10,\!000
         (r"\{,\}", ","),
         (rf"(?<=[0-9])(?:\\,|\\ |\\;|\\:|~|[{_THIN}])(?=[0-9]{{3}}(?![0-9]))", ""),
@@ -59,6 +95,9 @@ _RULES = tuple(
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"\\sqrt\s+([0-9]+|[A-Za-z])", r"\\sqrt{\1}"),
         (r"\\sqrt\s+(?=[{\[])", r"\\sqrt"),
+        (r"\\sqrt\s*\[3\]\s*([0-9]+|[A-Za-z])", r"\\sqrt[3]{\1}"),
+        (r"(?i)^(?:\\text\s*\{)?\s*(?:the )?(?:final )?answer(?: is|:)\s*(?:\}|(?![^{]*\}))", ""),
+        (r"^(?:USD|US\$|Rs\.?)\s*(?=[0-9])", "$"),
         (r"([0-9)])\s*\*\*\s*(-?[0-9]+)", r"\1^{\2}"),
         (
             r"(?<![A-Za-z0-9.\\_{])((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))[eE]([+-]?[0-9]+)(?![A-Za-z0-9.])",

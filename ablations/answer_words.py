@@ -1,4 +1,4 @@
-"""Final answers that are words, numerals with a base, or times of day: compared by what they say, not as symbols."""
+"""Final answers that are words, numerals with a base, or times of day: no symbols to compute with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ _BASES = {
     **{"eleven": 11, "twelve": 12, "sixteen": 16},
 }
 _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE)
+_CHOICE = re.compile(r"(?:option |choice )?\(?([a-z])\)?(?:(?<=\))[\s:.]+[^\s+*/^=<>-].*)?", re.IGNORECASE)
+Time = tuple[tuple[int, int, int], str | None]
+"""Hour, minute and second; and the half of the day, "a" or "p", if it is said."""
 _NAMED_TIMES = {"noon": "12 pm", "midnight": "12 am"}
 
 
@@ -23,8 +26,11 @@ def told_by_words(answer: str, reference: str) -> bool | None:
     Returns:
         None where it is no such pair.
     """
+    one_choice, other_choice = _choice(answer), _choice(reference)
+    if one_choice is not None and other_choice is not None:
+        return one_choice == other_choice
     if _WORDS.fullmatch(answer) and _WORDS.fullmatch(reference):
-        return answer.casefold().split() == reference.casefold().split()
+        return _names(answer) == _names(reference)
     one, other = _numeral(answer), _numeral(reference)
     if one is not None or other is not None:
         return _same_parts(one or _digits(answer), other or _digits(reference))
@@ -32,6 +38,18 @@ def told_by_words(answer: str, reference: str) -> bool | None:
     if first is not None and second is not None and not first[1] is second[1] is None:
         return _same_time(first, second)
     return None
+
+
+def _choice(text: str) -> str | None:
+    """The letter of a choice: of C, (C), C), Option C and (C) 5."""
+    found = _CHOICE.fullmatch(text)
+    return found[1].upper() if found is not None else None
+
+
+def _names(text: str) -> list[list[str]]:
+    """The words of each name in a list (Ann and Bob) in one order, without articles."""
+    parts = re.split(r"\s+(?:and|or)\s+", text.casefold())
+    return sorted(re.sub(r"^(?:the|a|an)\s+(?=\S\S)", "", part).split() for part in parts)
 
 
 def _numeral(text: str) -> tuple[str, int | None] | None:
@@ -55,23 +73,20 @@ def _same_parts(one: tuple[str, int | None] | None, other: tuple[str, int | None
     return one[0] == other[0] and (None in (one[1], other[1]) or one[1] == other[1])
 
 
-def _time(text: str) -> tuple[tuple[int, int, int], str | None] | None:
-    """(hour, minute, second), half of the day."""
-    found = _TIME.fullmatch(_NAMED_TIMES.get(text.casefold(), text))
+def _time(text: str) -> Time | None:
+    found = _TIME.fullmatch(_NAMED_TIMES.get(text.casefold(), re.sub(r"\s+noon$", " pm", text)))
     if found is None:
         return None
     hour, minute, second = (int(part or 0) for part in found.group(1, 2, 3))
     return (hour, minute, second), found[4] and found[4].lower()
 
 
-def _same_time(
-    one: tuple[tuple[int, int, int], str | None], other: tuple[tuple[int, int, int], str | None]
-) -> bool:
+def _same_time(one: Time, other: Time) -> bool:
     if None in (one[1], other[1]):
         return one[0] == other[0] or _of_day(one) == _of_day(other)
     return _of_day(one) == _of_day(other)
 
 
-def _of_day(time: tuple[tuple[int, int, int], str | None]) -> tuple[int, int, int]:
+def _of_day(time: Time) -> tuple[int, int, int]:
     (hour, minute, second), half = time
     return (hour % 12 + 12 * (half == "p") if half else hour), minute, second

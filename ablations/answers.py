@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 
 from ablations.answer_numbers import number_of, same
-from ablations.answer_spelling import plain
+from ablations.answer_spelling import plain, readable
+from ablations.answer_units import split_unit
 from ablations.answer_words import told_by_words
 from ablations.formats.gsm8k import without_calculator
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 _HASHES = re.compile(r"^[ \t]*####(?!#)(.*)$", re.MULTILINE)
+
+_OUTSIDE = re.compile(
+    r"([a-z])\s*(<|\\le(?:q|qslant)?)\s*([^\s<>]+?),? or ([a-z])\s*(>|\\ge(?:q|qslant)?)\s*([^\s<>]+)"
+)
 
 
 def extract_answer(text: str) -> str | None:
@@ -68,8 +73,7 @@ def told_by_text(answer: str | None, reference: str) -> bool | None:
 
     Returns:
         True or False where the texts are equal but for spelling, or both are numbers, words, numerals with a
-        base, or times of day; None where it takes mathematics. Of numbers of which one is a percentage
-        nothing is said.
+        base, or times of day, or their units differ; None where it takes mathematics.
     """
     if answer is None or not answer.strip():
         return False
@@ -79,7 +83,34 @@ def told_by_text(answer: str | None, reference: str) -> bool | None:
     told = told_by_words(one, other)
     if told is not None:
         return told
-    first, second = number_of(one), number_of(other)
-    if first is None or second is None or first.percent != second.percent:
-        return None
-    return same(first, second)
+    (value, unit), (right, unit_of_right) = split_unit(readable(answer)), split_unit(readable(reference))
+    if unit is not None and unit_of_right is not None and unit != unit_of_right:
+        return False
+    if _is_set(value) and _is_tuple(right) or _is_tuple(value) and _is_set(right):
+        return False
+    first, second = number_of(plain(value)), number_of(plain(right))
+    return None if first is None or second is None else same(first, second)
+
+
+def _is_set(text: str) -> bool:
+    return text.startswith("\\{") and text.endswith("\\}") and "," in text and "(" not in text
+
+
+def _is_tuple(text: str) -> bool:
+    return text.startswith("(") and text.endswith(")") and "," in text and "\\" not in text
+
+
+def for_mathematics(text: str) -> str:
+    """A final answer as Math-Verify is to read it: in the one spelling, without its unit."""
+    value = split_unit(readable(text))[0]
+    whole = re.fullmatch(r"\\text\s*\{([^{}]*[0-9][^{}]*)\}", value)
+    return _union(whole[1] if whole else value)
+
+
+def _union(text: str) -> str:
+    """Two half-lines in place of x < a or x > b."""
+    found = _OUTSIDE.fullmatch(plain(text))
+    if found is None or found[1] != found[4]:
+        return text
+    left, right = ("]" if "le" in found[2] else ")"), ("[" if "ge" in found[5] else "(")
+    return f"(-\\infty, {found[3]}{left} \\cup {right}{found[6]}, \\infty)"

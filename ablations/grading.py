@@ -16,8 +16,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any
 
-from ablations.answer_spelling import readable
-from ablations.answers import extract_answer, told_by_text
+from ablations.answers import extract_answer, for_mathematics, told_by_text
 from ablations.math_verify_worker import BROKEN, equivalent, work
 
 __all__ = ["Grader", "Pair", "extract_answer"]
@@ -202,7 +201,7 @@ class _Worker:
         self.pair = pair
         self.deadline = time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it has just died: its next message says so
-            self.connection.send((readable(answer), readable(reference)))
+            self.connection.send((for_mathematics(answer), for_mathematics(reference)))
 
     def message(self) -> Any:
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -38,16 +40,39 @@ def equivalent(answer: str, reference: str) -> bool:
     Raises:
         ValueError: the reference cannot be read, or Math-Verify fails.
     """
-    from math_verify import grader, parse, verify  # type: ignore[import-untyped]
+    from math_verify import grader, verify  # type: ignore[import-untyped]
 
     grader.sympy_numeric_eq = _numbers_equal
-    # in a box, for then the text is the answer as a whole, and is not looked through for one
-    gold, found = (
-        parse(f"\\boxed{{{text}}}", parsing_timeout=None, raise_on_error=True) for text in (reference, answer)
-    )
+    gold, found = _parsed(reference), _parsed(answer)
     if all(isinstance(one, str) for one in gold):
         raise ValueError(f"reference: found {reference!r}; allowed: what can be read as mathematics")
     return verify(gold, found, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=True)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> list[Any]:
+    """What Math-Verify reads in an answer, which is read once however many answers it is compared with.
+
+    Math-Verify's own units are off: among them are t, d, bc and ab, which are symbols in 5t and 2ab. A lone i
+    is the imaginary unit.
+    """
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
+    from sympy import Basic, I
+
+    settings = replace(LatexExtractionConfig().normalization_config, units=False)
+    # in a box, for then the text is the answer as a whole, and is not looked through for one
+    read = parse(
+        f"\\boxed{{{text}}}",
+        [LatexExtractionConfig(normalization_config=settings), ExprExtractionConfig()],
+        parsing_timeout=None,
+        raise_on_error=True,
+    )
+    return [
+        one.xreplace({symbol: I for symbol in one.free_symbols if symbol.name == "i"})
+        if isinstance(one, Basic)
+        else one
+        for one in read
+    ]
 
 
 def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:
@@ -67,9 +92,9 @@ def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision:
         pairs = zip(one.flat(), other.flat(), strict=True)
         return all(_numbers_equal(a, b, float_rounding, numeric_precision) for a, b in pairs)
     try:
-        if _percent(one) is not None or _percent(other) is not None:  # 50% is 50, and 1/2
-            if _numbers_equal(_percent(one) or one, _percent(other) or other, 0, 0):
-                return True
+        bare = [_percent(number) or number for number in (one, other)]
+        if bare != [one, other] and _numbers_equal(*bare, float_rounding, numeric_precision):
+            return True  # 50% is 50, and 1/2
         one, other = one.doit(), other.doit()
         if one.is_infinite or other.is_infinite:
             return bool(one == other)

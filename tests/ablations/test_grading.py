@@ -4,6 +4,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,8 +69,8 @@ def pairs_by_kind():
     """Kind -> (answer, reference) -> whether they are equal."""
     kinds, kind = {}, ""
     text = (Path(__file__).parent / "grading_pairs.txt").read_text(encoding="utf-8")
-    for line in text.replace("\\u2009", "\u2009").replace("\\u202f", "\u202f").splitlines():
-        if line.startswith("["):
+    for line in re.sub(r"\\u(20\w\w|00a0)", lambda found: chr(int(found[1], 16)), text).splitlines():
+        if line.startswith("[") and line.endswith("]") and "= " not in line:
             kind = line.strip("[]")
         elif line and not line.startswith("#"):
             equal = " == " in line
