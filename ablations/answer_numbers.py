@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"|(?P<frac>\\frac)|(?P<times>\\times|\\cdot|\*)|(?P<over>/|\\div)|(?P<sign>[+-])|(?P<power>\^)"
     r"|(?P<open>[({])|(?P<close>[)}]))"
 )
-_REPEATING = re.compile(r"([+-]?)([0-9]*)\.([0-9]*)\\overline\s*\{\s*([0-9]+)\s*\}")
+_REPEATING = re.compile(r"([+-]?)([0-9]{0,50})\.([0-9]{0,50})\\overline\s*\{\s*([0-9]{1,50})\s*\}")
 _MIXED = re.compile(r"([+-]?) ?([0-9]+) ([0-9]+) ?/ ?([0-9]+)")
 
 

@@ -24,6 +24,8 @@ DELIMITERS = (
     ("`", "`"),
 )
 """Marks of mathematics, and of Markdown, that may stand around an answer."""
+LONGEST = 1_000
+"""Characters of an answer that is respelled; a longer one is no answer that anyone wrote."""
 _SIGNS = {
     **{"×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/"},
     **{"−": "-", "–": "-", "‒": "-", "‐": "-", "‑": "-", "—": "-", "±": r"\pm ", "∓": r"\mp ", "∗": "*"},
@@ -97,6 +99,7 @@ _RULES = tuple(
         (r"\\sqrt\s+(?=[{\[])", r"\\sqrt"),
         (r"\\sqrt\s*\[3\]\s*([0-9]+|[A-Za-z])", r"\\sqrt[3]{\1}"),
         (r"(?i)^(?:\\text\s*\{)?\s*(?:the )?(?:final )?answer(?: is|:)\s*(?:\}|(?![^{]*\}))", ""),
+        (r"(?<=[0-9]) \([a-z -]{3,}\)$", ""),
         (r"^(?:USD|US\$|Rs\.?)\s*(?=[0-9])", "$"),
         (r"([0-9)])\s*\*\*\s*(-?[0-9]+)", r"\1^{\2}"),
         (
@@ -113,6 +116,8 @@ _RULES = tuple(
 @lru_cache(maxsize=65_536)
 def readable(text: str) -> str:
     """An answer in the one spelling, with words and units marked as text where they were."""
+    if len(text) > LONGEST:
+        return text.strip()
     text = _without_unicode(text)
     before = None
     while text != before:

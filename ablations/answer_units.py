@@ -56,6 +56,8 @@ _NO_UNIT = {
     "e",
 } | {"pi", "at", "pm", "am", "a.m", "p.m", "noon"}
 """Words after a number that make more of it than a number with a unit."""
+_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox|textbf)\s*\{([^{}]*[0-9][^{}]*)\}")
+"""Text all around an answer that is no mere word."""
 _POWER = r"(?:\s*\^\s*\{?([23])\}?)?"
 _MARKED = re.compile(
     rf"(.*[^\s,;=+*/<>({{\[-])\s*\\(?:text|textrm|mathrm|mbox|textbf)\s*\{{([^{{}}]*)\}}{_POWER}", re.DOTALL
@@ -79,6 +81,8 @@ def split_unit(text: str) -> tuple[str, str | None]:
         The value (all of the answer if it has no unit), and the unit in one spelling; None if there is none
         or it is not a well-known one.
     """
+    if (whole := _TEXT.fullmatch(text)) is not None:
+        return split_unit(whole[1].strip())
     if (money := _MONEY.match(text)) is not None:
         value = money[1] + text[money.end() :]
         return split_unit(value)[0], "dollar"

@@ -102,9 +102,7 @@ def _is_tuple(text: str) -> bool:
 
 def for_mathematics(text: str) -> str:
     """A final answer as Math-Verify is to read it: in the one spelling, without its unit."""
-    value = split_unit(readable(text))[0]
-    whole = re.fullmatch(r"\\text\s*\{([^{}]*[0-9][^{}]*)\}", value)
-    return _union(whole[1] if whole else value)
+    return _union(split_unit(readable(text))[0])
 
 
 def _union(text: str) -> str:
