@@ -11,7 +11,7 @@ _BASES = {
     **{"eleven": 11, "twelve": 12, "sixteen": 16},
 }
 _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE)
-_CHOICE = re.compile(r"(?:option |choice )?\(?([a-z])\)?(?:(?<=\))[\s:.]+[^\s+*/^=<>-].*)?", re.IGNORECASE)
+_CHOICE = re.compile(r"(?:option |choice )?\(?([a-j])\)?(?:(?<=\))[\s:.]+[^\s+*/^=<>-].*)?", re.IGNORECASE)
 Time = tuple[tuple[int, int, int], str | None]
 """Hour, minute and second; and the half of the day, "a" or "p", if it is said."""
 _NAMED_TIMES = {"noon": "12 pm", "midnight": "12 am"}
