@@ -57,7 +57,7 @@ def _parsed(text: str) -> list[Any]:
     is the imaginary unit.
     """
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
-    from sympy import Basic, I
+    from sympy import Basic, I  # type: ignore[import-untyped]
 
     settings = replace(LatexExtractionConfig().normalization_config, units=False)
     # in a box, for then the text is the answer as a whole, and is not looked through for one
@@ -93,7 +93,7 @@ def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision:
         return all(_numbers_equal(a, b, float_rounding, numeric_precision) for a, b in pairs)
     try:
         bare = [_percent(number) or number for number in (one, other)]
-        if bare != [one, other] and _numbers_equal(*bare, float_rounding, numeric_precision):
+        if bare != [one, other] and _numbers_equal(bare[0], bare[1], float_rounding, numeric_precision):
             return True  # 50% is 50, and 1/2
         one, other = one.doit(), other.doit()
         if one.is_infinite or other.is_infinite:
