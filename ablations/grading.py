@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any
 
-from ablations.answers import bare, extract_answer, told_by_text
+from ablations.answers import extract_answer, for_mathematics, told_by_text
 from ablations.math_verify_worker import BROKEN, equivalent, work
 
 __all__ = ["Grader", "Pair", "extract_answer"]
@@ -201,7 +201,7 @@ class _Worker:
         self.pair = pair
         self.deadline = time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it has just died: its next message says so
-            self.connection.send((bare(answer), bare(reference)))
+            self.connection.send((for_mathematics(answer), for_mathematics(reference)))
 
     def message(self) -> Any:
         try:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from multiprocessing.connection import Connection
+from typing import Any
 
 from ablations.processes import end_with_parent
 
@@ -37,15 +40,81 @@ def equivalent(answer: str, reference: str) -> bool:
     Raises:
         ValueError: the reference cannot be read, or Math-Verify fails.
     """
-    from math_verify import parse, verify  # type: ignore[import-untyped]
+    from math_verify import grader, verify  # type: ignore[import-untyped]
 
-    # in a box, for then the text is the answer as a whole, and is not looked through for one
-    gold, found = (
-        parse(f"\\boxed{{{text}}}", parsing_timeout=None, raise_on_error=True) for text in (reference, answer)
-    )
+    grader.sympy_numeric_eq = _numbers_equal
+    gold, found = _parsed(reference), _parsed(answer)
     if all(isinstance(one, str) for one in gold):
         raise ValueError(f"reference: found {reference!r}; allowed: what can be read as mathematics")
     return verify(gold, found, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=True)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> list[Any]:
+    """What Math-Verify reads in an answer, which is read once however many answers it is compared with.
+
+    Math-Verify's own units are off: among them are t, d, bc and ab, which are symbols in 5t and 2ab. A lone i
+    is the imaginary unit.
+    """
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
+    from sympy import Basic, I  # type: ignore[import-untyped]
+
+    settings = replace(LatexExtractionConfig().normalization_config, units=False)
+    # in a box, for then the text is the answer as a whole, and is not looked through for one
+    read = parse(
+        f"\\boxed{{{text}}}",
+        [LatexExtractionConfig(normalization_config=settings), ExprExtractionConfig()],
+        parsing_timeout=None,
+        raise_on_error=True,
+    )
+    return [
+        one.xreplace({symbol: I for symbol in one.free_symbols if symbol.name == "i"})
+        if isinstance(one, Basic)
+        else one
+        for one in read
+    ]
+
+
+def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:
+    """Whether two expressions of SymPy are the same number, in place of Math-Verify's own rule.
+
+    That one rounds to six decimals where a decimal is involved, and takes what is near 0 for 0 elsewhere, so
+    that all small numbers are equal. Here a decimal may differ by half a unit in its sixth place, and by no
+    more than 5e-6 of the number; all else must agree to some 30 digits.
+    """
+    from sympy import Float, MatrixBase, MatrixExpr, N
+
+    matrices = MatrixBase | MatrixExpr
+    if isinstance(one, matrices) or isinstance(other, matrices):
+        one, other = one.doit(), other.doit()
+        if not (isinstance(one, MatrixBase) and isinstance(other, MatrixBase) and one.shape == other.shape):
+            return False
+        pairs = zip(one.flat(), other.flat(), strict=True)
+        return all(_numbers_equal(a, b, float_rounding, numeric_precision) for a, b in pairs)
+    try:
+        bare = [_percent(number) or number for number in (one, other)]
+        if bare != [one, other] and _numbers_equal(bare[0], bare[1], float_rounding, numeric_precision):
+            return True  # 50% is 50, and 1/2
+        one, other = one.doit(), other.doit()
+        if one.is_infinite or other.is_infinite:
+            return bool(one == other)
+        if one.free_symbols or other.free_symbols:
+            return bool((one - other).evalf(n=numeric_precision) == 0)
+        difference, size = abs(N(one - other, 30)), max(abs(N(one, 30)), abs(N(other, 30)))
+        if one.has(Float) or other.has(Float):
+            return bool(difference <= 5 * 10.0 ** -(float_rounding + 1) and difference <= 5e-6 * size)
+        return bool(difference <= 1e-25 * size)
+    except (AttributeError, TypeError, ValueError):  # sets, relations and the like, which are no numbers
+        return False
+
+
+def _percent(expression: Any) -> Any:
+    """What stands before the sign of a percentage, as Math-Verify reads it; None of what is none."""
+    from sympy import Mul, Rational, UnevaluatedExpr
+
+    if isinstance(expression, Mul) and expression.args[1:] == (UnevaluatedExpr(Rational(1, 100)),):
+        return expression.args[0]
+    return None
 
 
 def work(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> None:

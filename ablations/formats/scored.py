@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.rows import Where, check, read_rows, text_or_number, write_rows
+from ablations.formats.rows import Where, check, read_rows, write_rows
 from ablations.ragged import Ragged
 
 FIELD = "labelled_by"
