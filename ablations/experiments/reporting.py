@@ -13,6 +13,7 @@ from ablations.experiments.scales import LABELERS
 from ablations.pipeline import SCALES, Experiment, Plan
 from ablations.stages.files import LEFT_OUT
 from ablations.store import Store
+from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
@@ -130,6 +131,12 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
+        usual = sum("threshold_is_usual" in one for one in trained)
+        if usual:
+            how += (
+                f"; in {usual} of {len(trained)} trainings no threshold could be chosen, because the training "
+                f"solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
+            )
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
 

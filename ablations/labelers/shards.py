@@ -73,10 +73,11 @@ def label_pool(
             f"max_length: found {len(too_long)} solutions longer than {labeler.identity.max_length} tokens, "
             "and no problem without; allowed: a length that all solutions of one problem fit into"
         )
-    samples = len(pool.solutions) // len(pool.problems)
-    step = max(1, SHARD // samples)
+    counts = pool.solutions.counts
+    starts = np.cumsum(counts) - counts
+    step = max(1, SHARD // int(counts.max()))
     shards = [
-        [p * samples + i for p in kept[start : start + step] for i in range(samples)]
+        [int(starts[p]) + i for p in kept[start : start + step] for i in range(counts[p])]
         for start in range(0, len(kept), step)
     ]
     scores = label_shards(shards, solutions.encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens)

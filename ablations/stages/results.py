@@ -52,15 +52,15 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves."""
     judged = Judged(several(inputs, "samples"))
-    correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
+    correct, ns = judged.correct, judged.ns
+
+    def voting(voted_PM: np.ndarray, correct_PM: np.ndarray) -> np.ndarray:
+        return majority(voted_PM, correct_PM, ns, config["majority_draws"], config["seed"])
+
     rows: list[Row] = [
-        random_row(random_choice(correct_PM, finished_PM)),
-        *judged.per_n("pass_at_n", pass_at_n(correct_PM, ns), arm="oracle"),
-        *judged.per_n(
-            "majority",
-            majority(judged.voted_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
-            arm="majority",
-        ),
+        random_row(judged.each(random_choice, correct, judged.finished)),
+        *judged.per_n("pass_at_n", judged.each(lambda of: pass_at_n(of, ns), correct), arm="oracle"),
+        *judged.per_n("majority", judged.each(voting, judged.voted, correct), arm="majority"),
     ]
     labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]

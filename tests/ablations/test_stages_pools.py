@@ -15,7 +15,8 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
 from ablations.stages.files import LEFT_OUT, SCORES, Samples
-from ablations.stages.pools import fold_problems, train_tokenizer
+from ablations.cross_fitting import fold_problems
+from ablations.stages.pools import train_tokenizer
 from lightning_modules.backbones import load_causal
 
 PARTS = ("train", "validation", "test")
