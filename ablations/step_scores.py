@@ -25,7 +25,7 @@ class StepScores:
     """float64 [total steps, C], classes (negative, positive) or (negative, neutral, positive); each
     step's sum to 1. All classes of a step that the model could not read are NaN."""
     last: npt.NDArray[np.float64]
-    """float64 [R]: P(the solution is correct) at its last token; NaN if the model could not read all steps."""
+    """float64 [R]: P(the solution is correct) at its last token; NaN if steps are unread."""
 
     def __post_init__(self) -> None:
         values = self.prob.values

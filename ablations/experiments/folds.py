@@ -17,6 +17,7 @@ from ablations.places import sha256_of
 from ablations.solutions import Problem
 from ablations.supervision import PAPER_THRESHOLD, one_kind
 from ablations.work import Texts, Work
+from lightning_modules.backbones import PRESETS
 
 MATHMIX_TOKENS = 4608
 """Most tokens of an update of MathMix on a pool's students."""
@@ -43,8 +44,8 @@ def _tell_usual_threshold(read: Pool, folds: int) -> None:
             none.append(f"{fold} ({'all right' if right.all() else 'all wrong'})")
     if none:
         print(
-            f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions are of "
-            f"one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. Set --settings.labeler.threshold to use "
+            f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions "
+            f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. Set --settings.labeler.threshold to use "
             "another.",
             file=sys.stderr,
         )
@@ -103,7 +104,7 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
 
     if settings.labeler.threshold is None:
         _tell_usual_threshold(read, pool.folds)
-    parts = []
+    parts, preset = [], PRESETS[settings.students.backbone]
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
         base = named or Task(
@@ -113,7 +114,9 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
                 "vocabulary": pool.vocabulary,
                 "text_sha256": text_sha256,
                 "seed": 0,
-            },
+            }
+            # Only where a solution may be longer than the preset reads.
+            | ({"positions": pool.max_length} if pool.max_length > preset.max_positions else {}),
             inputs={"samples": train} | held_out_text,
             local=text,
             label=f"tokenizer and random weights of fold {index}",

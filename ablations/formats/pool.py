@@ -20,7 +20,7 @@ JSON Lines, one problem a line, an object with the fields
 Other fields are ignored.
 
 Ungraded solutions are left out as a pool is read. A problem more than half of whose solutions are ungraded is
-left out whole; every other one keeps all its graded solutions. Problems may have unequal numbers of solutions.
+left out whole; every other one keeps all its graded solutions. Problems may have unequal numbers of them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -88,7 +88,7 @@ def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 
 def vote_weights(scores: StepScores, scoring: str) -> np.ndarray:
-    """float64 [R]: the probability that a solution is right, as its reward model says; unscored ones have 0."""
+    """float64 [R]: the probability that a solution is right, as its reward model says; 0 if unscored."""
     found = np.where(scores.unscored, -np.inf if scoring == "product" else 0.0, SCORINGS[scoring](scores))
     return np.exp(found) if scoring == "product" else found
 

@@ -109,8 +109,8 @@ def targets_of(
 ) -> tuple[Supervision, float | None]:
     """What the arm makes of the solutions at some rows, and the labeler's threshold.
 
-    One that is not given is chosen on the labels of all samples: one for every training. Where all samples are
-    right, or all wrong, it is the paper's.
+    One that is not given is chosen on the labels of all samples: one for every training. Where all samples
+    are right, or all wrong, it is the paper's.
     """
     threshold, arm = config["threshold"], ARMS[config["arm"]]
     if not isinstance(arm, LabelerArm):
@@ -153,7 +153,7 @@ def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
-    """Rows of ``data_scale`` solutions per problem: the first of an order that the seed draws for each problem.
+    """Rows of ``data_scale`` solutions per problem: the first of an order that the seed draws for each.
 
     A smaller data scale's rows are among a larger one's.
 
@@ -163,8 +163,8 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
     counts = samples.solutions.counts
     if not 1 <= data_scale <= counts.min():
         raise ValueError(
-            f"data_scale: found {data_scale}; allowed: 1 to {counts.min()}, the smallest number of solutions of "
-            "a problem"
+            f"data_scale: found {data_scale}; allowed: 1 to {counts.min()}, the smallest number of solutions "
+            "of a problem"
         )
     places = np.tile(np.arange(counts.max()), (len(counts), 1))
     order_PM = np.random.default_rng([seed, 17]).permuted(places, axis=1)

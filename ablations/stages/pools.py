@@ -4,6 +4,7 @@ A fold's solutions and their labels are artifacts of their own: who chooses what
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
         for question, answer in solved_questions(config, inputs, context):
             texts += [prompt_of(question), answer]
     tokenizer = train_tokenizer(texts, config["vocabulary"])
-    build_causal(PRESETS[config["preset"]], tokenizer, seed=config["seed"]).save_pretrained(out / MODEL)
+    preset = PRESETS[config["preset"]]
+    preset = replace(preset, max_positions=config.get("positions", preset.max_positions))
+    build_causal(preset, tokenizer, seed=config["seed"]).save_pretrained(out / MODEL)
     tokenizer.save_pretrained(out / MODEL)
 
 
