@@ -12,15 +12,17 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
 from ablations.stages.facts import chosen_of_folds, labelled, told
-from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, read_ratings, write_json
+from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, read_json, read_ratings, write_json
 from ablations.stages.judged import Judged, Row, defined, random_row
+from ablations.stages.learning import FIRST, names_of
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
     judged = Judged(several(inputs, "samples"))
+    scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     rows = judged.scored(
-        [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
+        scores,
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
@@ -46,7 +48,18 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     }
     choices = several(inputs, "choices") or (None,) * len(trained)  # seed 0 has them
     write_json(out / ROWS, [row | shared for row in rows])
-    write_json(out / CHOSEN, [told(fact, choice) for fact, choice in zip(trained, choices, strict=True)])
+    unread = [unscored(of, found) for of, found in zip(judged.samples, scores, strict=True)]
+    facts = zip(trained, choices, unread, strict=True)
+    write_json(out / CHOSEN, [told(fact, choice) | more for fact, choice, more in facts])
+
+
+def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
+    """How many solutions are too long to be scored, and the first of them; empty where all are scored."""
+    rows = np.flatnonzero(scores.unscored)
+    if not len(rows):
+        return {}
+    first = [f"{one['problem_id']} sample {one['sample']}" for one in names_of(samples.take(rows[:FIRST]))]
+    return {"unscored": {"count": len(rows), "of": len(scores), "first": first}}
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

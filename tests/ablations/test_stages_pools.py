@@ -146,7 +146,7 @@ def test_what_is_left_out_is_told_in_a_file(tmp_path):
         pools.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
         assert (out / LEFT_OUT).is_file() == (name == "some")
     assert (tmp_path / "some" / LEFT_OUT).read_text() == (
-        "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, the "
-        "solutions of problem p0, the fewest of all, as ungraded solutions are left out.\n"
+        "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, "
+        "the solutions of problem p0, the fewest of all, as ungraded solutions are left out.\n"
     )
     assert len(Samples.read(tmp_path / "some").solutions) == 5
