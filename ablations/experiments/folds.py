@@ -45,8 +45,8 @@ def _tell_usual_threshold(read: Pool, folds: int) -> None:
     if none:
         print(
             f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions "
-            f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. Set --settings.labeler.threshold to use "
-            "another.",
+            f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. To use another: "
+            "--settings.labeler.threshold T",
             file=sys.stderr,
         )
 

@@ -135,7 +135,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
         if usual:
             how += (
                 f"; in {usual} of {len(trained)} trainings no threshold could be chosen: the "
-                f"training solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
+                f"solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
             )
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found

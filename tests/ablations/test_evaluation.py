@@ -267,7 +267,7 @@ def test_calibration_by_hand():
 
 
 def test_an_unscored_solution_is_never_chosen_over_a_scored_one():
-    """Right but unscored, wrong with -inf, right but unscored: pairs {0,1}, {1,2} choose 1; {0,2} is right."""
+    """Right but unscored, wrong with -inf, right but unscored: pairs {0,1}, {1,2} choose 1."""
     score, correct = np.array([[np.nan, -np.inf, np.nan]]), np.array([[True, False, True]])
     value = best_of_n(score, correct, np.ones((1, 3), bool), [1, 2, 3])
     assert value == pytest.approx(np.array([[2 / 3, 1 / 3, 0]]))
