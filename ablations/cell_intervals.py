@@ -35,17 +35,15 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
 
     solutions = Judged(folders("samples"))
     scores = [StepScores.read(folder / SCORES) for folder in folders("scores")]
-    score_PM = solutions.stack([SCORINGS[SCORING_OF[arm]](one) for one in scores])
-    problem_PM, finished_PM = np.indices(score_PM.shape)[0], solutions.finished_PM
+    score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
+    seen = solutions.finished & ~np.isnan(score)
     found = {
-        "solution_auroc": auroc_interval(
-            score_PM[finished_PM], solutions.correct_PM[finished_PM], problem_PM[finished_PM]
-        )
+        "solution_auroc": auroc_interval(score[seen], solutions.correct[seen], solutions.problem[seen]),
     }
     if needed["ratings"]:
         rating = Ragged.concatenate([read_ratings(folder) for folder in folders("ratings")])
         seen = judged(rating)
         prob = np.concatenate([neutral_positive(one).values for one in scores])
-        problem = problem_PM.ravel()[rating.row_index]
+        problem = solutions.problem[rating.row_index]
         found["step_auroc"] = auroc_interval(prob[seen], rating.values[seen] >= 0, problem[seen])
     return found

@@ -110,13 +110,17 @@ def step_auroc(scores: StepScores, oracle: Ragged) -> float:
     if not np.isin(oracle.values, (-1, 0, 1)).all():
         raise ValueError(f"oracle: found {sorted(set(oracle.values.tolist()))}; allowed: -1, 0, 1")
     wrong = oracle.values < 0
-    judged = oracle.up_to_first(wrong)
+    judged = oracle.up_to_first(wrong) & ~np.isnan(scores.prob.values[:, 0])  # NaN: not read
     return auroc(-scores.prob.values[judged, 0], ~wrong[judged])
 
 
 def solution_auroc(solution_score: Floats, final_correct: Bools, finished: Bools) -> float:
-    """AUROC of solution scores for a right final answer over the finished of R solutions of all problems."""
+    """AUROC of solution scores for a right final answer over the finished of R solutions of all problems.
+
+    Solutions whose score is NaN, unscored, are left out.
+    """
     if len({array.shape for array in (solution_score, final_correct, finished)}) != 1:
         found = f"{solution_score.shape}, {final_correct.shape}, {finished.shape}"
         raise ValueError(f"solution_score, final_correct, finished: found {found}; allowed: equal shapes")
-    return auroc(solution_score[finished], final_correct[finished])
+    seen = finished & ~np.isnan(solution_score)
+    return auroc(solution_score[seen], final_correct[seen])

@@ -73,10 +73,12 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
 
     In closed form: the k-th best of M (from 0) is a subset's best with probability C(M-1-k, n-1) / C(M, n).
     Tied solutions (``ablations.ties``) share their credit equally. Unfinished solutions are never chosen; a
-    subset without a finished one counts as wrong.
+    subset without a finished one counts as wrong. A finished solution without a score, because the model
+    could not read all of it, is never chosen over one with a score; a subset in which nothing has a score is
+    chosen from at random.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed, NaN only where unfinished.
+        score_PM: [P, M], higher is better; -inf is allowed, NaN is no score.
         correct_PM: bool [P, M].
         finished_PM: bool [P, M].
         ns: K sizes of subsets, each in 1..M.
@@ -85,23 +87,26 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
         float64 [P, K].
 
     Raises:
-        ValueError: unequal shapes, an n outside 1..M, or a NaN score of a finished solution.
+        ValueError: unequal shapes, or an n outside 1..M.
     """
     _check_shapes(score_PM=score_PM, correct_PM=correct_PM, finished_PM=finished_PM)
     P, M = score_PM.shape
     sizes = _check_ns(ns, M)
-    if np.isnan(score_PM[finished_PM]).any():
-        raise ValueError("score_PM: found NaN for a finished solution; allowed: a number or -inf")
-    score_PM = np.where(finished_PM, score_PM, -np.inf)
+    scored_PM = finished_PM & ~np.isnan(score_PM)
+    score_PM = np.where(scored_PM, score_PM, -np.inf)
     score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
-    order_PM = np.lexsort((-score_PM, ~finished_PM), axis=-1)  # finished first, then by falling score
+    # Scored first, by falling score; then unscored; then unfinished.
+    order_PM = np.lexsort((-score_PM, ~scored_PM, ~finished_PM), axis=-1)
     ranked_PM = np.take_along_axis(score_PM, order_PM, axis=1)
     finished_ranked_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
+    scored_ranked_PM = np.take_along_axis(scored_PM, order_PM, axis=1)
     credit_PM = np.take_along_axis(correct_PM, order_PM, axis=1).astype(np.float64)
     # A tie group is a run of equal scores of finished solutions; each of its ranks earns the group's mean.
     starts_PM = np.ones((P, M), bool)
-    starts_PM[:, 1:] = (ranked_PM[:, 1:] != ranked_PM[:, :-1]) | (
-        finished_ranked_PM[:, 1:] != finished_ranked_PM[:, :-1]
+    starts_PM[:, 1:] = (
+        (ranked_PM[:, 1:] != ranked_PM[:, :-1])
+        | (finished_ranked_PM[:, 1:] != finished_ranked_PM[:, :-1])
+        | (scored_ranked_PM[:, 1:] != scored_ranked_PM[:, :-1])
     )
     group = np.cumsum(starts_PM.ravel()) - 1
     mean = np.bincount(group, credit_PM.ravel()) / np.bincount(group)

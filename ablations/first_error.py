@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.ragged import Ragged
+from ablations.thresholds import exceeds, reach
 from results.intervals import Estimate, resampled
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ class Hits:
 
     def at(self, threshold: float) -> npt.NDArray[np.bool_]:
         """bool [H]: whether each is hit."""
-        return (self.low <= threshold) & (threshold < self.high)
+        return np.asarray(~exceeds(self.low, threshold) & exceeds(self.high, threshold))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ def choose_threshold(found: Hits) -> Threshold:
     grid = np.append((edges[:-1] + edges[1:]) / 2, 1.0)
 
     def passed(values: Floats) -> Floats:
-        return np.searchsorted(np.sort(values), grid, side="right").astype(np.float64)
+        return np.searchsorted(np.sort(values), reach(grid), side="right").astype(np.float64)
 
     hit_error = (passed(found.low[error]) - passed(found.high[error])) / error.sum()
     f1 = f1_of(hit_error, passed(found.low[~error]) / (~error).sum())

@@ -90,7 +90,7 @@ class JudgedSteps:
         """
         if not np.array_equal(scores.prob.offsets, target.offsets):
             raise ValueError("target: found other numbers of steps than the scores have; allowed: the same")
-        judged = target.values != IGNORE
+        judged = (target.values != IGNORE) & ~np.isnan(scores.prob.values[:, 0])  # NaN: not read
         return cls(wrong=scores.prob.values[judged, 0], label=target.values[judged] == 1)
 
     @classmethod

@@ -30,7 +30,7 @@ def length_correlation(
     whatever the scores.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed, NaN only where unfinished.
+        score_PM: [P, M], higher is better; -inf is allowed, NaN is no score and leaves the solution out.
         steps_PM: integers [P, M], steps of each solution.
         correct_PM: bool [P, M].
         finished_PM: bool [P, M].
@@ -39,7 +39,7 @@ def length_correlation(
         float64 [P], -1 (short ones score high) to 1; NaN where neither group counts.
 
     Raises:
-        ValueError: unequal shapes, or a NaN score of a finished solution.
+        ValueError: unequal shapes.
     """
     shapes = {score_PM.shape, steps_PM.shape, correct_PM.shape, finished_PM.shape}
     if len(shapes) > 1 or score_PM.ndim != 2:
@@ -47,8 +47,7 @@ def length_correlation(
             f"score_PM, steps_PM, correct_PM, finished_PM: found shapes {sorted(shapes)}; "
             "allowed: the same [P, M] for each"
         )
-    if np.isnan(score_PM[finished_PM]).any():
-        raise ValueError("score_PM: found NaN for a finished solution; allowed: a number or -inf")
+    finished_PM = finished_PM & ~np.isnan(score_PM)
     P = len(score_PM)
     group = (2 * np.arange(P)[:, None] + correct_PM)[finished_PM]
     score, steps = (

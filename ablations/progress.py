@@ -76,7 +76,7 @@ class Lines:
         self._last = time.monotonic()
 
     def begin(self, total: int, standing: int, work: float) -> None:
-        self._total = total
+        self._total, self._over = total, 0  # a command may make several runs, one after the other
         if total:
             self._say(f"{total} tasks to do, {standing} done before")
 
@@ -124,7 +124,7 @@ class Bars:
         self._total = self._over = 0
 
     def begin(self, total: int, standing: int, work: float) -> None:
-        self._total = total
+        self._total, self._over = total, 0
         if total:
             self.bars.start()
             self._bar[""] = self.bars.add_task(self._title(), total=work, note="")

@@ -10,6 +10,9 @@ from ablations.pipeline import Task, ordered
 from ablations.progress import Reporter, text_table
 from ablations.store import Store
 
+BELIEVED = 60.0
+"""Seconds of planned work that are taken to last as planned, beside what other stages were found to take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -53,10 +56,12 @@ class Rates:
 
     def seconds(self, task: Task) -> float:
         """The task's weight, corrected by how its stage was misjudged so far, or else all stages."""
-        timed = [self._timed[task.stage]] if task.stage in self._timed else list(self._timed.values())
-        if not timed:
-            return task.weight
-        return task.weight * sum(one[0] for one in timed) / sum(one[1] for one in timed)
+        if task.stage in self._timed:
+            seconds, weight = self._timed[task.stage]
+            return task.weight * seconds / weight
+        # Of other stages a few short tasks say little: they are weighed against `BELIEVED` as planned.
+        seconds, weight = (sum(one[k] for one in self._timed.values()) + BELIEVED for k in (0, 1))
+        return task.weight * seconds / weight
 
 
 def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Task, float]:

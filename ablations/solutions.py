@@ -241,6 +241,11 @@ class Solutions:
             raise ValueError(f"solutions a problem: found {found}; allowed: the same number for each")
         return values_R.reshape(len(counts), int(counts[0]), *values_R.shape[1:])
 
+    @property
+    def counts(self) -> IntArray:
+        """int64 [P]: solutions of each problem."""
+        return np.bincount(self.problem_index).astype(np.int64)
+
     def content_hash(self) -> str:
         """sha256 (hex) over problem ids and step texts in row order, whatever the chunks or the file."""
         # Separate streams of lengths and texts, so that no two different tables give the same bytes.

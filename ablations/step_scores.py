@@ -23,9 +23,9 @@ class StepScores:
 
     prob: Ragged
     """float64 [total steps, C], classes (negative, positive) or (negative, neutral, positive); each
-    step's sum to 1."""
+    step's sum to 1. All classes of a step that the model could not read are NaN."""
     last: npt.NDArray[np.float64]
-    """float64 [R]: P(the solution is correct) at its last token."""
+    """float64 [R]: P(the solution is correct) at its last token; NaN if steps are unread."""
 
     def __post_init__(self) -> None:
         values = self.prob.values
@@ -35,7 +35,13 @@ class StepScores:
         if self.last.shape != (len(self.prob),) or self.last.dtype != np.float64:
             found = f"{self.last.dtype} {self.last.shape}"
             raise ValueError(f"last: found {found}; allowed: float64 ({len(self.prob)},), one a solution")
-        for name, array in (("prob", values), ("last", self.last)):
+        last = self.last
+        if len(values) and np.isnan(values[:, 0]).any():  # no copies where all is read, as it mostly is
+            unscored = self.unscored
+            if not np.isnan(last[unscored]).all():
+                raise ValueError("last: found a number for a solution with unread steps; allowed: NaN")
+            last, values = last[~unscored], values[~np.isnan(values).all(axis=1)]
+        for name, array in (("prob", values), ("last", last)):
             # min and max are NaN if any entry is, and a comparison with NaN is False.
             if array.size and not (array.min() >= 0 and array.max() <= 1):
                 found = f"{array.min()} to {array.max()}"
@@ -59,6 +65,12 @@ class StepScores:
 
     def __len__(self) -> int:
         return len(self.prob)
+
+    @property
+    def unscored(self) -> npt.NDArray[np.bool_]:
+        """bool [R]: which solutions have steps that the model could not read."""
+        unread = Ragged(values=np.isnan(self.prob.values[:, 0]), offsets=self.prob.offsets)
+        return unread.reduce(np.logical_or, 0.0) > 0
 
     @property
     def n_classes(self) -> int:

@@ -1,7 +1,7 @@
 """From labelled solutions to training targets: the arms differ here and nowhere else.
 
-A step is incorrect if P(negative) > threshold; the paper uses 0.20 for its own large PRM ("Let's Verify Step
-by Step", arXiv 2305.20050, small-scale synthetic supervision).
+A step is incorrect if P(negative) exceeds the threshold (`thresholds.exceeds`); the paper uses 0.20 for its
+own large PRM ("Let's Verify Step by Step", arXiv 2305.20050, small-scale synthetic supervision).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ablations.ragged import Ragged
 from ablations.solutions import Solutions, StepScores
+from ablations.thresholds import exceeds, reach
 from lightning_modules.encoding import IGNORE
 
 PAPER_THRESHOLD = 0.20
@@ -202,13 +203,30 @@ def choose_threshold(
     worst = Ragged(values=labels.prob.values[:, 0], offsets=labels.prob.offsets).reduce(np.maximum, 0.0)
     grid = np.unique(np.quantile(worst, np.linspace(0, 1, quantiles), method="lower"))
     # A solution is judged right if its worst step does not exceed the threshold.
-    passed = np.searchsorted(np.sort(worst[right]), grid, side="right") / right.sum()
-    caught = 1 - np.searchsorted(np.sort(worst[~right]), grid, side="right") / (~right).sum()
+    passed = np.searchsorted(np.sort(worst[right]), reach(grid), side="right") / right.sum()
+    caught = 1 - np.searchsorted(np.sort(worst[~right]), reach(grid), side="right") / (~right).sum()
     agreement = (passed + caught) / 2
     best = grid[agreement >= agreement.max() - 1e-12]
     distance = np.abs(best - PAPER_THRESHOLD)
     threshold = best[distance <= distance.min() + 1e-12].min()
     return ThresholdChoice(threshold=float(threshold), agreement=float(agreement.max()))
+
+
+def one_kind(final_correct: npt.NDArray[np.bool_]) -> bool:
+    """Whether solutions are all right or all wrong, so that no threshold can be chosen on them."""
+    return bool(final_correct.all() or not final_correct.any())
+
+
+def usual_threshold(labels: StepScores, final_correct: npt.NDArray[np.bool_]) -> float:
+    """The chosen threshold of a labeler, or the paper's 0.20 where solutions are of one kind alone.
+
+    Args:
+        labels: labels of R solutions to training problems, never of test problems.
+        final_correct: bool [R].
+    """
+    if one_kind(final_correct):
+        return PAPER_THRESHOLD
+    return choose_threshold(labels, final_correct).threshold
 
 
 def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
@@ -227,4 +245,4 @@ def _soft(labels: StepScores, prob: npt.NDArray[np.floating], judged: npt.NDArra
 def _wrong(labels: StepScores, threshold: float) -> npt.NDArray[np.bool_]:
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold: found {threshold}; allowed: a number in [0, 1]")
-    return labels.prob.values[:, 0] > threshold
+    return np.asarray(exceeds(labels.prob.values[:, 0], threshold))

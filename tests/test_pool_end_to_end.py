@@ -12,6 +12,7 @@ from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
+from ablations.cross_fitting import fold_problems
 from ablations.executors import run_tasks
 from ablations.experiments import active_learning
 from ablations.experiments.reporting import copy
@@ -19,7 +20,6 @@ from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool
 from ablations.stages.files import read_problems
-from ablations.stages.pools import fold_problems
 from ablations.store import Store
 from results.records import check_same_solutions, read_records
 
@@ -264,15 +264,15 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
         ),
         (
             ["--labeler=sharp", "--settings.data_scales=[7]"],
-            "data_scales: found [7]; allowed: ascending, 1 to pool_samples = 6",
+            "data_scales: found [7]; allowed: ascending, 1 to 6, the solutions per problem",
         ),
         (
             [
                 "--labeler=sharp",
                 *(f"--settings.{part}_samples=4" for part in ("pool", "validation", "test")),
             ],
-            "pool_samples, validation_samples, test_samples: found 4; allowed with sums.jsonl.gz: 6, its "
-            "solutions a problem",
+            "pool_samples, validation_samples, test_samples: found 4; allowed with sums.jsonl.gz: 6, the "
+            "solutions per problem",
         ),
         (["--labeler=sharp", "--settings.pool.folds=2"], "pool.folds: found 2; allowed: 3 or more"),
     ],

@@ -58,9 +58,7 @@ class ActiveLearningSettings(SupervisionSettings):
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
             if any(not least <= scale <= self.pool_samples for scale in scales):
-                raise ValueError(
-                    f"{name}: found {list(scales)}; allowed: {least} to pool_samples = {self.pool_samples}"
-                )
+                raise ValueError(f"{name}: found {list(scales)}; allowed: {least} to {self.most_labelled}")
         at_least(2, selectors=self.selectors)
 
     def budgets(self, acquisition: str) -> tuple[int, ...]:

@@ -1,17 +1,23 @@
 """The parts of a pool of real solutions, one a fold."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ablations.cross_fitting import fold_problems
 from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.parts import REAL, SECONDS_PER_TOKEN, Part
 from ablations.experiments.scales import SupervisionSettings
-from ablations.formats.pool import read_pool
+from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
 from ablations.pipeline import Task
 from ablations.places import sha256_of
 from ablations.solutions import Problem
+from ablations.supervision import PAPER_THRESHOLD, one_kind
 from ablations.work import Texts, Work
+from lightning_modules.backbones import PRESETS
 
 MATHMIX_TOKENS = 4608
 """Most tokens of an update of MathMix on a pool's students."""
@@ -27,6 +33,24 @@ def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
         )
 
 
+def _tell_usual_threshold(read: Pool, folds: int) -> None:
+    """Warns of folds whose training solutions are of one kind, so that no threshold can be chosen on them."""
+    count, problem = len(read.problems), read.solutions.problem_index
+    none = []
+    for fold in range(folds):
+        train = fold_problems(count, fold=fold, folds=folds, part="train", seed=0)
+        right = read.solutions.final_correct[np.isin(problem, train)]
+        if one_kind(right):
+            none.append(f"{fold} ({'all right' if right.all() else 'all wrong'})")
+    if none:
+        print(
+            f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions "
+            f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. To use another: "
+            "--settings.labeler.threshold T",
+            file=sys.stderr,
+        )
+
+
 def fold_parts(settings: SupervisionSettings) -> list[Part]:
     """A part a fold of the pool, from settings that have one.
 
@@ -37,11 +61,11 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
     pool = settings.pool
     sha256 = sha256_of(pool.path, "pool.path")
     read = read_pool(pool.path, pool.labeler)
-    count, drawn = len(read.problems), len(read.solutions) // len(read.problems)
-    if settings.pool_samples != drawn:
+    count, drawn = len(read.problems), round(len(read.solutions) / len(read.problems))
+    if settings.pool_samples != read.fewest[0]:
         raise ValueError(
             f"pool_samples, validation_samples, test_samples: found {settings.pool_samples}; allowed with "
-            f"{pool.path.name}: {drawn}, its solutions a problem"
+            f"{pool.path.name}: {read.about_fewest()}"
         )
     if count < pool.folds:
         raise ValueError(
@@ -83,7 +107,9 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
         """Problems that the stage `fold` deals to a fold."""
         return len(range(index % pool.folds, count, pool.folds))
 
-    parts = []
+    if settings.labeler.threshold is None:
+        _tell_usual_threshold(read, pool.folds)
+    parts, preset = [], PRESETS[settings.students.backbone]
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
         base = named or Task(
@@ -93,7 +119,9 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
                 "vocabulary": pool.vocabulary,
                 "text_sha256": text_sha256,
                 "seed": 0,
-            },
+            }
+            # Only where a solution may be longer than the preset reads.
+            | ({"positions": pool.max_length} if pool.max_length > preset.max_positions else {}),
             inputs={"samples": train} | held_out_text,
             local=text,
             label=f"tokenizer and random weights of fold {index}",

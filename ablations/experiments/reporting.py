@@ -13,6 +13,7 @@ from ablations.experiments.scales import LABELERS
 from ablations.pipeline import SCALES, Experiment, Plan
 from ablations.stages.files import LEFT_OUT
 from ablations.store import Store
+from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
@@ -126,10 +127,16 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     of_run = frame[~set_beside.fillna(False).astype(bool)]
     configs = [json.loads(config) for config in set(of_run["config"])]
     trained = [chosen for config in configs for chosen in config.get("chosen", [])]
-    found += _of_checkpoints(settings, trained) + _of_untaught(trained)
+    found += _of_checkpoints(settings, trained) + _of_untaught(trained) + _of_unscored(trained)
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
+        usual = sum("threshold_is_usual" in one for one in trained)
+        if usual:
+            how += (
+                f"; in {usual} of {len(trained)} trainings no threshold could be chosen: the "
+                f"solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
+            )
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
 
@@ -158,6 +165,19 @@ def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
         f"In {len(short)} of {len(trained)} trainings some solutions taught nothing: at most "
         f"{most['no_target']} without a target and {most['cut']} cut before their first one (first of them: "
         f"{', '.join(most['first'])})."
+    ]
+
+
+def _of_unscored(trained: list[dict[str, Any]]) -> list[str]:
+    """Test solutions that the students could not read whole."""
+    unread = [one["unscored"] for one in trained if "unscored" in one]
+    if not unread:
+        return []
+    most = max(unread, key=lambda one: one["count"] / one["of"])
+    return [
+        f"Up to {most['count']} of {most['of']} test solutions of a fold are longer than pool.max_length and "
+        "are unscored: best-of-N never chooses them over a scored one. The first of them: "
+        f"{', '.join(most['first'])}."
     ]
 
 

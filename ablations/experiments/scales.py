@@ -69,7 +69,7 @@ class SupervisionSettings:
         if self.pool is not None and len(set(drawn)) > 1:
             raise ValueError(
                 f"pool_samples, validation_samples, test_samples: found {', '.join(map(str, drawn))}; "
-                "allowed with a pool: each the number of its solutions a problem"
+                "allowed with a pool: each the smallest number of solutions of a problem"
             )
         if self.pool is not None and self.students.backbone not in PRESETS:
             raise ValueError(
@@ -95,8 +95,7 @@ class SupervisionSettings:
             or scales[-1] > self.pool_samples
         ):
             raise ValueError(
-                f"data_scales: found {list(scales)}; allowed: ascending, 1 to pool_samples = "
-                f"{self.pool_samples}"
+                f"data_scales: found {list(scales)}; allowed: ascending, 1 to {self.most_labelled}"
             )
         if self.labelled_problems is not None:
             most = self.problems.train if self.problems is not None else 0
@@ -110,6 +109,13 @@ class SupervisionSettings:
             test_samples=self.test_samples,
             majority_draws=self.majority_draws,
         )
+
+    @property
+    def most_labelled(self) -> str:
+        """The largest data scale in words; with a pool, the problem that decides it."""
+        if self.pool is None or not self.pool.path.is_file():
+            return f"pool_samples = {self.pool_samples}"
+        return read_pool(self.pool.path, self.pool.labeler).about_fewest()
 
     @property
     def dataset(self) -> str:
@@ -199,7 +205,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     if not pool.is_file():
         raise ValueError(f"pool: found no file {pool}; allowed: an existing one")
     read = read_pool(pool, labeler)
-    samples = len(read.solutions) // len(read.problems)
+    samples = read.fewest[0]
     students = _POOL_STUDENTS[scale]
     scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
     beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"

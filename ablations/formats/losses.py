@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ablations.formats.records import Label, Probabilities, Record, Step
+from ablations.thresholds import exceeds
 
 THRESHOLD = (
     "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "
@@ -137,7 +138,7 @@ def _rated(record: Record, threshold: float | None) -> Record:
     def rating(label: Label) -> Label:
         if not isinstance(label, Probabilities):
             return label
-        if label.wrong > threshold:
+        if exceeds(label.wrong, threshold):
             return -1
         return 0 if label.neutral > label.right else 1
 

@@ -5,7 +5,7 @@ JSON Lines, one problem a line, an object with the fields
     problem_id   string, not empty, unique in the file
     problem      string, not empty, unique in the file whatever its white space and case: what is asked
     answer       string: the reference final answer
-    samples      array, not empty, as long for every problem, of objects with the fields
+    samples      array, not empty, of objects with the fields
 
         sample         integer >= 0, unique in the problem
         steps          array, not empty, of strings that are not empty: the solution's steps, no separators
@@ -21,8 +21,7 @@ JSON Lines, one problem a line, an object with the fields
 Other fields are ignored.
 
 Ungraded solutions are left out as a pool is read. A problem more than half of whose solutions are ungraded is
-left out whole; every other one keeps its first M graded solutions, where M is the smallest number of graded
-solutions that one of them has.
+left out whole; every other one keeps all its graded solutions. Problems may have unequal numbers of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -75,19 +74,38 @@ class Pool:
     ungraded: int = 0
     """Solutions that were left out because they are ungraded."""
     surplus: int = 0
-    """Graded solutions that were left out: those of problems that were, and those beyond M."""
+    """Graded solutions that were left out with their problems."""
     left_out: tuple[str, ...] = ()
     """Names of the problems that were left out."""
+
+    @property
+    def fewest(self) -> tuple[int, str]:
+        """The smallest number of solutions of a problem, and the first problem that has so few."""
+        counts = self.solutions.counts
+        first = int(np.argmin(counts))
+        return int(counts[first]), self.problems[first].problem_id
+
+    def about_fewest(self) -> str:
+        """The smallest number of solutions in words, with the problem where numbers are unequal, and why."""
+        count, name = self.fewest
+        if self.solutions.counts.max() == count:
+            return f"{count}, the solutions per problem"
+        why = ", as ungraded solutions are left out" if self.ungraded else ""
+        return f"{count}, the solutions of problem {name}, the fewest of all{why}"
 
     def told(self) -> str | None:
         """What was left out, in one line; None if nothing was."""
         if not self.ungraded:
             return None
-        samples = len(self.solutions) // len(self.problems)
+        counts = self.solutions.counts
         told = f"Ungraded solutions are left out: {self.ungraded:,}"
         if self.surplus:
-            told += f", and {self.surplus:,} graded ones"
-        told += f"; each of {len(self.problems):,} problems keeps {samples:,}."
+            told += f", and {self.surplus:,} graded ones of problems that are left out"
+        least, most = int(counts.min()), int(counts.max())
+        span = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        told += f"; each of {len(self.problems):,} problems keeps {span}."
+        if least < most:
+            told += f" Best-of-N is for N up to {self.about_fewest()}."
         if self.left_out:
             first = ", ".join(self.left_out[:3]) + (", ..." if len(self.left_out) > 3 else "")
             told += (
@@ -103,7 +121,6 @@ class PoolRows:
     def __init__(self) -> None:
         self.labelers: tuple[str, ...] | None = None
         """Names of the labelers, once there is a row."""
-        self._size = 0
         self._ids: dict[str, int] = {}
         self._texts: dict[str, int] = {}
 
@@ -123,9 +140,6 @@ class PoolRows:
                 f"another problem than line {self._texts[text]}'s: equal ones would lie in several folds"
             )
             raise fault(where, "problem", problem.text, allowed)
-        size = self._size or len(samples)
-        if len(samples) != size:
-            raise fault(where, "samples", len(samples), f"{size} samples, as many as the first problem has")
         taken: set[int] = set()
         labelers = self.labelers
         for i, sample in enumerate(samples):
@@ -139,7 +153,7 @@ class PoolRows:
                 raise fault(where, f"samples[{i}].step_scores", _listed(names), allowed, quoted=False)
         for i, sample in enumerate(samples):
             check_text(where, f"samples[{i}]", "".join((*sample["steps"], sample["answer"] or "")))
-        self.labelers, self._size = labelers, size
+        self.labelers = labelers
         self._ids[problem.problem_id] = self._texts[text] = where.line
         return problem, samples
 
@@ -195,12 +209,10 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
     if not problems:
         raise ValueError(f"{path}:1: field problem_id: found an empty file; allowed: at least one problem")
     assert rules.labelers is not None
-    size = min(map(len, parts))
-    surplus += sum(len(part) - size for part in parts)
     labels = None
     if labeler is not None:
-        labels = from_positive(Ragged.from_rows([row for rows in scores for row in rows[:size]]))
-    solutions = Solutions(pa.concat_tables([part.slice(0, size) for part in parts]).combine_chunks())
+        labels = from_positive(Ragged.from_rows([row for rows in scores for row in rows]))
+    solutions = Solutions(pa.concat_tables(parts).combine_chunks())
     return Pool(
         problems=problems,
         solutions=solutions,
@@ -226,7 +238,7 @@ def write_pool(
     Args:
         path: of the file.
         problems: P problems in the order of their solutions.
-        solutions: as many for each problem.
+        solutions: problem by problem, in the same order.
         scores: labeler name -> P(the step is right) of all steps, in the solutions' order.
         graded: bool [R], which solutions are graded; the others are written as ungraded. None: all are.
 
@@ -238,9 +250,8 @@ def write_pool(
         raise ValueError(
             "problems: found other problems than the solutions'; allowed: the same in the same order"
         )
-    counts = np.bincount(solutions.problem_index, minlength=len(problems))
-    if not len(counts) or counts.min() != counts.max():
-        raise ValueError("solutions: found unequal numbers a problem, or none; allowed: as many for each")
+    if not len(solutions):
+        raise ValueError("solutions: found none; allowed: one or more")
     for name, ragged in (scores or {}).items():
         if not np.array_equal(ragged.lengths, solutions.n_steps):
             raise ValueError(f"scores[{name!r}]: found other numbers of steps; allowed: the solutions'")
@@ -259,10 +270,10 @@ def _rows(
     graded: npt.NDArray[np.bool_],
 ) -> Iterator[dict[str, Any]]:
     rules = PoolRows()
-    size = len(solutions) // len(problems)
+    ends = np.cumsum(solutions.counts)
     for p, problem in enumerate(problems):
         samples = []
-        for i in range(p * size, (p + 1) * size):
+        for i in range(ends[p] - solutions.counts[p], ends[p]):
             solution = solutions.row(i)
             samples.append(
                 {

@@ -29,7 +29,10 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
         return
     if config.get("steps"):
         scores.write(out / SCORES)
-    table = pa.table({"convincing": product(scores), "entropy": step_entropy(scores)})
+    # A solution that the selector could not read whole is neither convincing nor uncertain.
+    convincing = np.where(scores.unscored, -np.inf, product(scores))
+    entropy = np.where(scores.unscored, 0.0, step_entropy(scores))
+    table = pa.table({"convincing": convincing, "entropy": entropy})
     pq.write_table(table, out / OPINION)
 
 

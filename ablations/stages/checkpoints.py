@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 
 from ablations.evaluation import best_of_n
 from ablations.scoring import SCORING_OF, SCORINGS
-from ablations.stages.files import Samples
+from ablations.stages.judged import Judged
 from ablations.stages.scores import score_encoded
 from lightning_modules.divergence import check_finite
 from lightning_modules.encoding import encode_all
@@ -23,20 +23,21 @@ class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
     def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
-        samples = Samples.read(folder)
+        self.held = Judged((folder,))
+        samples = self.held.samples[0]
         self.encoded = encode_all(
             tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"]
         )
-        self.correct_PM = samples.solutions.per_problem(samples.solutions.final_correct)
-        self.finished_PM = samples.solutions.per_problem(samples.solutions.finished)
         self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
-        self.n = min(config["validation_n"], self.correct_PM.shape[1])
+        self.n = min(config["validation_n"], self.held.smallest)
         self.group = group
 
     def __call__(self, model: RewardModel) -> float:
-        score_PM = self.scoring(score_encoded(model, self.encoded, group=self.group))
-        score_PM = score_PM.reshape(self.correct_PM.shape)
-        return float(best_of_n(score_PM, self.correct_PM, self.finished_PM, [self.n]).mean())
+        score = self.scoring(score_encoded(model, self.encoded, group=self.group))
+        value_P = self.held.each(
+            lambda *of: best_of_n(*of, [self.n]), score, self.held.correct, self.held.finished
+        )
+        return float(value_P.mean())
 
 
 class KeepBest(Callback):

@@ -33,11 +33,11 @@ def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
         text_of = {row: tuple(texts[row]) for row in rows}
         count = Counter(text_of.values())
         first = {text_of[row]: int(row) for row in rows[::-1]}
-        may_win = rows[solutions.finished[rows]]
+        may_win = {arm: rows[solutions.finished[rows] & ~np.isnan(s[rows])] for arm, s in ranked.items()}
         best = {
-            arm: text_of[may_win[int(np.argmax(values[may_win]))]]
+            arm: text_of[may_win[arm][int(np.argmax(values[may_win[arm]]))]]
             for arm, values in ranked.items()
-            if len(may_win)
+            if len(may_win[arm])
         }
         shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
         found.append(
@@ -75,9 +75,11 @@ def _example(
             {
                 "text": text,
                 "oracle": None if oracle is None else int(oracle[i]),
-                "scores": {arm: float(np.clip(values[i], 0, 1)) for arm, values in right.items()},
+                "scores": {arm: float(np.clip(s[i], 0, 1)) for arm, s in right.items() if not np.isnan(s[i])},
             }
             for i, text in enumerate(solution.steps)
         ],
-        "solution_scores": {arm: float(np.clip(values[row], -1e9, 1e9)) for arm, values in ranked.items()},
+        "solution_scores": {
+            arm: float(np.clip(s[row], -1e9, 1e9)) for arm, s in ranked.items() if not np.isnan(s[row])
+        },
     }

@@ -35,7 +35,7 @@ class Samples:
     problems: list[Problem]
     """P of them."""
     solutions: Solutions
-    """R rows, the same number for each problem."""
+    """R rows, those of each problem together."""
 
     @classmethod
     def read(cls, folder: Path) -> "Samples":

@@ -1,15 +1,16 @@
 """Solutions of all folds side by side, and the rows that evaluations make of them.
 
-Shape letters: P problems of all folds, M solutions a problem, R = P * M, K values of N.
+Shape letters: P problems of all folds, M solutions per problem, R solutions in all, K values of N.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablations.discrimination import solution_auroc, step_auroc
-from ablations.evaluation import best_of_n, single_draw
+from ablations.evaluation import best_of_n
 from ablations.ragged import Ragged
 from ablations.scoring import SCORINGS
 from ablations.solutions import StepScores
@@ -20,51 +21,69 @@ Row = dict[str, Any]
 
 
 class Judged:
-    """Solutions of all folds side by side, as arrays of problems by solutions."""
+    """Solutions of all folds side by side; problems may have unequal numbers of solutions."""
 
     samples: list[Samples]
-    """A fold each; together they have P problems, with M solutions each."""
-    correct_PM: np.ndarray
-    """bool [P, M]: whether each ends right."""
-    finished_PM: np.ndarray
-    """bool [P, M]."""
-    answer_PM: np.ndarray
-    """int32 [P, M]: equal codes are equal answers of a problem; -1: none. Codes of two folds may clash."""
+    """A fold each; together they have P problems and R solutions."""
+    correct: np.ndarray
+    """bool [R]: whether each ends right."""
+    finished: np.ndarray
+    """bool [R]."""
+    voted: np.ndarray
+    """int32 [R]: code of the answer that each solution votes for, -1 (none) where it is unfinished. Equal
+    codes are equal answers of a problem; codes of two folds may clash."""
+    smallest: int
+    """The smallest number of solutions of a problem: the largest N that all problems have."""
     ns: list[int]
-    """The K values of N, ascending: the powers of two below M, and M."""
+    """The K values of N, ascending: the powers of two below ``smallest``, and ``smallest``."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
-        """Reads the samples of each fold.
-
-        Raises:
-            ValueError: the folds have other numbers of solutions a problem.
-        """
+        """Reads the samples of each fold."""
         self.samples = [Samples.read(folder) for folder in folders]
-        self.correct_PM = self.stack([s.solutions.final_correct for s in self.samples])
-        self.finished_PM = self.stack([s.solutions.finished for s in self.samples])
-        self.answer_PM = self.stack([s.solutions.answer_code for s in self.samples])
-        drawn = self.correct_PM.shape[1]
-        self.ns = [2**k for k in range(drawn.bit_length()) if 2**k < drawn] + [drawn]
+        held = [samples.solutions for samples in self.samples]
+        self.correct = np.concatenate([s.final_correct for s in held])
+        self.finished = np.concatenate([s.finished for s in held])
+        self.voted = np.where(self.finished, np.concatenate([s.answer_code for s in held]), -1)
+        counts = np.concatenate([s.counts for s in held])
+        self.smallest = int(counts.min())
+        self._equal = bool((counts == self.smallest).all())
+        self.problem = np.repeat(np.arange(len(counts)), counts)
+        """int64 [R]: the problem of each solution, 0 to P - 1."""
+        self.ns = [2**k for k in range(self.smallest.bit_length()) if 2**k < self.smallest] + [self.smallest]
+        start = np.cumsum(counts) - counts
+        self._groups = [
+            (problems, start[problems][:, None] + np.arange(size))
+            for size in np.unique(counts)
+            for problems in [np.flatnonzero(counts == size)]
+        ]
 
-    def stack(self, values: list[np.ndarray]) -> np.ndarray:
-        """Values of the folds' solutions, [R] each, as one array [P, M]."""
-        return np.concatenate([s.solutions.per_problem(v) for s, v in zip(self.samples, values, strict=True)])
+    def each(self, metric: Callable[..., np.ndarray], *values: np.ndarray) -> np.ndarray:
+        """Computes a metric of every problem from all its own solutions.
 
-    @property
-    def voted_PM(self) -> np.ndarray:
-        """int32 [P, M]: code of the answer that each solution votes for; -1, none, where it is unfinished."""
-        return np.where(self.finished_PM, self.answer_PM, -1)
+        Args:
+            metric: of arrays [p, M], for problems with M solutions each -> [p, ...].
+            values: [R], one array for each argument of the metric.
+
+        Returns:
+            [P, ...].
+        """
+        parts = [metric(*(value[rows] for value in values)) for _, rows in self._groups]
+        problems = np.concatenate([problems for problems, _ in self._groups])
+        return np.concatenate(parts)[np.argsort(problems)]
+
+    def single(self, n: int) -> bool:
+        """Whether N is the number of solutions of every problem, so that there is one subset alone."""
+        return self._equal and n == self.smallest
 
     def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
-        """One row an N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
-        single = single_draw(self.ns, self.correct_PM.shape[1])
+        """One row for each N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
         return [
             {
                 "metric": metric,
                 "n": n,
                 "value": float(value_PK[:, k].mean()),
                 "problem_values": value_PK[:, k].tolist(),
-                "single_draw": bool(single[k]),
+                "single_draw": self.single(n),
                 **more,
             }
             for k, n in enumerate(self.ns)
@@ -78,16 +97,16 @@ class Judged:
             scoring: key in ``SCORINGS``.
             ratings: of the steps, a fold each; empty where nobody knows which are right.
         """
-        rows = self.by_score(self.stack([SCORINGS[scoring](s) for s in scores]))
+        rows = self.by_score(np.concatenate([SCORINGS[scoring](s) for s in scores]))
         if ratings:
             rows += defined("step_auroc", step_auroc(_side_by_side(scores), Ragged.concatenate(ratings)))
         return rows
 
-    def by_score(self, score_PM: np.ndarray) -> list[Row]:
-        """Best-of-N and AUROC of the solutions' scores, float64 [P, M]; -inf is allowed."""
-        rows = self.per_n("best_of_n", best_of_n(score_PM, self.correct_PM, self.finished_PM, self.ns))
-        auroc = solution_auroc(score_PM.ravel(), self.correct_PM.ravel(), self.finished_PM.ravel())
-        return rows + defined("solution_auroc", auroc)
+    def by_score(self, score: np.ndarray) -> list[Row]:
+        """Best-of-N and AUROC of the solutions' scores, float64 [R]; -inf is allowed, NaN is unscored."""
+        value_PK = self.each(lambda *of: best_of_n(*of, self.ns), score, self.correct, self.finished)
+        auroc = solution_auroc(score, self.correct, self.finished)
+        return self.per_n("best_of_n", value_PK) + defined("solution_auroc", auroc)
 
 
 def defined(metric: str, value: float) -> list[Row]:

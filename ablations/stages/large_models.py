@@ -42,9 +42,9 @@ def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, and a PRM, or trainings of an ORM [, choice] -> rows of weighted votes."""
     judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
-    weight_PM = vote_weights(scores, SCORING_OF[config["arm"]]).reshape(judged.correct_PM.shape)
-    value_PK = weighted_vote(
-        weight_PM, judged.voted_PM, judged.correct_PM, judged.ns, config["draws"], config["seed"]
+    value_PK = judged.each(
+        lambda *of: weighted_vote(*of, judged.ns, config["draws"], config["seed"]),
+        *(vote_weights(scores, SCORING_OF[config["arm"]]), judged.voted, judged.correct),
     )
     rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(config["arm"], inputs))
     write_json(out / ROWS, rows)
@@ -66,16 +66,18 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
     judged, other = Judged(several(inputs, "samples")), Judged(several(inputs, "difficulty"))
-    correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
+    correct, finished, ns = judged.correct, judged.finished, judged.ns
     curves = {
-        ("majority", "majority"): majority(judged.voted_PM, correct_PM, ns, config["draws"], config["seed"]),
-        ("oracle", "pass_at_n"): pass_at_n(correct_PM, ns),
+        ("majority", "majority"): judged.each(
+            lambda *of: majority(*of, ns, config["draws"], config["seed"]), judged.voted, correct
+        ),
+        ("oracle", "pass_at_n"): judged.each(lambda of: pass_at_n(of, ns), correct),
     }
     for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True):
-        score_PM = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES)).reshape(correct_PM.shape)
-        curves[arm, "best_of_n"] = best_of_n(score_PM, correct_PM, finished_PM, ns)
-    once_P = random_choice(correct_PM, finished_PM)
-    level_P = quintiles(other.correct_PM)
+        score = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES))
+        curves[arm, "best_of_n"] = judged.each(lambda *of: best_of_n(*of, ns), score, correct, finished)
+    once_P = judged.each(random_choice, correct, finished)
+    level_P = quintiles(other.samples[0].solutions.per_problem(other.correct))
     rows: list[Row] = []
     for level in np.unique(level_P).tolist():
         of_level, which = level_P == level, {"variant": "quintile", "level": level}
@@ -86,8 +88,8 @@ def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 
 def vote_weights(scores: StepScores, scoring: str) -> np.ndarray:
-    """float64 [R]: the probability that a solution is right, as its reward model says."""
-    found = SCORINGS[scoring](scores)
+    """float64 [R]: the probability that a solution is right, as its reward model says; 0 if unscored."""
+    found = np.where(scores.unscored, -np.inf if scoring == "product" else 0.0, SCORINGS[scoring](scores))
     return np.exp(found) if scoring == "product" else found
 
 

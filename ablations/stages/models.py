@@ -12,7 +12,7 @@ from ablations.stages.checkpoints import KeepBest, Validation
 from ablations.stages.facts import choice_of, chosen, facts_of
 from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, labelled_rows, write_json
 from ablations.stages.learning import encode_checked, untaught
-from ablations.supervision import ARMS, LabelerArm, Supervision, choose_threshold
+from ablations.supervision import ARMS, LabelerArm, Supervision, one_kind, usual_threshold
 from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
@@ -94,6 +94,8 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "best_update": keep.best_update,
         "best_value": keep.best_value,
     }
+    if config["threshold"] is None and threshold is not None and one_kind(samples.solutions.final_correct):
+        facts["threshold_is_usual"] = True
     facts |= said_of(base, tokenizer) | ({"untaught": empty} if empty else {})
     write_json(out / TRAINING, facts)
 
@@ -116,14 +118,15 @@ def targets_of(
 ) -> tuple[Supervision, float | None]:
     """What the arm makes of the solutions at some rows, and the labeler's threshold.
 
-    One that is not given is the labeler's own, chosen on its labels of all samples: one for every training.
+    One that is not given is chosen on the labels of all samples: one for every training. Where all samples
+    are right, or all wrong, it is the paper's.
     """
     threshold, arm = config["threshold"], ARMS[config["arm"]]
     if not isinstance(arm, LabelerArm):
         return arm.targets(samples.take(rows).solutions), threshold
     labels = StepScores.read(one(inputs, "labels") / SCORES)
     if threshold is None:
-        threshold = choose_threshold(labels, samples.solutions.final_correct).threshold
+        threshold = usual_threshold(labels, samples.solutions.final_correct)
     return arm.targets(labels.take(rows), threshold, config.get("soft_targets", False)), threshold
 
 
@@ -170,18 +173,24 @@ def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
-    """Rows of ``data_scale`` solutions a problem: the first of an order that the seed draws for each problem.
+    """Rows of ``data_scale`` solutions per problem: the first of an order that the seed draws for each.
 
     A smaller data scale's rows are among a larger one's.
 
     Raises:
-        ValueError: fewer solutions a problem than that were drawn.
+        ValueError: a problem has fewer solutions than that.
     """
-    row_PM = samples.solutions.per_problem(np.arange(len(samples.solutions)))
-    problems, drawn = row_PM.shape
-    if not 1 <= data_scale <= drawn:
+    counts = samples.solutions.counts
+    if not 1 <= data_scale <= counts.min():
         raise ValueError(
-            f"data_scale: found {data_scale}; allowed: 1 to {drawn}, the solutions drawn a problem"
+            f"data_scale: found {data_scale}; allowed: 1 to {counts.min()}, the smallest number of solutions "
+            "of a problem"
         )
-    order_PM = np.random.default_rng([seed, 17]).permuted(np.tile(np.arange(drawn), (problems, 1)), axis=1)
-    return np.take_along_axis(row_PM, order_PM[:, :data_scale], axis=1).ravel()
+    places = np.tile(np.arange(counts.max()), (len(counts), 1))
+    order_PM = np.random.default_rng([seed, 17]).permuted(places, axis=1)
+    # Where a problem has fewer solutions than the most, the places that it lacks are passed over.
+    lacking_PM = order_PM >= counts[:, None]
+    first_PM = np.argsort(lacking_PM, axis=1, kind="stable")[:, :data_scale]
+    start_P = np.cumsum(counts) - counts
+    rows: np.ndarray = (start_P[:, None] + np.take_along_axis(order_PM, first_PM, axis=1)).ravel()
+    return rows

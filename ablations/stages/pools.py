@@ -4,13 +4,14 @@ A fold's solutions and their labels are artifacts of their own: who chooses what
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from ablations.cross_fitting import fold_problems
 from ablations.formats.pool import read_pool
 from ablations.pipeline import Context, Inputs, one
 from ablations.places import unchanged
@@ -47,21 +48,6 @@ def fold_labels(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
     StepScores.read(one(inputs, "pool") / SCORES).take(rows).write(out / SCORES)
 
 
-def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) -> list[int]:
-    """Which of ``count`` problems lie in a part of a fold; the parts of a fold are disjoint and make up all.
-
-    Raises:
-        ValueError: there are fewer problems than folds.
-    """
-    if count < folds:
-        raise ValueError(f"folds: found {folds} for {count} problems; allowed: at most one fold a problem")
-    fold_of = np.empty(count, dtype=np.int64)
-    fold_of[np.random.default_rng(seed).permutation(count)] = np.arange(count) % folds
-    distance = (fold_of - fold) % folds
-    chosen = {"test": distance == 0, "validation": distance == 1, "train": distance > 1}[part]
-    return [int(p) for p in np.flatnonzero(chosen)]
-
-
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """training samples [, questions in ``context.local``, held_out] -> tokenizer, random weights."""
     samples = Samples.read(one(inputs, "samples"))
@@ -70,7 +56,9 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
         for question, answer in solved_questions(config, inputs, context):
             texts += [prompt_of(question), answer]
     tokenizer = train_tokenizer(texts, config["vocabulary"])
-    build_causal(PRESETS[config["preset"]], tokenizer, seed=config["seed"]).save_pretrained(out / MODEL)
+    preset = PRESETS[config["preset"]]
+    preset = replace(preset, max_positions=config.get("positions", preset.max_positions))
+    build_causal(preset, tokenizer, seed=config["seed"]).save_pretrained(out / MODEL)
     tokenizer.save_pretrained(out / MODEL)
 
 

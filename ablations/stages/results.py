@@ -12,15 +12,17 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
 from ablations.stages.facts import chosen_of_folds, labelled, told
-from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, read_ratings, write_json
+from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, read_json, read_ratings, write_json
 from ablations.stages.judged import Judged, Row, defined, random_row
+from ablations.stages.learning import FIRST, names_of
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
     judged = Judged(several(inputs, "samples"))
+    scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     rows = judged.scored(
-        [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
+        scores,
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
@@ -46,21 +48,32 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     }
     choices = several(inputs, "choices") or (None,) * len(trained)  # seed 0 has them
     write_json(out / ROWS, [row | shared for row in rows])
-    write_json(out / CHOSEN, [told(fact, choice) for fact, choice in zip(trained, choices, strict=True)])
+    unread = [unscored(of, found) for of, found in zip(judged.samples, scores, strict=True)]
+    facts = zip(trained, choices, unread, strict=True)
+    write_json(out / CHOSEN, [told(fact, choice) | more for fact, choice, more in facts])
+
+
+def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
+    """How many solutions are too long to be scored, and the first of them; empty where all are scored."""
+    rows = np.flatnonzero(scores.unscored)
+    if not len(rows):
+        return {}
+    first = [f"{one['problem_id']} sample {one['sample']}" for one in names_of(samples.take(rows[:FIRST]))]
+    return {"unscored": {"count": len(rows), "of": len(scores), "first": first}}
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves."""
     judged = Judged(several(inputs, "samples"))
-    correct_PM, finished_PM, ns = judged.correct_PM, judged.finished_PM, judged.ns
+    correct, ns = judged.correct, judged.ns
+
+    def voting(voted_PM: np.ndarray, correct_PM: np.ndarray) -> np.ndarray:
+        return majority(voted_PM, correct_PM, ns, config["majority_draws"], config["seed"])
+
     rows: list[Row] = [
-        random_row(random_choice(correct_PM, finished_PM)),
-        *judged.per_n("pass_at_n", pass_at_n(correct_PM, ns), arm="oracle"),
-        *judged.per_n(
-            "majority",
-            majority(judged.voted_PM, correct_PM, ns, config["majority_draws"], config["seed"]),
-            arm="majority",
-        ),
+        random_row(judged.each(random_choice, correct, judged.finished)),
+        *judged.per_n("pass_at_n", judged.each(lambda of: pass_at_n(of, ns), correct), arm="oracle"),
+        *judged.per_n("majority", judged.each(voting, judged.voted, correct), arm="majority"),
     ]
     labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]

@@ -45,17 +45,19 @@ def score_encoded(
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
 ) -> StepScores:
-    """Scores of all steps; a step that was cut away counts as the last one before it that was judged."""
+    """Scores of all steps; steps that were cut away are unscored (NaN), and so is their solution's end.
+
+    Raises:
+        ValueError: the model gives a number that is not finite.
+    """
     found = score(model, encoded, progress=progress, group=group)
+    if not (np.isfinite(found.prob).all() and np.isfinite(found.last).all()):
+        raise ValueError("scores: found NaN or infinity from the model; allowed: probabilities in [0, 1]")
     judged = np.diff(found.offsets)
-    cut = np.array([e.cut_steps for e in encoded])
-    if ((judged == 0) & (cut > 0)).any():
-        raise ValueError(
-            "max_length: a solution has no step within it; allowed: a length that holds its first step"
-        )
+    cut = np.array([e.cut_steps for e in encoded], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(judged + cut)])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], judged + cut)
-    row = np.repeat(found.offsets[:-1], judged + cut) + np.minimum(
-        within, np.repeat(judged - 1, judged + cut)
-    )
-    return StepScores(prob=Ragged(values=found.prob[row], offsets=offsets), last=found.last)
+    prob = np.full((int(offsets[-1]), found.prob.shape[1]), np.nan)
+    within = np.arange(len(found.prob)) - np.repeat(found.offsets[:-1], judged)
+    prob[np.repeat(offsets[:-1], judged) + within] = found.prob
+    last = np.where(cut > 0, np.nan, found.last)
+    return StepScores(prob=Ragged(values=prob, offsets=offsets), last=last)

@@ -24,7 +24,7 @@ def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     """samples, scores, each a fold's [, the cell they are of] -> rows of every strategy; no training."""
     judged = Judged(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
-    steps_PM = judged.stack([samples.solutions.n_steps for samples in judged.samples])
+    steps = np.concatenate([samples.solutions.n_steps for samples in judged.samples])
     shared: Row = {"arm": config["arm"]}
     if "cell" in inputs:
         cell = one(inputs, "cell")
@@ -33,9 +33,9 @@ def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         shutil.copyfile(cell / CHOSEN, out / CHOSEN)
     rows: list[Row] = []
     for name, strategy in scoring.strategies(scores[0].n_classes).items():
-        score_PM = judged.stack([strategy(s) for s in scores])
-        value_P = length_correlation(score_PM, steps_PM, judged.correct_PM, judged.finished_PM)
-        found = judged.by_score(score_PM) + length_rows(value_P)
+        score = np.concatenate([strategy(s) for s in scores])
+        value_P = judged.each(length_correlation, score, steps, judged.correct, judged.finished)
+        found = judged.by_score(score) + length_rows(value_P)
         rows += [row | shared | {"variant": name} for row in found]
     write_json(out / ROWS, rows)
 

@@ -8,7 +8,8 @@ from ablations.pipeline import Context, Inputs, one
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.facts import facts_of, labelled, told
-from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, write_json
+from ablations.stages.files import CHOSEN, ROWS, SCORES, write_json
+from ablations.stages.judged import Judged
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -17,13 +18,11 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
     """
-    solutions = Samples.read(one(inputs, "samples")).solutions
+    judged = Judged((one(inputs, "samples"),))
     scores = StepScores.read(one(inputs, "scores") / SCORES)
-    score_PM = solutions.per_problem(SCORINGS[SCORING_OF[config["arm"]]](scores))
-    correct_PM = solutions.per_problem(solutions.final_correct)
-    finished_PM = solutions.per_problem(solutions.finished)
-    n = min(config["validation_n"], correct_PM.shape[1])
-    value_P = best_of_n(score_PM, correct_PM, finished_PM, [n])[:, 0]
+    score = SCORINGS[SCORING_OF[config["arm"]]](scores)
+    n = min(config["validation_n"], judged.smallest)
+    value_P = judged.each(lambda *of: best_of_n(*of, [n])[:, 0], score, judged.correct, judged.finished)
     fact = facts_of(one(inputs, "train"))
     rows = [
         {
@@ -31,7 +30,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
             "n": n,
             "value": float(value_P.mean()),
             "problem_values": value_P.tolist(),
-            "single_draw": n == correct_PM.shape[1],
+            "single_draw": judged.single(n),
         },
         *(
             {"metric": "validation_best_of_n", "n": point["update"], "value": point["value"]}

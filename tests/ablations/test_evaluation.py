@@ -213,7 +213,6 @@ ONE = np.ones((2, 3), bool)
     ("call", "message"),
     [
         (lambda: best_of_n(ONE * 1.0, ONE, ONE, [1, 4]), "ns: found [1, 4]; allowed: integers from 1 to 3"),
-        (lambda: best_of_n(ONE * np.nan, ONE, ONE, [1]), "score_PM: found NaN for a finished solution"),
         (lambda: best_of_n(np.ones((2, 2)), ONE, ONE, [1]), "shapes: found {'score_PM': (2, 2)"),
         (lambda: pass_at_n(ONE, [0]), "ns: found [0]; allowed: integers from 1 to 3"),
         (lambda: pass_at_n(ONE, [1.5]), "ns: found [1.5]; allowed: integers from 1 to 3"),
@@ -291,3 +290,12 @@ def test_calibration_by_hand():
     empty = calibration(np.array([0.9]), np.array([True]), 3)
     assert np.isnan(empty.observed).tolist() == [True, True, False]
     assert empty.expected_error == pytest.approx(0.1)
+
+
+def test_an_unscored_solution_is_never_chosen_over_a_scored_one():
+    """Right but unscored, wrong with -inf, right but unscored: pairs {0,1}, {1,2} choose 1."""
+    score, correct = np.array([[np.nan, -np.inf, np.nan]]), np.array([[True, False, True]])
+    value = best_of_n(score, correct, np.ones((1, 3), bool), [1, 2, 3])
+    assert value == pytest.approx(np.array([[2 / 3, 1 / 3, 0]]))
+    half = best_of_n(np.full((1, 2), np.nan), np.array([[True, False]]), np.ones((1, 2), bool), [1, 2])
+    assert half == pytest.approx(np.array([[0.5, 0.5]]))  # nothing is scored: chosen at random

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from ablations.cross_fitting import fold_problems
 from ablations.formats.pool import write_pool
 from ablations.pipeline import Context
 from ablations.places import sha256_of
@@ -15,7 +16,7 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages import pools
 from ablations.stages.files import LEFT_OUT, SCORES, Samples
-from ablations.stages.pools import fold_problems, train_tokenizer
+from ablations.stages.pools import train_tokenizer
 from lightning_modules.backbones import load_causal
 
 PARTS = ("train", "validation", "test")
@@ -145,6 +146,7 @@ def test_what_is_left_out_is_told_in_a_file(tmp_path):
         pools.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
         assert (out / LEFT_OUT).is_file() == (name == "some")
     assert (tmp_path / "some" / LEFT_OUT).read_text() == (
-        "Ungraded solutions are left out: 1, and 2 graded ones; each of 3 problems keeps 1.\n"
+        "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, "
+        "the solutions of problem p0, the fewest of all, as ungraded solutions are left out.\n"
     )
-    assert len(Samples.read(tmp_path / "some").solutions) == 3
+    assert len(Samples.read(tmp_path / "some").solutions) == 5

@@ -1,0 +1,25 @@
+"""The one comparison of P(wrong) with a threshold."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ROUNDING = 1e-7
+"""Differences up to this are rounding: 1 - 0.7 is 0.30000000000000004; in 32 bits, 0.7 is 0.699999988."""
+
+
+def exceeds(wrong: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_] | np.bool_:
+    """Whether P(wrong) is above a threshold; equal up to rounding is not above.
+
+    Args:
+        wrong: P(wrong) of steps, in [0, 1], or -inf or inf.
+        threshold: in [0, 1]; broadcast against ``wrong``.
+    """
+    found: Any = np.asarray(wrong, np.float64) > reach(threshold)
+    return found
+
+
+def reach(threshold: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The highest P(wrong) that does not exceed a threshold."""
+    return np.asarray(threshold, np.float64) + ROUNDING
