@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.arguments import RUN_FILE, read_yaml
+from ablations.arguments import RUN_FILE
+from ablations.run_files import store_of_run
 from ablations.store import MANIFEST, Store
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
     cells = plain(records[records["cell"].notna()]).drop_duplicates("cell")
     for name in ("arm", "acquisition", "data_scale", "seed"):
         cells = _narrowed(cells, name, getattr(which, name))
-    root = store or Path(read_yaml(run / RUN_FILE)["store"])
+    root = store or store_of_run(run)
     return _of_cell(Store(root), str(cells["cell"].iloc[0]), which.fold, records)
 
 

@@ -13,9 +13,9 @@ from ablations.finetuning.facts import FACTS
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.logs import Logs
 from ablations.pipeline import Context, Task
-from ablations.places import sha256_of
+from ablations.places import alone, check_new, sha256_of
 from ablations.progress import Reporter
-from ablations.shards import claim
+from ablations.shards import claim, discard_unfinished
 from ablations.stages.files import read_json
 
 STAGES = "ablations.finetuning.stages:STAGES"
@@ -84,12 +84,18 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         Its facts.
 
     Raises:
-        ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+        ValueError: the folder is there, cannot be written, is being written by another process, or holds the
+            state of a training that was asked otherwise.
         RankFailed: one of several processes failed or died.
     """
-    if link.out.exists():
-        raise ValueError(f"out: found {link.out}; allowed: a new folder")
+    check_new(link.out, "out")
+    with alone(link.out, "out"):
+        return _forge(link, devices, reporter, logs)
+
+
+def _forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[str, Any]:
     folder = link.out.with_name(f"{link.out.name}.unfinished")
+    discard_unfinished(folder)
     claim(folder, {"kind": link.kind} | link.config, "the state of another training")
     made = folder / MADE
     shutil.rmtree(made, ignore_errors=True)  # half written, and of no use
@@ -108,6 +114,10 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         context = Context(progress=progress, scratch=folder / STATE, local=link.local, logs=logs)
         devices.spread(STAGES, link.kind).run({"kind": link.kind} | link.config, {}, made, context)
         reporter.ended(task, time.monotonic() - began, None, 1.0, 0.0)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        discard_unfinished(folder)
+        raise
     finally:
         reporter.close()
     facts: dict[str, Any] = read_json(made / FACTS)
