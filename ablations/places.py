@@ -44,7 +44,7 @@ def check_new(path: Path, field: str) -> None:
     Raises:
         ValueError: something is there already, or it cannot be written.
     """
-    if path.exists() or path.is_symlink():
+    if os.path.lexists(path):  # False for a name that is too long
         raise ValueError(f"{field}: found {path}; allowed: a new one")
     check_output(path, field)
 
@@ -61,12 +61,12 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
         ValueError: it cannot be written.
     """
     path = path.resolve()
-    if path.exists() and path.is_dir() != folder:
+    if os.path.exists(path) and path.is_dir() != folder:
         found, allowed = ("file", "a folder") if folder else ("folder", "a file")
         raise ValueError(f"{field}: found the {found} {path}; allowed: {allowed}, or a new one")
-    above = path if folder and path.exists() else path.parent
+    above = path if folder and os.path.exists(path) else path.parent
     names = [path.name]
-    while not above.exists():
+    while not os.path.exists(above):
         names.append(above.name)
         above = above.parent
     if not above.is_dir():
@@ -84,8 +84,8 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
         probe.unlink()
     except OSError as error:
         raise ValueError(
-            f"{field}: found {above}, in which no file can be made ({error.strerror}); allowed: a folder that "
-            "can be written"
+            f"{field}: found {above}, in which no file can be made ({error.strerror}); "
+            "allowed: a folder that can be written"
         ) from None
 
 
@@ -103,8 +103,8 @@ def alone(path: Path, field: str) -> Iterator[None]:
     with locked(lock_of(path), wait=False) as held:
         if not held:
             raise ValueError(
-                f"{field}: found {path} being written by another process; allowed: another {field}, or to wait "
-                "for that process"
+                f"{field}: found {path} being written by another process; "
+                f"allowed: another {field}, or to wait for that process"
             )
         yield
 

@@ -25,7 +25,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write next to another, whose place it takes once all has gone well; else nothing is left of it.
+    """A file to write that takes the place of another once all has gone well; else nothing is left of it.
 
     Where the path is a link, what it names is replaced.
     """

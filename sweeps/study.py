@@ -14,13 +14,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 import optuna
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.storages._rdb.models import TrialHeartbeatModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import make_url, select
+from sqlalchemy import URL, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ablations.locks import locked
@@ -61,11 +60,7 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
 
 def sqlite_url(path: Path) -> str:
     """SQLAlchemy's URL of an SQLite file, whatever characters its name has."""
-    text = str(path)
-    quoted = quote(text)
-    if quoted.replace("%20", " ") == text:
-        return f"sqlite:///{text}"
-    return f"sqlite:///file:{quoted}?uri=true"  # SQLite, not SQLAlchemy, takes the name apart
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -73,9 +68,7 @@ def sqlite_file(url: str) -> Path | None:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         return None
-    if "uri" in parsed.query:
-        return Path(unquote(str(parsed.database).removeprefix("file:")))
-    return Path(str(parsed.database))
+    return Path(str(parsed.database).removeprefix("file:"))
 
 
 @contextlib.contextmanager
