@@ -53,8 +53,9 @@ def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
         work: what it does; returns its exit code.
 
     Returns:
-        The exit code: that of `work`; 1 tasks failed, or a fault of ours; 2 a mistake of the user's or a fault
-        of the system or a library (one line on standard error); 130 interrupted; 141 nobody reads the output.
+        The exit code: that of `work`; 1 tasks failed, or a fault of ours; 2 a mistake of the user's or a
+        fault of the system or a library (one line on standard error); 130 interrupted; 141 nobody reads
+        the output.
         With ABLATIONS_DEBUG set in the environment, all but failed tasks are raised.
     """
     from jsonargparse import ArgumentError

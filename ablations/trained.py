@@ -143,7 +143,7 @@ def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | 
     index = 0
     if choices:
         _check(store, choices[at])
-        index = json.loads((store.root / choices[at] / "choice.json").read_text())["index"]
+        index = json.loads((store.root / choices[at] / "choice.json").read_text(encoding="utf-8"))["index"]
     chosen = trains[at * grid + index]
     return _of_training(store, chosen, cell=cell, cell_inputs=inputs, folds=folds, records=records)
 
@@ -161,5 +161,5 @@ def _check(store: Store, address: str) -> None:
 
 
 def _manifest(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text())
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
