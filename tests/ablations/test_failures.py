@@ -41,12 +41,13 @@ def ended(capsys, error, monkeypatch=None):
         ),
         (
             MemoryError(),
-            "memory: found too little of it (MemoryError); allowed: a smaller model or batch, or fewer workers",
+            "memory: found too little of it (MemoryError); allowed: a smaller model or batch, or "
+            "fewer workers",
         ),
         (
             RuntimeError("CUDA out of memory. Tried to\nallocate 2 GiB"),
-            "memory: found too little of it (CUDA out of memory. Tried to allocate 2 GiB); allowed: a smaller "
-            "model or batch, or fewer workers",
+            "memory: found too little of it (CUDA out of memory. Tried to allocate 2 GiB); allowed: a "
+            "smaller model or batch, or fewer workers",
         ),
         (
             AssertionError("Torch not compiled with CUDA enabled"),
@@ -78,7 +79,7 @@ def test_a_broken_tokenizer_file_is_one_line(tmp_path):
     from transformers import PreTrainedTokenizerFast
 
     (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(Exception) as raised:  # noqa: PT011: tokenizers has no class of its own
+    with pytest.raises(Exception) as raised:
         PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     assert type(raised.value) is Exception  # nothing to catch it by
     assert (described(raised.value) or "").startswith("tokenizer: found ")

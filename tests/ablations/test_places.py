@@ -63,8 +63,8 @@ def test_two_processes_do_not_write_one_output(tmp_path, capsys):
         for name in ("out.jsonl", "link.jsonl"):  # a link is its target
             assert cli.main([*convert, str(tmp_path / name)]) == 2
             assert capsys.readouterr().err == (
-                f"ablations: output: found {tmp_path / name} being written by another process; allowed: another "
-                "output, or to wait for that process\n"
+                f"ablations: output: found {tmp_path / name} being written by another process; allowed: "
+                "another output, or to wait for that process\n"
             )
     assert cli.main([*convert, str(tmp_path / "link.jsonl")]) == 0
     assert (tmp_path / "link.jsonl").is_symlink() and (tmp_path / "out.jsonl").is_file()
