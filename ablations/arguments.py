@@ -27,6 +27,8 @@ ESCAPES = r"\n, \t and \\ stand for a line break, a tab and a backslash"
 MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
 """What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
+STARTED_IN = "started_in"
+"""In that file: the folder that the run was started in, from the file's own folder."""
 
 
 def experiments() -> Mapping[str, Experiment]:
@@ -105,6 +107,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         allow_abbrev=False,
     )
     parser.add_argument("--experiment", type=str, default=name, help=argparse.SUPPRESS)
+    parser.add_argument(f"--{STARTED_IN}", type=str | None, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--scale", type=str, default="quick", help=f"one of {', '.join(experiment.scales)}")
     parser.add_argument(
         "--world", type=str | None, default=None, help=_one_of("embedded world", experiment.worlds)
@@ -250,7 +253,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"config: {path} is not YAML: {error}") from error
     if not isinstance(content, dict):

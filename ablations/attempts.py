@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ablations import failures
 from ablations.machine import Machine
 from ablations.pipeline import Context, Inputs, Recipe, Stage
 from ablations.store import Store
@@ -36,7 +37,7 @@ def attempt(
 def last_words(root: Path, key: str) -> str:
     """The end of what a process printed that died while it made an artifact."""
     printed = root / "logs" / f"{key}.txt"
-    return printed.read_text(errors="replace")[-4000:] if printed.exists() else ""
+    return printed.read_text(encoding="utf-8", errors="replace")[-4000:] if printed.exists() else ""
 
 
 def throttled(report: Callable[[float], None], every: float) -> Callable[[float], None]:
@@ -54,9 +55,10 @@ def throttled(report: Callable[[float], None], every: float) -> Callable[[float]
 
 
 def described(error: BaseException) -> tuple[str, str, str]:
-    """An exception's type, last line and traceback."""
+    """An exception's type, last line (of a fault of the system or a library all in one) and traceback."""
     lines = str(error).strip().splitlines() or ["no message"]
-    return type(error).__name__, lines[-1], "".join(traceback.format_exception(error))
+    line = failures.described(error) or lines[-1]
+    return type(error).__name__, line, "".join(traceback.format_exception(error))
 
 
 def _printing_to(path: Path, stage: Stage) -> Stage:

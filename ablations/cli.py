@@ -7,11 +7,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from ablations.arguments import RUN_FILE, allowed, experiments, parse_run, parse_run_file
+from ablations.locks import locked
 from ablations.pipeline import Experiment
+from ablations.places import alone, check_output, lock_of
+from ablations.run_files import run_file, started_in, store_of_run
+from results.writing import write_text
 
 COMMANDS = {
     "run": "Run an experiment; again, it goes on from what stands.",
@@ -47,29 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; None takes those of the process.
 
     Returns:
-        Exit code: 0 done, 1 tasks failed, 2 the user's mistake (one line on standard error), 130 interrupted.
-        With ABLATIONS_DEBUG set in the environment, mistakes are raised with their traceback.
+        Exit code, as ``failures.guarded`` says.
     """
-    from jsonargparse import ArgumentError
-
-    from ablations.devices import RankFailed
-    from ablations.scheduling import RunFailed
+    from ablations.failures import guarded
 
     quieten()
-    try:
-        _dispatch(list(sys.argv[1:] if argv is None else argv))
-    except (RunFailed, RankFailed) as failed:
-        print(f"ablations: {failed}\nThe same command tries these again and keeps the rest.", file=sys.stderr)
-        return 1
-    except (ValueError, ArgumentError) as error:
-        if os.environ.get("ABLATIONS_DEBUG"):
-            raise
-        print(f"ablations: {_one_line(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("ablations: interrupted; the same command goes on from what stands", file=sys.stderr)
-        return 130
-    return 0
+    arguments = list(sys.argv[1:] if argv is None else argv)
+
+    def work() -> int:
+        _dispatch(arguments)
+        return 0
+
+    return guarded("ablations", arguments, work)
 
 
 def quieten() -> None:
@@ -77,12 +71,6 @@ def quieten() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-
-
-def _one_line(message: str) -> str:
-    """A mistake in one line; of a value that fits none of several types, what our own rules say of it."""
-    told = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
-    return told[0] if told and "Union subtypes" in message else " ".join(message.split())
 
 
 def _dispatch(argv: list[str]) -> None:
@@ -146,7 +134,7 @@ def _run(experiment: Experiment, args: Any) -> None:
 
     plan = experiment.plan(args.settings)
     for name in ("store", "out"):
-        _folder(name, getattr(args, name))
+        check_output(getattr(args, name), name, folder=True)
     allowed("logger", args.logger, logger_names())
     store = Store(args.store)
     asked = Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
@@ -157,7 +145,7 @@ def _run(experiment: Experiment, args: Any) -> None:
         if not devices.group.first:
             return
         args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / RUN_FILE).write_text(args.dump)
+        write_text(args.out / RUN_FILE, run_file(args))
         reporter = reporter_of(args.log_format)
         targets = (*plan.targets, plan.records)
         machine = Machine(
@@ -168,12 +156,8 @@ def _run(experiment: Experiment, args: Any) -> None:
             resources=args.resources,
         )
         run_tasks(targets, store, args.workers, experiment.stages, reporter, machine)
-        experiment.finish(args.settings, store, plan, args.out)
-
-
-def _folder(name: str, path: Path) -> None:
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{name}: found the file {path}; allowed: a folder, or a new one")
+        with locked(lock_of(args.out)):  # the same run from several machines: one after the other
+            experiment.finish(args.settings, store, plan, args.out)
 
 
 def _plan(experiment: Experiment, args: Any) -> None:
@@ -217,7 +201,7 @@ def _annotate(argv: list[str]) -> None:
     if not argv or argv[0] not in ("write", "read"):
         raise ValueError(f"annotate: found {argv[0] if argv else 'nothing'}; allowed: write, read")
     _, args = parse_run(f"annotate {argv[0]}", argv[1:])
-    _folder("store", args.store)
+    check_output(args.store, "store", folder=True)
     annotate(args.settings, Store(args.store), args.workers, write=argv[0] == "write")
 
 
@@ -236,7 +220,9 @@ def _report(argv: list[str]) -> None:
     parser.add_argument("run_dir", type=Path, help="the out folder of a run")
     run_dir = Path(parser.parse_args(argv).run_dir)
     experiment, args = parse_run_file(run_dir)
-    experiment.report(args.settings, run_dir)
+    check_output(run_dir, "run_dir", folder=True)
+    with alone(run_dir, "run_dir"):
+        experiment.report(args.settings, run_dir)
 
 
 def _status(argv: list[str]) -> None:
@@ -249,9 +235,12 @@ def _status(argv: list[str]) -> None:
         prog="ablations status", description=COMMANDS["status"], exit_on_error=False
     )
     parser.add_argument("run_dir", type=Path, help="the out folder of a run")
-    experiment, args = parse_run_file(Path(parser.parse_args(argv).run_dir))
-    store = Store(args.store)
-    print(described(standings(experiment.plan(args.settings).tasks, store), store))
+    run_dir = Path(parser.parse_args(argv).run_dir)
+    experiment, args = parse_run_file(run_dir)
+    store = Store(store_of_run(run_dir))
+    with chdir(started_in(run_dir)):
+        tasks = experiment.plan(args.settings).tasks
+    print(described(standings(tasks, store), store))
 
 
 def _gc(argv: list[str]) -> None:
@@ -275,7 +264,8 @@ def _gc(argv: list[str]) -> None:
     used: set[str] = set().union(*sweeps.values())
     for run in runs:
         experiment, of_run = parse_run_file(run)
-        used |= {task.address for task in experiment.plan(of_run.settings).tasks}
+        with chdir(started_in(run)):
+            used |= {task.address for task in experiment.plan(of_run.settings).tasks}
     store = Store(args.store)
     found = unused(store, used)
     told = remove(store, found) if args.delete else found

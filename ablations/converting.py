@@ -16,6 +16,7 @@ from ablations.formats.overlap import every_problem, held_out_problems
 from ablations.formats.questions import letters_and_digits, normalised
 from ablations.formats.records import Probabilities, Record, each_alternative
 from ablations.formats.rows import Reading, whole
+from ablations.places import alone, check_output
 from ablations.progress import text_table
 
 TWICE = "problems that were there before"
@@ -189,7 +190,12 @@ def command(argv: Sequence[str], summary: str) -> None:
         skip_bad=args.skip_bad,
     )
     _check_places(args, how)
-    with _bar(args.input) as progress:
+    with ExitStack() as stack:
+        for name in ("output", "skip_bad"):
+            if getattr(args, name) is not None:
+                check_output(Path(getattr(args, name)), name)
+                stack.enter_context(alone(Path(getattr(args, name)), name))
+        progress = stack.enter_context(_bar(args.input))
         account = convert(args.input, args.output, how, progress)
     print(described(account))
     if account.overlap:

@@ -15,6 +15,7 @@ from ablations.formats.questions import held_in
 from ablations.labelers.arguments import add_choice, choice_of
 from ablations.places import check_new, new_folder, sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
+from results.writing import write_text
 
 if TYPE_CHECKING:
     from ablations.scored import Scored
@@ -119,6 +120,7 @@ def _label_all(args: Any, folder: Path) -> dict[str, Any]:
     from ablations.labelers.any_file import label_file
     from ablations.labelers.checkpoints import short_name
     from ablations.labelers.labeler import load_labeler
+    from ablations.shards import discard_unfinished
 
     labeler, name = load_labeler(choice), args.name or short_name(args.source)
     reporter, left_out = reporter_of(args.log_format), {}
@@ -126,9 +128,14 @@ def _label_all(args: Any, folder: Path) -> dict[str, Any]:
         if source is not None:
             scratch = folder if args.out is None else args.out
             scratch = scratch.with_name(f"{scratch.name}.{field}.shards")
-            found = label_file(
-                source, folder / file, labeler, name, scratch, reporter, max_tokens=args.max_tokens
-            )
+            discard_unfinished(scratch)
+            try:
+                found = label_file(
+                    source, folder / file, labeler, name, scratch, reporter, max_tokens=args.max_tokens
+                )
+            except BaseException:
+                discard_unfinished(scratch)
+                raise
             left_out[str(source)] = found
             told = [f"{count:,} {what}" for what, count in found.items() if count]
             if told:
@@ -178,8 +185,8 @@ def _write(folder: Path, rows: list[dict[str, Any]], text: str, facts: dict[str,
 
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
     frame.to_csv(folder / METRICS, index=False)
-    (folder / TABLE).write_text(text)
-    (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    write_text(folder / TABLE, text)
+    write_text(folder / FACTS, json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
 def _parse(argv: Sequence[str]) -> Any:

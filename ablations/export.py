@@ -106,7 +106,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
     from results.model_card import Card
 
     arm = trained.config["arm"]
-    facts = json.loads((trained.folder / "train.json").read_text())
+    facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
     world = trained.manifest_of("base").get("config", {}).get("world")
     problem, steps = PLAIN_SAMPLE if world is None else WORLD_SAMPLE
     classes = config["id2label"]

@@ -34,7 +34,7 @@ def unused(store: Store, used: Collection[str]) -> list[Unused]:
 def of_sweeps(runs: Path) -> dict[Path, set[str]]:
     """The addresses that sweeps refer to, by the file that says so."""
     files = sorted({*runs.glob(f"*/{ARTIFACTS_FILE}"), *runs.glob(f"*/*/{ARTIFACTS_FILE}")})
-    return {file: set(file.read_text().split()) for file in files}
+    return {file: set(file.read_text(encoding="utf-8").split()) for file in files}
 
 
 def remove(store: Store, found: Collection[Unused]) -> list[Unused]:

@@ -17,7 +17,7 @@ from ablations.formats.graded import replace_verdicts
 from ablations.formats.pool import Pool, read_pool
 from ablations.grading import Grader
 from ablations.pipeline import Task
-from ablations.places import sha256_of, unchanged
+from ablations.places import alone, check_new, sha256_of, unchanged
 from ablations.progress import LOG_FORMATS, Reporter, reporter_of, text_table
 from ablations.spellings import common_spellings
 from ablations.unanswered import describe_unanswered
@@ -41,16 +41,15 @@ def grade(argv: Sequence[str]) -> None:
     args = _parse(argv)
     source, out = Path(args.solutions), Path(args.out)
     allowed("log_format", args.log_format, LOG_FORMATS)
-    if out.exists():
-        raise ValueError(f"out: found {out}; allowed: a new file")
+    check_new(out, "out")
     grader = Grader(workers=args.workers, seconds=args.seconds)
     sha256 = sha256_of(source, "solutions")
     pool = read_pool(source, None, keep_ungraded=True)
     answers = _Answers.of(pool)
-    with grader:
-        found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    replace_verdicts(unchanged(str(source), sha256), out, answers=found.spelled, verdicts=found.verdicts)
+    with alone(out, "out"):
+        with grader:
+            found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
+        replace_verdicts(unchanged(str(source), sha256), out, answers=found.spelled, verdicts=found.verdicts)
     print(_told(answers, found))
     print(f"\n{_unanswered(pool, answers)}")
     print(f"\n{out}: {len(pool.problems):,} problems, {len(pool.solutions):,} solutions")

@@ -13,8 +13,10 @@ from ablations.arguments import allowed
 from ablations.cli import COMMANDS
 from ablations.labelers.arguments import add_choice, check_name, choice_of
 from ablations.locks import locked
-from ablations.places import sha256_of
+from ablations.places import check_new, lock_of, sha256_of
 from ablations.progress import LOG_FORMATS, reporter_of
+from ablations.shards import sharing
+from results.writing import write_text
 
 if TYPE_CHECKING:
     from ablations.labelers.shards import TooLong
@@ -41,19 +43,17 @@ def label(argv: Sequence[str]) -> None:
     choice = choice_of(args, args.labeler)
     allowed("log_format", args.log_format, LOG_FORMATS)
     name = args.name or short_name(args.labeler)
-    if out.exists():
-        raise ValueError(f"out: found {out}; allowed: a new file")
+    check_new(out, "out")
     sha256 = sha256_of(source, "solutions")
     pool = read_pool(source, None, keep_ungraded=True)
     check_name(name, source, pool.labelers)
     labeler = load_labeler(choice)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch, lock = out.with_name(f"{out.name}.shards"), out.with_name(f"{out.name}.lock")
-    with locked(lock, shared=True):  # while anyone labels, nobody clears the shards away
+    scratch = out.with_name(f"{out.name}.shards")
+    with sharing(out, scratch):
         if not out.exists():
             reporter = reporter_of(args.log_format)
             found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=args.max_tokens)
-    with locked(lock):
+    with locked(lock_of(out)):
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
@@ -80,7 +80,7 @@ def _write_left_out(out: Path, too_long: Sequence[TooLong]) -> Path:
     """The solutions that do not fit, one a line; no file where all do."""
     path = out.with_name(f"{out.name}.left_out.jsonl")
     if too_long:
-        path.write_text("".join(json.dumps(asdict(one)) + "\n" for one in too_long))
+        write_text(path, "".join(json.dumps(asdict(one)) + "\n" for one in too_long))
     return path
 
 

@@ -14,7 +14,7 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
     """Holds the lock of a file; yields whether it was got, which is always so with `wait`.
 
     Args:
-        path: of the file; made, and removed by the last that holds it.
+        path: of the file; made, and removed by the last who has held it.
         wait: whether to wait for it.
         shared: hold it with all others that ask for it so, and with none that does not.
     """
@@ -38,9 +38,16 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
     try:
         yield True
     finally:
-        with contextlib.suppress(BlockingIOError):  # others hold it too: the last of them removes it
-            if shared:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not shared or _last(file):
             path.unlink(missing_ok=True)
         fcntl.flock(file, fcntl.LOCK_UN)  # by name: a child process may hold a copy of the descriptor
         os.close(file)
+
+
+def _last(file: int) -> bool:
+    """Whether nobody else holds a lock that this process shared; then it holds it alone."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -17,8 +17,10 @@ from ablations.arguments import ESCAPES, allowed, unescaped
 from ablations.cli import COMMANDS
 from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, Choice, Sampling
 from ablations.labelers.choice import DEVICES, DTYPES
+from ablations.places import check_new, lock_of
 from ablations.progress import LOG_FORMATS, reporter_of
 from ablations.unanswered import describe_unanswered
+from results.writing import write_text
 
 if TYPE_CHECKING:
     from ablations.generators.generator import Generator
@@ -63,8 +65,8 @@ def sample(argv: Sequence[str]) -> None:
         devices=args.devices,
     )
     out = None if args.show_prompt else Path(args.out)
-    if out is not None and out.exists():
-        raise ValueError(f"out: found {out}; allowed: a new file")
+    if out is not None:
+        check_new(out, "out")
     # what computes is imported after the arguments are understood: mistakes are told at once
     from ablations.generators.generator import find_generator
     from ablations.generators.problems import read_problems, read_shots
@@ -81,20 +83,18 @@ def sample(argv: Sequence[str]) -> None:
 def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_format: str) -> None:
     from ablations.generators.crew import run_job
     from ablations.locks import locked
-    from ablations.shards import claim, counting
+    from ablations.shards import claim, counting, sharing
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     scratch = out.with_name(f"{out.name}.shards")
-    lock = out.with_name(f"{out.name}.lock")
     job = generator.job(problems, scratch)
-    with locked(lock, shared=True):  # while anyone samples, nobody clears the shards away
+    with sharing(out, scratch):
         if not out.exists():
             facts = generator.facts(problems)
             claim(scratch, facts, "shards of another generator, other problems or other settings")
             with counting(job.shards, reporter_of(log_format)) as counter:
                 run_job(job, counter)
                 seconds = counter.seconds
-    with locked(lock):
+    with locked(lock_of(out)):
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
@@ -137,7 +137,7 @@ def _write_left_out(out: Path, account: Account) -> None:
     """The problems that are not in the pool, one a line; no file where all are."""
     if account.left_out:
         lines = [json.dumps({"problem_id": name}) + "\n" for name in account.left_out]
-        out.with_name(f"{out.name}.left_out.jsonl").write_text("".join(lines))
+        write_text(out.with_name(f"{out.name}.left_out.jsonl"), "".join(lines))
 
 
 def _described(out: Path, generator: Generator, account: Account, speed: float | None) -> str:

@@ -7,6 +7,7 @@ lock, and those of a process that dies are made by the others.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from typing import Any, Protocol
 
 from ablations.locks import locked
 from ablations.pipeline import Task
+from ablations.places import lock_of
 from ablations.progress import Reporter
+from results.writing import write_text
 
 FACTS = "facts.json"
 """What the shards of a folder are of."""
@@ -155,10 +158,39 @@ def claim(folder: Path, facts: dict[str, Any], other: str = "shards of other wor
     file = folder / FACTS
     with locked(file.with_suffix(".lock")):
         if not file.is_file():
-            unfinished = file.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-            unfinished.replace(file)
-        elif json.loads(file.read_text()) != json.loads(json.dumps(facts)):
+            write_text(file, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        elif json.loads(file.read_text(encoding="utf-8")) != json.loads(json.dumps(facts)):
             raise ValueError(
                 f"out: found {other} in {folder}; allowed: another out, or to remove that folder"
             )
+
+
+@contextmanager
+def sharing(out: Path, folder: Path) -> Iterator[None]:
+    """Holds an output together with all processes that do the same work.
+
+    While it is held, nobody removes the folder of shards. Once nobody holds it, a folder without a finished
+    shard is removed: it belongs to no work, and a mistake leaves nothing behind.
+    """
+    _discard_unless_shared(out, folder)
+    try:
+        with locked(lock_of(out), shared=True):
+            yield
+    except BaseException:
+        _discard_unless_shared(out, folder)
+        raise
+
+
+def _discard_unless_shared(out: Path, folder: Path) -> None:
+    with locked(lock_of(out), wait=False) as held:
+        if held:
+            discard_unfinished(folder)
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Removes a folder of unfinished work that holds nothing of use, while the lock of its output is held."""
+    unfit = (".lock", ".unfinished")
+    if folder.is_dir() and not any(
+        path.is_file() and path.name != FACTS and path.suffix not in unfit for path in folder.rglob("*")
+    ):
+        shutil.rmtree(folder)

@@ -157,7 +157,7 @@ class Store:
         found = {}
         for path in sorted((self.root / "timings").glob("*.json")):
             with contextlib.suppress(ValueError, TypeError, OSError):  # only estimates are made of them
-                found[path.stem] = Timing(**json.loads(path.read_text()))
+                found[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
         return found
 
     def write_failure(self, key: str, text: str) -> Path:
@@ -171,7 +171,7 @@ class Store:
     def failure(self, key: str) -> str | None:
         """The story of the last try, if that failed."""
         path = self.failure_file(key)
-        return path.read_text(errors="replace") if path.is_file() else None
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
     def made_since(self, item: Task | Recipe) -> float | None:
         """When a living process began to make an artifact, seconds since the epoch; None: none does."""
@@ -289,7 +289,8 @@ class Store:
             "inputs": recipe.inputs,
             "files": files,
         }
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        (temporary / MANIFEST).write_text(text, encoding="utf-8")
         for path in (*temporary.rglob("*"), temporary):
             _sync(path)
         final = self.path(recipe)
@@ -309,14 +310,14 @@ class Store:
         path = self.root / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{name}.{os.getpid()}")
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
         return path
 
 
 def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """The manifest's files, after checking that it is the one of this folder."""
-    manifest = json.loads((path / MANIFEST).read_text())
+    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     key = content_key(manifest["stage"], manifest["version"], manifest["config"], manifest["inputs"])
     if (manifest["stage"], key) != (path.parent.name, path.name):
         raise ValueError("its content does not give this key")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.arguments import RUN_FILE, read_yaml
+from ablations.arguments import RUN_FILE
+from ablations.run_files import store_of_run
 from ablations.store import MANIFEST, Store
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
     cells = plain(records[records["cell"].notna()]).drop_duplicates("cell")
     for name in ("arm", "acquisition", "data_scale", "seed"):
         cells = _narrowed(cells, name, getattr(which, name))
-    root = store or Path(read_yaml(run / RUN_FILE)["store"])
+    root = store or store_of_run(run)
     return _of_cell(Store(root), str(cells["cell"].iloc[0]), which.fold, records)
 
 
@@ -142,7 +143,7 @@ def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | 
     index = 0
     if choices:
         _check(store, choices[at])
-        index = json.loads((store.root / choices[at] / "choice.json").read_text())["index"]
+        index = json.loads((store.root / choices[at] / "choice.json").read_text(encoding="utf-8"))["index"]
     chosen = trains[at * grid + index]
     return _of_training(store, chosen, cell=cell, cell_inputs=inputs, folds=folds, records=records)
 
@@ -160,5 +161,5 @@ def _check(store: Store, address: str) -> None:
 
 
 def _manifest(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text())
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found

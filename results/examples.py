@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from results.arms import ARMS
+from results.writing import write_text
 
 _PROBLEM = ("problem_id", "problem", "answer", "solutions")
 _SOLUTION = (
@@ -185,4 +186,4 @@ def write_examples(path: str | Path, examples: Sequence[dict[str, Any]]) -> None
     """
     checked = check_examples(list(examples), str(path))
     lines = ",\n".join(json.dumps(problem, ensure_ascii=False, allow_nan=False) for problem in checked)
-    Path(path).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    write_text(Path(path), f"[\n{lines}\n]\n")

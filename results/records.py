@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS
 from results.schema import COLUMNS, KEY, METRICS, SCHEMA
+from results.writing import replacing
 
 _MEAN_TOLERANCE = 1e-6
 
@@ -231,9 +232,8 @@ def write_records(path: str | Path, rows: Iterable[Record]) -> None:
     table = _to_table(rows)
     _check_rows(_to_frame(table), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    pq.write_table(table, unfinished, compression="zstd")
-    unfinished.replace(path)
+    with replacing(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def _to_table(rows: Iterable[Record]) -> pa.Table:

@@ -18,6 +18,7 @@ from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.records import check_same_solutions, read_records
 from results.statistics import summarise
+from results.writing import write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -127,7 +128,7 @@ def write_report(
     )
     out = Path(out_html)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
+    write_text(out, page)
     return out
 
 

@@ -24,14 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command.
 
     Returns:
-        Exit code: 0 done, 1 trials failed or workers died, 2 the user's mistake (one line on standard error),
-        130 interrupted.
+        Exit code, as ``failures.guarded`` says; 1 also where trials failed or workers died.
     """
     import jsonargparse
     import optuna
 
     from ablations.cli import quieten
-    from ablations.scheduling import RunFailed
+    from ablations.failures import guarded
 
     quieten()
     optuna.logging.set_verbosity(logging.WARNING)
@@ -44,19 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument("space", type=str, help="what is searched")
         command.add_function_arguments(sweep if name == "run" else tell, as_group=False, skip={"space"})
         commands.add_subcommand(name, command, help=summary)
-    try:
-        chosen = parser.parse_args(list(sys.argv[1:] if argv is None else argv))
+    given = list(sys.argv[1:] if argv is None else argv)
+
+    def work() -> int:
+        chosen = parser.parse_args(given)
         arguments = parser.instantiate(chosen)[chosen.command]
         return (sweep if chosen.command == "run" else tell)(**vars(arguments))
-    except (RunFailed, RuntimeError) as failed:
-        print(f"sweeps: {failed}", file=sys.stderr)
-        return 1
-    except (ValueError, jsonargparse.ArgumentError) as error:
-        print(f"sweeps: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("sweeps: interrupted; the same command goes on from what stands", file=sys.stderr)
-        return 130
+
+    return guarded("sweeps", given, work)
 
 
 def sweep(
@@ -147,6 +141,7 @@ def _sweep(
     from ablations.supervision import ARMS
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES
+    from sweeps.study import sqlite_url
     from sweeps.workers import Sweep
 
     allowed("space", space, tuple(SPACES))
@@ -159,7 +154,7 @@ def _sweep(
         space=space,
         settings=replace(settings(scale, world, None, None), arms=tuple(arms)),
         trials=trials,
-        storage=storage or f"sqlite:///{folder / 'trials.db'}",
+        storage=storage or sqlite_url(folder / "trials.db"),
         store=store,
     )
     return chosen, folder

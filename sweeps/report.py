@@ -17,6 +17,7 @@ from ablations.garbage import ARTIFACTS_FILE
 from results.arms import arm_words
 from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
 from results.tabular import Table, as_text, heads, number, points, whole, word
+from results.writing import replacing, write_text
 from sweeps.spaces import Choice, Range, Space
 from sweeps.study import PLANNED, artifacts, complete, failed, finished
 
@@ -169,18 +170,19 @@ def write(
     """Writes trials, figure and the arms' best configs into a folder; returns the tables as text."""
     out.mkdir(parents=True, exist_ok=True)
     used = {one for study in studies.values() for trial in study.trials for one in artifacts(trial)}
-    (out / ARTIFACTS_FILE).write_text("".join(f"{one}\n" for one in sorted(used)))
+    write_text(out / ARTIFACTS_FILE, "".join(f"{one}\n" for one in sorted(used)))
     frame = trials_frame(studies)
     if frame.empty:
         return "No trial has come to an end."
-    frame.to_csv(out / "trials.csv", index=False)
+    with replacing(out / "trials.csv") as partial:
+        frame.to_csv(partial, index=False)
     if (frame["state"] == TrialState.COMPLETE.name).any():
         draw(frame, space, out / "sensitivity")
     for arm, study in studies.items():
         config = best_config(arm, study, settings)
         if config is not None:
-            (out / f"best-{arm}.yaml").write_text(config)
+            write_text(out / f"best-{arm}.yaml", config)
     tables = [arms_table(studies), importance_table(studies)]
     text = "\n".join(as_text(table) for table in tables if table is not None)
-    (out / "table.txt").write_text(text + "\n")
+    write_text(out / "table.txt", text + "\n")
     return text

@@ -8,7 +8,6 @@ many workers there are and however they end.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import sys
 import time
 import warnings
@@ -20,8 +19,11 @@ import optuna
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.storages._rdb.models import TrialHeartbeatModel
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select
+from sqlalchemy import URL, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
+
+from ablations.locks import locked
+from ablations.places import lock_of
 
 HEARTBEAT = 30
 """Seconds between two signs of life of a worker."""
@@ -44,17 +46,37 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
         ValueError: there is no such database, or its kind is unknown.
     """
     try:
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        return RDBStorage(
-            url,
-            heartbeat_interval=heartbeat,
-            grace_period=3 * heartbeat,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
-        )
+        with alone_on(url):  # who comes while the tables are made waits for them
+            return RDBStorage(
+                url,
+                heartbeat_interval=heartbeat,
+                grace_period=3 * heartbeat,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
+            )
     except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"storage: found {url}, which cannot be opened ({first})") from error
+
+
+def sqlite_url(path: Path) -> str:
+    """SQLAlchemy's URL of an SQLite file, whatever characters its name has."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The SQLite file that SQLAlchemy's URL names; None: a server's database, or one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database).removeprefix("file:"))
+
+
+@contextlib.contextmanager
+def alone_on(url: str) -> Iterator[None]:
+    """Alone on an SQLite file, which gives one trial to two workers; a server locks its rows."""
+    file = sqlite_file(url)
+    with contextlib.nullcontext() if file is None else locked(lock_of(file)):
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +149,7 @@ class Studies:
     def _take(self, study: optuna.Study, function: Callable[[optuna.Trial], float]) -> bool:
         """One waiting trial, if there is one; returns whether there was."""
         with contextlib.ExitStack() as asking:
-            asking.enter_context(self._alone())
+            asking.enter_context(alone_on(self.storage.url))
             self._miss_silent(study)
             fail_stale_trials(study)
             if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -162,16 +184,6 @@ class Studies:
             return function(asked)
 
         study.optimize(planned_only, n_trials=1, catch=(Exception,), callbacks=[self._told])
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Alone in asking, on SQLite, which gives one trial to two workers; a server locks its rows."""
-        if not self.storage.url.startswith("sqlite:///"):
-            yield
-            return
-        with Path(f"{self.storage.url.removeprefix('sqlite:///')}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
     def _told(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """A line for a trial that is over."""

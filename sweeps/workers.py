@@ -10,7 +10,7 @@ from pathlib import Path
 
 import optuna
 
-from ablations.devices import Devices, take_gpus
+from ablations.devices import Devices, RankFailed, take_gpus
 from ablations.executors import run_tasks
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import HyperparametersSettings
@@ -61,11 +61,15 @@ class Sweep:
         )
 
 
+class WorkersDied(RankFailed):
+    """No worker of a sweep is left."""
+
+
 def run(sweep: Sweep, workers: int) -> None:
     """Plans the trials, makes what all of them read, and works until none is left.
 
     Raises:
-        RuntimeError: all workers died. Where one does, the others go on, and its trial is tried again.
+        WorkersDied: all workers died. Where one does, the others go on, and its trial is tried again.
         RunFailed: what all trials read could not be made.
     """
     with sweep.studies as studies:
@@ -89,7 +93,7 @@ def run(sweep: Sweep, workers: int) -> None:
             process.terminate()
         raise
     if all(process.exitcode for process in processes):
-        raise RuntimeError(f"all {workers} workers died; the same command goes on")
+        raise WorkersDied(f"all {workers} workers died")
 
 
 def work(sweep: Sweep, number: int) -> None:

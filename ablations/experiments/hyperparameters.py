@@ -25,6 +25,7 @@ from ablations.pipeline import Plan
 from ablations.supervision import ARMS, LabelerArm
 from results.records import read_records
 from results.sensitivity import best_learning_rates
+from results.writing import write_text
 
 UNLIMITED = 1_000_000
 """Updates that no training comes near: passes are not cut short, or their curve would not be theirs."""
@@ -191,9 +192,10 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
         | {"students": {"learning_rates": sorted(set(best.values()))}},
     }
     told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
-    (out / CARRIED).write_text(
+    write_text(
+        out / CARRIED,
         f"# Best learning rate of each arm on validation problems, with {settings.data_scale} labelled a "
-        f"problem:\n{told}{yaml.safe_dump(content, sort_keys=False)}"
+        f"problem:\n{told}{yaml.safe_dump(content, sort_keys=False)}",
     )
     print(out / CARRIED)
 

@@ -21,6 +21,7 @@ from results.records import read_records
 from results.report import write_report
 from results.statistics import summarise
 from results.tables import format_run
+from results.writing import replacing, write_text
 
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
 
@@ -61,14 +62,19 @@ def experiment(
 def copy(store: Store, plan: Plan, out: Path) -> None:
     """Copies what a run made out of the store into its folder."""
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(store.path(plan.records) / RECORDS, out / RECORDS)
+    _copy(store.path(plan.records) / RECORDS, out / RECORDS)
     for task in plan.targets:
         if task.stage == "examples":
-            shutil.copyfile(store.path(task) / EXAMPLES, out / EXAMPLES)
+            _copy(store.path(task) / EXAMPLES, out / EXAMPLES)
     (out / LEFT_OUT).unlink(missing_ok=True)
     for task in plan.tasks:
         if task.stage == "pool" and (store.path(task) / LEFT_OUT).is_file():
-            shutil.copyfile(store.path(task) / LEFT_OUT, out / LEFT_OUT)
+            _copy(store.path(task) / LEFT_OUT, out / LEFT_OUT)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)
 
 
 def report(settings: Any, out: Path) -> None:
@@ -79,9 +85,9 @@ def report(settings: Any, out: Path) -> None:
     analysis = analysis_of(frame)
     figures = draw_all(summarise(frame), out / "figures", analysis.figures)
     table = format_run(frame, analysis.tables_of(frame))
-    (out / TABLE).write_text(table + "\n")
+    write_text(out / TABLE, table + "\n")
     examples = out / EXAMPLES
-    left_out = (out / LEFT_OUT).read_text().strip() if (out / LEFT_OUT).is_file() else None
+    left_out = (out / LEFT_OUT).read_text(encoding="utf-8").strip() if (out / LEFT_OUT).is_file() else None
     write_report(
         out / RECORDS,
         examples if examples.is_file() else None,

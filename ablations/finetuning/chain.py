@@ -13,9 +13,9 @@ from ablations.finetuning.facts import FACTS
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.logs import Logs
 from ablations.pipeline import Context, Task
-from ablations.places import sha256_of
+from ablations.places import alone, check_new, sha256_of
 from ablations.progress import Reporter
-from ablations.shards import claim
+from ablations.shards import claim, discard_unfinished
 from ablations.stages.files import read_json
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
@@ -92,13 +92,19 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         Its facts.
 
     Raises:
-        ValueError: the folder is there, or holds the state of a training that was asked otherwise.
+        ValueError: the folder is there, cannot be written, is being written by another process, or holds the
+            state of a training that was asked otherwise.
         Diverged: the training diverged; nothing of it is left.
         RankFailed: one of several processes failed or died.
     """
-    if link.out.exists():
-        raise ValueError(f"out: found {link.out}; allowed: a new folder")
+    check_new(link.out, "out")
+    with alone(link.out, "out"):
+        return _forge(link, devices, reporter, logs)
+
+
+def _forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[str, Any]:
     folder = link.out.with_name(f"{link.out.name}.unfinished")
+    discard_unfinished(folder)
     claim(folder, {"kind": link.kind} | link.config, "the state of another training")
     made = folder / MADE
     shutil.rmtree(made, ignore_errors=True)  # half written, and of no use
@@ -117,9 +123,9 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
         context = Context(progress=progress, scratch=folder / STATE, local=link.local, logs=logs)
         devices.spread(STAGES, link.kind).run({"kind": link.kind} | link.config, {}, made, context)
         reporter.ended(task, time.monotonic() - began, None, 1.0, 0.0)
-    except ValueError:  # nothing to resume: the corrected command may have this folder
-        if not any((folder / STATE).iterdir()):
-            shutil.rmtree(folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        discard_unfinished(folder)
         raise
     finally:
         reporter.close()

@@ -26,6 +26,7 @@ from ablations.formats.raw_rows import (
     raw_rows,
     without_mark,
 )
+from results.writing import replacing
 
 MISSING: Any = object()
 """What a field that is not there is found as."""
@@ -134,20 +135,15 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write, compressed by its name, that takes its place once all has gone well."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as raw:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
-                    yield zipped  # type: ignore[misc]
-            elif path.suffix == ".zst":
-                with pa.CompressedOutputStream(pa.PythonFile(raw, "w"), "zstd") as zipped:
-                    yield zipped
-            else:
-                yield raw
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, partial.open("wb") as raw:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
+                yield zipped  # type: ignore[misc]
+        elif path.suffix == ".zst":
+            with pa.CompressedOutputStream(pa.PythonFile(raw, "w"), "zstd") as zipped:
+                yield zipped
+        else:
+            yield raw
 
 
 def _row(where: Where, raw: RawRow) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _end_tokens(checkpoint: Checkpoint, config: Any, tokenizer: Any, stop: Seque
     named = [tokenizer.eos_token_id, config.get_text_config().eos_token_id]
     file = checkpoint.folder / GENERATION
     if file.is_file():
-        named.append(json.loads(file.read_text()).get("eos_token_id"))
+        named.append(json.loads(file.read_text(encoding="utf-8")).get("eos_token_id"))
     special = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
     named.append([special[text] for text in stop if text in special])
     ends: set[int] = set()

@@ -110,9 +110,9 @@ def read_ratings(folder: Path) -> Ragged:
 
 def write_json(path: Path, value: Any) -> None:
     """Plain JSON for people too, its names sorted: equal values are equal bytes."""
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
     """What ``write_json`` wrote; tuples come back as lists."""
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     Samples(problems=read.problems, solutions=read.solutions).write(out)
     read.labels.write(out / SCORES)
     if told := read.told():
-        (out / LEFT_OUT).write_text(f"{told}\n")
+        (out / LEFT_OUT).write_text(f"{told}\n", encoding="utf-8")
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

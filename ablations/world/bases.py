@@ -80,7 +80,9 @@ def shipped_base(world: str, size: str) -> Path:
 
 def read_manifest(world: str, size: str) -> dict[str, Any]:
     """How a shipped base model was made."""
-    manifest: dict[str, Any] = json.loads((shipped_base(world, size) / "manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads(
+        (shipped_base(world, size) / "manifest.json").read_text(encoding="utf-8")
+    )
     return manifest
 
 

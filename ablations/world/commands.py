@@ -36,6 +36,7 @@ def cli_pretrain(
     """
     import time
 
+    from ablations.places import alone, check_output
     from ablations.processes import one_thread
     from ablations.revision import revision
     from ablations.world.bases import PRETRAININGS, pretrain
@@ -43,6 +44,7 @@ def cli_pretrain(
     folder = out or Path("runs/bases") / world / size
     if (folder / "manifest.json").is_file():
         raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")
+    check_output(folder, "out", folder=True)
     started, told = time.monotonic(), 0.0
 
     def progress(done: float) -> None:
@@ -51,7 +53,7 @@ def cli_pretrain(
             told = done
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
-    with one_thread():
+    with one_thread(), alone(folder, "out"):
         manifest = pretrain(world, PRETRAININGS[size], folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 

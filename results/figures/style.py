@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from results.arms import is_plain
+from results.writing import replacing
 
 PALETTE: dict[str, str] = {
     "process": "#0072B2",
@@ -159,8 +160,9 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
         stem = stem.with_suffix("")
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, svg = (stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
-    figure.savefig(png, metadata={"Software": None})
-    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": None})):
+        with replacing(path) as partial:
+            figure.savefig(partial, metadata=metadata)
     return [png, svg]
 
 

@@ -352,7 +352,7 @@ def test_interrupted(toy, monkeypatch, capsys):
 
     monkeypatch.setattr("ablations.executors.run_tasks", interrupt)
     assert cli.main(["run", "toy"]) == 130
-    assert capsys.readouterr().err == "ablations: interrupted; the same command goes on from what stands\n"
+    assert capsys.readouterr().err == "ablations: interrupted; the same command resumes from what is done\n"
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

@@ -5,13 +5,24 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from sweeps.spaces import SPACES, Choice, Range
-from sweeps.study import PLANNED, SURPLUS, Studies, failed, finished, missing, storage_of
+from sweeps.study import (
+    PLANNED,
+    SURPLUS,
+    Studies,
+    failed,
+    finished,
+    missing,
+    sqlite_file,
+    sqlite_url,
+    storage_of,
+)
 
 ARMS = ("process", "final_answer")
 
@@ -200,3 +211,14 @@ def test_spaces_are_of_hyperparameters_that_there_are():
     names = {field.name for field in fields(Hyperparameters)}
     for space in SPACES.values():
         assert set(space.of_all) <= names - set(OF_LABELER) and set(space.of_labeler) <= set(OF_LABELER)
+
+
+def test_a_folder_of_any_name_holds_its_own_database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("what?1", "a%3Fb", "c#d e", "{SCHEMA_VERSION}"):
+        url = sqlite_url(Path(folder) / "trials.db")
+        assert sqlite_file(url) == Path(folder) / "trials.db"
+        storage_of(url).engine.dispose()
+        assert [path.name for path in Path(folder).iterdir()] == ["trials.db"]
+    assert len(list(tmp_path.iterdir())) == 4
+    assert sqlite_file("postgresql://localhost/none") is None
