@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -106,19 +107,54 @@ def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: in
         return cast(PreTrainedModel, AutoModelForCausalLM.from_config(config))
 
 
+def load_whole(
+    kind: Any, checkpoint: str | Path, dtype: str | torch.dtype, *, new_head: bool = False, **arguments: Any
+) -> PreTrainedModel:
+    """A model whose weights come from safetensors alone; none is drawn at random in place of a missing one.
+
+    Args:
+        kind: transformers' class for it.
+        checkpoint: its folder or its name.
+        dtype: of the weights; auto: as they are.
+        new_head: whether the head of a token classifier is drawn anew, whatever the checkpoint holds of it.
+        arguments: for `from_pretrained`.
+
+    Raises:
+        ValueError: weights are missing, of other shapes, or cannot be read.
+    """
+    try:
+        model, info = kind.from_pretrained(
+            str(checkpoint),
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **arguments,
+        )
+    except SafetensorError as error:
+        raise ValueError(
+            f"weights in {checkpoint}: found no readable safetensors file ({error}); allowed: the whole file"
+        ) from error
+    head = f"{head_of(model)[0]}." if new_head else None
+    for fault in ("missing_keys", "mismatched_keys"):
+        keys = sorted(str(key if isinstance(key, str) else key[0]) for key in info[fault])
+        names = [key for key in keys if head is None or not key.startswith(head)]
+        if names:
+            raise ValueError(
+                f"weights in {checkpoint}: found {fault.removesuffix('_keys')} {', '.join(names[:3])} "
+                f"({len(names)} in all); allowed: all weights of a {type(model).__name__}"
+            )
+    return cast(PreTrainedModel, model.eval())
+
+
 def load_causal(checkpoint: str | Path) -> PreTrainedModel:
     """A causal language model from a folder or a name, in float32 and without dropout.
 
     Raises:
-        ValueError: the folder is absent.
+        ValueError: the folder is absent, or weights are missing, of other shapes, or cannot be read.
     """
-    config = _config(checkpoint)
-    return cast(
-        PreTrainedModel,
-        AutoModelForCausalLM.from_pretrained(
-            str(checkpoint), config=config, dtype=torch.float32, use_safetensors=True
-        ),
-    )
+    return load_whole(AutoModelForCausalLM, checkpoint, torch.float32, config=_config(checkpoint))
 
 
 def load_classifier(
@@ -151,25 +187,19 @@ def load_classifier(
         raise ValueError("attention: found flash_attention_2, which is not installed; allowed: sdpa, eager")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, info = AutoModelForTokenClassification.from_pretrained(
-            str(checkpoint),
+        model = load_whole(
+            AutoModelForTokenClassification,
+            checkpoint,
+            getattr(torch, dtype),
+            new_head=True,
             config=config,
-            dtype=getattr(torch, dtype),
             attn_implementation=attention,
-            use_safetensors=True,
-            output_loading_info=True,
         )
-        name, head = head_of(model)
+        _, head = head_of(model)
         torch.nn.init.normal_(head.weight, std=HEAD_STD)
         if head.bias is not None:
             torch.nn.init.zeros_(head.bias)
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith(f"{name}."))
-    if missing:
-        raise ValueError(
-            f"checkpoint {checkpoint}: found no {missing[0]} ({len(missing)} weights are missing); allowed: "
-            f"all weights of a {config.model_type}"
-        )
-    return cast(PreTrainedModel, model)
+    return model
 
 
 def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:

@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import TokenClassifierOutput
 
+from lightning_modules.backbones import load_whole
 from lightning_modules.batching import tolerance
 
 
@@ -170,34 +171,3 @@ def load_word_judge(
     """
     model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
     return WordJudge(model, negative=negative, positive=positive)
-
-
-def load_whole(kind: Any, folder: Path, dtype: str, **arguments: Any) -> PreTrainedModel:
-    """A model whose weights come from safetensors alone; none is drawn at random in place of a missing one.
-
-    Args:
-        kind: transformers' class for it.
-        folder: the checkpoint's.
-        dtype: of the weights; auto: as they are.
-        arguments: for `from_pretrained`.
-
-    Raises:
-        ValueError: weights are missing or of other shapes.
-    """
-    model, info = kind.from_pretrained(
-        str(folder),
-        dtype=dtype,
-        use_safetensors=True,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,
-        output_loading_info=True,
-        **arguments,
-    )
-    for fault in ("missing_keys", "mismatched_keys"):
-        if info[fault]:
-            names = sorted(str(key if isinstance(key, str) else key[0]) for key in info[fault])
-            raise ValueError(
-                f"weights in {folder}: found {fault.removesuffix('_keys')} {', '.join(names[:3])} "
-                f"({len(names)} in all); allowed: all weights of a {type(model).__name__}"
-            )
-    return model.eval()

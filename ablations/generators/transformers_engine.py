@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ablations.generators.prompts import Prompt
 from ablations.generators.setup import Setup
+from lightning_modules.backbones import load_whole
 from lightning_modules.sampling import Completion, Sampler, entropy_of
-from lightning_modules.step_judges import load_whole
 
 ATTENTION = ("full_attention", "sliding_attention")
 """Kinds of layers whose memory the sampler can hold."""

@@ -25,6 +25,8 @@ TOKENIZER = (
     "merges.txt",
 )
 """Files that decide what text a model reads, where a checkpoint has them."""
+VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken")
+"""Files that hold a tokenizer's vocabulary; a checkpoint has one of them."""
 HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 """OWNER/NAME, with @REVISION if it is not the main one."""
 
@@ -67,13 +69,7 @@ class Checkpoint:
 
     def tensors(self) -> set[str]:
         """Names of its weights."""
-        from safetensors import safe_open
-
-        names: set[str] = set()
-        for path in self.weights:
-            with safe_open(path, framework="numpy") as file:
-                names.update(file.keys())
-        return names
+        return {name for path in self.weights for name in _tensors(path)}
 
     def added_tokens(self) -> set[str]:
         """Texts of the tokens that were added to its tokenizer."""
@@ -103,7 +99,7 @@ def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
         field: what errors call the setting that names it.
 
     Raises:
-        ValueError: there is none, it is no whole model, or its weights are no safetensors.
+        ValueError: there is none, it is no whole model, its weights are no safetensors, or a file is damaged.
     """
     folder = Path(name) if Path(name).is_dir() else _fetched(name, field)
     file = folder / "config.json"
@@ -116,7 +112,42 @@ def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
     config = _read_json(file)
     if not isinstance(config, dict):
         raise ValueError(f"{file}: found no object; allowed: the config of a transformers model")
-    return Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
+    found = Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
+    found.tensors()  # a file that was cut off is noticed here, before anything is begun
+    _check_tokenizer(folder, field)
+    return found
+
+
+def _tensors(path: Path) -> list[str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return list(file.keys())
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path}: found no readable safetensors file ({error}); allowed: the whole file, as "
+            "save_pretrained writes it"
+        ) from None
+
+
+def _check_tokenizer(folder: Path, field: str) -> None:
+    """Without a vocabulary, transformers makes up a tokenizer that drops all text."""
+    if not any(any(folder.glob(name)) for name in VOCABULARIES):
+        raise ValueError(
+            f"{field}: found no vocabulary in {folder}; allowed: a checkpoint with its tokenizer, one of "
+            f"{', '.join(VOCABULARIES)}"
+        )
+    path = folder / "tokenizer.json"
+    if path.is_file():
+        from tokenizers import Tokenizer
+
+        try:
+            Tokenizer.from_file(str(path))
+        except Exception as error:  # the library has no class of its own for it
+            raise ValueError(
+                f"{path}: found no readable tokenizer ({error}); allowed: as save_pretrained writes it"
+            ) from None
 
 
 def short_name(name: str) -> str:
@@ -152,7 +183,11 @@ def _fetched(name: str, field: str) -> Path:
 def _weights(folder: Path, field: str) -> Iterable[Path]:
     """The safetensors files of a checkpoint; those of other formats can run code when they are read."""
     if (folder / INDEX).is_file():
-        names = sorted(set(_read_json(folder / INDEX)["weight_map"].values()))
+        index = _read_json(folder / INDEX)
+        named = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(named, dict):
+            raise ValueError(f"{folder / INDEX}: found no weight_map; allowed: as save_pretrained writes it")
+        names = sorted(set(named.values()))
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             raise ValueError(

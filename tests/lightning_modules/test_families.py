@@ -234,5 +234,5 @@ def test_weights_that_are_missing_are_not_drawn_at_random(checkpoint: Place, tmp
         tmp_path / "model.safetensors",
         metadata={"format": "pt"},
     )
-    with pytest.raises(ValueError, match="found no transformer.h.1.attn.* weights are missing"):
+    with pytest.raises(ValueError, match="found missing transformer.h.1.attn"):
         load_classifier(tmp_path, num_labels=2, seed=0)

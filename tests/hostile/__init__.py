@@ -1,0 +1,1 @@
+"""Hostile inputs to every command: malformed files, damaged checkpoints, full disks, strange terminals."""
