@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.answers import boxed
+from ablations.boxes import boxed
 from ablations.formats.gsm8k import END
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.records import Record
