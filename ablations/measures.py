@@ -5,6 +5,7 @@ have no labeler. What is undefined has no row.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,19 +60,14 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
     correct, finished, voted = finals.correct, finals.finished, finals.voted
     ns = powers(finals.most_n)
     single = bool((finals.rows.lengths == finals.most_n).all())
-    of_majority_PK = over_problems(
-        lambda voted_PM, correct_PM: majority(voted_PM, correct_PM, ns, DRAWS, seed=0), voted, correct
-    )
-    of_any_PK = over_problems(lambda correct_PM: pass_at_n(correct_PM, ns), correct)
+    of_majority_PK = over_problems(partial(majority, ns=ns, draws=DRAWS, seed=0), voted, correct)
+    of_any_PK = over_problems(partial(pass_at_n, ns=ns), correct)
     rows = _by_n("pass_at_n", of_any_PK, ns, single) + _by_n("majority", of_majority_PK, ns, single)
     for labeler in scored.labelers:
         for scoring in scorings if labeler in scored.steps else (WHOLE,):
             score = finals.per_solution(_scores(scored, labeler, scoring))
             named = {"labeler": labeler, "scoring": scoring}
-            best_PK = over_problems(
-                lambda score_PM, correct_PM, finished_PM: best_of_n(score_PM, correct_PM, finished_PM, ns),
-                *(score, correct, finished),
-            )
+            best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
             rows += _by_n("best_of_n", best_PK, ns, single, **named)
             gain_PK = paired(best_PK, of_majority_PK)
             rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
@@ -158,9 +154,7 @@ def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, name
     if not (np.isfinite(weight) & (weight >= 0)).all():
         return []
     value_PK = over_problems(
-        lambda weight_PM, voted_PM, correct_PM: weighted_vote(
-            weight_PM, voted_PM, correct_PM, ns, DRAWS, seed=0
-        ),
+        partial(weighted_vote, ns=ns, draws=DRAWS, seed=0),
         *(Ragged(values=weight, offsets=finals.rows.offsets), finals.voted, finals.correct),
     )
     return _by_n("weighted_vote", value_PK, ns, single, **named)

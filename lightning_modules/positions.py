@@ -71,9 +71,14 @@ def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
         check_ids(model, (solution.ids for solution in encoded))
 
 
+def row_count(model: Any) -> int:
+    """Counts the rows of a model's embeddings: tokens that it can read."""
+    return int(model.get_input_embeddings().weight.shape[0])
+
+
 def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
     """Raises a ValueError if a text has a token that a model has no row of its embeddings for."""
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = row_count(model)
     largest = max((int(ids.max()) for ids in texts if len(ids)), default=0)
     if largest >= rows:
         raise ValueError(

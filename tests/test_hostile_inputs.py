@@ -1,15 +1,14 @@
-"""Hostile inputs to the commands that need no model; ``make hostile`` tries them all, system faults included."""
+"""Hostile inputs to commands that need no model; ``make hostile`` tries all, system faults included."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from hostile import commands, rows
 from hostile.inputs import Input, fault
 from hostile.running import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 FILES = [one for name in rows.SAMPLES for one in rows.files(name)]
 SHAPES = [*commands.odd_pools(), *commands.words()]

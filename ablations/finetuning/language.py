@@ -23,7 +23,7 @@ from ablations.stages.files import prompt_of
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE, encode_all
 from lightning_modules.language_model import LanguageModel, Passes, TextData
-from lightning_modules.positions import check_ids, verify_positions
+from lightning_modules.positions import check_ids, row_count, verify_positions
 from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
@@ -174,7 +174,7 @@ def train(
 ) -> dict[str, Any]:
     """Trains and writes a checkpoint; returns what it took."""
     check_ids(model, documents)
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = row_count(model)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id < rows else 0  # no position reads it
     passes = Passes(documents, targets, tokens=course.batch, pad=pad, seed=course.seed)
     updates = course.total(len(passes))

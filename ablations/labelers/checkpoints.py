@@ -112,10 +112,10 @@ def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
     config = _read_json(file)
     if not isinstance(config, dict):
         raise ValueError(f"{file}: found no object; allowed: the config of a transformers model")
-    found = Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
-    found.tensors()  # a file that was cut off is noticed here, before anything is begun
+    checkpoint = Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
+    checkpoint.tensors()  # a file that was cut off is noticed here, before anything is begun
     _check_tokenizer(folder, field)
-    return found
+    return checkpoint
 
 
 def _tensors(path: Path) -> list[str]:

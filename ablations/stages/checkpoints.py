@@ -1,6 +1,7 @@
 """Which checkpoint of a training is kept: the one that does best on validation problems."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Validation:
     def __call__(self, model: RewardModel) -> float:
         score = self.scoring(score_encoded(model, self.encoded, group=self.group))
         value_P = self.held.each(
-            lambda *of: best_of_n(*of, [self.n]), score, self.held.correct, self.held.finished
+            partial(best_of_n, ns=[self.n]), score, self.held.correct, self.held.finished
         )
         return float(value_P.mean())
 

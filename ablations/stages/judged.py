@@ -4,13 +4,14 @@ Shape letters: P problems of all folds, M solutions per problem, R solutions in 
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablations.discrimination import solution_auroc, step_auroc
-from ablations.evaluation import best_of_n
+from ablations.evaluation import best_of_n, over_problems
 from ablations.ragged import Ragged
 from ablations.scoring import SCORINGS
 from ablations.solutions import StepScores
@@ -47,15 +48,10 @@ class Judged:
         counts = np.concatenate([s.counts for s in held])
         self.smallest = int(counts.min())
         self._equal = bool((counts == self.smallest).all())
+        self._counts = counts
         self.problem = np.repeat(np.arange(len(counts)), counts)
         """int64 [R]: the problem of each solution, 0 to P - 1."""
         self.ns = [2**k for k in range(self.smallest.bit_length()) if 2**k < self.smallest] + [self.smallest]
-        start = np.cumsum(counts) - counts
-        self._groups = [
-            (problems, start[problems][:, None] + np.arange(size))
-            for size in np.unique(counts)
-            for problems in [np.flatnonzero(counts == size)]
-        ]
 
     def each(self, metric: Callable[..., np.ndarray], *values: np.ndarray) -> np.ndarray:
         """Computes a metric of every problem from all its own solutions.
@@ -67,9 +63,7 @@ class Judged:
         Returns:
             [P, ...].
         """
-        parts = [metric(*(value[rows] for value in values)) for _, rows in self._groups]
-        problems = np.concatenate([problems for problems, _ in self._groups])
-        return np.concatenate(parts)[np.argsort(problems)]
+        return over_problems(metric, *(Ragged.from_lengths(value, self._counts) for value in values))
 
     def single(self, n: int) -> bool:
         """Whether N is the number of solutions of every problem, so that there is one subset alone."""
@@ -104,7 +98,7 @@ class Judged:
 
     def by_score(self, score: np.ndarray) -> list[Row]:
         """Best-of-N and AUROC of the solutions' scores, float64 [R]; -inf is allowed, NaN is unscored."""
-        value_PK = self.each(lambda *of: best_of_n(*of, self.ns), score, self.correct, self.finished)
+        value_PK = self.each(partial(best_of_n, ns=self.ns), score, self.correct, self.finished)
         auroc = solution_auroc(score, self.correct, self.finished)
         return self.per_n("best_of_n", value_PK) + defined("solution_auroc", auroc)
 

@@ -1,5 +1,6 @@
 """Stages that evaluate the large reward models: their rows, their votes, their data, their quintiles."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     """samples, scores, and a PRM, or trainings of an ORM [, choice] -> rows of weighted votes."""
     judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     value_PK = judged.each(
-        lambda *of: weighted_vote(*of, judged.ns, config["draws"], config["seed"]),
+        partial(weighted_vote, ns=judged.ns, draws=config["draws"], seed=config["seed"]),
         *(vote_weights(scores, SCORING_OF[config["arm"]]), judged.voted, judged.correct),
     )
     rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(config["arm"], inputs))
@@ -69,13 +70,13 @@ def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
     correct, finished, ns = judged.correct, judged.finished, judged.ns
     curves = {
         ("majority", "majority"): judged.each(
-            lambda *of: majority(*of, ns, config["draws"], config["seed"]), judged.voted, correct
+            partial(majority, ns=ns, draws=config["draws"], seed=config["seed"]), judged.voted, correct
         ),
-        ("oracle", "pass_at_n"): judged.each(lambda of: pass_at_n(of, ns), correct),
+        ("oracle", "pass_at_n"): judged.each(partial(pass_at_n, ns=ns), correct),
     }
     for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True):
         score = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES))
-        curves[arm, "best_of_n"] = judged.each(lambda *of: best_of_n(*of, ns), score, correct, finished)
+        curves[arm, "best_of_n"] = judged.each(partial(best_of_n, ns=ns), score, correct, finished)
     once_P = judged.each(random_choice, correct, finished)
     level_P = quintiles(other.samples[0].solutions.per_problem(other.correct))
     rows: list[Row] = []

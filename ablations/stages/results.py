@@ -1,6 +1,7 @@
 """Stages that evaluate students: the rows of a cell, and the reference lines beside the cells."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,10 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     judged = Judged(several(inputs, "samples"))
     correct, ns = judged.correct, judged.ns
 
-    def voting(voted_PM: np.ndarray, correct_PM: np.ndarray) -> np.ndarray:
-        return majority(voted_PM, correct_PM, ns, config["majority_draws"], config["seed"])
-
+    voting = partial(majority, ns=ns, draws=config["majority_draws"], seed=config["seed"])
     rows: list[Row] = [
         random_row(judged.each(random_choice, correct, judged.finished)),
-        *judged.per_n("pass_at_n", judged.each(lambda of: pass_at_n(of, ns), correct), arm="oracle"),
+        *judged.per_n("pass_at_n", judged.each(partial(pass_at_n, ns=ns), correct), arm="oracle"),
         *judged.per_n("majority", judged.each(voting, judged.voted, correct), arm="majority"),
     ]
     labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]

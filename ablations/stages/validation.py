@@ -1,5 +1,6 @@
 """The stage that judges a reward model on validation problems, where hyperparameters are swept."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     scores = StepScores.read(one(inputs, "scores") / SCORES)
     score = SCORINGS[SCORING_OF[config["arm"]]](scores)
     n = min(config["validation_n"], judged.smallest)
-    value_P = judged.each(lambda *of: best_of_n(*of, [n])[:, 0], score, judged.correct, judged.finished)
+    value_P = judged.each(partial(best_of_n, ns=[n]), score, judged.correct, judged.finished)[:, 0]
     fact = facts_of(one(inputs, "train"))
     rows = [
         {
