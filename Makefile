@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench soak clean
+.PHONY: run test bench soak hostile clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
@@ -19,6 +19,9 @@ bench: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	PYTHONPATH=.:tests/helpers $(BIN)/python tests/soak.py $(SOAK)
+
+hostile: $(VENV)/.installed-dev
+	cd tests && PYTHONPATH=..:.:helpers ../$(BIN)/python -m hostile $(HOSTILE)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

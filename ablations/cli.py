@@ -195,9 +195,16 @@ def _plan(experiment: Experiment, args: Any) -> None:
 
 def _annotate(argv: list[str]) -> None:
     """`annotate write EXPERIMENT` and `annotate read EXPERIMENT`, with the flags of `run`."""
+    import jsonargparse
+
     from ablations.experiments.annotation import annotate
     from ablations.store import Store
 
+    if argv[:1] in (["-h"], ["--help"]):
+        parser = jsonargparse.ArgumentParser(prog="ablations annotate", description=COMMANDS["annotate"])
+        parser.add_argument("what", choices=["write", "read"], help="write the forms, or read the ratings")
+        parser.add_argument("experiment", help="with the flags of `ablations run EXPERIMENT`")
+        parser.parse_args(argv)
     if not argv or argv[0] not in ("write", "read"):
         raise ValueError(f"annotate: found {argv[0] if argv else 'nothing'}; allowed: write, read")
     _, args = parse_run(f"annotate {argv[0]}", argv[1:])

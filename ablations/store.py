@@ -65,7 +65,13 @@ class Store:
     """A folder of artifacts, safe against kills and against several runs at once."""
 
     def __init__(self, root: Path | str) -> None:
+        """
+        Raises:
+            ValueError: there is a file in its place.
+        """
         self.root = Path(root)
+        if self.root.is_file():
+            raise ValueError(f"store: found the file {self.root}; allowed: a folder, or a new one")
         self._sizes: dict[
             str, dict[str, int]
         ] = {}  # address -> size of each file, once the checksums were found right

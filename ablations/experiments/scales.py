@@ -20,6 +20,8 @@ from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import PRESETS
 
 LABELERS = ("large_prm",)
+MOST_SEEDS = 10_000
+"""A plan has some tasks for every seed, so that a slip of the finger would never end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,8 @@ class SupervisionSettings:
             if not 2 <= self.labelled_problems <= most:
                 allowed = f"2 to problems.train = {most}, or null" if most else "null with a pool"
                 raise ValueError(f"labelled_problems: found {self.labelled_problems}; allowed: {allowed}")
+        if self.seeds > MOST_SEEDS:
+            raise ValueError(f"seeds: found {self.seeds}; allowed: {MOST_SEEDS:,} or fewer")
         at_least(
             1,
             seeds=self.seeds,
