@@ -21,4 +21,6 @@ def from_positive(positive: Ragged) -> StepScores:
     values = positive.values
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.floating):
         raise ValueError(f"positive: found {values.dtype} {values.shape}; allowed: floats of one dimension")
+    if np.isnan(values).any():
+        raise ValueError("positive: found NaN; allowed: probabilities in [0, 1]")
     return StepScores.from_positive(positive)

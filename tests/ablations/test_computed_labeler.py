@@ -21,7 +21,7 @@ def test_single_precision_is_widened():
 @pytest.mark.parametrize(
     ("positive", "message"),
     [
-        (Ragged.from_rows([[0.5, np.nan]]), "prob: found nan to nan; allowed: probabilities in [0, 1]"),
+        (Ragged.from_rows([[0.5, np.nan]]), "positive: found NaN; allowed: probabilities in [0, 1]"),
         (Ragged.from_rows([[1.25]]), "prob: found -0.25 to 1.25; allowed: probabilities in [0, 1]"),
         (Ragged.from_rows([[1]], np.int64), "positive: found int64 (1,); allowed: floats of one dimension"),
         (

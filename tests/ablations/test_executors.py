@@ -216,8 +216,8 @@ def test_rates_correct_weights_by_what_was_timed(tmp_path):
     assert rates.seconds(part) == 3.0
     rates.add("part", weight=1.0, seconds=4.0)
     rates.add("part", weight=3.0, seconds=4.0)
-    # 8 seconds for 4 estimated: twice as long; for stages never timed the same is assumed
-    assert (rates.seconds(part), rates.seconds(other)) == (6.0, 2.0)
+    # 8 seconds for 4 estimated: twice as long; a stage never timed is judged by these and by 60 as planned
+    assert (rates.seconds(part), rates.seconds(other)) == (6.0, (8 + 60) / (4 + 60))
     rates.add("join", weight=2.0, seconds=1.0)
     assert (rates.seconds(part), rates.seconds(other)) == (6.0, 0.5)
 

@@ -24,7 +24,8 @@ def test_by_hand():
     assert (f1.errors, f1.rights) == (3, 2)
     assert f1.error.estimate == pytest.approx(1 / 3) and f1.right.estimate == pytest.approx(1 / 2)
     assert f1.f1.estimate == pytest.approx(0.4)  # 2 * 1/3 * 1/2 / (1/3 + 1/2) = 1/3 * 6/5
-    assert 0 <= f1.f1.lower < 0.4 < f1.f1.upper <= 1
+    # of resamples of the problems 0.6^5 + 0.4^5 = 9% are of one kind and have no F1: too many for an interval
+    assert np.isnan([f1.f1.lower, f1.f1.upper]).all()
     # a step is wrong above the threshold, not at it: at 0.7 the first solution's error is missed
     assert found.at(0.7)[0] == np.False_ and found.at(0.6999)[0]
     assert found.at(0.8).tolist() == [False, True, False, True, True]

@@ -520,7 +520,7 @@ def test_each_labelled_candidate_is_one_target():
 @pytest.mark.parametrize(
     ("solution", "answer"),
     [
-        ("\\boxed{1} and \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}"),
+        ("\\boxed{1} and \\boxed{\\frac{1}{2}}.", "1, \\frac{1}{2}"),
         ("\\boxed{\\left\\{1\\right\\}}", "\\left\\{1\\right\\}"),
         ("\\boxed{1", None),
         ("1", None),

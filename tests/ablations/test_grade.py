@@ -100,10 +100,10 @@ def test_a_pool_is_graded(tmp_path, capsys):
     ]
     assert said.err.splitlines()[0] == "1 tasks to do, 0 done before"
 
-    # as it is read: p1 has the fewest graded solutions, 0, 3, 4 and 5, so that p0 keeps its first four
+    # as it is read: the two ungraded solutions of p1 are left out, and nothing else
     pool = read_pool(out, None)
-    assert pool.solutions.sample.tolist() == [0, 1, 2, 3, 0, 3, 4, 5]
-    assert (pool.ungraded, pool.surplus, pool.left_out) == (2, 2, ())
+    assert pool.solutions.sample.tolist() == [0, 1, 2, 3, 4, 5, 0, 3, 4, 5]
+    assert (pool.ungraded, pool.left_out) == (2, ())
 
 
 def test_equal_answers_in_one_spelling(tmp_path, capsys):
@@ -157,7 +157,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         return line
 
     assert "solutions: found no file" in mistake(tmp_path / "none.jsonl", "--out", out)
-    assert f"out: found {source}; allowed: a new file" in mistake(source, "--out", source)
+    assert f"out: found {source}; allowed: a new one" in mistake(source, "--out", source)
     assert "workers: found 0; allowed: 1 or more" in mistake(source, "--out", out, "--workers", "0")
     assert "seconds: found -1.0" in mistake(source, "--out", out, "--seconds", "-1")
     assert "log_format" in mistake(source, "--out", out, "--log-format", "loud")

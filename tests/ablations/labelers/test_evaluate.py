@@ -190,8 +190,12 @@ def test_scored_samples_are_evaluated_as_a_pool_too(tmp_path, capsys):
         evaluate(tmp_path / f"{name}.jsonl", "--out", tmp_path / name)
     (one,) = [row for key, row in metrics(tmp_path / "samples").items() if key[2:] == ("best_of_n", "2")]
     (other,) = [row for key, row in metrics(tmp_path / "pool").items() if key[2:] == ("best_of_n", "2")]
-    assert (one["labeler"], other["labeler"]) == ("rating_probs", "labels")
+    assert (one["labeler"], other["labeler"]) == ("rating_probs", "rating_probs")
     assert value(one) == value(other) == 1
+    capsys.readouterr()
+    lines = (tmp_path / "pool.jsonl").read_text().replace('"rating_probs"', '"labels"')
+    (tmp_path / "labels.jsonl").write_text(lines)
+    evaluate(tmp_path / "labels.jsonl", "--out", tmp_path / "labels")
     assert "The scores called labels are probabilities" in capsys.readouterr().out
 
 
