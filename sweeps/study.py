@@ -45,7 +45,11 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
     Raises:
         ValueError: there is no such database, or its kind is unknown.
     """
+    made: list[Path] = []
     try:
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            made = [file, *(folder for folder in file.parents if not folder.exists())]
         with alone_on(url):  # who comes while the tables are made waits for them
             return RDBStorage(
                 url,
@@ -54,6 +58,9 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
             )
     except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
+        with contextlib.suppress(OSError):  # folders that others have put something into stay
+            for path in made:
+                path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"storage: found {url}, which cannot be opened ({first})") from error
 

@@ -161,44 +161,47 @@ def _no_interval(done: Done) -> str | None:
 
 
 _LONG = "a" * 300
-PLACES: dict[str, tuple[str, Check]] = {
-    "a folder": ("mkdir {out}", refused),
-    "below a file": ("touch file; OUT=file/{out}", refused),
-    "a name too long": (f"OUT={_LONG}{{end}}", refused),
-    "a full disk": ("mkdir full; mount -t tmpfs -o size=4k tmpfs full; OUT=full/{out}", refused),
-    "a read-only disk": ("mkdir full; mount -t tmpfs -o ro tmpfs full; OUT=full/{out}", refused),
-    "a link into nothing": ("ln -s none/none {out}", refused),
+_FULL = (
+    "mkdir full && mount -t tmpfs -o size=4k tmpfs full && (cat /dev/zero > full/filled || true) 2>/dev/null"
+)
+_READ_ONLY = "mkdir full && mount -t tmpfs -o ro tmpfs full"
+PLACES: dict[str, tuple[str, str]] = {
+    # name: (what is done before, the output); {end} is how its name must end
+    "a folder": ("mkdir taken{end}", "taken{end}"),
+    "below a file": ("touch file", "file/out{end}"),
+    "a name too long": ("true", f"{_LONG}{{end}}"),
+    "a full disk": (_FULL, "full/out{end}"),
+    "a read-only disk": (_READ_ONLY, "full/out{end}"),
+    "a device": ("true", "/dev/full{end}"),
+    "the current folder": ("true", "."),
+    "nothing": ("true", "''"),
 }
-"""Where output may not go: what is done before, the place being $OUT."""
+"""Where output may not go."""
 OUTPUTS = {"convert": ".jsonl", "grade": ".jsonl", "evaluate": "", "sweeps report": ""}
-RUN = "ablations run supervision --scale smoke --workers 1 --store st --logger none --out $OUT"
-
-
-def _shell(before: str, line: str) -> str:
-    """A line of bash that is done, cleaned up after, and whose exit code counts."""
-    return (
-        f"trap 'umount full 2>/dev/null; rmdir full 2>/dev/null; rm -rf file none' EXIT; {before}; {line}; "
-        "code=$?; [ -d full ] && ls -A full >&2; exit $code"
-    )
+"""How the names of commands' outputs end."""
 
 
 def places() -> Iterator[Input]:
     """Outputs where none can be."""
-    for place, (before, check) in PLACES.items():
+    for place, (setup, output) in PLACES.items():
         for command, end in OUTPUTS.items():
-            if end == "" and place == "a folder":
-                continue  # evaluate refuses any, sweeps writes into it
-            out = f"out{end}"
-            words = [("$OUT" if word == out else word) for word in COMMANDS[command]]
-            line = " ".join(f'"{word}"' for word in words)
-            text = _shell(f"OUT={out}; " + before.format(out=out, end=end), line)
-            made = (out, "full") if place in ("a folder", "a link into nothing") else ("full",)
-
-            def quiet(done: Done, check: Check = check, made: tuple[str, ...] = made) -> str | None:
-                return check(done)
-
+            if command == "sweeps report" and place in ("a folder", "the current folder", "nothing"):
+                continue  # it writes into folders that are there
+            if place == "a device" and end:
+                continue  # /dev/full.jsonl is a name like any other
+            out = output.format(end=end)
+            words = [
+                out if word == f"out{end}" else f"'{word}'" if word else "''" for word in COMMANDS[command]
+            ]
             yield Input(
-                kind="places", name=f"{command}: {place}", argv=(), shell=text, files=FILES, check=quiet
+                kind="places",
+                name=f"{command}: {place}",
+                argv=(),
+                setup=setup.format(end=end),
+                shell=" ".join(words),
+                teardown="umount full 2>/dev/null; true",
+                files=FILES,
+                check=refused,
             )
 
 

@@ -53,6 +53,10 @@ class Input:
     """What a result must be like, besides what holds for all."""
     shell: str | None = None
     """In place of ``argv`` a line of bash, in a process of its own; system faults need one."""
+    setup: str | None = None
+    """A line of bash that is run before, in a process of its own."""
+    teardown: str | None = None
+    """The same, afterwards."""
 
 
 def fault(done: Done, check: Check | None) -> str | None:

@@ -24,9 +24,16 @@ def run(one: Input, folder: Path) -> Done:
     for name, content in one.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+    if one.setup is not None:
+        code, _, err = _shell(one.setup, folder)
+        assert code == 0, err
     before = _there(folder)
-    code, out, err = _shell(one.shell, folder) if one.shell else _here(one.argv, folder)
-    return Done(code=code, out=out, err=err, folder=folder, new=frozenset(_there(folder) - before))
+    try:
+        code, out, err = _shell(one.shell, folder) if one.shell else _here(one.argv, folder)
+        return Done(code=code, out=out, err=err, folder=folder, new=frozenset(_there(folder) - before))
+    finally:
+        if one.teardown is not None:
+            _shell(one.teardown, folder)
 
 
 def _there(folder: Path) -> set[str]:
