@@ -60,17 +60,17 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
     Raises:
         ValueError: it cannot be written.
     """
-    path = path.resolve()
+    given, path = path, path.resolve()
     if os.path.exists(path) and path.is_dir() != folder:
         found, allowed = ("file", "a folder") if folder else ("folder", "a file")
-        raise ValueError(f"{field}: found the {found} {path}; allowed: {allowed}, or a new one")
+        raise ValueError(f"{field}: found the {found} {given}; allowed: {allowed}, or a new one")
     above = path if folder and os.path.exists(path) else path.parent
     names = [path.name]
     while not os.path.exists(above):
         names.append(above.name)
         above = above.parent
     if not above.is_dir():
-        raise ValueError(f"{field}: found {path}, below the file {above}; allowed: a path below folders")
+        raise ValueError(f"{field}: found {given}, below the file {above}; allowed: a path below folders")
     longest = os.pathconf(above, "PC_NAME_MAX") - ROOM
     for name in names:
         if len(os.fsencode(name)) > longest:

@@ -47,7 +47,7 @@ SETTINGS = {
         f"{name} of a pool": (
             ["--pool=two.jsonl", "--labeler=a", f"--settings.{name}=1"],
             f"pool_samples, validation_samples, test_samples: found {found}; "
-            "allowed with a pool: each the number of its solutions a problem",
+            "allowed with a pool: each the smallest number of solutions of a problem",
         )
         for name, found in (("validation_samples", "2, 1, 2"), ("test_samples", "2, 2, 1"))
     },

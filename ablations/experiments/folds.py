@@ -9,15 +9,18 @@ import numpy as np
 from ablations.cross_fitting import fold_problems
 from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.parts import REAL, SECONDS_PER_TOKEN, Part
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.scales import SupervisionSettings, byte_counts
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
+from ablations.labelers.checkpoints import find_checkpoint
 from ablations.pipeline import Task
 from ablations.places import sha256_of
 from ablations.solutions import Problem
+from ablations.stages.files import Samples
 from ablations.supervision import PAPER_THRESHOLD, one_kind
 from ablations.work import Texts, Work
 from lightning_modules.backbones import PRESETS
+from lightning_modules.tokenization import load_tokenizer
 
 MATHMIX_TOKENS = 4608
 """Most tokens of an update of MathMix on a pool's students."""
@@ -47,6 +50,36 @@ def _tell_usual_threshold(read: Pool, folds: int) -> None:
             f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions "
             f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. To use another: "
             "--settings.labeler.threshold T",
+            file=sys.stderr,
+        )
+
+
+def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
+    """Warns of solutions that students may not read to their end, before anything is trained.
+
+    A checkpoint's tokenizer counts tokens. That of a student from scratch is not trained yet: it makes at
+    most as many tokens as there are bytes.
+    """
+    counts = byte_counts(read)
+    unit = "bytes, and so perhaps tokens,"
+    if checkpoint is not None and max(counts) > max_length:
+        tokenizer = load_tokenizer(find_checkpoint(checkpoint, "students.checkpoint").folder)
+        samples = Samples(problems=read.problems, solutions=read.solutions)
+        prompts, steps = samples.prompts(), samples.steps()
+        texts = [prompt + "\n".join(lines) for prompt, lines in zip(prompts, steps, strict=True)]
+        counts, unit = [len(ids) for ids in tokenizer(texts)["input_ids"]], "tokens"
+    long = [row for row, count in enumerate(counts) if count > max_length]
+    if long:
+        solutions = read.solutions
+        first = ", ".join(
+            f"{read.problems[solutions.problem_index[row]].problem_id} sample {solutions.sample[row]} "
+            f"({counts[row]:,})"
+            for row in long[:3]
+        )
+        print(
+            f"pool.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
+            f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never chooses "
+            "such a solution over a scored one. To read more: --settings.pool.max_length N",
             file=sys.stderr,
         )
 
@@ -107,6 +140,7 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
         """Problems that the stage `fold` deals to a fold."""
         return len(range(index % pool.folds, count, pool.folds))
 
+    _tell_long(read, pool.max_length, settings.students.checkpoint)
     if settings.labeler.threshold is None:
         _tell_usual_threshold(read, pool.folds)
     parts, preset = [], PRESETS[settings.students.backbone]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ablations.formats.pool import read_pool
+from ablations.formats.pool import Pool, read_pool
 from ablations.settings import (
     GeneratorSettings,
     LabelerSettings,
@@ -15,6 +15,7 @@ from ablations.settings import (
     at_least,
     each_once,
 )
+from ablations.stages.files import Samples
 from ablations.supervision import ARMS
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import PRESETS
@@ -190,6 +191,21 @@ def extended(kind: type[Extended], given: SupervisionSettings, **more: Any) -> E
     return kind(**{field.name: getattr(given, field.name) for field in fields(given)} | more)
 
 
+def byte_counts(read: Pool) -> list[int]:
+    """Bytes of each solution with its problem; no byte-level tokenizer makes more tokens of it."""
+    samples = Samples(problems=read.problems, solutions=read.solutions)
+    texts = zip(samples.prompts(), samples.steps(), strict=True)
+    return [len(prompt.encode()) + sum(len(f"{s}\n".encode()) for s in steps) for prompt, steps in texts]
+
+
+def longest(read: Pool) -> int:
+    """Tokens within which every solution fits, from 1,024 to `MOST_TOKENS`, a multiple of 64.
+
+    The tokenizer of a student from scratch is not trained yet when this is asked.
+    """
+    return min(max(-(-max(byte_counts(read)) // 64) * 64, 1024), MOST_TOKENS)
+
+
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> SupervisionSettings:
     """The defaults of a scale, in a world or on a pool of real solutions."""
     if scale not in _EMBEDDED:
@@ -219,7 +235,11 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         scale=scale,
         world=None,
         pool=PoolSettings(
-            path=pool, labeler=labeler, mathmix=beside if beside.is_file() else None, **_POOL[scale]
+            path=pool,
+            labeler=labeler,
+            mathmix=beside if beside.is_file() else None,
+            max_length=longest(read),
+            **_POOL[scale],
         ),
         problems=None,
         pool_samples=samples,
@@ -256,12 +276,15 @@ def process_alone(arms: tuple[str, ...]) -> None:
         raise ValueError(f"arms: found {list(arms)}; allowed: process alone")
 
 
+MOST_TOKENS = 8192
+"""Most tokens of a solution that students read, unless pool.max_length says more."""
+
 _POOL: dict[str, dict[str, Any]] = {
     # At these vocabularies the longest problem of GSM8K with a first step takes 500 to 800 tokens.
-    "smoke": dict(mathmix_updates=2, vocabulary=400, max_length=1024),
-    "quick": dict(mathmix_updates=200, vocabulary=4000, max_length=1024),
-    "small": dict(mathmix_updates=1000, max_length=1024),
-    "paper": dict(mathmix_updates=20_000, vocabulary=8000, max_length=1024),
+    "smoke": dict(mathmix_updates=2, vocabulary=400),
+    "quick": dict(mathmix_updates=200, vocabulary=4000),
+    "small": dict(mathmix_updates=1000),
+    "paper": dict(mathmix_updates=20_000, vocabulary=8000),
 }
 _POOL_STUDENTS: dict[str, dict[str, Any]] = {
     "smoke": dict(
