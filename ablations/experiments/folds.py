@@ -78,8 +78,8 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
         )
         print(
             f"pool.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
-            f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never chooses "
-            "such a solution over a scored one. To read more: --settings.pool.max_length N",
+            f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never "
+            "chooses such a solution over a scored one. To read more: --settings.pool.max_length N",
             file=sys.stderr,
         )
 

@@ -84,10 +84,11 @@ def report(settings: Any, out: Path) -> None:
     frame = read_records(out / RECORDS)
     analysis = analysis_of(frame)
     figures = draw_all(summarise(frame), out / "figures", analysis.figures)
-    table = format_run(frame, analysis.tables_of(frame))
-    write_text(out / TABLE, table + "\n")
     examples = out / EXAMPLES
     left_out = (out / LEFT_OUT).read_text(encoding="utf-8").strip() if (out / LEFT_OUT).is_file() else None
+    below = [*filter(None, [left_out]), *_of_unscored(_trained(frame))]
+    table = "\n\n".join([format_run(frame, analysis.tables_of(frame)), *below])
+    write_text(out / TABLE, table + "\n")
     write_report(
         out / RECORDS,
         examples if examples.is_file() else None,
@@ -99,8 +100,6 @@ def report(settings: Any, out: Path) -> None:
     )
     print(table)
     print()
-    if left_out:
-        print(f"{left_out}\n")
     for path in (
         *(path for path in figures if path.suffix == ".png"),
         out / TABLE,
@@ -129,10 +128,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
         )
     if left_out:
         found.append(left_out)
-    set_beside = frame["variant"] == "threshold"  # points of a sweep, not the run's own
-    of_run = frame[~set_beside.fillna(False).astype(bool)]
-    configs = [json.loads(config) for config in set(of_run["config"])]
-    trained = [chosen for config in configs for chosen in config.get("chosen", [])]
+    trained = _trained(frame)
     found += _of_checkpoints(settings, trained) + _of_untaught(trained) + _of_unscored(trained)
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
@@ -172,6 +168,14 @@ def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
         f"{most['no_target']} without a target and {most['cut']} cut before their first one (first of them: "
         f"{', '.join(most['first'])})."
     ]
+
+
+def _trained(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the run's own records say of the models that were trained."""
+    set_beside = frame["variant"] == "threshold"  # points of a sweep
+    of_run = frame[~set_beside.fillna(False).astype(bool)]
+    configs = [json.loads(config) for config in set(of_run["config"])]
+    return [chosen for config in configs for chosen in config.get("chosen", [])]
 
 
 def _of_unscored(trained: list[dict[str, Any]]) -> list[str]:

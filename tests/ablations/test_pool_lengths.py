@@ -25,7 +25,7 @@ def test_the_longest_solution_fits(tmp_path, letters, tokens):
 
 
 def test_solutions_that_may_be_cut_are_named_before_anything_is_trained(tmp_path, capsys):
-    """Of two sums, one whose step has 1,100 letters; the other is short."""
+    """One of six solutions has a step of 1,100 letters."""
     rows = [
         Solution(
             problem_id=f"p{p}", sample=s, steps=("x" * (1100 if p == 1 and s == 0 else 5),), answer="1",
@@ -41,9 +41,7 @@ def test_solutions_that_may_be_cut_are_named_before_anything_is_trained(tmp_path
     plan += ["--settings.pool.folds=3", "--settings.data_scales=[1]"]
     assert cli.main([*plan, "--settings.pool.max_length=1024"]) == 0
     # "1?" and a line end, 1,100 letters and a line end: 3 + 1101 bytes
-    assert (
-        "pool.max_length: 1 of 6 solutions have more than 1,024 bytes, and so perhaps tokens, such as "
-        in (said := capsys.readouterr().err)
-    )
+    said = capsys.readouterr().err
+    assert "pool.max_length: 1 of 6 solutions have more than 1,024 bytes, and so perhaps tokens, " in said
     assert "p1 sample 0 (1,104)" in said
     assert cli.main(plan) == 0 and "pool.max_length" not in capsys.readouterr().err  # sized to the pool
