@@ -73,7 +73,7 @@ def test_the_draw_knows_nothing_but_scale_and_seed():
 
 @pytest.mark.parametrize("scale", [0, 9])
 def test_a_data_scale_that_was_not_drawn(scale):
-    with pytest.raises(ValueError, match=f"data_scale: found {scale}; allowed: 1 to 8, the solutions drawn"):
+    with pytest.raises(ValueError, match=f"data_scale: found {scale}; allowed: 1 to 8, the smallest number"):
         draw_rows(samples(2, 8), scale, 0)
 
 
@@ -259,7 +259,7 @@ def test_weights_that_are_not_finite_are_not_judged():
     assert seen == [True, True] and keep.best_update == 2
 
 
-def test_a_cut_step_counts_as_the_last_one_judged():
+def test_a_cut_step_is_unscored_and_so_is_its_solution():
     """Solutions of 3, 2 and 1 steps, of which the first lost two and the last none."""
     model = RewardModel(backbone()).eval()
     ids = np.array([1, 2, 10, 3, 10], np.int32)
@@ -272,17 +272,18 @@ def test_a_cut_step_counts_as_the_last_one_judged():
     assert judged.offsets.tolist() == [0, 1, 3, 4]
     found = score_encoded(model, encoded)
     assert found.prob.offsets.tolist() == [0, 3, 5, 6]
-    assert np.array_equal(found.prob.values, judged.prob[[0, 0, 0, 1, 2, 3]])
-    assert np.array_equal(found.last, judged.last)
-    assert not np.array_equal(judged.prob[1], judged.prob[2])
+    assert np.array_equal(found.prob.values[[0, 3, 4, 5]], judged.prob)
+    assert np.isnan(found.prob.values[[1, 2]]).all()
+    assert np.isnan(found.last[0]) and np.array_equal(found.last[1:], judged.last[1:])
+    assert found.unscored.tolist() == [True, False, False]
 
 
 def test_a_solution_whose_first_step_is_cut():
     encoded = [
         Encoded(ids=np.array([1, 2], np.int32), solution_start=2, step_end=np.zeros(0, np.int64), cut_steps=1)
     ]
-    with pytest.raises(ValueError, match="max_length: a solution has no step within it; allowed: a length"):
-        score_encoded(RewardModel(backbone()).eval(), encoded)
+    found = score_encoded(RewardModel(backbone()).eval(), encoded)
+    assert found.unscored.tolist() == [True] and np.isnan(found.prob.values).all()
 
 
 def test_lightning_counts_updates_as_here():
