@@ -93,7 +93,7 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
 
 
 def test_a_pool_with_ungraded_solutions(pool, tmp_path):
-    """Two ungraded of the six of one problem, four of another: nine problems are left, with four each."""
+    """Two ungraded of the six of one problem, four of another: nine problems keep four to six each."""
     with gzip.open(pool, "rt") as file:
         rows = [json.loads(line) for line in file]
     for p, ungraded in ((0, 2), (9, 4)):
@@ -115,10 +115,12 @@ def test_a_pool_with_ungraded_solutions(pool, tmp_path):
             store.path(task).mkdir(parents=True)
             (store.path(task) / "examples.json").touch()
     copy(store, made, out)
-    # 2 + 4 ungraded; 2 of the problem that is left out, and 2 of each of eight that are graded whole
+    # 2 + 4 ungraded, and 2 graded ones of the problem that is left out
     told = (
-        "Ungraded solutions are left out: 6, and 18 graded ones; each of 9 problems keeps 4. Left out whole, "
-        "more than half of their solutions being ungraded: 1 problems (sum-9)."
+        "Ungraded solutions are left out: 6, and 2 graded ones of problems that are left out; each of 9 "
+        "problems keeps 4 to 6. Best-of-N is for N up to 4, the solutions of problem sum-0, the fewest of "
+        "all, as ungraded solutions are left out. Left out whole, more than half of their solutions being "
+        "ungraded: 1 problems (sum-9)."
     )
     assert (out / "left_out.txt").read_text() == f"{told}\n"
 

@@ -123,7 +123,7 @@ def test_round_trip(tmp_path_factory, name, data):
 
 
 def test_ungraded_solutions_are_left_out(tmp_path):
-    """Of four each: p0 has 3 graded, p1 2 (half, so that it stays), p2 1 (left out), p3 4: all of these stay."""
+    """Of four each: p0 has 3 graded, p1 2 (half, so that it stays), p2 1 (left out), p3 4."""
     graded = {"p0": [1, 0, 1, 1], "p1": [0, 1, 0, 1], "p2": [1, 0, 0, 0], "p3": [1, 1, 1, 1]}
     rows = [
         problem(
@@ -150,10 +150,10 @@ def test_ungraded_solutions_are_left_out(tmp_path):
     # ungraded 1 + 2 + 3; graded and left out: p2's one
     assert (pool.ungraded, pool.surplus, pool.left_out) == (6, 1, ("p2",))
     assert pool.told() == (
-        "Ungraded solutions are left out: 6, and 1 graded ones of problems that are left out; each of 3 problems "
-        "keeps 2 to 4. Best-of-N is for N up to 2, the solutions of problem p1, the fewest of all, as ungraded "
-        "solutions are left out. Left out whole, more than half of their solutions being ungraded: 1 problems "
-        "(p2)."
+        "Ungraded solutions are left out: 6, and 1 graded ones of problems that are left out; each of 3 "
+        "problems keeps 2 to 4. Best-of-N is for N up to 2, the solutions of problem p1, the fewest of all, as "
+        "ungraded solutions are left out. Left out whole, more than half of their solutions being ungraded: 1 "
+        "problems (p2)."
     )
     everything = read_pool(path, "prm", keep_ungraded=True)
     assert len(everything.solutions) == 16 and everything.labels.prob.values[:, 1].tolist()[:4] == [
