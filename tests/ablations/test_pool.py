@@ -92,7 +92,7 @@ def test_round_trip(tmp_path_factory, name, data):
                     steps=tuple(data.draw(st.lists(words, min_size=1, max_size=3))),
                     answer=answer,
                     finished=finished,
-                    final_correct=finished and answer is not None and data.draw(st.booleans()),
+                    final_correct=finished and bool((answer or "").strip()) and data.draw(st.booleans()),
                 )
             )
     graded = [data.draw(st.booleans()) for _ in rows]
@@ -150,10 +150,10 @@ def test_ungraded_solutions_are_left_out(tmp_path):
     # ungraded 1 + 2 + 3; graded and left out: p2's one
     assert (pool.ungraded, pool.surplus, pool.left_out) == (6, 1, ("p2",))
     assert pool.told() == (
-        "Ungraded solutions are left out: 6, and 1 graded ones of problems that are left out; each of 3 "
-        "problems keeps 2 to 4. Best-of-N is for N up to 2, the solutions of problem p1, the fewest of all, as "
-        "ungraded solutions are left out. Left out whole, more than half of their solutions being ungraded: 1 "
-        "problems (p2)."
+        "Ungraded solutions are left out: 6, and 1 graded ones of problems that are left out; "
+        "each of 3 problems keeps 2 to 4. Best-of-N is for N up to 2, the solutions of problem p1, "
+        "the fewest of all, as ungraded solutions are left out. "
+        "Left out whole, more than half of their solutions being ungraded: 1 problems (p2)."
     )
     everything = read_pool(path, "prm", keep_ungraded=True)
     assert len(everything.solutions) == 16 and everything.labels.prob.values[:, 1].tolist()[:4] == [
