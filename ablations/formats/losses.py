@@ -346,6 +346,6 @@ NEEDS: dict[str, Need] = {
     "right": Need(says="a right final answer", has=lambda record: record.correct is True),
     "ended": Need(
         says="an answer and an end, though said to be right",
-        has=lambda record: not record.correct or (record.answer is not None and record.finished),
+        has=lambda record: not record.correct or (bool((record.answer or "").strip()) and record.finished),
     ),
 }

@@ -308,3 +308,13 @@ def test_real_annotations_to_trl(tmp_path):
     wanted = [replace(one, label=1 if one.label == 0 else one.label) for one in raw]
     key = lambda one: (one.problem, one.prefix, one.candidate, one.label)  # noqa: E731
     assert sorted(targets, key=key) == sorted(wanted, key=key)
+
+
+def test_a_blank_answer_that_is_said_to_be_right_is_left_out_of_a_pool(tmp_path):
+    row = {"problem": "1+1?", "ground_truth_answer": "2", "steps": ["a"], "is_correct": True}
+    row |= {"rating_probs": [{"-1": 0.25, "0": 0.0, "1": 0.75}]}
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("\n".join(json.dumps(row | {"answer": answer}) for answer in (" ", "2")))
+    account = convert(source, out, Conversion(source=FORMATS["scored_samples"], target=FORMATS["pool"]))
+    assert (account.read, account.written) == (2, 1)
+    assert dict(account.left_out) == {"without an answer and an end, though said to be right": 1}
