@@ -136,7 +136,7 @@ def no_update(model, data, *, updates, callbacks, **rest):
     """Judges the model as it is."""
 
     class Trainer:
-        global_step, logger, is_global_zero = updates, None, True
+        global_step, logger, is_global_zero, callbacks = updates, None, True, ()
 
     for callback in callbacks:
         callback.on_train_batch_end(Trainer, model)
