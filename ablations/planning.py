@@ -128,6 +128,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
 def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     """The backbone of each role that the tasks name: the one that a flag names, or that of the settings."""
     from ablations.world.text import build_tokenizer
+    from ablations.world.worlds import world_of
     from lightning_modules.sizes import size_of
 
     settings = args.settings
@@ -138,7 +139,10 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
         "generator": args.large_backbone or small,
         "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or "large",
     }
-    vocabulary = settings.pool.vocabulary if used and settings.pool else len(build_tokenizer())
+    if not used:
+        return {}
+    pool = settings.pool
+    vocabulary = pool.vocabulary if pool else len(build_tokenizer(world_of(settings.world)))
     return {
         role: size_of(names[role], vocabulary=vocabulary, download=args.download)
         for role in ROLES

@@ -24,7 +24,9 @@ class ProblemSettings:
     test: int
     """Problems that judge."""
     seed: int = 0
-    """Of the draw."""
+    """Seed for drawing problems."""
+    test_seed: int = 0
+    """Seed for drawing test problems and their samples; another one judges the same models on fresh ones."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -35,7 +37,7 @@ class ProblemSettings:
             validation=self.validation,
             test=self.test,
         )
-        at_least(0, of="problems.", seed=self.seed)
+        at_least(0, of="problems.", seed=self.seed, test_seed=self.test_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class GeneratorSettings:
     """Longest solution; one that has not ended by then is kept as unfinished."""
     temperature: float = 1.0
     """Of all sampling."""
+    seed: int = 0
+    """Seed for few-shot sampling and finetuning; another one makes another generator."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -67,6 +71,7 @@ class GeneratorSettings:
             batch_tokens=self.batch_tokens,
             max_new_tokens=self.max_new_tokens,
         )
+        at_least(0, of="generator.", seed=self.seed)
         _above_zero(of="generator.", learning_rate=self.learning_rate, temperature=self.temperature)
 
 
@@ -85,7 +90,9 @@ class LabelerSettings:
     easy_error: float = 0.01
     """Share of easy steps that the annotator rates wrongly."""
     hard_error: float = 0.04
-    """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
+    """Share of hard steps that the annotator rates wrongly: a contested fact, a carry or a borrow."""
+    seed: int = 0
+    """Seed for the annotator's errors and for training; another one makes another labeler."""
     checkpoint: str | None = None
     """Base model instead of the world's large one: a causal language model's folder, or its name."""
     threshold: float | None = PAPER_THRESHOLD
@@ -93,6 +100,7 @@ class LabelerSettings:
 
     def __post_init__(self) -> None:
         at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
+        at_least(0, of="labeler.", seed=self.seed)
         _above_zero(of="labeler.", learning_rate=self.learning_rate)
         for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
             if not 0 <= share <= 1:

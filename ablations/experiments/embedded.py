@@ -42,7 +42,8 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
 
     def problems(split: str, count: int) -> Task:
-        config = {"split": split, "count": count, "seed": counts.seed}
+        seed = counts.seed + counts.test_seed if split == "test" else counts.seed
+        config = {"world": settings.world, "split": split, "count": count, "seed": seed}
         return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
 
     train_problems = problems("train", counts.train)
@@ -50,7 +51,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     few_shot = Texts(lengths=EMBEDDED, problems=prompted, samples=generator.samples)
     made_generator = Task(
         stage="generator",
-        config=asdict(generator) | {"seed": 0},
+        config=asdict(generator) | {"world": settings.world},
         inputs={"base": small, "problems": problems("train", prompted)},
         label="generator",
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
@@ -71,6 +72,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         return Task(
             stage="samples",
             config={
+                "world": settings.world,
                 "count": count,
                 "temperature": generator.temperature,
                 "max_new_tokens": generator.max_new_tokens,
@@ -93,12 +95,13 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     large_prm = Task(
         stage="labeler",
         config={
+            "world": settings.world,
             "epochs": labeler.epochs,
             "batch_size": labeler.batch_size,
             "learning_rate": labeler.learning_rate,
             "easy_error": labeler.easy_error,
             "hard_error": labeler.hard_error,
-            "seed": 0,
+            "seed": labeler.seed,
             "precision": "32-true",
         },
         inputs={"base": large, "samples": rated},
@@ -111,7 +114,8 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", "large")
 
     def ratings(of: Task) -> Task:
-        return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
+        config = {"world": settings.world}
+        return Task(stage="ratings", config=config, inputs={"samples": of}, label=f"oracle: {of.label}")
 
     labelled, train_labels, held = train, labels(train), counts.train
     if settings.labelled_problems is not None:

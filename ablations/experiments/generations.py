@@ -84,7 +84,12 @@ class Generation:
         if collection.annotations is None:
             return Task(
                 stage="annotated",
-                config={"easy_error": labeler.easy_error, "hard_error": labeler.hard_error, "seed": 0},
+                config={
+                    "world": self.settings.world,
+                    "easy_error": labeler.easy_error,
+                    "hard_error": labeler.hard_error,
+                    "seed": labeler.seed,
+                },
                 inputs={"samples": self.pool, "chosen": self.chosen},
                 label=f"annotate: {self.chosen.label}",
                 weight=3,
@@ -122,7 +127,7 @@ class Generation:
                 "batch_size": labeler.batch_size,
                 "learning_rate": labeler.learning_rate,
                 "min_updates": collection.min_updates,
-                "seed": 0,
+                "seed": labeler.seed,
                 "precision": "32-true",
                 "device": self.settings.students.device,
             },

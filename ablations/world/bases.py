@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ablations.world.text import BLOCK, MIN_BATCH_TOKENS, Corpus, build_tokenizer
-from ablations.world.worlds import WORLDS
+from ablations.world.worlds import world_of
 from lightning_modules.backbones import PRESETS, build_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import LanguageModel, TextData
@@ -108,11 +108,9 @@ def pretrain(
     Returns:
         The manifest.
     """
-    if world not in WORLDS:
-        raise ValueError(f"world: found {world!r}; allowed: {sorted(WORLDS)}")
     started = time.monotonic()
-    tokenizer = build_tokenizer()
-    corpus = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    tokenizer = build_tokenizer(world_of(world))
+    corpus = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     model = LanguageModel(
         build_causal(PRESETS[recipe.preset], tokenizer, seed=recipe.seed),
         learning_rate=recipe.learning_rate,
@@ -129,7 +127,7 @@ def pretrain(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    held_out = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    held_out = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     rows = [held_out.batch(_HELD_OUT_UPDATE + i) for i in range(BLOCK)]
     with torch.inference_mode():
         losses = [model.eval().loss(*(torch.from_numpy(array) for array in batch)).item() for batch in rows]
@@ -160,5 +158,5 @@ def pretrain(
 
 def _digest(world: str, recipe: Pretraining) -> str:
     """What an unfinished run's state belongs to: no other world, recipe or vocabulary goes on from it."""
-    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer().get_vocab())])
+    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer(world_of(world)).get_vocab())])
     return hashlib.sha256(text.encode()).hexdigest()[:8]

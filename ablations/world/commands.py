@@ -5,7 +5,7 @@ from typing import Literal
 
 
 def cli_check(
-    world: str = "dropped", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
+    world: str = "facts", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
 ) -> None:
     """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
 
@@ -25,7 +25,7 @@ def cli_check(
 
 
 def cli_pretrain(
-    world: str = "dropped", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
+    world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
 ) -> None:
     """Makes a base model again; killed, the same command goes on.
 
@@ -58,7 +58,7 @@ def cli_pretrain(
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 
-def cli_sample(world: str = "dropped", n: int = 3, seed: int = 0) -> None:
+def cli_sample(world: str = "facts", n: int = 3, seed: int = 0) -> None:
     """Prints problems of the training split, each with one author's solution and the oracle's ratings.
 
     Args:
@@ -68,19 +68,16 @@ def cli_sample(world: str = "dropped", n: int = 3, seed: int = 0) -> None:
     """
     import numpy as np
 
-    from ablations.world.authors import draw_author, write_solution
-    from ablations.world.oracle import judge
-    from ablations.world.problems import draw_problems
-    from ablations.world.worlds import WORLDS
+    from ablations.world.world import draw_problems
+    from ablations.world.worlds import world_of
 
-    if world not in WORLDS:
-        raise ValueError(f"world: found {world!r}; allowed: {', '.join(WORLDS)}")
     if n < 1:
         raise ValueError(f"n: found {n}; allowed: 1 or more")
     rng = np.random.default_rng(seed)
-    for problem in draw_problems("train", n, seed):
-        steps = write_solution(problem, draw_author(WORLDS[world].misconceptions, rng), rng)
-        print(f"{problem.text}   right answer {problem.answer}")
-        for step, rating in zip(steps, judge(problem, steps), strict=True):
+    of = world_of(world)
+    for problem in draw_problems(of, "train", n, seed):
+        steps = of.write_solution(problem, rng)
+        print(f"{problem}   right answer {of.answer(problem)}")
+        for step, rating in zip(steps, of.judge(problem, steps), strict=True):
             print(f"  {rating:+d}  {step}")
         print()
