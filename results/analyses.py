@@ -18,6 +18,7 @@ from results import (
     supervision,
 )
 from results.headline import Headline
+from results.label_noise import label_noise_table
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
 from results.tabular import Table
 
@@ -73,7 +74,10 @@ ANALYSES: dict[str, Analysis] = {
         title="Process against outcome supervision",
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
-        tables=(arms_table, differences_table, further_differences_table, solutions_table),
+        tables=(
+            *(arms_table, differences_table, further_differences_table),
+            *(label_noise_table, solutions_table),
+        ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
     "active_learning": Analysis(
@@ -82,7 +86,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
-            *(differences_table, solutions_table),
+            *(differences_table, label_noise_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,

@@ -92,6 +92,22 @@ METRICS: dict[str, Metric] = {
         n="solutions",
         arms=tuple(STUDENT_ARMS),
     ),
+    "label_noise": Metric(
+        meaning="share of the labels trained on that differ from the oracle's; step labels count up to the "
+        "first labeled error",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_positives": Metric(
+        meaning="share of the labels trained on that the oracle calls wrong, among those that say right",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_negatives": Metric(
+        meaning="share of the labels trained on that the oracle calls right, among those that say wrong",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
     "rank_correlation": Metric(
         meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
         "selector before it",

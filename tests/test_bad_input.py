@@ -10,7 +10,7 @@ from ablations import cli
 from ablations.world import bases
 
 PLAN = ["plan", "supervision"]
-ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, each once"
+ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, oracle_outcome, each once"
 
 SETTINGS = {
     # name: (flags, message)

@@ -150,6 +150,11 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
     argv = ["plan", "scoring", "--scale=smoke", f"--pool={pool}", "--labeler=sharp", f"--store={tmp_path}"]
     assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
     assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
+    assert cli.main([*argv, "--settings.arms=[oracle_outcome]"]) == 2
+    refusal = (
+        "ablations: arms: found oracle_outcome; allowed with a pool: the others, since it has no oracle\n"
+    )
+    assert capsys.readouterr().err == refusal
 
 
 def test_what_a_plan_counts_of_a_pool(pool):

@@ -12,7 +12,7 @@ from ablations.pipeline import Task
 from ablations.revision import revision
 from ablations.scoring import SCORING_OF
 from ablations.stages.validation import passed_over
-from ablations.supervision import ARMS, LabelerArm
+from ablations.supervision import ARMS, LabelerArm, OracleArm
 from ablations.work import Role, scoring, training
 
 UNSAID: dict[str, Any] = {
@@ -80,6 +80,8 @@ class Grid:
         labelled = isinstance(ARMS[self.arm], LabelerArm)
         if labelled:
             inputs["labels"] = self.part.train_labels
+        elif isinstance(ARMS[self.arm], OracleArm):
+            inputs["ratings"] = self._ratings
         if self.acquired is not None:
             inputs["acquired"] = self.acquired(seed)
         if self.start is not None:
@@ -123,6 +125,27 @@ class Grid:
                 training(self.role, lengths, seen, steps=not outcome),
                 scoring(self.role, self.part.validation.texts, times=students.evaluations),
             ),
+        )
+
+    @property
+    def _ratings(self) -> Task:
+        assert self.part.train_ratings is not None, "only an embedded world has an oracle"
+        return self.part.train_ratings
+
+    def label_noise(self, seed: int) -> Task:
+        """How far the labels of a seed's training differ from the oracle's."""
+        train = self.trains(seed)[0]
+        names = ("samples", "labels", "acquired")
+        return Task(
+            stage="label_noise",
+            config={
+                name: train.config[name]
+                for name in ("arm", "data_scale", "seed", "threshold", "bootstrap")
+                if name in train.config
+            },
+            inputs={name: train.inputs[name] for name in names if name in train.inputs}
+            | {"ratings": self._ratings},
+            label=f"label noise of {self.name} seed {seed}",
         )
 
     def candidates(self, seed: int) -> tuple[Task, ...]:
@@ -191,6 +214,8 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
         inputs["choices"] = tuple(grid.choice(seed) for grid in grids)
     if first.tested.ratings is not None:
         inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
+    if first.part.train_ratings is not None:
+        further = (*further, first.label_noise(seed))
     if further:
         inputs["further"] = further
     return Task(

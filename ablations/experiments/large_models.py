@@ -69,7 +69,12 @@ class LargeModels:
         return Grid(
             settings=replace(self.settings, students=self.settings.orm),
             part=replace(
-                self.part, base=self.base, train=self.pool, problems=self.problems, name=" (large ORM)"
+                self.part,
+                base=self.base,
+                train=self.pool,
+                train_ratings=None,  # those of the pool are never computed
+                problems=self.problems,
+                name=" (large ORM)",
             ),
             arm="final_answer",
             data_scale=self.settings.orm_samples,

@@ -23,6 +23,10 @@ from lightning_modules.backbones import PRESETS
 LABELERS = ("large_prm",)
 MOST_SEEDS = 10_000
 """A plan has some tasks for every seed, so that a slip of the finger would never end."""
+_NOT_IN_A_POOL = {
+    "process_neutral": "its labelers know no neutral",
+    "oracle_outcome": "it has no oracle",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +89,9 @@ class SupervisionSettings:
                 "labels stand"
             )
         each_once("arms", self.arms, ARMS)
-        if self.pool is not None and "process_neutral" in self.arms:
-            raise ValueError(
-                "arms: found process_neutral; allowed with a pool: the others, since its labelers know no "
-                "neutral"
-            )
+        for arm, reason in _NOT_IN_A_POOL.items():
+            if self.pool is not None and arm in self.arms:
+                raise ValueError(f"arms: found {arm}; allowed with a pool: the others, since {reason}")
         scales = self.data_scales
         if (
             not scales

@@ -34,6 +34,7 @@ STAGES: dict[str, Stage] = {
     "samples": Stage(1, language.samples, spreads=True),
     "labeler": Stage(1, labeling.labeler, spreads=True),
     "train": Stage(1, models.train, spreads=True),
+    "label_noise": Stage(1, models.noise),
     "choose": Stage(1, models.choose),
     "scores": Stage(1, scores.scores, spreads=True),
     "opinion": Stage(1, acquisition.opinion, spreads=True),

@@ -10,9 +10,28 @@ from ablations.solutions import StepScores
 from ablations.stages.bases import base_of, said_of
 from ablations.stages.checkpoints import KeepBest, Validation
 from ablations.stages.facts import choice_of, chosen, facts_of
-from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, labelled_rows, write_json
+from ablations.stages.files import (
+    CHOICE,
+    MODEL,
+    ROWS,
+    SCORES,
+    TRAINING,
+    Samples,
+    labelled_rows,
+    read_ratings,
+    write_json,
+)
+from ablations.stages.judged import defined
 from ablations.stages.learning import encode_checked, untaught
-from ablations.supervision import ARMS, LabelerArm, Supervision, one_kind, usual_threshold
+from ablations.supervision import (
+    ARMS,
+    AnswerArm,
+    OracleArm,
+    Supervision,
+    label_noise,
+    one_kind,
+    usual_threshold,
+)
 from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
@@ -122,12 +141,30 @@ def targets_of(
     are right, or all wrong, it is the paper's.
     """
     threshold, arm = config["threshold"], ARMS[config["arm"]]
-    if not isinstance(arm, LabelerArm):
+    if isinstance(arm, OracleArm):
+        return arm.targets(read_ratings(one(inputs, "ratings")).take(rows)), threshold
+    if isinstance(arm, AnswerArm):
         return arm.targets(samples.take(rows).solutions), threshold
     labels = StepScores.read(one(inputs, "labels") / SCORES)
     if threshold is None:
         threshold = usual_threshold(labels, samples.solutions.final_correct)
     return arm.targets(labels.take(rows), threshold, config.get("soft_targets", False)), threshold
+
+
+def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, ratings [, labels, acquired] -> rows: how far a training's labels differ from the oracle's."""
+    samples = Samples.read(one(inputs, "samples"))
+    rows = rows_to_learn(config, inputs, samples)
+    supervision, _ = targets_of(config, inputs, samples, rows)
+    found = label_noise(supervision, read_ratings(one(inputs, "ratings")).take(rows))
+    write_json(
+        out / ROWS,
+        [
+            *defined("label_noise", found.differing),
+            *defined("label_false_positives", found.false_positives),
+            *defined("label_false_negatives", found.false_negatives),
+        ],
+    )
 
 
 def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: int) -> RewardModel:
