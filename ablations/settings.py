@@ -10,6 +10,9 @@ from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.backbones import Attention, Dtype
 from lightning_modules.training import Precision
 
+FIRST_TUNING_SEED = 1_000_000
+"""Seeds from here on choose learning rates and are never reported; reported ones are far below."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemSettings:
@@ -143,8 +146,10 @@ class StudentSettings:
     """Whether what is inside a layer is computed again for gradients, not kept: less memory, more time."""
     accumulate: int = 1
     """Batches into which an update is split: less memory, the same gradients."""
-    learning_rates: tuple[float, ...] = (1e-3, 2e-3)
-    """The grid; one is chosen for each arm and data scale on validation problems."""
+    learning_rates: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    """Grid from which one is chosen per arm and data scale on validation problems; a single one is taken."""
+    tuning_seeds: int = 1
+    """Trainings per learning rate that choose it; their seeds are never reported."""
     batch_size: int = 64
     """Solutions an update."""
     epochs: float = 6.0
@@ -181,6 +186,7 @@ class StudentSettings:
             max_updates=self.max_updates,
             min_updates=self.min_updates,
             validation_n=self.validation_n,
+            tuning_seeds=self.tuning_seeds,
             accumulate=self.accumulate,
         )
         if self.attention == "flash_attention_2" and self.dtype != "bfloat16":
@@ -204,9 +210,10 @@ class StudentSettings:
             raise ValueError(f"students.dropout: found {self.dropout}; allowed: 0 to below 1")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
+        rates = self.learning_rates
+        if not rates or min(rates) <= 0 or len(set(rates)) != len(rates):
             raise ValueError(
-                f"students.learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
+                f"students.learning_rates: found {rates}; allowed: one or more, each once and above 0"
             )
 
     def updates(self, solutions: int, *, outcome: bool) -> int:

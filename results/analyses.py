@@ -19,6 +19,7 @@ from results import (
 )
 from results.headline import Headline
 from results.label_noise import label_noise_table
+from results.learning_rates import learning_rates_table
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
 from results.tabular import Table
 
@@ -60,13 +61,14 @@ _AS_DRAWN = (
     "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones."
 )
 _CHOSEN = (
-    "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
-    "problems."
+    "The learning rate of each arm and data scale is chosen from one grid, on validation problems, by "
+    "trainings whose seeds are not reported; all reported seeds train at it. Validation problems choose the "
+    "checkpoint of each training too."
 )
 _LARGE = (
     "Each large model is one training: its intervals speak of problems, not of seeds. The large ORM's "
-    "learning rate and checkpoint are chosen on validation problems; the large PRM has the labeler's "
-    "learning rate."
+    "learning rate is chosen on validation problems by other trainings, whose seeds are not reported; the "
+    "large PRM has the labeler's learning rate."
 )
 
 ANALYSES: dict[str, Analysis] = {
@@ -76,7 +78,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, differences_table, further_differences_table),
-            *(label_noise_table, solutions_table),
+            *(label_noise_table, learning_rates_table, solutions_table),
         ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
@@ -86,19 +88,20 @@ ANALYSES: dict[str, Analysis] = {
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
-            *(differences_table, label_noise_table, solutions_table),
+            *(differences_table, label_noise_table, learning_rates_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,
-            "The learning rate and the checkpoint of every training are chosen on validation problems. All "
-            "acquisitions but uniform choose distinct texts.",
+            _CHOSEN,
+            "Each acquisition has a learning rate of its own. All acquisitions but uniform choose distinct "
+            "texts.",
         ),
     ),
     "scoring": Analysis(
         title="Scoring strategies of process reward models",
         headline=scoring_strategies.headline,
         figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
-        tables=(scoring_strategies.strategies_table, arms_table, solutions_table),
+        tables=(scoring_strategies.strategies_table, arms_table, learning_rates_table, solutions_table),
         notes=(
             _EXPECTATION,
             "Checkpoints were chosen on validation problems by the product. Students that keep neutral have "
@@ -125,7 +128,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("large_scale", "labeler_calibration"),
         tables=(
             *(arms_table, large_scale.differences_table, large_scale.votes_table),
-            *(large_scale.labels_table, large_scale.generations_table),
+            *(large_scale.labels_table, large_scale.generations_table, learning_rates_table),
         ),
         notes=(_EXPECTATION, _LARGE),
     ),
@@ -133,7 +136,10 @@ ANALYSES: dict[str, Analysis] = {
         title="Outcome supervision on collected solutions",
         headline=orm_superset.headline,
         figures=("orm_superset",),
-        tables=(arms_table, orm_superset.differences_table, large_scale.labels_table),
+        tables=(
+            *(arms_table, orm_superset.differences_table, large_scale.labels_table),
+            learning_rates_table,
+        ),
         notes=(
             _EXPECTATION,
             _LARGE,
@@ -153,12 +159,13 @@ ANALYSES: dict[str, Analysis] = {
         figures=("retraining", "labeler_calibration"),
         tables=(
             *(retraining.rounds_table, retraining.chosen_table, retraining.ways_table),
-            *(steadiness.causes_table, arms_table, differences_table, solutions_table),
+            *(steadiness.causes_table, arms_table, differences_table),
+            *(learning_rates_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,
-            "Every round of every way makes as many updates as any training on so many labels, with a fresh "
-            "optimiser and schedule, at a learning rate that is chosen on validation problems for each.",
+            "Every round of every way trains like any training on as many labels, with a fresh optimizer and "
+            "schedule, at the learning rate chosen for process supervision on as many uniform solutions.",
         ),
     ),
 }

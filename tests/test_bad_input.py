@@ -167,11 +167,11 @@ SETTINGS = {
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],
-        "students.learning_rates: found (); allowed: one or more, each above 0",
+        "students.learning_rates: found (); allowed: one or more, each once and above 0",
     ),
     "learning rate": (
         ["--settings.students.learning_rates=[0.001,0]"],
-        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each above 0",
+        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each once and above 0",
     ),
     **{
         f"students.{name}": (

@@ -249,7 +249,8 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
         )
         for fold in range(folds)
     ]
-    expected = itertools.chain.from_iterable([u] * len(students.learning_rates) for u in updates * 3)
+    rates = len(students.learning_rates)  # each of them, and the reported seed
+    expected = itertools.chain.from_iterable([u] * (rates + 1) for u in updates * 3)
     assert sorted(task.config["updates"] for task in tasks) == sorted(expected)
 
 

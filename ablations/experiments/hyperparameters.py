@@ -134,7 +134,7 @@ _SWEPT: dict[str, dict[str, Any]] = {
     ),
     "paper": dict(
         levels=Levels(
-            learning_rate=(1.25e-4, 2.5e-4, 1e-3, 2e-3),
+            learning_rate=(2.5e-4, 5e-4, 2e-3, 4e-3),
             batch_size=(16, 32, 128, 256),
             epochs=(1.0, 2.0, 12.0),
             warmup=(0.01, 0.2),
@@ -150,11 +150,12 @@ _SWEPT: dict[str, dict[str, Any]] = {
 def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> HyperparametersSettings:
-    """Those of `supervision` at the same scale, at its least learning rate; its artifacts are used again."""
+    """Those of `supervision` at the same scale, at the middle one of its learning rates."""
     given = scales.settings(scale, world, pool, labeler)
+    rates = given.students.learning_rates
     students = replace(
         given.students,
-        learning_rates=given.students.learning_rates[:1],
+        learning_rates=(rates[len(rates) // 2],),
         min_updates=given.students.evaluations,
         max_updates=UNLIMITED,
     )
@@ -174,14 +175,17 @@ def plan(settings: HyperparametersSettings) -> Plan:
 
 
 def carry(settings: HyperparametersSettings, out: Path) -> None:
-    """Writes the arms' best learning rates as the one grid from which `supervision` chooses for each arm.
+    """Writes the grid from which `supervision` chooses each arm's learning rate: the best ones, bracketed.
 
-    Nothing else can be carried honestly: `supervision` trains all arms at one batch size and for the same
-    passes, and that two changes hold together was not tried. Problems, samples and labeler are the sweep's.
+    It goes from the rate tried below the lowest best one to the rate tried above the highest, where there is
+    one. Nothing else can be carried honestly: `supervision` trains all arms at one batch size, and that two
+    changes hold together was not tried. Problems, samples and labeler are the sweep's.
     """
     best = best_learning_rates(read_records(out / RECORDS))
     if not best:
         return
+    tried = sorted({*settings.levels.learning_rate, *settings.students.learning_rates})
+    low, high = (tried.index(rate) for rate in (min(best.values()), max(best.values())))
     known = asdict(settings)
     same = ("problems", "pool_samples", "validation_samples", "generator", "labeler")
     content = {
@@ -189,7 +193,7 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
         "scale": settings.scale,
         "world": settings.world,
         "settings": {name: known[name] for name in same}
-        | {"students": {"learning_rates": sorted(set(best.values()))}},
+        | {"students": {"learning_rates": tried[max(low - 1, 0) : high + 2]}},
     }
     told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
     write_text(

@@ -117,7 +117,7 @@ class LargeModels:
         return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
 
     def _trainings(self, grid: Grid) -> dict[str, Any]:
-        return {"trains": grid.trains(0)} | ({"choice": grid.choice(0)} if grid.candidates(0) else {})
+        return {"train": grid.train(0)} | ({} if grid.choice is None else {"choice": grid.choice})
 
     def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:
         inputs = {"samples": self.part.test, "scores": scores} | model

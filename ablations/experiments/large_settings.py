@@ -118,7 +118,7 @@ LARGE: dict[str, dict[str, Any]] = {
     ),
     "small": dict(
         collection=CollectionSettings(pool_samples=128, uniform=6, generations=3, chosen=6),
-        orm=_orm(1200, learning_rates=(5e-4, 1e-3), evaluations=8),
+        orm=_orm(1200, evaluations=8),
         orm_samples=100,
     ),
     "paper": dict(

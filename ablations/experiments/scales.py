@@ -253,7 +253,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     )
 
 
-_SCARCE = dict(learning_rates=(1e-3, 2e-3), min_updates=300, max_updates=300)
+_SCARCE = dict(min_updates=300, max_updates=300)
 """With these, solutions to 150 problems are learned, and as well as their number allows."""
 
 

@@ -120,7 +120,7 @@ def trial(
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
     grid = Grid(settings=tried, part=part, arm=arm, data_scale=data_scale)
-    train = replace(grid.train(seed, point.learning_rate, None), label=f"train {name}")
+    train = replace(grid.train(seed), label=f"train {name}")
     scores = scores_task(
         {"model": train}, part.validation, tried, f"{name} on validation problems", "student"
     )

@@ -1,4 +1,4 @@
-"""Stages of the small reward models: their training, and the choice among several."""
+"""Stages of the small reward models: their training, their labels, and the choice of a learning rate."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
 from ablations.stages.bases import base_of, said_of
 from ablations.stages.checkpoints import KeepBest, Validation
-from ablations.stages.facts import choice_of, chosen, facts_of
+from ablations.stages.facts import Facts, choice_of, facts_of
 from ablations.stages.files import (
     CHOICE,
     MODEL,
@@ -46,8 +46,8 @@ from lightning_modules.training import fit
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
 
-    ``start`` is the model whose weights it goes on from, or candidates of which ``start_choice`` names it.
-    A training whose learning rate is a candidate may diverge: it then writes why in place of a model.
+    ``start`` is the model whose weights it goes on from. A training that only judges a learning rate keeps no
+    model, and may diverge.
     """
     base = base_of(inputs)
     tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
@@ -93,14 +93,15 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             progress=context.progress,
         )
     except Diverged as error:
-        if "choice" in inputs:
+        if not config.get("tuning"):
             raise
         if context.group.first:
             write_json(out / TRAINING, {"learning_rate": model.learning_rate, "diverged": str(error)})
         return
     if not context.group.first:
         return
-    model.export(out / MODEL, tokenizer, keep.best_state)
+    if not config.get("tuning"):
+        model.export(out / MODEL, tokenizer, keep.best_state)
     facts = {
         "solutions_hash": learned.solutions.content_hash(),
         "distinct_solutions": learned.solutions.distinct(),
@@ -176,8 +177,7 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
     schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
     schedule["seed"] = config["seed"]
     if "start" in inputs:
-        folder = chosen(inputs, "start", "start_choice") / MODEL
-        model = RewardModel.from_folder(folder, base=base, **schedule)
+        model = RewardModel.from_folder(one(inputs, "start") / MODEL, base=base, **schedule)
     else:
         given = {name: config[name] for name in ("dtype", "attention") if name in config}
         backbone = load_classifier(base, num_labels=num_classes, seed=config["seed"], **given)
@@ -190,23 +190,30 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """candidates -> which of them does best on validation problems; the first of equals.
+    """candidates -> the learning rate that does best on validation problems; the first of equals.
+
+    A rate's value is the mean over its trainings. It is out of the choice if one of them diverged. The choice
+    is bracketed if a lower and a higher rate were tried as well.
 
     Raises:
-        Diverged: the trainings of all of them diverged.
+        Diverged: trainings at every rate diverged.
     """
-    facts = [facts_of(folder) for folder in several(inputs, "candidates")]
-    grid = [
-        {"learning_rate": fact["learning_rate"], "validation": fact.get("best_value")}
-        | ({"diverged": fact["diverged"]} if "diverged" in fact else {})
-        for fact in facts
-    ]
-    values = [-np.inf if one["validation"] is None else one["validation"] for one in grid]
-    index = int(np.argmax(values))
-    if "diverged" in facts[index]:
-        lowest = min(facts, key=lambda fact: float(fact["learning_rate"]))
-        raise Diverged(f"all {len(facts)} learning rates diverge; of the lowest: {lowest['diverged']}")
-    write_json(out / CHOICE, {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid})
+    of_rate: dict[float, list[Facts]] = {}
+    for fact in map(facts_of, several(inputs, "candidates")):
+        of_rate.setdefault(fact["learning_rate"], []).append(fact)
+    grid: list[Facts] = []
+    for rate, facts in of_rate.items():
+        why = [fact["diverged"] for fact in facts if "diverged" in fact]
+        value = None if why else float(np.mean([fact["best_value"] for fact in facts]))
+        tried = {"learning_rate": rate, "validation": value, "trainings": len(facts)}
+        grid.append(tried | ({"diverged": why[0]} if why else {}))
+    known = [tried for tried in grid if tried["validation"] is not None]
+    if not known:
+        lowest = min(grid, key=lambda tried: float(tried["learning_rate"]))
+        raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest['diverged']}")
+    rate = max(known, key=lambda tried: float(tried["validation"]))["learning_rate"]
+    bracketed = min(of_rate) < rate < max(of_rate)
+    write_json(out / CHOICE, {"learning_rate": rate, "bracketed": bracketed, "grid": grid})
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from ablations.evaluation import majority, pass_at_n, random_choice
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
-from ablations.stages.facts import chosen_of_folds, labelled, told
+from ablations.stages.facts import facts_of, labelled, told
 from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, read_json, read_ratings, write_json
 from ablations.stages.judged import Judged, Row, defined, random_row
 from ablations.stages.learning import FIRST, names_of
@@ -27,7 +27,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
-    trained = chosen_of_folds(inputs)
+    trained = [facts_of(folder) for folder in several(inputs, "trains")]
     curves = [fact["curve"] for fact in trained]
     for points in zip(*curves, strict=True):
         update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
@@ -47,7 +47,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
         **labelled(config["arm"], trained),
     }
-    choices = several(inputs, "choices") or (None,) * len(trained)  # seed 0 has them
+    choices = several(inputs, "choices") or (None,) * len(trained)
     write_json(out / ROWS, [row | shared for row in rows])
     unread = [unscored(of, found) for of, found in zip(judged.samples, scores, strict=True)]
     facts = zip(trained, choices, unread, strict=True)

@@ -210,7 +210,7 @@ def test_adapters_bring_their_base_to_all_who_score(qwen2: Path) -> None:
     students = replace(plain.students, checkpoint=str(qwen2), lora=LoraSettings(rank=2))
     tasks = supervision.plan(replace(plain, students=students)).tasks
     (base,) = of_stage(tasks, "checkpoint")
-    of_students = [task for task in of_stage(tasks, "scores") if "candidates" in task.inputs]
+    of_students = [task for task in of_stage(tasks, "scores") if task.work[0].role == "student"]
     assert of_students and all(task.inputs["base"] == base for task in of_students)
     assert of_stage(tasks, "train")[0].config["lora"] == {
         **{"rank": 2, "alpha": 32.0, "dropout": 0.0, "targets": None}

@@ -194,40 +194,58 @@ def test_an_update_of_several_batches_is_judged_once():
     assert keep.curve == [{"update": 2, "value": 0.5}]
 
 
-@pytest.mark.parametrize(
-    ("values", "index"), [([0.2, 0.6, 0.4], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.3, 0.3], 1)]
-)
-def test_choose_takes_the_best_and_the_first_of_equals(values, index, tmp_path):
-    rates = [1e-4, 2e-4, 3e-4]
-    folders = []
-    for number, (rate, value) in enumerate(zip(rates, values, strict=True)):
-        folders.append(tmp_path / str(number))
-        folders[-1].mkdir()
-        write_json(folders[-1] / "train.json", {"learning_rate": rate, "best_value": value})
-    models.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
-    chosen = json.loads((tmp_path / "choice.json").read_text())
-    assert (chosen["index"], chosen["learning_rate"]) == (index, rates[index])
-    assert [point["validation"] for point in chosen["grid"]] == values
-
-
-def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
-    facts = [
-        {"learning_rate": 1.0, "diverged": "learning_rate: found 1.0, with which ..."},
-        {"learning_rate": 0.1, "best_value": 0.0},  # worthless, but finite
-    ]
-    folders = [tmp_path / str(i) for i in range(2)]
+def choose(tmp_path, facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The choice among trainings with these facts."""
+    folders = [tmp_path / str(i) for i in range(len(facts))]
     for folder, fact in zip(folders, facts, strict=True):
         folder.mkdir()
         write_json(folder / "train.json", fact)
+    models.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
+    chosen: dict[str, Any] = json.loads((tmp_path / "choice.json").read_text())
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("values", "rate", "bracketed"),
+    [
+        ([0.2, 0.6, 0.4], 2e-4, True),
+        ([0.5, 0.5, 0.5], 1e-4, False),  # the first of equals
+        ([0.1, 0.2, 0.3], 3e-4, False),
+        ([0.2, 0.3], 2e-4, False),  # two rates have no interior
+    ],
+)
+def test_choose_takes_the_best_and_says_whether_it_is_bracketed(values, rate, bracketed, tmp_path):
+    facts = [{"learning_rate": (1 + i) * 1e-4, "best_value": value} for i, value in enumerate(values)]
+    chosen = choose(tmp_path, facts)
+    assert (chosen["learning_rate"], chosen["bracketed"]) == (pytest.approx(rate), bracketed)
+    assert [tried["validation"] for tried in chosen["grid"]] == values
+
+
+def test_several_trainings_per_rate_count_by_their_mean(tmp_path):
+    """0.1: (0.2 + 0.8) / 2 = 0.5; 0.2: (0.5 + 0.6) / 2 = 0.55; 0.4: one diverged, so it is out."""
+    tried = [(0.1, 0.2), (0.1, 0.8), (0.2, 0.5), (0.2, 0.6), (0.4, 0.9)]
+    facts: list[dict[str, Any]] = [{"learning_rate": rate, "best_value": value} for rate, value in tried]
+    chosen = choose(tmp_path, [*facts, {"learning_rate": 0.4, "diverged": "why"}])
+    assert (chosen["learning_rate"], chosen["bracketed"]) == (0.2, True)
+    assert chosen["grid"] == [
+        {"learning_rate": 0.1, "validation": pytest.approx(0.5), "trainings": 2},
+        {"learning_rate": 0.2, "validation": pytest.approx(0.55), "trainings": 2},
+        {"learning_rate": 0.4, "validation": None, "trainings": 2, "diverged": "why"},
+    ]
+
+
+def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
+    why = "learning_rate: found 1.0, with which ..."
+    # worthless, but finite
+    chosen = choose(
+        tmp_path, [{"learning_rate": 1.0, "diverged": why}, {"learning_rate": 0.1, "best_value": 0.0}]
+    )
+    assert chosen["learning_rate"] == 0.1 and chosen["grid"][0]["diverged"] == why
     (tmp_path / "out").mkdir()
-    models.choose({}, {"candidates": tuple(folders)}, tmp_path / "out", context(tmp_path))
-    found = json.loads((tmp_path / "out" / "choice.json").read_text())
-    assert (found["index"], found["learning_rate"]) == (1, 0.1)
-    assert found["grid"][0] == {"learning_rate": 1.0, "validation": None, "diverged": facts[0]["diverged"]}
     with pytest.raises(
         Diverged, match="^all 1 learning rates diverge; of the lowest: learning_rate: found 1.0"
     ):
-        models.choose({}, {"candidates": (folders[0],)}, tmp_path / "out", context(tmp_path))
+        choose(tmp_path / "out", [{"learning_rate": 1.0, "diverged": why}])
 
 
 def test_weights_that_are_not_finite_are_not_judged():

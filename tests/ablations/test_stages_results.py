@@ -108,14 +108,12 @@ def test_folds_stand_side_by_side(tmp_path):
     """Two folds of one problem each: the same rows as one part with both, but for what training says."""
     made = [fold(tmp_path / str(p), range(p, p + 1)) for p in range(2)]
     write_train(made[0]["train"], solutions_hash="aa", value=0.25)
-    other = tmp_path / "other"
-    other.mkdir()
-    for p, index in enumerate((1, 0)):  # the first fold chose its second candidate
-        write_json(made[p]["choice"] / "choice.json", {"index": index, "grid": [p]})
-    write_train(other, value=0.0)
+    for p in range(2):
+        choice = {"learning_rate": 0.1, "bracketed": False, "grid": [p]}
+        write_json(made[p]["choice"] / "choice.json", choice)
     write_train(made[1]["train"], solutions_hash="bb", value=0.75)
     inputs = {name: tuple(m[name] for m in made) for name in ("samples", "scores", "ratings")}
-    inputs["trains"] = (other, made[0]["train"], made[1]["train"], other)
+    inputs["trains"] = tuple(m["train"] for m in made)
     inputs["choices"] = tuple(m["choice"] for m in made)
     out = tmp_path / "cell"
     out.mkdir()

@@ -26,9 +26,8 @@ def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
         part=part,
         arm="final_answer",
         data_scale=2,
-        every_seed=True,
     )
-    made = [grid.train(seed, students.learning_rates[0], None) for seed in range(count)]
+    made = [grid.train(seed) for seed in range(count)]
     return made, [parent for parent in made[0].parents]
 
 
