@@ -73,6 +73,8 @@ class RewardModel(lightning.LightningModule):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
+        self.end: int | None = None
+        """Updates after which training ends, if before `total_updates`; may be set while training."""
         self.seed = seed
         self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
@@ -142,7 +144,10 @@ class RewardModel(lightning.LightningModule):
         total = int(self.total_updates or self.trainer.estimated_stepping_batches)
         optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda update: learning_rate_at(update, total, warmup=self.warmup, decay=self.decay)
+            optimizer,
+            lambda update: learning_rate_at(
+                update, total, warmup=self.warmup, decay=self.decay, end=self.end
+            ),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -22,6 +22,7 @@ from results.label_noise import label_noise_table
 from results.learning_rates import learning_rates_table
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
 from results.tabular import Table
+from results.training_effort import training_effort_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, differences_table, further_differences_table),
-            *(label_noise_table, learning_rates_table, solutions_table),
+            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
@@ -88,7 +89,8 @@ ANALYSES: dict[str, Analysis] = {
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
-            *(differences_table, label_noise_table, learning_rates_table, solutions_table),
+            *(differences_table, label_noise_table, learning_rates_table, training_effort_table),
+            solutions_table,
         ),
         notes=(
             _EXPECTATION,
@@ -101,7 +103,10 @@ ANALYSES: dict[str, Analysis] = {
         title="Scoring strategies of process reward models",
         headline=scoring_strategies.headline,
         figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
-        tables=(scoring_strategies.strategies_table, arms_table, learning_rates_table, solutions_table),
+        tables=(
+            *(scoring_strategies.strategies_table, arms_table),
+            *(learning_rates_table, training_effort_table, solutions_table),
+        ),
         notes=(
             _EXPECTATION,
             "Checkpoints were chosen on validation problems by the product. Students that keep neutral have "
@@ -114,7 +119,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("sensitivity", "learning_curves"),
         tables=(
             *(hyperparameters.sensitivity_table, hyperparameters.best_table),
-            hyperparameters.training_table,
+            *(training_effort_table, hyperparameters.training_table),
         ),
         notes=(
             "All numbers are of validation problems, which chose the checkpoints too; no test problem is "
@@ -160,7 +165,7 @@ ANALYSES: dict[str, Analysis] = {
         tables=(
             *(retraining.rounds_table, retraining.chosen_table, retraining.ways_table),
             *(steadiness.causes_table, arms_table, differences_table),
-            *(learning_rates_table, solutions_table),
+            *(learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,

@@ -83,7 +83,8 @@ METRICS: dict[str, Metric] = {
         arms=("large_prm",),
     ),
     "validation_best_of_n": Metric(
-        meaning="best-of-N on validation problems while training",
+        meaning="best-of-N on validation problems while training; after an early end that of the checkpoint "
+        "kept",
         n="updates made so far",
         arms=tuple(STUDENT_ARMS),
     ),

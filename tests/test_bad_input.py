@@ -107,7 +107,7 @@ SETTINGS = {
             "generator.learning_rate",
             "generator.temperature",
             "labeler.learning_rate",
-            "students.epochs",
+            "students.process_epochs",
         )
     },
     **{
@@ -119,11 +119,11 @@ SETTINGS = {
             [f"--settings.students.{name}=.inf"],
             f"students.{name}: found inf; allowed: above 0, and finite",
         )
-        for name in ("epochs", "outcome_epochs")
+        for name in ("process_epochs", "outcome_epochs")
     },
     "more evaluations than updates": (
         ["--settings.students.evaluations=5"],
-        "students.evaluations: found 5; allowed: 1 to 4, the fewest updates",
+        "students.evaluations: found 5; allowed: 1 to students.max_updates = 4",
     ),
     "problems.seed": (
         ["--settings.problems.seed=-1"],
@@ -178,8 +178,9 @@ SETTINGS = {
             [f"--settings.students.{name}=0"],
             f"students.{name}: found 0; allowed: 1 or more",
         )
-        for name in ("evaluations", "batch_size", "max_updates", "min_updates", "validation_n")
+        for name in ("evaluations", "batch_size", "max_updates", "patience", "validation_n", "tuning_seeds")
     },
+    "decay": (["--settings.students.decay=2"], "students.decay: found 2.0; allowed: 0 to 1"),
     "precision": (
         ["--settings.students.precision=8-true"],
         "Parser key \"settings.students.precision\": Expected a typing.Literal['32-true', 'bf16-mixed']. "

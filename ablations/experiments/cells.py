@@ -106,6 +106,8 @@ class Grid:
                 "updates": updates,
                 "batch_size": students.batch_size,
                 "evaluations": students.evaluations,
+                "patience": students.patience,
+                "decay": students.decay,
                 "validation_n": students.validation_n,
                 "precision": students.precision,
                 "device": students.device,

@@ -101,7 +101,7 @@ class LargeScaleSettings(SupervisionSettings):
 
 def _orm(updates: int, **more: Any) -> StudentSettings:
     """All ORMs make equally many updates, for on few solutions or many they need many."""
-    return StudentSettings(backbone="large", min_updates=updates, max_updates=updates, **more)
+    return StudentSettings(backbone="large", max_updates=updates, **more)
 
 
 # The PRM's labels are as many as the labeler's (`labeler.samples` a problem), but for scale smoke.

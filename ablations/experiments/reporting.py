@@ -23,6 +23,7 @@ from results.records import read_records
 from results.report import write_report
 from results.statistics import summarise
 from results.tables import format_run
+from results.training_effort import effort_sentence
 from results.writing import replacing, write_text
 
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
@@ -134,7 +135,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
         found.append(left_out)
     trained = _trained(frame)
     found += _of_checkpoints(settings, trained) + _of_untaught(trained) + _of_unscored(trained)
-    found += filter(None, [edge_sentence(choices_of(frame))])
+    found += filter(None, [edge_sentence(choices_of(frame)), effort_sentence(frame)])
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
         how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"

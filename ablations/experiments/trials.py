@@ -28,8 +28,8 @@ class Hyperparameters:
     """The highest one; above 0."""
     batch_size: int
     """Solutions an update; 1 or more."""
-    epochs: float
-    """Passes over the labelled solutions; above 0."""
+    max_updates: int
+    """Most updates; 1 or more."""
     warmup: float
     """Share of the updates in which the learning rate rises; 0 to 1."""
     weight_decay: float
@@ -48,7 +48,7 @@ class Hyperparameters:
         return cls(
             learning_rate=students.learning_rates[0],
             batch_size=students.batch_size,
-            epochs=students.epochs,
+            max_updates=students.max_updates,
             warmup=students.warmup,
             weight_decay=students.weight_decay,
             threshold=settings.labeler.threshold,
@@ -74,7 +74,7 @@ class Hyperparameters:
             settings.students,
             learning_rates=(self.learning_rate,),
             batch_size=self.batch_size,
-            epochs=self.epochs,
+            max_updates=self.max_updates,
             warmup=self.warmup,
             weight_decay=self.weight_decay,
             dropout=self.dropout,

@@ -29,8 +29,21 @@ def labelled(arm: str, trained: Sequence[Facts]) -> Facts:
     return {"labelled_solutions": sum(fact["solutions"] for fact in trained), "labelled_steps": steps}
 
 
+def course(fact: Facts) -> list[tuple[int, float]]:
+    """(update, best-of-N on validation problems) at all planned evaluations of a training.
+
+    After an early end the value is that of the checkpoint kept.
+    """
+    values = [point["value"] for point in fact["curve"]]
+    ended = len(fact["planned"]) - len(values)
+    return list(zip(fact["planned"], values + [fact["best_value"]] * ended, strict=True))
+
+
 def told(
-    fact: Facts, choice: Path | None = None, *, left_out: Collection[str] = ("curve", "solutions_hash")
+    fact: Facts,
+    choice: Path | None = None,
+    *,
+    left_out: Collection[str] = ("curve", "planned", "solutions_hash"),
 ) -> Facts:
     """A training's facts for the config in the records, with the choice of its learning rate.
 

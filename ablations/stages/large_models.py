@@ -37,7 +37,9 @@ def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
     write_json(out / ROWS, [row | shared | labels for row in rows])
     if "train" in inputs:
         choice = one(inputs, "choice") if "choice" in inputs else None
-        write_json(out / CHOSEN, [told(facts_of(one(inputs, "train")), choice, left_out=("curve",))])
+        write_json(
+            out / CHOSEN, [told(facts_of(one(inputs, "train")), choice, left_out=("curve", "planned"))]
+        )
 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

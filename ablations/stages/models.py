@@ -37,6 +37,7 @@ from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
 from lightning_modules.divergence import Diverged
+from lightning_modules.optimization import falling_updates
 from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.tokenization import load_tokenizer
@@ -72,10 +73,13 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         seed=config["seed"],
     )
     empty = untaught(learned, encoded, data.train_set)
+    validation = Validation(one(inputs, "validation"), tokenizer, config, context.group)
     keep = KeepBest(
-        Validation(one(inputs, "validation"), tokenizer, config, context.group),
+        validation,
         updates=config["updates"],
         evaluations=config["evaluations"],
+        patience=config["patience"],
+        falling=falling_updates(config["updates"], config["decay"]),
         judged=context.judged,
     )
     try:
@@ -113,6 +117,10 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "curve": keep.curve,
         "best_update": keep.best_update,
         "best_value": keep.best_value,
+        "updates": keep.curve[-1]["update"],
+        "planned": sorted(keep.at),
+        "plateau": keep.end is not None and keep.end < config["updates"],
+        "validation_n": validation.n,
     }
     if config["threshold"] is None and threshold is not None and one_kind(samples.solutions.final_correct):
         facts["threshold_is_usual"] = True
@@ -174,7 +182,9 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
     if "choice" in inputs:
         learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
     schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
-    schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
+    schedule |= {
+        name: config[name] for name in ("warmup", "decay", "weight_decay", "dropout") if name in config
+    }
     schedule["seed"] = config["seed"]
     if "start" in inputs:
         model = RewardModel.from_folder(one(inputs, "start") / MODEL, base=base, **schedule)

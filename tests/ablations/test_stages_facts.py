@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.stages.facts import facts_of, labelled, told
+from ablations.stages.facts import course, facts_of, labelled, told
 from ablations.stages.files import CHOICE, TRAINING, write_json
 
 
@@ -22,6 +22,13 @@ def test_what_was_labelled(made):
     facts, _ = made
     assert labelled("process", facts) == {"labelled_solutions": 3, "labelled_steps": 30}
     assert labelled("large_orm", facts) == {"labelled_solutions": 3, "labelled_steps": None}
+
+
+def test_after_an_early_end_the_value_is_that_of_the_checkpoint_kept():
+    curve = [{"update": 10, "value": 0.5}, {"update": 20, "value": 0.25}]
+    fact = {"curve": curve, "planned": [10, 20, 30, 40], "best_value": 0.5}
+    assert course(fact) == [(10, 0.5), (20, 0.25), (30, 0.5), (40, 0.5)]
+    assert course(fact | {"planned": [10, 20]}) == [(10, 0.5), (20, 0.25)]
 
 
 def test_what_is_told(made):

@@ -165,6 +165,78 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
         assert torch.equal(found.best_state[name], tensor)
 
 
+class Rates(lightning.Callback):
+    """The learning rate of every update."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, *args):
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def on_plateau(values, folder=None, killed_at=None, *, patience=2):
+    """Ten updates at most, each judged; the learning rate is 0.1 and falls to zero in two updates.
+
+    Returns:
+        What was kept, and the learning rate of each update.
+    """
+
+    def judge(model: RewardModel) -> float:
+        if killed_at == len(keep.curve) + 1:
+            raise KeyboardInterrupt
+        return values[len(keep.curve)]
+
+    keep, rates = KeepBest(judge, updates=10, evaluations=10, patience=patience, falling=2), Rates()
+    examples = [Example(prompt=f"{i}\n", steps=("1", "2"), step_targets=(1, i % 2)) for i in range(6)]
+    fit(
+        RewardModel(backbone(), learning_rate=0.1, total_updates=10, decay=0.2),
+        RewardData(examples, Characters(), batch_size=2),
+        updates=10,
+        callbacks=[keep, rates],
+        checkpoint_folder=folder,
+        checkpoint_every=1,
+    )
+    return keep, rates.seen
+
+
+def test_a_plateau_ends_a_training_with_the_usual_fall_of_the_learning_rate():
+    """Two evaluations without a better one: 0.75 again and 0.5. The rate falls in updates 5 and 6."""
+    keep, rates = on_plateau([0.5, 0.75, 0.75, 0.5, 0.6, 0.9])
+    assert [point["update"] for point in keep.curve] == [1, 2, 3, 4, 5, 6]
+    assert (keep.end, keep.best_update, keep.best_value) == (6, 6, 0.9)
+    assert rates == pytest.approx([0.1] * 5 + [0.05])
+
+
+@pytest.mark.parametrize(
+    ("values", "patience"),
+    [
+        ([0.1 * i for i in range(10)], 2),
+        ([0.5] * 10, None),
+        # a plateau after update 9: the rate falls already
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.5, 0.4], 2),
+    ],
+)
+def test_a_training_without_an_early_plateau_makes_all_updates(values, patience):
+    keep, rates = on_plateau(values, patience=patience)
+    assert len(keep.curve) == 10 and keep.end is None
+    assert rates == pytest.approx([0.1] * 9 + [0.05])
+
+
+@pytest.mark.parametrize("killed_at", [5, 6])
+def test_an_early_end_is_the_same_after_a_kill(tmp_path, killed_at):
+    values = [0.5, 0.75, 0.75, 0.5, 0.6, 0.9]
+    with pytest.raises(KeyboardInterrupt):
+        on_plateau(values, tmp_path, killed_at)
+    resumed, rates = on_plateau(values, tmp_path)
+    whole, _ = on_plateau(values)
+    assert resumed.curve == whole.curve and resumed.end == 6 and rates[-1] == pytest.approx(0.05)
+    for name, tensor in whole.best_state.items():
+        assert torch.equal(resumed.best_state[name], tensor)
+    again, rates = on_plateau(values, tmp_path)  # killed after its last update, before its result was kept
+    assert again.curve == whole.curve and rates == []
+
+
 def test_of_equal_checkpoints_the_later_is_kept():
     keep, seen = trained([0.5, 0.5], updates=4, evaluations=2)
     assert keep.best_update == 4 and torch.equal(keep.best_state["backbone.score.weight"], seen[1])

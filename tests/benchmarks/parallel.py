@@ -19,7 +19,7 @@ from ablations.store import Store
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
     """Independent trainings at scale smoke, and what all of them read."""
     given = settings("smoke", None, None, None)
-    students = replace(given.students, min_updates=updates, max_updates=updates)
+    students = replace(given.students, max_updates=updates)
     part = embedded_part(replace(given, students=students))
     grid = Grid(
         settings=replace(given, students=students),
