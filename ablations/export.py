@@ -130,6 +130,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         license=license,
         address=trained.address,
         revision=revision(),
+        pooled=trained.config.get("outcome_loss") == "mean_logit",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.backbones import Attention, Dtype
+from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.training import Precision
 
 FIRST_TUNING_SEED = 1_000_000
@@ -174,6 +175,8 @@ class StudentSettings:
     """Before the head; 0 to below 1."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities rather than its decisions; answers have no others."""
+    outcome_loss: OutcomeLoss = "every_token"
+    """How outcome arms are taught: every_token, last_token, every_and_last or mean_logit."""
     precision: Precision = "32-true"
     """Lightning's name."""
     device: str = "cpu"

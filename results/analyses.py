@@ -10,6 +10,7 @@ from results import (
     difficulty,
     hyperparameters,
     large_scale,
+    orm_forms,
     orm_superset,
     retraining,
     scoring_strategies,
@@ -126,6 +127,19 @@ ANALYSES: dict[str, Analysis] = {
             "read.",
         ),
         metric=sensitivity.METRIC,
+    ),
+    "orm_forms": Analysis(
+        title="How outcome supervision is taught",
+        headline=orm_forms.headline,
+        figures=("orm_forms",),
+        tables=(orm_forms.forms_table, learning_rates_table, training_effort_table, solutions_table),
+        notes=(
+            _CHOSEN,
+            "Each form has a learning rate of its own. A solution is scored at its last token; under the "
+            "mean of the logits, by that mean. Numbers of validation problems are a little too high, all "
+            "alike, since these chose the checkpoints too.",
+        ),
+        metric="kept_best_of_n",
     ),
     "large_scale": Analysis(
         title="Large-scale process and outcome supervision",

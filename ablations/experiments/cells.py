@@ -120,6 +120,7 @@ class Grid:
                 for name, unsaid in UNSAID.items()
                 if getattr(students, name) != unsaid
             }
+            | ({"outcome_loss": students.outcome_loss} if outcome else {})
             | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",

@@ -66,6 +66,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
             solution_targets=supervision.solution_target,
             num_classes=supervision.num_classes,
+            outcome_loss=config.get("outcome_loss", "every_token"),
             cost=cost_of(model.backbone),
             share_prefixes=check_layout(model.backbone),
         ),
@@ -193,7 +194,7 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
         backbone = load_classifier(base, num_labels=num_classes, seed=config["seed"], **given)
         if "lora" in config:
             backbone = add_adapters(backbone, **config["lora"], seed=config["seed"])
-        model = RewardModel(backbone, **schedule)
+        model = RewardModel(backbone, **schedule, pooled=config.get("outcome_loss") == "mean_logit" or None)
     if config.get("gradient_checkpointing"):
         recompute_activations(model.backbone)
     return model

@@ -14,7 +14,7 @@ from ablations.stages.judged import Judged
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """train, its scores of validation samples, these -> rows: best-of-N of the checkpoint kept, its course.
+    """train, its scores of validation samples, these [, choice] -> rows: best-of-N kept, and its course.
 
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
@@ -54,7 +54,8 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     batch_size = config["hyperparameters"]["batch_size"]
     effort = {"passed_over": passed_over(fact["updates"], fact["solutions"], batch_size)}
     # What training found goes over what was asked for: the threshold may have been chosen, or not needed.
-    write_json(out / CHOSEN, [config["hyperparameters"] | told(fact) | effort])
+    choice = one(inputs, "choice") if "choice" in inputs else None
+    write_json(out / CHOSEN, [config["hyperparameters"] | told(fact, choice) | effort])
 
 
 def passed_over(updates: int, solutions: int, batch_size: int) -> int:

@@ -78,6 +78,17 @@ WAY_PALETTE: dict[str, str] = {
 WAY_MARKERS: dict[str, str] = dict(zip(WAY_PALETTE, "osD^", strict=True))
 """Way of retraining -> marker."""
 
+FORM_PALETTE: dict[str, str] = {
+    "every_token": "#0072B2",
+    "last_token": "#D55E00",
+    "every_and_last": "#009E73",
+    "mean_logit": "#A8508A",
+}
+"""Form of the outcome loss -> color; after Okabe and Ito."""
+
+FORM_MARKERS: dict[str, str] = dict(zip(FORM_PALETTE, "os^D", strict=True))
+"""Form of the outcome loss -> marker."""
+
 DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "majority": (0, (5, 2)),
     "random": (0, (1, 1.5)),
