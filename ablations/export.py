@@ -21,6 +21,8 @@ SUPERVISION = {
     "final_answer": "It learned from one label for each solution: right if and only if its final answer is.",
     "process_neutral": "It learned from a label for each step, negative, neutral or positive, given by the "
     "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+    "oracle_outcome": "It learned from one label for each solution: right if and only if the embedded "
+    "world's oracle finds no wrong step.",
 }
 WORLD_SAMPLE = ("a+8b-5c*3:47", ("47a+8=55", "55b-5=50", "50c*3=50", "#50"))
 """A problem of the embedded world and its solution."""
@@ -128,6 +130,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         license=license,
         address=trained.address,
         revision=revision(),
+        pooled=trained.config.get("outcome_loss") == "mean_logit",
     )
 
 

@@ -147,6 +147,16 @@ def final_answer(solutions: Solutions) -> Supervision:
     return Supervision(solution_target=solutions.final_correct.astype(np.int8))
 
 
+def oracle_outcome(ratings: Ragged) -> Supervision:
+    """Outcome supervision without label noise: right if and only if the oracle rates no step as wrong.
+
+    Args:
+        ratings: int8 [total steps] of 1, 0 or -1, one row per solution; -1 is wrong.
+    """
+    wrong = Ragged(values=ratings.values < 0, offsets=ratings.offsets)
+    return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelerArm:
     """A form of supervision that the labeler gives."""
@@ -163,12 +173,63 @@ class AnswerArm:
     """solutions -> targets."""
 
 
-ARMS: dict[str, LabelerArm | AnswerArm] = {
+@dataclass(frozen=True, kw_only=True)
+class OracleArm:
+    """A form of supervision that only the oracle of an embedded world can give."""
+
+    targets: Callable[[Ragged], Supervision]
+    """ratings of the steps -> targets."""
+
+
+ARMS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
     "process": LabelerArm(targets=process),
     "prm_outcome": LabelerArm(targets=prm_outcome),
     "final_answer": AnswerArm(targets=final_answer),
     "process_neutral": LabelerArm(targets=process_neutral),
+    "oracle_outcome": OracleArm(targets=oracle_outcome),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelNoise:
+    """How far labels differ from the oracle's, as shares in [0, 1]; NaN where there are no such labels."""
+
+    differing: float
+    """Share of labels that differ from the oracle's."""
+    false_positives: float
+    """Share of labels "right" that the oracle calls wrong."""
+    false_negatives: float
+    """Share of labels "wrong" that the oracle calls right."""
+
+
+def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
+    """Compares the labels of solutions, or of their steps up to the first labeled error, with the oracle's.
+
+    A neutral step counts as right. A solution is right if and only if no step is wrong.
+
+    Args:
+        supervision: hard targets of R solutions.
+        ratings: int8 [total steps] of 1, 0 or -1 of the same R solutions, by the oracle.
+
+    Raises:
+        ValueError: the targets are soft, or of other solutions.
+    """
+    steps = supervision.step_target
+    if steps is None:
+        labels, truth = supervision.solution_target, oracle_outcome(ratings).solution_target
+    else:
+        labels, truth = steps.values, (ratings.values >= 0).astype(np.int8)
+    assert labels is not None and truth is not None
+    if labels.ndim != 1 or len(labels) != len(truth):
+        raise ValueError(f"supervision: found labels {labels.shape}; allowed: hard ones ({len(truth)},)")
+    right, truly_right = labels[labels != IGNORE] > 0, truth[labels != IGNORE] > 0
+
+    def share(of: npt.NDArray[np.bool_]) -> float:
+        return float((right != truly_right)[of].mean()) if of.any() else float("nan")
+
+    return LabelNoise(
+        differing=share(np.ones_like(right)), false_positives=share(right), false_negatives=share(~right)
+    )
 
 
 def choose_threshold(

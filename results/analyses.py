@@ -10,6 +10,7 @@ from results import (
     difficulty,
     hyperparameters,
     large_scale,
+    orm_forms,
     orm_superset,
     retraining,
     scoring_strategies,
@@ -18,8 +19,11 @@ from results import (
     supervision,
 )
 from results.headline import Headline
+from results.label_noise import label_noise_table
+from results.learning_rates import learning_rates_table
 from results.tables import arms_table, differences_table, further_differences_table, solutions_table
 from results.tabular import Table
+from results.training_effort import training_effort_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +63,14 @@ _AS_DRAWN = (
     "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones."
 )
 _CHOSEN = (
-    "Learning rate and checkpoint are chosen for each arm and data scale from one grid, on validation "
-    "problems."
+    "The learning rate of each arm and data scale is chosen from one grid, on validation problems, by "
+    "trainings whose seeds are not reported; all reported seeds train at it. Validation problems choose the "
+    "checkpoint of each training too."
 )
 _LARGE = (
     "Each large model is one training: its intervals speak of problems, not of seeds. The large ORM's "
-    "learning rate and checkpoint are chosen on validation problems; the large PRM has the labeler's "
-    "learning rate."
+    "learning rate is chosen on validation problems by other trainings, whose seeds are not reported; the "
+    "large PRM has the labeler's learning rate."
 )
 
 ANALYSES: dict[str, Analysis] = {
@@ -73,7 +78,10 @@ ANALYSES: dict[str, Analysis] = {
         title="Process against outcome supervision",
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
-        tables=(arms_table, differences_table, further_differences_table, solutions_table),
+        tables=(
+            *(arms_table, differences_table, further_differences_table),
+            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
+        ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
     "active_learning": Analysis(
@@ -82,19 +90,24 @@ ANALYSES: dict[str, Analysis] = {
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
-            *(differences_table, solutions_table),
+            *(differences_table, label_noise_table, learning_rates_table, training_effort_table),
+            solutions_table,
         ),
         notes=(
             _EXPECTATION,
-            "The learning rate and the checkpoint of every training are chosen on validation problems. All "
-            "acquisitions but uniform choose distinct texts.",
+            _CHOSEN,
+            "Each acquisition has a learning rate of its own. All acquisitions but uniform choose distinct "
+            "texts.",
         ),
     ),
     "scoring": Analysis(
         title="Scoring strategies of process reward models",
         headline=scoring_strategies.headline,
         figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
-        tables=(scoring_strategies.strategies_table, arms_table, solutions_table),
+        tables=(
+            *(scoring_strategies.strategies_table, arms_table),
+            *(learning_rates_table, training_effort_table, solutions_table),
+        ),
         notes=(
             _EXPECTATION,
             "Checkpoints were chosen on validation problems by the product. Students that keep neutral have "
@@ -107,7 +120,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("sensitivity", "learning_curves"),
         tables=(
             *(hyperparameters.sensitivity_table, hyperparameters.best_table),
-            hyperparameters.training_table,
+            *(training_effort_table, hyperparameters.training_table),
         ),
         notes=(
             "All numbers are of validation problems, which chose the checkpoints too; no test problem is "
@@ -115,13 +128,26 @@ ANALYSES: dict[str, Analysis] = {
         ),
         metric=sensitivity.METRIC,
     ),
+    "orm_forms": Analysis(
+        title="How outcome supervision is taught",
+        headline=orm_forms.headline,
+        figures=("orm_forms",),
+        tables=(orm_forms.forms_table, learning_rates_table, training_effort_table, solutions_table),
+        notes=(
+            _CHOSEN,
+            "Each form has a learning rate of its own. A solution is scored at its last token; under the "
+            "mean of the logits, by that mean. Numbers of validation problems are a little too high, all "
+            "alike, since these chose the checkpoints too.",
+        ),
+        metric="kept_best_of_n",
+    ),
     "large_scale": Analysis(
         title="Large-scale process and outcome supervision",
         headline=large_scale.headline,
         figures=("large_scale", "labeler_calibration"),
         tables=(
             *(arms_table, large_scale.differences_table, large_scale.votes_table),
-            *(large_scale.labels_table, large_scale.generations_table),
+            *(large_scale.labels_table, large_scale.generations_table, learning_rates_table),
         ),
         notes=(_EXPECTATION, _LARGE),
     ),
@@ -129,7 +155,10 @@ ANALYSES: dict[str, Analysis] = {
         title="Outcome supervision on collected solutions",
         headline=orm_superset.headline,
         figures=("orm_superset",),
-        tables=(arms_table, orm_superset.differences_table, large_scale.labels_table),
+        tables=(
+            *(arms_table, orm_superset.differences_table, large_scale.labels_table),
+            learning_rates_table,
+        ),
         notes=(
             _EXPECTATION,
             _LARGE,
@@ -149,12 +178,13 @@ ANALYSES: dict[str, Analysis] = {
         figures=("retraining", "labeler_calibration"),
         tables=(
             *(retraining.rounds_table, retraining.chosen_table, retraining.ways_table),
-            *(steadiness.causes_table, arms_table, differences_table, solutions_table),
+            *(steadiness.causes_table, arms_table, differences_table),
+            *(learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,
-            "Every round of every way makes as many updates as any training on so many labels, with a fresh "
-            "optimiser and schedule, at a learning rate that is chosen on validation problems for each.",
+            "Every round of every way trains like any training on as many labels, with a fresh optimizer and "
+            "schedule, at the learning rate chosen for process supervision on as many uniform solutions.",
         ),
     ),
 }

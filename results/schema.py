@@ -83,13 +83,30 @@ METRICS: dict[str, Metric] = {
         arms=("large_prm",),
     ),
     "validation_best_of_n": Metric(
-        meaning="best-of-N on validation problems while training",
+        meaning="best-of-N on validation problems while training; after an early end that of the checkpoint "
+        "kept",
         n="updates made so far",
         arms=tuple(STUDENT_ARMS),
     ),
     "kept_best_of_n": Metric(
         meaning="best_of_n on validation problems, of the checkpoint that they chose",
         n="solutions",
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_noise": Metric(
+        meaning="share of the labels trained on that differ from the oracle's; step labels count up to the "
+        "first labeled error",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_positives": Metric(
+        meaning="share of the labels trained on that the oracle calls wrong, among those that say right",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_negatives": Metric(
+        meaning="share of the labels trained on that the oracle calls right, among those that say wrong",
+        n=None,
         arms=tuple(STUDENT_ARMS),
     ),
     "rank_correlation": Metric(

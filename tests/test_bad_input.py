@@ -10,7 +10,7 @@ from ablations import cli
 from ablations.world import bases
 
 PLAN = ["plan", "supervision"]
-ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, each once"
+ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, oracle_outcome, each once"
 
 SETTINGS = {
     # name: (flags, message)
@@ -107,7 +107,7 @@ SETTINGS = {
             "generator.learning_rate",
             "generator.temperature",
             "labeler.learning_rate",
-            "students.epochs",
+            "students.process_epochs",
         )
     },
     **{
@@ -119,11 +119,11 @@ SETTINGS = {
             [f"--settings.students.{name}=.inf"],
             f"students.{name}: found inf; allowed: above 0, and finite",
         )
-        for name in ("epochs", "outcome_epochs")
+        for name in ("process_epochs", "outcome_epochs")
     },
     "more evaluations than updates": (
         ["--settings.students.evaluations=5"],
-        "students.evaluations: found 5; allowed: 1 to 4, the fewest updates",
+        "students.evaluations: found 5; allowed: 1 to students.max_updates = 4",
     ),
     "problems.seed": (
         ["--settings.problems.seed=-1"],
@@ -167,19 +167,20 @@ SETTINGS = {
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],
-        "students.learning_rates: found (); allowed: one or more, each above 0",
+        "students.learning_rates: found (); allowed: one or more, each once and above 0",
     ),
     "learning rate": (
         ["--settings.students.learning_rates=[0.001,0]"],
-        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each above 0",
+        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each once and above 0",
     ),
     **{
         f"students.{name}": (
             [f"--settings.students.{name}=0"],
             f"students.{name}: found 0; allowed: 1 or more",
         )
-        for name in ("evaluations", "batch_size", "max_updates", "min_updates", "validation_n")
+        for name in ("evaluations", "batch_size", "max_updates", "patience", "validation_n", "tuning_seeds")
     },
+    "decay": (["--settings.students.decay=2"], "students.decay: found 2.0; allowed: 0 to 1"),
     "precision": (
         ["--settings.students.precision=8-true"],
         "Parser key \"settings.students.precision\": Expected a typing.Literal['32-true', 'bf16-mixed']. "

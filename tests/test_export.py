@@ -165,29 +165,27 @@ def test_by_address_and_by_folder(exported, smoke, tmp_path, capsys):
         assert blocks(tmp_path / name) == blocks(exported / "process")
 
 
-def test_of_several_candidates_the_chosen_one(tmp_path):
-    """A cell of two folds with two candidates each, whose choices are the second and the first."""
+def test_of_several_folds_the_one_that_is_asked_for(tmp_path):
     from ablations.pipeline import Context, Stage, Task
     from ablations.store import Store
     from ablations.trained import Which, find
 
     def make(config, inputs, out, context: Context):
-        (out / "choice.json").write_text(json.dumps({"index": config.get("index", 0)}))
+        (out / "file.json").write_text("{}")
 
     store, stages = Store(tmp_path), Stage(1, make)
-    trains = tuple(Task(stage="train", config={"n": n}, version=1) for n in range(4))
-    choices = tuple(Task(stage="choose", config={"index": 1 - n, "fold": n}, version=1) for n in range(2))
-    cell = Task(stage="cell", inputs={"trains": trains, "choices": choices}, version=1)
-    for task in (*trains, *choices, cell):
+    trains = tuple(Task(stage="train", config={"n": n}, version=1) for n in range(2))
+    cell = Task(stage="cell", inputs={"trains": trains}, version=1)
+    for task in (*trains, cell):
         store.make(task.recipe(), stages, lambda fraction: None)
-    for fold, chosen in ((0, 1), (1, 2)):
+    for fold, train in enumerate(trains):
         found = find(cell.address, Which(fold=fold), tmp_path)
-        assert (found.address, found.folds, found.config) == (trains[chosen].address, 2, {"n": chosen})
+        assert (found.address, found.folds, found.config) == (train.address, 2, {"n": fold})
     for fold in (None, 2, -1):
         with pytest.raises(ValueError, match=r"fold: found (none|2|-1); allowed: 0 to 1, the cell's models"):
             find(cell.address, Which(fold=fold), tmp_path)
-    (tmp_path / trains[2].address / "choice.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"choice.json has another checksum; allowed: a whole artifact"):
+    (tmp_path / trains[1].address / "file.json").write_text("{} ")
+    with pytest.raises(ValueError, match=r"file.json has another checksum; allowed: a whole artifact"):
         find(cell.address, Which(fold=1), Path(tmp_path))
 
 

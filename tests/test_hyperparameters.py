@@ -17,7 +17,7 @@ def run(smoke, python_m, tmp_path_factory):
     shutil.copytree(smoke.store, folder / "store")
     done = python_m(
         *("ablations", "run", "hyperparameters", "--scale=smoke", "--workers=1"),
-        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.epochs=[]"),
+        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.max_updates=[]"),
         *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
     )
     return folder, done
@@ -111,7 +111,7 @@ def test_what_supervision_may_be_given(run, capsys):
         ("students.warmup=2", "students.warmup: found 2.0; allowed: 0 to 1"),
         ("students.weight_decay=-1", "students.weight_decay: found -1.0; allowed: 0 or more"),
         ("levels.batch_size=[0]", "levels.batch_size: students.batch_size: found 0; allowed: 1 or more"),
-        ("levels.epochs=[2,2]", "levels.epochs: found [2.0, 2.0]; allowed: each once"),
+        ("levels.max_updates=[2,2]", "levels.max_updates: found [2, 2]; allowed: each once"),
         ("labeler.threshold=null", "levels.threshold: found [0.4]; allowed: none where labeler.threshold"),
     ],
 )

@@ -150,6 +150,11 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
     argv = ["plan", "scoring", "--scale=smoke", f"--pool={pool}", "--labeler=sharp", f"--store={tmp_path}"]
     assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
     assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
+    assert cli.main([*argv, "--settings.arms=[oracle_outcome]"]) == 2
+    refusal = (
+        "ablations: arms: found oracle_outcome; allowed with a pool: the others, since it has no oracle\n"
+    )
+    assert capsys.readouterr().err == refusal
 
 
 def test_what_a_plan_counts_of_a_pool(pool):
@@ -244,7 +249,8 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
         )
         for fold in range(folds)
     ]
-    expected = itertools.chain.from_iterable([u] * len(students.learning_rates) for u in updates * 3)
+    rates = len(students.learning_rates)  # each of them, and the reported seed
+    expected = itertools.chain.from_iterable([u] * (rates + 1) for u in updates * 3)
     assert sorted(task.config["updates"] for task in tasks) == sorted(expected)
 
 

@@ -101,7 +101,7 @@ class LargeScaleSettings(SupervisionSettings):
 
 def _orm(updates: int, **more: Any) -> StudentSettings:
     """All ORMs make equally many updates, for on few solutions or many they need many."""
-    return StudentSettings(backbone="large", min_updates=updates, max_updates=updates, **more)
+    return StudentSettings(backbone="large", max_updates=updates, **more)
 
 
 # The PRM's labels are as many as the labeler's (`labeler.samples` a problem), but for scale smoke.
@@ -118,7 +118,7 @@ LARGE: dict[str, dict[str, Any]] = {
     ),
     "small": dict(
         collection=CollectionSettings(pool_samples=128, uniform=6, generations=3, chosen=6),
-        orm=_orm(1200, learning_rates=(5e-4, 1e-3), evaluations=8),
+        orm=_orm(1200, evaluations=8),
         orm_samples=100,
     ),
     "paper": dict(

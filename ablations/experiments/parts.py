@@ -38,6 +38,8 @@ class TrainingPart:
     """What its solutions are like."""
     name: str = ""
     """For people: which fold, where there are several."""
+    train_ratings: Task | None = None
+    """The oracle's ratings of the training samples; None where there is no oracle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,6 @@ class Part(TrainingPart):
     """The labeler's scores of them."""
     ratings: Task | None = None
     """The oracle's ratings of the test samples."""
-    train_ratings: Task | None = None
-    """The oracle's ratings of the training samples."""
     large_prm: Task | None = None
     """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
 
@@ -89,7 +89,7 @@ def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
 def scores_task(
     model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, role: Role
 ) -> Task:
-    """Scores of a model (or of the chosen one of several candidates) on samples."""
+    """Scores of a model on samples."""
     return _scoring("scores", model, samples, settings, f"score {label}", role)
 
 

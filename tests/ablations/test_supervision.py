@@ -9,9 +9,12 @@ from ablations.supervision import (
     ARMS,
     IGNORE,
     LabelerArm,
+    LabelNoise,
     Supervision,
     choose_threshold,
     final_answer,
+    label_noise,
+    oracle_outcome,
     prm_outcome,
     process,
     process_neutral,
@@ -120,13 +123,53 @@ def test_final_answer_and_arms():
     targets = {
         name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
         for name, arm in ARMS.items()
-        if name != "process_neutral"  # these labels know no neutral
+        if name not in ("process_neutral", "oracle_outcome")  # no neutral in these labels, no ratings
     }
     assert list(targets) == ["process", "prm_outcome", "final_answer"]
     assert [len(target) for target in targets.values()] == [4, 4, 4]
     assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]
     assert targets["prm_outcome"].solution_target.tolist() == [1, 0, 0, 0]
     assert targets["final_answer"].solution_target.tolist() == [1, 1, 0, 0]
+
+
+def ratings(rows):
+    return Ragged.from_rows(rows, np.int8)
+
+
+def test_oracle_outcome_by_hand():
+    """Right: only 1 and 0 (neutral), or no step at all."""
+    found = oracle_outcome(ratings([[1, 0, 1], [1, -1, 1], [-1], [], [0]]))
+    assert found.solution_target.tolist() == [1, 0, 0, 1, 1] and found.solution_target.dtype == np.int8
+
+
+def test_label_noise_of_outcomes_by_hand():
+    """Labels 1 1 1 0 0, the oracle 1 1 0 0 1: 2 of 5 differ; 1 of 3 right labels, 1 of 2 wrong ones."""
+    given = Supervision(solution_target=np.array([1, 1, 1, 0, 0], np.int8))
+    found = label_noise(given, ratings([[1], [0, 1], [1, -1], [-1], [1]]))
+    assert found == LabelNoise(differing=2 / 5, false_positives=1 / 3, false_negatives=1 / 2)
+
+
+def test_label_noise_of_steps_by_hand():
+    """Labels 1 1 1 | 1 0 (two ignored) | 0 | 1 0, the oracle 1 1 0 | 1 0 | 1 | 1 0: 2 of 8 differ.
+
+    Right labels: 5, of which the third is wrong; wrong labels: 3, of which the sixth is right. What follows
+    the first labeled error counts nowhere.
+    """
+    truth = ratings([[1, 0, -1], [1, -1, -1, 1], [1], [1, -1]])
+    found = label_noise(process(labels(ROWS), 0.20), truth)
+    assert found == LabelNoise(differing=2 / 8, false_positives=1 / 5, false_negatives=1 / 3)
+
+
+def test_label_noise_without_labels_of_one_kind():
+    found = label_noise(Supervision(solution_target=np.ones(2, np.int8)), ratings([[1], [-1]]))
+    assert (found.differing, found.false_positives) == (0.5, 0.5) and np.isnan(found.false_negatives)
+    assert label_noise(oracle_outcome(ratings([[1], [-1]])), ratings([[1], [-1]])).differing == 0
+
+
+def test_label_noise_of_neutral_labels():
+    """Neutral counts as right: classes 2 1 0 against ratings 1 0 -1."""
+    given = Supervision(step_target=Ragged.from_rows([[2, 1, 0]], np.int8), num_classes=3)
+    assert label_noise(given, ratings([[1, 0, -1]])).differing == 0
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.9]), min_size=1, max_size=5), min_size=1))
@@ -213,6 +256,10 @@ def test_chosen_threshold_is_the_best_of_all(rows):
         (
             lambda: choose_threshold(labels([[], [0.1]]), np.array([True, False])),
             "labels: found a solution without steps; allowed: at least one step each",
+        ),
+        (
+            lambda: label_noise(process(labels(ROWS), 0.2, True), Ragged.from_rows(ROWS, np.int8)),
+            "supervision: found labels (10, 2); allowed: hard ones (10,)",
         ),
         (lambda: Supervision(), "step_target, solution_target: found neither; allowed: exactly one of them"),
         (

@@ -25,11 +25,11 @@ from results.statistics import summarise
 from results.tabular import text_of
 
 PROBLEMS, SEEDS = 40, 3
-CENTRE = {"learning_rate": 1e-3, "batch_size": 64, "epochs": 6, "threshold": 0.2}
+CENTRE = {"learning_rate": 1e-3, "batch_size": 64, "max_updates": 300, "threshold": 0.2}
 GAIN = {
     "learning_rate": {5e-4: -0.20, 1e-3: 0.0, 2e-3: 0.10, 4e-3: -0.30},
     "batch_size": {32: 0.0, 64: 0.0, 128: -0.15},
-    "epochs": {3: 0.0, 6: 0.0, 9: 0.0},
+    "max_updates": {150: 0.0, 300: 0.0, 600: 0.0},
     "threshold": {0.1: 0.0, 0.2: 0.0, 0.4: 0.25},
 }
 """What each level adds to best-of-8 of process supervision; half of it to the PRM-derived outcome's."""
@@ -104,7 +104,7 @@ def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
     process = found[found["arm"] == "process"]
     assert process["level"].tolist() == [level for levels in GAIN.values() for level in levels]
     for arm, share in SHARE.items():
-        for variant in ("learning_rate", "batch_size", "epochs"):
+        for variant in ("learning_rate", "batch_size", "max_updates"):
             for level, gain in GAIN[variant].items():
                 row = at(found, arm, variant, level)
                 assert row["centre"] == (level == CENTRE[variant]) == bool(np.isnan(row["delta"]))
@@ -115,7 +115,7 @@ def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
     assert at(found, "process", "learning_rate", 4e-3)["p"] < 0.001
     assert at(found, "final_answer", "learning_rate", 2e-3)["p"] > 0.05
     assert at(found, "process", "learning_rate", 1e-3)["estimate"] == pytest.approx(
-        at(found, "process", "epochs", 6)["estimate"], abs=0
+        at(found, "process", "max_updates", 300)["estimate"], abs=0
     )
 
 
@@ -242,7 +242,7 @@ def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tm
 
 def test_a_level_of_zero_has_a_linear_axis(frame):
     summary = summarise(frame)
-    rows = summary[summary["variant"] == "epochs"].assign(variant="weight_decay")
+    rows = summary[summary["variant"] == "max_updates"].assign(variant="weight_decay")
     rows["level"] = rows["level"] - 3
     ax = figure.plot(rows, Figure().subplots())
     assert ax.get_xscale() == "linear" and ax.get_xticks().tolist() == [0, 3, 6]
