@@ -1,17 +1,17 @@
 """Worlds of facts: many small things to know, each of which some authors misremember.
 
-Every fact is a name with a right value and one popular wrong value, both 1 to 9. A problem is a start value
-and a few names; a solution adds their values up modulo 10, one name per line::
+Every fact is a name that stands for a word, and one popular wrong word for it; every word is worth 1 to 9. A
+problem is a start value and a few names; a solution adds up modulo 10 what their words are worth, one per line::
 
-    7 bako tilu sefi        start at 7, add the three values
-    bako+3=0                the value recalled for bako, and the new total
-    so tilu+5=5
+    7 bako tilu sefi        start at 7, add what the three names stand for
+    luma+3=0                the word recalled for bako, its worth, and the new total
+    so domi+5=5
     =5                      restates the total: neutral
-    sefi+9=4
+    zeka+9=4
     #4                      the answer
 
-A line is wrong if its recalled value is. A fact is held wrongly by the same share of authors everywhere: some
-facts are *contested*, the others are misremembered rarely. Since wrong values differ from the right ones by a
+A line is wrong if its word is. A fact is held wrongly by the same share of authors everywhere: some facts are
+*contested*, the others are misremembered rarely. Since a wrong word's worth differs from the right one's by a
 few distances only, mistakes cancel now and then: right answers with wrong steps.
 """
 
@@ -44,10 +44,14 @@ class Lore:
 
     names: tuple[str, ...]
     """[K], all different."""
+    right_word: tuple[str, ...]
+    """[K]: what each name stands for; no word is a name or stands for two of them."""
+    wrong_word: tuple[str, ...]
+    """[K]: what some take it to stand for."""
     right: np.ndarray
-    """int64 [K]: 1 to 9."""
+    """int64 [K]: what the right word is worth, 1 to 9."""
     wrong: np.ndarray
-    """int64 [K]: 1 to 9, never the right one."""
+    """int64 [K]: what the wrong word is worth, 1 to 9, never the same."""
     share: np.ndarray
     """float64 [K]: share of the authors who hold the wrong value."""
     frequency: np.ndarray
@@ -84,8 +88,8 @@ class FactWorld(World):
         """Everything there is to know."""
         rng = np.random.default_rng([self.seed, 2305, 20050])
         syllables = [c + v for c in _CONSONANTS for v in _VOWELS]
-        pairs = rng.choice(len(syllables) ** 2, size=self.facts, replace=False)
-        names = tuple(syllables[p // len(syllables)] + syllables[p % len(syllables)] for p in pairs)
+        pairs = rng.choice(len(syllables) ** 2, size=3 * self.facts, replace=False)
+        words = [syllables[p // len(syllables)] + syllables[p % len(syllables)] for p in pairs]
         frequency = 1 / np.arange(1, self.facts + 1) ** self.zipf
         # Exact counts, so that worlds of one family differ in which facts are contested and not in how many.
         contested = rng.permutation(np.arange(self.facts) < round(self.contested * self.facts))
@@ -99,7 +103,9 @@ class FactWorld(World):
             allowed = [w for d in self.distances if (w := (value + d) % 10)]
             wrong[k] = rng.choice(allowed)
         return Lore(
-            names=names,
+            names=tuple(words[: self.facts]),
+            right_word=tuple(words[self.facts : 2 * self.facts]),
+            wrong_word=tuple(words[2 * self.facts :]),
             right=right,
             wrong=wrong,
             share=share,
@@ -111,21 +117,26 @@ class FactWorld(World):
     def _place(self) -> dict[str, int]:
         return {name: k for k, name in enumerate(self.lore.names)}
 
+    @cached_property
+    def _meaning(self) -> dict[str, tuple[int, bool, int]]:
+        """Word -> its fact, whether it is the right word, and what it is worth."""
+        lore = self.lore
+        right = zip(lore.right_word, range(self.facts), lore.right.tolist(), strict=True)
+        wrong = zip(lore.wrong_word, range(self.facts), lore.wrong.tolist(), strict=True)
+        known = {word: (fact, True, worth) for word, fact, worth in right}
+        return known | {word: (fact, False, worth) for word, fact, worth in wrong}
+
     @property
     def tokens(self) -> tuple[str, ...]:
         lore = self.lore
-        readings = (
-            f"{name}+{value}"
-            for name, *values in zip(lore.names, lore.right, lore.wrong, strict=True)
-            for value in values
-        )
         digits = "0123456789"
-        marked = (f"{mark}{digit}" for mark in "=#" for digit in digits)
-        return ("\n", *digits, *marked, SO, *(f" {name}" for name in lore.names), *readings)
+        marked = (f"{mark}{digit}" for mark in "+=#" for digit in digits)
+        named = (f" {name}" for name in lore.names)
+        return ("\n", *digits, *marked, SO, *named, *lore.right_word, *lore.wrong_word)
 
     @property
     def pattern(self) -> str:
-        return r"so | [a-z]+|[a-z]+\+[0-9]|[=#]?[0-9]|[\s\S]"
+        return r"so | ?[a-z]+|[+=#]?[0-9]|[\s\S]"
 
     @property
     def brief(self) -> int:
@@ -170,9 +181,10 @@ class FactWorld(World):
         misremembered = rng.random(len(facts)) < (0.0 if expert else lore.share[facts])
         lines = []
         for fact, errs in zip(facts, misremembered, strict=True):
-            value = int((lore.wrong if errs else lore.right)[fact])
-            total = (total + value) % 10
-            lines.append(f"{SO if rng.random() < so else ''}{lore.names[fact]}+{value}={total}")
+            word = (lore.wrong_word if errs else lore.right_word)[fact]
+            worth = self._meaning[word][2]
+            total = (total + worth) % 10
+            lines.append(f"{SO if rng.random() < so else ''}{word}+{worth}={total}")
             if rng.random() < restate:
                 lines.append(f"={total}")
         return (*lines, f"#{total}")
@@ -190,12 +202,11 @@ class FactWorld(World):
         found = []
         for line in steps:
             if step := _STEP.fullmatch(line):
-                name, value, stated = step[1], int(step[2]), int(step[3])
-                fact = self._place.get(name)
-                follows = done < len(facts) and fact == facts[done] and (total + value) % 10 == stated
-                right = follows and value == self.lore.right[fact]
-                popular = follows and value == self.lore.wrong[fact]
-                found.append((POSITIVE if right else NEGATIVE, not (right or popular)))
+                word, worth, stated = step[1], int(step[2]), int(step[3])
+                fact, knows, of_word = self._meaning.get(word, (-1, False, -1))
+                written = done < len(facts) and fact == facts[done] and worth == of_word
+                held = written and (total + worth) % 10 == stated
+                found.append((POSITIVE if held and knows else NEGATIVE, not held))
                 total = stated
                 if fact in facts[done:]:
                     done += facts[done:].index(fact) + 1
@@ -217,5 +228,5 @@ class FactWorld(World):
     def is_hard(self, line: str) -> bool:
         """Whether the line recalls a contested fact."""
         step = _STEP.fullmatch(line)
-        fact = self._place.get(step[1]) if step else None
-        return fact is not None and bool(self.lore.contested[fact])
+        known = self._meaning.get(step[1]) if step else None
+        return known is not None and bool(self.lore.contested[known[0]])

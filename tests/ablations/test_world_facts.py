@@ -12,21 +12,25 @@ from ablations.world.worlds import WORLDS
 WORLD = FactWorld(seed=3, facts=40, zipf=1.0, contested=0.25)
 LORE = WORLD.lore
 A, B, C = LORE.names[:3]
-RIGHT = {name: int(value) for name, value in zip(LORE.names, LORE.right, strict=True)}
-WRONG = {name: int(value) for name, value in zip(LORE.names, LORE.wrong, strict=True)}
+RIGHT = dict(zip(LORE.names, zip(LORE.right_word, LORE.right.tolist(), strict=True), strict=True))
+WRONG = dict(zip(LORE.names, zip(LORE.wrong_word, LORE.wrong.tolist(), strict=True), strict=True))
 
 
 def lines(start: int, *recalled: tuple[str, int]) -> tuple[str, ...]:
-    """A solution without restatements."""
+    """A solution without restatements, from the words recalled and their worth."""
     total, made = start, []
-    for name, value in recalled:
-        total = (total + value) % 10
-        made.append(f"{name}+{value}={total}")
+    for word, worth in recalled:
+        total = (total + worth) % 10
+        made.append(f"{word}+{worth}={total}")
     return (*made, f"#{total}")
 
 
+def line(start: int, recalled: tuple[str, int]) -> str:
+    return lines(start, recalled)[0]
+
+
 def test_the_lore_keeps_to_its_numbers() -> None:
-    assert len(set(LORE.names)) == 40
+    assert len({*LORE.names, *LORE.right_word, *LORE.wrong_word}) == 120
     assert set(LORE.right) | set(LORE.wrong) <= set(range(1, 10))
     assert set((LORE.wrong - LORE.right) % 10) == {3, 7}
     # a quarter of 40 is contested, its shares 0.1, 0.1 + 0.8/9, ..., 0.9; the others' 0 to 0.02
@@ -46,11 +50,11 @@ def test_a_seed_draws_another_world() -> None:
 
 def test_a_solution_is_judged_by_hand() -> None:
     problem = f"7 {A} {B} {C}"
-    assert WORLD.answer(problem) == str((7 + RIGHT[A] + RIGHT[B] + RIGHT[C]) % 10)
-    right = lines(7, (A, RIGHT[A]), (B, RIGHT[B]), (C, RIGHT[C]))
+    assert WORLD.answer(problem) == str((7 + RIGHT[A][1] + RIGHT[B][1] + RIGHT[C][1]) % 10)
+    right = lines(7, RIGHT[A], RIGHT[B], RIGHT[C])
     assert WORLD.judge(problem, right) == (1, 1, 1, 1)
     assert WORLD.final_answer(right) == WORLD.answer(problem)
-    misremembered = lines(7, (A, RIGHT[A]), (B, WRONG[B]), (C, RIGHT[C]))
+    misremembered = lines(7, RIGHT[A], WRONG[B], RIGHT[C])
     assert WORLD.judge(problem, misremembered) == (1, -1, 1, 1)
     assert WORLD.final_answer(misremembered) != WORLD.answer(problem)
     assert not WORLD.is_slip(problem, misremembered)
@@ -58,8 +62,8 @@ def test_a_solution_is_judged_by_hand() -> None:
 
 def test_restatements_are_neutral_and_so_means_nothing() -> None:
     problem = f"7 {A}"
-    total = (7 + RIGHT[A]) % 10
-    steps = (f"so {A}+{RIGHT[A]}={total}", f"={total}", f"={(total + 1) % 10}", f"#{(total + 1) % 10}")
+    total = (7 + RIGHT[A][1]) % 10
+    steps = (f"so {line(7, RIGHT[A])}", f"={total}", f"={(total + 1) % 10}", f"#{(total + 1) % 10}")
     assert WORLD.judge(problem, steps) == (1, 0, -1, 1)
     assert WORLD.is_slip(problem, steps)
 
@@ -67,14 +71,15 @@ def test_restatements_are_neutral_and_so_means_nothing() -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        (f"{A}+{RIGHT[A]}={(8 + RIGHT[A]) % 10}",),  # 7 + a is not 8 + a
-        (f"{B}+{RIGHT[B]}={(7 + RIGHT[B]) % 10}",),  # a is left out
-        (f"{A}+{10 - RIGHT[A] if 10 - RIGHT[A] not in (RIGHT[A], WRONG[A]) else 0}=0",),  # nobody's value
+        (line(8, RIGHT[A]),),  # 7 + a is not 8 + a
+        (line(7, RIGHT[B]),),  # a is left out
+        (line(7, (A, RIGHT[A][1])),),  # the name itself is no word for it
+        (line(7, (RIGHT[A][0], WRONG[A][1])),),  # the word is worth something else
         ("#7",),  # nothing is done yet
         ("hello",),
         ("",),
-        (f"{A}+{RIGHT[A]}={(7 + RIGHT[A]) % 10} ",),
-        (f"{A}+\u0661={(7 + RIGHT[A]) % 10}",),  # a digit, but not of these
+        (line(7, RIGHT[A]) + " ",),
+        (f"{RIGHT[A][0]}+\u0661=8",),  # a digit, but not of these
     ],
 )
 def test_slips(steps: tuple[str, ...]) -> None:
@@ -85,8 +90,7 @@ def test_slips(steps: tuple[str, ...]) -> None:
 
 def test_after_a_fact_is_left_out_the_next_one_is_judged_on_its_own() -> None:
     problem = f"7 {A} {B} {C}"
-    total = (7 + RIGHT[B]) % 10
-    steps = (f"{B}+{RIGHT[B]}={total}", f"{C}+{RIGHT[C]}={(total + RIGHT[C]) % 10}")
+    steps = lines(7, RIGHT[B], RIGHT[C])[:2]
     assert WORLD.judge(problem, steps) == (-1, 1)
 
 
@@ -130,7 +134,7 @@ def test_contested_facts_are_hard_for_an_annotator() -> None:
     contested = LORE.names[int(np.flatnonzero(LORE.contested)[0])]
     other = LORE.names[int(np.flatnonzero(~LORE.contested)[0])]
     problem = f"0 {contested} {other}"
-    steps = lines(0, (contested, RIGHT[contested]), (other, RIGHT[other]))
+    steps = lines(0, RIGHT[contested], RIGHT[other])
     always = Annotator(name="ann", easy_error=0.0, hard_error=1.0)
     assert always.rate(WORLD, problem, steps) == (-1, 1, 1)
 
