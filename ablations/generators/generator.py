@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ablations.devices import check_gpus
 from ablations.generators.completions import Stops
 from ablations.generators.job import SHARD, Job
 from ablations.generators.problems import Shot
@@ -117,14 +118,11 @@ def find_generator(choice: Choice, sampling: Sampling, shots: tuple[Shot, ...]) 
 
 
 def _check_machine(sampling: Sampling) -> None:
-    import torch
-
     if sampling.engine == "vllm":
         from ablations.generators.vllm_engine import check_vllm
 
         check_vllm()
-    if sampling.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: found cuda, but no such device; allowed: cpu")
+    check_gpus([{"device": sampling.device}])
 
 
 def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:

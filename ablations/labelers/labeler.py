@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ablations.devices import check_gpus
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.labelers.choice import Choice
 from ablations.labelers.families import FAMILIES, check_code, family_of
@@ -134,7 +135,6 @@ def load_labeler(choice: Choice) -> Labeler:
         ValueError: the checkpoint is none, does not tell its family, or needs code that is not trusted; its
             weights are incomplete or pickled; or an option does not suit it.
     """
-    import torch
     from transformers import AutoTokenizer
 
     checkpoint = find_checkpoint(choice.checkpoint)
@@ -145,8 +145,7 @@ def load_labeler(choice: Choice) -> Labeler:
         raise ValueError(
             f"separator: found {choice.separator!r} for {name}; allowed: none, it is fixed there"
         )
-    if choice.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: found cuda, but no such device; allowed: cpu")
+    check_gpus([{"device": choice.device}])
     tokenizer = AutoTokenizer.from_pretrained(
         checkpoint.folder, local_files_only=True, trust_remote_code=choice.trust_remote_code
     )
