@@ -1,7 +1,8 @@
 """Worlds of facts: many small things to know, each of which some authors misremember.
 
 Every fact is a name that stands for a word, and one popular wrong word for it; every word is worth 1 to 9. A
-problem is a start value and a few names; a solution adds up modulo 10 what their words are worth, one per line::
+problem is a start value and a few names; a solution adds up modulo 10 what their words are worth, a line for
+each name::
 
     7 bako tilu sefi        start at 7, add what the three names stand for
     luma+3=0                the word recalled for bako, its worth, and the new total
