@@ -56,11 +56,18 @@ class Pretraining:
             )
 
 
-PRETRAININGS: dict[str, Pretraining] = {
+_ARITHMETIC = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
     "small": Pretraining(preset="small", updates=4000),
     "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
 }
+_FACTS = {
+    "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
+    "small": Pretraining(preset="shallow", updates=5000, learning_rate=3e-3),
+    "large": Pretraining(preset="shallow_large", updates=4000, learning_rate=2e-3),
+}
+PRETRAININGS = {"facts": _FACTS, "other_facts": _FACTS, "dropped": _ARITHMETIC}
+"""World -> size of base model -> how it is made."""
 
 
 def shipped_base(world: str, size: str) -> Path:

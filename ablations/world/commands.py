@@ -54,7 +54,7 @@ def cli_pretrain(
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
     with one_thread(), alone(folder, "out"):
-        manifest = pretrain(world, PRETRAININGS[size], folder, revision=revision(), progress=progress)
+        manifest = pretrain(world, PRETRAININGS[world][size], folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 

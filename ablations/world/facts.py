@@ -4,11 +4,11 @@ Every fact is a name that stands for a word, and one popular wrong word for it; 
 problem is a start value and a few names; a solution adds up modulo 10 what their words are worth, a line for
 each name::
 
-    7 bako tilu sefi        start at 7, add what the three names stand for
-    luma+3=0                the word recalled for bako, its worth, and the new total
-    so domi+5=5
+    =7 bako tilu sefi       start at 7, add what the three names stand for
+    =7 luma+3=0             the total so far, the word recalled for bako, its worth, and the new total
+    =0 domi+5=5.
     =5                      restates the total: neutral
-    zeka+9=4
+    =5 zeka+9=4
     #4                      the answer
 
 A line is wrong if its word is. A fact is held wrongly by the same share of authors everywhere: some facts are
@@ -25,15 +25,15 @@ import numpy as np
 
 from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, Kind, World
 
-SO = "so "
-"""Begins some lines of some authors; it means nothing."""
+END = "."
+"""Ends some lines of some authors; it means nothing."""
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
-_PROBLEM = re.compile(r"([0-9])((?: [a-z]+)+)", re.ASCII)
-_STEP = re.compile(r"(?:so )?([a-z]+)\+([0-9])=([0-9])", re.ASCII)
-_RESTATEMENT = re.compile(r"(?:so )?=([0-9])", re.ASCII)
+_PROBLEM = re.compile(r"=([0-9])((?: [a-z]+)+)", re.ASCII)
+_STEP = re.compile(r"=([0-9]) ([a-z]+)\+([0-9])=([0-9])\.?", re.ASCII)
+_RESTATEMENT = re.compile(r"=([0-9])", re.ASCII)
 _ANSWER = re.compile(r"#([0-9])", re.ASCII)
 STYLES = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.3), (0.5, 0.3))
-"""(share of lines that begin with ``so``, share of steps followed by a restatement) of four equally likely
+"""(share of steps that end with a dot, share of steps followed by a restatement) of four equally likely
 kinds of author."""
 RARE = 0.25
 """Share of the facts, the least frequent ones, that problems of the kind ``rare`` are about."""
@@ -75,13 +75,13 @@ class FactWorld(World):
     """Share of the facts that are contested."""
     contested_share: tuple[float, float] = (0.1, 0.9)
     """Range of the share of authors who hold a contested fact's wrong value, evenly spread."""
-    rare_share: tuple[float, float] = (0.0, 0.02)
+    rare_share: tuple[float, float] = (0.0, 0.03)
     """The same for the other facts."""
     distances: tuple[int, ...] = (3, 7)
     """What wrong values may differ by from the right ones, modulo 10."""
-    length: tuple[int, int] = (4, 8)
+    length: tuple[int, int] = (3, 6)
     """Names of a problem, fewest and most."""
-    long_length: tuple[int, int] = (9, 12)
+    long_length: tuple[int, int] = (8, 10)
     """Names of a problem of the kind ``long``."""
 
     @cached_property
@@ -132,12 +132,12 @@ class FactWorld(World):
         lore = self.lore
         digits = "0123456789"
         marked = (f"{mark}{digit}" for mark in "+=#" for digit in digits)
-        named = (f" {name}" for name in lore.names)
-        return ("\n", *digits, *marked, SO, *named, *lore.right_word, *lore.wrong_word)
+        named = (f" {name}" for name in (*lore.names, *lore.right_word, *lore.wrong_word))
+        return ("\n", *marked, END, *named)
 
     @property
     def pattern(self) -> str:
-        return r"so | ?[a-z]+|[+=#]?[0-9]|[\s\S]"
+        return r" [a-z]+|[+=#][0-9]|[\s\S]"
 
     @property
     def brief(self) -> int:
@@ -153,7 +153,7 @@ class FactWorld(World):
             # The first different ones of a stream of names: a draw without replacement.
             size = int(rng.integers(low, high + 1))
             chosen = np.argsort(rng.exponential(size=self.facts) / frequency, kind="stable")[:size]
-        return f"{rng.integers(10)}" + "".join(f" {self.lore.names[k]}" for k in chosen)
+        return f"={rng.integers(10)}" + "".join(f" {self.lore.names[k]}" for k in chosen)
 
     def operations(self, problem: str) -> int:
         return len(self._parse(problem)[1])
@@ -164,8 +164,8 @@ class FactWorld(World):
         names = found[2].split() if found else []
         if not found or any(name not in self._place for name in names):
             raise ValueError(
-                f"problem: found {problem!r}; allowed: a digit and names of this world, like "
-                f"'7 {' '.join(self.lore.names[:3])}'"
+                f"problem: found {problem!r}; allowed: a total and names of this world, like "
+                f"'=7 {' '.join(self.lore.names[:3])}'"
             )
         return int(found[1]), [self._place[name] for name in names]
 
@@ -178,14 +178,14 @@ class FactWorld(World):
     ) -> tuple[str, ...]:
         total, facts = self._parse(problem)
         lore = self.lore
-        so, restate = STYLES[0] if expert else STYLES[int(rng.integers(len(STYLES)))]
+        dotted, restate = STYLES[0] if expert else STYLES[int(rng.integers(len(STYLES)))]
         misremembered = rng.random(len(facts)) < (0.0 if expert else lore.share[facts])
         lines = []
         for fact, errs in zip(facts, misremembered, strict=True):
             word = (lore.wrong_word if errs else lore.right_word)[fact]
             worth = self._meaning[word][2]
-            total = (total + worth) % 10
-            lines.append(f"{SO if rng.random() < so else ''}{word}+{worth}={total}")
+            before, total = total, (total + worth) % 10
+            lines.append(f"={before} {word}+{worth}={total}{END if rng.random() < dotted else ''}")
             if rng.random() < restate:
                 lines.append(f"={total}")
         return (*lines, f"#{total}")
@@ -203,10 +203,10 @@ class FactWorld(World):
         found = []
         for line in steps:
             if step := _STEP.fullmatch(line):
-                word, worth, stated = step[1], int(step[2]), int(step[3])
+                word, before, worth, stated = step[2], int(step[1]), int(step[3]), int(step[4])
                 fact, knows, of_word = self._meaning.get(word, (-1, False, -1))
                 written = done < len(facts) and fact == facts[done] and worth == of_word
-                held = written and (total + worth) % 10 == stated
+                held = written and before == total and (total + worth) % 10 == stated
                 found.append((POSITIVE if held and knows else NEGATIVE, not held))
                 total = stated
                 if fact in facts[done:]:
@@ -229,5 +229,5 @@ class FactWorld(World):
     def is_hard(self, line: str) -> bool:
         """Whether the line recalls a contested fact."""
         step = _STEP.fullmatch(line)
-        known = self._meaning.get(step[1]) if step else None
+        known = self._meaning.get(step[2]) if step else None
         return known is not None and bool(self.lore.contested[known[0]])
