@@ -112,7 +112,6 @@ def test_what_supervision_may_be_given(run, capsys):
         ("students.weight_decay=-1", "students.weight_decay: found -1.0; allowed: 0 or more"),
         ("levels.batch_size=[0]", "levels.batch_size: students.batch_size: found 0; allowed: 1 or more"),
         ("levels.max_updates=[2,2]", "levels.max_updates: found [2, 2]; allowed: each once"),
-        ("labeler.threshold=null", "levels.threshold: found [0.4]; allowed: none where labeler.threshold"),
     ],
 )
 def test_malformed_settings(tmp_path, capsys, flag, message):

@@ -110,7 +110,7 @@ def test_a_point_decides_the_training(small, changes, config):
         ({"batch_size": 0}, "students.batch_size: found 0; allowed: 1 or more"),
         ({"warmup": 1.5}, "students.warmup: found 1.5; allowed: 0 to 1"),
         ({"weight_decay": -0.1}, "students.weight_decay: found -0.1; allowed: 0 or more, finite"),
-        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1, or null"),
+        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1"),
         ({"dropout": 1.0}, "students.dropout: found 1.0; allowed: 0 to below 1"),
     ],
 )
