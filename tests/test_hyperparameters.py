@@ -66,7 +66,7 @@ def test_the_kept_checkpoint_is_judged_as_it_was_when_chosen(frame):
         assert row.value == pytest.approx(fact["best_value"], abs=1e-6)
         course = frame[(frame["cell"] == row.cell) & (frame["metric"] == "validation_best_of_n")]
         assert course["value"].max() == pytest.approx(row.value, abs=1e-6)
-        assert fact["updates"] == course["n"].max() == 2 and fact["passed_over"] == 32
+        assert fact["updates"] == course["n"].max() == 4 and fact["passed_over"] == 64
 
 
 def test_weight_decay_reaches_the_training(run, frame):

@@ -41,13 +41,14 @@ def test_no_task_can_reach_a_test_problem(scale, world):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_arms_get_the_same_effort(scale):
-    """At the points that all arms have, the configs of their trainings differ in arm and threshold alone."""
+    """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
     given = settings(scale, None, None, None)
     trials = [task for task in plan(given).targets]
     of_arm = {arm: [t for t in trials if t.config["arm"] == arm] for arm in given.arms}
 
     def effort(task: Task) -> dict:
-        return {k: v for k, v in task.inputs["train"].config.items() if k not in ("arm", "threshold")}
+        apart = ("arm", "threshold", "outcome_loss")
+        return {k: v for k, v in task.inputs["train"].config.items() if k not in apart}
 
     shared = set(given.points("final_answer"))
     efforts = [
