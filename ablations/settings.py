@@ -99,8 +99,8 @@ class LabelerSettings:
     """Seed for the annotator's errors and for training; another one makes another labeler."""
     checkpoint: str | None = None
     """Base model instead of the world's large one: a causal language model's folder, or its name."""
-    threshold: float | None = PAPER_THRESHOLD
-    """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
+    threshold: float = PAPER_THRESHOLD
+    """P(negative) above which a step is incorrect; the default is the paper's for its own PRM."""
 
     def __post_init__(self) -> None:
         at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
@@ -109,8 +109,8 @@ class LabelerSettings:
         for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
             if not 0 <= share <= 1:
                 raise ValueError(f"labeler.{name}: found {share}; allowed: 0 to 1")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1, or null")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ablations.ragged import Ragged
 from ablations.solutions import Solutions, StepScores
-from ablations.thresholds import exceeds, reach
+from ablations.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
 
 PAPER_THRESHOLD = 0.20
@@ -65,16 +65,6 @@ class Supervision:
 
     def __len__(self) -> int:
         return len(self.step_target if self.step_target is not None else self.solution_target)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdChoice:
-    """A threshold chosen on training problems."""
-
-    threshold: float
-    """P(negative) above which a step is incorrect."""
-    agreement: float
-    """Balanced accuracy of the PRM-derived outcome against final-answer correctness, in [0, 1]."""
 
 
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
@@ -230,64 +220,6 @@ def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
     return LabelNoise(
         differing=share(np.ones_like(right)), false_positives=share(right), false_negatives=share(~right)
     )
-
-
-def choose_threshold(
-    labels: StepScores, final_correct: npt.NDArray[np.bool_], quantiles: int = 200
-) -> ThresholdChoice:
-    """Threshold for a labeler other than the paper's, from solutions to training problems.
-
-    The candidates are observed quantiles of each solution's largest P(negative). Chosen is the one at which
-    the PRM-derived outcome agrees best (balanced accuracy) with final-answer correctness. Of equally good
-    ones the nearest to the paper's 0.20 is taken, of two equally near the lower.
-
-    Args:
-        labels: labels of R solutions to training problems, never of test problems.
-        final_correct: bool [R].
-        quantiles: number of candidates, at least 2; equal ones count once.
-
-    Raises:
-        ValueError: other lengths, fewer than 2 quantiles, a solution without steps, or final answers that are
-            all right or all wrong.
-    """
-    if len(final_correct) != len(labels):
-        raise ValueError(f"final_correct: found {len(final_correct)} rows; allowed: {len(labels)}")
-    if quantiles < 2:
-        raise ValueError(f"quantiles: found {quantiles}; allowed: an integer >= 2")
-    if (labels.prob.lengths == 0).any():
-        raise ValueError("labels: found a solution without steps; allowed: at least one step each")
-    right = final_correct.astype(bool)
-    if right.all() or not right.any():
-        raise ValueError(
-            f"final_correct: found {right.sum()} of {len(right)} right; allowed: some but not all"
-        )
-    worst = Ragged(values=labels.prob.values[:, 0], offsets=labels.prob.offsets).reduce(np.maximum, 0.0)
-    grid = np.unique(np.quantile(worst, np.linspace(0, 1, quantiles), method="lower"))
-    # A solution is judged right if its worst step does not exceed the threshold.
-    passed = np.searchsorted(np.sort(worst[right]), reach(grid), side="right") / right.sum()
-    caught = 1 - np.searchsorted(np.sort(worst[~right]), reach(grid), side="right") / (~right).sum()
-    agreement = (passed + caught) / 2
-    best = grid[agreement >= agreement.max() - 1e-12]
-    distance = np.abs(best - PAPER_THRESHOLD)
-    threshold = best[distance <= distance.min() + 1e-12].min()
-    return ThresholdChoice(threshold=float(threshold), agreement=float(agreement.max()))
-
-
-def one_kind(final_correct: npt.NDArray[np.bool_]) -> bool:
-    """Whether solutions are all right or all wrong, so that no threshold can be chosen on them."""
-    return bool(final_correct.all() or not final_correct.any())
-
-
-def usual_threshold(labels: StepScores, final_correct: npt.NDArray[np.bool_]) -> float:
-    """The chosen threshold of a labeler, or the paper's 0.20 where solutions are of one kind alone.
-
-    Args:
-        labels: labels of R solutions to training problems, never of test problems.
-        final_correct: bool [R].
-    """
-    if one_kind(final_correct):
-        return PAPER_THRESHOLD
-    return choose_threshold(labels, final_correct).threshold
 
 
 def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -159,11 +159,11 @@ SETTINGS = {
     ),
     "threshold above": (
         ["--settings.labeler.threshold=2"],
-        "threshold: found 2.0; allowed: 0 to 1, or null",
+        "threshold: found 2.0; allowed: 0 to 1",
     ),
     "threshold below": (
         ["--settings.labeler.threshold=-0.1"],
-        "threshold: found -0.1; allowed: 0 to 1, or null",
+        "threshold: found -0.1; allowed: 0 to 1",
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],

@@ -81,11 +81,6 @@ class HyperparametersSettings(SupervisionSettings):
                 raise ValueError(
                     f"students.{name}: found {epochs}; allowed: null, since all arms get the same effort"
                 )
-        if self.levels.threshold and self.labeler.threshold is None:
-            raise ValueError(
-                f"levels.threshold: found {list(self.levels.threshold)}; allowed: none where "
-                "labeler.threshold is null"
-            )
         for name, values in asdict(self.levels).items():
             if len(set(values)) != len(values):
                 raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")

@@ -138,13 +138,8 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     found += filter(None, [edge_sentence(choices_of(frame)), effort_sentence(frame)])
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
-        how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
-        usual = sum("threshold_is_usual" in one for one in trained)
-        if usual:
-            how += (
-                f"; in {usual} of {len(trained)} trainings no threshold could be chosen: the "
-                f"solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
-            )
+        fixed = settings.pool is not None and thresholds == {PAPER_THRESHOLD}
+        how = "the paper's for its own PRM; a pool has no step labels to choose one" if fixed else "as set"
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
 

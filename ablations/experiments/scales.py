@@ -245,8 +245,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         pool_samples=samples,
         validation_samples=samples,
         test_samples=samples,
-        # The paper's threshold is for its own PRM: for another labeler it is chosen on training problems.
-        labeler=LabelerSettings(samples=1, threshold=None),
+        labeler=LabelerSettings(samples=1),
         **students | {"data_scales": scales},
     )
 

@@ -34,8 +34,8 @@ class Hyperparameters:
     """Share of the updates in which the learning rate rises; 0 to 1."""
     weight_decay: float
     """Of matrices other than embeddings; 0 or more."""
-    threshold: float | None
-    """P(negative) above which a step is incorrect, 0 to 1; null: chosen on training problems."""
+    threshold: float
+    """P(negative) above which a step is incorrect, 0 to 1."""
     dropout: float = 0.0
     """Before the head; 0 to below 1."""
     soft_targets: bool = False

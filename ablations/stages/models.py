@@ -29,8 +29,6 @@ from ablations.supervision import (
     OracleArm,
     Supervision,
     label_noise,
-    one_kind,
-    usual_threshold,
 )
 from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
@@ -55,7 +53,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
     samples = Samples.read(one(inputs, "samples"))
     rows = rows_to_learn(config, inputs, samples)
     learned = samples.take(rows)
-    supervision, threshold = targets_of(config, inputs, samples, rows)
+    supervision = targets_of(config, inputs, samples, rows)
     encoded = encode_checked(tokenizer, learned, config["max_length"])
     model = untrained(config, inputs, base.folder, supervision.num_classes)
     check_lengths(model.backbone, encoded)
@@ -113,7 +111,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "solutions": len(learned.solutions),
         "cut_steps": sum(e.cut_steps for e in encoded),
         "targets": data.train_set.target_count(np.arange(len(data.train_set))),
-        "threshold": threshold,
+        "threshold": config["threshold"],
         "learning_rate": model.learning_rate,
         "curve": keep.curve,
         "best_update": keep.best_update,
@@ -123,8 +121,6 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         "plateau": keep.end is not None and keep.end < config["updates"],
         "validation_n": validation.n,
     }
-    if config["threshold"] is None and threshold is not None and one_kind(samples.solutions.final_correct):
-        facts["threshold_is_usual"] = True
     facts |= said_of(base, tokenizer) | ({"untaught": empty} if empty else {})
     write_json(out / TRAINING, facts)
 
@@ -142,30 +138,22 @@ def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> n
     return rows
 
 
-def targets_of(
-    config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray
-) -> tuple[Supervision, float | None]:
-    """What the arm makes of the solutions at some rows, and the labeler's threshold.
-
-    One that is not given is chosen on the labels of all samples: one for every training. Where all samples
-    are right, or all wrong, it is the paper's.
-    """
-    threshold, arm = config["threshold"], ARMS[config["arm"]]
+def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray) -> Supervision:
+    """What the arm makes of the solutions at some rows."""
+    arm = ARMS[config["arm"]]
     if isinstance(arm, OracleArm):
-        return arm.targets(read_ratings(one(inputs, "ratings")).take(rows)), threshold
+        return arm.targets(read_ratings(one(inputs, "ratings")).take(rows))
     if isinstance(arm, AnswerArm):
-        return arm.targets(samples.take(rows).solutions), threshold
+        return arm.targets(samples.take(rows).solutions)
     labels = StepScores.read(one(inputs, "labels") / SCORES)
-    if threshold is None:
-        threshold = usual_threshold(labels, samples.solutions.final_correct)
-    return arm.targets(labels.take(rows), threshold, config.get("soft_targets", False)), threshold
+    return arm.targets(labels.take(rows), config["threshold"], config.get("soft_targets", False))
 
 
 def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, ratings [, labels, acquired] -> rows: how far a training's labels differ from the oracle's."""
     samples = Samples.read(one(inputs, "samples"))
     rows = rows_to_learn(config, inputs, samples)
-    supervision, _ = targets_of(config, inputs, samples, rows)
+    supervision = targets_of(config, inputs, samples, rows)
     found = label_noise(supervision, read_ratings(one(inputs, "ratings")).take(rows))
     write_json(
         out / ROWS,

@@ -29,7 +29,7 @@ from lightning_modules.tokenization import load_tokenizer
 CONFIG: dict[str, Any] = {
     **{"arm": "process", "data_scale": 2, "seed": 0, "learning_rate": 1e-3, "threshold": 0.5, "updates": 2},
     **{"batch_size": 4, "evaluations": 1, "validation_n": 2, "precision": "32-true", "device": "cpu"},
-    "max_length": 100,
+    **{"max_length": 100, "patience": None, "decay": 0.2},
 }
 LORA = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": None}
 

@@ -88,7 +88,7 @@ def test_a_point_is_shown_on_every_curve_that_it_lies_on(tmp_path):
 def test_what_was_chosen_and_what_it_took(tmp_path):
     """Three updates of 4 with 6 solutions: a pass of 4 and 2, then 4 of the next one: 10."""
     _, (point,) = judge(tmp_path, "process")
-    assert point["threshold"] == 0.3  # as the training found it
+    assert point["threshold"] == 0.3  # as the training says
     assert point["updates"] == 3 and point["passed_over"] == 10
     assert point["max_updates"] == 3 and "curve" not in point and "planned" not in point
 

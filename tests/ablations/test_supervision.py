@@ -11,7 +11,6 @@ from ablations.supervision import (
     LabelerArm,
     LabelNoise,
     Supervision,
-    choose_threshold,
     final_answer,
     label_noise,
     oracle_outcome,
@@ -193,45 +192,6 @@ def test_solution_without_steps():
         prm_outcome(labels([[], [0.9], []]), 0.2)
 
 
-def test_choose_threshold_by_hand():
-    # Worst steps: right answers 0.05 0.10 0.60, wrong ones 0.30 0.50 0.70. At t = 0.10: 2 of 3 right pass
-    # (0.05, 0.10 <= t) and 3 of 3 wrong are caught: (2/3 + 1) / 2 = 5/6. At 0.60: (3/3 + 1/3) / 2 = 4/6.
-    rows = [[0.0, 0.05], [0.10], [0.60, 0.2], [0.30], [0.1, 0.50], [0.70]]
-    right = np.array([True, True, True, False, False, False])
-    choice = choose_threshold(labels(rows), right)
-    assert choice.threshold == pytest.approx(0.10)
-    assert choice.agreement == pytest.approx(5 / 6)
-    agree = prm_outcome(labels(rows), choice.threshold).solution_target == right
-    assert choice.agreement == pytest.approx((agree[right].mean() + agree[~right].mean()) / 2)
-
-
-def test_choose_threshold_ties():
-    # right 0.1 0.5, wrong 0.3 0.9. Agreement at 0.1: (1/2 + 1) / 2 = 0.75; at 0.5: (1 + 1/2) / 2 = 0.75;
-    # |0.1 - 0.2| < |0.5 - 0.2|, so 0.1.
-    right = np.array([True, False, True, False])
-    assert choose_threshold(labels([[0.1], [0.3], [0.5], [0.9]]), right).threshold == 0.1
-    # moved by 0.05: 0.125 is 0.075 from 0.2 and 0.275 is 0.075 from it too: the lower
-    assert choose_threshold(labels([[0.125], [0.2], [0.275], [0.9]]), right).threshold == 0.125
-    # 0.01 and 0.25: the nearer one is the higher
-    assert choose_threshold(labels([[0.01], [0.1], [0.25], [0.9]]), right).threshold == 0.25
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=12))
-def test_chosen_threshold_is_the_best_of_all(rows):
-    right = np.array([correct for _, correct in rows])
-    if right.all() or not right.any():
-        return
-    scores = labels([[negative] for negative, _ in rows])
-
-    def agreement(threshold):
-        outcome = prm_outcome(scores, threshold).solution_target.astype(bool)
-        return (outcome[right].mean() + (~outcome[~right]).mean()) / 2
-
-    choice = choose_threshold(scores, right)
-    assert choice.agreement == pytest.approx(agreement(choice.threshold))
-    assert choice.agreement == pytest.approx(max(agreement(negative) for negative, _ in rows))
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -239,23 +199,6 @@ def test_chosen_threshold_is_the_best_of_all(rows):
         (
             lambda: prm_outcome(labels(ROWS), float("nan")),
             "threshold: found nan; allowed: a number in [0, 1]",
-        ),
-        (
-            lambda: choose_threshold(labels(ROWS), np.ones(4, bool)),
-            "final_correct: found 4 of 4 right; allowed: some but not all",
-        ),
-        (
-            lambda: choose_threshold(labels(ROWS), np.zeros(4, bool)),
-            "final_correct: found 0 of 4 right; allowed: some but not all",
-        ),
-        (lambda: choose_threshold(labels(ROWS), np.ones(3, bool)), "final_correct: found 3 rows; allowed: 4"),
-        (
-            lambda: choose_threshold(labels(ROWS), np.ones(4, bool), quantiles=1),
-            "quantiles: found 1; allowed: an integer >= 2",
-        ),
-        (
-            lambda: choose_threshold(labels([[], [0.1]]), np.array([True, False])),
-            "labels: found a solution without steps; allowed: at least one step each",
         ),
         (
             lambda: label_noise(process(labels(ROWS), 0.2, True), Ragged.from_rows(ROWS, np.int8)),

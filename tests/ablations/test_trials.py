@@ -41,13 +41,14 @@ def test_no_task_can_reach_a_test_problem(scale, world):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_arms_get_the_same_effort(scale):
-    """At the points that all arms have, the configs of their trainings differ in arm and threshold alone."""
+    """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
     given = settings(scale, None, None, None)
     trials = [task for task in plan(given).targets]
     of_arm = {arm: [t for t in trials if t.config["arm"] == arm] for arm in given.arms}
 
     def effort(task: Task) -> dict:
-        return {k: v for k, v in task.inputs["train"].config.items() if k not in ("arm", "threshold")}
+        apart = ("arm", "threshold", "outcome_loss")
+        return {k: v for k, v in task.inputs["train"].config.items() if k not in apart}
 
     shared = set(given.points("final_answer"))
     efforts = [
@@ -110,7 +111,7 @@ def test_a_point_decides_the_training(small, changes, config):
         ({"batch_size": 0}, "students.batch_size: found 0; allowed: 1 or more"),
         ({"warmup": 1.5}, "students.warmup: found 1.5; allowed: 0 to 1"),
         ({"weight_decay": -0.1}, "students.weight_decay: found -0.1; allowed: 0 or more, finite"),
-        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1, or null"),
+        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1"),
         ({"dropout": 1.0}, "students.dropout: found 1.0; allowed: 0 to below 1"),
     ],
 )
