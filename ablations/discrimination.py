@@ -142,9 +142,9 @@ def solution_auroc(
 
     The share of pairs of a right and a wrong solution of the same problem in which the right one scores
     higher, ties counting one half. Solutions of different problems are never compared: a score that only says
-    how difficult the problem is gets exactly 0.5, as it does not help to choose a solution. Every pair has the
-    same weight, so that the expected value does not depend on how many solutions each problem has; an equal
-    weight for every problem would make it depend on which problems happen to have both kinds.
+    how difficult the problem is gets exactly 0.5, because it does not help to choose a solution. Every pair
+    has the same weight, so that the expected value does not depend on how many solutions each problem has; an
+    equal weight for every problem would make it depend on which problems happen to have both kinds.
 
     Args:
         score: [R]; infinities are allowed, solutions whose score is NaN, unscored, are left out.

@@ -81,8 +81,8 @@ ANALYSES: dict[str, Analysis] = {
         headline=acquisitions.headline,
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
-            *(arms_table, acquisitions.efficiency_table, acquisitions.budgets_table),
-            *(differences_table, solutions_table),
+            *(arms_table, acquisitions.gains_table, acquisitions.efficiency_table),
+            *(acquisitions.budgets_table, differences_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,

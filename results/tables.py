@@ -62,8 +62,8 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         seeds = int(group["seeds"].max())
         rows.append((*cells, whole(seeds or pd.NA)))
     lead = (
-        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labelled a problem. "
-        "Solution AUROC compares solutions of the same problem only."
+        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labelled a problem."
+        " Solution AUROC compares solutions of the same problem only."
     )
     if drawn.intersection(ns):
         lead += " * A single draw of all solutions, not an expectation over subsets."

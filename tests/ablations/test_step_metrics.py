@@ -35,8 +35,8 @@ def test_auroc_by_hand():
 
 
 def test_auroc_within_problems_by_hand():
-    """Problem 4: a tie. Problem 2: 0.15 below 0.3 and a tie with 0.15. Problem 9: 0.5 ties, 0.85 wins. In all
-    0.5 + 0.5 + 1.5 of 1 + 2 + 2 pairs. Resamples draw three problems: weights (1, 2, 2) / 5 of their AUROCs."""
+    """Problem 4: a tie. Problem 2: 0.15 below 0.3, and a tie with 0.15. Problem 9: 0.5 ties, 0.85 wins. In
+    all 0.5 + 0.5 + 1.5 of 1 + 2 + 2 pairs; a resample counts each problem's as often as it was drawn."""
     found = within_problems_interval(PROB, RIGHT, PROBLEM)
     assert found.estimate == pytest.approx(2.5 / 5) == solution_auroc(PROB, RIGHT, np.ones(8, bool), PROBLEM)
     counts = resample_weights(3) * 3
