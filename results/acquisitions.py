@@ -14,9 +14,9 @@ import pandas as pd
 
 from results.arms import PLAIN_ACQUISITION, acquisition_words
 from results.data_efficiency import LEAST_FIT, Curve, Efficiency, estimate_efficiency
-from results.differences import contrasts, holm, p_value
-from results.headline import Headline, Reading, reading_of
-from results.intervals import ALPHA, intervals, paired
+from results.differences import contrasts, corrected, with_estimates
+from results.headline import Headline, Reading, capital, reading_of, solves
+from results.intervals import INCONCLUSIVE, intervals, paired
 from results.statistics import at_n, comparison_n, rows_of
 from results.tabular import Table, compared, heads, number, reading, tested, whole, word
 
@@ -53,8 +53,17 @@ class Comparison:
     def verdict(self) -> str:
         """Whether it needs fewer or more labels, if the interval excludes 1."""
         if not self.efficiency.excludes(1):
-            return "inconclusive"
+            return INCONCLUSIVE
         return "fewer labels" if self.efficiency.lower > 1 else "more labels"
+
+    @property
+    def words(self) -> str:
+        """The verdict; if inconclusive, with the reason or with what could have been detected."""
+        if self.verdict != INCONCLUSIVE:
+            return self.verdict
+        could = f"could detect {self.efficiency.detectable:.1f} times"
+        known = self.efficiency.reason or ("no interval" if np.isnan(self.efficiency.detectable) else could)
+        return f"{self.verdict} ({known})"
 
     @property
     def paper(self) -> str:
@@ -113,10 +122,9 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
         frame: records of one experiment, scale and dataset.
 
     Returns:
-        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, estimate,
-        lower, upper, problems, p (Holm-corrected for the role ``other``; NaN where there is no interval) and
-        verdict; the hypothesis first, then the paper's comparison. Pairs without a common budget of
-        ``RISING_BUDGETS`` or a common seed have no row.
+        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, and those of
+        ``with_estimates``, p corrected after Holm for the role ``other``; the hypothesis first, then the
+        paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common seed have no row.
     """
     known = points(frame)
     keys, found = [], []
@@ -140,16 +148,13 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
                 "budgets": ", ".join(map(str, budgets)),
                 "role": _ROLES.get((acquisition, baseline), "other"),
                 "seeds": len(seeds),
+                "metric": "best_of_n",
             }
         )
-    out = pd.DataFrame(keys, columns=["acquisition", "against", "budgets", "role", "seeds"])
-    for name in ("estimate", "lower", "upper", "problems"):
-        out[name] = [getattr(one, name) for one in found]
-    p = np.array([p_value(one.estimate, one.lower, one.upper, one.problems) for one in found])
-    others = (out["role"] == "other").to_numpy(bool)
-    p[others] = holm(list(p[others]))
-    verdicts = pd.Series([one.verdict for one in found], dtype=object)
-    return out.assign(p=p, verdict=verdicts.where(p < ALPHA, "inconclusive"))
+    out = pd.DataFrame(keys, columns=["acquisition", "against", "budgets", "role", "seeds", "metric"])
+    out = with_estimates(out, found)
+    others = out["role"] == "other"
+    return pd.concat([out[~others], corrected(out[others])])
 
 
 def comparisons(frame: pd.DataFrame) -> list[Comparison]:
@@ -241,7 +246,7 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
                 number(one.efficiency.fit),
                 word(one.paper or "–"),
                 word(one.role),
-                reading(f"{one.verdict} ({one.efficiency.reason})" if one.efficiency.reason else one.verdict),
+                reading(one.verdict, one.words),
             )
             for one in comparisons(frame)
         ),
@@ -296,31 +301,30 @@ def headline(frame: pd.DataFrame) -> Headline:
             difference=f"{one.efficiency.estimate:.2f} times" if one.efficiency.estimate > 0 else "–",
             interval=number(one.efficiency.estimate, 2, one.efficiency.lower, one.efficiency.upper).interval,
             verdict=one.verdict,
+            words=one.words,
         )
         for one in found
     ]
     first = tests[0]
-    solves = {"above zero": "solve more test problems than", "below zero": "solve fewer test problems than"}
-    sentence = (
-        f"With best-of-{comparison_n(frame)} and as many labels, {acquisition_words(first.acquisition)} "
-        f"{solves.get(first.verdict, 'cannot be told from')} {acquisition_words(first.against)}."
-    )
+    one, other = (f"choosing {acquisition_words(name)}" for name in (first.acquisition, first.against))
+    sentence = f"With best-of-{comparison_n(frame)} and as many labels, {solves(one, first, other)}."
     return Headline(sentence=sentence, readings=tuple(readings), further=tuple(map(_saving, found[:1])))
 
 
 def _saving(one: Comparison) -> str:
     """The data efficiency in a sentence."""
-    names = acquisition_words(one.acquisition).capitalize(), acquisition_words(one.baseline)
     if one.efficiency.reason:
-        return f"How many labels they save is not known: {one.efficiency.reason}."
+        return f"How many labels this saves is not known: {one.efficiency.reason}."
+    times, against = one.efficiency.estimate, acquisition_words(one.baseline)
+    name = f"choosing {acquisition_words(one.acquisition)}"
     needs = {
-        "fewer labels": f"need {one.efficiency.estimate:.1f} times fewer labels than",
-        "more labels": f"need {1 / one.efficiency.estimate:.1f} times more labels than",
-    }.get(one.verdict, "may need fewer or more labels than")
-    paper = {
-        "excluded": f"excludes the paper's {PAPER_EFFICIENCY}",
-        "possible": f"holds the paper's {PAPER_EFFICIENCY}",
-    }
-    interval = number(one.efficiency.estimate, 2, one.efficiency.lower, one.efficiency.upper).interval
-    tail = f"; the interval {interval} of the data efficiency {paper[one.paper]}" if one.paper else ""
-    return f"{names[0]} {needs} {names[1]}, counted in {LABELS[one.counted]}{tail}."
+        "fewer labels": f"{capital(name)} needs {times:.1f} times fewer labels than {against}",
+        "more labels": f"{capital(name)} needs {1 / times:.1f} times more labels than {against}",
+    }.get(one.verdict, f"Whether {name} needs fewer labels than {against} is {one.words}")
+    if not one.paper:
+        return f"{needs}."
+    interval = number(times, 2, one.efficiency.lower, one.efficiency.upper).interval
+    holds = "excludes" if one.paper == "excluded" else "holds"
+    return (
+        f"{needs}; the interval of the data efficiency, {interval}, {holds} the paper's {PAPER_EFFICIENCY}."
+    )

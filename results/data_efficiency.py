@@ -23,7 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from results.intervals import LEAST_PROBLEMS, intervals
+from results.crossed import Components
+from results.intervals import ALPHA, LEAST_PROBLEMS, Estimate, intervals
+from results.power import POWER, detectable
 
 Array = npt.NDArray[np.float64]
 
@@ -114,6 +116,13 @@ class Efficiency:
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     reason: str = ""
     """Why it is not identified; empty where it is."""
+    log: Estimate | None = None
+    """Its log, with the variances between seeds and problems; None where it is not identified."""
+
+    @property
+    def detectable(self) -> float:
+        """The smallest efficiency above 1 that this run detects with 80% power; NaN where it is not known."""
+        return float(np.exp(self.log.detectable())) if self.log is not None else float("nan")
 
     def excludes(self, efficiency: float) -> bool:
         """Whether the interval is known and does not hold an efficiency."""
@@ -157,7 +166,24 @@ def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
         lower=float(np.exp(found.lower)),
         upper=float(np.exp(found.upper)),
         fit=fit.explained,
+        log=found,
     )
+
+
+def detectable_efficiency(
+    components: Components, seeds: int, problems: int, *, alpha: float = ALPHA, wanted: float = POWER
+) -> float:
+    """The smallest efficiency above 1 that a planned run detects; NaN where nothing varies.
+
+    Args:
+        components: of the log of the efficiency in an earlier run with the same budgets, ``Efficiency.log``:
+            the variances of the influence of single seeds and problems on the shift.
+        seeds: of the planned run.
+        problems: of the planned run.
+        alpha: two-sided.
+        wanted: power.
+    """
+    return float(np.exp(detectable(components.terms(seeds, problems), alpha, wanted=wanted)))
 
 
 def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_value: Array) -> Fit:

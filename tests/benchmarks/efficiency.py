@@ -1,19 +1,18 @@
 """Coverage and power of the estimate of data efficiency and of its primary test, by simulation.
 
-``python tests/benchmarks/efficiency.py`` writes ``results/reference/data_efficiency.json`` and the table between
-the marks of ``docs/data-efficiency.md``; ``--repeats`` sets how many experiments are simulated for each cell.
+``python tests/benchmarks/efficiency.py`` writes ``results/reference/data_efficiency.json`` and the table
+between the marks of ``docs/data-efficiency.md``; with ``--table`` only the table, from the JSON.
 
-The truth is a saturating logistic in log labels, 0.35 + 0.5 / (1 + exp(-1.4 (log labels - log 3.5))), for the
-baseline, and the same curve shifted by the true efficiency. A training's mean over problems lies off it by noise
-of its own (standard deviation 0.055) and by noise that the trainings of one seed and way of choosing share (0.04).
-Noise is Gaussian, or bimodal: 15% of seeds or trainings lie far below the others, with the same standard
-deviations. Problems differ in level (0.28), in how they take to a way of choosing (0.05), and to one budget of it
-(0.06); a training differs by 0.26 on single problems.
+The truth for the baseline is a saturating logistic in log labels, which rises from 0.35 to 0.85 with slope
+1.4 and is halfway at 3.5 solutions per problem; the other curve is the same, shifted by the true efficiency.
+The mean of a training lies off it by noise of its own (standard deviation 0.055) and by noise that the
+trainings of one seed and way of choosing share (0.04). Noise is Gaussian, or bimodal: 15% of seeds and
+trainings lie far below the others, with the same standard deviations. Problems differ in level (0.28), in what
+a way of choosing does for them (0.05), also at one budget (0.06); a training varies by 0.26 on single problems.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,12 @@ from scipy.special import expit
 
 from results.acquisitions import RISING_BUDGETS
 from results.data_efficiency import Curve, Efficiency, estimate_efficiency
-from results.intervals import intervals, paired
+from results.intervals import ALPHA, intervals, paired
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "results" / "reference" / "data_efficiency.json"
 PAGE = ROOT / "docs" / "data-efficiency.md"
-MARKS = "<!-- simulation: begin -->", "<!-- simulation: end -->"
+MARKS = ("<!-- simulation: begin -->\n", "<!-- simulation: end -->\n")
 
 DESIGNS = {
     "on the rise": ((1.5, 2, 3, 4, 6), (1, 2, 3, 4, 6, 8, 12, 16)),
@@ -39,8 +38,16 @@ EFFICIENCIES, SEEDS, NOISES = (1.0, 1.5, 2.6, 4.0), (5, 10, 20), ("Gaussian", "b
 PROBLEMS = 300
 LOW_SHARE = 0.15
 """Of bimodal noise: the share that lies below."""
+MEASURES = {
+    "coverage": "95% interval holds the truth",
+    "power": "interval lies above 1",
+    "primary_test": "primary test finds a gain",
+    "refused": "no estimate",
+}
+"""What is measured -> heading."""
 
 Draw = tuple[Curve, Curve]
+Row = dict[str, Any]
 
 
 def experiment(
@@ -70,72 +77,95 @@ def experiment(
     return made[0], made[1]
 
 
-def gain_is_told(curve: Curve, baseline: Curve) -> bool:
+def finds_gain(curve: Curve, baseline: Curve) -> bool:
     """Whether the primary test finds a gain over the preset budgets that both have."""
-    at = [np.isin(one.labels, RISING_BUDGETS) & np.isin(one.labels, other.labels) for one, other in
-          ((curve, baseline), (baseline, curve))]  # fmt: skip
-    (gain,) = intervals([paired(curve.value[at[0]], baseline.value[at[1]]).mean(axis=0)])
-    return bool(gain.lower > 0)
+    budgets = [b for b in RISING_BUDGETS if b in curve.labels and b in baseline.labels]
+    one, other = (of.value[np.isin(of.labels, budgets)] for of in (curve, baseline))
+    (gain,) = intervals([paired(one, other).mean(axis=0)])
+    return bool(gain.p < ALPHA and gain.estimate > 0)
 
 
-def measure_cell(
-    estimator: Callable[[Curve, Curve], Efficiency], repeats: int, *cell: Any
-) -> dict[str, float | None]:
-    """Shares over simulated experiments; coverage is of those that are not refused, power is of all."""
-    rng = np.random.default_rng(0)
-    drawn = [experiment(rng, *cell) for _ in range(repeats)]
-    return summary([estimator(*pair) for pair in drawn], cell[1]) | {
-        "primary_test": float(np.mean([gain_is_told(*pair) for pair in drawn]))
-    }
-
-
-def summary(found: list[Efficiency], truth: float) -> dict[str, float | None]:
-    """Refusals, coverage, power and the median estimate."""
+def summary(found: list[Efficiency], truth: float) -> Row:
+    """Refusals, coverage among the rest, power among all, and the median estimate."""
     known = [one for one in found if not one.reason]
     return {
-        "refused": 1 - len(known) / len(found),
         "coverage": 1 - float(np.mean([one.excludes(truth) for one in known])) if known else None,
         "power": float(np.mean([one.lower > 1 for one in found])),
+        "refused": 1 - len(known) / len(found),
         "median": float(np.median([one.estimate for one in known])) if known else None,
     }
 
 
-def measure(repeats: int) -> list[dict[str, Any]]:
-    """All cells: design, noise, seeds, efficiency, and what was found."""
-    rows = []
-    for design in DESIGNS:
-        for noise in NOISES:
-            for seeds in SEEDS:
-                for truth in EFFICIENCIES:
-                    cell = {"design": design, "noise": noise, "seeds": seeds, "efficiency": truth}
-                    found = measure_cell(estimate_efficiency, repeats, design, truth, seeds, noise)
-                    rows.append(cell | found)
-                    print(json.dumps(rows[-1]), flush=True)
-    return rows
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown of what was measured; one row per design, noise and number of seeds."""
-    heads = [
-        "design",
-        "noise",
-        "seeds",
-        *(
-            f"{name} at {e:g}"
-            for name in ("coverage", "excludes 1", "primary test", "refused")
-            for e in EFFICIENCIES
-        ),
+def cells() -> list[Row]:
+    """All that is simulated."""
+    return [
+        {"design": design, "efficiency": efficiency, "seeds": seeds, "noise": noise}
+        for design in DESIGNS
+        for noise in NOISES
+        for seeds in SEEDS
+        for efficiency in EFFICIENCIES
     ]
-    return str(heads)
+
+
+def measure(cell: Row, repeats: int, estimator: Callable[[Curve, Curve], Efficiency]) -> Row:
+    """One cell of the table: what was simulated, and what was found."""
+    rng = np.random.default_rng(0)
+    found, gains = [], []
+    for _ in range(repeats):
+        drawn = experiment(rng, **cell)
+        found.append(estimator(*drawn))
+        gains.append(finds_gain(*drawn))
+    rounded = {
+        name: value if value is None else round(value, 4)
+        for name, value in summary(found, cell["efficiency"]).items()
+    }
+    return cell | rounded | {"primary_test": round(float(np.mean(gains)), 4)}
+
+
+def table(rows: list[Row], measures: tuple[str, ...]) -> str:
+    """Markdown: one row per measure, design, noise and number of seeds; one column per true efficiency."""
+    by_cell = {(r["design"], r["noise"], r["seeds"], r["efficiency"]): r for r in rows}
+    heads = [*("share of experiments", "budgets", "seeds' noise", "seeds"), *(f"{e:g}" for e in EFFICIENCIES)]
+    lines = [heads, ["---"] * 4 + ["---:"] * len(EFFICIENCIES)]
+    for name in measures:
+        for design in DESIGNS:
+            for noise in NOISES:
+                for seeds in SEEDS:
+                    values = [by_cell[design, noise, seeds, efficiency][name] for efficiency in EFFICIENCIES]
+                    shown = ["–" if value is None else f"{value:.2f}" for value in values]
+                    lines.append([MEASURES[name], design, noise, str(seeds), *shown])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write_table(held: Row) -> None:
+    """Put the tables between the marks of the page."""
+    text = PAGE.read_text()
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    made = (
+        f"Each number is of {held['repeats']} simulated experiments.\n\n"
+        f"{table(held['now'], tuple(MEASURES))}\n"
+        f"The estimator before, in {held['before_repeats']} experiments each:\n\n"
+        f"{table(held['before'], ('coverage', 'power', 'refused'))}"
+    )
+    PAGE.write_text(f"{before}{MARKS[0]}{made}{MARKS[1]}{after}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=400, help="simulated experiments per cell")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=300, help="simulated experiments per cell")
+    parser.add_argument("--table", action="store_true", help="write the table from the JSON only")
     arguments = parser.parse_args()
-    begin = time.time()
-    rows = measure(arguments.repeats)
-    print(time.time() - begin)
+    held = json.loads(JSON.read_text())
+    if not arguments.table:
+        held["repeats"], held["now"] = arguments.repeats, []
+        for cell in cells():
+            held["now"].append(measure(cell, arguments.repeats, estimate_efficiency))
+            print(json.dumps(held["now"][-1]), flush=True)
+        JSON.write_text(json.dumps(held, indent=1) + "\n")
+    write_table(held)
 
 
 if __name__ == "__main__":
