@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from results.acquisitions import HYPOTHESIS, LABELS, PAPER
 from results.arms import acquisition_words
@@ -77,6 +77,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     percent_axis(ax)
     ax.margins(y=0.06)
     ax.grid(visible=False, axis="x")
@@ -113,16 +114,10 @@ def _mark_shift(ax: Axes, pair: _Pair, labels: np.ndarray, baseline_labels: np.n
         xytext=(there, level),
         arrowprops={"arrowstyle": "->", "color": "#333333", "lw": 1.2},
     )
-    ax.annotate(
-        f"{np.exp(abs(pair.fit.shift)):.1f} times\n{'fewer' if here < there else 'more'} labels",
-        xy=(min(here, there), level),
-        xytext=(-6, 0),
-        textcoords="offset points",
-        ha="right",
-        va="center",
-        fontsize=9,
-        color="#333333",
-    )
+    how = "fewer" if here < there else "more"
+    words = f"arrow: {np.exp(abs(pair.fit.shift)):.1f} times {how} labels"
+    # Curves that rise leave the lower right corner free.
+    ax.text(0.98, 0.03, words, transform=ax.transAxes, ha="right", va="bottom", fontsize=9, color="#333333")
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:

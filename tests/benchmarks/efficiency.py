@@ -7,8 +7,9 @@ The truth for the baseline is a saturating logistic in log labels, which rises f
 1.4 and is halfway at 3.5 solutions per problem; the other curve is the same, shifted by the true efficiency.
 The mean of a training lies off it by noise of its own (standard deviation 0.055) and by noise that the
 trainings of one seed and way of choosing share (0.04). Noise is Gaussian, or bimodal: 15% of seeds and
-trainings lie far below the others, with the same standard deviations. Problems differ in level (0.28), in what
-a way of choosing does for them (0.05), also at one budget (0.06); a training varies by 0.26 on single problems.
+trainings lie far below the others, with the same standard deviations. Problems differ in level (0.28), in
+what a way of choosing does for them (0.05), also at one budget (0.06); a training varies by 0.26 on single
+problems.
 """
 
 import argparse
