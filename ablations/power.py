@@ -89,7 +89,7 @@ def _parse(argv: Sequence[str]) -> Any:
         "--family",
         type=int | None,
         default=None,
-        help="comparisons for which p is corrected after Holm (default: the experiment's claims, or all rows)",
+        help="comparisons for which p is corrected after Holm (default: the claims, or all rows)",
     )
     args = parser.parse_args(list(argv))
     for name, least in (("seeds", 2), ("problems", 2), ("family", 1)):

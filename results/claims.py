@@ -204,9 +204,9 @@ def _p(rows: Sequence[Any]) -> float:
 
 
 def claims_table(frame: pd.DataFrame) -> Table | None:
-    """The family of claims and their verdicts; None where the experiment has none."""
+    """The family of claims and their verdicts; None where the experiment has none, or no records of any."""
     found = findings(frame)
-    if not found:
+    if not any(one.rows for one in found):
         return None
     return Table(
         id=TABLE,

@@ -37,8 +37,8 @@ ROUNDING = 1e-12
 """Values in [0, 1] that lie no further apart are equal."""
 
 _HALVINGS = 60
-_MOST = 690.0
-"""Minus the log of half the smallest p that is computed."""
+_MOST = 345.0
+"""Minus the log of half the smallest p that is computed; the square of t_1 is finite there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     """
     n = tested_n(frame[frame["metric"] == "best_of_n"])
     found = findings(frame)
-    claims = [counted(found)] if found else []
+    claims = [counted(found)] if any(one.rows for one in found) else []
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     if main.empty:
         sentence = (
