@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from results.arms import PLAIN_ACQUISITION, acquisition_words
-from results.data_efficiency import LEAST_FIT, Curve, Efficiency, estimate_efficiency
+from results.data_efficiency import Curve, Efficiency, estimate_efficiency
 from results.differences import contrasts, corrected, with_estimates
 from results.headline import Headline, Reading, capital, reading_of, solves
 from results.intervals import INCONCLUSIVE, intervals, paired
+from results.shifted_logistic import LEAST_FIT
 from results.statistics import at_n, comparison_n, rows_of
 from results.tabular import Table, compared, heads, number, reading, tested, whole, word
 

@@ -12,10 +12,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from results.acquisitions import HYPOTHESIS, LABELS, PAPER
 from results.arms import acquisition_words
-from results.data_efficiency import Fit, fit_shift
 from results.figures.drawing import Figure, run
 from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends, look, percent_axis
+from results.shifted_logistic import Fit, fit_shift
 from results.statistics import at_n, comparison_n
 
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.efficiency import experiment, finds_gain
 
-from results.data_efficiency import Curve, Efficiency, estimate_efficiency, fit_shift
+from results.crossed import Components
+from results.data_efficiency import Curve, Efficiency, detectable_efficiency, estimate_efficiency
 
 FEW = np.array([1.5, 2, 3, 4, 6])
 LABELS = np.array([1.0, 2, 3, 4, 6, 8, 12, 16])
@@ -40,37 +42,11 @@ def test_a_shifted_curve(factor):
     assert found.fit == pytest.approx(1) and found.reason == ""
 
 
-def test_the_whole_fit():
-    fit = fit_shift(FEW, logistic(2.6 * FEW), LABELS, logistic(LABELS))
-    found = fit.lower, fit.upper, fit.slope, fit.midpoint, fit.shift
-    assert found == pytest.approx((0.3, 0.8, 1.4, 1.2, np.log(2.6)), abs=1e-4)
-    np.testing.assert_allclose(fit.at(FEW, baseline=False), logistic(2.6 * FEW), atol=1e-6)
-    np.testing.assert_allclose(fit.at(LABELS, baseline=True), logistic(LABELS), atol=1e-6)
-    # Halfway, at 0.55, the baseline has e^1.2 = 3.32 labels, and the curve 2.6 times fewer.
-    assert fit.labels_at(0.55, baseline=True) == pytest.approx(np.exp(1.2), rel=1e-4)
-    assert fit.labels_at(0.55, baseline=False) == pytest.approx(np.exp(1.2) / 2.6, rel=1e-4)
-
-
 @pytest.mark.parametrize(("form", "error"), [(saturating, 0.03), (lambda u: 0.3 + 0.15 * np.log(u), 0.01)])
 def test_curves_of_another_form(form, error):
     """A power law and a straight line: near enough to a logistic over the budgets."""
     found = estimate_efficiency(curve(FEW, form(2.0 * FEW)), curve(LABELS, form(LABELS)))
     assert found.estimate == pytest.approx(2.0, rel=error) and found.fit > 0.99
-
-
-def test_the_gradient_is_the_derivative_of_the_shift():
-    """Each point in turn is moved by 0.0001, and the curves are fitted anew."""
-    rng = np.random.default_rng(0)
-    one, other = logistic(2.0 * FEW), logistic(LABELS)
-    one, other = one + 0.01 * rng.normal(size=len(one)), other + 0.01 * rng.normal(size=len(other))
-    fit = fit_shift(FEW, one, LABELS, other)
-    moved = []
-    for index in range(len(one) + len(other)):
-        step = 1e-4 * (np.arange(len(one) + len(other)) == index)
-        there = fit_shift(FEW, one + step[: len(one)], LABELS, other + step[len(one) :]).shift
-        moved.append((there - fit.shift) / 1e-4)
-    # The gradient leaves out the curvature of the residuals, which are small here.
-    np.testing.assert_allclose(fit.gradient, moved, atol=0.15 * np.abs(moved).max())
 
 
 def test_the_inverse_is_the_inverse():
@@ -198,3 +174,28 @@ def test_seeds_are_paired_by_their_number():
     assert again == by_hand
     alien = estimate_efficiency(one, replace(other, seeds=np.array([7, 8, 9])))
     assert np.isnan(alien.estimate) and alien.reason == "no seed in common"
+
+
+def test_the_smallest_efficiency_that_can_be_detected():
+    """By hand for many seeds and problems, where t is normal: the shift must be 1.960 + 0.842 = 2.802
+    standard errors. 0.4^2 / 10^4 + 0.9^2 / 10^5 + 9 / 10^9 = 2.4109e-5: exp(2.802 * 0.0049101) = 1.01385."""
+    parts = Components(seed=0.4**2, problem=0.9**2, residual=9.0)
+    assert detectable_efficiency(parts, 10**4, 10**5) == pytest.approx(1.01385, abs=2e-5)
+    few, many = (detectable_efficiency(parts, seeds, 300) for seeds in (5, 10))
+    assert few > many > 1
+    assert detectable_efficiency(parts, 5, 300, wanted=0.9) > few
+    assert detectable_efficiency(parts, 5, 300, alpha=0.01) > few
+
+
+def test_a_simulation_of_coverage_and_power():
+    """Forty experiments with ten seeds and a true efficiency of 1.5: none is refused, at least 35 intervals
+    hold it (38 would be 95%), at least 24 exclude 1, and what a run says it could detect is about right."""
+    rng = np.random.default_rng(0)
+    drawn = [experiment(rng, "on the rise", 1.5, 10, "Gaussian", problems=100) for _ in range(40)]
+    found = [estimate_efficiency(*pair) for pair in drawn]
+    assert not any(one.reason for one in found)
+    assert sum(not one.excludes(1.5) for one in found) >= 35
+    power = np.mean([one.lower > 1 for one in found])
+    assert power >= 0.6
+    assert np.mean([finds_gain(*pair) for pair in drawn]) >= 0.6
+    assert 1.3 < np.median([one.detectable for one in found]) < 1.7
