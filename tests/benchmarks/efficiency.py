@@ -146,8 +146,8 @@ def write_table(held: Row) -> None:
     made = (
         f"Each number is of {held['repeats']} simulated experiments.\n\n"
         f"{table(held['now'], tuple(MEASURES))}\n"
-        "The estimator before, which wanted every seed's own curves to overlap and rise (80 resamples and 161 "
-        f"shifts instead of 2000 and 801), in {held['before_repeats']} experiments each:\n\n"
+        "The estimator before, which needed every seed's own curves to overlap and rise (80 resamples and "
+        f"161 shifts instead of 2000 and 801), in {held['before_repeats']} experiments each:\n\n"
         f"{table(held['before'], ('coverage', 'power', 'refused'))}"
     )
     PAGE.write_text(f"{before}{MARKS[0]}{made}{MARKS[1]}{after}")
