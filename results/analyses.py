@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from results import (
-    acquisitions,
+    active_learning,
     claims,
     difficulty,
     hyperparameters,
@@ -88,11 +88,11 @@ ANALYSES: dict[str, Analysis] = {
     ),
     "active_learning": Analysis(
         title="Active learning under process supervision",
-        headline=acquisitions.headline,
+        headline=active_learning.headline,
         figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
-            *(arms_table, acquisitions.gains_table, acquisitions.efficiency_table),
-            *(acquisitions.budgets_table, differences_table, solutions_table),
+            *(arms_table, active_learning.gains_table, active_learning.efficiency_table),
+            *(active_learning.budgets_table, differences_table, solutions_table),
         ),
         notes=(
             _EXPECTATION,
