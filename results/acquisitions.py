@@ -15,7 +15,7 @@ import pandas as pd
 from results.arms import PLAIN_ACQUISITION
 from results.data_efficiency import Curve, Efficiency, estimate_efficiency
 from results.differences import corrected, with_estimates
-from results.intervals import INCONCLUSIVE, intervals, paired
+from results.intervals import INCONCLUSIVE, Estimate, intervals, paired
 from results.statistics import at_n, comparison_n
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
@@ -125,7 +125,8 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
         paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common seed have no row.
     """
     known = points(frame)
-    keys, found = [], []
+    keys: list[dict[str, object]] = []
+    found: list[Estimate] = []
     for acquisition, baseline in _pairs(list(known)):
         one, other = known[acquisition], known[baseline]
         budgets = [budget for budget in RISING_BUDGETS if budget in one and budget in other]

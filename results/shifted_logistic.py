@@ -133,7 +133,7 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
         midpoint=midpoint,
         shift=shift,
         explained=explained,
-        shifts=(widest[1], widest[0]),
+        shifts=(float(widest[1]), float(widest[0])),
         gradient=gradient,
         reason=reason,
     )
@@ -160,5 +160,14 @@ def _starts(
 
 def _no_fit(reason: str) -> Fit:
     nan = float("nan")
-    unknown = dict.fromkeys(("lower", "upper", "slope", "midpoint", "shift", "explained"), nan)
-    return Fit(**unknown, shifts=(nan, nan), gradient=np.zeros(0), reason=reason)
+    return Fit(
+        lower=nan,
+        upper=nan,
+        slope=nan,
+        midpoint=nan,
+        shift=nan,
+        explained=nan,
+        shifts=(nan, nan),
+        gradient=np.zeros(0),
+        reason=reason,
+    )
