@@ -17,7 +17,7 @@ from results.tabular import Cell, number, points, text_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _REFERENCES = {"labeler": "labeler", "majority": "majority voting", "random": "pass@1"}
-_AUROCS = {"solution_auroc": "solution AUROC", "step_auroc": "step AUROC"}
+_AUROCS = {"solution_auroc": "solution AUROC within problems", "step_auroc": "step AUROC"}
 
 
 @dataclass(frozen=True, kw_only=True)

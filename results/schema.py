@@ -57,7 +57,8 @@ METRICS: dict[str, Metric] = {
         arms=("labeler",),
     ),
     "solution_auroc": Metric(
-        meaning="area under the ROC curve of solution scores against right final answers",
+        meaning="share of pairs of a right and a wrong solution of the same problem in which the right one "
+        "scores higher; a tie counts one half",
         n=None,
         arms=_SCORERS,
     ),

@@ -50,7 +50,7 @@ def test_labelers_against_majority_voting():
             *("good", "product", "70.0 [60.0, 80.0]", "60.0 [50.0, 70.0]", "+20.0 [+10.0, +30.0]"),
             *("<0.001", "above zero"),
         ],
-        ["poor", "product", "45.0 [35.0, 55.0]", "-", "-5.0 [-15.0, +5.0]", "0.327", "cannot be told"],
+        ["poor", "product", "45.0 [35.0, 55.0]", "-", "-5.0 [-15.0, +5.0]", "0.327", "inconclusive"],
     ]
     assert [head.name for head in by_n.heads] == ["labeler", "scoring", "1", "2", "4"]
     assert [cells[0] for cells in shown(by_n)] == ["pass@N", "majority voting", "good", "poor"]
