@@ -85,7 +85,7 @@ def test_false_positives_are_as_rare_as_they_should_be(seeds: int) -> None:
     assert 0.03 < found.rates["0.05"] < 0.0533 and found.coverage == pytest.approx(1 - found.rates["0.05"])
     assert found.rates["0.01"] < 0.0115 and found.rates["0.002"] < 0.0027
     if seeds == 3:  # what it replaced is several times too liberal
-        assert found.satterthwaite["0.002"] > 0.008 and found.normal["0.002"] > 0.008
+        assert found.satterthwaite["0.002"] > 0.008 and found.normal["0.002"] > 0.005
 
 
 def test_the_drawn_mean_squares_are_those_of_drawn_values() -> None:
