@@ -148,8 +148,8 @@ def rows_with(estimates: list[Estimate]) -> pd.DataFrame:
 def test_the_verdict_follows_the_corrected_p() -> None:
     """Half width 0.1 over 60 problems: t_{.975, 59} = 2.000995.
 
-    t = 2.000995 * 0.2 / 0.1 = 4.00199, 2.20109 and 0, so p = 0.000178, 0.03166 and 1; after Holm 3 * 0.000178,
-    2 * 0.03166 and 1. The second's interval leaves zero out, but its corrected p is too large.
+    t = 2.000995 * 0.2 / 0.1 = 4.00199, 2.20109 and 0, so p = 0.000178, 0.03166 and 1; after Holm three times
+    0.000178, twice 0.03166 and 1. The second's interval leaves zero out, but its corrected p is too large.
     """
     made = [from_interval(x, x - 0.1, x + 0.1, 60) for x in (0.2, -0.11, 0.0)]
     found = rows_with(made)

@@ -160,7 +160,8 @@ def test_the_headline_names_what_matters_by_its_rule(frame):
     told = "is sensitive to learning rate, batch size and labeler's threshold"
     assert found.sentence == (
         f"With best-of-8 on validation problems and 6 labelled a problem, process supervision {told}; "
-        f"PRM-derived outcome {told}; final-answer outcome is sensitive to nothing that can be told."
+        f"PRM-derived outcome {told}; final-answer outcome is sensitive to no hyperparameter that "
+        "the sweep shows."
     )
     assert len(found.readings) == 4 + 4 + 3
     first = found.readings[0]
