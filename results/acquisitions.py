@@ -8,6 +8,7 @@ labeled solutions, as the paper counts, and in labeled steps.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,12 +83,11 @@ def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
     """
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
     rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
-    return {
-        str(acquisition): {
-            int(budget): group.set_index("seed") for budget, group in of_acquisition.groupby("data_scale")
-        }
-        for acquisition, of_acquisition in rows.groupby("acquisition", sort=True)
-    }
+    found: dict[str, dict[int, pd.DataFrame]] = {}
+    groups: Any = rows.groupby(["acquisition", "data_scale"], sort=True)
+    for (acquisition, budget), group in groups:
+        found.setdefault(str(acquisition), {})[int(budget)] = group.set_index("seed")
+    return found
 
 
 def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:

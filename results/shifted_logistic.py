@@ -101,9 +101,12 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
         steep = (upper - lower) * risen * (1 - risen)
         return np.stack([1 - risen, risen, steep * position, -steep * slope, steep * slope * moved_K], axis=1)
 
+    def residual(theta: Array) -> Array:
+        return predicted(theta) - value_K
+
     tried = [
         optimize.least_squares(
-            lambda theta: predicted(theta) - value_K,
+            residual,
             np.clip(start, lowest + 1e-3, highest - 1e-3),
             jac=jacobian,
             bounds=(lowest, highest),

@@ -5,10 +5,10 @@ problem is a start value and a few names; a solution adds up modulo 10 what thei
 each name::
 
     =7 bako tilu sefi       start at 7, add what the three names stand for
-    =7 luma+3=0             the total so far, the word recalled for bako, its worth, and the new total
-    =0 domi+5=5.
+    =7 bako luma+3=0        the total so far, the name, the word recalled for it, its worth, the new total
+    =0 tilu domi+5=5.
     =5                      restates the total: neutral
-    =5 zeka+9=4
+    =5 sefi zeka+9=4
     #4                      the answer
 
 A line is wrong if its word is. A fact is held wrongly by the same share of authors everywhere: some facts are
@@ -29,7 +29,7 @@ END = "."
 """Ends some lines of some authors; it means nothing."""
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 _PROBLEM = re.compile(r"=([0-9])((?: [a-z]+)+)", re.ASCII)
-_STEP = re.compile(r"=([0-9]) ([a-z]+)\+([0-9])=([0-9])\.?", re.ASCII)
+_STEP = re.compile(r"=([0-9]) ([a-z]+) ([a-z]+)\+([0-9])=([0-9])\.?", re.ASCII)
 _RESTATEMENT = re.compile(r"=([0-9])", re.ASCII)
 _ANSWER = re.compile(r"#([0-9])", re.ASCII)
 STYLES = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.3), (0.5, 0.3))
@@ -77,7 +77,7 @@ class FactWorld(World):
     """Range of the share of authors who hold a contested fact's wrong value, evenly spread."""
     rare_share: tuple[float, float] = (0.0, 0.03)
     """The same for the other facts."""
-    distances: tuple[int, ...] = (3, 7)
+    distances: tuple[int, ...] = (2, 3, 7, 8)
     """What wrong values may differ by from the right ones, modulo 10."""
     length: tuple[int, int] = (3, 6)
     """Names of a problem, fewest and most."""
@@ -185,7 +185,9 @@ class FactWorld(World):
             word = (lore.wrong_word if errs else lore.right_word)[fact]
             worth = self._meaning[word][2]
             before, total = total, (total + worth) % 10
-            lines.append(f"={before} {word}+{worth}={total}{END if rng.random() < dotted else ''}")
+            lines.append(
+                f"={before} {lore.names[fact]} {word}+{worth}={total}{END if rng.random() < dotted else ''}"
+            )
             if rng.random() < restate:
                 lines.append(f"={total}")
         return (*lines, f"#{total}")
@@ -203,11 +205,12 @@ class FactWorld(World):
         found = []
         for line in steps:
             if step := _STEP.fullmatch(line):
-                word, before, worth, stated = step[2], int(step[1]), int(step[3]), int(step[4])
-                fact, knows, of_word = self._meaning.get(word, (-1, False, -1))
-                written = done < len(facts) and fact == facts[done] and worth == of_word
-                held = written and before == total and (total + worth) % 10 == stated
-                found.append((POSITIVE if held and knows else NEGATIVE, not held))
+                before, worth, stated = int(step[1]), int(step[4]), int(step[5])
+                fact = self._place.get(step[2], -1)
+                of_fact, knows, of_word = self._meaning.get(step[3], (-1, False, -1))
+                follows = done < len(facts) and fact == facts[done] and before == total
+                written = follows and of_fact == fact and (of_word, stated) == (worth, (total + worth) % 10)
+                found.append((POSITIVE if written and knows else NEGATIVE, not written))
                 total = stated
                 if fact in facts[done:]:
                     done += facts[done:].index(fact) + 1
@@ -229,5 +232,5 @@ class FactWorld(World):
     def is_hard(self, line: str) -> bool:
         """Whether the line recalls a contested fact."""
         step = _STEP.fullmatch(line)
-        known = self._meaning.get(step[2]) if step else None
+        known = self._meaning.get(step[3]) if step else None
         return known is not None and bool(self.lore.contested[known[0]])

@@ -13,7 +13,7 @@ from ablations.world.world import World
 WORLDS: dict[str, World] = {
     "facts": FactWorld(seed=1, facts=150, zipf=0.8, contested=0.35),
     "other_facts": FactWorld(
-        seed=2, facts=170, zipf=0.7, contested=0.3, contested_share=(0.15, 0.85), distances=(4, 6)
+        seed=2, facts=170, zipf=0.7, contested=0.3, contested_share=(0.15, 0.85), distances=(1, 4, 6, 9)
     ),
     "dropped": ArithmeticWorld(
         misconceptions=(
