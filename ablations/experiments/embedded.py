@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from ablations.experiments.bases import checkpoint_task
-from ablations.experiments.parts import EMBEDDED, SECONDS_PER_TOKEN, Part, last_problems, scores_task
+from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, last_problems, lengths_of, scores_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.work import Texts, Work, sampling, training
@@ -17,6 +17,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     """Generator, samples, the large PRM and its labels, in the embedded world."""
     assert settings.problems is not None and settings.world is not None
     counts, generator, labeler = settings.problems, settings.generator, settings.labeler
+    lengths = lengths_of(settings.world)
     bases = {
         size: Task(
             stage="base",
@@ -48,7 +49,7 @@ def embedded_part(settings: SupervisionSettings) -> Part:
 
     train_problems = problems("train", counts.train)
     prompted = min(generator.problems, counts.train)
-    few_shot = Texts(lengths=EMBEDDED, problems=prompted, samples=generator.samples)
+    few_shot = Texts(lengths=lengths, problems=prompted, samples=generator.samples)
     made_generator = Task(
         stage="generator",
         config=asdict(generator) | {"world": settings.world},
@@ -62,13 +63,13 @@ def embedded_part(settings: SupervisionSettings) -> Part:
                 role="generator",
                 kind="language training",
                 tokens=few_shot.tokens,
-                context=round(EMBEDDED.tokens),
+                context=round(lengths.tokens),
             ),
         ),
     )
 
     def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
-        texts = Texts(lengths=EMBEDDED, problems=problem_count, samples=count)
+        texts = Texts(lengths=lengths, problems=problem_count, samples=count)
         return Task(
             stage="samples",
             config={
@@ -106,8 +107,8 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         },
         inputs={"base": large, "samples": rated},
         label="labeler (large PRM)",
-        weight=rated_solutions * EMBEDDED.tokens * SECONDS_PER_TOKEN["large"],
-        work=(training("large", EMBEDDED, rated_solutions, steps=True),),
+        weight=rated_solutions * lengths.tokens * SECONDS_PER_TOKEN["large"],
+        work=(training("large", lengths, rated_solutions, steps=True),),
     )
 
     def labels(of: Task) -> Task:
@@ -132,5 +133,5 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         train_ratings=ratings(labelled),
         large_prm=large_prm,
         problems=held,
-        lengths=EMBEDDED,
+        lengths=lengths,
     )

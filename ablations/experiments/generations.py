@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import EMBEDDED, drawn_task, opinion_task, seconds_per_token
+from ablations.experiments.parts import drawn_task, lengths_of, opinion_task, seconds_per_token
 from ablations.formats.labelling import read_rated
 from ablations.pipeline import Task
 from ablations.places import sha256_of
@@ -118,7 +118,8 @@ class Generation:
         assert problems is not None
         solutions = problems.labeler * (collection.uniform + self.number * collection.chosen)
         updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
-        tokens = updates * labeler.batch_size * EMBEDDED.tokens
+        lengths = lengths_of(str(self.settings.world))
+        tokens = updates * labeler.batch_size * lengths.tokens
         seen = passed_over(updates, solutions, labeler.batch_size)
         return Task(
             stage="large_prm",
@@ -134,5 +135,5 @@ class Generation:
             inputs={"base": self.base, "samples": self.pool, "annotations": self.annotations},
             label=f"large PRM of generation {self.number}",
             weight=tokens * seconds_per_token("large") + 2,
-            work=(training("large", EMBEDDED, seen, steps=True),),
+            work=(training("large", lengths, seen, steps=True),),
         )
