@@ -188,7 +188,7 @@ SETTINGS = {
     ),
     "backbone that is not shipped": (
         ["--settings.students.backbone=huge"],
-        "base model dropped/huge: not shipped; allowed: ['dropped/large', 'dropped/small']",
+        "base model facts/huge: not shipped; allowed: ['facts/large', 'facts/small']",
     ),
     "unknown flag": (
         ["--settings.seed=1"],
@@ -210,9 +210,9 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "five.jsonl").write_text("\n".join(map(json.dumps, five)))
     shipped = tmp_path / "shipped"
     for size in ("small", "large"):
-        folder = shipped / "dropped" / size
+        folder = shipped / "facts" / size
         folder.mkdir(parents=True)
-        shutil.copy(bases.SHIPPED / "dropped" / size / "manifest.json", folder)
+        shutil.copy(bases.SHIPPED / "facts" / size / "manifest.json", folder)
     monkeypatch.setattr(bases, "SHIPPED", shipped)
     return tmp_path
 
@@ -279,7 +279,7 @@ def test_report_of_a_damaged_run_file(here, capsys):
 def test_no_base_is_shipped(here, capsys):
     shutil.rmtree(here / "shipped")
     said = refusal([*PLAN, "--scale=smoke"], capsys)
-    assert said == "base model dropped/small: not shipped; allowed: []"
+    assert said == "base model facts/small: not shipped; allowed: []"
 
 
 def test_damaged_base(here, capsys):
@@ -287,7 +287,7 @@ def test_damaged_base(here, capsys):
     shipped = here / "shipped"
     shutil.rmtree(shipped)
     shutil.copytree(Path(bases.__file__).parent / "bases", shipped)
-    weights = shipped / "dropped" / "small" / "model.safetensors"
+    weights = shipped / "facts" / "small" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
@@ -295,7 +295,7 @@ def test_damaged_base(here, capsys):
     assert cli.main(argv) == 1
     said = capsys.readouterr()
     assert said.out == "" and [path.name for path in (here / "out").iterdir()] == ["run.yaml"]
-    sha256 = bases.read_manifest("dropped", "small")["sha256"]
+    sha256 = bases.read_manifest("facts", "small")["sha256"]
     (row,) = [line for line in said.err.splitlines() if line.startswith("base small ")]
     assert f"ValueError  {weights}: found sha256 " in row and f"; allowed: {sha256}" in row
 

@@ -85,7 +85,7 @@ def test_the_report_is_one_file_with_all_figures(smoke):
 
 def test_records_hold_every_arm_scale_and_metric(frame):
     assert set(frame["experiment"]) == {"supervision"} and set(frame["scale"]) == {"smoke"}
-    assert set(frame["dataset"]) == {"dropped"} and frame["revision"].nunique() == 1
+    assert set(frame["dataset"]) == {"facts"} and frame["revision"].nunique() == 1
     best = frame[frame["metric"] == "best_of_n"]
     expected = {(arm, scale, 0, n) for arm in STUDENTS for scale in SCALES for n in NS}
     students = best[best["arm"].isin(list(STUDENTS))]

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -159,8 +160,12 @@ def test_every_shipped_base_is_whole_and_reads_the_worlds_text(folder: Path) -> 
     assert manifest["world"] == folder.parent.name
     model = load_causal(folder)
     assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    text = "a+8b-5c*3:47\n~47a+3=50\n=50\n50a+5=55\n#55\n<eos>"
-    tokenizer, built = AutoTokenizer.from_pretrained(folder), build_tokenizer(WORLDS["dropped"])
-    assert tokenizer(text)["input_ids"] == built(text)["input_ids"]
+    world, rng = WORLDS[manifest["world"]], np.random.default_rng(0)
+    problem = world.draw_problem(rng)
+    text = "".join(f"{line}\n" for line in (problem, *world.write_solution(problem, rng))) + "<eos>"
+    tokenizer, built = AutoTokenizer.from_pretrained(folder), build_tokenizer(world)
+    assert tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"]) == built.convert_ids_to_tokens(
+        built(text)["input_ids"]
+    )
     assert (tokenizer.pad_token_id, tokenizer.eos_token_id) == (built.pad_token_id, built.eos_token_id)
-    assert model.config.vocab_size == len(tokenizer) == len(built)
+    assert model.config.vocab_size == len(tokenizer)
