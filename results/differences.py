@@ -5,14 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from results.arms import REFERENCE_ARMS
 from results.intervals import (
     ALPHA,
     EQUIVALENT,
     INCONCLUSIVE,
-    LEVEL,
     MARGIN,
     Estimate,
     is_equivalent,
@@ -204,26 +202,6 @@ def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
 
 def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
     return {None if pd.isna(row.seed) else int(row.seed): row for row in rows_of(frame)}
-
-
-def p_value(estimate: float, lower: float, upper: float, problems: int = 0) -> float:
-    """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
-
-    So p is below ``ALPHA`` where the interval leaves zero out, and NaN where there is no interval.
-
-    Args:
-        estimate: of the difference.
-        lower: end of its interval.
-        upper: the other end.
-        problems: that were resampled; p is at least 2 / 2^problems, the least p of an exact test of that many
-            paired differences by sign flips. 0: the interval is of another kind.
-    """
-    half = estimate - lower if estimate > 0 else upper - estimate
-    if not half > 0:
-        return float("nan")
-    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half
-    least = 2.0 ** (1 - problems) if problems else 0.0
-    return max(float(2 * stats.norm.sf(z)), least)
 
 
 def holm(p: Sequence[float]) -> list[float]:

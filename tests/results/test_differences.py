@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results.differences import contrasts, corrected, differences, holm, p_value, with_estimates
+from results.differences import contrasts, corrected, differences, holm, with_estimates
 from results.intervals import Estimate, from_interval
 from results.records import Record
 
@@ -173,23 +173,6 @@ def test_a_small_difference_is_equivalent_only_as_a_share_of_problems() -> None:
     assert corrected(pd.concat([found] * 500))["verdict"].iloc[:2].tolist() == ["equivalent"] * 2
     other = with_estimates(pd.DataFrame({"metric": ["rank_correlation"]}), made[:1])
     assert other["verdict"].tolist() == ["inconclusive"]
-
-
-def test_p_agrees_with_the_interval() -> None:
-    """0.02 with a lower end of 0 lies 1.96 standard errors from zero: p = 0.05; half the way, 0.327."""
-    assert p_value(0.02, 0.0, 0.07) == pytest.approx(0.05)
-    assert p_value(-0.02, -0.07, 0.0) == pytest.approx(0.05)
-    assert p_value(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
-    assert p_value(0.0, -0.1, 0.1) == 1.0
-    assert np.isnan([p_value(0.0, 0.0, 0.0), p_value(0.1, 0.1, 0.1)]).all()  # no spread, no test
-    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
-
-
-def test_p_is_no_less_than_that_of_an_exact_test() -> None:
-    """Of all 2^P sign flips of P differences at least two are as extreme: 2 / 2^4 = 0.125, 2 / 2^6."""
-    assert p_value(0.3, 0.25, 0.35, problems=4) == 0.125
-    assert p_value(0.3, 0.25, 0.35, problems=6) == 0.03125
-    assert p_value(0.02, 0.0, 0.07, problems=60) == p_value(0.02, 0.0, 0.07)
 
 
 def test_holm_by_hand() -> None:

@@ -8,7 +8,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses import analysis_of
-from results.differences import p_value
 from results.figures import sensitivity as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
@@ -117,15 +116,6 @@ def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
     assert at(found, "process", "learning_rate", 1e-3)["estimate"] == pytest.approx(
         at(found, "process", "max_updates", 300)["estimate"], abs=0
     )
-
-
-def test_p_by_hand():
-    """The end towards zero is 1.96 standard errors away: at zero p is 0.05; at half the way z is 3.92."""
-    assert p_value(0.02, 0.0, 0.9) == pytest.approx(0.05)
-    assert p_value(-0.02, -0.9, 0.0) == pytest.approx(0.05)
-    assert p_value(0.02, 0.01, 0.9) == pytest.approx(8.85e-5, rel=0.01)  # 2 * (1 - Phi(3.92))
-    assert p_value(0.0, -0.1, 0.1) == 1.0
-    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
 
 
 def test_the_best_point_is_among_those_that_all_arms_have(frame):
