@@ -1,12 +1,13 @@
 """What is made of the records of each experiment: its title, its headline, its figures and its tables."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from results import (
     acquisitions,
+    claims,
     difficulty,
     hyperparameters,
     large_scale,
@@ -50,9 +51,15 @@ class Analysis:
         return self.headline(frame)
 
     def tables_of(self, frame: pd.DataFrame) -> list[Table]:
-        """The tables that have rows."""
+        """The tables that have rows; beside a table of claims, all others are said to be descriptive."""
         made = [table(frame) for table in self.tables]
-        return [table for table in made if table is not None and table.rows]
+        shown = [table for table in made if table is not None and table.rows]
+        if not any(table.id == claims.TABLE for table in shown):
+            return shown
+        return [
+            table if table.id == claims.TABLE else replace(table, lead=f"{claims.DESCRIPTIVE} {table.lead}")
+            for table in shown
+        ]
 
 
 _EXPECTATION = (
@@ -79,7 +86,7 @@ ANALYSES: dict[str, Analysis] = {
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
-            *(arms_table, differences_table, further_differences_table),
+            *(claims.claims_table, arms_table, differences_table, further_differences_table),
             *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),

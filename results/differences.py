@@ -1,4 +1,4 @@
-"""Differences paired by problem and seed, their p, and its correction after Holm."""
+"""Differences paired by problem and seed, their p, its correction after Holm, and what could be detected."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,26 @@ import pandas as pd
 from scipy import stats
 
 from results.arms import REFERENCE_ARMS
-from results.intervals import ALPHA, LEVEL, paired
+from results.intervals import (
+    ALPHA,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    LEVEL,
+    MARGIN,
+    Estimate,
+    is_equivalent,
+    paired,
+    verdict,
+)
 from results.records import plain
 from results.schema import CELL
 from results.statistics import at_n, check_one_run, estimate_rows, rows_of
 
 REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
 """Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
+
+OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
+"""Metrics that are shares of problems solved: ``MARGIN`` is meant for their differences only."""
 
 
 def differences(
@@ -36,8 +49,9 @@ def differences(
         n: of the metric; None for a metric without one.
 
     Returns:
-        Columns arm, against, acquisition, data_scale, metric, n, estimate, lower, upper, seeds, problems,
-        verdict; pairs with no records in common have no row.
+        Columns arm, against, acquisition, data_scale, metric, n, found (the ``Estimate``), estimate, lower,
+        upper, seeds, problems, p, detectable (with 80% power; NaN where not known) and verdict; pairs with no
+        records in common have no row.
 
     Raises:
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
@@ -84,8 +98,8 @@ def contrasts(
         n: of the metric; None for a metric without one.
 
     Returns:
-        Columns of ``CELL`` (those of the first), against, metric, n, estimate, lower, upper, seeds, problems,
-        verdict; pairs with no records in common have no row.
+        Columns of ``CELL`` (those of the first), against, and those of ``differences`` from metric on; pairs
+        with no records in common have no row.
 
     Raises:
         ValueError: the frame mixes runs, or two were measured on different numbers of problems.
@@ -106,15 +120,39 @@ def contrasts(
 
 
 def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """A row a pair: its keys, its estimate, and how many seeds and problems were paired."""
-    out = pd.DataFrame(keys, columns=columns)
+    """One row per pair: its keys, its estimate, and how many seeds and problems were paired."""
     estimated = estimate_rows(made, keys)
-    for name in ("estimate", "lower", "upper"):
-        out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
-    out["seeds"] = np.array([int(group["seed"].nunique()) for group in made], dtype=np.int64)
-    out["problems"] = np.array([problems for _, problems in estimated], dtype=np.int64)
-    out["verdict"] = [estimate.verdict for estimate, _ in estimated]
-    return out.astype({"data_scale": "Int64", "n": "Int64"})
+    seeds = [int(group["seed"].nunique()) for group in made]
+    out = pd.DataFrame(keys, columns=columns).astype({"data_scale": "Int64", "n": "Int64"})
+    return with_estimates(out, estimated).assign(seeds=np.array(seeds, dtype=np.int64))
+
+
+def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFrame:
+    """Rows with their estimates, p, what could be detected, and verdicts.
+
+    Args:
+        frame: one row per estimate, with the column metric.
+        found: the estimates, in the same order.
+    """
+    out = frame.assign(found=pd.Series(list(found), index=frame.index, dtype=object))
+    for name in ("estimate", "lower", "upper", "p"):
+        out[name] = np.array([getattr(one, name) for one in found], dtype=np.float64)
+    out["problems"] = np.array([one.problems for one in found], dtype=np.int64)
+    margins = [MARGIN if metric in OF_PROBLEMS else 0.0 for metric in frame["metric"]]
+    out["verdict"] = [
+        verdict(one.lower, one.upper, one.problems, margin=margin)
+        for one, margin in zip(found, margins, strict=True)
+    ]
+    return out.assign(detectable=_detectable(out))
+
+
+def _detectable(rows: pd.DataFrame, comparisons: int = 1) -> np.ndarray:
+    """What each inconclusive row could have detected, in one of so many comparisons; NaN for other rows."""
+    known = [
+        row.found.detectable(comparisons) if row.verdict == INCONCLUSIVE else float("nan")
+        for row in rows_of(rows)
+    ]
+    return np.array(known, dtype=np.float64)
 
 
 def _select(frame: pd.DataFrame, arm: str, metric: str, n: int | None) -> pd.DataFrame:
@@ -199,6 +237,15 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def corrected(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows of differences with their ``p``, corrected after Holm for all of them; the verdict follows it."""
-    p = holm([p_value(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)])
-    return found.assign(p=p, verdict=found["verdict"].where(np.array(p) < ALPHA, "cannot be told"))
+    """Rows of differences with ``p`` corrected after Holm for all of them; verdict and detectable follow it.
+
+    A row whose corrected p is too large is equivalent where its interval, which is not corrected, says so.
+    """
+    p = np.array(holm(list(found["p"])))
+    small = [
+        row.metric in OF_PROBLEMS and is_equivalent(row.lower, row.upper, row.problems)
+        for row in rows_of(found)
+    ]
+    other = np.where(small, EQUIVALENT, INCONCLUSIVE)
+    out = found.assign(p=p, verdict=found["verdict"].where(p < ALPHA, other))
+    return out.assign(detectable=_detectable(out, max(len(out), 1)))

@@ -116,7 +116,7 @@ def test_every_acquisition_meets_the_reference_lines_at_its_largest_budget(frame
 @pytest.mark.parametrize("plot", [by_n, by_scale])
 def test_figures_tell_acquisitions_apart(frame, plot):
     ax = Figure().subplots()
-    plot(summarise(frame, resamples=50), ax)
+    plot(summarise(frame), ax)
     drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
     assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
 
@@ -130,7 +130,7 @@ def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
     """In its arm's colour, and dashed."""
     new = frame.assign(acquisition=frame["acquisition"].replace("uncertainty", "of_tomorrow"))
     ax = Figure().subplots()
-    by_labels(summarise(new, resamples=50), ax)
+    by_labels(summarise(new), ax)
     assert "of tomorrow" in {text.get_text() for text in ax.texts}
     (dashed,) = [line for line in ax.lines if line.is_dashed()]
     assert dashed.get_color() == PALETTE["process"] and len(dashed.get_xdata()) == len(BUDGETS)

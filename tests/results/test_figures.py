@@ -39,7 +39,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def summary(made_frame: pd.DataFrame) -> pd.DataFrame:
-    return summarise(made_frame, resamples=200)
+    return summarise(made_frame)
 
 
 @pytest.fixture

@@ -160,7 +160,8 @@ def test_the_headline_names_what_matters_by_its_rule(frame):
     told = "is sensitive to learning rate, batch size and labeler's threshold"
     assert found.sentence == (
         f"With best-of-8 on validation problems and 6 labelled a problem, process supervision {told}; "
-        f"PRM-derived outcome {told}; final-answer outcome is sensitive to nothing that can be told."
+        f"PRM-derived outcome {told}; final-answer outcome is sensitive to no hyperparameter that "
+        "the sweep shows."
     )
     assert len(found.readings) == 4 + 4 + 3
     first = found.readings[0]
@@ -204,12 +205,12 @@ def test_records_without_a_sweep_tell_so(frame):
 
 
 def test_a_centre_that_is_missing_is_not_compared_with(frame):
-    """Of one arm it cannot be told; of all arms the hyperparameter is left out."""
+    """Of one arm it inconclusive; of all arms the hyperparameter is left out."""
     at_centre = frame["cell"].str.endswith("centre")
     one_arm = frame[~(at_centre & (frame["arm"] == "process"))]
     rows = curves(one_arm)
     lost = rows[rows["arm"] == "process"]
-    assert len(lost) and set(lost["verdict"]) == {"cannot be told"} and lost["delta"].isna().all()
+    assert len(lost) and set(lost["verdict"]) == {"inconclusive"} and lost["delta"].isna().all()
     assert "process supervision" not in headline(one_arm).sentence
     assert len(sensitivity_table(one_arm).rows) == len(rows) and best_table(one_arm).rows
     assert headline(frame[~at_centre]).sentence == "The records hold no sweep with its centre."

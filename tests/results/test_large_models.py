@@ -111,7 +111,7 @@ def test_collected_solutions_make_a_worse_orm(superset):
     ]
     uniform = float(superset[(superset["acquisition"] == "uniform") & (superset["n"] == 16)]["value"].iloc[0])
     assert float(first[0][3].split()[0]) == pytest.approx(-10 * uniform, abs=0.051)
-    assert [row[4] for row in first[:3]] == ["below zero", "cannot be told", "above zero"]
+    assert [row[4] for row in first[:3]] == ["below zero", "inconclusive", "above zero"]
     assert [row[:2] for row in first[3:]] == [
         [words, against] for words in orm_superset.SETS.values() for against in ("majority voting", "pass@1")
     ]
@@ -148,15 +148,15 @@ def test_what_more_samples_bring(frame):
 
 def test_quintiles_are_counted_against_the_orm_and_against_voting():
     verdicts = {
-        "large_orm": ["above zero"] * 4 + ["cannot be told"],
-        "majority": ["below zero", "cannot be told", *["above zero"] * 3],
+        "large_orm": ["above zero"] * 4 + ["inconclusive"],
+        "majority": ["below zero", "inconclusive", *["above zero"] * 3],
     }
     rows = [{"against": arm, "verdict": verdict} for arm, told in verdicts.items() for verdict in told]
     assert difficulty._counted(pd.DataFrame(rows)) == [
         "more test problems than the large ORM in 4 of 5 quintiles of difficulty, fewer in 0, and in 1 it "
-        "cannot be told",
+        "inconclusive",
         "more test problems than majority voting in 3 of 5 quintiles of difficulty, fewer in 1, and in 1 it "
-        "cannot be told",
+        "inconclusive",
     ]
     assert len(difficulty._counted(pd.DataFrame(rows[:5]))) == 1
 
@@ -190,7 +190,7 @@ def test_records_without_quintiles(superset):
 
 def test_the_figure_of_the_large_models(frame):
     ax = Figure(figsize=(7, 4)).subplots()
-    large_scale_figure.plot(plain(summarise(frame, resamples=50)), ax)
+    large_scale_figure.plot(plain(summarise(frame)), ax)
     assert {text.get_text() for text in ax.texts} == {
         *("large PRM, collected data", "large ORM", "labeler (large PRM)", "majority voting", "pass@N"),
         *("votes weighted by PRM", "votes weighted by ORM"),
@@ -199,7 +199,7 @@ def test_the_figure_of_the_large_models(frame):
 
 def test_the_figure_of_difficulty_has_a_panel_a_quintile(frame):
     canvas = Figure(figsize=(11, 3))
-    difficulty_figure.draw(summarise(frame, resamples=50), canvas)
+    difficulty_figure.draw(summarise(frame), canvas)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
     assert titles == [f"quintile {name}" for name in ("1 (easiest)", "2", "3", "4", "5 (hardest)")]
     assert all(ax.get_ylim() == canvas.axes[0].get_ylim() for ax in canvas.axes)
