@@ -14,7 +14,7 @@ with different degrees of freedom)::
     half width at level L = sqrt(t_{(1+L)/2, S-1}^2 * seeds + t_{(1+L)/2, P-1}^2 * problems)
 
 and p is the level at which the interval just reaches zero, so p < 0.05 exactly where the 95% interval leaves
-zero out, at any level. A single t with Satterthwaite's degrees of freedom is up to eight times too liberal at
+zero out, at any level. A single t with Satterthwaite's degrees of freedom is up to ten times too liberal at
 p < 0.002 with three seeds, because seeds that agree by chance raise its degrees of freedom;
 ``tests/benchmarks/coverage.py`` shows both.
 

@@ -1,10 +1,12 @@
 """The crossed random-effects model by hand, against scipy, and its false-positive rates by simulation."""
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.coverage import Setting, simulate
+from benchmarks.coverage import FILE, PAGE, Setting, draw, page, simulate
 from scipy import stats
 
 from results.crossed import Components, Term, half_width, mean_squares, p_value, satterthwaite
@@ -70,14 +72,33 @@ def test_a_component_is_not_below_zero() -> None:
     assert [term.variance for term in found.terms] == [0.0, 0.0]
 
 
+SETTING = Setting(seed=0.1, problem=0.3, residual=0.4, shape="gaussian", seeds=3, problems=100)
+
+
 @pytest.mark.parametrize("seeds", [3, 10])
 def test_false_positives_are_as_rare_as_they_should_be(seeds: int) -> None:
-    """4000 runs without a difference, Gaussian seeds, a seed term that matters as much as the problems'.
+    """40,000 runs without a difference, Gaussian seeds that vary as much as the problems.
 
-    Three standard errors of a rate of 0.05 in 4000 are 0.0103, of 0.01 are 0.0047, of 0.002 are 0.0021.
+    Three standard errors of a rate of 0.05 in 40,000 are 0.0033, of 0.01 are 0.0015, of 0.002 are 0.0007.
     """
-    setting = Setting(seed=0.1, problem=0.3, residual=0.4, shape="gaussian", seeds=seeds, problems=100)
-    found = simulate(setting, runs=4000, rng=np.random.default_rng(3))
-    assert found.rates["0.05"] < 0.0603 and found.rates["0.01"] < 0.0147 and found.rates["0.002"] < 0.0041
-    assert found.rates["0.05"] > 0.02
-    assert found.coverage == pytest.approx(1 - found.rates["0.05"])
+    found = simulate(replace(SETTING, seeds=seeds), runs=40_000, rng=np.random.default_rng(3))
+    assert 0.03 < found.rates["0.05"] < 0.0533 and found.coverage == pytest.approx(1 - found.rates["0.05"])
+    assert found.rates["0.01"] < 0.0115 and found.rates["0.002"] < 0.0027
+    if seeds == 3:  # what it replaced is several times too liberal
+        assert found.satterthwaite["0.002"] > 0.008 and found.normal["0.002"] > 0.005
+
+
+def test_the_drawn_mean_squares_are_those_of_drawn_values() -> None:
+    """The means of 20,000 drawn mean squares and of 2000 computed from values, to 10%."""
+    rng = np.random.default_rng(4)
+    value = 0.1 * rng.normal(size=(2000, 3, 1)) + 0.3 * rng.normal(size=(2000, 1, 100))
+    computed = mean_squares(value + 0.4 * rng.normal(size=(2000, 3, 100)))
+    drawn = draw(SETTING, 20_000, rng)
+    for name in ("seed", "problem", "residual"):
+        assert getattr(drawn, name).mean() == pytest.approx(getattr(computed, name).mean(), rel=0.1)
+    assert drawn.mean.std() == pytest.approx(computed.mean.std(), rel=0.05)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_results() -> None:
+    text = PAGE.read_text()
+    assert page(text, json.loads(FILE.read_text())) == text

@@ -41,8 +41,11 @@ WEAK = "inconclusive (could detect 15.7 points)"
 
 
 def test_labelers_against_majority_voting():
-    """p of 0.2 +- 0.1 is that of t = 1.984 * 2 = 3.97 with 99 degrees of freedom: 0.00014, doubled by Holm; of
-    -0.05 +- 0.1 that of t = 0.99: 0.324. With 80% power at 0.05 / 2 about (2.28 + 0.85) * 0.0504 is detected."""
+    """p of 0.2 +- 0.1 is that of t = 1.984 * 2 = 3.97 with 99 degrees of freedom: 0.00014, doubled by Holm.
+
+    Of -0.05 +- 0.1 it is that of t = 0.99: 0.324. With 80% power at 0.05 / 2 about (2.28 + 0.85) * 0.0504 is
+    detected.
+    """
     best, by_n, minus = tables_of(FINALS)
     assert best.title == "Best-of-4"
     assert shown(best) == [

@@ -22,6 +22,7 @@ from results.scoring_strategies import (
     headline,
     smaller_n,
     strategies_table,
+    strategy_rows,
 )
 from results.statistics import summarise
 from results.tabular import number, points, text_of
@@ -122,8 +123,9 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     [
         (
             ["inconclusive"] * 2,
-            "no scoring strategy is shown to solve more test problems than the product; none is shown to solve "
-            "fewer of 2 comparisons, corrected after Holm; inconclusive ones could detect 7.0 points or less.",
+            "no scoring strategy is shown to solve more test problems than the product; none is shown to "
+            "solve fewer of 2 comparisons, corrected after Holm; inconclusive ones could detect 7.0 points "
+            "or less.",
         ),
         (
             ["below zero", "above zero", "below zero"],

@@ -131,8 +131,8 @@ def test_verdicts_in_words() -> None:
         (
             ["below zero", "above zero", "inconclusive", "inconclusive", "equivalent"],
             "more test problems solved at 1 of 5 data scales; fewer test problems solved at 1 of 5 data "
-            "scales; as many test problems solved, to within 3 points, at 1 of 5 data scales; inconclusive at 2 of 5 "
-            "data scales (could detect 7.5 points or less).",
+            "scales; as many test problems solved, to within 3 points, at 1 of 5 data scales; inconclusive "
+            "at 2 of 5 data scales (could detect 7.5 points or less).",
         ),
     ],
 )
