@@ -23,7 +23,7 @@ from results.differences import (
     paired_differences,
     with_estimates,
 )
-from results.headline import CORRECTED, Headline, called, listed, reading_of
+from results.headline import CORRECTED, Headline, listed, reading_of
 from results.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
 from results.statistics import at_n, rows_of, summarise
 from results.tabular import (
@@ -246,10 +246,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
     found, kept = within(frame), changes(frame)
     found, kept = (rows[~rows["kind"].isin(unsolved)] for rows in (found, kept))
-    sentences = [
-        f"With best-of-{_n(frame)}, {words}."
-        for words in filter(None, [" and ".join(filter(None, map(_ahead, _by_arm(found))))])
-    ]
+    ahead = "; ".join(filter(None, map(_ahead, _by_arm(found))))
+    sentences = [f"With best-of-{_n(frame)}, {ahead}."] if ahead else []
     sentences += filter(None, [_kept(kept)])
     if unsolved:
         names = listed([KINDS[kind] for kind in unsolved])
@@ -284,14 +282,17 @@ def _ahead(found: pd.DataFrame) -> str:
             [KINDS[row.kind] for row in rows_of(rows) if (row.verdict in verdicts)]
             for verdicts in (("above zero",), ("below zero",), (EQUIVALENT, INCONCLUSIVE))
         )
-        clauses = [f"more than {called(str(against))} on {_problems(more)}"] if more else []
-        clauses += [f"fewer than {called(str(against))} on {_problems(fewer)}"] if fewer else []
+        clauses = [f"more than {arm_words(str(against))} on {_problems(more)}"] if more else []
+        clauses += [f"fewer than {arm_words(str(against))} on {_problems(fewer)}"] if fewer else []
         if others:
             least = rows[rows["verdict"] == INCONCLUSIVE]["detectable"].max()
             could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
-            clauses.append(f"not shown to differ from {called(str(against))} on {_problems(others)}{could}")
+            clauses.append(
+                f"not shown to differ from {arm_words(str(against))} on {_problems(others)}{could}"
+            )
         parts += clauses
-    return f"{called(str(found['arm'].iloc[0]))} solves {', '.join(parts)}"
+    arm = str(found["arm"].iloc[0])
+    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(parts)}"
 
 
 def _problems(kinds: list[str]) -> str:

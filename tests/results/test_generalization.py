@@ -43,7 +43,7 @@ def test_change_by_hand() -> None:
 
     The seeds' changes are 0 and -0.5: mean -0.25, variance 0.125, over two seeds 0.0625, 1 degree of freedom.
     Problems of the long table: MS_problem = 2 * var(1, 0) = 1, MS_residual = 0, so 1 / (2 * 2) = 0.25. Of the
-    usual table: MS_problem = 2 * var(1, 0.5) = 0.25; residuals are +-0.25, MS_residual = 4 / 16 / 1 = 0.25: 0.
+    usual table: MS_problem = 2 * var(1, 0.5) = 0.25; residuals are +-0.25, MS_residual = 4 / 16 = 0.25: 0.
     Half width: t_1 * sqrt(0.0625 + 0.25).
     """
     found = generalization.change(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 1.0]]))
