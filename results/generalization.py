@@ -38,7 +38,7 @@ from results.tabular import (
     word,
 )
 
-KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare facts"}
+KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare-fact"}
 """Kind of problems, as ``variant`` has it -> in words, in the order of tables and figures."""
 
 PAIRS = (
@@ -101,9 +101,7 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
             "problem that the models were trained on; rare facts: about what is seldom asked in training. "
             "Unfinished: percent of the sampled solutions that did not end within the tokens allowed."
         ),
-        heads=heads(
-            "problems that are", "number", *map(arm_words, arms), "unfinished", text=("problems that are",)
-        ),
+        heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
         rows=tuple(shown),
     )
 
@@ -196,7 +194,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
     """Does the order of the arms hold on each kind."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return None
-    names = ("problems that are", "arm", "minus", "points", "p", "reading", "seeds")
+    names = ("problems", "arm", "minus", "points", "p", "reading", "seeds")
     return Table(
         id="kind-differences",
         title=f"Differences in best-of-{_n(frame)} by kind",
@@ -204,7 +202,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
             "Percentage points, paired by problem and seed, with 95% intervals. p and reading are corrected "
             "after Holm for all rows, intervals are not."
         ),
-        heads=heads(*names, text=("problems that are", "arm", "minus", "reading")),
+        heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple((*_named(row), *tested(row), whole(row.seeds or pd.NA)) for row in rows_of(within(frame))),
     )
 
@@ -214,7 +212,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
     found = changes(frame)
     if found.empty:
         return None
-    names = ("problems that are", "arm", "minus", "on usual ones", "change", "p", "reading", "seeds")
+    names = ("problems", "arm", "minus", "on usual ones", "change", "p", "reading", "seeds")
     return Table(
         id="kind-changes",
         title=f"What is kept of the differences in best-of-{_n(frame)}",
@@ -223,7 +221,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
             "the other kind, paired by seed, over different problems, with 95% intervals. p and reading are "
             "corrected after Holm for all rows, intervals are not."
         ),
-        heads=heads(*names, text=("problems that are", "arm", "minus", "reading")),
+        heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple(
             (*_named(row), points(row.usual, signed=True), *tested(row), whole(row.seeds or pd.NA))
             for row in rows_of(found)
@@ -251,7 +249,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     sentences += filter(None, [_kept(kept)])
     if unsolved:
         names = listed([KINDS[kind] for kind in unsolved])
-        sentences.append(f"No sampled solution ends right on problems that are {names}: nothing to compare.")
+        sentences.append(f"No sampled solution ends right on {names} problems: nothing to compare.")
     readings = [reading_of(f"{KINDS[row.kind]}, {_pair(row)}", row) for row in rows_of(found)]
     readings += [reading_of(f"{KINDS[row.kind]} minus usual, {_pair(row)}", row) for row in rows_of(kept)]
     return Headline(sentence=" ".join(sentences), readings=tuple(readings), further=(CORRECTED,))

@@ -109,7 +109,7 @@ def test_headline(record: Any, records_frame: Any) -> None:
 
 def test_a_kind_that_no_solution_solves_is_named_and_not_compared(record: Any, records_frame: Any) -> None:
     found = generalization.headline(records_frame(made(record, long_solved=0.0)))
-    assert "No sampled solution ends right on problems that are longer" in found.sentence
+    assert "No sampled solution ends right on longer problems" in found.sentence
     assert not any("longer" in reading.where for reading in found.readings)
 
 
