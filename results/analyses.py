@@ -9,6 +9,7 @@ from results import (
     active_learning,
     claims,
     difficulty,
+    generalization,
     hyperparameters,
     large_scale,
     orm_forms,
@@ -178,6 +179,23 @@ ANALYSES: dict[str, Analysis] = {
         figures=("difficulty",),
         tables=(difficulty.quintiles_table, difficulty.differences_table, difficulty.gains_table),
         notes=(_EXPECTATION, _LARGE),
+    ),
+    "generalization": Analysis(
+        title="Reward models on problems unlike those of training",
+        headline=generalization.headline,
+        figures=("generalization",),
+        tables=(
+            *(generalization.kinds_table, generalization.differences_table, generalization.changes_table),
+            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
+        ),
+        notes=(
+            _EXPECTATION,
+            _AS_DRAWN,
+            _CHOSEN,
+            "The students, their training and the generator are those of supervision; nothing is chosen on "
+            "longer problems or on rare facts. The paper, best-of-100 on 224 fresh STEM questions: PRM 72.9, "
+            "ORM 63.8, majority voting 61.3.",
+        ),
     ),
     "iterative_retraining": Analysis(
         title="Iterative retraining of the selector",

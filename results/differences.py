@@ -54,9 +54,23 @@ def differences(
     Raises:
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
     """
+    found = paired_differences(frame, pairs, metric, n)
+    columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
+    return _estimated([rows for _, rows in found], [key for key, _ in found], columns)
+
+
+def paired_differences(
+    frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], metric: str = "best_of_n", n: int | None = None
+) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """What ``differences`` makes estimates of, with the same arguments.
+
+    Returns:
+        For each difference, arm, against, acquisition, data_scale, metric and n; and a frame with one row per
+        paired seed: seed, value and problem_values (None without).
+    """
     check_one_run(frame)
     frame = plain(frame)
-    made, keys = [], []
+    found = []
     for arm, against in pairs:
         first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
         for acquisition, data_scale in _cells(second if arm in REFERENCE_ARMS else first):
@@ -64,19 +78,16 @@ def differences(
                 _at(first, arm, acquisition, data_scale), _at(second, against, acquisition, data_scale)
             )
             if not paired.empty:
-                made.append(paired)
-                keys.append(
-                    {
-                        "arm": arm,
-                        "against": against,
-                        "acquisition": acquisition,
-                        "data_scale": data_scale,
-                        "metric": metric,
-                        "n": n,
-                    }
-                )
-    columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
-    return _estimated(made, keys, columns)
+                key = {
+                    "arm": arm,
+                    "against": against,
+                    "acquisition": acquisition,
+                    "data_scale": data_scale,
+                    "metric": metric,
+                    "n": n,
+                }
+                found.append((key, paired))
+    return found
 
 
 def contrasts(

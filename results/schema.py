@@ -48,6 +48,11 @@ METRICS: dict[str, Metric] = {
         n="solutions, always 1",
         arms=("random",),
     ),
+    "unfinished": Metric(
+        meaning="share of the solutions that did not end within the tokens allowed",
+        n=None,
+        arms=("random",),
+    ),
     "step_auroc": Metric(
         meaning="area under the ROC curve of step scores against the oracle's labels", n=None, arms=_SCORERS
     ),

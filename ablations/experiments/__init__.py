@@ -2,6 +2,7 @@
 
 from ablations.experiments.active_learning import ACTIVE_LEARNING
 from ablations.experiments.difficulty import DIFFICULTY
+from ablations.experiments.generalization import GENERALIZATION
 from ablations.experiments.hyperparameters import HYPERPARAMETERS
 from ablations.experiments.iterative_retraining import ITERATIVE_RETRAINING
 from ablations.experiments.large_scale import LARGE_SCALE
@@ -21,4 +22,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "large_scale": LARGE_SCALE,
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,
+    "generalization": GENERALIZATION,
 }

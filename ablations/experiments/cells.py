@@ -15,6 +15,7 @@ from ablations.settings import FIRST_TUNING_SEED
 from ablations.stages.validation import passed_over
 from ablations.supervision import ARMS, LabelerArm, OracleArm
 from ablations.work import Role, scoring, training
+from ablations.world.world import Kind
 
 UNSAID: dict[str, Any] = {
     **{"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0},
@@ -220,8 +221,15 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     )
 
 
-def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
-    """The lines that no student moves."""
+def references_task(settings: SupervisionSettings, parts: list[Part], kind: Kind | None = None) -> Task:
+    """The lines that no student moves.
+
+    Args:
+        settings: of the experiment.
+        parts: one, or one per fold.
+        kind: of their test problems, where several kinds are judged; None: the labeler's labels of training
+            solutions are judged too.
+    """
     tests: dict[str, Any] = {
         "samples": tuple(part.test for part in parts),
         "labels": tuple(part.test_labels for part in parts),
@@ -229,12 +237,14 @@ def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
     of_world: dict[str, Any] = {}
     if parts[0].ratings is not None:
         tests["ratings"] = tuple(part.ratings for part in parts if part.ratings is not None)
+    if parts[0].ratings is not None and kind is None:
         of_world = {"pool_labels": parts[0].train_labels, "pool_ratings": parts[0].train_ratings}
     return Task(
         stage="references",
-        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10},
+        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10}
+        | ({} if kind is None else {"kind": kind}),
         inputs=tests | of_world,
-        label="reference lines",
+        label="reference lines" if kind is None else f"reference lines on {kind} problems",
         weight=5,
     )
 

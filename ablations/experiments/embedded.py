@@ -1,6 +1,6 @@
 """The embedded world's one part: its generator, the samples, the large PRM and its labels."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, last_problems, lengths_of, scores_task
@@ -8,13 +8,22 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.work import Texts, Work, sampling, training
 from ablations.world.bases import read_manifest
+from ablations.world.world import Kind
 
 SHOT_TOKENS = 33
 """Of a solved problem in the generator's few-shot prompt."""
+LONGER = 1.7
+"""Tokens of long problems and their solutions over those of usual ones: 62 / 38 with facts, 117 / 69 in the
+arithmetic world (means over 3,000 solutions by authors)."""
 
 
-def embedded_part(settings: SupervisionSettings) -> Part:
-    """Generator, samples, the large PRM and its labels, in the embedded world."""
+def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
+    """Generator, samples, the large PRM and its labels, in the embedded world.
+
+    Args:
+        settings: of the experiment.
+        kind: kind of the test problems; all others are usual ones.
+    """
     assert settings.problems is not None and settings.world is not None
     counts, generator, labeler = settings.problems, settings.generator, settings.labeler
     lengths = lengths_of(settings.world)
@@ -45,7 +54,11 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     def problems(split: str, count: int) -> Task:
         seed = counts.seed + counts.test_seed if split == "test" else counts.seed
         config = {"world": settings.world, "split": split, "count": count, "seed": seed}
-        return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
+        label = f"problems {split}"
+        if split == "test" and kind != "usual":
+            config["kind"] = kind
+            label = f"{kind} {label}"
+        return Task(stage="problems", config=config, label=label, weight=0.1)
 
     train_problems = problems("train", counts.train)
     prompted = min(generator.problems, counts.train)
@@ -69,7 +82,10 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     )
 
     def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
-        texts = Texts(lengths=lengths, problems=problem_count, samples=count)
+        of_kind = lengths
+        if of.config.get("kind") == "long":
+            of_kind = replace(lengths, tokens=LONGER * lengths.tokens, prompt=LONGER * lengths.prompt)
+        texts = Texts(lengths=of_kind, problems=problem_count, samples=count)
         return Task(
             stage="samples",
             config={

@@ -52,6 +52,7 @@ STAGES: dict[str, Stage] = {
     "quintiles": Stage(1, large_models.by_quintile),
     "instability": Stage(1, instability.instability),
     "cell": Stage(3, results.cell),
+    "of_kind": Stage(1, results.of_kind),
     "references": Stage(3, results.references),
     "strategies": Stage(2, strategies.strategies),
     "validated": Stage(2, validation.validated),

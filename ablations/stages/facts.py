@@ -1,14 +1,21 @@
 """Facts of trainings: what each tells of itself, how its learning rate was chosen, and what tables say."""
 
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from ablations.scoring import SCORING_OF
-from ablations.stages.files import CHOICE, TRAINING, read_json
+from ablations.stages.files import CHOICE, CHOSEN, ROWS, TRAINING, read_json
 from ablations.stages.learning import in_short
 
 Facts = dict[str, Any]
+
+OF_CELL = (
+    *("arm", "acquisition", "data_scale", "seed"),
+    *("solutions_hash", "distinct_solutions", "labelled_solutions", "labelled_steps"),
+)
+"""Columns that a cell's rows share."""
 
 
 def facts_of(train: Path) -> Facts:
@@ -27,6 +34,13 @@ def labelled(arm: str, trained: Sequence[Facts]) -> Facts:
     """Columns of what an arm's trainings learned from, in all; an outcome's labels are of no steps."""
     steps = sum(fact["targets"] for fact in trained) if SCORING_OF[arm] == "product" else None
     return {"labelled_solutions": sum(fact["solutions"] for fact in trained), "labelled_steps": steps}
+
+
+def of_cell(cell: Path, out: Path) -> Facts:
+    """Columns that further rows of a cell share with it; what was chosen for it is copied to ``out``."""
+    first = read_json(cell / ROWS)[0]
+    shutil.copyfile(cell / CHOSEN, out / CHOSEN)
+    return {name: first[name] for name in OF_CELL} | {"cell": cell.name}
 
 
 def course(fact: Facts) -> list[tuple[int, float]]:

@@ -17,11 +17,14 @@ from ablations.world.worlds import world_of
 
 
 def problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{world, split, count, seed}`` -> problems."""
+    """``{world, split, count, seed}`` [, ``kind``] -> problems."""
     world = world_of(config["world"])
-    drawn = draw_problems(world, config["split"], config["count"], config["seed"])
+    drawn = draw_problems(
+        world, config["split"], config["count"], config["seed"], config.get("kind", "usual")
+    )
+    name = "-".join(config[part] for part in ("split", "kind") if part in config)
     named = [
-        Problem(problem_id=f"{config['split']}-{index}", text=problem, answer=world.answer(problem))
+        Problem(problem_id=f"{name}-{index}", text=problem, answer=world.answer(problem))
         for index, problem in enumerate(drawn)
     ]
     write_problems(out, named)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from ablations.world.world import Kind
+
 
 def cli_check(
     world: str = "facts", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
@@ -58,13 +60,14 @@ def cli_pretrain(
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 
-def cli_sample(world: str = "facts", n: int = 3, seed: int = 0) -> None:
+def cli_sample(world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
     """Prints problems of the training split, each with one author's solution and the oracle's ratings.
 
     Args:
         world: which world.
         n: how many.
         seed: of the draw.
+        kind: usual problems, long ones or ones about rare facts, as far as the world has them.
     """
     import numpy as np
 
@@ -75,7 +78,7 @@ def cli_sample(world: str = "facts", n: int = 3, seed: int = 0) -> None:
         raise ValueError(f"n: found {n}; allowed: 1 or more")
     rng = np.random.default_rng(seed)
     of = world_of(world)
-    for problem in draw_problems(of, "train", n, seed):
+    for problem in draw_problems(of, "train", n, seed, kind):
         steps = of.write_solution(problem, rng)
         print(f"{problem}   right answer {of.answer(problem)}")
         for step, rating in zip(steps, of.judge(problem, steps), strict=True):
