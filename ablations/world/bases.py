@@ -145,8 +145,9 @@ def pretrain(
     tokenizer.save_pretrained(out)
     tokens = recipe.updates * recipe.batch_tokens
     parameters = sum(p.numel() for p in backbone.parameters())
+    sizes = [size for size, known in PRETRAININGS[world].items() if known == recipe]
     manifest: dict[str, Any] = {
-        "command": f"ablations world pretrain --world {world} --size {recipe.preset}",
+        "command": f"ablations world pretrain --world {world} --size {(sizes or [recipe.preset])[0]}",
         "world": world,
         "recipe": asdict(recipe),
         "revision": revision,
