@@ -20,7 +20,7 @@ from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Plan, Task
 from ablations.settings import each_once
-from ablations.world.world import KINDS, Kind
+from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 
 _NO_POOL = "pool: found {}; allowed: none, since only an embedded world draws problems of several kinds"
@@ -30,7 +30,7 @@ _NO_POOL = "pool: found {}; allowed: none, since only an embedded world draws pr
 class GeneralizationSettings(SupervisionSettings):
     """All that decides the experiment's records; `data_scales` is a single one."""
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Kind, ...] = JUDGED
     """Kinds of test problems: usual, long, rare; a world may lack some."""
 
     def __post_init__(self) -> None:

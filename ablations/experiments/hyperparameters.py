@@ -122,7 +122,7 @@ _SWEPT: dict[str, dict[str, Any]] = {
     "small": dict(
         seeds=3,
         levels=Levels(
-            learning_rate=(5e-4, 2e-3, 4e-3),
+            learning_rate=(7.5e-4, 1.5e-3, 6e-3),
             batch_size=(32, 128),
             max_updates=(150, 600),
             threshold=(0.1, 0.4),

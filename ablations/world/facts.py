@@ -145,14 +145,18 @@ class FactWorld(World):
 
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
         low, high = self.long_length if kind == "long" else self.length
+        if kind == "broad":
+            high = self.long_length[1]
+        size = int(rng.integers(low, high + 1))
         frequency = self.lore.frequency
-        if kind == "rare":
-            rare = np.argsort(frequency, kind="stable")[: max(high, round(RARE * self.facts))]
-            chosen = rng.choice(rare, size=int(rng.integers(low, high + 1)), replace=False)
-        else:
+        if kind == "usual" or kind == "long":
             # The first different ones of a stream of names: a draw without replacement.
-            size = int(rng.integers(low, high + 1))
             chosen = np.argsort(rng.exponential(size=self.facts) / frequency, kind="stable")[:size]
+        elif kind == "rare":
+            rare = np.argsort(frequency, kind="stable")[: max(high, round(RARE * self.facts))]
+            chosen = rng.choice(rare, size=size, replace=False)
+        else:
+            chosen = rng.choice(self.facts, size=size, replace=False)
         return f"={rng.integers(10)}" + "".join(f" {self.lore.names[k]}" for k in chosen)
 
     def operations(self, problem: str) -> int:

@@ -87,8 +87,8 @@ class Corpus:
 
     def _document(self, rng: np.random.Generator) -> tuple[str, str]:
         """A problem and the text of a solution."""
-        problem = self.world.draw_problem(rng)
+        problem = self.world.draw_problem(rng, "broad")
         while split_of(problem) != "pretraining":
-            problem = self.world.draw_problem(rng)
+            problem = self.world.draw_problem(rng, "broad")
         lines = self.world.write_solution(problem, rng)
         return f"{problem}\n", "".join(f"{line}\n" for line in lines) + _EOS

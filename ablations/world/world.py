@@ -22,9 +22,12 @@ _SPLIT_BY_TENTH: tuple[Split, ...] = (
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 """The oracle's ratings of a step, in PRM800K's numbers."""
 
-Kind = Literal["usual", "long", "rare"]
+Kind = Literal["usual", "long", "rare", "broad"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Problems like those of training, longer ones than any in training, and ones about what is rare there."""
+"""Problems like those of training, longer ones than any in training, ones about what is rare there, and a
+broad mixture of all lengths and contents, on which base models are pretrained."""
+JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
+"""Kinds of problems that reward models may be judged on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class World(ABC):
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of problems that the world has."""
-        return KINDS
+        return JUDGED
 
     @abstractmethod
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:

@@ -12,9 +12,6 @@ from ablations.world.world import World
 
 WORLDS: dict[str, World] = {
     "facts": FactWorld(seed=1, facts=150, zipf=0.8, contested=0.35),
-    "other_facts": FactWorld(
-        seed=2, facts=170, zipf=0.7, contested=0.3, contested_share=(0.15, 0.85), distances=(1, 4, 6, 9)
-    ),
     "dropped": ArithmeticWorld(
         misconceptions=(
             HeldMisconception(symbol="+", rule=carry_dropped, share=0.75),
@@ -23,8 +20,7 @@ WORLDS: dict[str, World] = {
         )
     ),
 }
-"""``facts`` is the default, on which everything is chosen. ``other_facts``, of the same family, and
-``dropped``, another kind of world, are held out: nothing is chosen on them."""
+"""``facts`` is the default, on which everything is chosen; nothing is chosen on ``dropped``."""
 
 
 def world_of(name: str) -> World:

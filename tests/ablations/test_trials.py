@@ -126,7 +126,7 @@ def test_points_lie_around_the_centre(small):
     centre = small.centre
     assert points[centre] == [
         PLAIN,
-        *(("learning_rate", 1e-3), ("batch_size", 64.0), ("max_updates", 300.0), ("threshold", 0.2)),
+        *(("learning_rate", 3e-3), ("batch_size", 64.0), ("max_updates", 300.0), ("threshold", 0.2)),
     ]
     for point, shown in points.items():
         differs = {k: v for k, v in asdict(point).items() if v != getattr(centre, k)}

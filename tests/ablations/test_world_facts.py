@@ -7,7 +7,6 @@ import pytest
 
 from ablations.world.annotator import Annotator
 from ablations.world.facts import FactWorld
-from ablations.world.worlds import WORLDS
 
 WORLD = FactWorld(seed=3, facts=40, zipf=1.0, contested=0.25)
 LORE = WORLD.lore
@@ -149,10 +148,3 @@ def test_contested_facts_are_hard_for_an_annotator() -> None:
     steps = lines(0, RIGHT[contested], RIGHT[other])
     always = Annotator(name="ann", easy_error=0.0, hard_error=1.0)
     assert always.rate(WORLD, problem, steps) == (-1, 1, 1)
-
-
-def test_the_held_out_world_is_of_the_same_family() -> None:
-    one, other = WORLDS["facts"], WORLDS["other_facts"]
-    assert isinstance(one, FactWorld) and isinstance(other, FactWorld)
-    assert one.seed != other.seed
-    assert one.distances != other.distances

@@ -99,5 +99,5 @@ def test_kinds_of_problems(name: str) -> None:
 
 
 def test_an_unknown_world_is_refused() -> None:
-    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, other_facts, dropped"):
+    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, dropped"):
         world_of("flat")

@@ -40,9 +40,9 @@ class ArithmeticWorld(World):
         return ("usual", "long")
 
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
-        if kind not in self.kinds:
+        if kind not in (*self.kinds, "broad"):
             raise ValueError(f"kind: found {kind}; allowed in a world of arithmetic: {', '.join(self.kinds)}")
-        low, high = (8, 8) if kind == "long" else (2, 7)
+        low, high = {"usual": (2, 7), "long": (8, 8), "broad": (2, 8)}[kind]
         return draw_problem(rng, operations=(low, high)).text
 
     def operations(self, problem: str) -> int:

@@ -187,7 +187,7 @@ class FakeVllm(ModuleType):
 def test_vllm_is_asked_as_it_documents(checkpoint, monkeypatch):
     """Its answers then are those of the other engine."""
     monkeypatch.setitem(sys.modules, "vllm", fake := FakeVllm())
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     choice = {"stop": ("e",), "dtype": "float32"}
     folder = checkpoint("qwen2")
     setup, prompts = prepared(folder, choice, temperature=0.0, engine="vllm", device="cuda", seed=9)
