@@ -56,7 +56,8 @@ def training_effort_table(frame: pd.DataFrame) -> Table | None:
 
 def effort_sentence(frame: pd.DataFrame) -> str:
     """How many trainings were still rising and how many ended early; empty where none is known."""
-    facts = [fact for config in _cells(frame)["config"] for fact in _facts(config)]
+    cells = _cells(frame)
+    facts = [] if cells.empty else [fact for config in cells["config"] for fact in _facts(config)]
     if not facts:
         return ""
     return (

@@ -60,7 +60,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "data_efficiency.png").is_file()
     assert (
-        "Active learning under process supervision: dropped, scale smoke"
+        "Active learning under process supervision: facts, scale smoke"
         in (folder / "out" / "report.html").read_text()
     )
     assert "process supervision, convincing wrong answers" in done.stdout
@@ -89,7 +89,7 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     tasks = experiment.plan(given).tasks
     assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
     some = {task.address for task in tasks if task.stage == "last_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {150}
+    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {50}
     for task in tasks:
         if task.stage == "train":
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some

@@ -18,10 +18,10 @@ SETTINGS = {
         ["--scale=huge"],
         "scale: 'huge' is not allowed; allowed are smoke, quick, small, paper",
     ),
-    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are dropped, doubled"),
+    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, dropped"),
     "world in the settings": (
         ["--settings.world=mars"],
-        "world: found 'mars'; allowed: dropped, doubled",
+        "world: found 'mars'; allowed: facts, dropped",
     ),
     "labeler without a pool": (
         ["--labeler=qwen_prm"],
@@ -147,11 +147,12 @@ SETTINGS = {
     ),
     "backbone with a pool": (
         ["--pool=two.jsonl", "--labeler=a", "--settings.students.backbone=huge"],
-        "students.backbone: found 'huge'; allowed with a pool: tiny, small, small_qwen2, large",
+        "students.backbone: found 'huge'; allowed with a pool: tiny, small, small_qwen2, large, "
+        "shallow, shallow_large",
     ),
     "another world in the settings": (
-        ["--settings.world=doubled"],
-        "settings.world: found doubled; allowed: dropped, as chosen by flag, config or default",
+        ["--settings.world=dropped"],
+        "settings.world: found dropped; allowed: facts, as chosen by flag, config or default",
     ),
     "device": (
         ["--settings.students.device=tpu"],
@@ -255,9 +256,9 @@ def test_config_file(case, here, capsys):
 
 def test_a_flag_against_the_settings_of_a_config(here, capsys):
     """Rather than a run of the one world under the other's name."""
-    (here / "c.yaml").write_text("scale: smoke\nworld: doubled\nsettings: {world: dropped}")
+    (here / "c.yaml").write_text("scale: smoke\nworld: dropped\nsettings: {world: facts}")
     said = refusal([*PLAN, "--config=c.yaml", "--store=store"], capsys)
-    assert said == "settings.world: found dropped; allowed: doubled, as chosen by flag, config or default"
+    assert said == "settings.world: found facts; allowed: dropped, as chosen by flag, config or default"
     (here / "c.yaml").write_text("settings: {scale: quick, world: dropped}")
     said = refusal([*PLAN, "--config=c.yaml", "--scale=smoke", "--store=store"], capsys)
     assert said == "settings.scale: found quick; allowed: smoke, as chosen by flag, config or default"

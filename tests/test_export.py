@@ -70,7 +70,7 @@ def test_the_code_sample_scores_as_the_run_did(arm, exported, smoke, monkeypatch
         solution = np.log(found).sum() if arm == "process" else found[-1]
         np.testing.assert_allclose(solution, whole[row], atol=1e-4)
     assert ("steps:" in printed) == (arm == "process") and "solution:" in printed
-    assert len(sample["found"]) == len(sample["steps"]) == 4
+    assert len(sample["found"]) == len(sample["steps"]) > 3
 
 
 def test_each_block_runs_as_written(exported):
@@ -123,7 +123,7 @@ def test_what_the_folder_holds(exported, smoke):
     assert row.count("[") == 4 and f"{100 * best[4]:.1f} [" in row  # model, labeler, majority voting, pass@1
     facts = own.iloc[0]
     assert f"`{facts['solutions_hash']}`" in body and "32 (2 a problem, uniform)" in body
-    assert "| data set | dropped |" in body and "scale smoke" in body and "exceeds | 0.2 |" in body
+    assert "| data set | facts |" in body and "scale smoke" in body and "exceeds | 0.2 |" in body
     assert not re.search(r"[{}]{2}|\| None|\bnan\b", body)
     outcome = (exported / "final_answer" / "README.md").read_text()
     assert "outcome-reward-model" in outcome and "exceeds" not in outcome
@@ -144,7 +144,7 @@ def test_label_and_evaluate_take_the_folder(exported, smoke, tmp_path, capsys):
     line = next(
         line
         for line in capsys.readouterr().out.splitlines()
-        if line.startswith("process ") and "told" in line
+        if line.startswith("process ") and "inconclusive" in line
     )
     assert line.split()[2] == f"{100 * value:.1f}"
 
@@ -161,7 +161,7 @@ def test_by_address_and_by_folder(exported, smoke, tmp_path, capsys):
         assert weights == (exported / "process" / "model.safetensors").read_bytes()
         found = (tmp_path / name / "README.md").read_text()
         assert "None are known: it was exported without its run" in found and "model-index" not in found
-        assert "embedded world | dropped" in found
+        assert "embedded world | facts" in found
         assert blocks(tmp_path / name) == blocks(exported / "process")
 
 

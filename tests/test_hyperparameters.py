@@ -81,7 +81,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "sensitivity.png").is_file()
     page = (folder / "out" / "report.html").read_text()
-    assert "Sensitivity to hyperparameters, on validation problems: dropped, scale smoke" in page
+    assert "Sensitivity to hyperparameters, on validation problems: facts, scale smoke" in page
     assert "No test problem was read." in page and "test problems solved" not in page
     assert "weight decay" in done.stdout and "The best point of each arm, and the effort" in done.stdout
 

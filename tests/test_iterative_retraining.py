@@ -151,7 +151,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "retraining.png").is_file()
     report = (folder / "out" / "report.html").read_text()
-    assert "Iterative retraining of the selector: dropped, scale smoke" in report
+    assert "Iterative retraining of the selector: facts, scale smoke" in report
     assert "The evidence supports" in report and "at the learning rate chosen for process" in report
     assert "Selectors by round" in done.stdout and "Is training on unsteady, and why?" in done.stdout
     assert "P(negative) exceeds 0.20, as set." in report

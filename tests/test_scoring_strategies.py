@@ -81,7 +81,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "best_of_n_by_strategy.png").is_file()
     text = (folder / "out" / "report.html").read_text()
-    assert "Scoring strategies of process reward models: dropped, scale smoke" in text
+    assert "Scoring strategies of process reward models: facts, scale smoke" in text
     assert "Rank correlation of score and number of steps" in text
     assert "geometric mean, neutral negative" in done.stdout
 
