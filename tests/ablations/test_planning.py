@@ -120,11 +120,11 @@ def test_large_orms_and_selectors_are_told_apart(plan):
         ("--utilisation=2", "utilisation: found 2; allowed: above 0, to 1"),
         (
             "--backbone=nope/nope",
-            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large, a",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large",
         ),
         (
             "--large-backbone=nope/nope",
-            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large, a",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large",
         ),
     ],
 )
