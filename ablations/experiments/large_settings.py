@@ -112,12 +112,12 @@ LARGE: dict[str, dict[str, Any]] = {
         orm_samples=4,
     ),
     "quick": dict(
-        collection=CollectionSettings(pool_samples=32, uniform=2, generations=3, chosen=2),
+        collection=CollectionSettings(pool_samples=32, uniform=4, generations=3, chosen=4),
         orm=_orm(300, learning_rates=(1e-3,)),
         orm_samples=32,
     ),
     "small": dict(
-        collection=CollectionSettings(pool_samples=128, uniform=6, generations=3, chosen=6),
+        collection=CollectionSettings(pool_samples=128, uniform=4, generations=3, chosen=4),
         orm=_orm(1200, evaluations=8),
         orm_samples=100,
     ),
