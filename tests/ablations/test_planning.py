@@ -81,7 +81,7 @@ def test_the_paper_s_grid_with_other_backbones(plan, tmp_path):
         "--sampling-utilisation=0.1",
     )
     lines = plan(*flags, f"--backbone={tmp_path / 'own'}", "--large-backbone=small", scale="paper")
-    assert "students and selectors: own, 20,832 parameters, 2 layers" in lines
+    assert "students and selectors: own, 20,800 parameters, 2 layers" in lines
     assert "generator: small, 203,136 parameters, 4 layers" in lines
     # 2 passes over 16 solutions to each of 12,000 problems, each 70 x 0.7 tokens in rows of 115
     tokens = 2 * 16 * 12_000 * 49
