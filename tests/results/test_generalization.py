@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ablations.world.world import KINDS
+from ablations.world.world import JUDGED
 from results import generalization
 from results.figures import generalization as figure
 from results.statistics import summarise
@@ -35,7 +35,7 @@ def shown(table: Any) -> list[list[str]]:
 
 
 def test_the_kinds_are_those_of_the_worlds() -> None:
-    assert tuple(generalization.KINDS) == KINDS
+    assert tuple(generalization.KINDS) == JUDGED
 
 
 def test_change_by_hand() -> None:
