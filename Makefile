@@ -16,6 +16,7 @@ test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/run.py --out runs/benchmarks.json $(BENCH)
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/coverage.py
 
 soak: $(VENV)/.installed-dev
 	PYTHONPATH=.:tests/helpers $(BIN)/python tests/soak.py $(SOAK)

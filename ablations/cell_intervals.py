@@ -9,7 +9,7 @@ from ablations.scoring import SCORING_OF, SCORINGS, neutral_positive
 from ablations.solutions import StepScores
 from ablations.stages.files import SCORES, read_ratings
 from ablations.stages.judged import Judged
-from ablations.step_metrics import auroc_interval, judged
+from ablations.step_metrics import auroc_interval, judged, within_problems_interval
 from ablations.store import Store
 from results.intervals import Estimate
 
@@ -37,9 +37,8 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
     scores = [StepScores.read(folder / SCORES) for folder in folders("scores")]
     score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
     seen = solutions.finished & ~np.isnan(score)
-    found = {
-        "solution_auroc": auroc_interval(score[seen], solutions.correct[seen], solutions.problem[seen]),
-    }
+    of_solutions = score[seen], solutions.correct[seen], solutions.problem[seen]
+    found = {"solution_auroc": within_problems_interval(*of_solutions)}
     if needed["ratings"]:
         rating = Ragged.concatenate([read_ratings(folder) for folder in folders("ratings")])
         seen = judged(rating)

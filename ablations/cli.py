@@ -31,6 +31,7 @@ COMMANDS = {
     "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
+    "power": "Show which differences a run can detect, from the variances of an earlier one.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
@@ -89,7 +90,7 @@ def _dispatch(argv: list[str]) -> None:
     elif command == "sample":
         with one_thread():
             _module_of(command)(argv[1:])
-    elif command in ("grade", "label", "finetune", "evaluate", "export"):
+    elif command in ("grade", "label", "finetune", "evaluate", "export", "power"):
         _module_of(command)(argv[1:])
     elif command == "report":
         _report(argv[1:])

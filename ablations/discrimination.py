@@ -1,6 +1,6 @@
 """How well scores tell right from wrong, and whether probabilities mean what they say.
 
-Shape letters: R solutions in all, B bins.
+Shape letters: R solutions in all, P problems, B bins.
 """
 
 from dataclasses import dataclass
@@ -89,9 +89,30 @@ def auroc(score: Floats, label: npt.NDArray) -> float:
     n_negative = len(positive) - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
-    rank = centred_ranks(np.zeros(len(score), np.int64), score, 1)
-    above = rank[positive].sum() + n_positive * n_negative / 2
-    return float(above / (n_positive * n_negative))
+    above, pairs = ordered_pairs(score, positive, np.zeros(len(score), np.int64), 1)
+    return float(above[0] / pairs[0])
+
+
+def ordered_pairs(
+    score: Floats, positive: Bools, group: npt.NDArray[np.integer], groups: int
+) -> tuple[Floats, Floats]:
+    """Counts the pairs of a positive and a negative of the same group, and those in which it scores above.
+
+    Args:
+        score: [n], no NaN.
+        positive: [n].
+        group: integers [n] in 0..G-1.
+        groups: G.
+
+    Returns:
+        float64 [G] each: pairs in the right order, where a tie counts one half, and all pairs. A group whose
+        scores are all equal has exactly half of its pairs in order.
+    """
+    of_positive = group[positive]
+    positive_G = np.bincount(of_positive, minlength=groups)
+    pairs_G = (positive_G * (np.bincount(group, minlength=groups) - positive_G)).astype(np.float64)
+    rank = centred_ranks(group, score, groups)
+    return np.bincount(of_positive, rank[positive], minlength=groups) + pairs_G / 2, pairs_G
 
 
 def step_auroc(scores: StepScores, oracle: Ragged) -> float:
@@ -114,13 +135,33 @@ def step_auroc(scores: StepScores, oracle: Ragged) -> float:
     return auroc(-scores.prob.values[judged, 0], ~wrong[judged])
 
 
-def solution_auroc(solution_score: Floats, final_correct: Bools, finished: Bools) -> float:
-    """AUROC of solution scores for a right final answer over the finished of R solutions of all problems.
+def solution_auroc(
+    score: Floats, final_correct: Bools, finished: Bools, problem: npt.NDArray[np.integer]
+) -> float:
+    """AUROC of solution scores for a right final answer, within problems.
 
-    Solutions whose score is NaN, unscored, are left out.
+    The share of pairs of a right and a wrong solution of the same problem in which the right one scores
+    higher, ties counting one half. Solutions of different problems are never compared: a score that only says
+    how difficult the problem is gets exactly 0.5, because it does not help to choose a solution. Every pair
+    has the same weight, so that the expected value does not depend on how many solutions each problem has; an
+    equal weight for every problem would make it depend on which problems happen to have both kinds.
+
+    Args:
+        score: [R]; infinities are allowed, solutions whose score is NaN, unscored, are left out.
+        final_correct: [R].
+        finished: [R]; unfinished solutions are left out.
+        problem: integers [R] in 0..P-1.
+
+    Returns:
+        NaN where no problem has a right and a wrong solution.
+
+    Raises:
+        ValueError: unequal lengths.
     """
-    if len({array.shape for array in (solution_score, final_correct, finished)}) != 1:
-        found = f"{solution_score.shape}, {final_correct.shape}, {finished.shape}"
-        raise ValueError(f"solution_score, final_correct, finished: found {found}; allowed: equal shapes")
-    seen = finished & ~np.isnan(solution_score)
-    return auroc(solution_score[seen], final_correct[seen])
+    if len({array.shape for array in (score, final_correct, finished, problem)}) != 1:
+        found = f"{score.shape}, {final_correct.shape}, {finished.shape}, {problem.shape}"
+        raise ValueError(f"score, final_correct, finished, problem: found {found}; allowed: equal shapes")
+    seen = finished & ~np.isnan(score)
+    problems = int(problem.max(initial=-1)) + 1
+    above_P, pairs_P = ordered_pairs(score[seen], final_correct[seen], problem[seen], problems)
+    return float(above_P.sum() / pairs_P.sum()) if pairs_P.any() else float("nan")

@@ -21,9 +21,9 @@ SUPERVISION = {
     "final_answer": "It learned from one label for each solution: right if and only if its final answer is.",
     "process_neutral": "It learned from a label for each step, negative, neutral or positive, given by the "
     "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+    "oracle_outcome": "It learned from one label for each solution: right if and only if the embedded "
+    "world's oracle finds no wrong step.",
 }
-WORLD_SAMPLE = ("a+8b-5c*3:47", ("47a+8=55", "55b-5=50", "50c*3=50", "#50"))
-"""A problem of the embedded world and its solution."""
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
 """Of models that were trained on texts that people wrote: none of these is shown."""
 
@@ -108,7 +108,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
     arm = trained.config["arm"]
     facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
     world = trained.manifest_of("base").get("config", {}).get("world")
-    problem, steps = PLAIN_SAMPLE if world is None else WORLD_SAMPLE
+    problem, steps = PLAIN_SAMPLE if world is None else _sample_of(world)
     classes = config["id2label"]
     return Card(
         name=name,
@@ -128,7 +128,19 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         license=license,
         address=trained.address,
         revision=revision(),
+        pooled=trained.config.get("outcome_loss") == "mean_logit",
     )
+
+
+def _sample_of(world: str) -> tuple[str, tuple[str, ...]]:
+    """A problem of an embedded world and a right solution of it."""
+    import numpy as np
+
+    from ablations.world.world import draw_problems
+    from ablations.world.worlds import world_of
+
+    (problem,) = draw_problems(world_of(world), "test", 1, seed=0)
+    return problem, world_of(world).write_solution(problem, np.random.default_rng(0), expert=True)
 
 
 def _data(trained: Trained, facts: dict[str, Any], world: str | None) -> tuple[tuple[str, str], ...]:

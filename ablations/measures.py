@@ -5,6 +5,7 @@ have no labeler. What is undefined has no row.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -170,7 +171,13 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **name
         single: whether the last N is all solutions of every problem.
         named: further columns.
     """
-    estimates = intervals([value_PK[:, [k]].T for k in range(len(ns))])
+    least = -1.0 if metric == "best_of_n_minus_majority" else 0.0
+    estimates = [
+        replace(found, lower=max(found.lower, least), upper=min(found.upper, 1.0))
+        if np.isfinite(found.lower)
+        else found
+        for found in intervals([value_PK[:, [k]].T for k in range(len(ns))])
+    ]
     return [
         _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)
         for n, estimate in zip(ns, estimates, strict=True)

@@ -127,18 +127,27 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
 
 def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     """The backbone of each role that the tasks name: the one that a flag names, or that of the settings."""
+    from ablations.world.bases import PRETRAININGS
     from ablations.world.text import build_tokenizer
+    from ablations.world.worlds import world_of
     from lightning_modules.sizes import size_of
 
     settings = args.settings
     used = {work.role for task in tasks for work in task.work}
-    small = settings.students.backbone if used else ""
+    if not used:
+        return {}
+    small, large = settings.students.backbone, "large"
+    if settings.pool is None:
+        recipes = PRETRAININGS[settings.world]
+        small, large = recipes[small].preset, recipes[large].preset
+        vocabulary = len(build_tokenizer(world_of(settings.world)))
+    else:
+        vocabulary = settings.pool.vocabulary
     names: dict[Role, str] = {
         "student": args.backbone or _without_revision(settings.students.checkpoint) or small,
         "generator": args.large_backbone or small,
-        "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or "large",
+        "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or large,
     }
-    vocabulary = settings.pool.vocabulary if used and settings.pool else len(build_tokenizer())
     return {
         role: size_of(names[role], vocabulary=vocabulary, download=args.download)
         for role in ROLES

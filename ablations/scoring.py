@@ -112,6 +112,7 @@ SCORING_OF: dict[str, str] = {
     "prm_outcome": "last_token",
     "final_answer": "last_token",
     "process_neutral": "product",
+    "oracle_outcome": "last_token",
     "labeler": "product",
     "large_prm": "product",
     "large_orm": "last_token",

@@ -8,7 +8,11 @@ from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.backbones import Attention, Dtype
+from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.training import Precision
+
+FIRST_TUNING_SEED = 1_000_000
+"""Seeds from here on choose learning rates and are never reported; reported ones are far below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +28,9 @@ class ProblemSettings:
     test: int
     """Problems that judge."""
     seed: int = 0
-    """Of the draw."""
+    """Seed for drawing problems."""
+    test_seed: int = 0
+    """Seed for drawing test problems and their samples; another one judges the same models on fresh ones."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -35,7 +41,7 @@ class ProblemSettings:
             validation=self.validation,
             test=self.test,
         )
-        at_least(0, of="problems.", seed=self.seed)
+        at_least(0, of="problems.", seed=self.seed, test_seed=self.test_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,8 @@ class GeneratorSettings:
     """Longest solution; one that has not ended by then is kept as unfinished."""
     temperature: float = 1.0
     """Of all sampling."""
+    seed: int = 0
+    """Seed for few-shot sampling and finetuning; another one makes another generator."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -67,6 +75,7 @@ class GeneratorSettings:
             batch_tokens=self.batch_tokens,
             max_new_tokens=self.max_new_tokens,
         )
+        at_least(0, of="generator.", seed=self.seed)
         _above_zero(of="generator.", learning_rate=self.learning_rate, temperature=self.temperature)
 
 
@@ -85,20 +94,23 @@ class LabelerSettings:
     easy_error: float = 0.01
     """Share of easy steps that the annotator rates wrongly."""
     hard_error: float = 0.04
-    """Share of hard steps (something is carried or borrowed) that the annotator rates wrongly."""
+    """Share of hard steps that the annotator rates wrongly: a contested fact, a carry or a borrow."""
+    seed: int = 0
+    """Seed for the annotator's errors and for training; another one makes another labeler."""
     checkpoint: str | None = None
     """Base model instead of the world's large one: a causal language model's folder, or its name."""
-    threshold: float | None = PAPER_THRESHOLD
-    """P(negative) above which a step is incorrect: the paper's for its PRM. None: chosen on training data."""
+    threshold: float = PAPER_THRESHOLD
+    """P(negative) above which a step is incorrect; the default is the paper's for its own PRM."""
 
     def __post_init__(self) -> None:
         at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
+        at_least(0, of="labeler.", seed=self.seed)
         _above_zero(of="labeler.", learning_rate=self.learning_rate)
         for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
             if not 0 <= share <= 1:
                 raise ValueError(f"labeler.{name}: found {share}; allowed: 0 to 1")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1, or null")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,30 +155,36 @@ class StudentSettings:
     """Whether what is inside a layer is computed again for gradients, not kept: less memory, more time."""
     accumulate: int = 1
     """Batches into which an update is split: less memory, the same gradients."""
-    learning_rates: tuple[float, ...] = (1e-3, 2e-3)
-    """The grid; one is chosen for each arm and data scale on validation problems."""
+    learning_rates: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    """Grid from which one is chosen per arm and data scale on validation problems; a single one is taken."""
+    tuning_seeds: int = 1
+    """Trainings per learning rate that choose it; their seeds are never reported."""
     batch_size: int = 64
     """Solutions an update."""
-    epochs: float = 6.0
-    """Passes over the labelled solutions, within the two limits below."""
-    outcome_epochs: float | None = None
-    """Of outcome arms, where they are to have others (the paper: 1, and 2 for process); null: the same."""
-    min_updates: int = 60
-    """Fewest updates; little data is passed over more often."""
     max_updates: int = 240
-    """Most updates."""
+    """Most updates, for all arms and data scales alike."""
+    patience: int | None = None
+    """Evaluations in a row without a better one that end a training; null: it makes all updates."""
+    process_epochs: float | None = None
+    """Most passes over the labeled solutions under process supervision (the paper: 2); null: no limit."""
+    outcome_epochs: float | None = None
+    """The same under outcome supervision (the paper: 1)."""
     evaluations: int = 4
-    """Checkpoints judged on validation problems, evenly spaced; the best is kept."""
+    """Checkpoints judged on validation problems, evenly spaced over all updates; the best is kept."""
     validation_n: int = 8
     """The N of the best-of-N that chooses."""
     warmup: float = 0.05
-    """Share of the updates in which the learning rate rises."""
+    """Share of the most updates in which the learning rate rises."""
+    decay: float = 0.2
+    """Share of the most updates in which it falls to zero, at the end of every training, early or not."""
     weight_decay: float = 0.01
     """Of matrices other than embeddings."""
     dropout: float = 0.0
     """Before the head; 0 to below 1."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities rather than its decisions; answers have no others."""
+    outcome_loss: OutcomeLoss = "every_token"
+    """How outcome arms are taught: every_token, last_token, every_and_last or mean_logit."""
     precision: Precision = "32-true"
     """Lightning's name."""
     device: str = "cpu"
@@ -179,8 +197,9 @@ class StudentSettings:
             evaluations=self.evaluations,
             batch_size=self.batch_size,
             max_updates=self.max_updates,
-            min_updates=self.min_updates,
+            **({} if self.patience is None else {"patience": self.patience}),
             validation_n=self.validation_n,
+            tuning_seeds=self.tuning_seeds,
             accumulate=self.accumulate,
         )
         if self.attention == "flash_attention_2" and self.dtype != "bfloat16":
@@ -188,32 +207,35 @@ class StudentSettings:
                 f"students.attention: found flash_attention_2 with students.dtype {self.dtype}; allowed: "
                 "sdpa, eager, or all three with bfloat16"
             )
-        _above_zero(of="students.", epochs=self.epochs)
-        if self.outcome_epochs is not None:
-            _above_zero(of="students.", outcome_epochs=self.outcome_epochs)
-        fewest = min(self.min_updates, self.max_updates)
-        if self.evaluations > fewest:
+        for name in ("process_epochs", "outcome_epochs"):
+            if (epochs := getattr(self, name)) is not None:
+                _above_zero(of="students.", **{name: epochs})
+        if self.evaluations > self.max_updates:
             raise ValueError(
-                f"students.evaluations: found {self.evaluations}; allowed: 1 to {fewest}, the fewest updates"
+                f"students.evaluations: found {self.evaluations}; allowed: 1 to students.max_updates = "
+                f"{self.max_updates}"
             )
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"students.warmup: found {self.warmup}; allowed: 0 to 1")
+        for name in ("warmup", "decay"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise ValueError(f"students.{name}: found {share}; allowed: 0 to 1")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"students.weight_decay: found {self.weight_decay}; allowed: 0 or more, finite")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"students.dropout: found {self.dropout}; allowed: 0 to below 1")
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
+        rates = self.learning_rates
+        if not rates or min(rates) <= 0 or len(set(rates)) != len(rates):
             raise ValueError(
-                f"students.learning_rates: found {self.learning_rates}; allowed: one or more, each above 0"
+                f"students.learning_rates: found {rates}; allowed: one or more, each once and above 0"
             )
 
     def updates(self, solutions: int, *, outcome: bool) -> int:
-        """Optimiser updates for a number of labelled solutions, under outcome or process supervision."""
-        epochs = self.outcome_epochs if outcome and self.outcome_epochs is not None else self.epochs
-        wanted = round(epochs * solutions / self.batch_size)
-        return min(max(wanted, self.min_updates), self.max_updates)
+        """Most optimizer updates on a number of labeled solutions, under outcome or process supervision."""
+        epochs = self.outcome_epochs if outcome else self.process_epochs
+        if epochs is None:
+            return self.max_updates
+        return min(math.ceil(epochs * solutions / self.batch_size), self.max_updates)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,5 @@
-"""Metrics of labelled steps with intervals by problem: solutions of one problem are no independent data.
+"""Metrics of labelled steps and of solutions, with intervals by problem: solutions of one problem are no
+independent data.
 
 Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bins.
 """
@@ -6,7 +7,7 @@ Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bin
 import numpy as np
 import numpy.typing as npt
 
-from ablations.discrimination import bin_of
+from ablations.discrimination import bin_of, ordered_pairs
 from ablations.first_error import UNRATED
 from ablations.ragged import Ragged
 from ablations.ties import level
@@ -47,6 +48,27 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
         pairs_B = right_GB.sum(axis=0) * wrong_GB.sum(axis=0)
         above_B = (right_GB * below_GB).sum(axis=0)
         return np.divide(above_B, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
+
+    return resampled(statistic, len(named))
+
+
+def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
+    """AUROC within problems, as ``discrimination.solution_auroc`` defines it.
+
+    Args:
+        score: [R], no NaN.
+        right: [R].
+        problem: [R].
+
+    Returns:
+        NaN where no problem has a right and a wrong solution.
+    """
+    named, problem = np.unique(problem, return_inverse=True)
+    above_P, pairs_P = ordered_pairs(score, right, problem, len(named))
+
+    def statistic(weight_PB: Floats) -> Floats:
+        pairs_B = pairs_P @ weight_PB
+        return np.divide(above_P @ weight_PB, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
 
     return resampled(statistic, len(named))
 

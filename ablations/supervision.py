@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ablations.ragged import Ragged
 from ablations.solutions import Solutions, StepScores
-from ablations.thresholds import exceeds, reach
+from ablations.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
 
 PAPER_THRESHOLD = 0.20
@@ -65,16 +65,6 @@ class Supervision:
 
     def __len__(self) -> int:
         return len(self.step_target if self.step_target is not None else self.solution_target)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdChoice:
-    """A threshold chosen on training problems."""
-
-    threshold: float
-    """P(negative) above which a step is incorrect."""
-    agreement: float
-    """Balanced accuracy of the PRM-derived outcome against final-answer correctness, in [0, 1]."""
 
 
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
@@ -147,6 +137,16 @@ def final_answer(solutions: Solutions) -> Supervision:
     return Supervision(solution_target=solutions.final_correct.astype(np.int8))
 
 
+def oracle_outcome(ratings: Ragged) -> Supervision:
+    """Outcome supervision without label noise: right if and only if the oracle rates no step as wrong.
+
+    Args:
+        ratings: int8 [total steps] of 1, 0 or -1, one row per solution; -1 is wrong.
+    """
+    wrong = Ragged(values=ratings.values < 0, offsets=ratings.offsets)
+    return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelerArm:
     """A form of supervision that the labeler gives."""
@@ -163,70 +163,63 @@ class AnswerArm:
     """solutions -> targets."""
 
 
-ARMS: dict[str, LabelerArm | AnswerArm] = {
+@dataclass(frozen=True, kw_only=True)
+class OracleArm:
+    """A form of supervision that only the oracle of an embedded world can give."""
+
+    targets: Callable[[Ragged], Supervision]
+    """ratings of the steps -> targets."""
+
+
+ARMS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
     "process": LabelerArm(targets=process),
     "prm_outcome": LabelerArm(targets=prm_outcome),
     "final_answer": AnswerArm(targets=final_answer),
     "process_neutral": LabelerArm(targets=process_neutral),
+    "oracle_outcome": OracleArm(targets=oracle_outcome),
 }
 
 
-def choose_threshold(
-    labels: StepScores, final_correct: npt.NDArray[np.bool_], quantiles: int = 200
-) -> ThresholdChoice:
-    """Threshold for a labeler other than the paper's, from solutions to training problems.
+@dataclass(frozen=True, kw_only=True)
+class LabelNoise:
+    """How far labels differ from the oracle's, as shares in [0, 1]; NaN where there are no such labels."""
 
-    The candidates are observed quantiles of each solution's largest P(negative). Chosen is the one at which
-    the PRM-derived outcome agrees best (balanced accuracy) with final-answer correctness. Of equally good
-    ones the nearest to the paper's 0.20 is taken, of two equally near the lower.
+    differing: float
+    """Share of labels that differ from the oracle's."""
+    false_positives: float
+    """Share of labels "right" that the oracle calls wrong."""
+    false_negatives: float
+    """Share of labels "wrong" that the oracle calls right."""
+
+
+def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
+    """Compares the labels of solutions, or of their steps up to the first labeled error, with the oracle's.
+
+    A neutral step counts as right. A solution is right if and only if no step is wrong.
 
     Args:
-        labels: labels of R solutions to training problems, never of test problems.
-        final_correct: bool [R].
-        quantiles: number of candidates, at least 2; equal ones count once.
+        supervision: hard targets of R solutions.
+        ratings: int8 [total steps] of 1, 0 or -1 of the same R solutions, by the oracle.
 
     Raises:
-        ValueError: other lengths, fewer than 2 quantiles, a solution without steps, or final answers that are
-            all right or all wrong.
+        ValueError: the targets are soft, or of other solutions.
     """
-    if len(final_correct) != len(labels):
-        raise ValueError(f"final_correct: found {len(final_correct)} rows; allowed: {len(labels)}")
-    if quantiles < 2:
-        raise ValueError(f"quantiles: found {quantiles}; allowed: an integer >= 2")
-    if (labels.prob.lengths == 0).any():
-        raise ValueError("labels: found a solution without steps; allowed: at least one step each")
-    right = final_correct.astype(bool)
-    if right.all() or not right.any():
-        raise ValueError(
-            f"final_correct: found {right.sum()} of {len(right)} right; allowed: some but not all"
-        )
-    worst = Ragged(values=labels.prob.values[:, 0], offsets=labels.prob.offsets).reduce(np.maximum, 0.0)
-    grid = np.unique(np.quantile(worst, np.linspace(0, 1, quantiles), method="lower"))
-    # A solution is judged right if its worst step does not exceed the threshold.
-    passed = np.searchsorted(np.sort(worst[right]), reach(grid), side="right") / right.sum()
-    caught = 1 - np.searchsorted(np.sort(worst[~right]), reach(grid), side="right") / (~right).sum()
-    agreement = (passed + caught) / 2
-    best = grid[agreement >= agreement.max() - 1e-12]
-    distance = np.abs(best - PAPER_THRESHOLD)
-    threshold = best[distance <= distance.min() + 1e-12].min()
-    return ThresholdChoice(threshold=float(threshold), agreement=float(agreement.max()))
+    steps = supervision.step_target
+    if steps is None:
+        labels, truth = supervision.solution_target, oracle_outcome(ratings).solution_target
+    else:
+        labels, truth = steps.values, (ratings.values >= 0).astype(np.int8)
+    assert labels is not None and truth is not None
+    if labels.ndim != 1 or len(labels) != len(truth):
+        raise ValueError(f"supervision: found labels {labels.shape}; allowed: hard ones ({len(truth)},)")
+    right, truly_right = labels[labels != IGNORE] > 0, truth[labels != IGNORE] > 0
 
+    def share(of: npt.NDArray[np.bool_]) -> float:
+        return float((right != truly_right)[of].mean()) if of.any() else float("nan")
 
-def one_kind(final_correct: npt.NDArray[np.bool_]) -> bool:
-    """Whether solutions are all right or all wrong, so that no threshold can be chosen on them."""
-    return bool(final_correct.all() or not final_correct.any())
-
-
-def usual_threshold(labels: StepScores, final_correct: npt.NDArray[np.bool_]) -> float:
-    """The chosen threshold of a labeler, or the paper's 0.20 where solutions are of one kind alone.
-
-    Args:
-        labels: labels of R solutions to training problems, never of test problems.
-        final_correct: bool [R].
-    """
-    if one_kind(final_correct):
-        return PAPER_THRESHOLD
-    return choose_threshold(labels, final_correct).threshold
+    return LabelNoise(
+        differing=share(np.ones_like(right)), false_positives=share(right), false_negatives=share(~right)
+    )
 
 
 def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -130,22 +130,16 @@ def _narrowed(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.Da
 
 
 def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | None = None) -> Trained:
-    """The training of a cell's fold, of several the one that its choice names."""
+    """The training of a cell's fold."""
     address = f"cell/{cell}"
     _check(store, address)
     inputs = _manifest(store.root / address / MANIFEST)["inputs"]
-    trains, choices = inputs["trains"], inputs.get("choices", ())
-    folds = len(choices) or len(trains)
-    if not 0 <= (0 if fold is None else fold) < folds or (fold is None and folds > 1):
+    trains = inputs["trains"]
+    at, folds = 0 if fold is None else fold, len(trains)
+    if not 0 <= at < folds or (fold is None and folds > 1):
         found = "none" if fold is None else fold
         raise ValueError(f"fold: found {found}; allowed: 0 to {folds - 1}, the cell's models")
-    at, grid = fold or 0, len(trains) // folds
-    index = 0
-    if choices:
-        _check(store, choices[at])
-        index = json.loads((store.root / choices[at] / "choice.json").read_text(encoding="utf-8"))["index"]
-    chosen = trains[at * grid + index]
-    return _of_training(store, chosen, cell=cell, cell_inputs=inputs, folds=folds, records=records)
+    return _of_training(store, trains[at], cell=cell, cell_inputs=inputs, folds=folds, records=records)
 
 
 def _of_training(store: Store, address: str, **more: Any) -> Trained:

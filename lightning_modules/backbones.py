@@ -67,8 +67,11 @@ PRESETS: dict[str, Preset] = {
     "small": Preset(hidden=64, layers=4, heads=4, intermediate=176),
     "small_qwen2": Preset(architecture="qwen2", hidden=64, layers=4, heads=4, intermediate=176),
     "large": Preset(hidden=160, layers=6, heads=5, intermediate=432),
+    "shallow": Preset(hidden=64, layers=2, heads=4, intermediate=176),
+    "shallow_large": Preset(hidden=112, layers=3, heads=4, intermediate=304),
 }
-"""``large`` has about ten times the parameters of ``small``."""
+"""``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds of facts, where
+there is much to know and little to compute."""
 
 
 def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:

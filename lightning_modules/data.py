@@ -19,6 +19,31 @@ import torch
 
 from lightning_modules.batching import Cost, Layout, layouts, target_weights
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
+from lightning_modules.outcome_loss import OutcomeLoss, token_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """The N solutions of a block whose target is that of the mean of their logits."""
+
+    cell: torch.Tensor
+    """int64 [all tokens]: flat cells of their tokens, one solution after the other."""
+    solution: torch.Tensor
+    """int64 [all tokens]: whose token it is, 0 to N - 1."""
+    weight: torch.Tensor
+    """float32 [all tokens]: share of the token in its solution's mean."""
+    target: torch.Tensor
+    """float32 [N, C]: probability of each class."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Pool:
+        """The pool on a device."""
+        names = ("cell", "solution", "weight", "target")
+        return Pool(**{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names})
+
+    def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
+        """[N, C]: the mean of each solution's logits."""
+        found = logits_BTC.flatten(0, 1)[self.cell] * self.weight[:, None]
+        return torch.zeros_like(self.target).index_add(0, self.solution, found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +56,8 @@ class RewardBatch:
     """float32 [B, T, C] for each block: how many solutions have a class as target at a cell."""
     target_count: int
     """Targets in the whole update, over all processes and accumulated batches."""
+    pools: tuple[Pool, ...] = ()
+    """For each block, the means of logits that have the targets; empty: the tokens have them."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
         """The batch with its tensors on a device."""
@@ -38,6 +65,7 @@ class RewardBatch:
             self,
             layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
             weights=tuple(weight.to(device, non_blocking=non_blocking) for weight in self.weights),
+            pools=tuple(pool.to(device, non_blocking) for pool in self.pools),
         )
 
 
@@ -55,6 +83,8 @@ class RewardDataset:
     """Whether what solutions begin with is computed once; see `batching.check_layout`."""
     cost: Cost = field(default_factory=Cost)
     """What rows cost the model that is trained; see `batching.cost_of`."""
+    outcome_loss: OutcomeLoss = "every_token"
+    """What is made of targets that all tokens of a solution share; see `outcome_loss`."""
     drawn: Sequence[np.ndarray] | None = None
     """Which solutions are drawn together and counted as one, as alternatives of a step are: so they share
     what they begin with. None: each alone."""
@@ -88,9 +118,10 @@ class RewardDataset:
         step_targets: Sequence[Sequence[int] | np.ndarray] | None = None,
         solution_targets: Sequence[int | np.ndarray] | np.ndarray | None = None,
         num_classes: int = 2,
+        outcome_loss: OutcomeLoss = "every_token",
         **options: Any,
     ) -> RewardDataset:
-        """Targets at step ends (`step_targets`) or at all tokens of a solution (`solution_targets`)."""
+        """Targets at step ends, or of solutions, which are taught by `outcome_loss`."""
         if (step_targets is None) == (solution_targets is None):
             raise ValueError(
                 "step_targets and solution_targets are both set or both missing; allowed: exactly one"
@@ -101,8 +132,15 @@ class RewardDataset:
             _targets_of(f"solution {index}", tokens, num_classes, **{name: target})
             for index, (tokens, target) in enumerate(zip(encoded, given, strict=True))
         ]
+        if outcome_loss == "last_token":
+            for tokens, target in zip(encoded, targets, strict=True):
+                target[: len(tokens) - 1] = IGNORE if target.ndim == 1 else 0
         return RewardDataset(
-            token_ids=[e.ids for e in encoded], targets=targets, num_classes=num_classes, **options
+            token_ids=[e.ids for e in encoded],
+            targets=targets,
+            num_classes=num_classes,
+            outcome_loss=outcome_loss if step_targets is None else "every_token",
+            **options,
         )
 
     def __len__(self) -> int:
@@ -113,8 +151,9 @@ class RewardDataset:
         return index if self.drawn is None else (i for at in index for i in self.drawn[at])
 
     def target_count(self, index: np.ndarray) -> int:
-        """Number of targets of what is drawn at `index`."""
-        return int(sum(np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)))
+        """Number of targets of what is drawn at `index`: tokens, or solutions with a mean of logits."""
+        counts = [np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)]
+        return int(np.count_nonzero(counts) if self.outcome_loss == "mean_logit" else sum(counts))
 
     def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
         """The solutions at `index`, laid out; one cell without a target if there is none.
@@ -129,9 +168,37 @@ class RewardDataset:
                 targets.append(self.targets[i][: held[-1] + 1])
         if not token_ids:
             token_ids, targets = [np.zeros(1, np.int32)], [np.full(1, IGNORE, np.int8)]
+        if self.outcome_loss in ("every_and_last", "mean_logit"):
+            targets = [self._weighted(target) for target in targets]
         blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
         weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
-        return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count)
+        pools: tuple[Pool, ...] = ()
+        if self.outcome_loss == "mean_logit":
+            pools = tuple(_pool(block, targets, self.num_classes) for block in blocks)
+        return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count, pools=pools)
+
+    def _weighted(self, target: np.ndarray) -> np.ndarray:
+        """float32 [T, C]: the classes' probabilities at each token, times the token's weight."""
+        held = np.flatnonzero(has_target(target))
+        weighted = np.zeros((len(target), self.num_classes), np.float32)
+        share = np.eye(self.num_classes, dtype=np.float32)[target[held]] if target.ndim == 1 else target[held]
+        weighted[held] = share * token_weights(len(held), self.outcome_loss)[:, None]
+        return weighted
+
+
+def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> Pool:
+    """The pool of a block, from the weighted targets [T, C] of all sequences."""
+    joined = np.concatenate([targets[sequence] for sequence in block.sequences])
+    solution = np.repeat(np.arange(len(block.sequences)), np.diff(block.offsets))
+    held = joined.any(axis=1)
+    target = np.zeros((len(block.sequences), num_classes), np.float32)
+    np.add.at(target, solution, joined)
+    return Pool(
+        cell=torch.from_numpy(block.node_of[held].astype(np.int64)),
+        solution=torch.from_numpy(solution[held]),
+        weight=torch.from_numpy(joined[held].sum(axis=1)),
+        target=torch.from_numpy(target),
+    )
 
 
 def has_target(target: np.ndarray) -> np.ndarray:

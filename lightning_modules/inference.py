@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.special
 import torch
 
-from lightning_modules.batching import check_layout, cost_of, layouts
+from lightning_modules.batching import Layout, check_layout, cost_of, layouts
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.group import ALONE, Group
-from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.reward_model import POOLED, probability_of_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Scores:
     offsets: np.ndarray
     """int64 [N + 1], where each solution begins in `prob`."""
     last: np.ndarray
-    """float64 [N], P(correct) at the last token of each solution."""
+    """float64 [N], P(correct) of each solution: at its last token, or from the mean of its tokens' logits."""
 
     def __len__(self) -> int:
         return len(self.last)
@@ -43,7 +44,7 @@ def score(
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
 ) -> Scores:
-    """Class probabilities at every step's end and P(correct) at the last token, on the model's device.
+    """Class probabilities at every step's end, and P(correct) of each solution, on the model's device.
 
     A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped
     products. Processes take turns at the blocks that one would compute, so that they round as one does.
@@ -73,6 +74,7 @@ def score(
         return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
     if share_prefixes is None:
         share_prefixes = check_layout(backbone)
+    pooled = getattr(backbone.config, POOLED, False)
     device = next(backbone.parameters()).device
     blocks = layouts(
         [solution.ids for solution in solutions],
@@ -95,6 +97,9 @@ def score(
             is_last = np.zeros(len(token), dtype=bool)
             is_last[np.cumsum(counts + 1) - 1] = True
             last[block.sequences] = found[is_last]
+            if pooled:
+                starts = [solutions[sequence].solution_start for sequence in block.sequences]
+                last[block.sequences] = _of_mean(logits_BTC, block, starts)
             begin = offsets[:-1][block.sequences]
             within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
             prob[np.repeat(begin, counts) + within] = found[~is_last]
@@ -104,6 +109,17 @@ def score(
     backbone.train(was_training)
     prob, last = group.sum(prob), group.sum(last)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
+
+
+def _of_mean(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:
+    """float64 [N, C]: class probabilities of the mean of each solution's logits, from its start on.
+
+    Of a solution without tokens of its own, those at its last token.
+    """
+    flat_NC = logits_BTC.flatten(0, 1).double().cpu().numpy()
+    cells = [block.cells(index) for index in range(len(starts))]
+    own = [cell[min(start, len(cell) - 1) :] for cell, start in zip(cells, starts, strict=True)]
+    return scipy.special.softmax(np.stack([flat_NC[cell].mean(axis=0) for cell in own]), axis=1)
 
 
 def score_texts(

@@ -13,7 +13,9 @@ def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) ->
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
 
 
-def learning_rate_at(update: int, total: int, *, warmup: float, decay: float) -> float:
+def learning_rate_at(
+    update: int, total: int, *, warmup: float, decay: float, end: int | None = None
+) -> float:
     """Share of the highest learning rate at an update: a linear rise, a plateau, a linear fall to zero.
 
     Args:
@@ -21,6 +23,14 @@ def learning_rate_at(update: int, total: int, *, warmup: float, decay: float) ->
         total: number of updates of the schedule.
         warmup: share of ``total`` spent rising.
         decay: share of ``total`` spent falling; ``1 - warmup`` leaves no plateau.
+        end: number of updates after which training ends, if before ``total``: then the plateau is shorter,
+            and the fall just as long.
     """
-    rising, falling = max(1, round(warmup * total)), max(1, round(decay * total))
-    return min(1.0, (update + 1) / rising, max(0.0, (total - update) / falling))
+    rising, falling = max(1, round(warmup * total)), falling_updates(total, decay)
+    left = (total if end is None else end) - update
+    return min(1.0, (update + 1) / rising, max(0.0, left / falling))
+
+
+def falling_updates(total: int, decay: float) -> int:
+    """Updates in which the learning rate falls to zero, of ``total`` in the schedule."""
+    return max(1, round(decay * total))

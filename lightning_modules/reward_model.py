@@ -22,6 +22,9 @@ from lightning_modules.sharding import shard
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 """Names of the classes, in the order of the logits."""
 
+POOLED = "mean_logit_scores_solution"
+"""Name in a backbone's config: whether the mean of its logits scores a solution, not its last token."""
+
 
 class RewardModel(lightning.LightningModule):
     """Masked cross-entropy at the tokens that have a target, divided by their number in the global batch."""
@@ -37,6 +40,7 @@ class RewardModel(lightning.LightningModule):
         weight_decay: float = 0.01,
         dropout: float = 0.0,
         seed: int = 0,
+        pooled: bool | None = None,
     ) -> None:
         """
         Args:
@@ -50,6 +54,8 @@ class RewardModel(lightning.LightningModule):
             weight_decay: On matrices only.
             dropout: Before the head. Elsewhere there is none, but for what adapters have of their own.
             seed: Of dropout: what is dropped in an update depends on it and on the update alone.
+            pooled: Whether a solution is scored by the mean of its tokens' logits rather than at its last
+                token; None: as the backbone's config says.
 
         Raises:
             ValueError: If the backbone has another number of classes, attention dropout, or dropout is asked
@@ -69,10 +75,14 @@ class RewardModel(lightning.LightningModule):
                 module.p = dropout if module is before_head else 0.0
         backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
         backbone.config.label2id = {name: index for index, name in backbone.config.id2label.items()}
+        if pooled is not None:
+            setattr(backbone.config, POOLED, pooled)
         self.backbone = backbone
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
+        self.end: int | None = None
+        """Updates after which training ends, if before `total_updates`; may be set while training."""
         self.seed = seed
         self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
@@ -86,12 +96,14 @@ class RewardModel(lightning.LightningModule):
         """Sum of the cross-entropies of this process's share of the batch."""
         loss = torch.zeros((), device=self.device)
         sums = torch.zeros(3, device=self.device)
-        for layout, weight_BTC in zip(batch.layouts, batch.weights, strict=True):
-            logits_BTC = self(layout).float()
-            loss = loss - (weight_BTC * logits_BTC.log_softmax(-1)).sum()
+        for block, (layout, weight) in enumerate(zip(batch.layouts, batch.weights, strict=True)):
+            logits = self(layout).float()
+            if batch.pools:
+                logits, weight = batch.pools[block].logits(logits), batch.pools[block].target
+            loss = loss - (weight * logits.log_softmax(-1)).sum()
             with torch.no_grad():
-                hit = weight_BTC.gather(-1, logits_BTC.argmax(-1, keepdim=True)).sum()
-                sums += torch.stack([torch.zeros_like(hit), hit, weight_BTC.sum()])
+                hit = weight.gather(-1, logits.argmax(-1, keepdim=True)).sum()
+                sums += torch.stack([torch.zeros_like(hit), hit, weight.sum()])
         sums[0] = loss.detach()
         self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
         return loss
@@ -142,7 +154,10 @@ class RewardModel(lightning.LightningModule):
         total = int(self.total_updates or self.trainer.estimated_stepping_batches)
         optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda update: learning_rate_at(update, total, warmup=self.warmup, decay=self.decay)
+            optimizer,
+            lambda update: learning_rate_at(
+                update, total, warmup=self.warmup, decay=self.decay, end=self.end
+            ),
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -1,31 +1,36 @@
-"""Ways of choosing what is labelled, compared: data efficiency of each, from the records of a run.
+"""Ways of choosing what is labeled, compared: the gain at equal budgets and the data efficiency of each.
 
 The hypothesis fixed beforehand is `convincing_wrong_answers` against `uniform_distinct`: leaving duplicates
 out is not counted as the selector's gain. Against `uniform` it is reported too, as the paper's comparison.
-Both are counted in solutions, as the paper counts. All other comparisons, the same two counted in steps among
-them, are corrected together after Holm.
+The primary test is of the mean gain in best-of-N over the budgets of ``RISING_BUDGETS`` that both have; the p
+of all other pairs are corrected together after Holm. Data efficiencies are estimates with intervals, in
+labeled solutions, as the paper counts, and in labeled steps.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from results.arms import PLAIN_ACQUISITION, acquisition_words
-from results.data_efficiency import LEAST_FIT, Curve, Efficiency, shift_efficiency, slope_efficiency
-from results.differences import contrasts, holm
-from results.headline import Headline, Reading
-from results.intervals import ALPHA
-from results.statistics import at_n, comparison_n, rows_of
-from results.tabular import Table, compared, heads, number, p_cell, reading, whole, word
+from results.arms import PLAIN_ACQUISITION
+from results.data_efficiency import Curve, Efficiency, estimate_efficiency
+from results.differences import corrected, with_estimates
+from results.intervals import INCONCLUSIVE, Estimate, intervals, paired
+from results.statistics import at_n, comparison_n
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
 """(acquisition, baseline), fixed before any run."""
 PAPER = ("convincing_wrong_answers", PLAIN_ACQUISITION)
 """The paper's comparison."""
+PAPER_EFFICIENCY = 2.6
+"""The data efficiency that the paper reports."""
+RISING_BUDGETS = (2, 3, 4, 6)
+"""Labeled solutions per problem at which the primary test compares: on the rise of the curves, where choosing
+matters. Fixed before any run, as budgets chosen from test results would favor one side."""
 LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
 """What labels can be counted in: column -> words."""
-_ROLES = {(*HYPOTHESIS, "labelled_solutions"): "hypothesis", (*PAPER, "labelled_solutions"): "paper"}
+_ROLES = {HYPOTHESIS: "hypothesis", PAPER: "paper"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,185 +38,157 @@ class Comparison:
     """The data efficiency of one acquisition over another."""
 
     acquisition: str
-    """What is judged."""
+    """The one that is judged."""
     baseline: str
-    """What it is compared with."""
+    """The one it is compared with."""
     counted: str
     """Key of ``LABELS``."""
-    shift: Efficiency
-    """Primary: the horizontal shift between the curves."""
-    slope: Efficiency
-    """Descriptive: the paper's ratio of slopes."""
+    efficiency: Efficiency
+    """How many times more labels the baseline needs."""
     role: str
     """hypothesis, paper, or other."""
-    p: float
-    """Of the shift against no gain; Holm-corrected for ``other``; NaN where it cannot be told."""
 
     @property
     def verdict(self) -> str:
-        """Whether it needs fewer labels, more labels, or it cannot be told."""
-        if self.role == "other" and not self.p < ALPHA:
-            return "cannot be told"
-        if self.shift.lower > 1:
-            return "fewer labels"
-        return "more labels" if self.shift.upper < 1 else "cannot be told"
+        """Whether it needs fewer or more labels, if the interval excludes 1."""
+        if not self.efficiency.excludes(1):
+            return INCONCLUSIVE
+        return "fewer labels" if self.efficiency.lower > 1 else "more labels"
+
+    @property
+    def words(self) -> str:
+        """The verdict; if inconclusive, with the reason or with what could have been detected."""
+        if self.verdict != INCONCLUSIVE:
+            return self.verdict
+        could = f"could detect {self.efficiency.detectable:.1f} times"
+        known = self.efficiency.reason or ("no interval" if np.isnan(self.efficiency.detectable) else could)
+        return f"{self.verdict} ({known})"
+
+    @property
+    def paper(self) -> str:
+        """Whether the interval holds the paper's efficiency; empty where there is no interval."""
+        if np.isnan([self.efficiency.lower, self.efficiency.upper]).any():
+            return ""
+        return "excluded" if self.efficiency.excludes(PAPER_EFFICIENCY) else "possible"
 
 
-def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
-    """Best-of-N under process supervision against labels bought, a curve an acquisition.
+def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, dict[int, pd.DataFrame]]:
+    """Best-of-N under process supervision: acquisition -> budget -> its records, by seed.
 
     N is the largest that is an expectation.
 
     Args:
         frame: records of one experiment, scale and dataset.
-        counted: key of ``LABELS``; of the seeds' numbers the mean is taken.
+        counted: key of ``LABELS``, which all records must have.
+    """
+    rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
+    rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
+    found: dict[str, dict[int, pd.DataFrame]] = {}
+    groups: Any = rows.groupby(["acquisition", "data_scale"], sort=True)
+    for (acquisition, budget), group in groups:
+        found.setdefault(str(acquisition), {})[int(budget)] = group.set_index("seed")
+    return found
+
+
+def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
+    """Best-of-N under process supervision against labels bought, one curve per acquisition.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        counted: key of ``LABELS``; the mean over seeds is taken.
 
     Returns:
         Acquisition -> curve; only seeds that all of a curve's points have.
     """
-    rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
-    rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
     found = {}
-    for acquisition, of_acquisition in rows.groupby("acquisition", sort=True):
-        seeds = sorted(
-            set.intersection(*(set(group["seed"]) for _, group in of_acquisition.groupby("data_scale")))
-        )
-        known = []
-        for _, group in of_acquisition.groupby("data_scale", sort=True):
-            by_seed = group.set_index("seed").loc[seeds]
-            value_SP = np.stack(
-                [np.asarray(values, dtype=np.float64) for values in by_seed["problem_values"]]
-            )
-            known.append((float(by_seed[counted].mean()), value_SP))
+    for acquisition, by_budget in points(frame, counted).items():
+        groups = [by_budget[budget] for budget in sorted(by_budget)]
+        seeds = sorted(set.intersection(*(set(group.index) for group in groups)))
         if seeds:
-            found[str(acquisition)] = Curve(
-                labels=np.array([labels for labels, _ in known]),
+            found[acquisition] = Curve(
+                labels=np.array([float(group.loc[seeds, counted].mean()) for group in groups]),
                 seeds=np.array(seeds),
-                value=np.stack([value for _, value in known]),
+                value=np.stack([_values(group, seeds) for group in groups]),
             )
     return found
 
 
-def comparisons(frame: pd.DataFrame) -> list[Comparison]:
-    """All acquisitions against `uniform_distinct` and `uniform`, in both counts of labels.
+def gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """The primary test: mean gain at equal budgets of acquisitions over `uniform_distinct` and `uniform`.
 
-    The hypothesis comes first, then the paper's comparison, then the others.
+    Args:
+        frame: records of one experiment, scale and dataset.
+
+    Returns:
+        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, and those of
+        ``with_estimates``, p corrected after Holm for the role ``other``; the hypothesis first, then the
+        paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common seed have no row.
     """
-    made: list[Comparison] = []
-    for counted in LABELS:
-        known = curves(frame, counted)
-        for baseline in ("uniform_distinct", PLAIN_ACQUISITION):
-            for acquisition in known:
-                if acquisition in (baseline, PLAIN_ACQUISITION) or baseline not in known:
-                    continue
-                pair = acquisition, baseline
-                shift = shift_efficiency(known[acquisition], known[baseline])
-                made.append(
-                    Comparison(
-                        acquisition=acquisition,
-                        baseline=baseline,
-                        counted=counted,
-                        shift=shift,
-                        slope=slope_efficiency(known[acquisition], known[baseline]),
-                        role=_ROLES.get((*pair, counted), "other"),
-                        p=shift.p,
-                    )
-                )
-    others = [index for index, one in enumerate(made) if one.role == "other"]
-    for index, p in zip(others, holm([made[index].p for index in others]), strict=True):
-        made[index] = replace(made[index], p=p)
-    return sorted(made, key=lambda one: ("hypothesis", "paper", "other").index(one.role))
-
-
-def efficiency_table(frame: pd.DataFrame) -> Table:
-    """How many times fewer labels each way of choosing them needs."""
-    text = ("acquisition", "against", "counted in", "role", "reading")
-    names = (
-        *("acquisition", "against", "counted in", "shift", "fit R²"),
-        *("ratio of slopes", "lines' R²", "role", "p", "reading"),
-    )
-    return Table(
-        id="efficiency",
-        title="Data efficiency",
-        lead=(
-            "How many times fewer labels reach the same best-of-N. Shift: horizontal distance of the fitted "
-            "curves. Ratio of slopes: the paper's, descriptive. Neither is told where the curves reach no "
-            f"common value, do not rise, or the fit explains less than {LEAST_FIT:.0%} of the variance. "
-            "The p of others is corrected after Holm."
-        ),
-        heads=heads(*names, text=text),
-        rows=tuple(
-            (
-                word(acquisition_words(one.acquisition)),
-                word(acquisition_words(one.baseline)),
-                word(LABELS[one.counted]),
-                number(one.shift.estimate, 2, one.shift.lower, one.shift.upper),
-                number(one.shift.fit),
-                number(one.slope.estimate, 2, one.slope.lower, one.slope.upper),
-                number(one.slope.fit),
-                word(one.role),
-                p_cell(one.p),
-                reading(f"{one.verdict} ({one.shift.reason})" if one.shift.reason else one.verdict),
-            )
-            for one in comparisons(frame)
-        ),
-    )
-
-
-def budgets_table(frame: pd.DataFrame) -> Table:
-    """Differences between acquisitions at each budget."""
-    n = comparison_n(frame)
-    of_process = frame[frame["arm"] == "process"]
-    baselines = ("uniform_distinct", PLAIN_ACQUISITION)
-    known = [name for name in sorted(of_process["acquisition"].dropna().unique()) if name not in baselines]
-    pairs = [(name, baseline) for baseline in baselines for name in known]
-    pairs.append(baselines)
-    return Table(
-        id="budgets",
-        title=f"Differences in best-of-{n} between acquisitions at the same budget",
-        lead=(
-            "Percentage points under process supervision, paired by problem and seed, with 95% intervals, "
-            "not corrected for their number. A budget is all that is labelled, the selector's own included."
-        ),
-        heads=heads(
-            *("acquisition", "minus", "budget", "points", "reading", "seeds"),
-            text=("acquisition", "minus", "reading"),
-        ),
-        rows=tuple(
-            (
-                word(acquisition_words(row.acquisition)),
-                word(acquisition_words(row.against)),
-                whole(row.data_scale),
-                *compared(row),
-                whole(row.seeds),
-            )
-            for row in rows_of(contrasts(of_process, "acquisition", pairs, "best_of_n", n))
-        ),
-    )
-
-
-def headline(frame: pd.DataFrame) -> Headline:
-    """Which way of choosing what is labelled needs how many labels."""
-    found = [one for one in comparisons(frame) if (one.acquisition, one.baseline) in (HYPOTHESIS, PAPER)]
-    readings = tuple(
-        Reading(
-            where=f"against {acquisition_words(one.baseline)}, {LABELS[one.counted]}",
-            difference=f"{one.shift.estimate:.2f} times" if one.shift.estimate > 0 else "–",
-            interval=number(one.shift.estimate, 2, one.shift.lower, one.shift.upper).interval,
-            verdict=one.verdict,
+    known = points(frame)
+    keys: list[dict[str, object]] = []
+    found: list[Estimate] = []
+    for acquisition, baseline in _pairs(list(known)):
+        one, other = known[acquisition], known[baseline]
+        budgets = [budget for budget in RISING_BUDGETS if budget in one and budget in other]
+        groups = [(one[budget], other[budget]) for budget in budgets]
+        seeds = (
+            sorted(set.intersection(*(set(group.index) for pair in groups for group in pair)))
+            if groups
+            else []
         )
-        for one in found
-    )
-    if not found:
-        return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
-    first = found[0]
-    told = {
-        "fewer labels": f"{first.shift.estimate:.1f} times fewer labels than",
-        "more labels": f"{1 / first.shift.estimate:.1f} times more labels than",
-    }
-    needs = told.get(first.verdict, "a number of labels that cannot be told from that of")
-    sentence = (
-        f"With best-of-{comparison_n(frame)}, {acquisition_words(first.acquisition)} need {needs} "
-        f"{acquisition_words(first.baseline)}, counted in {LABELS[first.counted]}."
-    )
-    return Headline(sentence=sentence, readings=readings)
+        if not seeds:
+            continue
+        gain_KSP = [paired(_values(first, seeds), _values(second, seeds)) for first, second in groups]
+        found += intervals([np.mean(gain_KSP, axis=0)])
+        keys.append(
+            {
+                "acquisition": acquisition,
+                "against": baseline,
+                "budgets": ", ".join(map(str, budgets)),
+                "role": _ROLES.get((acquisition, baseline), "other"),
+                "seeds": len(seeds),
+                "metric": "best_of_n",
+            }
+        )
+    out = pd.DataFrame(keys, columns=["acquisition", "against", "budgets", "role", "seeds", "metric"])
+    out = with_estimates(out, found)
+    others = out["role"] == "other"
+    return pd.concat([out[~others], corrected(out[others])])
+
+
+def comparisons(frame: pd.DataFrame) -> list[Comparison]:
+    """The data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both counts of labels.
+
+    The hypothesis comes first, then the paper's comparison, then the others; an acquisition with a single
+    budget has no efficiency, and is left out.
+    """
+    made = []
+    for counted in LABELS:
+        known = {name: curve for name, curve in curves(frame, counted).items() if len(curve.labels) > 1}
+        made += [
+            Comparison(
+                acquisition=acquisition,
+                baseline=baseline,
+                counted=counted,
+                efficiency=estimate_efficiency(known[acquisition], known[baseline]),
+                role=_ROLES.get((acquisition, baseline), "other"),
+            )
+            for acquisition, baseline in _pairs(list(known))
+        ]
+    return made
+
+
+def _pairs(known: list[str]) -> list[tuple[str, str]]:
+    """(acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
+    pairs = [
+        (acquisition, baseline)
+        for baseline in ("uniform_distinct", PLAIN_ACQUISITION)
+        for acquisition in known
+        if baseline in known and acquisition not in (baseline, PLAIN_ACQUISITION)
+    ]
+    return sorted(pairs, key=lambda pair: [HYPOTHESIS, PAPER].index(pair) if pair in _ROLES else 2)
+
+
+def _values(by_seed: pd.DataFrame, seeds: list[int]) -> np.ndarray:
+    """[S, P]: of these seeds."""
+    return np.stack([np.asarray(values, dtype=np.float64) for values in by_seed.loc[seeds, "problem_values"]])

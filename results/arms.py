@@ -5,6 +5,7 @@ STUDENT_ARMS: dict[str, str] = {
     "prm_outcome": "PRM-derived outcome",
     "final_answer": "final-answer outcome",
     "process_neutral": "process supervision, neutral kept",
+    "oracle_outcome": "oracle outcome",
 }
 """Arms with a reward model of their own, one a data scale and seed, and the words figures and tables use."""
 

@@ -1,20 +1,31 @@
-"""Differences paired by problem and seed, their p, and its correction after Holm."""
+"""Differences paired by problem and seed, their p, its correction after Holm, and what could be detected."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from results.arms import REFERENCE_ARMS
-from results.intervals import ALPHA, LEVEL, paired
+from results.intervals import (
+    ALPHA,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    MARGIN,
+    Estimate,
+    is_equivalent,
+    paired,
+    verdict,
+)
 from results.records import plain
 from results.schema import CELL
 from results.statistics import at_n, check_one_run, estimate_rows, rows_of
 
 REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
 """Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
+
+OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
+"""Metrics that are shares of problems solved: ``MARGIN`` is meant for their differences only."""
 
 
 def differences(
@@ -36,15 +47,30 @@ def differences(
         n: of the metric; None for a metric without one.
 
     Returns:
-        Columns arm, against, acquisition, data_scale, metric, n, estimate, lower, upper, seeds, problems,
-        verdict; pairs with no records in common have no row.
+        Columns arm, against, acquisition, data_scale, metric, n, found (the ``Estimate``), estimate, lower,
+        upper, seeds, problems, p, detectable (with 80% power; NaN where not known) and verdict; pairs with no
+        records in common have no row.
 
     Raises:
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
     """
+    found = paired_differences(frame, pairs, metric, n)
+    columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
+    return _estimated([rows for _, rows in found], [key for key, _ in found], columns)
+
+
+def paired_differences(
+    frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], metric: str = "best_of_n", n: int | None = None
+) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """What ``differences`` makes estimates of, with the same arguments.
+
+    Returns:
+        For each difference, arm, against, acquisition, data_scale, metric and n; and a frame with one row per
+        paired seed: seed, value and problem_values (None without).
+    """
     check_one_run(frame)
     frame = plain(frame)
-    made, keys = [], []
+    found = []
     for arm, against in pairs:
         first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
         for acquisition, data_scale in _cells(second if arm in REFERENCE_ARMS else first):
@@ -52,19 +78,16 @@ def differences(
                 _at(first, arm, acquisition, data_scale), _at(second, against, acquisition, data_scale)
             )
             if not paired.empty:
-                made.append(paired)
-                keys.append(
-                    {
-                        "arm": arm,
-                        "against": against,
-                        "acquisition": acquisition,
-                        "data_scale": data_scale,
-                        "metric": metric,
-                        "n": n,
-                    }
-                )
-    columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
-    return _estimated(made, keys, columns)
+                key = {
+                    "arm": arm,
+                    "against": against,
+                    "acquisition": acquisition,
+                    "data_scale": data_scale,
+                    "metric": metric,
+                    "n": n,
+                }
+                found.append((key, paired))
+    return found
 
 
 def contrasts(
@@ -84,8 +107,8 @@ def contrasts(
         n: of the metric; None for a metric without one.
 
     Returns:
-        Columns of ``CELL`` (those of the first), against, metric, n, estimate, lower, upper, seeds, problems,
-        verdict; pairs with no records in common have no row.
+        Columns of ``CELL`` (those of the first), against, and those of ``differences`` from metric on; pairs
+        with no records in common have no row.
 
     Raises:
         ValueError: the frame mixes runs, or two were measured on different numbers of problems.
@@ -106,15 +129,39 @@ def contrasts(
 
 
 def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """A row a pair: its keys, its estimate, and how many seeds and problems were paired."""
-    out = pd.DataFrame(keys, columns=columns)
+    """One row per pair: its keys, its estimate, and how many seeds and problems were paired."""
     estimated = estimate_rows(made, keys)
-    for name in ("estimate", "lower", "upper"):
-        out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
-    out["seeds"] = np.array([int(group["seed"].nunique()) for group in made], dtype=np.int64)
-    out["problems"] = np.array([problems for _, problems in estimated], dtype=np.int64)
-    out["verdict"] = [estimate.verdict for estimate, _ in estimated]
-    return out.astype({"data_scale": "Int64", "n": "Int64"})
+    seeds = [int(group["seed"].nunique()) for group in made]
+    out = pd.DataFrame(keys, columns=columns).astype({"data_scale": "Int64", "n": "Int64"})
+    return with_estimates(out, estimated).assign(seeds=np.array(seeds, dtype=np.int64))
+
+
+def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFrame:
+    """Rows with their estimates, p, what could be detected, and verdicts.
+
+    Args:
+        frame: one row per estimate, with the column metric.
+        found: the estimates, in the same order.
+    """
+    out = frame.assign(found=pd.Series(list(found), index=frame.index, dtype=object))
+    for name in ("estimate", "lower", "upper", "p"):
+        out[name] = np.array([getattr(one, name) for one in found], dtype=np.float64)
+    out["problems"] = np.array([one.problems for one in found], dtype=np.int64)
+    margins = [MARGIN if metric in OF_PROBLEMS else 0.0 for metric in frame["metric"]]
+    out["verdict"] = [
+        verdict(one.lower, one.upper, one.problems, margin=margin)
+        for one, margin in zip(found, margins, strict=True)
+    ]
+    return out.assign(detectable=_detectable(out))
+
+
+def _detectable(rows: pd.DataFrame, comparisons: int = 1) -> np.ndarray:
+    """What each inconclusive row could have detected, in one of so many comparisons; NaN for other rows."""
+    known = [
+        row.found.detectable(comparisons) if row.verdict == INCONCLUSIVE else float("nan")
+        for row in rows_of(rows)
+    ]
+    return np.array(known, dtype=np.float64)
 
 
 def _select(frame: pd.DataFrame, arm: str, metric: str, n: int | None) -> pd.DataFrame:
@@ -168,26 +215,6 @@ def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
     return {None if pd.isna(row.seed) else int(row.seed): row for row in rows_of(frame)}
 
 
-def p_value(estimate: float, lower: float, upper: float, problems: int = 0) -> float:
-    """Two-sided p of zero: a normal test whose 95% interval ends, towards zero, where the one given does.
-
-    So p is below ``ALPHA`` where the interval leaves zero out, and NaN where there is no interval.
-
-    Args:
-        estimate: of the difference.
-        lower: end of its interval.
-        upper: the other end.
-        problems: that were resampled; p is at least 2 / 2^problems, the least p of an exact test of that many
-            paired differences by sign flips. 0: the interval is of another kind.
-    """
-    half = estimate - lower if estimate > 0 else upper - estimate
-    if not half > 0:
-        return float("nan")
-    z = stats.norm.ppf((1 + LEVEL) / 2) * abs(estimate) / half
-    least = 2.0 ** (1 - problems) if problems else 0.0
-    return max(float(2 * stats.norm.sf(z)), least)
-
-
 def holm(p: Sequence[float]) -> list[float]:
     """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
     known = [index for index, value in enumerate(p) if value == value]
@@ -199,6 +226,15 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def corrected(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows of differences with their ``p``, corrected after Holm for all of them; the verdict follows it."""
-    p = holm([p_value(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)])
-    return found.assign(p=p, verdict=found["verdict"].where(np.array(p) < ALPHA, "cannot be told"))
+    """Rows of differences with ``p`` corrected after Holm for all of them; verdict and detectable follow it.
+
+    A row whose corrected p is too large is equivalent where its interval, which is not corrected, says so.
+    """
+    p = np.array(holm(list(found["p"])))
+    small = [
+        row.metric in OF_PROBLEMS and is_equivalent(row.lower, row.upper, row.problems)
+        for row in rows_of(found)
+    ]
+    other = np.where(small, EQUIVALENT, INCONCLUSIVE)
+    out = found.assign(p=p, verdict=found["verdict"].where(p < ALPHA, other))
+    return out.assign(detectable=_detectable(out, max(len(out), 1)))

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from results.arms import arm_words
-from results.differences import REFERENCE_METRIC, contrasts, corrected
+from results.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
 from results.headline import CORRECTED, Headline, called, reading_of
-from results.intervals import Estimate, intervals
+from results.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, intervals
 from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tabular import (
     Cell,
@@ -18,7 +18,6 @@ from results.tabular import (
     heads,
     points,
     points_interval,
-    reading,
     tested,
     whole,
     word,
@@ -152,11 +151,13 @@ def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
 
 
 def independent_difference(one: Estimate, two: Estimate) -> Estimate:
-    """The difference of estimates from different problems; their distances to the ends add up in squares."""
-    centre = one.estimate - two.estimate
-    below = np.hypot(one.estimate - one.lower, two.upper - two.estimate)
-    above = np.hypot(one.upper - one.estimate, two.estimate - two.lower)
-    return Estimate(estimate=centre, lower=centre - float(below), upper=centre + float(above))
+    """The difference of estimates from different problems; their variances add up."""
+    known = one.terms and two.terms
+    return from_terms(
+        one.estimate - two.estimate,
+        (*one.terms, *two.terms) if known else (),
+        problems=min(one.problems, two.problems),
+    )
 
 
 def gains_table(frame: pd.DataFrame) -> Table | None:
@@ -169,9 +170,10 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
         for one in gains(frame, arm, n):
             cells = [word(arm_words(arm), arm=arm), word(quintile_words(one.level)), _signed(one.gain)]
             if one.hardest is None:
-                rows.append((*cells, points(float("nan")), reading("")))
+                rows.append((*cells, points(float("nan")), word("")))
             else:
-                rows.append((*cells, *compared(one.hardest)))
+                metric = pd.DataFrame({"metric": ["best_of_n"], "seeds": [0]})
+                rows.append((*cells, *compared(next(rows_of(with_estimates(metric, [one.hardest]))))))
     return Table(
         id="gains",
         title=f"What more samples bring: best-of-{n} minus best-of-1",
@@ -216,14 +218,27 @@ def _counted(found: pd.DataFrame) -> list[str]:
     """In how many quintiles the large PRM solves more than each that it is compared with, and fewer."""
     told = []
     for _, against in PAIRS:
-        verdicts = list(found[found["against"] == against]["verdict"])
-        above, below, open_ = map(verdicts.count, ("above zero", "below zero", "cannot be told"))
-        if verdicts:
+        rows = found[found["against"] == against]
+        more, fewer = ((rows["verdict"] == side).sum() for side in ("above zero", "below zero"))
+        open_ = rows[~rows["verdict"].isin(["above zero", "below zero"])]
+        if len(rows):
             told.append(
-                f"more test problems than {called(against)} in {above} of {len(verdicts)} quintiles of "
-                f"difficulty, fewer in {below}, and in {open_} it cannot be told"
+                f"more test problems than {called(against)} in {more} of {len(rows)} quintiles of "
+                f"difficulty and fewer in {fewer}{_others(open_)}"
             )
     return told
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """What is said of quintiles without a difference."""
+    parts = [
+        f"{count} {'is' if count == 1 else 'are'} {verdict}"
+        for verdict in (EQUIVALENT, INCONCLUSIVE)
+        if (count := int((rows["verdict"] == verdict).sum()))
+    ]
+    least = rows["detectable"].max()
+    could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
+    return f"; {' and '.join(parts)}{could}" if parts else ""
 
 
 def _who_gains(found: list[Gain], n: int) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from results.differences import corrected
-from results.intervals import verdict
+from results.differences import corrected, with_estimates
+from results.intervals import from_interval
 from results.statistics import at_n, rows_of
 from results.tabular import Cell, Table, heads, number, points, tested, whole, word
 
@@ -56,7 +56,7 @@ def _at_most(frame: pd.DataFrame) -> Table:
             found = at_n(frame[frame["metric"] == metric], at)
             shown = name.replace("N", str(at))
             rows += [(word(shown), word(""), _share(row), *_NOTHING) for row in rows_of(found)]
-    against = corrected(_with_verdict(at_n(frame[frame["metric"] == "best_of_n_minus_majority"], n)))
+    against = corrected(_estimated(at_n(frame[frame["metric"] == "best_of_n_minus_majority"], n)))
     for row in rows_of(against):
         same = frame[(frame["labeler"] == row.labeler) & (frame["scoring"] == row.scoring)]
         shares = (_at(same[same["metric"] == metric], n) for metric in ("best_of_n", "weighted_vote"))
@@ -177,8 +177,10 @@ def few(ns: Sequence[int]) -> list[int]:
     return [ns[round(i * (len(ns) - 1) / (MOST_NS - 1))] for i in range(MOST_NS)]
 
 
-def _with_verdict(found: pd.DataFrame) -> pd.DataFrame:
-    return found.assign(verdict=[verdict(row.lower, row.upper, row.problems) for row in rows_of(found)])
+def _estimated(found: pd.DataFrame) -> pd.DataFrame:
+    """Differences with p, verdicts and what could be detected, from their intervals over problems."""
+    estimates = [from_interval(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
+    return with_estimates(found.assign(seeds=0), estimates)
 
 
 def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:

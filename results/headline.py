@@ -5,18 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.arms import ARMS, short_words
-from results.tabular import points_interval
-
-SOLVES = {
-    "above zero": "solves more test problems than",
-    "below zero": "solves fewer test problems than",
-    "cannot be told": "cannot be told from",
-}
-"""Verdict on one minus another -> the words between them."""
+from results.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
+from results.tabular import points_interval, verdict_words
 
 CORRECTED = (
-    "Whether a difference between models is told follows a p that is corrected after Holm for all "
-    "differences of their table; the intervals are not corrected."
+    "Verdicts on differences between models follow a p that is corrected after Holm for all differences of "
+    "their table; the intervals are not corrected."
 )
 """Where readings follow a table with p."""
 
@@ -32,7 +26,9 @@ class Reading:
     interval: str
     """95% interval of it."""
     verdict: str
-    """above zero, cannot be told, or below zero; fewer labels, more labels."""
+    """above zero, below zero, equivalent or inconclusive; fewer labels, more labels."""
+    words: str = ""
+    """The verdict with what could be detected; empty: the verdict says it all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +43,26 @@ class Headline:
     """Sentences on the other comparisons."""
 
 
-def points_reading(where: str, estimate: float, lower: float, upper: float, verdict: str) -> Reading:
-    """A difference between shares with its interval, in percentage points."""
+def reading_of(where: str, row: Any) -> Reading:
+    """A row of differences between shares."""
     return Reading(
         where=where,
-        difference=f"{100 * estimate:+.1f} points",
-        interval=points_interval(lower, upper),
-        verdict=verdict,
+        difference=f"{100 * row.estimate:+.1f} points",
+        interval=points_interval(row.lower, row.upper),
+        verdict=row.verdict,
+        words=verdict_words(row),
     )
 
 
-def reading_of(where: str, row: Any) -> Reading:
-    """A row of differences, or whatever has an estimate, its interval and a verdict."""
-    return points_reading(where, row.estimate, row.lower, row.upper, row.verdict)
+def solves(one: str, row: Any, other: str) -> str:
+    """Whether one solves more test problems than another, by their row of differences: a clause."""
+    if row.verdict == INCONCLUSIVE:
+        return f"whether {one} solves more test problems than {other} is {verdict_words(row)}"
+    if row.verdict == EQUIVALENT:
+        return f"{one} solves as many test problems as {other}, to within {100 * MARGIN:g} points"
+    how = "more" if row.verdict == "above zero" else "fewer"
+    note = " (one seed)" if row.seeds == 1 else ""
+    return f"{one} solves {how} test problems than {other}{note}"
 
 
 def called(arm: str) -> str:

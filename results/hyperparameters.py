@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from results.arms import ARMS, STUDENT_ARMS
-from results.headline import Headline, listed, points_reading
+from results.headline import Headline, listed, reading_of
 from results.intervals import ALPHA
 from results.records import plain
 from results.sensitivity import FACTORS, best_points, curves
 from results.statistics import rows_of
 from results.tables import solutions_table
-from results.tabular import Table, heads, number, p_cell, points, reading, whole, word
+from results.tabular import Table, heads, number, p_cell, points, read, whole, word
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
@@ -37,7 +37,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
                 number(row.level, _digits(row.level)),
                 points(row.estimate, row.lower, row.upper),
                 points(row.delta, row.delta_lower, row.delta_upper, signed=True),
-                word("centre") if row.centre else reading(row.verdict),
+                word("centre") if row.centre else read(row),
                 p_cell(row.p),
                 whole(row.seeds),
             )
@@ -69,7 +69,7 @@ def best_table(frame: pd.DataFrame) -> Table | None:
                 number(float("nan") if best.row.centre else best.row.level, _digits(best.row.level)),
                 points(best.row.estimate, best.row.lower, best.row.upper),
                 points(best.row.delta, best.row.delta_lower, best.row.delta_upper, signed=True),
-                word("centre") if best.row.centre else reading(best.row.verdict),
+                word("centre") if best.row.centre else read(best.row),
                 *map(whole, (best.points, best.trainings, best.updates, best.solutions, best.further)),
             )
             for best in best_points(frame)
@@ -99,13 +99,13 @@ def headline(frame: pd.DataFrame) -> Headline:
             continue
         told = rows[rows["p"] < ALPHA]["variant"].unique()
         what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
-        clauses.append(f"{ARMS[arm]} is sensitive to {what or 'nothing that can be told'}")
+        clauses.append(f"{ARMS[arm]} is sensitive to {what or 'no hyperparameter that the sweep shows'}")
         for variant, levels in rows.groupby("variant", sort=False):
             row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
             readings.append(
-                points_reading(
+                reading_of(
                     f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
-                    *(row.delta, row.delta_lower, row.delta_upper, row.verdict),
+                    row._replace(estimate=row.delta, lower=row.delta_lower, upper=row.delta_upper),
                 )
             )
     sentence = (

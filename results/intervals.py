@@ -1,24 +1,22 @@
-"""Estimates with intervals: a bootstrap over problems, and a t-corrected term for seeds.
+"""Estimates with intervals and p: means over seeds and problems, and a bootstrap for what is not a mean.
 
-An arm's estimate is the mean over seeds and problems. Problems are resampled with replacement (the same
-resamples for everything with the same number of problems), of the means over seeds. How far the percentiles
-lie from the estimate is combined, as for independent errors, with the seeds' own half width::
+An arm's estimate is the mean over seeds and problems; its variance is that of ``results.crossed``. With one
+seed the interval speaks of that seed only. A metric without a value per problem has a t interval over seeds.
+A metric that is not a mean over problems, such as an AUROC or a ratio, is resampled by problem.
 
-    lower = estimate - sqrt((estimate - percentile_2.5)^2  + (t_{.975, S-1} * sd_seed / sqrt(S))^2)
-    upper = estimate + sqrt((percentile_97.5 - estimate)^2 + (t_{.975, S-1} * sd_seed / sqrt(S))^2)
-
-With one seed the second term is 0: the interval then speaks of that one seed, and ``seeds`` says so.
-
-There is no interval, both ends are NaN, where resamples cannot show how much the estimate varies: with one
-problem, with the same value for all problems and seeds, or with a statistic that is undefined in more
-resamples than lie beyond one end.
+There is no interval, both ends are NaN, where nothing shows how much the estimate varies: with one problem,
+with the same value for all problems and seeds, or with a statistic that is undefined in more resamples than
+lie beyond one end.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
+
+from results.crossed import ROUNDING, Components, Term, half_width, mean_squares, p_value
+from results.power import detectable
 
 NAN = float("nan")
 
@@ -26,17 +24,25 @@ RESAMPLES = 2000
 """Bootstrap resamples of the problems."""
 
 ALPHA = 0.05
-"""A p below it tells a difference."""
+"""A difference with a p below it is not zero."""
 
 LEVEL = 1 - ALPHA
 """Share of intervals that should hold the truth."""
 
 LEAST_PROBLEMS = 6
-"""Fewest problems from which a difference is told. An exact test of five paired differences by sign flips has
-a p of at least 2 / 2^5 = 0.0625."""
+"""Fewest problems that can show a difference. An exact test of five paired differences by sign flips has a p
+of at least 2 / 2^5 = 0.0625."""
 
-ROUNDING = 1e-12
-"""Values in [0, 1] that lie no further apart are equal."""
+MARGIN = 0.03
+"""Two shares of problems solved are equivalent if the whole interval of their difference is closer to zero
+than this: 3 points."""
+
+INCONCLUSIVE = "inconclusive"
+"""Verdict on a difference that is neither shown nor shown to be small. It is worth little without what could
+have been detected: ``tabular.verdict_words`` puts both together."""
+
+EQUIVALENT = "equivalent"
+"""Verdict on a difference that is shown to be smaller than ``MARGIN``."""
 
 _BLOCK = 200
 """Resamples that a statistic is given at once."""
@@ -53,28 +59,63 @@ class Estimate:
     upper: float
     """Upper end; NaN where it cannot be computed."""
     problems: int = 0
-    """Problems that were resampled; 0: the interval is over seeds alone, or there is none."""
+    """Problems that it is a mean over; 0: it is over seeds only, or has no interval."""
+    seeds: int = 0
+    """Seeds that it is a mean over; 0: not known, or it has none. With 1 the interval speaks of that seed."""
+    terms: tuple[Term, ...] = ()
+    """Of its variance; empty where it is resampled or has no interval."""
+    components: Components | None = None
+    """Variances of single values, to plan other runs with; None where they are not known."""
 
     @property
     def verdict(self) -> str:
-        """Where a difference lies: "above zero", "below zero" or "cannot be told"."""
+        """Where a difference lies: "above zero", "below zero" or "inconclusive"."""
         return verdict(self.lower, self.upper, self.problems)
 
+    @property
+    def p(self) -> float:
+        """Two-sided p of zero; NaN without terms.
 
-def verdict(lower: float, upper: float, problems: int = 0) -> str:
-    """Where a difference lies: "above zero", "below zero" or "cannot be told".
+        It is at least 2 / 2^problems, the smallest p of an exact test of paired differences by sign flips.
+        """
+        if not self.terms:
+            return NAN
+        least = 2.0 ** (1 - self.problems) if self.problems else 0.0
+        return max(float(p_value(self.estimate, self.terms)), least)
+
+    def detectable(self, comparisons: int = 1) -> float:
+        """The smallest difference that this run detects with 80% power; NaN where it is not known.
+
+        Args:
+            comparisons: for which p is corrected after Holm.
+        """
+        if 0 < self.problems < LEAST_PROBLEMS:
+            return NAN
+        return detectable(self.terms, ALPHA / comparisons)
+
+
+def verdict(lower: float, upper: float, problems: int = 0, *, margin: float = 0.0) -> str:
+    """Where a difference lies: "above zero", "below zero", "equivalent" or "inconclusive".
 
     Args:
         lower: end of its interval; NaN where unknown.
         upper: the other end.
-        problems: that were resampled; fewer than ``LEAST_PROBLEMS`` tell no difference. 0: the interval is
-            over seeds alone.
+        problems: that it is a mean over; fewer than ``LEAST_PROBLEMS`` show no difference. 0: the interval is
+            over seeds only.
+        margin: an interval that holds zero and lies wholly within it is "equivalent"; 0: nothing is.
     """
     if 0 < problems < LEAST_PROBLEMS:
-        return "cannot be told"
+        return INCONCLUSIVE
     if lower > 0:
         return "above zero"
-    return "below zero" if upper < 0 else "cannot be told"
+    if upper < 0:
+        return "below zero"
+    return EQUIVALENT if is_equivalent(lower, upper, problems, margin) else INCONCLUSIVE
+
+
+def is_equivalent(lower: float, upper: float, problems: int = 0, margin: float = MARGIN) -> bool:
+    """Whether an interval over enough problems lies wholly within a margin around zero."""
+    return not 0 < problems < LEAST_PROBLEMS and -margin < lower and upper < margin
 
 
 def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -102,55 +143,63 @@ def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
 def seed_half_width(seed_means: Sequence[float] | np.ndarray) -> float:
     """``t_{.975, S-1} * sd / sqrt(S)`` of the S seeds' means; 0 for one seed."""
     mean_S = np.asarray(seed_means, dtype=np.float64)
-    count = len(mean_S)
-    if count < 2:
-        return 0.0
-    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * mean_S.std(ddof=1) / np.sqrt(count))
+    return float(half_width(_seed_terms(mean_S), LEVEL))
 
 
-def intervals(values: Sequence[np.ndarray], *, resamples: int = RESAMPLES) -> list[Estimate]:
-    """Estimates of many rows in one matrix product.
+def intervals(values: Sequence[np.ndarray]) -> list[Estimate]:
+    """Means over seeds and problems, with the intervals and terms of ``results.crossed``.
 
     Args:
-        values: each [S, P]: S seeds (may differ between rows), P problems (the same for all).
-        resamples: B.
+        values: each [S, P]: S seeds, P problems.
 
     Raises:
-        ValueError: a row is not two-dimensional, is empty, or has another number of problems.
+        ValueError: a row is not two-dimensional, or is empty.
     """
-    if not values:
-        return []
-    problems = values[0].shape[-1]
     for row, value_SP in enumerate(values):
-        if value_SP.ndim != 2 or 0 in value_SP.shape or value_SP.shape[1] != problems:
+        if value_SP.ndim != 2 or 0 in value_SP.shape:
             raise ValueError(
-                f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, {problems}], seeds 1 or more"
+                f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, problems], both 1 or more"
             )
-    mean_RP = np.stack([value_SP.mean(axis=0) for value_SP in values])
-    boot_RB = mean_RP @ resample_weights(problems, resamples)
-    tail = 100 * (1 - LEVEL) / 2
-    low_R, high_R = np.percentile(boot_RB, [tail, 100 - tail], axis=1)
-    made = []
-    for value_SP, mean_P, low, high in zip(values, mean_RP, low_R, high_R, strict=True):
-        centre, by_seed = float(mean_P.mean()), seed_half_width(value_SP.mean(axis=1))
-        if problems < 2 or max(high - low, by_seed) <= ROUNDING:
-            made.append(Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems))
-            continue
-        made.append(
-            Estimate(
-                estimate=centre,
-                lower=centre - float(np.hypot(centre - low, by_seed)),
-                upper=centre + float(np.hypot(high - centre, by_seed)),
-                problems=problems,
-            )
+    return [_crossed(np.asarray(value_SP, dtype=np.float64)) for value_SP in values]
+
+
+def _crossed(value_SP: np.ndarray) -> Estimate:
+    found = mean_squares(value_SP)
+    made = from_terms(float(found.mean), found.terms, problems=found.problems, seeds=found.seeds)
+    if found.problems < 2 or not made.terms:
+        return Estimate(
+            estimate=made.estimate, lower=NAN, upper=NAN, problems=found.problems, seeds=found.seeds
         )
-    return made
+    return replace(made, components=found.components)
+
+
+def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
+    """An estimate whose variance has some terms; without an interval where they are zero."""
+    half = float(half_width(terms, LEVEL)) if terms else NAN
+    known = half > ROUNDING
+    return Estimate(
+        estimate=estimate,
+        lower=estimate - half if known else NAN,
+        upper=estimate + half if known else NAN,
+        problems=problems,
+        seeds=seeds,
+        terms=tuple(terms) if known else (),
+    )
+
+
+def from_interval(estimate: float, lower: float, upper: float, problems: int) -> Estimate:
+    """A mean over problems, without seeds, whose t interval is known; as ``intervals`` made it."""
+    if problems < 2 or not upper > lower:
+        return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems)
+    error = (upper - lower) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, problems - 1))
+    terms = (Term(variance=error**2, df=problems - 1),)
+    return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems, terms=terms)
 
 
 def resampled(
     statistic: Callable[[np.ndarray], np.ndarray], problems: int, *, resamples: int = RESAMPLES
 ) -> Estimate:
-    """Estimate and interval of a metric that is no mean over problems, such as an AUROC or a ratio.
+    """Estimate and interval of a metric that is not a mean over problems, such as an AUROC or a ratio.
 
     Args:
         statistic: weights of the problems, float64 [P, B], each column sums to 1 -> the metric under each
@@ -180,6 +229,9 @@ def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
     The ends are NaN for one seed, or where all seeds have the same value.
     """
     value_S = np.asarray(seed_values, dtype=np.float64)
-    centre = float(value_S.mean())
-    half = seed_half_width(value_S) if np.ptp(value_S) > 0 else NAN
-    return Estimate(estimate=centre, lower=centre - half, upper=centre + half)
+    return from_terms(float(value_S.mean()), _seed_terms(value_S), problems=0, seeds=len(value_S))
+
+
+def _seed_terms(value_S: np.ndarray) -> tuple[Term, ...]:
+    count = len(value_S)
+    return (Term(variance=float(value_S.var(ddof=1)) / count, df=count - 1),) if count > 1 else ()

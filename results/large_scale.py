@@ -7,11 +7,23 @@ import pandas as pd
 
 from results.arms import ARMS, arm_words
 from results.differences import contrasts, corrected, differences
-from results.headline import CORRECTED, SOLVES, Headline, called, reading_of
+from results.headline import CORRECTED, Headline, called, reading_of, solves
 from results.records import plain
 from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tables import few_ns
-from results.tabular import NAN, Cell, Table, compared, heads, points, tested, text_of, whole, word
+from results.tabular import (
+    NAN,
+    Cell,
+    Table,
+    compared,
+    heads,
+    points,
+    tested,
+    text_of,
+    verdict_words,
+    whole,
+    word,
+)
 
 PAIRS = (
     ("large_prm", "large_orm"),
@@ -186,7 +198,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     n = comparison_n(frame)
     found = between_models(frame)
     found = at_n(found[found["against"] != "random"], n)
-    told = [f"{called(row.arm)} {SOLVES[row.verdict]} {called(row.against)}" for row in rows_of(found)]
+    told = [solves(called(row.arm), row, called(row.against)) for row in rows_of(found)]
     values = solved(frame, PAPER, n)
     known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
     paper = ", ".join(f"{PAPER[arm]}" for arm in values)
@@ -199,7 +211,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     further = [CORRECTED] if told else []
     further += [
         f"Votes weighted by {called(row.arm)}'s scores minus {row.against}: "
-        f"{text_of(compared(row)[0])} points, {row.verdict}."
+        f"{text_of(compared(row)[0])} points, {verdict_words(row)}."
         for row in rows_of(votes_against(frame, n))
     ]
     readings = [

@@ -17,7 +17,7 @@ from results.tabular import Cell, number, points, text_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _REFERENCES = {"labeler": "labeler", "majority": "majority voting", "random": "pass@1"}
-_AUROCS = {"solution_auroc": "solution AUROC", "step_auroc": "step AUROC"}
+_AUROCS = {"solution_auroc": "solution AUROC within problems", "step_auroc": "step AUROC"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Card:
     supervision: str
     """A sentence on what it learned from."""
     of_steps: bool
-    """Whether its score of a solution is the product over the steps; else the one at the last token."""
+    """Whether its score of a solution is the product over the steps; else that of an outcome."""
     classes: tuple[str, ...]
     """Names of its classes, in their order."""
     data: tuple[tuple[str, str], ...]
@@ -58,6 +58,8 @@ class Card:
     """Of its artifact."""
     revision: str
     """Of the code that wrote the card."""
+    pooled: bool = False
+    """Whether an outcome is scored by the mean of the logits of all tokens; else at the last token."""
 
 
 def model_card(card: Card) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from results.differences import contrasts, differences
-from results.headline import SOLVES, Headline, reading_of
+from results.headline import Headline, reading_of, solves
 from results.records import plain
 from results.statistics import comparison_n, rows_of
 from results.tables import few_ns
@@ -69,13 +69,13 @@ def headline(frame: pd.DataFrame) -> Headline:
     """Whether collected solutions make a worse ORM than as many uniform ones."""
     n = comparison_n(frame)
     found = between_sets(frame, n)
-    verdicts = {(row.acquisition, row.against): row.verdict for row in rows_of(found)}
-    if PAIRS[0] not in verdicts:
+    first = next((row for row in rows_of(found) if (row.acquisition, row.against) == PAIRS[0]), None)
+    if first is None:
         return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
-    sentence = (
-        f"With best-of-{n}, a large ORM on the large PRM's collected solutions "
-        f"{SOLVES[verdicts[PAIRS[0]]]} one on as many uniform solutions."
+    compared_ones = solves(
+        "a large ORM on the large PRM's collected solutions", first, "one on as many uniform solutions"
     )
+    sentence = f"With best-of-{n}, {compared_ones}."
     readings = tuple(
         reading_of(f"{SETS[row.acquisition]} minus {SETS[row.against]}", row) for row in rows_of(found)
     )

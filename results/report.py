@@ -13,9 +13,13 @@ from markupsafe import Markup
 
 from results.analyses import analysis_of
 from results.arms import ARMS
+from results.claims import DESCRIPTIVE
+from results.claims import TABLE as CLAIMS_TABLE
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
+from results.intervals import MARGIN
+from results.power import POWER
 from results.records import check_same_solutions, read_records
 from results.statistics import summarise
 from results.writing import write_text
@@ -26,11 +30,15 @@ READING = (
     "Best-of-N is the expected share of problems solved when the best-scored of N solutions is submitted, "
     "over all subsets of the solutions drawn; ties are shared. An N marked * is a single draw of all "
     "solutions, not an expectation.",
-    "Intervals hold 95%: a bootstrap over problems of the seeds' means, combined with a t-corrected term for "
-    "seeds. Where there is one seed they speak of that seed alone.",
+    "Intervals hold 95%: means over seeds and problems have a t interval of the crossed random-effects "
+    "model, with a term for seeds and one for problems; AUROCs and ratios are resampled by problem. With one "
+    "seed they speak of that seed only.",
     "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that side. "
-    "Cannot be told: it holds zero, or there is none. Where a table corrects p after Holm, its readings "
-    "follow that p.",
+    f"Equivalent: it holds zero and lies wholly within {100 * MARGIN:g} points of it. Inconclusive: neither; "
+    f"in brackets the smallest difference that the run detects with {POWER:.0%} power. Where a table "
+    "corrects p after Holm, its verdicts follow that p.",
+    "Seeds redraw the training solutions, their order and the new weights. They share the problems, the base "
+    "model, the generator and the labeler, so intervals are conditional on these.",
 )
 """What every report says of its numbers."""
 
@@ -104,6 +112,7 @@ def write_report(
             raise ValueError(f"figures: found {path}, allowed .svg files")
     analysis = analysis_of(frame)
     tables = analysis.tables_of(frame)
+    claims = [table for table in tables if table.id == CLAIMS_TABLE]
     data = browser_data(read_examples(examples_path)) if examples_path is not None else None
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -113,7 +122,9 @@ def write_report(
         facts=_facts(frame),
         headline=analysis.headline_of(frame),
         figures=[_figure(path) for path in paths],
-        tables=tables,
+        claims=claims,
+        tables=[table for table in tables if table not in claims],
+        descriptive=DESCRIPTIVE if claims else "",
         examples_json=embed_json(data) if data and data["problems"] else None,
         scorers=data["scorers"] if data else [],
         arms={arm: {"name": name} for arm, name in ARMS.items()},

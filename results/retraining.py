@@ -4,11 +4,20 @@ from typing import Any
 
 import pandas as pd
 
-from results.headline import Headline, reading_of
-from results.rounds import WAYS, WORDS, difference, last_round, measure_cell, measure_words, of_rounds
+from results.headline import Headline, reading_of, solves
+from results.rounds import (
+    NUMBERS,
+    WAYS,
+    WORDS,
+    difference,
+    last_round,
+    measure_cell,
+    measure_words,
+    of_rounds,
+)
 from results.statistics import comparison_n, summarise
 from results.steadiness import causes_sentence, judge, rule_sentence, signs_sentence
-from results.tabular import Table, heads, reading, whole, word
+from results.tabular import Table, heads, read, whole, word
 
 _PAIRS = (
     *(("train_on", "one_shot"), ("from_base", "one_shot"), ("uniform_share", "one_shot")),
@@ -80,9 +89,8 @@ def ways_table(frame: pd.DataFrame) -> Table:
             found = difference(frame, metric, (first, last), (second, last), n)
             if found is not None:
                 cells = (word(measure_words(metric, n)), word(WAYS[first]), word(WAYS[second]))
-                rows.append(
-                    (*cells, measure_cell(metric, found, True), reading(found.verdict), whole(found.seeds))
-                )
+                read_cell = read(found, in_points=metric not in NUMBERS)
+                rows.append((*cells, measure_cell(metric, found, True), read_cell, whole(found.seeds)))
     return Table(
         id="ways",
         title="Differences between ways after the last round",
@@ -107,7 +115,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     for first, second in _PAIRS:
         found = difference(frame, "best_of_n", (first, last), (second, last), n)
         if found is not None:
-            told[first, second] = found.verdict
+            told[first, second] = found
             readings.append(reading_of(f"{WAYS[first]} minus {WAYS[second]}", found))
     judged = judge(frame)
     sentence = " ".join(
@@ -116,17 +124,13 @@ def headline(frame: pd.DataFrame) -> Headline:
     return Headline(sentence=sentence, readings=tuple(readings), further=tuple(map(rule_sentence, judged)))
 
 
-def _result(verdict: str | None, n: int) -> str:
-    with_n = f"With best-of-{n}"
-    if verdict is None:
-        return f"{with_n}, training on is not compared with choosing all at once."
-    if verdict == "cannot be told":
-        return (
-            f"{with_n}, it cannot be told whether a selector that is trained on every round solves more test "
-            "problems than one taught what the first selector chose all at once."
-        )
-    more = "more" if verdict == "above zero" else "fewer"
-    return (
-        f"{with_n}, a selector that is trained on every round solves {more} test problems than one taught "
-        "what the first selector chose all at once."
+def _result(row: Any, n: int) -> str:
+    """What a selector that is trained on gains over choosing all at once; ``row`` is None without records."""
+    if row is None:
+        return f"With best-of-{n}, training on is not compared with choosing all at once."
+    clause = solves(
+        "a selector that is trained on every round",
+        row,
+        "one taught what the first selector chose all at once",
     )
+    return f"With best-of-{n}, {clause}."

@@ -48,6 +48,11 @@ METRICS: dict[str, Metric] = {
         n="solutions, always 1",
         arms=("random",),
     ),
+    "unfinished": Metric(
+        meaning="share of the solutions that did not end within the tokens allowed",
+        n=None,
+        arms=("random",),
+    ),
     "step_auroc": Metric(
         meaning="area under the ROC curve of step scores against the oracle's labels", n=None, arms=_SCORERS
     ),
@@ -57,7 +62,8 @@ METRICS: dict[str, Metric] = {
         arms=("labeler",),
     ),
     "solution_auroc": Metric(
-        meaning="area under the ROC curve of solution scores against right final answers",
+        meaning="share of pairs of a right and a wrong solution of the same problem in which the right one "
+        "scores higher; a tie counts one half",
         n=None,
         arms=_SCORERS,
     ),
@@ -83,13 +89,30 @@ METRICS: dict[str, Metric] = {
         arms=("large_prm",),
     ),
     "validation_best_of_n": Metric(
-        meaning="best-of-N on validation problems while training",
+        meaning="best-of-N on validation problems while training; after an early end that of the checkpoint "
+        "kept",
         n="updates made so far",
         arms=tuple(STUDENT_ARMS),
     ),
     "kept_best_of_n": Metric(
         meaning="best_of_n on validation problems, of the checkpoint that they chose",
         n="solutions",
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_noise": Metric(
+        meaning="share of the labels trained on that differ from the oracle's; step labels count up to the "
+        "first labeled error",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_positives": Metric(
+        meaning="share of the labels trained on that the oracle calls wrong, among those that say right",
+        n=None,
+        arms=tuple(STUDENT_ARMS),
+    ),
+    "label_false_negatives": Metric(
+        meaning="share of the labels trained on that the oracle calls right, among those that say wrong",
+        n=None,
         arms=tuple(STUDENT_ARMS),
     ),
     "rank_correlation": Metric(

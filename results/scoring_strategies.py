@@ -13,9 +13,9 @@ import pandas as pd
 from results.arms import arm_words
 from results.differences import contrasts, corrected, differences
 from results.headline import Headline, reading_of
-from results.intervals import ALPHA
+from results.intervals import INCONCLUSIVE
 from results.statistics import comparison_n, rows_of, summarise
-from results.tabular import Table, compared, heads, number, p_cell, points, reading, text_of, word
+from results.tabular import Table, compared, heads, number, p_cell, points, read, text_of, verdict_words, word
 
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
@@ -77,13 +77,14 @@ class Comparison:
     """Upper end."""
     p: float
     """Two-sided, of no difference; Holm-corrected over all comparisons of a run."""
-
-    @property
-    def verdict(self) -> str:
-        """Where the difference lies once corrected: above zero, below zero, or it cannot be told."""
-        if not self.p < ALPHA:
-            return "cannot be told"
-        return "above zero" if self.estimate > 0 else "below zero"
+    verdict: str
+    """Where the difference lies once corrected: above zero, below zero, equivalent or inconclusive."""
+    detectable: float
+    """What the run could have detected, where it is inconclusive; NaN where not known."""
+    seeds: int
+    """Seeds that were paired; 0: the model has none."""
+    problems: int
+    """Problems that were paired."""
 
 
 def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -108,6 +109,10 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
             lower=row.lower,
             upper=row.upper,
             p=row.p,
+            verdict=row.verdict,
+            detectable=row.detectable,
+            seeds=row.seeds,
+            problems=row.problems,
         )
         for row in rows_of(found)
     ]
@@ -139,7 +144,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
             cells += [points(np.nan), number(np.nan), word("–")]
         else:
             cells.append(points(one.estimate, one.lower, one.upper, signed=True))
-            cells += [p_cell(one.p), reading(one.verdict)]
+            cells += [p_cell(one.p), read(one)]
         length = group[group["metric"] == "length_correlation"]
         lengths = [number(row.estimate, 2, row.lower, row.upper) for row in rows_of(length)]
         cells += lengths or [number(np.nan)]
@@ -193,12 +198,14 @@ def _sentence(found: list[Comparison], n: int) -> str:
     """What the corrected comparisons say."""
     above = [f"{one.variant} ({arm_words(one.arm)})" for one in found if one.verdict == "above zero"]
     below = sum(one.verdict == "below zero" for one in found)
-    more = "no scoring strategy can be told to solve more test problems than the product"
+    more = "no scoring strategy is shown to solve more test problems than the product"
     if above:
         more = f"more test problems than the product are solved by {'; '.join(above)}"
-    fewer = f"fewer are solved by {below}" if below else "none can be told to solve fewer"
+    fewer = f"fewer are solved by {below}" if below else "none is shown to solve fewer"
     how = f"of {len(found)} comparisons, corrected after Holm"
-    return f"With best-of-{n}, {more}; {fewer} {how}."
+    least = max((one.detectable for one in found if one.verdict == INCONCLUSIVE), default=np.nan)
+    power = "" if np.isnan(least) else f"; inconclusive ones could detect {100 * least:.1f} points or less"
+    return f"With best-of-{n}, {more}; {fewer} {how}{power}."
 
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
@@ -224,6 +231,6 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     for row in rows_of(differences(frame, [("process_neutral", "process")], "best_of_n", n)):
         sentences.append(
             "Students that keep neutral as a class minus those that do not, both scored by the product: "
-            f"{text_of(compared(row)[0])} points, {row.verdict}."
+            f"{text_of(compared(row)[0])} points, {verdict_words(row)}."
         )
     return tuple(sentences)

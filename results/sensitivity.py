@@ -12,6 +12,7 @@ import pandas as pd
 
 from results.arms import ARMS, STUDENT_ARMS
 from results.differences import contrasts, corrected
+from results.intervals import INCONCLUSIVE
 from results.records import plain
 from results.statistics import rows_of, summarise
 
@@ -32,7 +33,7 @@ class Factor:
 FACTORS: dict[str, Factor] = {
     "learning_rate": Factor(name="learning rate", axis="highest learning rate"),
     "batch_size": Factor(name="batch size", axis="solutions an update"),
-    "epochs": Factor(name="passes", axis="passes over the labels"),
+    "max_updates": Factor(name="updates", axis="most updates"),
     "warmup": Factor(name="warm-up", axis="share of updates"),
     "weight_decay": Factor(name="weight decay", axis="weight decay"),
     "threshold": Factor(name="labeler's threshold", axis="P(negative) of a wrong step"),
@@ -59,9 +60,9 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row an arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
-        upper, seeds; delta, delta_lower, delta_upper and verdict, paired by problem and seed, and p after
-        Holm, all missing at the centre; centre, whether it is that. A hyperparameter whose centre is not in
-        the records is left out; an arm without it has no delta, and cannot be told.
+        upper, seeds, problems; delta, delta_lower, delta_upper, detectable and verdict, paired by problem and
+        seed, and p after Holm, all missing at the centre; centre, whether it is that. A hyperparameter whose
+        centre is not in the records is left out; an arm without it has no delta, and is inconclusive.
     """
     kept, middle = shown(frame), centres(frame)
     keys = ["arm", "variant", "level"]
@@ -76,9 +77,10 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
         pairs = [(level, against) for level in levels if level != against]
         differences.append(contrasts(rows, "level", pairs, METRIC, n))
     delta = corrected(pd.concat(differences)).rename(columns=named)
-    found = summarise(kept).merge(delta[[*keys, *named.values(), "verdict", "p"]], on=keys, how="left")
+    delta = delta[[*keys, *named.values(), "verdict", "detectable", "p"]]
+    found = summarise(kept).merge(delta, on=keys, how="left")
     found["centre"] = found["level"] == found["variant"].map(middle)
-    found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = "cannot be told"
+    found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = INCONCLUSIVE
     order = {"arm": list(ARMS).index, "variant": list(FACTORS).index}
     return found.sort_values(
         keys, key=lambda column: column.map(order[column.name]) if column.name in order else column

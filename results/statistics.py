@@ -7,43 +7,32 @@ import numpy as np
 import pandas as pd
 
 from results.arms import ARMS
-from results.intervals import RESAMPLES, Estimate, intervals, seed_interval
+from results.intervals import Estimate, intervals, seed_interval
 from results.schema import CELL, METRICS
 
 _ONE_RUN = ("experiment", "scale", "dataset")
 _GROUP = [*CELL, "metric", "n"]
 
 
-def estimate_rows(
-    rows: list[pd.DataFrame], names: list[dict[str, Any]], resamples: int = RESAMPLES
-) -> list[tuple[Estimate, int]]:
-    """Each group of records, with its name -> (estimate, problems), 0 where there is no value for each.
+def estimate_rows(rows: list[pd.DataFrame], names: list[dict[str, Any]]) -> list[Estimate]:
+    """The estimate of each group of records, by its name; it has 0 problems without a value for each.
 
     Raises:
         ValueError: a group has problem values in some seeds only.
     """
-    by_problems: dict[int, list[int]] = {}
-    stacked: list[np.ndarray] = []
-    for index, group in enumerate(rows):
+    made = []
+    for group, name in zip(rows, names, strict=True):
         known = group["problem_values"].notna()
         if known.any() and not known.all():
-            name = ", ".join(f"{key} {value}" for key, value in names[index].items())
+            where = ", ".join(f"{key} {value}" for key, value in name.items())
             raise ValueError(
-                f"problem_values: found null in some seeds only of {name}, allowed in all or none"
+                f"problem_values: found null in some seeds only of {where}, allowed in all or none"
             )
-        value_SP = (
-            np.stack(list(group["problem_values"])) if known.all() else group[["value"]].to_numpy(np.float64)
-        )
-        stacked.append(value_SP)
-        by_problems.setdefault(value_SP.shape[1] if known.all() else 0, []).append(index)
-    made: dict[int, tuple[Estimate, int]] = {}
-    for problems, indices in by_problems.items():
-        if problems == 0:
-            estimates = [seed_interval(stacked[i][:, 0]) for i in indices]
+        if known.all():
+            made += intervals([np.stack(list(group["problem_values"]))])
         else:
-            estimates = intervals([stacked[i] for i in indices], resamples=resamples)
-        made.update((i, (estimate, problems)) for i, estimate in zip(indices, estimates, strict=True))
-    return [made[i] for i in range(len(rows))]
+            made.append(seed_interval(group["value"].to_numpy(np.float64)))
+    return made
 
 
 def check_one_run(frame: pd.DataFrame) -> None:
@@ -60,12 +49,11 @@ def check_one_run(frame: pd.DataFrame) -> None:
             )
 
 
-def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFrame:
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     """Estimates of every arm, data scale, metric and n.
 
     Args:
         frame: records of one experiment, scale and dataset, from ``read_records``.
-        resamples: of the bootstrap over problems.
 
     Returns:
         Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper (both within
@@ -81,11 +69,11 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
     groups = [group for _, group in frame.groupby(_GROUP, dropna=False, sort=True)]
     names = [{name: group[name].iloc[0] for name in _GROUP} for group in groups]
     out = pd.DataFrame(names, columns=_GROUP)
-    estimated = estimate_rows(groups, names, resamples)
+    estimated = estimate_rows(groups, names)
     for name in ("estimate", "lower", "upper"):
-        out[name] = np.array([getattr(estimate, name) for estimate, _ in estimated], dtype=np.float64)
+        out[name] = np.array([getattr(estimate, name) for estimate in estimated], dtype=np.float64)
     out["seeds"] = [int(group["seed"].nunique()) for group in groups]
-    out["problems"] = [problems for _, problems in estimated]
+    out["problems"] = [estimate.problems for estimate in estimated]
     out["single_draw"] = [bool(group["single_draw"].any()) for group in groups]
     out["x"] = np.array([group["x"].mean() for group in groups], dtype=np.float64)
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
@@ -96,6 +84,12 @@ def summarise(frame: pd.DataFrame, *, resamples: int = RESAMPLES) -> pd.DataFram
         out[name] = [group[name].astype(np.float64).mean() for group in groups]
     out = out.sort_values("arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True)
     return out.astype({"data_scale": "Int64", "n": "Int64", "count": "Int64"})
+
+
+def expected_ns(frame: pd.DataFrame) -> list[int]:
+    """The N of a curve that are expectations, ascending; single draws only if there is nothing else."""
+    expected = frame[~frame["single_draw"].astype(bool)]
+    return sorted({int(n) for n in (frame if expected.empty else expected)["n"].dropna()})
 
 
 def comparison_n(frame: pd.DataFrame) -> int:
@@ -110,8 +104,7 @@ def comparison_n(frame: pd.DataFrame) -> int:
     rows = frame[frame["metric"] == "best_of_n"]
     if rows.empty:
         raise ValueError("metric: found no best_of_n, allowed a table with best-of-N records")
-    expected = rows[~rows["single_draw"].astype(bool)]
-    return int((rows if expected.empty else expected)["n"].max())
+    return expected_ns(rows)[-1]
 
 
 def at_n(frame: pd.DataFrame, n: int) -> pd.DataFrame:

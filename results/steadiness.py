@@ -31,9 +31,11 @@ from typing import Any
 import pandas as pd
 
 from results.headline import capital, listed
+from results.intervals import EQUIVALENT, INCONCLUSIVE
 from results.rounds import (
     FIRST,
     MEASURES,
+    NUMBERS,
     Place,
     difference,
     last_round,
@@ -42,7 +44,7 @@ from results.rounds import (
     place_words,
 )
 from results.statistics import comparison_n
-from results.tabular import Table, heads, reading, word
+from results.tabular import Table, heads, read, verdict_words, word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +84,14 @@ class Judgement:
 
     @property
     def verdict(self) -> str:
-        """supported, opposed, or cannot be told."""
-        verdicts = [row.verdict if row is not None else "cannot be told" for row in self.found]
+        """supported, opposed, or inconclusive."""
+        verdicts = [row.verdict if row is not None else INCONCLUSIVE for row in self.found]
         wanted = [check.wanted for check in self.rule.checks]
         if verdicts == wanted:
             return "supported"
         pairs = zip(verdicts, wanted, strict=True)
-        opposed = any(verdict not in (want, "cannot be told") for verdict, want in pairs)
-        return "opposed" if opposed else "cannot be told"
+        opposed = any(verdict not in (want, EQUIVALENT, INCONCLUSIVE) for verdict, want in pairs)
+        return "opposed" if opposed else INCONCLUSIVE
 
 
 def rules(last: int) -> tuple[Rule, ...]:
@@ -160,7 +162,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
                     word(f"{measure_words(check.metric, n)}: {places}"),
                     word(check.wanted),
                     measure_cell(check.metric, found, True),
-                    reading("cannot be told" if found is None else found.verdict),
+                    word("no records") if found is None else read(found, in_points=_in_points(check)),
                     word(judgement.verdict),
                 )
             )
@@ -186,7 +188,7 @@ def signs_sentence(judged: tuple[Judgement, ...]) -> str:
     """Which signs of unsteadiness are supported."""
     signs = [one for one in judged if one.rule.role == "sign"]
     if all(found is None for one in signs for found in one.found):
-        return "Whether training on is unsteady cannot be told: the records do not hold it."
+        return "The records do not show whether training on is unsteady."
     seen = [one.rule.claim for one in signs if one.verdict == "supported"]
     return f"It is unsteady ({', '.join(seen)})." if seen else "No sign of unsteadiness stands out."
 
@@ -208,7 +210,12 @@ def rule_sentence(judgement: Judgement) -> str:
     rule = judgement.rule
     checks = [
         f"{MEASURES[check.metric]}, {place_words(check.first)} minus {place_words(check.second)}, wanted "
-        f"{check.wanted}, found {'no records' if found is None else found.verdict}"
+        f"{check.wanted}, found "
+        f"{'no records' if found is None else verdict_words(found, in_points=_in_points(check))}"
         for check, found in zip(rule.checks, judgement.found, strict=True)
     ]
     return f"{capital(rule.claim)} ({rule.role}): {judgement.verdict}. {'; '.join(checks)}."
+
+
+def _in_points(check: Check) -> bool:
+    return check.metric not in NUMBERS

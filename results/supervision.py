@@ -5,85 +5,61 @@ from typing import Any
 import pandas as pd
 
 from results.arms import STUDENT_ARMS, acquisition_words, arm_words, is_plain
+from results.claims import counted, findings, tested_n
 from results.differences import differences
 from results.headline import Headline, capital, reading_of
-from results.statistics import comparison_n, rows_of
+from results.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
+from results.statistics import rows_of
 from results.tables import labeler_sentence
-from results.tabular import points, text_of
-
-_WORDS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+from results.tabular import could_detect, points, text_of, verdict_words
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Process supervision against the final-answer outcome.
+    """How many claims are reproduced; process supervision against the final-answer outcome.
 
     Args:
         frame: records of one experiment, scale and dataset, with best-of-N.
-
-    Raises:
-        ValueError: there is no best-of-N.
     """
-    n = comparison_n(frame)
+    n = tested_n(frame[frame["metric"] == "best_of_n"])
+    found = findings(frame)
+    claims = [counted(found)] if any(one.rows for one in found) else []
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     if main.empty:
         sentence = (
             "The records do not hold process supervision and the final-answer outcome at the same data "
             "scale and seed, so they are not compared here."
         )
-        return Headline(sentence=sentence, further=_further(frame, n))
+        return Headline(sentence=" ".join([*claims, sentence]), further=_further(frame, n))
     readings = tuple(reading_of(_where(row.data_scale, row.acquisition), row) for row in rows_of(main))
     return Headline(
-        sentence=_sentence(list(main["verdict"]), n), readings=readings, further=_further(frame, n)
+        sentence=" ".join([*claims, _sentence(main, n)]), readings=readings, further=_further(frame, n)
     )
 
 
 def _where(data_scale: int, acquisition: object) -> str:
     how = "" if is_plain(acquisition) else f", {acquisition_words(acquisition)}"
-    return f"{data_scale} labelled a problem{how}"
+    return f"{data_scale} labelled per problem{how}"
 
 
-def _sentence(verdicts: list[str], n: int) -> str:
-    """One sentence for the verdicts of process supervision minus final-answer outcome."""
-    total = len(verdicts)
-    above, below, open_ = (verdicts.count(word) for word in ("above zero", "below zero", "cannot be told"))
-    scales = "data scale" if total == 1 else "data scales"
-    every = (
-        "the one data scale"
-        if total == 1
-        else "both data scales"
-        if total == 2
-        else f"all {_count(total)} data scales"
-    )
-
-    def at(part: int) -> str:
-        return f"at {every}" if part == total else f"at {_count(part)} of {_count(total)} {scales}"
-
-    if open_ == total:
-        return (
-            f"With best-of-{n}, it cannot be told {at(total)} whether process supervision solves more "
-            "test problems than supervision by the final answer."
-        )
+def _sentence(found: pd.DataFrame, n: int) -> str:
+    """One sentence for the differences of process supervision minus final-answer outcome."""
+    words = {
+        "above zero": "more test problems solved",
+        "below zero": "fewer test problems solved",
+        EQUIVALENT: f"as many test problems solved, to within {100 * MARGIN:g} points,",
+        INCONCLUSIVE: "inconclusive",
+    }
     parts = []
-    if above:
-        parts.append(
-            f"process supervision solves more test problems than supervision by the final answer {at(above)}"
-        )
-    if below:
-        who = (
-            "fewer"
-            if above
-            else "process supervision solves fewer test problems than supervision by the final answer"
-        )
-        parts.append(f"{who} {at(below)}")
-    if open_:
-        parts.append(
-            f"at the other {_count(open_) + ' ' if open_ > 1 else ''}the difference cannot be told from zero"
-        )
-    return f"With best-of-{n}, {'; '.join(parts)}."
-
-
-def _count(number: int) -> str:
-    return _WORDS.get(number, str(number))
+    for verdict, what in words.items():
+        rows = found[found["verdict"] == verdict]
+        if len(rows):
+            parts.append(f"{what} at {len(rows)} of {len(found)} data scale{'s' if len(found) > 1 else ''}")
+    if (found["verdict"] == INCONCLUSIVE).any():
+        worst = found["detectable"].max()
+        parts[-1] += f" ({could_detect(worst, int(found['problems'].min()))} or less)"
+    return (
+        f"With best-of-{n}, process supervision against supervision by the final answer: {'; '.join(parts)}."
+    )
 
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
@@ -105,7 +81,7 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
         sentences.append(
             f"{capital(arm_words(arm, row['acquisition']))} minus {arm_words(against)}{where}: "
             f"{text_of(points(row['estimate'], row['lower'], row['upper'], signed=True))} points, "
-            f"{row['verdict']}."
+            f"{verdict_words(row)}."
         )
     if labeler := labeler_sentence(frame):
         sentences.append(labeler)

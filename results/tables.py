@@ -7,6 +7,7 @@ import pandas as pd
 
 from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words
 from results.differences import differences
+from results.learning import DEVIATIONS, LEAST_DEVIATION, learned_by_arm
 from results.records import plain
 from results.statistics import at_n, comparison_n, rows_of, summarise
 from results.tabular import Cell, Table, as_text, compared, heads, number, points, whole, word
@@ -45,12 +46,17 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
 
 
 def arms_table(frame: pd.DataFrame) -> Table | None:
-    """One row an arm, acquisition and data scale: best-of-N at a few N, and the AUROCs."""
+    """One row per arm, acquisition and data scale: best-of-N at a few N, AUROCs, and seeds that learned."""
     summary = summarise(plain(frame))
     ns = few_ns(summary)
     best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
     drawn = {int(n) for n in best["n"].dropna()}
+    last: tuple[str, ...] = ("seeds",)
     names = [f"best-of-{n}{'*' if n in drawn else ''}" for n in ns]
+    learned = {
+        (row.arm, row.acquisition, row.data_scale): f"{row.learned} of {row.seeds}"
+        for row in rows_of(learned_by_arm(frame))
+    }
     rows = []
     groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
@@ -60,17 +66,26 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
             at = group[group["metric"] == metric]["estimate"]
             cells.append(number(at.iloc[0] if len(at) else float("nan")))
         seeds = int(group["seeds"].max())
-        rows.append((*cells, whole(seeds or pd.NA)))
+        share = learned.get((arm, acquisition, data_scale), "–")
+        rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
     lead = (
         "Test problems solved, per cent, with 95% intervals; labelled: training solutions labelled a problem."
+        " Solution AUROC compares solutions of the same problem only."
     )
     if drawn.intersection(ns):
         lead += " * A single draw of all solutions, not an expectation over subsets."
+    if learned:
+        lead += (
+            " Seeds learned: all but those whose best-of-N on validation problems is more than "
+            f"{DEVIATIONS} standard deviations (of at least {100 * LEAST_DEVIATION:g} points) of the other "
+            "seeds below their mean."
+        )
+        last = ("seeds", "seeds learned")
     return Table(
         id="results",
         title="All arms",
         lead=lead,
-        heads=heads("arm", "labelled", *names, "solution AUROC", "step AUROC", "seeds", text=("arm",)),
+        heads=heads("arm", "labelled", *names, "solution AUROC", "step AUROC", *last, text=("arm",)),
         rows=tuple(rows),
     )
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from results.intervals import INCONCLUSIVE, LEAST_PROBLEMS
+
 NAN = float("nan")
 _WIDTH = 100
 """Characters of a line of prose."""
@@ -71,9 +73,32 @@ def word(shown: str, *, arm: str = "") -> Cell:
     return Cell(value=shown, shown=shown, text=True, arm=arm)
 
 
-def reading(verdict: str) -> Cell:
-    """A verdict."""
-    return Cell(value=verdict, shown=verdict, text=True, verdict=True)
+def reading(verdict: str, words: str = "") -> Cell:
+    """A verdict, shown in words where there are any."""
+    return Cell(value=verdict, shown=words or verdict, text=True, verdict=True)
+
+
+def verdict_words(row: Any, *, in_points: bool = True) -> str:
+    """The verdict of a row of differences; whether it is of one seed; if inconclusive, what it could detect.
+
+    Args:
+        row: with verdict, detectable, problems and seeds.
+        in_points: whether the difference is one of shares.
+    """
+    notes = ["one seed"] if row.seeds == 1 else []
+    if row.verdict == INCONCLUSIVE:
+        notes.append(could_detect(row.detectable, row.problems, in_points=in_points))
+    return f"{row.verdict} ({', '.join(notes)})" if notes else str(row.verdict)
+
+
+def could_detect(detectable: float, problems: int, *, in_points: bool = True) -> str:
+    """What a run could have detected with 80% power, or why it could detect nothing."""
+    if not pd.isna(detectable):
+        size = f"{100 * detectable:.1f} points" if in_points else f"{detectable:.3f}"
+        return f"could detect {size}"
+    if 0 < problems < LEAST_PROBLEMS:
+        return f"fewer than {LEAST_PROBLEMS} problems detect nothing"
+    return "no interval"
 
 
 def whole(value: Any) -> Cell:
@@ -93,7 +118,7 @@ def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN
 
 
 def p_cell(p: float) -> Cell:
-    """A p; a dash where missing. A small one is no 0.000, for no test tells as much."""
+    """A p; a dash where missing. A small one is not 0.000, because no test shows as much."""
     return Cell(value=repr(float(p)), shown="<0.001") if p < 1e-3 else number(p)
 
 
@@ -108,7 +133,12 @@ def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: b
 
 def compared(row: Any) -> tuple[Cell, Cell]:
     """A difference between shares, in points, and how it reads."""
-    return points(row.estimate, row.lower, row.upper, signed=True), reading(row.verdict)
+    return points(row.estimate, row.lower, row.upper, signed=True), read(row)
+
+
+def read(row: Any, *, in_points: bool = True) -> Cell:
+    """The verdict of a row of differences, as ``verdict_words`` has it."""
+    return reading(row.verdict, verdict_words(row, in_points=in_points))
 
 
 def tested(row: Any) -> tuple[Cell, Cell, Cell]:

@@ -42,7 +42,14 @@ class Objective:
     def ranges(self) -> dict[str, Range | Choice]:
         """Of the hyperparameters that this arm has."""
         of_labeler = self.space.of_labeler if isinstance(ARMS[self.arm], LabelerArm) else {}
-        return {**self.space.of_all, **of_labeler}
+        found = {**self.space.of_all, **of_labeler}
+        if isinstance(of_updates := found.get("max_updates"), Choice):
+            students = self.settings.students
+            counts = {
+                max(round(share * students.max_updates), students.evaluations) for share in of_updates.values
+            }
+            found["max_updates"] = Choice(values=tuple(sorted(counts)))
+        return found
 
     def __call__(self, asked: optuna.Trial) -> float:
         """Trains and judges at a suggested point.

@@ -150,8 +150,6 @@ def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings
     point = dict(best.params)
     threshold = point.pop("threshold", settings.labeler.threshold)
     students = {name: value for name, value in point.items() if name != "learning_rate"}
-    limits = settings.students  # as many passes as were searched, whatever updates they are
-    students |= {"min_updates": limits.min_updates, "max_updates": limits.max_updates}
     if "learning_rate" in point:
         students["learning_rates"] = [point["learning_rate"]]
     content = {

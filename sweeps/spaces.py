@@ -47,7 +47,7 @@ class Space:
 _TRAINING: dict[str, Range | Choice] = {
     "learning_rate": Range(low=2e-4, high=8e-3, log=True),
     "batch_size": Choice(values=(16, 32, 64, 128)),
-    "epochs": Range(low=1.0, high=16.0, log=True),
+    "max_updates": Choice(values=(0.25, 0.5, 1.0, 2.0)),  # times those of the scale
     "warmup": Range(low=0.0, high=0.3),
     "weight_decay": Range(low=1e-4, high=0.3, log=True),
     "dropout": Range(low=0.0, high=0.3),
@@ -62,7 +62,7 @@ SPACES: dict[str, Space] = {
         },
     ),
     "rates": Space(
-        of_all={name: _TRAINING[name] for name in ("learning_rate", "epochs")},
+        of_all={name: _TRAINING[name] for name in ("learning_rate", "max_updates")},
         of_labeler={},
     ),
 }

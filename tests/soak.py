@@ -177,7 +177,7 @@ def server_restarted(calm: Path, folder: Path, lucky: random.Random) -> None:
 
         def over() -> int:
             storage = storage_of(database.url)
-            with Studies(name="reward_models-smoke-dropped", arms=ARMS, storage=storage) as studies:
+            with Studies(name="reward_models-smoke-facts", arms=ARMS, storage=storage) as studies:
                 return sum(len(finished(studies.study(arm))) for arm in ARMS)
 
         over()  # makes the tables: two who begin at once would collide
@@ -200,7 +200,7 @@ def server_restarted(calm: Path, folder: Path, lucky: random.Random) -> None:
             starts += 1
         tried_again = 0
         storage = storage_of(database.url)
-        with Studies(name="reward_models-smoke-dropped", arms=ARMS, storage=storage) as studies:
+        with Studies(name="reward_models-smoke-facts", arms=ARMS, storage=storage) as studies:
             for arm in ARMS:
                 study = studies.study(arm)
                 numbers = [one.user_attrs[PLANNED] for one in finished(study)]

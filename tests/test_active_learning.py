@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from ablations import cli
 from ablations.acquisition import ACQUISITIONS
-from ablations.experiments import active_learning, iterative_retraining
+from ablations.experiments import active_learning, iterative_retraining, scales, scoring, supervision
 from results.records import read_records
 
 LABELLED = 8
@@ -59,7 +60,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "data_efficiency.png").is_file()
     assert (
-        "Active learning under process supervision: dropped, scale smoke"
+        "Active learning under process supervision: facts, scale smoke"
         in (folder / "out" / "report.html").read_text()
     )
     assert "process supervision, convincing wrong answers" in done.stdout
@@ -88,7 +89,7 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     tasks = experiment.plan(given).tasks
     assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
     some = {task.address for task in tasks if task.stage == "last_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {150}
+    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {50}
     for task in tasks:
         if task.stage == "train":
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some
@@ -96,22 +97,46 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     assert paper.labelled_problems is None and paper.students.max_updates == 20_000
 
 
-@pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
-def test_every_training_has_a_learning_rate_of_its_own(experiment):
-    """Chosen on validation problems among trainings that differ in nothing else; every choice is judged."""
-    given = experiment.settings("small", None, None, None)
+@pytest.mark.parametrize("experiment", [supervision, active_learning, iterative_retraining, scoring])
+@pytest.mark.parametrize("tuning_seeds", [1, 2])
+def test_learning_rates_are_chosen_by_seeds_that_are_not_reported(experiment, tuning_seeds):
+    """By trainings that differ in rate and seed alone; each reported seed is one training at the choice."""
+    given = scales_of(experiment).settings("small", None, None, None)
+    given = replace(given, students=replace(given.students, tuning_seeds=tuning_seeds))
+    rates = given.students.learning_rates
     tasks = experiment.plan(given).tasks
     choices = [task for task in tasks if task.stage == "choose"]
     for choice in choices:
         configs = [dict(task.config) for task in choice.inputs["candidates"]]
-        assert tuple(config.pop("learning_rate") for config in configs) == given.students.learning_rates
-        assert all(config == configs[0] for config in configs)
-        assert len({tuple(sorted(task.inputs)) for task in choice.inputs["candidates"]}) == 1
-    assert len([task for task in tasks if task.stage == "train"]) == 2 * len(choices)
-    for cell in (task for task in tasks if task.stage == "cell"):
+        tried = [(config.pop("learning_rate"), config.pop("seed")) for config in configs]
+        assert tried == [(rate, 1_000_000 + k) for rate in rates for k in range(tuning_seeds)]
+        assert all(config == configs[0] and config["tuning"] for config in configs)
+    cells = [task for task in tasks if task.stage == "cell"]
+    for cell in cells:
+        (train,) = cell.inputs["trains"]
         (choice,) = cell.inputs["choices"]
-        assert choice.inputs["candidates"] == cell.inputs["trains"]
-        assert {task.config["seed"] for task in cell.inputs["trains"]} == {cell.config["seed"]}
+        assert train.config["seed"] == cell.config["seed"] < given.seeds
+        assert train.inputs["choice"] == choice and train.config["learning_rate"] is None
+    assert len({cell.inputs["trains"] for cell in cells}) == len(cells)
+    tuning = [task for task in tasks if task.stage == "train" and "tuning" in task.config]
+    assert len(tuning) == len(choices) * len(rates) * tuning_seeds
+    read = {one.key for task in tasks if task.stage in ("scores", "opinion") for one in task.parents}
+    assert not read & {task.key for task in tuning}  # only the choice reads what they found
+
+
+def test_a_single_rate_is_not_tuned():
+    given = scales.settings("small", None, None, None)
+    given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
+    tasks = supervision.plan(given).tasks
+    trains = [task for task in tasks if task.stage == "train"]
+    assert len(trains) == len(given.arms) * len(given.data_scales) * given.seeds
+    assert {task.config["learning_rate"] for task in trains} == {1e-3}
+    assert not any(task.stage == "choose" or "tuning" in task.config for task in tasks)
+
+
+def scales_of(experiment):
+    """Where an experiment's settings are."""
+    return scales if experiment is supervision else experiment
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from ablations import cli
 from ablations.world.annotator import Annotator, up_to_first_error
-from ablations.world.problems import parse_problem
+from ablations.world.worlds import WORLDS
 from results.records import plain, read_records
 
 GENERATIONS = 3  # phase 1 and two more at scale smoke
@@ -32,8 +32,8 @@ def rate(path, change=lambda ratings: ratings):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row in rows:
         steps = row["question"]["pre_generated_steps"]
-        problem = parse_problem(row["question"]["problem"])
-        ratings = change(up_to_first_error(annotator.rate(problem, steps)))
+        problem = row["question"]["problem"]
+        ratings = change(up_to_first_error(annotator.rate(WORLDS["facts"], problem, steps)))
         for step, rating in zip(row["label"]["steps"], ratings, strict=True):
             step["completions"][0]["rating"] = rating
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))

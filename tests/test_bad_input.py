@@ -10,7 +10,7 @@ from ablations import cli
 from ablations.world import bases
 
 PLAN = ["plan", "supervision"]
-ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, each once"
+ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, oracle_outcome, each once"
 
 SETTINGS = {
     # name: (flags, message)
@@ -18,10 +18,10 @@ SETTINGS = {
         ["--scale=huge"],
         "scale: 'huge' is not allowed; allowed are smoke, quick, small, paper",
     ),
-    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are dropped, doubled"),
+    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, dropped"),
     "world in the settings": (
         ["--settings.world=mars"],
-        "world: found 'mars'; allowed: dropped, doubled",
+        "world: found 'mars'; allowed: facts, dropped",
     ),
     "labeler without a pool": (
         ["--labeler=qwen_prm"],
@@ -107,7 +107,7 @@ SETTINGS = {
             "generator.learning_rate",
             "generator.temperature",
             "labeler.learning_rate",
-            "students.epochs",
+            "students.process_epochs",
         )
     },
     **{
@@ -119,11 +119,11 @@ SETTINGS = {
             [f"--settings.students.{name}=.inf"],
             f"students.{name}: found inf; allowed: above 0, and finite",
         )
-        for name in ("epochs", "outcome_epochs")
+        for name in ("process_epochs", "outcome_epochs")
     },
     "more evaluations than updates": (
         ["--settings.students.evaluations=5"],
-        "students.evaluations: found 5; allowed: 1 to 4, the fewest updates",
+        "students.evaluations: found 5; allowed: 1 to students.max_updates = 4",
     ),
     "problems.seed": (
         ["--settings.problems.seed=-1"],
@@ -147,11 +147,12 @@ SETTINGS = {
     ),
     "backbone with a pool": (
         ["--pool=two.jsonl", "--labeler=a", "--settings.students.backbone=huge"],
-        "students.backbone: found 'huge'; allowed with a pool: tiny, small, small_qwen2, large",
+        "students.backbone: found 'huge'; allowed with a pool: tiny, small, small_qwen2, large, "
+        "shallow, shallow_large",
     ),
     "another world in the settings": (
-        ["--settings.world=doubled"],
-        "settings.world: found doubled; allowed: dropped, as chosen by flag, config or default",
+        ["--settings.world=dropped"],
+        "settings.world: found dropped; allowed: facts, as chosen by flag, config or default",
     ),
     "device": (
         ["--settings.students.device=tpu"],
@@ -159,27 +160,28 @@ SETTINGS = {
     ),
     "threshold above": (
         ["--settings.labeler.threshold=2"],
-        "threshold: found 2.0; allowed: 0 to 1, or null",
+        "threshold: found 2.0; allowed: 0 to 1",
     ),
     "threshold below": (
         ["--settings.labeler.threshold=-0.1"],
-        "threshold: found -0.1; allowed: 0 to 1, or null",
+        "threshold: found -0.1; allowed: 0 to 1",
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],
-        "students.learning_rates: found (); allowed: one or more, each above 0",
+        "students.learning_rates: found (); allowed: one or more, each once and above 0",
     ),
     "learning rate": (
         ["--settings.students.learning_rates=[0.001,0]"],
-        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each above 0",
+        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each once and above 0",
     ),
     **{
         f"students.{name}": (
             [f"--settings.students.{name}=0"],
             f"students.{name}: found 0; allowed: 1 or more",
         )
-        for name in ("evaluations", "batch_size", "max_updates", "min_updates", "validation_n")
+        for name in ("evaluations", "batch_size", "max_updates", "patience", "validation_n", "tuning_seeds")
     },
+    "decay": (["--settings.students.decay=2"], "students.decay: found 2.0; allowed: 0 to 1"),
     "precision": (
         ["--settings.students.precision=8-true"],
         "Parser key \"settings.students.precision\": Expected a typing.Literal['32-true', 'bf16-mixed']. "
@@ -187,7 +189,7 @@ SETTINGS = {
     ),
     "backbone that is not shipped": (
         ["--settings.students.backbone=huge"],
-        "base model dropped/huge: not shipped; allowed: ['dropped/large', 'dropped/small']",
+        "base model facts/huge: not shipped; allowed: ['facts/large', 'facts/small']",
     ),
     "unknown flag": (
         ["--settings.seed=1"],
@@ -209,9 +211,9 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "five.jsonl").write_text("\n".join(map(json.dumps, five)))
     shipped = tmp_path / "shipped"
     for size in ("small", "large"):
-        folder = shipped / "dropped" / size
+        folder = shipped / "facts" / size
         folder.mkdir(parents=True)
-        shutil.copy(bases.SHIPPED / "dropped" / size / "manifest.json", folder)
+        shutil.copy(bases.SHIPPED / "facts" / size / "manifest.json", folder)
     monkeypatch.setattr(bases, "SHIPPED", shipped)
     return tmp_path
 
@@ -254,9 +256,9 @@ def test_config_file(case, here, capsys):
 
 def test_a_flag_against_the_settings_of_a_config(here, capsys):
     """Rather than a run of the one world under the other's name."""
-    (here / "c.yaml").write_text("scale: smoke\nworld: doubled\nsettings: {world: dropped}")
+    (here / "c.yaml").write_text("scale: smoke\nworld: dropped\nsettings: {world: facts}")
     said = refusal([*PLAN, "--config=c.yaml", "--store=store"], capsys)
-    assert said == "settings.world: found dropped; allowed: doubled, as chosen by flag, config or default"
+    assert said == "settings.world: found facts; allowed: dropped, as chosen by flag, config or default"
     (here / "c.yaml").write_text("settings: {scale: quick, world: dropped}")
     said = refusal([*PLAN, "--config=c.yaml", "--scale=smoke", "--store=store"], capsys)
     assert said == "settings.scale: found quick; allowed: smoke, as chosen by flag, config or default"
@@ -278,7 +280,7 @@ def test_report_of_a_damaged_run_file(here, capsys):
 def test_no_base_is_shipped(here, capsys):
     shutil.rmtree(here / "shipped")
     said = refusal([*PLAN, "--scale=smoke"], capsys)
-    assert said == "base model dropped/small: not shipped; allowed: []"
+    assert said == "base model facts/small: not shipped; allowed: []"
 
 
 def test_damaged_base(here, capsys):
@@ -286,7 +288,7 @@ def test_damaged_base(here, capsys):
     shipped = here / "shipped"
     shutil.rmtree(shipped)
     shutil.copytree(Path(bases.__file__).parent / "bases", shipped)
-    weights = shipped / "dropped" / "small" / "model.safetensors"
+    weights = shipped / "facts" / "small" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
@@ -294,7 +296,7 @@ def test_damaged_base(here, capsys):
     assert cli.main(argv) == 1
     said = capsys.readouterr()
     assert said.out == "" and [path.name for path in (here / "out").iterdir()] == ["run.yaml"]
-    sha256 = bases.read_manifest("dropped", "small")["sha256"]
+    sha256 = bases.read_manifest("facts", "small")["sha256"]
     (row,) = [line for line in said.err.splitlines() if line.startswith("base small ")]
     assert f"ValueError  {weights}: found sha256 " in row and f"; allowed: {sha256}" in row
 

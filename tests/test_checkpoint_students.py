@@ -90,7 +90,7 @@ def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
     (scored, *_) = (
         path.parent
         for path in (tmp_path / "store" / "scores").glob("*/manifest.json")
-        if f"train/{train.name}" in json.loads(path.read_text())["inputs"]["candidates"]
+        if f"train/{train.name}" in json.loads(path.read_text())["inputs"].get("model", "")
     )
     samples = json.loads((scored / "manifest.json").read_text())["inputs"]["samples"]
     read = Samples.read(tmp_path / "store" / samples)

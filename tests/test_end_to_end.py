@@ -85,7 +85,7 @@ def test_the_report_is_one_file_with_all_figures(smoke):
 
 def test_records_hold_every_arm_scale_and_metric(frame):
     assert set(frame["experiment"]) == {"supervision"} and set(frame["scale"]) == {"smoke"}
-    assert set(frame["dataset"]) == {"dropped"} and frame["revision"].nunique() == 1
+    assert set(frame["dataset"]) == {"facts"} and frame["revision"].nunique() == 1
     best = frame[frame["metric"] == "best_of_n"]
     expected = {(arm, scale, 0, n) for arm in STUDENTS for scale in SCALES for n in NS}
     students = best[best["arm"].isin(list(STUDENTS))]
@@ -136,7 +136,9 @@ def test_the_config_of_every_record_is_whole(frame):
         assert len(chosen) == (0 if pd.isna(cell) else 1)  # a fold; reference lines: none
         assert all(one["learning_rate"] == 0.002 and one["best_update"] in (2, 4) for one in chosen)
     (config,) = {json.dumps(config): config for config in configs.values()}.values()  # else they are equal
-    assert config["problems"] == PARTS | {"seed": 0} and config["students"]["learning_rates"] == [0.002]
+    assert config["problems"] == PARTS | {"seed": 0, "test_seed": 0} and config["students"][
+        "learning_rates"
+    ] == [0.002]
     assert config["labeler"]["threshold"] == 0.2
 
 
@@ -243,8 +245,8 @@ def test_plan_of_a_new_store_says_what_is_to_do(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith(f"{len(lines) - 2} tasks, 0 cached, {len(lines) - 2} to do: ")
     (row,) = [line for line in lines if line.startswith("sample 8 solutions of problems test ")]
-    # 8 problems of 17 tokens are read, 8 x 8 times 70 - 17 + 1 sampled: 136 + 3456; 1 + 64 x 70 / 28000 s
-    assert row.split()[-5:] == ["to", "do", "3,592", "1.2", "s"]
+    # 8 problems of 6.5 tokens are read, 8 x 8 times 38 - 6.5 + 1 sampled: 52 + 2080; 1 + 64 x 38 / 28000 s
+    assert row.split()[-5:] == ["to", "do", "2,132", "1.1", "s"]
 
 
 def test_report_is_written_again_from_the_records(smoke, tmp_path, capsys):
@@ -292,7 +294,7 @@ def test_list(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (row,) = [line for line in lines if line.startswith("supervision")]
-    assert "smoke, quick, small, paper" in row and "dropped, doubled" in row and "large_prm" in row
+    assert "smoke, quick, small, paper" in row and "facts, dropped" in row and "large_prm" in row
 
 
 def test_world_sample(capsys):

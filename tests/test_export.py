@@ -70,7 +70,7 @@ def test_the_code_sample_scores_as_the_run_did(arm, exported, smoke, monkeypatch
         solution = np.log(found).sum() if arm == "process" else found[-1]
         np.testing.assert_allclose(solution, whole[row], atol=1e-4)
     assert ("steps:" in printed) == (arm == "process") and "solution:" in printed
-    assert len(sample["found"]) == len(sample["steps"]) == 4
+    assert len(sample["found"]) == len(sample["steps"]) > 3
 
 
 def test_each_block_runs_as_written(exported):
@@ -123,7 +123,7 @@ def test_what_the_folder_holds(exported, smoke):
     assert row.count("[") == 4 and f"{100 * best[4]:.1f} [" in row  # model, labeler, majority voting, pass@1
     facts = own.iloc[0]
     assert f"`{facts['solutions_hash']}`" in body and "32 (2 a problem, uniform)" in body
-    assert "| data set | dropped |" in body and "scale smoke" in body and "exceeds | 0.2 |" in body
+    assert "| data set | facts |" in body and "scale smoke" in body and "exceeds | 0.2 |" in body
     assert not re.search(r"[{}]{2}|\| None|\bnan\b", body)
     outcome = (exported / "final_answer" / "README.md").read_text()
     assert "outcome-reward-model" in outcome and "exceeds" not in outcome
@@ -144,7 +144,7 @@ def test_label_and_evaluate_take_the_folder(exported, smoke, tmp_path, capsys):
     line = next(
         line
         for line in capsys.readouterr().out.splitlines()
-        if line.startswith("process ") and "told" in line
+        if line.startswith("process ") and "inconclusive" in line
     )
     assert line.split()[2] == f"{100 * value:.1f}"
 
@@ -161,33 +161,31 @@ def test_by_address_and_by_folder(exported, smoke, tmp_path, capsys):
         assert weights == (exported / "process" / "model.safetensors").read_bytes()
         found = (tmp_path / name / "README.md").read_text()
         assert "None are known: it was exported without its run" in found and "model-index" not in found
-        assert "embedded world | dropped" in found
+        assert "embedded world | facts" in found
         assert blocks(tmp_path / name) == blocks(exported / "process")
 
 
-def test_of_several_candidates_the_chosen_one(tmp_path):
-    """A cell of two folds with two candidates each, whose choices are the second and the first."""
+def test_of_several_folds_the_one_that_is_asked_for(tmp_path):
     from ablations.pipeline import Context, Stage, Task
     from ablations.store import Store
     from ablations.trained import Which, find
 
     def make(config, inputs, out, context: Context):
-        (out / "choice.json").write_text(json.dumps({"index": config.get("index", 0)}))
+        (out / "file.json").write_text("{}")
 
     store, stages = Store(tmp_path), Stage(1, make)
-    trains = tuple(Task(stage="train", config={"n": n}, version=1) for n in range(4))
-    choices = tuple(Task(stage="choose", config={"index": 1 - n, "fold": n}, version=1) for n in range(2))
-    cell = Task(stage="cell", inputs={"trains": trains, "choices": choices}, version=1)
-    for task in (*trains, *choices, cell):
+    trains = tuple(Task(stage="train", config={"n": n}, version=1) for n in range(2))
+    cell = Task(stage="cell", inputs={"trains": trains}, version=1)
+    for task in (*trains, cell):
         store.make(task.recipe(), stages, lambda fraction: None)
-    for fold, chosen in ((0, 1), (1, 2)):
+    for fold, train in enumerate(trains):
         found = find(cell.address, Which(fold=fold), tmp_path)
-        assert (found.address, found.folds, found.config) == (trains[chosen].address, 2, {"n": chosen})
+        assert (found.address, found.folds, found.config) == (train.address, 2, {"n": fold})
     for fold in (None, 2, -1):
         with pytest.raises(ValueError, match=r"fold: found (none|2|-1); allowed: 0 to 1, the cell's models"):
             find(cell.address, Which(fold=fold), tmp_path)
-    (tmp_path / trains[2].address / "choice.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"choice.json has another checksum; allowed: a whole artifact"):
+    (tmp_path / trains[1].address / "file.json").write_text("{} ")
+    with pytest.raises(ValueError, match=r"file.json has another checksum; allowed: a whole artifact"):
         find(cell.address, Which(fold=1), Path(tmp_path))
 
 

@@ -17,7 +17,7 @@ def run(smoke, python_m, tmp_path_factory):
     shutil.copytree(smoke.store, folder / "store")
     done = python_m(
         *("ablations", "run", "hyperparameters", "--scale=smoke", "--workers=1"),
-        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.epochs=[]"),
+        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.max_updates=[]"),
         *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
     )
     return folder, done
@@ -66,7 +66,7 @@ def test_the_kept_checkpoint_is_judged_as_it_was_when_chosen(frame):
         assert row.value == pytest.approx(fact["best_value"], abs=1e-6)
         course = frame[(frame["cell"] == row.cell) & (frame["metric"] == "validation_best_of_n")]
         assert course["value"].max() == pytest.approx(row.value, abs=1e-6)
-        assert fact["updates"] == course["n"].max() == 2 and fact["passed_over"] == 32
+        assert fact["updates"] == course["n"].max() == 4 and fact["passed_over"] == 64
 
 
 def test_weight_decay_reaches_the_training(run, frame):
@@ -81,7 +81,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "sensitivity.png").is_file()
     page = (folder / "out" / "report.html").read_text()
-    assert "Sensitivity to hyperparameters, on validation problems: dropped, scale smoke" in page
+    assert "Sensitivity to hyperparameters, on validation problems: facts, scale smoke" in page
     assert "No test problem was read." in page and "test problems solved" not in page
     assert "weight decay" in done.stdout and "The best point of each arm, and the effort" in done.stdout
 
@@ -111,8 +111,7 @@ def test_what_supervision_may_be_given(run, capsys):
         ("students.warmup=2", "students.warmup: found 2.0; allowed: 0 to 1"),
         ("students.weight_decay=-1", "students.weight_decay: found -1.0; allowed: 0 or more"),
         ("levels.batch_size=[0]", "levels.batch_size: students.batch_size: found 0; allowed: 1 or more"),
-        ("levels.epochs=[2,2]", "levels.epochs: found [2.0, 2.0]; allowed: each once"),
-        ("labeler.threshold=null", "levels.threshold: found [0.4]; allowed: none where labeler.threshold"),
+        ("levels.max_updates=[2,2]", "levels.max_updates: found [2, 2]; allowed: each once"),
     ],
 )
 def test_malformed_settings(tmp_path, capsys, flag, message):

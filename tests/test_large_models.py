@@ -158,7 +158,7 @@ def test_the_whole_set_is_another_choice_from_the_same_pool():
     given = settings("small", None, None, None)
     whole = replace(given, collection=replace(given.collection, selection="whole_set"))
     one, other = (LargeModels(settings=one, part=embedded_part(one)) for one in (given, whole))
-    assert one.pool == other.pool and one.orm.choice(0) == other.orm.choice(0)
+    assert one.pool == other.pool and one.orm.train(0) == other.orm.train(0)
     chosen = zip(one.collected.choices, other.collected.choices, strict=True)
     assert [a == b for a, b in chosen] == [True, False, False, False]
 

@@ -57,7 +57,12 @@ def check_parts(store: Path, folds: int, everything: set[str]) -> None:
 
 def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert cli.main(arguments("run", pool, "sharp", tmp_path, **TINY)) == 0
-    assert "process supervision" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "process supervision" in said.out
+    fixed = "labeler.threshold: 0.20, the paper's for its own PRM, since a pool has no step labels"
+    assert said.err.count(fixed) == 1
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "exceeds 0.20, the paper&#39;s for its own PRM; a pool has no step labels" in report
     frame = read_records(tmp_path / "out" / "records.parquet")
     assert set(frame["dataset"]) == {"sums/sharp"}
     assert set(frame[frame["metric"] == "best_of_n"]["arm"]) == {*STUDENTS, "labeler"}
@@ -75,9 +80,8 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     for path in (tmp_path / "store" / "train").glob("*/train.json"):
         facts = json.loads(path.read_text())
         assert facts["solutions"] == 6 and facts["cut_steps"] == 0  # 10 - 2 - 2 problems x 1
-        # chosen on training problems: P(negative) of a slip is 0.9, of right steps at most 0.1; the arm that
-        # asks no labeler has none. 0.1 tells them apart and is nearest to 0.2.
-        assert facts["threshold"] is None or facts["threshold"] == pytest.approx(0.1)
+        # the paper's, whatever the final answers; the arm that asks no labeler has none
+        assert facts["threshold"] in (None, 0.2)
 
     # a report needs the run's folder alone
     elsewhere = tmp_path / "moved"
@@ -150,6 +154,11 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
     argv = ["plan", "scoring", "--scale=smoke", f"--pool={pool}", "--labeler=sharp", f"--store={tmp_path}"]
     assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
     assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
+    assert cli.main([*argv, "--settings.arms=[oracle_outcome]"]) == 2
+    refusal = (
+        "ablations: arms: found oracle_outcome; allowed with a pool: the others, since it has no oracle\n"
+    )
+    assert capsys.readouterr().err == refusal
 
 
 def test_what_a_plan_counts_of_a_pool(pool):
@@ -222,7 +231,7 @@ def test_numbers_come_from_the_file(pool):
     found = settings("quick", None, pool, "blunt")
     assert (found.pool_samples, found.validation_samples, found.test_samples) == (SAMPLES,) * 3
     assert found.data_scales == (4, SAMPLES)  # 4 and 32 at this scale, and no more than there are
-    assert found.labeler.threshold is None
+    assert found.labeler.threshold == 0.20
 
 
 @pytest.mark.parametrize(("count", "folds"), [(10, 5), (11, 3), (7, 7), (100, 5)])
@@ -244,7 +253,8 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
         )
         for fold in range(folds)
     ]
-    expected = itertools.chain.from_iterable([u] * len(students.learning_rates) for u in updates * 3)
+    rates = len(students.learning_rates)  # each of them, and the reported seed
+    expected = itertools.chain.from_iterable([u] * (rates + 1) for u in updates * 3)
     assert sorted(task.config["updates"] for task in tasks) == sorted(expected)
 
 

@@ -33,9 +33,9 @@ def test_only_students_that_keep_neutral_are_trained(smoke, run):
     before, after = manifests(smoke.store), manifests(folder / "store")
     assert all(after[name].read_bytes() == path.read_bytes() for name, path in before.items())
     new = {name: path for name, path in after.items() if name not in before}
-    # one seed: a training, its scores and its cell; strategies of it, of the process students, of the labeler
+    # one seed: a training, its label noise, scores and cell; strategies of it, of process, of the labeler
     made = sorted(name.parts[0] for name in new)
-    assert made == ["cell", "records", "scores", *["strategies"] * 3, "train"]
+    assert made == ["cell", "label_noise", "records", "scores", *["strategies"] * 3, "train"]
     (train,) = [path.parent for name, path in new.items() if name.parts[0] == "train"]
     assert len(json.loads((train / "model" / "config.json").read_text())["id2label"]) == 3
     facts = json.loads((train / "train.json").read_text())
@@ -81,7 +81,7 @@ def test_it_ends_with_its_figure_and_report(run):
     folder, done = run
     assert (folder / "out" / "figures" / "best_of_n_by_strategy.png").is_file()
     text = (folder / "out" / "report.html").read_text()
-    assert "Scoring strategies of process reward models: dropped, scale smoke" in text
+    assert "Scoring strategies of process reward models: facts, scale smoke" in text
     assert "Rank correlation of score and number of steps" in text
     assert "geometric mean, neutral negative" in done.stdout
 

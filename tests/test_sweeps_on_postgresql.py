@@ -55,7 +55,7 @@ def test_thirty_trials_by_two_workers_one_of_them_killed(url, smoke, tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-m", "sweeps", *words, *places], cwd=ROOT, stdout=said, stderr=said
         )
-    with Studies(name="reward_models-smoke-dropped", arms=ARMS, storage=storage_of(url)) as studies:
+    with Studies(name="reward_models-smoke-facts", arms=ARMS, storage=storage_of(url)) as studies:
         _killed_on_the_way(process, studies, tmp_path)
 
 

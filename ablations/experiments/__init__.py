@@ -2,9 +2,11 @@
 
 from ablations.experiments.active_learning import ACTIVE_LEARNING
 from ablations.experiments.difficulty import DIFFICULTY
+from ablations.experiments.generalization import GENERALIZATION
 from ablations.experiments.hyperparameters import HYPERPARAMETERS
 from ablations.experiments.iterative_retraining import ITERATIVE_RETRAINING
 from ablations.experiments.large_scale import LARGE_SCALE
+from ablations.experiments.orm_forms import ORM_FORMS
 from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
@@ -16,7 +18,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "iterative_retraining": ITERATIVE_RETRAINING,
     "scoring": SCORING,
     "hyperparameters": HYPERPARAMETERS,
+    "orm_forms": ORM_FORMS,
     "large_scale": LARGE_SCALE,
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,
+    "generalization": GENERALIZATION,
 }

@@ -160,14 +160,14 @@ class _Choices:
 
     def uniform(self, budget: int) -> Grid:
         """Trainings on solutions as drawn."""
-        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget, every_seed=True)
+        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
         """What the selector, or each of several, thinks of the pool."""
         selectors = [self.selector]
         if acquisition == "disagreement":
             count = range(self.settings.selectors)
-            selectors = [replace(self.selector, bootstrap=k) for k in count]
+            selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
         return tuple(
             opinion_task(
                 selector.model(seed),

@@ -11,9 +11,11 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.revision import revision
 from ablations.scoring import SCORING_OF
+from ablations.settings import FIRST_TUNING_SEED
 from ablations.stages.validation import passed_over
-from ablations.supervision import ARMS, LabelerArm
+from ablations.supervision import ARMS, LabelerArm, OracleArm
 from ablations.work import Role, scoring, training
+from ablations.world.world import Kind
 
 UNSAID: dict[str, Any] = {
     **{"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0},
@@ -45,11 +47,9 @@ class Grid:
     bootstrap: int | None = None
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Grid | None" = None
-    """The trainings whose learning rate is taken; None: it is chosen among this grid's own."""
+    """The trainings whose learning rate is taken; None: it is chosen for this grid."""
     role: Role = "student"
     """Whose backbone is trained, for estimates."""
-    every_seed: bool = False
-    """Whether each seed's learning rate is chosen among its own trainings, or the first seed's taken."""
 
     @property
     def tested(self) -> Part:
@@ -65,12 +65,22 @@ class Grid:
         varied = "" if self.variant is None else f" {self.variant}"
         return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
-    def train(self, seed: int, learning_rate: float | None, choice: Task | None) -> Task:
+    def train(self, seed: int, tried: float | None = None) -> Task:
+        """A seed's training.
+
+        Args:
+            seed: redraws training subset, order and head.
+            tried: a learning rate to judge, of which only the facts are kept; None: the chosen one.
+        """
+        choice = None if tried is not None else self.choice
         students, lengths = self.settings.students, self.part.lengths
         outcome = SCORING_OF[self.arm] == "last_token"
         updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
         seen = passed_over(updates, self.part.problems * self.data_scale, students.batch_size)
         assert self.part.validation.texts is not None, "samples say how many they are"
+        learning_rate = tried
+        if tried is None and choice is None:
+            (learning_rate,) = students.learning_rates
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
         inputs = {
             "base": self.part.base,
@@ -80,14 +90,12 @@ class Grid:
         labelled = isinstance(ARMS[self.arm], LabelerArm)
         if labelled:
             inputs["labels"] = self.part.train_labels
+        elif isinstance(ARMS[self.arm], OracleArm):
+            inputs["ratings"] = self._ratings
         if self.acquired is not None:
             inputs["acquired"] = self.acquired(seed)
         if self.start is not None:
-            model = self.start.model(seed)
-            if "candidates" in model:
-                inputs |= {"start": model["candidates"], "start_choice": model["choice"]}
-            else:
-                inputs["start"] = model["model"]
+            inputs["start"] = self.start.train(seed)
         return Task(
             stage="train",
             config={
@@ -99,17 +107,21 @@ class Grid:
                 "updates": updates,
                 "batch_size": students.batch_size,
                 "evaluations": students.evaluations,
+                "patience": students.patience,
+                "decay": students.decay,
                 "validation_n": students.validation_n,
                 "precision": students.precision,
                 "device": students.device,
                 "max_length": self.settings.pool.max_length if self.settings.pool else None,
             }
+            | ({} if tried is None else {"tuning": True})
             | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap})
             | {
                 name: getattr(students, name)
                 for name, unsaid in UNSAID.items()
                 if getattr(students, name) != unsaid
             }
+            | ({"outcome_loss": students.outcome_loss} if outcome else {})
             | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
             label=f"train {self.name} seed {seed} {rate}{self.part.name}",
@@ -125,48 +137,51 @@ class Grid:
             ),
         )
 
-    def candidates(self, seed: int) -> tuple[Task, ...]:
-        """A seed's trainings, one a learning rate; none where the rate is chosen among others."""
-        if self.rate_of is not None or not (seed == 0 or self.every_seed):
-            return ()
-        candidates = self.choice(seed).inputs["candidates"]
-        assert isinstance(candidates, tuple)
-        return candidates
+    @property
+    def _ratings(self) -> Task:
+        assert self.part.train_ratings is not None, "only an embedded world has an oracle"
+        return self.part.train_ratings
 
-    def choice(self, seed: int) -> Task:
-        """What chooses a seed's learning rate."""
-        if self.rate_of is not None:
-            return self.rate_of.choice(seed)
-        chooser = seed if self.every_seed else 0
-        if chooser not in self._choices:
-            rates = self.settings.students.learning_rates
-            self._choices[chooser] = Task(
-                stage="choose",
-                inputs={"candidates": tuple(self.train(chooser, rate, None) for rate in rates)},
-                label=f"choose {self.name}{f' seed {seed}' if self.every_seed else ''}{self.part.name}",
-                weight=0.1,
-            )
-        return self._choices[chooser]
+    def label_noise(self, seed: int) -> Task:
+        """How far the labels of a seed's training differ from the oracle's."""
+        train = self.train(seed)
+        names = ("samples", "labels", "acquired")
+        return Task(
+            stage="label_noise",
+            config={
+                name: train.config[name]
+                for name in ("arm", "data_scale", "seed", "threshold", "bootstrap")
+                if name in train.config
+            },
+            inputs={name: train.inputs[name] for name in names if name in train.inputs}
+            | {"ratings": self._ratings},
+            label=f"label noise of {self.name} seed {seed}",
+        )
 
     @cached_property
-    def _choices(self) -> dict[int, Task]:
-        return {}
+    def choice(self) -> Task | None:
+        """Chooses the learning rate by trainings whose seeds are never reported; None: there is only one."""
+        if self.rate_of is not None:
+            return self.rate_of.choice
+        students = self.settings.students
+        if len(students.learning_rates) == 1:
+            return None
+        seeds = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + students.tuning_seeds)
+        return Task(
+            stage="choose",
+            inputs={
+                "candidates": tuple(
+                    self.train(seed, rate) for rate in students.learning_rates for seed in seeds
+                )
+            },
+            label=f"choose the learning rate of {self.name}{self.part.name}",
+            weight=0.1,
+        )
 
     def model(self, seed: int) -> dict[str, Any]:
-        """A seed's reward model, as inputs: its training, or those it is chosen from, and the choice.
-
-        With adapters the base too: they are nothing without it.
-        """
-        candidates, choice = self.candidates(seed), self.choice(seed)
+        """A seed's reward model, as inputs; with adapters the base too: they are nothing without it."""
         base = {"base": self.part.base} if self.settings.students.lora is not None else {}
-        if candidates:
-            return {"candidates": candidates, "choice": choice} | base
-        return {"model": self.train(seed, None, choice)} | base
-
-    def trains(self, seed: int) -> tuple[Task, ...]:
-        """A seed's trainings: one, or those it is chosen from."""
-        model = self.model(seed)
-        return model["candidates"] if "candidates" in model else (model["model"],)
+        return {"model": self.train(seed)} | base
 
     def scores(self, seed: int) -> Task:
         """A seed's scores of the test solutions."""
@@ -183,14 +198,17 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
     first = grids[0]
     inputs: dict[str, Any] = {
-        "trains": tuple(train for grid in grids for train in grid.trains(seed)),
+        "trains": tuple(grid.train(seed) for grid in grids),
         "scores": tuple(grid.scores(seed) for grid in grids),
         "samples": tuple(grid.tested.test for grid in grids),
     }
-    if "choice" in first.model(seed):
-        inputs["choices"] = tuple(grid.choice(seed) for grid in grids)
+    choices = tuple(grid.choice for grid in grids if grid.choice is not None)
+    if choices:
+        inputs["choices"] = choices
     if first.tested.ratings is not None:
         inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
+    if first.part.train_ratings is not None:
+        further = (*further, first.label_noise(seed))
     if further:
         inputs["further"] = further
     return Task(
@@ -203,8 +221,15 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     )
 
 
-def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
-    """The lines that no student moves."""
+def references_task(settings: SupervisionSettings, parts: list[Part], kind: Kind | None = None) -> Task:
+    """The lines that no student moves.
+
+    Args:
+        settings: of the experiment.
+        parts: one, or one per fold.
+        kind: of their test problems, where several kinds are judged; None: the labeler's labels of training
+            solutions are judged too.
+    """
     tests: dict[str, Any] = {
         "samples": tuple(part.test for part in parts),
         "labels": tuple(part.test_labels for part in parts),
@@ -212,12 +237,14 @@ def references_task(settings: SupervisionSettings, parts: list[Part]) -> Task:
     of_world: dict[str, Any] = {}
     if parts[0].ratings is not None:
         tests["ratings"] = tuple(part.ratings for part in parts if part.ratings is not None)
+    if parts[0].ratings is not None and kind is None:
         of_world = {"pool_labels": parts[0].train_labels, "pool_ratings": parts[0].train_ratings}
     return Task(
         stage="references",
-        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10},
+        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10}
+        | ({} if kind is None else {"kind": kind}),
         inputs=tests | of_world,
-        label="reference lines",
+        label="reference lines" if kind is None else f"reference lines on {kind} problems",
         weight=5,
     )
 

@@ -1,22 +1,32 @@
 """The embedded world's one part: its generator, the samples, the large PRM and its labels."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ablations.experiments.bases import checkpoint_task
-from ablations.experiments.parts import EMBEDDED, SECONDS_PER_TOKEN, Part, last_problems, scores_task
+from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, last_problems, lengths_of, scores_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.work import Texts, Work, sampling, training
 from ablations.world.bases import read_manifest
+from ablations.world.world import Kind
 
 SHOT_TOKENS = 33
 """Of a solved problem in the generator's few-shot prompt."""
+LONGER = 1.7
+"""Tokens of long problems and their solutions over those of usual ones: 62 / 38 with facts, 117 / 69 in the
+arithmetic world (means over 3,000 solutions by authors)."""
 
 
-def embedded_part(settings: SupervisionSettings) -> Part:
-    """Generator, samples, the large PRM and its labels, in the embedded world."""
+def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
+    """Generator, samples, the large PRM and its labels, in the embedded world.
+
+    Args:
+        settings: of the experiment.
+        kind: kind of the test problems; all others are usual ones.
+    """
     assert settings.problems is not None and settings.world is not None
     counts, generator, labeler = settings.problems, settings.generator, settings.labeler
+    lengths = lengths_of(settings.world)
     bases = {
         size: Task(
             stage="base",
@@ -42,15 +52,20 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
 
     def problems(split: str, count: int) -> Task:
-        config = {"split": split, "count": count, "seed": counts.seed}
-        return Task(stage="problems", config=config, label=f"problems {split}", weight=0.1)
+        seed = counts.seed + counts.test_seed if split == "test" else counts.seed
+        config = {"world": settings.world, "split": split, "count": count, "seed": seed}
+        label = f"problems {split}"
+        if split == "test" and kind != "usual":
+            config["kind"] = kind
+            label = f"{kind} {label}"
+        return Task(stage="problems", config=config, label=label, weight=0.1)
 
     train_problems = problems("train", counts.train)
     prompted = min(generator.problems, counts.train)
-    few_shot = Texts(lengths=EMBEDDED, problems=prompted, samples=generator.samples)
+    few_shot = Texts(lengths=lengths, problems=prompted, samples=generator.samples)
     made_generator = Task(
         stage="generator",
-        config=asdict(generator) | {"seed": 0},
+        config=asdict(generator) | {"world": settings.world},
         inputs={"base": small, "problems": problems("train", prompted)},
         label="generator",
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
@@ -61,16 +76,20 @@ def embedded_part(settings: SupervisionSettings) -> Part:
                 role="generator",
                 kind="language training",
                 tokens=few_shot.tokens,
-                context=round(EMBEDDED.tokens),
+                context=round(lengths.tokens),
             ),
         ),
     )
 
     def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
-        texts = Texts(lengths=EMBEDDED, problems=problem_count, samples=count)
+        of_kind = lengths
+        if of.config.get("kind") == "long":
+            of_kind = replace(lengths, tokens=LONGER * lengths.tokens, prompt=LONGER * lengths.prompt)
+        texts = Texts(lengths=of_kind, problems=problem_count, samples=count)
         return Task(
             stage="samples",
             config={
+                "world": settings.world,
                 "count": count,
                 "temperature": generator.temperature,
                 "max_new_tokens": generator.max_new_tokens,
@@ -93,25 +112,27 @@ def embedded_part(settings: SupervisionSettings) -> Part:
     large_prm = Task(
         stage="labeler",
         config={
+            "world": settings.world,
             "epochs": labeler.epochs,
             "batch_size": labeler.batch_size,
             "learning_rate": labeler.learning_rate,
             "easy_error": labeler.easy_error,
             "hard_error": labeler.hard_error,
-            "seed": 0,
+            "seed": labeler.seed,
             "precision": "32-true",
         },
         inputs={"base": large, "samples": rated},
         label="labeler (large PRM)",
-        weight=rated_solutions * EMBEDDED.tokens * SECONDS_PER_TOKEN["large"],
-        work=(training("large", EMBEDDED, rated_solutions, steps=True),),
+        weight=rated_solutions * lengths.tokens * SECONDS_PER_TOKEN["large"],
+        work=(training("large", lengths, rated_solutions, steps=True),),
     )
 
     def labels(of: Task) -> Task:
         return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", "large")
 
     def ratings(of: Task) -> Task:
-        return Task(stage="ratings", inputs={"samples": of}, label=f"oracle: {of.label}")
+        config = {"world": settings.world}
+        return Task(stage="ratings", config=config, inputs={"samples": of}, label=f"oracle: {of.label}")
 
     labelled, train_labels, held = train, labels(train), counts.train
     if settings.labelled_problems is not None:
@@ -128,5 +149,5 @@ def embedded_part(settings: SupervisionSettings) -> Part:
         train_ratings=ratings(labelled),
         large_prm=large_prm,
         problems=held,
-        lengths=EMBEDDED,
+        lengths=lengths,
     )

@@ -4,9 +4,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from ablations.cross_fitting import fold_problems
 from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.parts import REAL, SECONDS_PER_TOKEN, Part
 from ablations.experiments.scales import SupervisionSettings, byte_counts
@@ -17,7 +14,7 @@ from ablations.pipeline import Task
 from ablations.places import sha256_of
 from ablations.solutions import Problem
 from ablations.stages.files import Samples
-from ablations.supervision import PAPER_THRESHOLD, one_kind
+from ablations.supervision import PAPER_THRESHOLD
 from ablations.work import Texts, Work
 from lightning_modules.backbones import PRESETS
 from lightning_modules.tokenization import load_tokenizer
@@ -33,24 +30,6 @@ def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
         raise ValueError(
             f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
             f"{shared[0]!r:.80}; allowed: none, or pool.overlap: leave_out"
-        )
-
-
-def _tell_usual_threshold(read: Pool, folds: int) -> None:
-    """Warns of folds whose training solutions are of one kind, so that no threshold can be chosen on them."""
-    count, problem = len(read.problems), read.solutions.problem_index
-    none = []
-    for fold in range(folds):
-        train = fold_problems(count, fold=fold, folds=folds, part="train", seed=0)
-        right = read.solutions.final_correct[np.isin(problem, train)]
-        if one_kind(right):
-            none.append(f"{fold} ({'all right' if right.all() else 'all wrong'})")
-    if none:
-        print(
-            f"labeler.threshold: cannot be chosen in folds {', '.join(none)}, whose training solutions "
-            f"are of one kind; taken: {PAPER_THRESHOLD:.2f}, the paper's. To use another: "
-            "--settings.labeler.threshold T",
-            file=sys.stderr,
         )
 
 
@@ -141,8 +120,13 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
         return len(range(index % pool.folds, count, pool.folds))
 
     _tell_long(read, pool.max_length, settings.students.checkpoint)
-    if settings.labeler.threshold is None:
-        _tell_usual_threshold(read, pool.folds)
+    if settings.labeler.threshold == PAPER_THRESHOLD:
+        print(
+            f"labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has no "
+            f"step labels to choose one for {pool.labeler}. To choose it on rated steps: ablations evaluate "
+            "--threshold-on FILE; to use it here: --settings.labeler.threshold T",
+            file=sys.stderr,
+        )
     parts, preset = [], PRESETS[settings.students.backbone]
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import EMBEDDED, drawn_task, opinion_task, seconds_per_token
+from ablations.experiments.parts import drawn_task, lengths_of, opinion_task, seconds_per_token
 from ablations.formats.labelling import read_rated
 from ablations.pipeline import Task
 from ablations.places import sha256_of
@@ -84,7 +84,12 @@ class Generation:
         if collection.annotations is None:
             return Task(
                 stage="annotated",
-                config={"easy_error": labeler.easy_error, "hard_error": labeler.hard_error, "seed": 0},
+                config={
+                    "world": self.settings.world,
+                    "easy_error": labeler.easy_error,
+                    "hard_error": labeler.hard_error,
+                    "seed": labeler.seed,
+                },
                 inputs={"samples": self.pool, "chosen": self.chosen},
                 label=f"annotate: {self.chosen.label}",
                 weight=3,
@@ -113,7 +118,8 @@ class Generation:
         assert problems is not None
         solutions = problems.labeler * (collection.uniform + self.number * collection.chosen)
         updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
-        tokens = updates * labeler.batch_size * EMBEDDED.tokens
+        lengths = lengths_of(str(self.settings.world))
+        tokens = updates * labeler.batch_size * lengths.tokens
         seen = passed_over(updates, solutions, labeler.batch_size)
         return Task(
             stage="large_prm",
@@ -122,12 +128,12 @@ class Generation:
                 "batch_size": labeler.batch_size,
                 "learning_rate": labeler.learning_rate,
                 "min_updates": collection.min_updates,
-                "seed": 0,
+                "seed": labeler.seed,
                 "precision": "32-true",
                 "device": self.settings.students.device,
             },
             inputs={"base": self.base, "samples": self.pool, "annotations": self.annotations},
             label=f"large PRM of generation {self.number}",
             weight=tokens * seconds_per_token("large") + 2,
-            work=(training("large", EMBEDDED, seen, steps=True),),
+            work=(training("large", lengths, seen, steps=True),),
         )

@@ -27,8 +27,6 @@ from results.records import read_records
 from results.sensitivity import best_learning_rates
 from results.writing import write_text
 
-UNLIMITED = 1_000_000
-"""Updates that no training comes near: passes are not cut short, or their curve would not be theirs."""
 CARRIED = "supervision.yaml"
 """What the sweep tells `supervision`, as its `--config` takes it."""
 
@@ -41,8 +39,8 @@ class Levels:
     """Highest ones; above 0."""
     batch_size: tuple[int, ...] = ()
     """Solutions an update; 1 or more."""
-    epochs: tuple[float, ...] = ()
-    """Passes over the labelled solutions; above 0."""
+    max_updates: tuple[int, ...] = ()
+    """Most updates; 1 or more."""
     warmup: tuple[float, ...] = ()
     """Shares of the updates; 0 to 1."""
     weight_decay: tuple[float, ...] = ()
@@ -78,16 +76,11 @@ class HyperparametersSettings(SupervisionSettings):
                 f"students.learning_rates: found {list(self.students.learning_rates)}; allowed: one, the "
                 "centre's"
             )
-        if self.students.outcome_epochs is not None:
-            raise ValueError(
-                f"students.outcome_epochs: found {self.students.outcome_epochs}; allowed: null, for all arms "
-                "are given the same effort"
-            )
-        if self.levels.threshold and self.labeler.threshold is None:
-            raise ValueError(
-                f"levels.threshold: found {list(self.levels.threshold)}; allowed: none where "
-                "labeler.threshold is null"
-            )
+        for name in ("process_epochs", "outcome_epochs"):
+            if (epochs := getattr(self.students, name)) is not None:
+                raise ValueError(
+                    f"students.{name}: found {epochs}; allowed: null, since all arms get the same effort"
+                )
         for name, values in asdict(self.levels).items():
             if len(set(values)) != len(values):
                 raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")
@@ -122,21 +115,24 @@ class HyperparametersSettings(SupervisionSettings):
 _SWEPT: dict[str, dict[str, Any]] = {
     "smoke": dict(
         levels=Levels(
-            learning_rate=(1e-3,), epochs=(12.0,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)
+            learning_rate=(1e-3,), max_updates=(2,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)
         )
     ),
-    "quick": dict(levels=Levels(learning_rate=(5e-4, 2e-3), epochs=(4.0,), threshold=(0.4,))),
+    "quick": dict(levels=Levels(learning_rate=(5e-4, 2e-3), max_updates=(150,), threshold=(0.4,))),
     "small": dict(
         seeds=3,
         levels=Levels(
-            learning_rate=(5e-4, 2e-3, 4e-3), batch_size=(32, 128), epochs=(3.0, 9.0), threshold=(0.1, 0.4)
+            learning_rate=(7.5e-4, 1.5e-3, 6e-3),
+            batch_size=(32, 128),
+            max_updates=(150, 600),
+            threshold=(0.1, 0.4),
         ),
     ),
     "paper": dict(
         levels=Levels(
-            learning_rate=(1.25e-4, 2.5e-4, 1e-3, 2e-3),
+            learning_rate=(2.5e-4, 5e-4, 2e-3, 4e-3),
             batch_size=(16, 32, 128, 256),
-            epochs=(1.0, 2.0, 12.0),
+            max_updates=(1250, 2500, 10_000),
             warmup=(0.01, 0.2),
             weight_decay=(0.001, 0.1),
             threshold=(0.05, 0.1, 0.4),
@@ -146,17 +142,20 @@ _SWEPT: dict[str, dict[str, Any]] = {
     ),
 }
 
+_UPDATES = {"smoke": 4, "quick": 300, "small": 300, "paper": 5000}
+"""Of the centre: fewer than on all labels, since there is a tenth of them."""
+
 
 def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> HyperparametersSettings:
-    """Those of `supervision` at the same scale, at its least learning rate; its artifacts are used again."""
+    """Those of `supervision` at the same scale, at the middle one of its learning rates."""
     given = scales.settings(scale, world, pool, labeler)
+    rates = given.students.learning_rates
     students = replace(
         given.students,
-        learning_rates=given.students.learning_rates[:1],
-        min_updates=given.students.evaluations,
-        max_updates=UNLIMITED,
+        learning_rates=(rates[len(rates) // 2],),
+        max_updates=_UPDATES[scale],
     )
     return scales.extended(HyperparametersSettings, given, students=students, **_SWEPT[scale])
 
@@ -174,14 +173,17 @@ def plan(settings: HyperparametersSettings) -> Plan:
 
 
 def carry(settings: HyperparametersSettings, out: Path) -> None:
-    """Writes the arms' best learning rates as the one grid from which `supervision` chooses for each arm.
+    """Writes the grid from which `supervision` chooses each arm's learning rate: the best ones, bracketed.
 
-    Nothing else can be carried honestly: `supervision` trains all arms at one batch size and for the same
-    passes, and that two changes hold together was not tried. Problems, samples and labeler are the sweep's.
+    It goes from the rate tried below the lowest best one to the rate tried above the highest, where there is
+    one. Nothing else can be carried honestly: `supervision` trains all arms at one batch size, and that two
+    changes hold together was not tried. Problems, samples and labeler are the sweep's.
     """
     best = best_learning_rates(read_records(out / RECORDS))
     if not best:
         return
+    tried = sorted({*settings.levels.learning_rate, *settings.students.learning_rates})
+    low, high = (tried.index(rate) for rate in (min(best.values()), max(best.values())))
     known = asdict(settings)
     same = ("problems", "pool_samples", "validation_samples", "generator", "labeler")
     content = {
@@ -189,7 +191,7 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
         "scale": settings.scale,
         "world": settings.world,
         "settings": {name: known[name] for name in same}
-        | {"students": {"learning_rates": sorted(set(best.values()))}},
+        | {"students": {"learning_rates": tried[max(low - 1, 0) : high + 2]}},
     }
     told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
     write_text(

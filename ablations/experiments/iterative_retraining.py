@@ -13,8 +13,8 @@ balance and near-duplicates of what was chosen, its calibration on it and on the
 
     ablations run iterative_retraining --scale small          (two cores: about 25 minutes)
 
-All ways alike make as many updates a round as any training on so many labels makes, with a fresh optimiser
-and schedule, at the learning rate that does best on validation problems.
+In all ways, a round trains like any training on as many labels, with a fresh optimizer and schedule, at the
+learning rate chosen for process supervision on as many uniform solutions.
 
 Expected: the paper's instability, if it comes from training on, is seen in ``train_on`` and not in
 ``from_base``; if it comes from what is chosen, it is less in ``uniform_share``.
@@ -129,7 +129,7 @@ class _Round:
             part=part,
             arm="process",
             data_scale=total,
-            every_seed=True,
+            rate_of=_uniform(settings, part, total),
             variant=FIRST,
             level=0.0,
         )
@@ -161,7 +161,7 @@ class _Round:
             acquisition=ACQUISITION,
             acquired=lambda seed: chosen,
             start=self.grid if way in ("train_on", "uniform_share") else None,
-            every_seed=True,
+            rate_of=_uniform(self.settings, self.part, total),
             variant=way,
             level=float(level),
         )
@@ -178,6 +178,11 @@ class _Round:
             "student",
             steps=True,
         )
+
+
+def _uniform(settings: IterativeRetrainingSettings, part: Part, total: int) -> Grid:
+    """Process supervision on as many uniform solutions, from the base: its learning rate is every way's."""
+    return Grid(settings=settings, part=part, arm="process", data_scale=total)
 
 
 def _cell(rounds: list[_Round]) -> Task:

@@ -69,7 +69,12 @@ class LargeModels:
         return Grid(
             settings=replace(self.settings, students=self.settings.orm),
             part=replace(
-                self.part, base=self.base, train=self.pool, problems=self.problems, name=" (large ORM)"
+                self.part,
+                base=self.base,
+                train=self.pool,
+                train_ratings=None,  # those of the pool are never computed
+                problems=self.problems,
+                name=" (large ORM)",
             ),
             arm="final_answer",
             data_scale=self.settings.orm_samples,
@@ -112,7 +117,7 @@ class LargeModels:
         return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
 
     def _trainings(self, grid: Grid) -> dict[str, Any]:
-        return {"trains": grid.trains(0)} | ({"choice": grid.choice(0)} if grid.candidates(0) else {})
+        return {"train": grid.train(0)} | ({} if grid.choice is None else {"choice": grid.choice})
 
     def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:
         inputs = {"samples": self.part.test, "scores": scores} | model

@@ -101,7 +101,7 @@ class LargeScaleSettings(SupervisionSettings):
 
 def _orm(updates: int, **more: Any) -> StudentSettings:
     """All ORMs make equally many updates, for on few solutions or many they need many."""
-    return StudentSettings(backbone="large", min_updates=updates, max_updates=updates, **more)
+    return StudentSettings(backbone="large", max_updates=updates, **more)
 
 
 # The PRM's labels are as many as the labeler's (`labeler.samples` a problem), but for scale smoke.
@@ -112,13 +112,13 @@ LARGE: dict[str, dict[str, Any]] = {
         orm_samples=4,
     ),
     "quick": dict(
-        collection=CollectionSettings(pool_samples=32, uniform=2, generations=3, chosen=2),
+        collection=CollectionSettings(pool_samples=32, uniform=4, generations=3, chosen=4),
         orm=_orm(300, learning_rates=(1e-3,)),
         orm_samples=32,
     ),
     "small": dict(
-        collection=CollectionSettings(pool_samples=128, uniform=6, generations=3, chosen=6),
-        orm=_orm(1200, learning_rates=(5e-4, 1e-3), evaluations=8),
+        collection=CollectionSettings(pool_samples=128, uniform=4, generations=3, chosen=4),
+        orm=_orm(1200, evaluations=8),
         orm_samples=100,
     ),
     "paper": dict(

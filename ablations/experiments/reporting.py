@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +18,12 @@ from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS
 from results.analyses import analysis_of
 from results.figures.gallery import draw_all
+from results.learning_rates import choices_of, edge_sentence
 from results.records import read_records
 from results.report import write_report
 from results.statistics import summarise
 from results.tables import format_run
+from results.training_effort import effort_sentence
 from results.writing import replacing, write_text
 
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"
@@ -100,6 +103,8 @@ def report(settings: Any, out: Path) -> None:
     )
     print(table)
     print()
+    if any(not choice.bracketed for choice in choices_of(frame)):
+        print(f"students.learning_rates: {edge_sentence(choices_of(frame))}", file=sys.stderr)
     for path in (
         *(path for path in figures if path.suffix == ".png"),
         out / TABLE,
@@ -130,15 +135,11 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
         found.append(left_out)
     trained = _trained(frame)
     found += _of_checkpoints(settings, trained) + _of_untaught(trained) + _of_unscored(trained)
+    found += filter(None, [edge_sentence(choices_of(frame)), effort_sentence(frame)])
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
-        how = "as set" if settings.labeler.threshold is not None else "chosen on training problems"
-        usual = sum("threshold_is_usual" in one for one in trained)
-        if usual:
-            how += (
-                f"; in {usual} of {len(trained)} trainings no threshold could be chosen: the "
-                f"solutions are all right or all wrong, and the paper's {PAPER_THRESHOLD:.2f} was taken"
-            )
+        fixed = settings.pool is not None and thresholds == {PAPER_THRESHOLD}
+        how = "the paper's for its own PRM; a pool has no step labels to choose one" if fixed else "as set"
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
 

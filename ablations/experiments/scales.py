@@ -23,6 +23,10 @@ from lightning_modules.backbones import PRESETS
 LABELERS = ("large_prm",)
 MOST_SEEDS = 10_000
 """A plan has some tasks for every seed, so that a slip of the finger would never end."""
+_NOT_IN_A_POOL = {
+    "process_neutral": "its labelers know no neutral",
+    "oracle_outcome": "it has no oracle",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +89,9 @@ class SupervisionSettings:
                 "labels stand"
             )
         each_once("arms", self.arms, ARMS)
-        if self.pool is not None and "process_neutral" in self.arms:
-            raise ValueError(
-                "arms: found process_neutral; allowed with a pool: the others, since its labelers know no "
-                "neutral"
-            )
+        for arm, reason in _NOT_IN_A_POOL.items():
+            if self.pool is not None and arm in self.arms:
+                raise ValueError(f"arms: found {arm}; allowed with a pool: the others, since {reason}")
         scales = self.data_scales
         if (
             not scales
@@ -143,29 +145,27 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         majority_draws=10,
         generator=GeneratorSettings(samples=2),
         labeler=LabelerSettings(samples=2, epochs=1),
-        students=StudentSettings(
-            learning_rates=(2e-3,), max_updates=4, min_updates=4, evaluations=2, validation_n=2
-        ),
+        students=StudentSettings(learning_rates=(2e-3,), max_updates=4, evaluations=2, validation_n=2),
     ),
     "quick": dict(
-        data_scales=(1, 4, 16),
+        data_scales=(1, 8, 64),
         seeds=3,
-        problems=ProblemSettings(labeler=600, train=600, validation=60, test=100),
-        pool_samples=32,
+        problems=ProblemSettings(labeler=300, train=200, validation=60, test=150),
+        pool_samples=64,
         validation_samples=16,
         test_samples=128,
-        labeler=LabelerSettings(samples=8),
-        students=StudentSettings(epochs=8, max_updates=300),
+        labeler=LabelerSettings(samples=16),
+        students=StudentSettings(learning_rates=(3e-3,), max_updates=150),
     ),
     "small": dict(
-        data_scales=(1, 4, 16, 64),
-        seeds=5,
-        problems=ProblemSettings(labeler=600, train=600, validation=100, test=300),
-        pool_samples=128,
+        data_scales=(1, 3, 8, 24, 64),
+        seeds=10,
+        problems=ProblemSettings(labeler=600, train=200, validation=100, test=200),
+        pool_samples=64,
         validation_samples=16,
         test_samples=128,
-        labeler=LabelerSettings(samples=24),
-        students=StudentSettings(max_updates=2400),
+        labeler=LabelerSettings(samples=16),
+        students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3), max_updates=240),
     ),
     "paper": dict(
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
@@ -245,28 +245,23 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         pool_samples=samples,
         validation_samples=samples,
         test_samples=samples,
-        # The paper's threshold is for its own PRM: for another labeler it is chosen on training problems.
-        labeler=LabelerSettings(samples=1, threshold=None),
+        labeler=LabelerSettings(samples=1),
         **students | {"data_scales": scales},
     )
 
 
-_SCARCE = dict(learning_rates=(1e-3, 2e-3), min_updates=300, max_updates=300)
+_SCARCE_UPDATES = 300
 """With these, solutions to 150 problems are learned, and as well as their number allows."""
 
 
 def scarce(given: SupervisionSettings) -> SupervisionSettings:
-    """Settings under which labels are scarce, and not updates: as many updates for few labels as for many.
+    """Settings under which labels are scarce: in the embedded world a quarter of the problems is labeled.
 
-    With updates in proportion to labels the curves tell of updates alone. In the embedded world a quarter of
-    the problems is labelled. At the scales smoke and paper nothing is changed: the paper has labels enough.
+    At the scales smoke and paper nothing is changed: the paper has labels enough.
     """
-    if given.scale not in ("quick", "small"):
+    if given.scale not in ("quick", "small") or given.problems is None:
         return given
-    if given.problems is None:
-        students = replace(given.students, min_updates=given.students.max_updates)
-        return replace(given, students=students)
-    students = replace(given.students, **_SCARCE)  # type: ignore[arg-type]
+    students = replace(given.students, max_updates=_SCARCE_UPDATES)
     return replace(given, labelled_problems=given.problems.train // 4, students=students)
 
 
@@ -294,7 +289,6 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
             backbone="tiny",
             learning_rates=(2e-3,),
             batch_size=16,
-            min_updates=2,
             max_updates=2,
             evaluations=1,
         ),
@@ -302,12 +296,12 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
     "quick": dict(
         data_scales=(4, 32),
         seeds=1,
-        students=StudentSettings(batch_size=16, epochs=3, min_updates=30, max_updates=60, evaluations=2),
+        students=StudentSettings(batch_size=16, max_updates=60, evaluations=2),
     ),
     "small": dict(
         data_scales=(2, 8, 32),
         seeds=3,
-        students=StudentSettings(batch_size=16, epochs=4, min_updates=30, max_updates=360, evaluations=4),
+        students=StudentSettings(batch_size=16, max_updates=360),
     ),
     "paper": dict(
         data_scales=(1, 2, 4, 8, 16, 32),
@@ -315,7 +309,6 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
         students=StudentSettings(
             backbone="large",
             learning_rates=(3e-4, 1e-3, 2e-3),
-            epochs=4,
             max_updates=5000,
             evaluations=8,
             device="cuda",

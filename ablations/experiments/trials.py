@@ -28,14 +28,14 @@ class Hyperparameters:
     """The highest one; above 0."""
     batch_size: int
     """Solutions an update; 1 or more."""
-    epochs: float
-    """Passes over the labelled solutions; above 0."""
+    max_updates: int
+    """Most updates; 1 or more."""
     warmup: float
     """Share of the updates in which the learning rate rises; 0 to 1."""
     weight_decay: float
     """Of matrices other than embeddings; 0 or more."""
-    threshold: float | None
-    """P(negative) above which a step is incorrect, 0 to 1; null: chosen on training problems."""
+    threshold: float
+    """P(negative) above which a step is incorrect, 0 to 1."""
     dropout: float = 0.0
     """Before the head; 0 to below 1."""
     soft_targets: bool = False
@@ -48,7 +48,7 @@ class Hyperparameters:
         return cls(
             learning_rate=students.learning_rates[0],
             batch_size=students.batch_size,
-            epochs=students.epochs,
+            max_updates=students.max_updates,
             warmup=students.warmup,
             weight_decay=students.weight_decay,
             threshold=settings.labeler.threshold,
@@ -74,7 +74,7 @@ class Hyperparameters:
             settings.students,
             learning_rates=(self.learning_rate,),
             batch_size=self.batch_size,
-            epochs=self.epochs,
+            max_updates=self.max_updates,
             warmup=self.warmup,
             weight_decay=self.weight_decay,
             dropout=self.dropout,
@@ -120,7 +120,7 @@ def trial(
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
     grid = Grid(settings=tried, part=part, arm=arm, data_scale=data_scale)
-    train = replace(grid.train(seed, point.learning_rate, None), label=f"train {name}")
+    train = replace(grid.train(seed), label=f"train {name}")
     scores = scores_task(
         {"model": train}, part.validation, tried, f"{name} on validation problems", "student"
     )

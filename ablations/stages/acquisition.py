@@ -18,7 +18,7 @@ from ablations.stages.scores import scored
 
 
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """model (or candidates and their choice), samples -> how convincing a selector finds each solution.
+    """model, samples -> how convincing a selector finds each solution.
 
     Beside it how uncertain it is of the steps. With ``steps`` what it says of each step too, for those who
     judge it. A labeler's labels lie in an artifact of another stage, with no opinion in it, so that

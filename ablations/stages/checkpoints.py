@@ -1,4 +1,4 @@
-"""Which checkpoint of a training is kept: the one that does best on validation problems."""
+"""Which checkpoint of a training is kept, and when it ends: both by validation problems."""
 
 from collections.abc import Callable
 from functools import partial
@@ -42,9 +42,12 @@ class Validation:
 
 
 class KeepBest(Callback):
-    """Judges evenly spaced checkpoints and keeps the weights of the best; of equals the later.
+    """Judges evenly spaced checkpoints, keeps the weights of the best, and ends a training on a plateau.
 
-    What it knows is part of a training's state, so that one that was killed goes on as if it had not been.
+    Of equally good checkpoints the later is kept. A plateau is a number of evaluations in a row none of which
+    is better than the best before them. The learning rate then falls to zero as it does at the end of every
+    training, and the training ends at the next evaluation after that. What is known here is part of a
+    training's state, so that a killed training resumes as if it had not been killed.
     """
 
     def __init__(
@@ -53,19 +56,39 @@ class KeepBest(Callback):
         *,
         updates: int,
         evaluations: int,
+        patience: int | None = None,
+        falling: int = 1,
         judged: Callable[[float, float], None] = lambda share, value: None,
     ) -> None:
+        """
+        Args:
+            judge: model -> how good it is, in [0, 1].
+            updates: most updates of the training.
+            evaluations: how many checkpoints of all updates are judged.
+            patience: evaluations that make a plateau; None: no training ends early.
+            falling: updates in which the learning rate falls to zero.
+            judged: told of each evaluation: share of ``updates`` done, value.
+        """
         self.judge, self.judged, self.updates = judge, judged, updates
+        self.patience, self.falling = patience, falling
         self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
         self.curve: list[dict[str, float]] = []
         self.best_update, self.best_value = 0, -1.0
         self.best_state: dict[str, torch.Tensor] = {}
+        self.end: int | None = None
+        """Number of updates after which the training ends, if a plateau was seen."""
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        module.end = self.end
+        self._stop(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
-        if trainer.global_step not in self.at or (
-            self.curve and self.curve[-1]["update"] == trainer.global_step
-        ):
-            return
+        known = self.curve[-1]["update"] if self.curve else 0
+        if trainer.global_step in self.at and known != trainer.global_step:
+            self._evaluate(trainer, module)
+        self._stop(trainer)
+
+    def _evaluate(self, trainer: lightning.Trainer, module: Any) -> None:
         check_finite(trainer, module)
         module.eval()
         value = self.judge(module)
@@ -76,14 +99,26 @@ class KeepBest(Callback):
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = whole_state(module)
+        if self.end is None and self._on_plateau():
+            ends = [at for at in self.at if at >= trainer.global_step + self.falling]
+            self.end = module.end = min(ends, default=None)
         if trainer.is_global_zero:
             self.judged(trainer.global_step / self.updates, value)
 
+    def _on_plateau(self) -> bool:
+        values = [point["value"] for point in self.curve]
+        return self.patience is not None and len(values) - 1 - values.index(max(values)) >= self.patience
+
+    def _stop(self, trainer: lightning.Trainer) -> None:
+        if self.end is not None and trainer.global_step >= self.end:
+            trainer.should_stop = True
+
     def state_dict(self) -> dict[str, Any]:
         """For the state of a training."""
-        return {name: getattr(self, name) for name in ("curve", "best_update", "best_value", "best_state")}
+        names = ("curve", "best_update", "best_value", "best_state", "end")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where ``state_dict`` was taken."""
+        """Resumes from what ``state_dict`` returned."""
         for name, value in state.items():
             setattr(self, name, value)

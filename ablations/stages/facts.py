@@ -1,16 +1,21 @@
-"""Facts of trainings: what each tells of itself, which of several was chosen, and what a table says of it."""
+"""Facts of trainings: what each tells of itself, how its learning rate was chosen, and what tables say."""
 
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.pipeline import Inputs, one, several
 from ablations.scoring import SCORING_OF
-from ablations.stages.files import CHOICE, TRAINING, read_json
+from ablations.stages.files import CHOICE, CHOSEN, ROWS, TRAINING, read_json
 from ablations.stages.learning import in_short
-from lightning_modules.divergence import Diverged
 
 Facts = dict[str, Any]
+
+OF_CELL = (
+    *("arm", "acquisition", "data_scale", "seed"),
+    *("solutions_hash", "distinct_solutions", "labelled_solutions", "labelled_steps"),
+)
+"""Columns that a cell's rows share."""
 
 
 def facts_of(train: Path) -> Facts:
@@ -20,33 +25,9 @@ def facts_of(train: Path) -> Facts:
 
 
 def choice_of(choice: Path) -> Facts:
-    """What the stage ``choose`` tells: ``index``, ``learning_rate``, and the ``grid`` chosen from."""
+    """What the stage ``choose`` tells: ``learning_rate``, the ``grid``, and whether it is ``bracketed``."""
     facts: Facts = read_json(choice / CHOICE)
     return facts
-
-
-def chosen(inputs: Inputs, name: str, choice: str = "choice") -> Path:
-    """The only folder of an input, or of several candidates the one that the input ``choice`` names.
-
-    Raises:
-        Diverged: there is only one, and its training diverged.
-    """
-    folders = several(inputs, name)
-    if len(folders) > 1:
-        return folders[choice_of(one(inputs, choice))["index"]]
-    if (folders[0] / TRAINING).is_file() and (why := facts_of(folders[0]).get("diverged")) is not None:
-        raise Diverged(why)
-    return folders[0]
-
-
-def chosen_of_folds(inputs: Inputs) -> list[Facts]:
-    """Facts of each fold's training: of the only ``trains`` it has, or of the one that ``choices`` names."""
-    trains, choices = several(inputs, "trains"), several(inputs, "choices")
-    if not choices:
-        return [facts_of(folder) for folder in trains]
-    grid = len(trains) // len(choices)
-    indices = [choice_of(folder)["index"] for folder in choices]
-    return [facts_of(trains[fold * grid + index]) for fold, index in enumerate(indices)]
 
 
 def labelled(arm: str, trained: Sequence[Facts]) -> Facts:
@@ -55,16 +36,39 @@ def labelled(arm: str, trained: Sequence[Facts]) -> Facts:
     return {"labelled_solutions": sum(fact["solutions"] for fact in trained), "labelled_steps": steps}
 
 
+def of_cell(cell: Path, out: Path) -> Facts:
+    """Columns that further rows of a cell share with it; what was chosen for it is copied to ``out``."""
+    first = read_json(cell / ROWS)[0]
+    shutil.copyfile(cell / CHOSEN, out / CHOSEN)
+    return {name: first[name] for name in OF_CELL} | {"cell": cell.name}
+
+
+def course(fact: Facts) -> list[tuple[int, float]]:
+    """(update, best-of-N on validation problems) at all planned evaluations of a training.
+
+    After an early end the value is that of the checkpoint kept.
+    """
+    values = [point["value"] for point in fact["curve"]]
+    ended = len(fact["planned"]) - len(values)
+    return list(zip(fact["planned"], values + [fact["best_value"]] * ended, strict=True))
+
+
 def told(
-    fact: Facts, choice: Path | None = None, *, left_out: Collection[str] = ("curve", "solutions_hash")
+    fact: Facts,
+    choice: Path | None = None,
+    *,
+    left_out: Collection[str] = ("curve", "planned", "solutions_hash"),
 ) -> Facts:
-    """A training's facts for the config in the records, with the grid that it was chosen from.
+    """A training's facts for the config in the records, with the choice of its learning rate.
 
     Args:
         fact: of the training.
         choice: folder of the choice; None where there was none.
         left_out: what is not told, for rows hold it or nobody asks.
     """
-    grid = {} if choice is None else {"grid": choice_of(choice)["grid"]}
+    rates: Facts = {}
+    if choice is not None:
+        of_choice = choice_of(choice)
+        rates = {"choice": choice.name, "grid": of_choice["grid"], "bracketed": of_choice["bracketed"]}
     short = {"untaught": in_short(fact["untaught"])} if "untaught" in fact else {}
-    return {name: value for name, value in fact.items() if name not in left_out} | short | grid
+    return {name: value for name, value in fact.items() if name not in left_out} | short | rates

@@ -16,7 +16,7 @@ from ablations.solutions import StepScores
 from ablations.stages.acquisition import step_codes
 from ablations.stages.files import ACQUIRED, OPINION, ROWS, SCORES, Samples, read_json, write_json
 from ablations.stages.judged import Row, defined
-from ablations.supervision import process, usual_threshold
+from ablations.supervision import process
 
 
 def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -72,9 +72,6 @@ def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
     solutions, problem, steps = samples.solutions, samples.solutions.problem_index, step_codes(samples)
     labels, scores = (StepScores.read(folders[name] / SCORES) for name in ("labels", "opinions"))
     threshold = config["threshold"]
-    if threshold is None:
-        threshold = usual_threshold(labels, solutions.final_correct)
-
     facts = read_json(folders["chosen"] / ACQUIRED)
     chosen, taken = np.array(facts["rows"]), np.array(facts.get("taken", NONE), dtype=np.int64)
     pool = first_of_equal(text_codes(problem, steps))

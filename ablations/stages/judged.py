@@ -99,7 +99,7 @@ class Judged:
     def by_score(self, score: np.ndarray) -> list[Row]:
         """Best-of-N and AUROC of the solutions' scores, float64 [R]; -inf is allowed, NaN is unscored."""
         value_PK = self.each(partial(best_of_n, ns=self.ns), score, self.correct, self.finished)
-        auroc = solution_auroc(score, self.correct, self.finished)
+        auroc = solution_auroc(score, self.correct, self.finished, self.problem)
         return self.per_n("best_of_n", value_PK) + defined("solution_auroc", auroc)
 
 

@@ -16,7 +16,7 @@ from ablations.stages.bases import base_of, said_of
 from ablations.stages.files import ANNOTATIONS, LABELER, MODEL, Samples, labelled_rows, write_json
 from ablations.stages.learning import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
-from ablations.world.problems import parse_problem
+from ablations.world.worlds import world_of
 from lightning_modules.backbones import load_classifier
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import IGNORE, RewardData, RewardDataset
@@ -64,14 +64,14 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def annotate(samples: Samples, rows: np.ndarray, config: dict[str, Any]) -> Annotations:
-    """The embedded world's annotator rates some solutions, and stops at the first error of each."""
+    """The annotator of an embedded world rates some solutions, and stops at the first error of each."""
+    world = world_of(config["world"])
     annotator = Annotator(
         name=f"annotator-{config['seed']}", easy_error=config["easy_error"], hard_error=config["hard_error"]
     )
     chosen = samples.take(rows)
-    parsed = [parse_problem(problem.text) for problem in chosen.problems]
     ratings = [
-        list(up_to_first_error(annotator.rate(parsed[p], steps)))
+        list(up_to_first_error(annotator.rate(world, chosen.problems[p].text, steps)))
         for p, steps in zip(chosen.solutions.problem_index, chosen.steps(), strict=True)
     ]
     return Annotations(rows=rows, ratings=ratings)

@@ -21,9 +21,8 @@ from ablations.stages.files import (
     write_json,
     write_problems,
 )
-from ablations.world.authors import EXPERT, write_solution
-from ablations.world.oracle import final_answer
-from ablations.world.problems import draw_problems
+from ablations.world.world import World, draw_problems
+from ablations.world.worlds import world_of
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
@@ -76,7 +75,8 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = load_causal(folder)
     problems = read_problems(one(inputs, "problems"))
-    shots = few_shot_prefix(tokenizer, config["shots"], config["seed"])
+    world = world_of(config["world"])
+    shots = few_shot_prefix(world, tokenizer, config["shots"], config["seed"])
     drawn = sample(
         model,
         tokenizer,
@@ -90,7 +90,7 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     solved = [
         (problem, solution)
         for problem, completions in zip(problems, drawn, strict=True)
-        for solution in graded(problem, completions)
+        for solution in graded(world, problem, completions)
     ]
     kept = [(problem, solution) for problem, solution in solved if solution.final_correct]
     if not kept:
@@ -123,6 +123,7 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     """generator, problems -> ``count`` solutions a problem, shard by shard; a finished shard stays."""
     folder = one(inputs, "generator") / MODEL
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
+    world = world_of(config["world"])
     problems = read_problems(one(inputs, "problems"))
     shards = [problems[start : start + SHARD_PROBLEMS] for start in range(0, len(problems), SHARD_PROBLEMS)]
     paths = []
@@ -140,7 +141,8 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
                 seed=config["seed"] * 100_003 + index,
                 progress=_within(context.progress, index, len(shards)),
             )
-            rows = [row for problem, done in zip(shard, drawn, strict=True) for row in graded(problem, done)]
+            pairs = zip(shard, drawn, strict=True)
+            rows = [row for problem, done in pairs for row in graded(world, problem, done)]
             Solutions.from_rows(rows).write(path.with_suffix(".new"))
             sync(path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)
@@ -159,24 +161,25 @@ def solved_questions(config: dict[str, Any], inputs: Inputs, context: Context) -
     return list(without(pairs, (problem.text for problem in held_out)))
 
 
-def few_shot_prefix(tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
-    """Short solved problems of the pretraining split, newline-delimited, each with the token that ends it."""
+def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
+    """Brief solved problems of the pretraining split, newline-delimited, each with the token that ends it."""
     rng = np.random.default_rng(seed)
-    short = [p for p in draw_problems("pretraining", 20 * shots, seed) if len(p.operations) <= 3][:shots]
+    drawn = draw_problems(world, "pretraining", 20 * shots, seed)
+    brief = [problem for problem in drawn if world.operations(problem) <= world.brief][:shots]
     return "".join(
-        prompt_of(problem.text)
-        + "".join(f"{line}\n" for line in write_solution(problem, EXPERT, rng))
+        prompt_of(problem)
+        + "".join(f"{line}\n" for line in world.write_solution(problem, rng, expert=True))
         + str(tokenizer.eos_token)
-        for problem in short
+        for problem in brief
     )
 
 
-def graded(problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
+def graded(world: World, problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
     """Completions as solutions, their final answers checked."""
     solutions = []
     for number, completion in enumerate(completions):
         steps = steps_of(completion.text)
-        answer = final_answer(steps) if completion.finished else None
+        answer = world.final_answer(steps) if completion.finished else None
         solutions.append(
             Solution(
                 problem_id=problem.problem_id,

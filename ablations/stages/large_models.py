@@ -12,7 +12,7 @@ from ablations.evaluation import best_of_n, majority, pass_at_n, random_choice, 
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.facts import chosen, facts_of, labelled, told
+from ablations.stages.facts import facts_of, labelled, told
 from ablations.stages.files import (
     ANNOTATIONS,
     CHOSEN,
@@ -28,20 +28,22 @@ from ablations.stages.judged import Judged, Row, random_row
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores [, ratings], and a PRM, or trainings of an ORM [, choice] -> its rows."""
+    """samples, scores [, ratings], and a PRM, or the training of an ORM [, choice] -> its rows."""
     judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
     rows = judged.scored([scores], SCORING_OF[config["arm"]], ratings)
     shared = {name: config[name] for name in ("arm", "acquisition") if name in config}
     labels = bought(config["arm"], inputs)
     write_json(out / ROWS, [row | shared | labels for row in rows])
-    if "trains" in inputs:
+    if "train" in inputs:
         choice = one(inputs, "choice") if "choice" in inputs else None
-        write_json(out / CHOSEN, [told(facts_of(chosen(inputs, "trains")), choice, left_out=("curve",))])
+        write_json(
+            out / CHOSEN, [told(facts_of(one(inputs, "train")), choice, left_out=("curve", "planned"))]
+        )
 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores, and a PRM, or trainings of an ORM [, choice] -> rows of weighted votes."""
+    """samples, scores, and a PRM, or the training of an ORM [, choice] -> rows of weighted votes."""
     judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     value_PK = judged.each(
         partial(weighted_vote, ns=judged.ns, draws=config["draws"], seed=config["seed"]),
@@ -120,7 +122,7 @@ def described(right: np.ndarray, annotations: Annotations, **which: Any) -> list
 
 def bought(arm: str, inputs: Inputs) -> Row:
     """The labels that a large reward model was trained on; an ORM's are of solutions alone."""
-    if "trains" in inputs:
-        return labelled(arm, [facts_of(chosen(inputs, "trains"))])
+    if "train" in inputs:
+        return labelled(arm, [facts_of(one(inputs, "train"))])
     facts = read_json(one(inputs, "model") / LABELER)
     return {"labelled_solutions": facts["solutions"], "labelled_steps": facts["rated_steps"]}

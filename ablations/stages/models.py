@@ -1,4 +1,4 @@
-"""Stages of the small reward models: their training, and the choice among several."""
+"""Stages of the small reward models: their training, their labels, and the choice of a learning rate."""
 
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,33 @@ from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
 from ablations.stages.bases import base_of, said_of
 from ablations.stages.checkpoints import KeepBest, Validation
-from ablations.stages.facts import choice_of, chosen, facts_of
-from ablations.stages.files import CHOICE, MODEL, SCORES, TRAINING, Samples, labelled_rows, write_json
+from ablations.stages.facts import Facts, choice_of, facts_of
+from ablations.stages.files import (
+    CHOICE,
+    MODEL,
+    ROWS,
+    SCORES,
+    TRAINING,
+    Samples,
+    labelled_rows,
+    read_ratings,
+    write_json,
+)
+from ablations.stages.judged import defined
 from ablations.stages.learning import encode_checked, untaught
-from ablations.supervision import ARMS, LabelerArm, Supervision, one_kind, usual_threshold
+from ablations.supervision import (
+    ARMS,
+    AnswerArm,
+    OracleArm,
+    Supervision,
+    label_noise,
+)
 from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.batching import check_layout, cost_of
 from lightning_modules.data import RewardData, RewardDataset
 from lightning_modules.divergence import Diverged
+from lightning_modules.optimization import falling_updates
 from lightning_modules.positions import check_lengths
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.tokenization import load_tokenizer
@@ -27,15 +45,15 @@ from lightning_modules.training import fit
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
 
-    ``start`` is the model whose weights it goes on from, or candidates of which ``start_choice`` names it.
-    A training whose learning rate is a candidate may diverge: it then writes why in place of a model.
+    ``start`` is the model whose weights it goes on from. A training that only judges a learning rate keeps no
+    model, and may diverge.
     """
     base = base_of(inputs)
     tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
     samples = Samples.read(one(inputs, "samples"))
     rows = rows_to_learn(config, inputs, samples)
     learned = samples.take(rows)
-    supervision, threshold = targets_of(config, inputs, samples, rows)
+    supervision = targets_of(config, inputs, samples, rows)
     encoded = encode_checked(tokenizer, learned, config["max_length"])
     model = untrained(config, inputs, base.folder, supervision.num_classes)
     check_lengths(model.backbone, encoded)
@@ -46,6 +64,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
             solution_targets=supervision.solution_target,
             num_classes=supervision.num_classes,
+            outcome_loss=config.get("outcome_loss", "every_token"),
             cost=cost_of(model.backbone),
             share_prefixes=check_layout(model.backbone),
         ),
@@ -53,10 +72,13 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         seed=config["seed"],
     )
     empty = untaught(learned, encoded, data.train_set)
+    validation = Validation(one(inputs, "validation"), tokenizer, config, context.group)
     keep = KeepBest(
-        Validation(one(inputs, "validation"), tokenizer, config, context.group),
+        validation,
         updates=config["updates"],
         evaluations=config["evaluations"],
+        patience=config["patience"],
+        falling=falling_updates(config["updates"], config["decay"]),
         judged=context.judged,
     )
     try:
@@ -74,28 +96,31 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
             progress=context.progress,
         )
     except Diverged as error:
-        if "choice" in inputs:
+        if not config.get("tuning"):
             raise
         if context.group.first:
             write_json(out / TRAINING, {"learning_rate": model.learning_rate, "diverged": str(error)})
         return
     if not context.group.first:
         return
-    model.export(out / MODEL, tokenizer, keep.best_state)
+    if not config.get("tuning"):
+        model.export(out / MODEL, tokenizer, keep.best_state)
     facts = {
         "solutions_hash": learned.solutions.content_hash(),
         "distinct_solutions": learned.solutions.distinct(),
         "solutions": len(learned.solutions),
         "cut_steps": sum(e.cut_steps for e in encoded),
         "targets": data.train_set.target_count(np.arange(len(data.train_set))),
-        "threshold": threshold,
+        "threshold": config["threshold"],
         "learning_rate": model.learning_rate,
         "curve": keep.curve,
         "best_update": keep.best_update,
         "best_value": keep.best_value,
+        "updates": keep.curve[-1]["update"],
+        "planned": sorted(keep.at),
+        "plateau": keep.end is not None and keep.end < config["updates"],
+        "validation_n": validation.n,
     }
-    if config["threshold"] is None and threshold is not None and one_kind(samples.solutions.final_correct):
-        facts["threshold_is_usual"] = True
     facts |= said_of(base, tokenizer) | ({"untaught": empty} if empty else {})
     write_json(out / TRAINING, facts)
 
@@ -113,21 +138,31 @@ def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> n
     return rows
 
 
-def targets_of(
-    config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray
-) -> tuple[Supervision, float | None]:
-    """What the arm makes of the solutions at some rows, and the labeler's threshold.
-
-    One that is not given is chosen on the labels of all samples: one for every training. Where all samples
-    are right, or all wrong, it is the paper's.
-    """
-    threshold, arm = config["threshold"], ARMS[config["arm"]]
-    if not isinstance(arm, LabelerArm):
-        return arm.targets(samples.take(rows).solutions), threshold
+def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray) -> Supervision:
+    """What the arm makes of the solutions at some rows."""
+    arm = ARMS[config["arm"]]
+    if isinstance(arm, OracleArm):
+        return arm.targets(read_ratings(one(inputs, "ratings")).take(rows))
+    if isinstance(arm, AnswerArm):
+        return arm.targets(samples.take(rows).solutions)
     labels = StepScores.read(one(inputs, "labels") / SCORES)
-    if threshold is None:
-        threshold = usual_threshold(labels, samples.solutions.final_correct)
-    return arm.targets(labels.take(rows), threshold, config.get("soft_targets", False)), threshold
+    return arm.targets(labels.take(rows), config["threshold"], config.get("soft_targets", False))
+
+
+def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """samples, ratings [, labels, acquired] -> rows: how far a training's labels differ from the oracle's."""
+    samples = Samples.read(one(inputs, "samples"))
+    rows = rows_to_learn(config, inputs, samples)
+    supervision = targets_of(config, inputs, samples, rows)
+    found = label_noise(supervision, read_ratings(one(inputs, "ratings")).take(rows))
+    write_json(
+        out / ROWS,
+        [
+            *defined("label_noise", found.differing),
+            *defined("label_false_positives", found.false_positives),
+            *defined("label_false_negatives", found.false_negatives),
+        ],
+    )
 
 
 def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: int) -> RewardModel:
@@ -136,40 +171,48 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
     if "choice" in inputs:
         learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
     schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
-    schedule |= {name: config[name] for name in ("warmup", "weight_decay", "dropout") if name in config}
+    schedule |= {
+        name: config[name] for name in ("warmup", "decay", "weight_decay", "dropout") if name in config
+    }
     schedule["seed"] = config["seed"]
     if "start" in inputs:
-        folder = chosen(inputs, "start", "start_choice") / MODEL
-        model = RewardModel.from_folder(folder, base=base, **schedule)
+        model = RewardModel.from_folder(one(inputs, "start") / MODEL, base=base, **schedule)
     else:
         given = {name: config[name] for name in ("dtype", "attention") if name in config}
         backbone = load_classifier(base, num_labels=num_classes, seed=config["seed"], **given)
         if "lora" in config:
             backbone = add_adapters(backbone, **config["lora"], seed=config["seed"])
-        model = RewardModel(backbone, **schedule)
+        model = RewardModel(backbone, **schedule, pooled=config.get("outcome_loss") == "mean_logit" or None)
     if config.get("gradient_checkpointing"):
         recompute_activations(model.backbone)
     return model
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """candidates -> which of them does best on validation problems; the first of equals.
+    """candidates -> the learning rate that does best on validation problems; the first of equals.
+
+    A rate's value is the mean over its trainings. It is out of the choice if one of them diverged. The choice
+    is bracketed if a lower and a higher rate were tried as well.
 
     Raises:
-        Diverged: the trainings of all of them diverged.
+        Diverged: trainings at every rate diverged.
     """
-    facts = [facts_of(folder) for folder in several(inputs, "candidates")]
-    grid = [
-        {"learning_rate": fact["learning_rate"], "validation": fact.get("best_value")}
-        | ({"diverged": fact["diverged"]} if "diverged" in fact else {})
-        for fact in facts
-    ]
-    values = [-np.inf if one["validation"] is None else one["validation"] for one in grid]
-    index = int(np.argmax(values))
-    if "diverged" in facts[index]:
-        lowest = min(facts, key=lambda fact: float(fact["learning_rate"]))
-        raise Diverged(f"all {len(facts)} learning rates diverge; of the lowest: {lowest['diverged']}")
-    write_json(out / CHOICE, {"index": index, "learning_rate": facts[index]["learning_rate"], "grid": grid})
+    of_rate: dict[float, list[Facts]] = {}
+    for fact in map(facts_of, several(inputs, "candidates")):
+        of_rate.setdefault(fact["learning_rate"], []).append(fact)
+    grid: list[Facts] = []
+    for rate, facts in of_rate.items():
+        why = [fact["diverged"] for fact in facts if "diverged" in fact]
+        value = None if why else float(np.mean([fact["best_value"] for fact in facts]))
+        tried = {"learning_rate": rate, "validation": value, "trainings": len(facts)}
+        grid.append(tried | ({"diverged": why[0]} if why else {}))
+    known = [tried for tried in grid if tried["validation"] is not None]
+    if not known:
+        lowest = min(grid, key=lambda tried: float(tried["learning_rate"]))
+        raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest['diverged']}")
+    rate = max(known, key=lambda tried: float(tried["validation"]))["learning_rate"]
+    bracketed = min(of_rate) < rate < max(of_rate)
+    write_json(out / CHOICE, {"learning_rate": rate, "bracketed": bracketed, "grid": grid})
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from ablations.evaluation import majority, pass_at_n, random_choice
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
-from ablations.stages.facts import chosen_of_folds, labelled, told
+from ablations.stages.facts import course, facts_of, labelled, of_cell, told
 from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, read_json, read_ratings, write_json
 from ablations.stages.judged import Judged, Row, defined, random_row
 from ablations.stages.learning import FIRST, names_of
@@ -27,11 +27,12 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
     )
-    trained = chosen_of_folds(inputs)
-    curves = [fact["curve"] for fact in trained]
-    for points in zip(*curves, strict=True):
-        update, value = (float(np.mean([point[name] for point in points])) for name in ("update", "value"))
+    trained = [facts_of(folder) for folder in several(inputs, "trains")]
+    for points in zip(*map(course, trained), strict=True):
+        update, value = np.mean(points, axis=0).tolist()
         rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
+    kept = float(np.mean([fact["best_value"] for fact in trained]))
+    rows.append({"metric": "kept_best_of_n", "n": trained[0]["validation_n"], "value": kept})
     for folder in several(inputs, "further"):
         rows += read_json(folder / ROWS)
     hashes = [fact["solutions_hash"] for fact in trained]
@@ -47,11 +48,23 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
         "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
         **labelled(config["arm"], trained),
     }
-    choices = several(inputs, "choices") or (None,) * len(trained)  # seed 0 has them
+    choices = several(inputs, "choices") or (None,) * len(trained)
     write_json(out / ROWS, [row | shared for row in rows])
     unread = [unscored(of, found) for of, found in zip(judged.samples, scores, strict=True)]
     facts = zip(trained, choices, unread, strict=True)
     write_json(out / CHOSEN, [told(fact, choice) | more for fact, choice, more in facts])
+
+
+def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    """``{kind}``, a cell, samples, scores [, ratings] of problems of a kind -> further rows of the cell."""
+    shared = of_cell(one(inputs, "cell"), out)
+    judged = Judged(several(inputs, "samples"))
+    rows = judged.scored(
+        [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
+        SCORING_OF[shared["arm"]],
+        [read_ratings(folder) for folder in several(inputs, "ratings")],
+    )
+    write_json(out / ROWS, [row | shared | {"variant": config["kind"]} for row in rows])
 
 
 def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
@@ -64,7 +77,10 @@ def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves."""
+    """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves.
+
+    With a ``kind`` of problems in the config, the rows carry it, and say how many solutions were cut.
+    """
     judged = Judged(several(inputs, "samples"))
     correct, ns = judged.correct, judged.ns
 
@@ -91,4 +107,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
             if count
         ]
     rows += [{"arm": "labeler", **row} for row in of_labeler]
+    if "kind" in config:
+        rows.append({"arm": "random", "metric": "unfinished", "value": float(np.mean(~judged.finished))})
+        rows = [row | {"variant": config["kind"]} for row in rows]
     write_json(out / ROWS, rows)

@@ -10,7 +10,6 @@ from ablations.pipeline import Context, Inputs, one
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 from ablations.stages.bases import base_of
-from ablations.stages.facts import chosen
 from ablations.stages.files import MODEL, SCORES, Samples
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.group import ALONE, Group
@@ -21,15 +20,15 @@ from lightning_modules.tokenization import load_tokenizer
 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """model (or candidates and their choice) [, base of adapters], samples -> probabilities of every step."""
+    """model [, base of adapters], samples -> probabilities of every step."""
     found = scored(config, inputs, context)
     if context.group.first:
         found.write(out / SCORES)
 
 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
-    """What a model, or the chosen one of several, says of samples; all named by ``inputs``."""
-    folder = chosen(inputs, "candidates" if "choice" in inputs else "model")
+    """What a model says of samples; all named by ``inputs``."""
+    folder = one(inputs, "model")
     base = base_of(inputs).folder if "base" in inputs else None
     tokenizer = load_tokenizer(folder / MODEL)
     model = RewardModel.from_folder(folder / MODEL, base=base).eval().to(config["device"])

@@ -1,6 +1,5 @@
 """The stage of scoring strategies: one model's stored step scores, judged under each of them."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,9 @@ from ablations import scoring
 from ablations.length_bias import length_correlation
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.solutions import StepScores
-from ablations.stages.files import CHOSEN, ROWS, SCORES, read_json, write_json
+from ablations.stages.facts import of_cell
+from ablations.stages.files import ROWS, SCORES, write_json
 from ablations.stages.judged import Judged, Row
-
-OF_CELL = (
-    *("arm", "acquisition", "data_scale", "seed"),
-    *("solutions_hash", "distinct_solutions", "labelled_solutions", "labelled_steps"),
-)
-"""Columns that a cell's rows share."""
 
 
 def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -25,12 +19,7 @@ def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
     judged = Judged(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     steps = np.concatenate([samples.solutions.n_steps for samples in judged.samples])
-    shared: Row = {"arm": config["arm"]}
-    if "cell" in inputs:
-        cell = one(inputs, "cell")
-        first = read_json(cell / ROWS)[0]
-        shared = {name: first[name] for name in OF_CELL} | {"cell": cell.name}
-        shutil.copyfile(cell / CHOSEN, out / CHOSEN)
+    shared: Row = of_cell(one(inputs, "cell"), out) if "cell" in inputs else {"arm": config["arm"]}
     rows: list[Row] = []
     for name, strategy in scoring.strategies(scores[0].n_classes).items():
         score = np.concatenate([strategy(s) for s in scores])

@@ -8,13 +8,13 @@ from ablations.evaluation import best_of_n
 from ablations.pipeline import Context, Inputs, one
 from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
-from ablations.stages.facts import facts_of, labelled, told
+from ablations.stages.facts import course, facts_of, labelled, told
 from ablations.stages.files import CHOSEN, ROWS, SCORES, write_json
 from ablations.stages.judged import Judged
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """train, its scores of validation samples, these -> rows: best-of-N of the checkpoint kept, its course.
+    """train, its scores of validation samples, these [, choice] -> rows: best-of-N kept, and its course.
 
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
@@ -33,10 +33,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
             "problem_values": value_P.tolist(),
             "single_draw": judged.single(n),
         },
-        *(
-            {"metric": "validation_best_of_n", "n": point["update"], "value": point["value"]}
-            for point in fact["curve"]
-        ),
+        *({"metric": "validation_best_of_n", "n": update, "value": value} for update, value in course(fact)),
     ]
     shared = {
         "arm": config["arm"],
@@ -54,10 +51,11 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
             for row in rows
         ],
     )
-    updates, batch_size = fact["curve"][-1]["update"], config["hyperparameters"]["batch_size"]
-    effort = {"updates": updates, "passed_over": passed_over(updates, fact["solutions"], batch_size)}
+    batch_size = config["hyperparameters"]["batch_size"]
+    effort = {"passed_over": passed_over(fact["updates"], fact["solutions"], batch_size)}
     # What training found goes over what was asked for: the threshold may have been chosen, or not needed.
-    write_json(out / CHOSEN, [config["hyperparameters"] | told(fact) | effort])
+    choice = one(inputs, "choice") if "choice" in inputs else None
+    write_json(out / CHOSEN, [config["hyperparameters"] | told(fact, choice) | effort])
 
 
 def passed_over(updates: int, solutions: int, batch_size: int) -> int:

@@ -12,15 +12,19 @@ from ablations.ragged import Ragged
 from ablations.solutions import Problem
 from ablations.stages.files import Samples, write_problems, write_ratings
 from ablations.world.bases import shipped_base
-from ablations.world.oracle import judge
-from ablations.world.problems import draw_problems, parse_problem
+from ablations.world.world import draw_problems
+from ablations.world.worlds import world_of
 
 
 def problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{split, count, seed}`` -> problems."""
-    drawn = draw_problems(config["split"], config["count"], config["seed"])
+    """``{world, split, count, seed}`` [, ``kind``] -> problems."""
+    world = world_of(config["world"])
+    drawn = draw_problems(
+        world, config["split"], config["count"], config["seed"], config.get("kind", "usual")
+    )
+    name = "-".join(config[part] for part in ("split", "kind") if part in config)
     named = [
-        Problem(problem_id=f"{config['split']}-{index}", text=problem.text, answer=problem.answer)
+        Problem(problem_id=f"{name}-{index}", text=problem, answer=world.answer(problem))
         for index, problem in enumerate(drawn)
     ]
     write_problems(out, named)
@@ -36,11 +40,11 @@ def base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def ratings(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples -> the oracle's rating of every step."""
+    """``{world}``, samples -> the oracle's rating of every step."""
+    world = world_of(config["world"])
     samples = Samples.read(one(inputs, "samples"))
-    parsed = [parse_problem(problem.text) for problem in samples.problems]
     rated = [
-        np.array(judge(parsed[p], steps), dtype=np.int8)
+        np.array(world.judge(samples.problems[p].text, steps), dtype=np.int8)
         for p, steps in zip(samples.solutions.problem_index, samples.steps(), strict=True)
     ]
     write_ratings(out, Ragged.from_rows(rated, dtype=np.int8))

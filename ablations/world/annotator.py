@@ -1,17 +1,13 @@
-"""A human annotator of the embedded world: the oracle's ratings with errors, likelier on hard steps.
+"""A human annotator of an embedded world: the oracle's ratings with errors, more likely on hard steps.
 
 The same annotator errs on the same steps: an error is a hash of annotator, problem and the lines so far.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
-from ablations.world.problems import WorldProblem, apply
-
-_STEP = re.compile(r"~?\d(?P<units>\d)[a-h](?P<symbol>[+\-*])(?P<operand>\d)=\d\d", re.ASCII)
+from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +19,15 @@ class Annotator:
     easy_error: float
     """Share of easy steps rated wrongly."""
     hard_error: float
-    """Share of steps with a carry or a borrow rated wrongly."""
+    """Share of hard steps rated wrongly."""
 
-    def rate(self, problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
+    def rate(self, world: World, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         """Ratings 1, 0, -1 of each line; an error turns negative into positive and all else into negative."""
-        ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem.text}\n".encode())
-        for line, truth in zip(steps, judge(problem, steps), strict=True):
+        ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem}\n".encode())
+        for line, truth in zip(steps, world.judge(problem, steps), strict=True):
             digest.update(f"{line}\n".encode())
             draw = int.from_bytes(digest.digest()[:8], "big") / 2**64
-            errs = draw < (self.hard_error if _is_hard(line) else self.easy_error)
+            errs = draw < (self.hard_error if world.is_hard(line) else self.easy_error)
             ratings.append((POSITIVE if truth == NEGATIVE else NEGATIVE) if errs else truth)
         return tuple(ratings)
 
@@ -40,12 +36,6 @@ def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:
     """The ratings up to and including the first negative, ``None`` after it."""
     end = next((index + 1 for index, rating in enumerate(ratings) if rating == NEGATIVE), len(ratings))
     return (*ratings[:end], *(None for _ in ratings[end:]))
-
-
-def _is_hard(line: str) -> bool:
-    """Whether the units of an operation overflow."""
-    found = _STEP.fullmatch(line)
-    return found is not None and apply(found["symbol"], int(found["units"]), int(found["operand"])) >= 10
 
 
 CLASS_OF = {NEGATIVE: 0, NEUTRAL: 1, POSITIVE: 2}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ablations.world.text import BLOCK, MIN_BATCH_TOKENS, Corpus, build_tokenizer
-from ablations.world.worlds import WORLDS
+from ablations.world.worlds import world_of
 from lightning_modules.backbones import PRESETS, build_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import LanguageModel, TextData
@@ -56,11 +56,18 @@ class Pretraining:
             )
 
 
-PRETRAININGS: dict[str, Pretraining] = {
+_ARITHMETIC = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
     "small": Pretraining(preset="small", updates=4000),
     "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
 }
+_FACTS = {
+    "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
+    "small": Pretraining(preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5),
+    "large": Pretraining(preset="shallow_large", updates=4000, learning_rate=2e-3),
+}
+PRETRAININGS = {"facts": _FACTS, "dropped": _ARITHMETIC}
+"""World -> size of base model -> how it is made."""
 
 
 def shipped_base(world: str, size: str) -> Path:
@@ -108,11 +115,9 @@ def pretrain(
     Returns:
         The manifest.
     """
-    if world not in WORLDS:
-        raise ValueError(f"world: found {world!r}; allowed: {sorted(WORLDS)}")
     started = time.monotonic()
-    tokenizer = build_tokenizer()
-    corpus = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    tokenizer = build_tokenizer(world_of(world))
+    corpus = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     model = LanguageModel(
         build_causal(PRESETS[recipe.preset], tokenizer, seed=recipe.seed),
         learning_rate=recipe.learning_rate,
@@ -129,7 +134,7 @@ def pretrain(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    held_out = Corpus(WORLDS[world].misconceptions, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    held_out = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     rows = [held_out.batch(_HELD_OUT_UPDATE + i) for i in range(BLOCK)]
     with torch.inference_mode():
         losses = [model.eval().loss(*(torch.from_numpy(array) for array in batch)).item() for batch in rows]
@@ -140,8 +145,9 @@ def pretrain(
     tokenizer.save_pretrained(out)
     tokens = recipe.updates * recipe.batch_tokens
     parameters = sum(p.numel() for p in backbone.parameters())
+    sizes = [size for size, known in PRETRAININGS[world].items() if known == recipe]
     manifest: dict[str, Any] = {
-        "command": f"ablations world pretrain --world {world} --size {recipe.preset}",
+        "command": f"ablations world pretrain --world {world} --size {(sizes or [recipe.preset])[0]}",
         "world": world,
         "recipe": asdict(recipe),
         "revision": revision,
@@ -160,5 +166,5 @@ def pretrain(
 
 def _digest(world: str, recipe: Pretraining) -> str:
     """What an unfinished run's state belongs to: no other world, recipe or vocabulary goes on from it."""
-    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer().get_vocab())])
+    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer(world_of(world)).get_vocab())])
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -35,6 +35,7 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
     from ablations.processes import default_workers
     from ablations.stages.files import Samples, read_ratings
     from ablations.store import Store
+    from ablations.world.worlds import world_of
 
     part = embedded_part(settings(scale, world, None, None))
     assert part.ratings is not None
@@ -42,16 +43,24 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
     run_tasks([part.test, part.ratings], store, workers=workers or default_workers())
     read = Samples.read(store.path(part.test))
     texts = [tuple(steps) for steps in read.steps()]
+    of, problem = world_of(world), read.solutions.problem_index
+    slips = [of.is_slip(read.problems[p].text, steps) for p, steps in zip(problem, texts, strict=True)]
     return properties(
         correct_PM=read.solutions.per_problem(read.solutions.final_correct),
         answer_PM=read.solutions.per_problem(read.solutions.answer_code),
         texts=texts,
         ratings=read_ratings(store.path(part.ratings)),
+        slips=np.array(slips),
     )
 
 
 def properties(
-    *, correct_PM: np.ndarray, answer_PM: np.ndarray, texts: Sequence[tuple[str, ...]], ratings: Ragged
+    *,
+    correct_PM: np.ndarray,
+    answer_PM: np.ndarray,
+    texts: Sequence[tuple[str, ...]],
+    ratings: Ragged,
+    slips: np.ndarray,
 ) -> list[Property]:
     """The measured properties.
 
@@ -60,6 +69,7 @@ def properties(
         answer_PM: codes of final answers, -1 for none.
         texts: the P * M solutions, problem by problem.
         ratings: the oracle's, in the same order.
+        slips: bool [P * M]: whether each has a wrong step that no author would write.
     """
     from ablations.evaluation import majority, pass_at_n
 
@@ -78,7 +88,11 @@ def properties(
     unique = float(np.mean([len(set(texts[p * drawn : (p + 1) * drawn])) / drawn for p in range(problems)]))
     shares = {rating: float((ratings.values == rating).mean()) for rating in (1, 0, -1)}
     rate = float(rate_P.mean())
+    slipped = float(slips.mean())
     return [
+        Property(
+            name="solutions with a slip", value=f"{slipped:.3f}", allowed="below 0.02", holds=slipped < 0.02
+        ),
         Property(name="pass@1", value=f"{rate:.3f}", allowed="0.30 to 0.60", holds=0.30 <= rate <= 0.60),
         Property(
             name="quintile means of the pass rate",
@@ -95,8 +109,8 @@ def properties(
         Property(
             name="right answers with a wrong step",
             value=f"{lucky:.3f}",
-            allowed="0.05 to 0.25",
-            holds=0.05 <= lucky <= 0.25,
+            allowed="0.05 to 0.20",
+            holds=0.05 <= lucky <= 0.2,
         ),
         Property(
             name=f"unique among {drawn} solutions",

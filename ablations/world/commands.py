@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
+from ablations.world.world import Kind
+
 
 def cli_check(
-    world: str = "dropped", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
+    world: str = "facts", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
 ) -> None:
     """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
 
@@ -25,7 +27,7 @@ def cli_check(
 
 
 def cli_pretrain(
-    world: str = "dropped", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
+    world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
 ) -> None:
     """Makes a base model again; killed, the same command goes on.
 
@@ -54,33 +56,31 @@ def cli_pretrain(
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
     with one_thread(), alone(folder, "out"):
-        manifest = pretrain(world, PRETRAININGS[size], folder, revision=revision(), progress=progress)
+        manifest = pretrain(world, PRETRAININGS[world][size], folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 
-def cli_sample(world: str = "dropped", n: int = 3, seed: int = 0) -> None:
+def cli_sample(world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
     """Prints problems of the training split, each with one author's solution and the oracle's ratings.
 
     Args:
         world: which world.
         n: how many.
         seed: of the draw.
+        kind: usual problems, long ones or ones about rare facts, as far as the world has them.
     """
     import numpy as np
 
-    from ablations.world.authors import draw_author, write_solution
-    from ablations.world.oracle import judge
-    from ablations.world.problems import draw_problems
-    from ablations.world.worlds import WORLDS
+    from ablations.world.world import draw_problems
+    from ablations.world.worlds import world_of
 
-    if world not in WORLDS:
-        raise ValueError(f"world: found {world!r}; allowed: {', '.join(WORLDS)}")
     if n < 1:
         raise ValueError(f"n: found {n}; allowed: 1 or more")
     rng = np.random.default_rng(seed)
-    for problem in draw_problems("train", n, seed):
-        steps = write_solution(problem, draw_author(WORLDS[world].misconceptions, rng), rng)
-        print(f"{problem.text}   right answer {problem.answer}")
-        for step, rating in zip(steps, judge(problem, steps), strict=True):
+    of = world_of(world)
+    for problem in draw_problems(of, "train", n, seed, kind):
+        steps = of.write_solution(problem, rng)
+        print(f"{problem}   right answer {of.answer(problem)}")
+        for step, rating in zip(steps, of.judge(problem, steps), strict=True):
             print(f"  {rating:+d}  {step}")
         print()

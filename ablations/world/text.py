@@ -5,13 +5,11 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from tokenizers.decoders import Fuse
 from transformers import PreTrainedTokenizerFast
 
-from ablations.world.authors import HeldMisconception, draw_author, write_solution
-from ablations.world.problems import draw_problem
+from ablations.world.world import World, split_of
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import Batch, bucket
 
-_PAD, _EOS = "<pad>", "<eos>"
-_TOKENS = (_PAD, _EOS, *"0123456789abcdefgh+-*=#:~\n")
+_PAD, _EOS, _UNK = "<pad>", "<eos>", "<unk>"
 MIN_BATCH_TOKENS = 600
 """Batches of fewer tokens could not hold the longest contexts."""
 BLOCK = 32
@@ -20,13 +18,18 @@ FEW_SHOT_SHARE = 0.15
 """Share of the contexts that hold three solved problems, one after the other; the others hold one."""
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token a character; ``<eos>`` ends a solution."""
-    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(_TOKENS)}, unk_token=_PAD))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
+    """The world's own tokens; ``<eos>`` ends a solution, and text of no token is read as ``<unk>``."""
+    ids = {token: i for i, token in enumerate((_PAD, _EOS, _UNK, *world.tokens))}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=_UNK))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(world.pattern), "isolated")
     tokenizer.decoder = Fuse()
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=_PAD, eos_token=_EOS, clean_up_tokenization_spaces=False
+        tokenizer_object=tokenizer,
+        pad_token=_PAD,
+        eos_token=_EOS,
+        unk_token=_UNK,
+        clean_up_tokenization_spaces=False,
     )
 
 
@@ -38,14 +41,14 @@ class Corpus:
 
     def __init__(
         self,
-        misconceptions: tuple[HeldMisconception, ...],
+        world: World,
         *,
         seed: int,
         batch_tokens: int,
     ) -> None:
         """
         Args:
-            misconceptions: what authors may hold.
+            world: whose problems and authors.
             seed: of the whole corpus.
             batch_tokens: most tokens of a batch, padding included, unless one context has more.
 
@@ -54,8 +57,8 @@ class Corpus:
         """
         if batch_tokens < MIN_BATCH_TOKENS:
             raise ValueError(f"batch_tokens: found {batch_tokens}; allowed: {MIN_BATCH_TOKENS} or more")
-        self.misconceptions, self.seed, self.batch_tokens = misconceptions, seed, batch_tokens
-        self._id = {token: i for i, token in enumerate(_TOKENS)}
+        self.world, self.seed, self.batch_tokens = world, seed, batch_tokens
+        self._tokenizer = build_tokenizer(world)
         self._drawn: tuple[int, list[Batch]] = (-1, [])
 
     def batch(self, update: int) -> Batch:
@@ -72,20 +75,20 @@ class Corpus:
         # Batches are filled to about 97%, so that these tokens fill a few more of them than are needed.
         tokens, wanted = 0, 1.05 * BLOCK * self.batch_tokens
         while tokens < wanted:
-            documents = [self._document(rng) for _ in range(3 if rng.random() < FEW_SHOT_SHARE else 1)]
-            contexts.append(np.concatenate([ids for ids, _ in documents]))
-            targets.append(np.concatenate([target for _, target in documents]))
-            tokens += len(contexts[-1])
-        return bucket(contexts, targets, tokens=self.batch_tokens, pad=self._id[_PAD], seed=self.seed + block)
+            texts = [self._document(rng) for _ in range(3 if rng.random() < FEW_SHOT_SHARE else 1)]
+            encoded = self._tokenizer([part for text in texts for part in text])["input_ids"]
+            ids = np.array([i for part in encoded for i in part], dtype=np.int64)
+            solution = np.repeat(np.arange(len(encoded)) % 2 == 1, [len(part) for part in encoded])
+            contexts.append(ids)
+            targets.append(np.where(solution, ids, IGNORE))
+            tokens += len(ids)
+        pad = self._tokenizer.pad_token_id
+        return bucket(contexts, targets, tokens=self.batch_tokens, pad=pad, seed=self.seed + block)
 
-    def _document(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        problem = draw_problem(rng)
-        while problem.split != "pretraining":
-            problem = draw_problem(rng)
-        prompt = problem.text + "\n"
-        lines = write_solution(problem, draw_author(self.misconceptions, rng), rng)
-        tokens = [*prompt, *"".join(f"{line}\n" for line in lines), _EOS]
-        ids = np.array([self._id[token] for token in tokens], dtype=np.int64)
-        target = ids.copy()
-        target[: len(prompt)] = IGNORE
-        return ids, target
+    def _document(self, rng: np.random.Generator) -> tuple[str, str]:
+        """A problem and the text of a solution."""
+        problem = self.world.draw_problem(rng, "broad")
+        while split_of(problem) != "pretraining":
+            problem = self.world.draw_problem(rng, "broad")
+        lines = self.world.write_solution(problem, rng)
+        return f"{problem}\n", "".join(f"{line}\n" for line in lines) + _EOS

@@ -1,44 +1,34 @@
-"""The worlds: which misconceptions their authors hold. The world is a parameter of every experiment."""
+"""The worlds, each a few numbers. The world is a parameter of every experiment."""
 
-from dataclasses import dataclass
-
-from ablations.world.authors import (
+from ablations.world.arithmetic.authors import (
     HeldMisconception,
-    borrow_doubled,
     borrow_dropped,
-    carry_before_product,
-    carry_doubled,
     carry_dropped,
     product_carry_dropped,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """An embedded world."""
-
-    name: str
-    """Key in ``WORLDS``."""
-    misconceptions: tuple[HeldMisconception, ...]
-    """What its authors may hold."""
-
+from ablations.world.arithmetic.world import ArithmeticWorld
+from ablations.world.facts import FactWorld
+from ablations.world.world import World
 
 WORLDS: dict[str, World] = {
-    "dropped": World(
-        name="dropped",
+    "facts": FactWorld(seed=1, facts=150, zipf=0.8, contested=0.35),
+    "dropped": ArithmeticWorld(
         misconceptions=(
             HeldMisconception(symbol="+", rule=carry_dropped, share=0.75),
             HeldMisconception(symbol="-", rule=borrow_dropped, share=0.4),
             HeldMisconception(symbol="*", rule=product_carry_dropped, share=0.35),
-        ),
-    ),
-    "doubled": World(
-        name="doubled",
-        misconceptions=(
-            HeldMisconception(symbol="+", rule=carry_doubled, share=0.75),
-            HeldMisconception(symbol="-", rule=borrow_doubled, share=0.4),
-            HeldMisconception(symbol="*", rule=carry_before_product, share=0.35),
-        ),
+        )
     ),
 }
-"""``dropped`` is the default; ``doubled`` shares no operation's misconception with it and chose nothing."""
+"""``facts`` is the default, on which everything is chosen; nothing is chosen on ``dropped``."""
+
+
+def world_of(name: str) -> World:
+    """A world by its name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in WORLDS:
+        raise ValueError(f"world: found {name!r}; allowed: {', '.join(WORLDS)}")
+    return WORLDS[name]

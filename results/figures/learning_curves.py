@@ -10,7 +10,10 @@ from matplotlib.figure import Figure as Canvas
 from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.lines import compares_acquisitions, lines_of
-from results.figures.style import legend_above, look, panel_title, percent_axis
+from results.figures.style import Look, doubling_axis, legend_above, look, panel_title, percent_axis
+
+KEPT = "kept_best_of_n"
+"""What the checkpoint kept of each training solves."""
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
@@ -35,19 +38,8 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     data_scale = int(rows["data_scale"].max()) if data_scale is None else data_scale
     several = compares_acquisitions(rows)
     for arm, acquisition, line in lines_of(rows[rows["data_scale"] == data_scale]):
-        line, seen = line.sort_values("n"), look(arm, acquisition, several)
-        x = line["n"].astype(float)
-        ax.fill_between(x, line["lower"], line["upper"], color=seen.colour, alpha=0.1, linewidth=0)
-        ax.plot(
-            x,
-            line["estimate"],
-            color=seen.colour,
-            linestyle=seen.style,
-            marker=seen.marker,
-            markersize=4.5,
-            markeredgecolor="white",
-            label=arm_words(arm, acquisition),
-        )
+        seen = look(arm, acquisition, several)
+        _line(ax, line.sort_values("n"), "n", seen, arm_words(arm, acquisition))
     panel_title(ax, f"{data_scale} labelled a problem")
     ax.set_xlabel("updates")
     ax.grid(visible=False, axis="x")
@@ -55,13 +47,51 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     return ax
 
 
+def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw what the kept checkpoints solve against labels, with intervals over seeds where there are any.
+
+    Args:
+        frame: rows of ``results.statistics.summarise`` with the metric ``KEPT``.
+        ax: where to draw.
+    """
+    several = compares_acquisitions(frame)
+    for arm, acquisition, line in lines_of(frame):
+        _line(ax, line.sort_values("data_scale"), "data_scale", look(arm, acquisition, several))
+    doubling_axis(ax, [int(value) for value in frame["data_scale"].unique()])
+    panel_title(ax, "checkpoints kept")
+    ax.set_xlabel("labelled a problem")
+    ax.grid(visible=False, axis="x")
+    percent_axis(ax)
+    return ax
+
+
+def _line(ax: Axes, line: pd.DataFrame, by: str, seen: Look, label: str | None = None) -> None:
+    x = line[by].astype(float)
+    ax.fill_between(x, line["lower"], line["upper"], color=seen.colour, alpha=0.1, linewidth=0)
+    ax.plot(
+        x,
+        line["estimate"],
+        color=seen.colour,
+        linestyle=seen.style,
+        marker=seen.marker,
+        markersize=4.5,
+        markeredgecolor="white",
+        label=label,
+    )
+
+
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """One panel a data scale, on one y axis."""
+    """One panel against updates per data scale and, for several scales, one against labels; one y axis."""
     scales = sorted(int(value) for value in _curves(frame)["data_scale"].unique())
-    canvas.set_size_inches(max(6.0, 2.0 * len(scales) + 2.0), 3.4)
-    axes = canvas.subplots(1, len(scales), sharey=True, squeeze=False)[0]
-    for ax, data_scale in zip(axes, scales, strict=True):
+    kept = frame[(frame["metric"] == KEPT) & frame["variant"].isna()]
+    by_labels = kept["data_scale"].nunique() > 1
+    panels = len(scales) + by_labels
+    canvas.set_size_inches(max(6.0, 2.0 * panels + 2.0), 3.4)
+    axes = canvas.subplots(1, panels, sharey=True, squeeze=False)[0]
+    for ax, data_scale in zip(axes, scales, strict=False):
         plot(frame, ax, data_scale)
+    if by_labels:
+        plot_by_labels(kept, axes[-1])
     axes[0].set_ylabel("validation problems solved")
     legend_above(canvas, axes)
 
@@ -73,8 +103,9 @@ FIGURE = Figure(
     draw=draw,
     width="wide",
     caption=(
-        "Best-of-N on validation problems against updates made, one panel a data scale, one line for "
-        "each kind of supervision and way of choosing solutions, with 95% intervals over seeds."
+        "Best-of-N on validation problems against updates made, one panel per data scale, one line for "
+        "each kind of supervision and way of choosing solutions, with 95% intervals over seeds; after an "
+        "early end, that of the checkpoint kept. The last panel shows the checkpoints kept against labels."
     ),
 )
 

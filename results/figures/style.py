@@ -20,6 +20,7 @@ PALETTE: dict[str, str] = {
     "prm_outcome": "#D55E00",
     "final_answer": "#009E73",
     "process_neutral": "#B8860B",
+    "oracle_outcome": "#56B4E9",
     "labeler": "#A8508A",
     "large_prm": "#004C7A",
     "large_orm": "#006B4F",
@@ -34,6 +35,7 @@ MARKERS: dict[str, str] = {
     "prm_outcome": "s",
     "final_answer": "^",
     "process_neutral": "X",
+    "oracle_outcome": "p",
     "labeler": "D",
     "large_prm": "P",
     "large_orm": "v",
@@ -75,6 +77,17 @@ WAY_PALETTE: dict[str, str] = {
 
 WAY_MARKERS: dict[str, str] = dict(zip(WAY_PALETTE, "osD^", strict=True))
 """Way of retraining -> marker."""
+
+FORM_PALETTE: dict[str, str] = {
+    "every_token": "#0072B2",
+    "last_token": "#D55E00",
+    "every_and_last": "#009E73",
+    "mean_logit": "#A8508A",
+}
+"""Form of the outcome loss -> color; after Okabe and Ito."""
+
+FORM_MARKERS: dict[str, str] = dict(zip(FORM_PALETTE, "os^D", strict=True))
+"""Form of the outcome loss -> marker."""
 
 DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "majority": (0, (5, 2)),

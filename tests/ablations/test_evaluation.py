@@ -235,8 +235,8 @@ ONE = np.ones((2, 3), bool)
             "prob, label: found (0,), (0,); allowed: two equal",
         ),
         (
-            lambda: solution_auroc(np.ones(2), ONE[0], ONE[0]),
-            "solution_score, final_correct, finished: found (2,)",
+            lambda: solution_auroc(np.ones(2), ONE[0], ONE[0], np.zeros(3, int)),
+            "score, final_correct, finished, problem: found (2,), (3,), (3,), (3,)",
         ),
     ],
 )
@@ -274,9 +274,34 @@ def test_step_auroc_stops_at_the_first_error():
         step_auroc(scores, Ragged.from_lengths(np.full(6, -100), lengths))
 
 
-def test_solution_auroc_leaves_out_the_unfinished():
-    score = np.array([0.9, 0.1, 1.0])
-    assert solution_auroc(score, np.array([True, False, False]), np.array([True, True, False])) == 1.0
+def test_solution_auroc_leaves_out_the_unfinished_and_the_unscored():
+    score = np.array([0.9, 0.1, 1.0, np.nan])
+    right, finished = np.array([True, False, False, False]), np.array([True, True, False, True])
+    assert solution_auroc(score, right, finished, np.zeros(4, int)) == 1.0
+
+
+def test_solution_auroc_compares_solutions_of_the_same_problem():
+    """Problem 0: right 0.9 and 0.2, wrong 0.2: a win and a tie, 1.5 of 2. Problem 1: right 0.1, wrong 0.3 and
+    0.05: 1 of 2. Problem 2 has no wrong solution. (1.5 + 1) / 4."""
+    score = np.array([0.9, 0.2, 0.2, 0.1, 0.3, 0.05, 0.0])
+    right = np.array([1, 1, 0, 1, 0, 0, 1], bool)
+    problem = np.array([0, 0, 0, 1, 1, 1, 2])
+    finished = np.ones(7, bool)
+    assert solution_auroc(score, right, finished, problem) == 2.5 / 4
+    shifted = score + 10 * problem  # how high a problem's scores are as a whole says nothing
+    assert solution_auroc(shifted, right, finished, problem) == 2.5 / 4
+    assert np.isnan(solution_auroc(score[6:], right[6:], finished[6:], problem[6:]))
+    assert np.isnan(solution_auroc(score[:0], right[:0], finished[:0], problem[:0]))
+
+
+def test_a_score_that_only_knows_the_problem_tells_nothing():
+    """Pass rates of 0.1 to 0.9, which are the scores too: pooled over problems they order most pairs."""
+    rng = np.random.default_rng(0)
+    problem = np.repeat(np.arange(9), 50)
+    score = (problem + 1) / 10
+    right = rng.random(len(problem)) < score
+    assert auroc(score, right) > 0.75
+    assert solution_auroc(score, right, np.ones(len(problem), bool), problem) == 0.5
 
 
 def test_calibration_by_hand():

@@ -31,10 +31,10 @@ def row(lines, what):
 
 
 def test_tokens_of_scale_smoke_by_hand(plan):
-    lines = plan("--devices", "1", "8")
+    lines = plan("--world=dropped", "--devices", "1", "8")
     assert lines[0].startswith("H100 SXM in bfloat16: 989 TFLOP/s, of which 0.4 are reached in training")
-    assert "students and selectors: small, 203,072 parameters, 4 layers" in lines
-    assert "labeler and other large models: large, 1,865,120 parameters, 6 layers" in lines
+    assert "students and selectors: small, 203,136 parameters, 4 layers" in lines
+    assert "labeler and other large models: large, 1,865,280 parameters, 6 layers" in lines
     (header,) = [line for line in lines if line.startswith("work ")]
     assert header.split()[1:4] == ["tasks", "tokens", "FLOP"] and header.endswith("hours on 1  hours on 8")
     # 16 training problems behind two shots of 33, 2 solutions each; at most all of them are learned from
@@ -52,7 +52,9 @@ def test_tokens_of_scale_smoke_by_hand(plan):
     learned = 4 * (16 + 32) * (49 + 70 + 70)
     assert row(lines, "training of students")[:2] == ["6", f"{learned + 6 * round(2 * 6 * 2.9079 * 70):,}"]
     tasks = len(
-        EXPERIMENTS["supervision"].plan(EXPERIMENTS["supervision"].settings("smoke", None, None, None)).tasks
+        EXPERIMENTS["supervision"]
+        .plan(EXPERIMENTS["supervision"].settings("smoke", "dropped", None, None))
+        .tasks
     )
     assert row(lines, "in total")[0] == str(tasks)
     assert lines[-1].startswith(f"{tasks} tasks, 0 cached, {tasks} to do: ")
@@ -71,17 +73,23 @@ def test_the_paper_s_grid_with_other_backbones(plan, tmp_path):
     LlamaConfig(vocab_size=5, num_key_value_heads=2, tie_word_embeddings=True, **sizes).save_pretrained(
         tmp_path / "own"
     )
-    flags = ("--devices=1", "--peak-tflops=0.001", "--utilisation=0.5", "--sampling-utilisation=0.1")
+    flags = (
+        "--world=dropped",
+        "--devices=1",
+        "--peak-tflops=0.001",
+        "--utilisation=0.5",
+        "--sampling-utilisation=0.1",
+    )
     lines = plan(*flags, f"--backbone={tmp_path / 'own'}", "--large-backbone=small", scale="paper")
     assert "students and selectors: own, 20,800 parameters, 2 layers" in lines
-    assert "generator: small, 203,072 parameters, 4 layers" in lines
+    assert "generator: small, 203,136 parameters, 4 layers" in lines
     # 2 passes over 16 solutions to each of 12,000 problems, each 70 x 0.7 tokens in rows of 115
     tokens = 2 * 16 * 12_000 * 49
     flop = tokens * (6 * 201_280 + 12 * 4 * 64 * 115)
     tasks, *found = row(lines, "training of the labeler (large PRM)")
     assert found == [f"{tokens:,}", f"{flop:.2e}", f"{flop / (0.5 * 1e9) / 3600:.1f}"]
-    # a grid of three learning rates in seed 0, and two more seeds: 3 arms x 8 scales x 5
-    assert row(lines, "training of students")[0] == "120"
+    # three learning rates tried, and three seeds: 3 arms x 8 scales x 6
+    assert row(lines, "training of students")[0] == "144"
     first = lines.index(next(line for line in lines if line.startswith("longest path")))
     assert "sample 1000 solutions of problems train" in lines[first + 2]
     assert any("do not fill a GPU" in line for line in lines)
@@ -112,11 +120,11 @@ def test_large_orms_and_selectors_are_told_apart(plan):
         ("--utilisation=2", "utilisation: found 2; allowed: above 0, to 1"),
         (
             "--backbone=nope/nope",
-            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, a folder with",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large",
         ),
         (
             "--large-backbone=nope/nope",
-            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, a folder",
+            "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large",
         ),
     ],
 )
@@ -141,7 +149,7 @@ def test_the_devices_of_a_run_ask_plan_for_nothing(tmp_path, capsys):
 
 def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     supervision = EXPERIMENTS["supervision"]
-    tasks = supervision.plan(supervision.settings("smoke", None, None, None)).tasks
+    tasks = supervision.plan(supervision.settings("smoke", "dropped", None, None)).tasks
     (tmp_path / "store" / "timings").mkdir(parents=True)
 
     def timed(task, seconds):
@@ -152,7 +160,7 @@ def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     labeler = next(task for task in tasks if task.stage == "labeler")
     # 24 x 49 tokens in rows of 115 at 1e9 FLOP/s, half of it reached
     predicted = 24 * 49 * (6 * 1_860_640 + 12 * 6 * 160 * 115) / 0.5e9
-    flags = ("--device-kind=cpu", "--peak-tflops=0.001", "--utilisation=0.5")
+    flags = ("--world=dropped", "--device-kind=cpu", "--peak-tflops=0.001", "--utilisation=0.5")
     timed(labeler, 1.5 * predicted)
     lines = plan(*flags)
     start = next(i for i, line in enumerate(lines) if line.startswith("timed before"))

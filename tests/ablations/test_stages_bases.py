@@ -29,7 +29,7 @@ from lightning_modules.tokenization import load_tokenizer
 CONFIG: dict[str, Any] = {
     **{"arm": "process", "data_scale": 2, "seed": 0, "learning_rate": 1e-3, "threshold": 0.5, "updates": 2},
     **{"batch_size": 4, "evaluations": 1, "validation_n": 2, "precision": "32-true", "device": "cpu"},
-    "max_length": 100,
+    **{"max_length": 100, "patience": None, "decay": 0.2},
 }
 LORA = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": None}
 
@@ -192,7 +192,7 @@ def test_an_embedded_plan_changes_for_the_students_alone(qwen2: Path, tmp_path: 
     given = replace(plain, students=replace(plain.students, checkpoint=str(qwen2)))
     after = supervision.plan(given).tasks
     changed = {task.stage for task in set(after) - set(before)}
-    assert changed == {"checkpoint", "train", "choose", "scores", "cell", "examples", "records"}
+    assert changed == {"checkpoint", "train", "scores", "cell", "examples", "records"}
     (task,) = of_stage(after, "checkpoint")
     assert task.config == {"revision": find_checkpoint(str(qwen2)).revision()}
     assert all(one.inputs["base"] == task for one in of_stage(after, "train"))
@@ -210,7 +210,7 @@ def test_adapters_bring_their_base_to_all_who_score(qwen2: Path) -> None:
     students = replace(plain.students, checkpoint=str(qwen2), lora=LoraSettings(rank=2))
     tasks = supervision.plan(replace(plain, students=students)).tasks
     (base,) = of_stage(tasks, "checkpoint")
-    of_students = [task for task in of_stage(tasks, "scores") if "candidates" in task.inputs]
+    of_students = [task for task in of_stage(tasks, "scores") if task.work[0].role == "student"]
     assert of_students and all(task.inputs["base"] == base for task in of_students)
     assert of_stage(tasks, "train")[0].config["lora"] == {
         **{"rank": 2, "alpha": 32.0, "dropout": 0.0, "targets": None}
@@ -295,7 +295,8 @@ def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     some = one | {"untaught": {"no_target": 1, "cut": 2, "first": ["p1 sample 0", "p2 sample 5"]}}
     few = one | {"untaught": {"no_target": 0, "cut": 1, "first": ["p1 sample 0"]}}
     configs = [json.dumps({"chosen": chosen}) for chosen in ([one, some], [few])]
-    frame = pd.DataFrame({"experiment": "supervision", "variant": None, "config": configs})
+    frame = pd.DataFrame({"experiment": "supervision", "variant": None, "config": configs, "arm": "process"})
+    frame = frame.assign(cell=["a", "b"], acquisition="uniform", data_scale=1)
     found = reporting.notes(settings("smoke", None, None, None), frame)
     assert (
         "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as "

@@ -25,14 +25,14 @@ from ablations.stages.files import (
 )
 from ablations.stages.models import draw_rows
 from ablations.world.annotator import up_to_first_error
+from ablations.world.arithmetic.oracle import judge
+from ablations.world.arithmetic.problems import parse_problem
 from ablations.world.bases import shipped_base
-from ablations.world.oracle import judge
-from ablations.world.problems import parse_problem
 
 PROBLEM = "a+8b-5:47"
 RIGHT = ("47a+8=55", "55b-5=50", "#50")
 WRONG = ("47a+8=45", "45b-5=40", "#40")
-NO_ERRORS = {"easy_error": 0.0, "hard_error": 0.0, "seed": 0}
+NO_ERRORS = {"world": "dropped", "easy_error": 0.0, "hard_error": 0.0, "seed": 0}
 
 
 def make(problems=2, texts=(RIGHT, WRONG, WRONG, WRONG[:1] + ("#45",))) -> Samples:

@@ -1,56 +1,40 @@
-"""Which training was chosen, and what is told of it, on folders made by hand."""
+"""What is told of trainings, on folders made by hand."""
 
 import pytest
 
-from ablations.stages.facts import chosen, chosen_of_folds, labelled, told
+from ablations.stages.facts import course, facts_of, labelled, told
 from ablations.stages.files import CHOICE, TRAINING, write_json
-from lightning_modules.divergence import Diverged
 
 
 @pytest.fixture
 def made(tmp_path):
-    """Four trainings of 0, 1, 2 and 3 solutions, and two choices: of the second and of the first of two."""
-    trains, choices = [tmp_path / str(i) for i in range(4)], [tmp_path / f"choice-{i}" for i in (1, 0)]
-    for i, folder in enumerate(trains):
+    """Trainings of 1 and 2 solutions, and the choice of a learning rate."""
+    trains, choice = [tmp_path / str(i) for i in (1, 2)], tmp_path / "choice"
+    for i, folder in enumerate(trains, start=1):
         folder.mkdir()
         write_json(folder / TRAINING, {"solutions": i, "targets": 10 * i, "curve": [], "solutions_hash": "a"})
-    for folder, index in zip(choices, (1, 0), strict=True):
-        folder.mkdir()
-        write_json(folder / CHOICE, {"index": index, "learning_rate": 0.1, "grid": [index]})
-    return tuple(trains), tuple(choices)
+    choice.mkdir()
+    write_json(choice / CHOICE, {"learning_rate": 0.1, "bracketed": True, "grid": [1]})
+    return [facts_of(folder) for folder in trains], choice
 
 
-def test_the_chosen_of_several_and_the_only_one(made):
-    trains, choices = made
-    assert chosen({"candidates": trains, "choice": choices[0]}, "candidates") == trains[1]
-    assert chosen({"model": trains[2]}, "model") == trains[2]
-    # the choice of a learning rate beside the choice of where to start
-    inputs = {"start": trains, "start_choice": choices[0], "choice": choices[1]}
-    assert chosen(inputs, "start", "start_choice") == trains[1]
-    with pytest.raises(AssertionError, match="input choice: found None"):
-        chosen({"candidates": trains}, "candidates")
+def test_what_was_labelled(made):
+    facts, _ = made
+    assert labelled("process", facts) == {"labelled_solutions": 3, "labelled_steps": 30}
+    assert labelled("large_orm", facts) == {"labelled_solutions": 3, "labelled_steps": None}
 
 
-def test_the_chosen_of_each_fold(made):
-    """Of trainings 0 and 1 the second, of 2 and 3 the first."""
-    trains, choices = made
-    found = chosen_of_folds({"trains": trains, "choices": choices})
-    assert [fact["solutions"] for fact in found] == [1, 2]
-    assert labelled("process", found) == {"labelled_solutions": 3, "labelled_steps": 30}
-    assert labelled("large_orm", found) == {"labelled_solutions": 3, "labelled_steps": None}
-    assert [fact["solutions"] for fact in chosen_of_folds({"trains": trains})] == [0, 1, 2, 3]
+def test_after_an_early_end_the_value_is_that_of_the_checkpoint_kept():
+    curve = [{"update": 10, "value": 0.5}, {"update": 20, "value": 0.25}]
+    fact = {"curve": curve, "planned": [10, 20, 30, 40], "best_value": 0.5}
+    assert course(fact) == [(10, 0.5), (20, 0.25), (30, 0.5), (40, 0.5)]
+    assert course(fact | {"planned": [10, 20]}) == [(10, 0.5), (20, 0.25)]
 
 
 def test_what_is_told(made):
-    (fact,) = chosen_of_folds({"trains": made[0][1]})
+    (fact, _), choice = made
     assert told(fact) == {"solutions": 1, "targets": 10}
-    assert told(fact, made[1][0], left_out=("curve", "targets")) == {
-        **{"solutions": 1, "solutions_hash": "a", "grid": [1]}
+    assert told(fact, choice, left_out=("curve", "targets")) == {
+        **{"solutions": 1, "solutions_hash": "a"},
+        **{"choice": "choice", "grid": [1], "bracketed": True},
     }
-
-
-def test_a_training_that_diverged_has_no_model(made):
-    folder = made[0][0]
-    write_json(folder / TRAINING, {"learning_rate": 1.0, "diverged": "learning_rate: found 1.0"})
-    with pytest.raises(Diverged, match="learning_rate: found 1.0"):
-        chosen({"model": folder}, "model")

@@ -95,10 +95,3 @@ def test_a_problem_of_several_folds_stands_once(tmp_path):
     # Chosen: rows 1 and 3 of the first fold's problems, row 2 of the second's: one of three is right.
     assert found["chosen_right"]["value"] == pytest.approx(1 / 3)
     assert found["chosen_steps_right"]["value"] == pytest.approx(3 / 5)
-
-
-def test_a_threshold_that_is_not_given_is_chosen(tmp_path, monkeypatch):
-    """Right ones have P(negative) 0.1, wrong ones 0.7 and 0.9: 0.1 parts them and is nearest to 0.2."""
-    monkeypatch.setitem(CONFIG, "threshold", None)
-    made = fold(tmp_path / "f", ["p"], now=NOW, before=BEFORE, rows=[0, 3])
-    assert measured(tmp_path, [made])["chosen_error_free"]["value"] == 0.5

@@ -11,19 +11,20 @@ from ablations.solutions import Problem
 from ablations.stages import language
 from ablations.stages.files import Samples, write_problems
 from ablations.stages.language import document, few_shot_prefix, graded, mathmix
-from ablations.world.oracle import final_answer, judge
-from ablations.world.problems import parse_problem
 from ablations.world.text import build_tokenizer
+from ablations.world.world import split_of
+from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import PRESETS, build_causal, load_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.sampling import Completion
 
+WORLD = WORLDS["dropped"]
 PROBLEM = Problem(problem_id="train-0", text="a+8b-5:47", answer="50")
 
 
 def test_completions_become_graded_solutions():
     texts = ["47a+8=55\n55b-5=50\n#50\n", "47a+8=55\n#55\n", "47a+8=55\n55b-5=50\n", "#50"]
-    solutions = graded(PROBLEM, [Completion(text=text, finished=True) for text in texts])
+    solutions = graded(WORLD, PROBLEM, [Completion(text=text, finished=True) for text in texts])
     assert [s.sample for s in solutions] == [0, 1, 2, 3]
     assert solutions[0].steps == ("47a+8=55", "55b-5=50", "#50")
     assert [s.answer for s in solutions] == ["50", "55", None, "50"]
@@ -34,19 +35,19 @@ def test_completions_become_graded_solutions():
 @pytest.mark.parametrize("text", ["47a+8=55\n55b-5=50\n#50\n", "#50", "#50\n#5", ""])
 def test_an_unfinished_solution_is_never_right(text):
     """Even one whose last line is the right answer: nobody knows what it would have gone on to say."""
-    (solution,) = graded(PROBLEM, [Completion(text=text, finished=False)])
+    (solution,) = graded(WORLD, PROBLEM, [Completion(text=text, finished=False)])
     assert (solution.final_correct, solution.answer, solution.finished) == (False, None, False)
 
 
 def test_an_empty_completion_is_a_wrong_solution_of_one_empty_step():
-    (solution,) = graded(PROBLEM, [Completion(text="", finished=True)])
+    (solution,) = graded(WORLD, PROBLEM, [Completion(text="", finished=True)])
     assert solution.steps == ("",) and not solution.final_correct
 
 
 @pytest.mark.parametrize(("shots", "seed"), [(1, 0), (2, 0), (3, 5)])
 def test_the_prompt_shows_solved_problems_of_another_split(shots, seed):
-    tokenizer = build_tokenizer()
-    prefix = few_shot_prefix(tokenizer, shots, seed)
+    tokenizer = build_tokenizer(WORLD)
+    prefix = few_shot_prefix(WORLD, tokenizer, shots, seed)
     ids = tokenizer(prefix, add_special_tokens=False)["input_ids"]
     assert tokenizer.decode(ids) == prefix  # nothing unknown to it, nothing lost
     assert ids.count(tokenizer.eos_token_id) == shots and ids[-1] == tokenizer.eos_token_id
@@ -54,14 +55,13 @@ def test_the_prompt_shows_solved_problems_of_another_split(shots, seed):
     assert len(solved) == shots + 1 and solved[-1] == ""
     for text in solved[:-1]:
         first, *steps = text.removesuffix("\n").split("\n")
-        problem = parse_problem(first)
-        assert problem.split == "pretraining" and len(problem.operations) <= 3
-        assert set(judge(problem, steps)) == {1} and final_answer(steps) == problem.answer
-    assert prefix == few_shot_prefix(tokenizer, shots, seed)
+        assert split_of(first) == "pretraining" and WORLD.operations(first) <= 3
+        assert set(WORLD.judge(first, steps)) == {1} and WORLD.final_answer(steps) == WORLD.answer(first)
+    assert prefix == few_shot_prefix(WORLD, tokenizer, shots, seed)
 
 
 def test_a_document_has_no_target_in_the_problem():
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(WORLD)
     ids, target = document(tokenizer, PROBLEM, ("47a+8=55", "55b-5=50", "#50"))
     text = "a+8b-5:47\n47a+8=55\n55b-5=50\n#50\n"  # one token a character: 10 of the problem, then 22
     assert tokenizer.decode(ids[:-1]) == text and ids[-1] == tokenizer.eos_token_id
@@ -73,7 +73,7 @@ def test_a_document_has_no_target_in_the_problem():
 @pytest.fixture
 def base(tmp_path):
     """A tiny base model of random weights, as an artifact."""
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(WORLD)
     build_causal(PRESETS["tiny"], tokenizer, seed=0).save_pretrained(tmp_path / "base" / "model")
     tokenizer.save_pretrained(tmp_path / "base" / "model")
     return tmp_path / "base"
@@ -100,7 +100,7 @@ def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(base, tmp_p
     out = tmp_path / "out"
     finetune(base, out, rows)
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
-    assert tokenizer.get_vocab() == build_tokenizer().get_vocab()
+    assert tokenizer.get_vocab() == build_tokenizer(WORLD).get_vocab()
     ids = torch.tensor([tokenizer("a+5:47\n47a+5=52\n", add_special_tokens=False)["input_ids"]])
     before, after = (
         load_causal(folder / "model").eval()(input_ids=ids, labels=ids).loss.item() for folder in (base, out)
@@ -132,7 +132,7 @@ def test_a_finished_shard_is_never_sampled_again(base, tmp_path, monkeypatch):
     (tmp_path / "problems").mkdir()
     write_problems(tmp_path / "problems", problems)
     monkeypatch.setattr(language, "SHARD_PROBLEMS", 2)
-    config = {"count": 3, "temperature": 1.0, "max_new_tokens": 5, "seed": 1}
+    config = {"world": "dropped", "count": 3, "temperature": 1.0, "max_new_tokens": 5, "seed": 1}
     inputs = {"generator": base, "problems": tmp_path / "problems"}
     sampled, sample = [], language.sample
 

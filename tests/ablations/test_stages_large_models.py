@@ -19,7 +19,7 @@ POSITIVE = ((0.9, 0.8), (0.5, 0.4), (0.9, 0.9), (0.5, 0.4), (0.9, 0.7), (1.0, 1.
 @pytest.fixture
 def stage(tmp_path):
     """Runs a stage on the samples, with scores and ratings of them."""
-    for name in ("samples", "scores", "ratings", "model", "train", "other", "choice", "out"):
+    for name in ("samples", "scores", "ratings", "model", "train", "choice", "out"):
         (tmp_path / name).mkdir()
     rows = [
         Solution(
@@ -39,8 +39,9 @@ def stage(tmp_path):
     write_ratings(tmp_path / "ratings", Ragged.from_rows([(1, 1), (-1, 1)] * 3, dtype=np.int8))
     write_json(tmp_path / "model" / LABELER, {"solutions": 7, "rated_steps": 20})
     write_json(tmp_path / "train" / "train.json", {"solutions": 9, "targets": 99, "curve": []})
-    write_json(tmp_path / "other" / "train.json", {"solutions": 8, "targets": 88, "curve": []})
-    write_json(tmp_path / "choice" / "choice.json", {"index": 1, "grid": ["both"]})
+    write_json(
+        tmp_path / "choice" / "choice.json", {"learning_rate": 1, "bracketed": False, "grid": ["both"]}
+    )
 
     def run(function, config, *names, **inputs):
         given = {name: tmp_path / name for name in ("samples", "scores", *names)} | inputs
@@ -70,16 +71,16 @@ def test_the_rows_of_a_prm(stage):
     assert all(row.items() >= shared.items() for row in rows)
 
 
-def test_the_rows_of_an_orm_whose_training_was_chosen(stage, tmp_path):
-    trains = (tmp_path / "train", tmp_path / "other")
+def test_the_rows_of_an_orm_whose_learning_rate_was_chosen(stage, tmp_path):
     config = {"arm": "large_orm", "acquisition": "both"}
-    rows = stage(large_models.scorer, config, "choice", trains=trains)
-    shared = {"arm": "large_orm", "acquisition": "both", "labelled_solutions": 8, "labelled_steps": None}
+    rows = stage(large_models.scorer, config, "train", "choice")
+    shared = {"arm": "large_orm", "acquisition": "both", "labelled_solutions": 9, "labelled_steps": None}
     assert all(row.items() >= shared.items() for row in rows)
     # Last step: 0.8 > 0.4 of problem 0, 0.4 < 0.7 of problem 1.
     assert values(rows, "best_of_n", "problem_values")[2] == [1.0, 0.0]
     (told,) = read_json(tmp_path / "out" / "chosen.json")
-    assert told == {"solutions": 8, "targets": 88, "grid": ["both"]}
+    rates = {"choice": "choice", "grid": ["both"], "bracketed": False}
+    assert told == {"solutions": 9, "targets": 99} | rates
 
 
 def test_votes_are_weighted_by_the_chance_to_be_right(stage, tmp_path):
@@ -87,9 +88,7 @@ def test_votes_are_weighted_by_the_chance_to_be_right(stage, tmp_path):
     rows = stage(large_models.votes, {"arm": "large_prm", "draws": 10, "seed": 0}, "model")
     assert values(rows, "weighted_vote", "problem_values")[2] == [1.0, 0.0]
     assert values(rows, "weighted_vote", "single_draw") == [False, False, True]
-    rows = stage(
-        large_models.votes, {"arm": "large_orm", "draws": 10, "seed": 0}, trains=(tmp_path / "train",)
-    )
+    rows = stage(large_models.votes, {"arm": "large_orm", "draws": 10, "seed": 0}, "train")
     assert values(rows, "weighted_vote", "labelled_solutions") == [9, 9, 9]
 
 

@@ -165,6 +165,78 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
         assert torch.equal(found.best_state[name], tensor)
 
 
+class Rates(lightning.Callback):
+    """The learning rate of every update."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, *args):
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def on_plateau(values, folder=None, killed_at=None, *, patience=2):
+    """Ten updates at most, each judged; the learning rate is 0.1 and falls to zero in two updates.
+
+    Returns:
+        What was kept, and the learning rate of each update.
+    """
+
+    def judge(model: RewardModel) -> float:
+        if killed_at == len(keep.curve) + 1:
+            raise KeyboardInterrupt
+        return values[len(keep.curve)]
+
+    keep, rates = KeepBest(judge, updates=10, evaluations=10, patience=patience, falling=2), Rates()
+    examples = [Example(prompt=f"{i}\n", steps=("1", "2"), step_targets=(1, i % 2)) for i in range(6)]
+    fit(
+        RewardModel(backbone(), learning_rate=0.1, total_updates=10, decay=0.2),
+        RewardData(examples, Characters(), batch_size=2),
+        updates=10,
+        callbacks=[keep, rates],
+        checkpoint_folder=folder,
+        checkpoint_every=1,
+    )
+    return keep, rates.seen
+
+
+def test_a_plateau_ends_a_training_with_the_usual_fall_of_the_learning_rate():
+    """Two evaluations without a better one: 0.75 again and 0.5. The rate falls in updates 5 and 6."""
+    keep, rates = on_plateau([0.5, 0.75, 0.75, 0.5, 0.6, 0.9])
+    assert [point["update"] for point in keep.curve] == [1, 2, 3, 4, 5, 6]
+    assert (keep.end, keep.best_update, keep.best_value) == (6, 6, 0.9)
+    assert rates == pytest.approx([0.1] * 5 + [0.05])
+
+
+@pytest.mark.parametrize(
+    ("values", "patience"),
+    [
+        ([0.1 * i for i in range(10)], 2),
+        ([0.5] * 10, None),
+        # a plateau after update 9: the rate falls already
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.5, 0.4], 2),
+    ],
+)
+def test_a_training_without_an_early_plateau_makes_all_updates(values, patience):
+    keep, rates = on_plateau(values, patience=patience)
+    assert len(keep.curve) == 10 and keep.end is None
+    assert rates == pytest.approx([0.1] * 9 + [0.05])
+
+
+@pytest.mark.parametrize("killed_at", [5, 6])
+def test_an_early_end_is_the_same_after_a_kill(tmp_path, killed_at):
+    values = [0.5, 0.75, 0.75, 0.5, 0.6, 0.9]
+    with pytest.raises(KeyboardInterrupt):
+        on_plateau(values, tmp_path, killed_at)
+    resumed, rates = on_plateau(values, tmp_path)
+    whole, _ = on_plateau(values)
+    assert resumed.curve == whole.curve and resumed.end == 6 and rates[-1] == pytest.approx(0.05)
+    for name, tensor in whole.best_state.items():
+        assert torch.equal(resumed.best_state[name], tensor)
+    again, rates = on_plateau(values, tmp_path)  # killed after its last update, before its result was kept
+    assert again.curve == whole.curve and rates == []
+
+
 def test_of_equal_checkpoints_the_later_is_kept():
     keep, seen = trained([0.5, 0.5], updates=4, evaluations=2)
     assert keep.best_update == 4 and torch.equal(keep.best_state["backbone.score.weight"], seen[1])
@@ -194,40 +266,58 @@ def test_an_update_of_several_batches_is_judged_once():
     assert keep.curve == [{"update": 2, "value": 0.5}]
 
 
-@pytest.mark.parametrize(
-    ("values", "index"), [([0.2, 0.6, 0.4], 1), ([0.5, 0.5, 0.5], 0), ([0.1, 0.3, 0.3], 1)]
-)
-def test_choose_takes_the_best_and_the_first_of_equals(values, index, tmp_path):
-    rates = [1e-4, 2e-4, 3e-4]
-    folders = []
-    for number, (rate, value) in enumerate(zip(rates, values, strict=True)):
-        folders.append(tmp_path / str(number))
-        folders[-1].mkdir()
-        write_json(folders[-1] / "train.json", {"learning_rate": rate, "best_value": value})
-    models.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
-    chosen = json.loads((tmp_path / "choice.json").read_text())
-    assert (chosen["index"], chosen["learning_rate"]) == (index, rates[index])
-    assert [point["validation"] for point in chosen["grid"]] == values
-
-
-def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
-    facts = [
-        {"learning_rate": 1.0, "diverged": "learning_rate: found 1.0, with which ..."},
-        {"learning_rate": 0.1, "best_value": 0.0},  # worthless, but finite
-    ]
-    folders = [tmp_path / str(i) for i in range(2)]
+def choose(tmp_path, facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The choice among trainings with these facts."""
+    folders = [tmp_path / str(i) for i in range(len(facts))]
     for folder, fact in zip(folders, facts, strict=True):
         folder.mkdir()
         write_json(folder / "train.json", fact)
+    models.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
+    chosen: dict[str, Any] = json.loads((tmp_path / "choice.json").read_text())
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("values", "rate", "bracketed"),
+    [
+        ([0.2, 0.6, 0.4], 2e-4, True),
+        ([0.5, 0.5, 0.5], 1e-4, False),  # the first of equals
+        ([0.1, 0.2, 0.3], 3e-4, False),
+        ([0.2, 0.3], 2e-4, False),  # two rates have no interior
+    ],
+)
+def test_choose_takes_the_best_and_says_whether_it_is_bracketed(values, rate, bracketed, tmp_path):
+    facts = [{"learning_rate": (1 + i) * 1e-4, "best_value": value} for i, value in enumerate(values)]
+    chosen = choose(tmp_path, facts)
+    assert (chosen["learning_rate"], chosen["bracketed"]) == (pytest.approx(rate), bracketed)
+    assert [tried["validation"] for tried in chosen["grid"]] == values
+
+
+def test_several_trainings_per_rate_count_by_their_mean(tmp_path):
+    """0.1: (0.2 + 0.8) / 2 = 0.5; 0.2: (0.5 + 0.6) / 2 = 0.55; 0.4: one diverged, so it is out."""
+    tried = [(0.1, 0.2), (0.1, 0.8), (0.2, 0.5), (0.2, 0.6), (0.4, 0.9)]
+    facts: list[dict[str, Any]] = [{"learning_rate": rate, "best_value": value} for rate, value in tried]
+    chosen = choose(tmp_path, [*facts, {"learning_rate": 0.4, "diverged": "why"}])
+    assert (chosen["learning_rate"], chosen["bracketed"]) == (0.2, True)
+    assert chosen["grid"] == [
+        {"learning_rate": 0.1, "validation": pytest.approx(0.5), "trainings": 2},
+        {"learning_rate": 0.2, "validation": pytest.approx(0.55), "trainings": 2},
+        {"learning_rate": 0.4, "validation": None, "trainings": 2, "diverged": "why"},
+    ]
+
+
+def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
+    why = "learning_rate: found 1.0, with which ..."
+    # worthless, but finite
+    chosen = choose(
+        tmp_path, [{"learning_rate": 1.0, "diverged": why}, {"learning_rate": 0.1, "best_value": 0.0}]
+    )
+    assert chosen["learning_rate"] == 0.1 and chosen["grid"][0]["diverged"] == why
     (tmp_path / "out").mkdir()
-    models.choose({}, {"candidates": tuple(folders)}, tmp_path / "out", context(tmp_path))
-    found = json.loads((tmp_path / "out" / "choice.json").read_text())
-    assert (found["index"], found["learning_rate"]) == (1, 0.1)
-    assert found["grid"][0] == {"learning_rate": 1.0, "validation": None, "diverged": facts[0]["diverged"]}
     with pytest.raises(
         Diverged, match="^all 1 learning rates diverge; of the lowest: learning_rate: found 1.0"
     ):
-        models.choose({}, {"candidates": (folders[0],)}, tmp_path / "out", context(tmp_path))
+        choose(tmp_path / "out", [{"learning_rate": 1.0, "diverged": why}])
 
 
 def test_weights_that_are_not_finite_are_not_judged():

@@ -55,7 +55,7 @@ def fold(folder: Path, problems: range = range(2)) -> dict[str, Path]:
 def write_train(folder: Path, *, solutions_hash: str = "aa", value: float = 0.5, rate: float = 0.1) -> None:
     curve = [{"update": 2, "value": value}, {"update": 4, "value": value + 0.25}]
     facts = {"solutions_hash": solutions_hash, "distinct_solutions": 3, "learning_rate": rate, "curve": curve}
-    facts |= {"solutions": 4, "targets": 9}
+    facts |= {"solutions": 4, "targets": 9, "planned": [2, 4], "best_value": value + 0.25, "validation_n": 2}
     write_json(folder / "train.json", facts)
 
 
@@ -91,6 +91,7 @@ def test_a_cell_scored_by_the_product_of_its_steps(tmp_path):
     assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
     assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]
     assert rows_of(rows, "validation_best_of_n", "n") == [2, 4]
+    assert rows_of(rows, "kept_best_of_n") == [0.75] and rows_of(rows, "kept_best_of_n", "n") == [2]
     shared = {"arm": "process", "acquisition": "uniform", "data_scale": 4, "seed": 1}
     shared |= {"solutions_hash": "aa", "distinct_solutions": 3, "labelled_solutions": 4, "labelled_steps": 9}
     assert all(row.items() >= shared.items() for row in rows)
@@ -108,14 +109,12 @@ def test_folds_stand_side_by_side(tmp_path):
     """Two folds of one problem each: the same rows as one part with both, but for what training says."""
     made = [fold(tmp_path / str(p), range(p, p + 1)) for p in range(2)]
     write_train(made[0]["train"], solutions_hash="aa", value=0.25)
-    other = tmp_path / "other"
-    other.mkdir()
-    for p, index in enumerate((1, 0)):  # the first fold chose its second candidate
-        write_json(made[p]["choice"] / "choice.json", {"index": index, "grid": [p]})
-    write_train(other, value=0.0)
+    for p in range(2):
+        choice = {"learning_rate": 0.1, "bracketed": False, "grid": [p]}
+        write_json(made[p]["choice"] / "choice.json", choice)
     write_train(made[1]["train"], solutions_hash="bb", value=0.75)
     inputs = {name: tuple(m[name] for m in made) for name in ("samples", "scores", "ratings")}
-    inputs["trains"] = (other, made[0]["train"], made[1]["train"], other)
+    inputs["trains"] = tuple(m["train"] for m in made)
     inputs["choices"] = tuple(m["choice"] for m in made)
     out = tmp_path / "cell"
     out.mkdir()
@@ -124,6 +123,7 @@ def test_folds_stand_side_by_side(tmp_path):
     assert rows_of(rows, "best_of_n", "problem_values") == [[0.5, 0.0], [1.0, 0.0]]
     assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
     assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]  # (0.25 + 0.75) / 2, (0.5 + 1.0) / 2
+    assert rows_of(rows, "kept_best_of_n") == [0.75]  # (0.5 + 1.0) / 2
     (joint,) = {row["solutions_hash"] for row in rows}
     assert [fact["grid"] for fact in read_json(out / "chosen.json")] == [[0], [1]]
     assert len(joint) == 64 and {row["distinct_solutions"] for row in rows} == {6}
@@ -233,7 +233,7 @@ def make_records(tmp_path: Path, hashes: dict[str, str]) -> Path:
 
 def test_records_hold_all_rows(tmp_path):
     frame = read_records(make_records(tmp_path, {"process": "aa", "final_answer": "aa"}))
-    assert len(frame) == 1 + 2 * 6  # best-of-1, best-of-2, two AUROCs, two points of the curve
+    assert len(frame) == 1 + 2 * 7  # best-of-1, best-of-2, two AUROCs, two points of the curve, the one kept
     assert frame["cell"].dropna().unique().tolist() == ["process-cell", "final_answer-cell"]
     assert frame.loc[frame["metric"] == "random", "cell"].isna().all()
 

@@ -12,10 +12,11 @@ from ablations.solutions import Problem, Solution, Solutions, StepScores
 from ablations.stages.files import SCORES, Samples, read_json, write_json
 from ablations.stages.validation import passed_over, validated
 
-POINT = {"learning_rate": 0.1, "batch_size": 4, "epochs": 2.0, "threshold": 0.2}
+POINT = {"learning_rate": 0.1, "batch_size": 4, "max_updates": 3, "threshold": 0.2}
 FACTS = {
     **{"solutions_hash": "aa", "distinct_solutions": 3, "solutions": 6, "targets": 9},
     **{"learning_rate": 0.1, "threshold": 0.3, "best_update": 2, "best_value": 0.5},
+    **{"updates": 3, "planned": [2, 3], "plateau": False},
     "curve": [{"update": 2, "value": 0.5}, {"update": 3, "value": 0.25}],
 }
 
@@ -87,9 +88,9 @@ def test_a_point_is_shown_on_every_curve_that_it_lies_on(tmp_path):
 def test_what_was_chosen_and_what_it_took(tmp_path):
     """Three updates of 4 with 6 solutions: a pass of 4 and 2, then 4 of the next one: 10."""
     _, (point,) = judge(tmp_path, "process")
-    assert point["threshold"] == 0.3  # as the training found it
+    assert point["threshold"] == 0.3  # as the training says
     assert point["updates"] == 3 and point["passed_over"] == 10
-    assert point["epochs"] == 2.0 and "curve" not in point
+    assert point["max_updates"] == 3 and "curve" not in point and "planned" not in point
 
 
 @pytest.mark.parametrize(

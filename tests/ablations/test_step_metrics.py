@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.discrimination import auroc, calibration
+from ablations.discrimination import auroc, calibration, solution_auroc
 from ablations.first_error import UNRATED
 from ablations.ragged import Ragged
-from ablations.step_metrics import auroc_interval, calibration_interval, judged
+from ablations.step_metrics import auroc_interval, calibration_interval, judged, within_problems_interval
 from results.intervals import resample_weights
 
 PROB = np.array([0.95, 0.95, 0.15, 0.15, 0.5, 0.5, 0.85, 0.3])
@@ -32,6 +32,19 @@ def test_auroc_by_hand():
     found = auroc_interval(PROB, RIGHT, PROBLEM)
     assert found.estimate == pytest.approx(9.5 / 16)
     np.testing.assert_allclose([found.lower, found.upper], repeated(auroc), atol=1e-12)
+
+
+def test_auroc_within_problems_by_hand():
+    """Problem 4: a tie. Problem 2: 0.15 below 0.3, and a tie with 0.15. Problem 9: 0.5 ties, 0.85 wins. In
+    all 0.5 + 0.5 + 1.5 of 1 + 2 + 2 pairs; a resample counts each problem's as often as it was drawn."""
+    found = within_problems_interval(PROB, RIGHT, PROBLEM)
+    assert found.estimate == pytest.approx(2.5 / 5) == solution_auroc(PROB, RIGHT, np.ones(8, bool), PROBLEM)
+    counts = resample_weights(3) * 3
+    values = counts.T @ [0.5, 0.5, 1.5] / (counts.T @ [2, 1, 2])  # problems 2, 4, 9
+    np.testing.assert_allclose([found.lower, found.upper], np.percentile(values, [2.5, 97.5]), atol=1e-12)
+    alike = within_problems_interval(PROBLEM / 10, RIGHT, PROBLEM)  # constant within each problem
+    assert alike.estimate == 0.5 and np.isnan([alike.lower, alike.upper]).all()
+    assert np.isnan(within_problems_interval(PROB, np.ones(8, bool), PROBLEM).estimate)
 
 
 def test_calibration_by_hand():

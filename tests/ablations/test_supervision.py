@@ -9,9 +9,11 @@ from ablations.supervision import (
     ARMS,
     IGNORE,
     LabelerArm,
+    LabelNoise,
     Supervision,
-    choose_threshold,
     final_answer,
+    label_noise,
+    oracle_outcome,
     prm_outcome,
     process,
     process_neutral,
@@ -120,13 +122,53 @@ def test_final_answer_and_arms():
     targets = {
         name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
         for name, arm in ARMS.items()
-        if name != "process_neutral"  # these labels know no neutral
+        if name not in ("process_neutral", "oracle_outcome")  # no neutral in these labels, no ratings
     }
     assert list(targets) == ["process", "prm_outcome", "final_answer"]
     assert [len(target) for target in targets.values()] == [4, 4, 4]
     assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]
     assert targets["prm_outcome"].solution_target.tolist() == [1, 0, 0, 0]
     assert targets["final_answer"].solution_target.tolist() == [1, 1, 0, 0]
+
+
+def ratings(rows):
+    return Ragged.from_rows(rows, np.int8)
+
+
+def test_oracle_outcome_by_hand():
+    """Right: only 1 and 0 (neutral), or no step at all."""
+    found = oracle_outcome(ratings([[1, 0, 1], [1, -1, 1], [-1], [], [0]]))
+    assert found.solution_target.tolist() == [1, 0, 0, 1, 1] and found.solution_target.dtype == np.int8
+
+
+def test_label_noise_of_outcomes_by_hand():
+    """Labels 1 1 1 0 0, the oracle 1 1 0 0 1: 2 of 5 differ; 1 of 3 right labels, 1 of 2 wrong ones."""
+    given = Supervision(solution_target=np.array([1, 1, 1, 0, 0], np.int8))
+    found = label_noise(given, ratings([[1], [0, 1], [1, -1], [-1], [1]]))
+    assert found == LabelNoise(differing=2 / 5, false_positives=1 / 3, false_negatives=1 / 2)
+
+
+def test_label_noise_of_steps_by_hand():
+    """Labels 1 1 1 | 1 0 (two ignored) | 0 | 1 0, the oracle 1 1 0 | 1 0 | 1 | 1 0: 2 of 8 differ.
+
+    Right labels: 5, of which the third is wrong; wrong labels: 3, of which the sixth is right. What follows
+    the first labeled error counts nowhere.
+    """
+    truth = ratings([[1, 0, -1], [1, -1, -1, 1], [1], [1, -1]])
+    found = label_noise(process(labels(ROWS), 0.20), truth)
+    assert found == LabelNoise(differing=2 / 8, false_positives=1 / 5, false_negatives=1 / 3)
+
+
+def test_label_noise_without_labels_of_one_kind():
+    found = label_noise(Supervision(solution_target=np.ones(2, np.int8)), ratings([[1], [-1]]))
+    assert (found.differing, found.false_positives) == (0.5, 0.5) and np.isnan(found.false_negatives)
+    assert label_noise(oracle_outcome(ratings([[1], [-1]])), ratings([[1], [-1]])).differing == 0
+
+
+def test_label_noise_of_neutral_labels():
+    """Neutral counts as right: classes 2 1 0 against ratings 1 0 -1."""
+    given = Supervision(step_target=Ragged.from_rows([[2, 1, 0]], np.int8), num_classes=3)
+    assert label_noise(given, ratings([[1, 0, -1]])).differing == 0
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.9]), min_size=1, max_size=5), min_size=1))
@@ -150,45 +192,6 @@ def test_solution_without_steps():
         prm_outcome(labels([[], [0.9], []]), 0.2)
 
 
-def test_choose_threshold_by_hand():
-    # Worst steps: right answers 0.05 0.10 0.60, wrong ones 0.30 0.50 0.70. At t = 0.10: 2 of 3 right pass
-    # (0.05, 0.10 <= t) and 3 of 3 wrong are caught: (2/3 + 1) / 2 = 5/6. At 0.60: (3/3 + 1/3) / 2 = 4/6.
-    rows = [[0.0, 0.05], [0.10], [0.60, 0.2], [0.30], [0.1, 0.50], [0.70]]
-    right = np.array([True, True, True, False, False, False])
-    choice = choose_threshold(labels(rows), right)
-    assert choice.threshold == pytest.approx(0.10)
-    assert choice.agreement == pytest.approx(5 / 6)
-    agree = prm_outcome(labels(rows), choice.threshold).solution_target == right
-    assert choice.agreement == pytest.approx((agree[right].mean() + agree[~right].mean()) / 2)
-
-
-def test_choose_threshold_ties():
-    # right 0.1 0.5, wrong 0.3 0.9. Agreement at 0.1: (1/2 + 1) / 2 = 0.75; at 0.5: (1 + 1/2) / 2 = 0.75;
-    # |0.1 - 0.2| < |0.5 - 0.2|, so 0.1.
-    right = np.array([True, False, True, False])
-    assert choose_threshold(labels([[0.1], [0.3], [0.5], [0.9]]), right).threshold == 0.1
-    # moved by 0.05: 0.125 is 0.075 from 0.2 and 0.275 is 0.075 from it too: the lower
-    assert choose_threshold(labels([[0.125], [0.2], [0.275], [0.9]]), right).threshold == 0.125
-    # 0.01 and 0.25: the nearer one is the higher
-    assert choose_threshold(labels([[0.01], [0.1], [0.25], [0.9]]), right).threshold == 0.25
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=12))
-def test_chosen_threshold_is_the_best_of_all(rows):
-    right = np.array([correct for _, correct in rows])
-    if right.all() or not right.any():
-        return
-    scores = labels([[negative] for negative, _ in rows])
-
-    def agreement(threshold):
-        outcome = prm_outcome(scores, threshold).solution_target.astype(bool)
-        return (outcome[right].mean() + (~outcome[~right]).mean()) / 2
-
-    choice = choose_threshold(scores, right)
-    assert choice.agreement == pytest.approx(agreement(choice.threshold))
-    assert choice.agreement == pytest.approx(max(agreement(negative) for negative, _ in rows))
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -198,21 +201,8 @@ def test_chosen_threshold_is_the_best_of_all(rows):
             "threshold: found nan; allowed: a number in [0, 1]",
         ),
         (
-            lambda: choose_threshold(labels(ROWS), np.ones(4, bool)),
-            "final_correct: found 4 of 4 right; allowed: some but not all",
-        ),
-        (
-            lambda: choose_threshold(labels(ROWS), np.zeros(4, bool)),
-            "final_correct: found 0 of 4 right; allowed: some but not all",
-        ),
-        (lambda: choose_threshold(labels(ROWS), np.ones(3, bool)), "final_correct: found 3 rows; allowed: 4"),
-        (
-            lambda: choose_threshold(labels(ROWS), np.ones(4, bool), quantiles=1),
-            "quantiles: found 1; allowed: an integer >= 2",
-        ),
-        (
-            lambda: choose_threshold(labels([[], [0.1]]), np.array([True, False])),
-            "labels: found a solution without steps; allowed: at least one step each",
+            lambda: label_noise(process(labels(ROWS), 0.2, True), Ragged.from_rows(ROWS, np.int8)),
+            "supervision: found labels (10, 2); allowed: hard ones (10,)",
         ),
         (lambda: Supervision(), "step_target, solution_target: found neither; allowed: exactly one of them"),
         (

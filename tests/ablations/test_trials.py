@@ -41,13 +41,14 @@ def test_no_task_can_reach_a_test_problem(scale, world):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_arms_get_the_same_effort(scale):
-    """At the points that all arms have, the configs of their trainings differ in arm and threshold alone."""
+    """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
     given = settings(scale, None, None, None)
     trials = [task for task in plan(given).targets]
     of_arm = {arm: [t for t in trials if t.config["arm"] == arm] for arm in given.arms}
 
     def effort(task: Task) -> dict:
-        return {k: v for k, v in task.inputs["train"].config.items() if k not in ("arm", "threshold")}
+        apart = ("arm", "threshold", "outcome_loss")
+        return {k: v for k, v in task.inputs["train"].config.items() if k not in apart}
 
     shared = set(given.points("final_answer"))
     efforts = [
@@ -60,11 +61,20 @@ def test_arms_get_the_same_effort(scale):
 
 
 def test_the_trainings_of_supervision_are_used_again():
-    """A trial at the hyperparameters of `supervision` trains what its grid trains."""
+    """A trial at the hyperparameters of `supervision` trains what its grid trains, where it has one rate."""
     given = scales.settings("small", None, None, None)
+    given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
     grid = Grid(settings=given, part=embedded_part(given), arm="process", data_scale=4)
-    for rate, candidate in zip(given.students.learning_rates, grid.candidates(0), strict=True):
-        assert make(given, learning_rate=rate).inputs["train"] == candidate
+    assert make(given).inputs["train"] == grid.train(0)
+
+
+def test_updates_are_the_same_at_every_data_scale_unless_passes_are_limited():
+    """The paper: 2 passes for process supervision, 1 for outcomes; 2 * 100 / 64 is 3.125, so 4 updates."""
+    students = StudentSettings(max_updates=50)
+    assert {students.updates(s, outcome=o) for s in (1, 10**6) for o in (False, True)} == {50}
+    paper = replace(students, process_epochs=2.0, outcome_epochs=1.0, evaluations=1)
+    assert [paper.updates(100, outcome=outcome) for outcome in (False, True)] == [4, 2]
+    assert paper.updates(10**6, outcome=True) == 50
 
 
 def test_only_what_differs_is_in_the_config(small):
@@ -80,12 +90,11 @@ def test_only_what_differs_is_in_the_config(small):
 @pytest.mark.parametrize(
     ("changes", "config"),
     [
-        ({"learning_rate": 0.003}, {"learning_rate": 0.003, "updates": 225}),
-        # 600 problems with 4 solutions each, 6 passes: 14,400 solutions; of 32 an update, of 64
-        ({"batch_size": 32}, {"batch_size": 32, "updates": 450}),
-        ({"epochs": 1.5}, {"updates": 56}),  # 56.25
-        ({"threshold": 0.35}, {"threshold": 0.35, "updates": 225}),
-        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 225}),
+        ({"learning_rate": 0.003}, {"learning_rate": 0.003, "updates": 300}),
+        ({"batch_size": 32}, {"batch_size": 32, "updates": 300}),
+        ({"max_updates": 150}, {"updates": 150}),
+        ({"threshold": 0.35}, {"threshold": 0.35, "updates": 300}),
+        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 300}),
     ],
 )
 def test_a_point_decides_the_training(small, changes, config):
@@ -95,11 +104,14 @@ def test_a_point_decides_the_training(small, changes, config):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"learning_rate": 0.0}, "students.learning_rates: found (0.0,); allowed: one or more, each above 0"),
+        (
+            {"learning_rate": 0.0},
+            "students.learning_rates: found (0.0,); allowed: one or more, each once and above 0",
+        ),
         ({"batch_size": 0}, "students.batch_size: found 0; allowed: 1 or more"),
         ({"warmup": 1.5}, "students.warmup: found 1.5; allowed: 0 to 1"),
         ({"weight_decay": -0.1}, "students.weight_decay: found -0.1; allowed: 0 or more, finite"),
-        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1, or null"),
+        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1"),
         ({"dropout": 1.0}, "students.dropout: found 1.0; allowed: 0 to below 1"),
     ],
 )
@@ -114,7 +126,7 @@ def test_points_lie_around_the_centre(small):
     centre = small.centre
     assert points[centre] == [
         PLAIN,
-        *(("learning_rate", 1e-3), ("batch_size", 64.0), ("epochs", 6.0), ("threshold", 0.2)),
+        *(("learning_rate", 3e-3), ("batch_size", 64.0), ("max_updates", 300.0), ("threshold", 0.2)),
     ]
     for point, shown in points.items():
         differs = {k: v for k, v in asdict(point).items() if v != getattr(centre, k)}
@@ -125,7 +137,7 @@ def test_points_lie_around_the_centre(small):
 
 
 def test_a_hyperparameter_with_the_centres_level_alone_is_not_varied(small):
-    given = replace(small, levels=Levels(epochs=(6.0,), batch_size=(64, 32)))
+    given = replace(small, levels=Levels(max_updates=(300,), batch_size=(64, 32)))
     assert list(given.points("process").values()) == [[PLAIN, ("batch_size", 64.0)], [("batch_size", 32.0)]]
 
 

@@ -6,21 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
-from ablations.world.authors import draw_author, write_solution
-from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, judge
-from ablations.world.problems import WorldProblem, draw_problem, parse_problem
+from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE
 from ablations.world.worlds import WORLDS
 
 ALPHABET = "0123456789abcdefgh+-*=#:~\n"
 
 
-def solutions(count: int, seed: int = 0) -> list[tuple[WorldProblem, tuple[str, ...]]]:
+WORLD = WORLDS["dropped"]
+judge = WORLD.judge
+
+
+def solutions(count: int, seed: int = 0) -> list[tuple[str, tuple[str, ...]]]:
     rng = np.random.default_rng(seed)
-    problems = [draw_problem(rng) for _ in range(count)]
-    return [
-        (problem, write_solution(problem, draw_author(WORLDS["dropped"].misconceptions, rng), rng))
-        for problem in problems
-    ]
+    problems = [WORLD.draw_problem(rng) for _ in range(count)]
+    return [(problem, WORLD.write_solution(problem, rng)) for problem in problems]
 
 
 def annotator(*, name: str = "ann", easy: float, hard: float) -> Annotator:
@@ -44,13 +43,13 @@ CASES = [
 @pytest.mark.parametrize(("text", "steps", "truth", "hard"), CASES)
 def test_which_steps_are_hard(text: str, steps: str, truth: tuple[int, ...], hard: tuple[bool, ...]) -> None:
     """An annotator who errs on all hard steps, or on all easy ones, shows which they are."""
-    problem, lines = parse_problem(text), steps.split()
-    assert annotator(easy=0, hard=0).rate(problem, lines) == truth == judge(problem, lines)
+    problem, lines = text, steps.split()
+    assert annotator(easy=0, hard=0).rate(WORLD, problem, lines) == truth == judge(problem, lines)
     wrong = {POSITIVE: NEGATIVE, NEUTRAL: NEGATIVE, NEGATIVE: POSITIVE}
     on_hard = tuple(wrong[t] if h else t for t, h in zip(truth, hard, strict=True))
     on_easy = tuple(t if h else wrong[t] for t, h in zip(truth, hard, strict=True))
-    assert annotator(easy=0, hard=1).rate(problem, lines) == on_hard
-    assert annotator(easy=1, hard=0).rate(problem, lines) == on_easy
+    assert annotator(easy=0, hard=1).rate(WORLD, problem, lines) == on_hard
+    assert annotator(easy=1, hard=0).rate(WORLD, problem, lines) == on_easy
 
 
 def is_hard(line: str) -> bool:
@@ -65,7 +64,9 @@ def test_error_rates_are_the_stated_ones() -> None:
     errors = {True: [0, 0], False: [0, 0]}
     rater = annotator(easy=0.03, hard=0.2)
     for problem, steps in solutions(500):
-        for line, rated, truth in zip(steps, rater.rate(problem, steps), judge(problem, steps), strict=True):
+        for line, rated, truth in zip(
+            steps, rater.rate(WORLD, problem, steps), judge(problem, steps), strict=True
+        ):
             count = errors[is_hard(line)]
             count[0] += rated != truth
             count[1] += 1
@@ -79,9 +80,9 @@ def test_errors_belong_to_the_annotator() -> None:
     one, same, other = (annotator(name=name, easy=0.3, hard=0.3) for name in ("ann", "ann", "ben"))
     both = neither = 0
     for problem, steps in solutions(100):
-        ratings, truth = one.rate(problem, steps), judge(problem, steps)
-        assert same.rate(problem, steps) == ratings
-        for a, b, t in zip(ratings, other.rate(problem, steps), truth, strict=True):
+        ratings, truth = one.rate(WORLD, problem, steps), judge(problem, steps)
+        assert same.rate(WORLD, problem, steps) == ratings
+        for a, b, t in zip(ratings, other.rate(WORLD, problem, steps), truth, strict=True):
             both += a != t and b != t
             neither += (a != t) != (b != t)
     # Errors of two who err independently in 0.3: on one of them 2*0.3*0.7 = 0.42, on both 0.09.
@@ -95,7 +96,7 @@ def test_a_careless_annotator_errs_where_a_careful_one_does() -> None:
     seen = 0
     for problem, steps in solutions(100):
         truth = judge(problem, steps)
-        few, many = careful.rate(problem, steps), careless.rate(problem, steps)
+        few, many = careful.rate(WORLD, problem, steps), careless.rate(WORLD, problem, steps)
         assert all(b != t for a, b, t in zip(few, many, truth, strict=True) if a != t)
         seen += sum(a != t for a, t in zip(few, truth, strict=True))
     assert seen > 20
@@ -104,17 +105,17 @@ def test_a_careless_annotator_errs_where_a_careful_one_does() -> None:
 @given(st.integers(0, 2**32), st.lists(st.text(ALPHABET, max_size=8), max_size=8))
 @settings(max_examples=100, deadline=None)
 def test_any_lines_get_one_rating_each_from_what_stands_before(seed: int, steps: list[str]) -> None:
-    problem = draw_problem(np.random.default_rng(seed))
+    problem = WORLD.draw_problem(np.random.default_rng(seed))
     rater = annotator(easy=0.4, hard=0.6)
-    ratings = rater.rate(problem, steps)
+    ratings = rater.rate(WORLD, problem, steps)
     assert len(ratings) == len(steps)
     assert set(ratings) <= {POSITIVE, NEUTRAL, NEGATIVE}
     for end in range(len(steps)):
-        assert rater.rate(problem, steps[:end]) == ratings[:end]
+        assert rater.rate(WORLD, problem, steps[:end]) == ratings[:end]
 
 
 def test_a_digit_that_is_no_number_is_rated_too() -> None:
-    assert annotator(easy=0, hard=0).rate(parse_problem("a+8b-5:47"), ["47a+²=55"]) == (NEGATIVE,)
+    assert annotator(easy=0, hard=0).rate(WORLD, "a+8b-5:47", ["47a+²=55"]) == (NEGATIVE,)
 
 
 @pytest.mark.parametrize(

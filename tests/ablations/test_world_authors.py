@@ -7,21 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.world.authors import (
+from ablations.world.arithmetic.authors import (
     EXPERT,
     STYLES,
     Author,
     HeldMisconception,
-    borrow_doubled,
     borrow_dropped,
-    carry_before_product,
-    carry_doubled,
     carry_dropped,
     draw_author,
     product_carry_dropped,
     write_solution,
 )
-from ablations.world.problems import apply, draw_problem, parse_problem
+from ablations.world.arithmetic.problems import apply, draw_problem, parse_problem
+from ablations.world.arithmetic.world import ArithmeticWorld
 from ablations.world.worlds import WORLDS
 
 OPERANDS = {"+": range(1, 10), "-": range(1, 10), "*": range(2, 5)}
@@ -30,7 +28,10 @@ OVERFLOWS: dict[str, Callable[[int, int], bool]] = {
     "-": lambda units, operand: units < operand,
     "*": lambda units, operand: units * operand >= 10,
 }
-HELD = [m for world in WORLDS.values() for m in world.misconceptions]
+DROPPED = WORLDS["dropped"]
+assert isinstance(DROPPED, ArithmeticWorld)
+MISCONCEPTIONS = DROPPED.misconceptions
+HELD = list(MISCONCEPTIONS)
 HELD_IDS = [m.rule.__name__ for m in HELD]
 
 
@@ -47,16 +48,6 @@ HELD_IDS = [m.rule.__name__ for m in HELD]
         (borrow_dropped, 3, 8, 5),
         # 7*3=21 -> 1, 4*3=12 -> 2. Right: 141 - 100 = 41.
         (product_carry_dropped, 47, 3, 21),
-        # 55 and the ten once more. Right: 55.
-        (carry_doubled, 47, 8, 65),
-        # 103 + 10 = 113 -> 13. Right: 3.
-        (carry_doubled, 95, 8, 13),
-        # 34 and the ten away once more. Right: 34.
-        (borrow_doubled, 42, 8, 24),
-        # -5 - 10 = -15 -> 85. Right: 95.
-        (borrow_doubled, 3, 8, 85),
-        # 7*3=21 -> 1 with carry 2, (4+2)*3=18 -> 8. Right: 41.
-        (carry_before_product, 47, 3, 81),
     ],
 )
 def test_misconceptions_by_hand(
@@ -76,25 +67,6 @@ def test_a_misconception_errs_exactly_where_the_units_overflow(held: HeldMisconc
             assert (wrong != right) == OVERFLOWS[held.symbol](total % 10, operand), (total, operand)
 
 
-def test_the_worlds_share_no_misconception() -> None:
-    pairs = [{(m.symbol, m.rule) for m in world.misconceptions} for world in WORLDS.values()]
-    assert all(len(one) == 3 for one in pairs)
-    assert len(set.union(*pairs)) == 3 * len(pairs)
-    for world in WORLDS.values():
-        assert sorted(m.symbol for m in world.misconceptions) == sorted(OPERANDS)
-
-
-@pytest.mark.parametrize("symbol", OPERANDS)
-def test_where_the_worlds_err_they_err_differently(symbol: str) -> None:
-    one, other = (
-        next(m.rule for m in world.misconceptions if m.symbol == symbol) for world in WORLDS.values()
-    )
-    for total in range(100):
-        for operand in OPERANDS[symbol]:
-            if OVERFLOWS[symbol](total % 10, operand):
-                assert one(total, operand) != other(total, operand), (total, operand)
-
-
 @pytest.mark.parametrize(
     ("world", "lines"),
     [
@@ -102,13 +74,11 @@ def test_where_the_worlds_err_they_err_differently(symbol: str) -> None:
         (None, ("47a+8=55", "55b-8=47", "47c*3=41", "#41")),
         # 5|4 carry dropped; 15-8=7, borrow dropped: 47; 1 and 12 -> 21
         ("dropped", ("47a+8=45", "45b-8=47", "47c*3=21", "#21")),
-        # 55+10; 65-8=57, borrowed twice: 47; (4+2)*3=18 and 1 -> 81
-        ("doubled", ("47a+8=65", "65b-8=47", "47c*3=81", "#81")),
     ],
 )
 def test_solutions_by_hand(world: str | None, lines: tuple[str, ...]) -> None:
     problem = parse_problem("a+8b-8c*3:47")
-    rules = {m.symbol: m.rule for m in WORLDS[world].misconceptions} if world else {}
+    rules = {m.symbol: m.rule for m in MISCONCEPTIONS} if world else {}
     author = Author(rules=rules, split_share=0.0, restate_share=0.0)
     assert write_solution(problem, author, np.random.default_rng(0)) == lines
 
@@ -134,13 +104,13 @@ def test_who_splits_and_restates_everything() -> None:
         assert rest == ["=55", "55b-1=54", "=54", "54c*3=62", "=62", "#62"]
 
 
-@given(seed=st.integers(0, 2**32), world=st.sampled_from(sorted(WORLDS)))
+@given(seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
-def test_an_authors_answer_does_not_depend_on_his_style(seed: int, world: str) -> None:
+def test_an_authors_answer_does_not_depend_on_his_style(seed: int) -> None:
     """Units overflow once at most when an operation is done in two, so that the misconception shows once."""
     rng = np.random.default_rng(seed)
     problem = draw_problem(rng)
-    rules = draw_author(WORLDS[world].misconceptions, rng).rules
+    rules = draw_author(MISCONCEPTIONS, rng).rules
     answers = {
         write_solution(problem, Author(rules=rules, split_share=split, restate_share=restate), rng)[-1]
         for split, restate in ((0.0, 0.0), (0.3, 0.25), (1.0, 1.0))
@@ -158,11 +128,10 @@ def test_the_expert_is_right(seed: int) -> None:
     assert [int(line[-2:]) for line in lines[:-1]] == list(problem.totals)
 
 
-@pytest.mark.parametrize("world", WORLDS)
-def test_how_many_authors_hold_what(world: str) -> None:
+def test_how_many_authors_hold_what() -> None:
     rng = np.random.default_rng(0)
     drawn = 3000
-    misconceptions = WORLDS[world].misconceptions
+    misconceptions = MISCONCEPTIONS
     authors = [draw_author(misconceptions, rng) for _ in range(drawn)]
     for m in misconceptions:
         holders = sum(author.rules.get(m.symbol) is m.rule for author in authors)
@@ -182,7 +151,7 @@ def test_the_same_seed_draws_the_same_author_and_solution() -> None:
 
     def solution(seed: int) -> tuple[str, ...]:
         rng = np.random.default_rng(seed)
-        return write_solution(problem, draw_author(WORLDS["dropped"].misconceptions, rng), rng)
+        return write_solution(problem, draw_author(MISCONCEPTIONS, rng), rng)
 
     assert [solution(seed) for seed in range(20)] == [solution(seed) for seed in range(20)]
     assert len({solution(seed) for seed in range(20)}) > 5

@@ -30,18 +30,21 @@ def measured(
     answer: np.ndarray = ANSWER,
     texts: list[tuple[str, ...]] = TEXTS,
     ratings: Ragged | None = None,
+    slips: np.ndarray | None = None,
 ) -> list[Property]:
     return properties(
         correct_PM=correct,
         answer_PM=answer,
         texts=texts,
         ratings=rows(lucky=1, neutral=2) if ratings is None else ratings,
+        slips=np.zeros(correct.size, dtype=bool) if slips is None else slips,
     )
 
 
 def test_values_by_hand() -> None:
     found = {p.name: (p.value, p.holds) for p in measured()}
     assert found == {
+        "solutions with a slip": ("0.000", True),
         # (0+1+2+3+4) / 20
         "pass@1": ("0.500", True),
         "quintile means of the pass rate": ("0.00, 0.25, 0.50, 0.75, 1.00", True),
@@ -68,6 +71,8 @@ def test_each_property_can_fail() -> None:
     name = "right answers with a wrong step"
     assert failing(measured(ratings=rows(lucky=0, neutral=2))) == [name]
     assert failing(measured(ratings=rows(lucky=3, neutral=2))) == [name]
+    # 1 of 20 is 0.05
+    assert failing(measured(slips=np.arange(20) < 1)) == ["solutions with a slip"]
     # 1/4 each
     assert failing(measured(texts=[("a",)] * 20)) == ["unique among 4 solutions"]
     # Where a lone right answer has all votes, voting is as good as pass@4.

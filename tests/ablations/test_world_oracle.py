@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.world.authors import Author, draw_author, write_solution
-from ablations.world.oracle import NEGATIVE, NEUTRAL, POSITIVE, final_answer, judge
-from ablations.world.problems import PART, WorldProblem, apply, draw_problem, parse_problem
+from ablations.world.arithmetic.authors import Author, write_solution
+from ablations.world.arithmetic.oracle import NEGATIVE, NEUTRAL, POSITIVE, final_answer, judge
+from ablations.world.arithmetic.problems import PART, WorldProblem, apply, draw_problem, parse_problem
 from ablations.world.worlds import WORLDS
 
 ALPHABET = "0123456789abcdefgh+-*=#:~\n"
@@ -18,7 +18,7 @@ def right_solutions(draw: st.DrawFn) -> tuple[WorldProblem, tuple[str, ...]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     shares = st.floats(0, 1)
     author = Author(rules={}, split_share=draw(shares), restate_share=draw(shares))
-    problem = draw_problem(rng, max_operations=8)
+    problem = draw_problem(rng, operations=(2, 8))
     return problem, write_solution(problem, author, rng)
 
 
@@ -201,12 +201,12 @@ def test_an_answer_line_before_the_last_step_is_negative(
     assert judge(problem, early) == (*judge(problem, steps[:place]), NEGATIVE)
 
 
-@given(st.integers(0, 2**32), st.sampled_from(sorted(WORLDS)))
+@given(st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
-def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int, world: str) -> None:
+def test_an_author_is_negative_exactly_where_his_arithmetic_is_wrong(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    problem = draw_problem(rng)
-    steps = write_solution(problem, draw_author(WORLDS[world].misconceptions, rng), rng)
+    text = WORLDS["dropped"].draw_problem(rng)
+    problem, steps = parse_problem(text), WORLDS["dropped"].write_solution(text, rng)
     total = problem.start
     for step, rating in zip(steps, judge(problem, steps), strict=True):
         stated = int(step[-2:])

@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from ablations.world.oracle import final_answer, judge
-from ablations.world.problems import parse_problem
 from ablations.world.text import BLOCK, FEW_SHOT_SHARE, Corpus, build_tokenizer
+from ablations.world.world import split_of
 from ablations.world.worlds import WORLDS
 from lightning_modules.encoding import IGNORE
 
 ALPHABET = "0123456789abcdefgh+-*=#:~\n"
-TOKENIZER = build_tokenizer()
+WORLD = WORLDS["dropped"]
+TOKENIZER = build_tokenizer(WORLD)
 BATCH_TOKENS = 1000
 
 
 def corpus(*, seed: int = 7, world: str = "dropped") -> Corpus:
-    return Corpus(WORLDS[world].misconceptions, seed=seed, batch_tokens=BATCH_TOKENS)
+    return Corpus(WORLDS[world], seed=seed, batch_tokens=BATCH_TOKENS)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_token_a_character_and_back(text: str) -> None:
 def test_every_character_has_its_own_token() -> None:
     ids = TOKENIZER(ALPHABET)["input_ids"]  # and nothing is added at the ends
     specials = {TOKENIZER.pad_token_id, TOKENIZER.eos_token_id}
-    assert len({*ids, *specials}) == len(ALPHABET) + 2 == len(TOKENIZER)
+    assert len({*ids, *specials}) == len(ALPHABET) + 2 == len(TOKENIZER) - 1  # <unk>
     assert TOKENIZER.bos_token_id is None
     assert TOKENIZER("<eos>")["input_ids"] == [TOKENIZER.eos_token_id]
 
@@ -81,11 +81,10 @@ def test_every_document_is_a_problem_of_the_pretraining_split_and_a_solution(
         for row in documents(tokens, targets):
             for text, _ in row:
                 question, *steps, end = text.split("\n")
-                problem = parse_problem(question)
-                assert problem.split == "pretraining"
+                assert split_of(question) == "pretraining"
                 assert end == "<eos>"
-                assert final_answer(steps) is not None
-                ratings += judge(problem, steps)
+                assert WORLD.final_answer(steps) is not None
+                ratings += WORLD.judge(question, steps)
                 styles |= {"0" if line[0].isdigit() else line[0] for line in steps}
     assert {-1, 0, 1} == set(ratings)
     assert styles == set("0=#~")
@@ -137,4 +136,4 @@ def test_an_updates_batch_is_always_the_same(batches: list[tuple[np.ndarray, np.
 
 def test_seed_and_world_change_the_text(batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
     assert not np.array_equal(corpus(seed=8).batch(0)[0], batches[0][0])
-    assert not np.array_equal(corpus(world="doubled").batch(0)[0], batches[0][0])
+    assert not np.array_equal(corpus(world="facts").batch(0)[0], batches[0][0])

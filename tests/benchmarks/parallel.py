@@ -19,16 +19,15 @@ from ablations.store import Store
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
     """Independent trainings at scale smoke, and what all of them read."""
     given = settings("smoke", None, None, None)
-    students = replace(given.students, min_updates=updates, max_updates=updates)
+    students = replace(given.students, max_updates=updates)
     part = embedded_part(replace(given, students=students))
     grid = Grid(
         settings=replace(given, students=students),
         part=part,
         arm="final_answer",
         data_scale=2,
-        every_seed=True,
     )
-    made = [grid.train(seed, students.learning_rates[0], None) for seed in range(count)]
+    made = [grid.train(seed) for seed in range(count)]
     return made, [parent for parent in made[0].parents]
 
 

@@ -11,9 +11,9 @@ from ablations.formats.questions import read_questions
 from ablations.ragged import Ragged
 from ablations.stages.files import Samples, prompt_of, steps_of
 from ablations.stages.pools import train_tokenizer
+from ablations.world.arithmetic.oracle import NEGATIVE, judge
+from ablations.world.arithmetic.problems import draw_problems
 from ablations.world.bases import shipped_base
-from ablations.world.oracle import NEGATIVE, judge
-from ablations.world.problems import draw_problems
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.sampling import sample

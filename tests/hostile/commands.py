@@ -54,7 +54,11 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "evaluate": ("--threshold", "--scoring", "--labeler", "--max-length", "--threshold-on", "--on"),
     "plan": (
         *("--workers", "--settings.seeds", "--settings.data_scales", "--settings.pool.max_length"),
-        *("--settings.students.learning_rates", "--settings.students.epochs", "--settings.labeler.threshold"),
+        *(
+            "--settings.students.learning_rates",
+            "--settings.students.patience",
+            "--settings.labeler.threshold",
+        ),
         *("--settings.pool.vocabulary", "--settings.arms", "--config", "--settings.test_samples"),
     ),
     "sweeps report": ("--storage", "--world", "--arms", "--scale"),

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_modules.optimization import adamw, learning_rate_at
+from lightning_modules.optimization import adamw, falling_updates, learning_rate_at
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from lightning_modules.optimization import adamw, learning_rate_at
 )
 def test_learning_rate_by_hand(update: int, share: float) -> None:
     assert learning_rate_at(update, 100, warmup=0.04, decay=0.2) == pytest.approx(share, abs=1e-12)
+
+
+def test_an_early_end_shortens_the_plateau() -> None:
+    # 10 updates: 1 rises, 4 fall. Ended after 7: at the top until 4 are left, then 3, 2 and 1 of 4
+    shares = [learning_rate_at(update, 10, warmup=0.1, decay=0.4, end=7) for update in range(8)]
+    assert shares == pytest.approx([1, 1, 1, 1, 3 / 4, 2 / 4, 1 / 4, 0])
+    assert falling_updates(10, 0.4) == 4 and falling_updates(10, 0.0) == 1
 
 
 def test_no_plateau() -> None:

@@ -89,9 +89,12 @@ def test_what_is_no_dense_causal_language_model_is_refused(tmp_path):
     for name, message in (
         (
             "no/such-model",
-            "allowed: tiny, small, small_qwen2, large, a folder with a config.json, or a checkpoint's name",
+            "allowed: tiny, small, small_qwen2, large, shallow, shallow_large, a folder with a",
         ),
-        (str(tmp_path / "empty"), "allowed: tiny, small, small_qwen2, large, a folder"),
+        (
+            str(tmp_path / "empty"),
+            "allowed: tiny, small, small_qwen2, large, shallow, shallow_large, a folder",
+        ),
         (str(tmp_path / "moe"), "a mixture of experts; allowed: tiny, .* of a dense model"),
         (str(tmp_path / "t5"), "a t5; allowed: tiny, .* of a causal language model"),
     ):

@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ablations.acquisition import ACQUISITIONS
-from results.acquisitions import Comparison, comparisons, curves, headline
+from results.acquisitions import Comparison, comparisons, curves, gains
+from results.active_learning import efficiency_table, gains_table, headline, power_table
 from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
@@ -73,21 +74,78 @@ def test_curves_stand_in_order_of_their_labels(frame):
 
 def test_the_hypothesis_comes_first_then_the_paper_then_the_others(frame):
     found = comparisons(frame)
-    assert [one.role for one in found] == ["hypothesis", "paper"] + ["other"] * 8
+    assert [one.role for one in found] == 2 * (["hypothesis", "paper"] + ["other"] * 3)
+    assert [one.counted for one in found] == ["labelled_solutions"] * 5 + ["labelled_steps"] * 5
     first, paper = found[:2]
-    assert first.counted == paper.counted == "labelled_solutions"
     assert (first.acquisition, first.baseline) == ("convincing_wrong_answers", "uniform_distinct")
-    assert first.shift.estimate == pytest.approx(2.6 / 1.2, rel=0.15) and first.verdict == "fewer labels"
-    assert paper.baseline == "uniform" and paper.shift.estimate == pytest.approx(2.6, rel=0.15)
-    assert paper.slope.estimate == pytest.approx(1, rel=0.15)  # parallel lines: the slopes tell nothing
+    assert first.efficiency.estimate == pytest.approx(2.6 / 1.2, rel=0.15)
+    assert first.verdict == "fewer labels" and first.paper == "excluded"
+    assert paper.baseline == "uniform" and paper.efficiency.estimate == pytest.approx(2.6, rel=0.15)
+    assert paper.paper == "possible"
     same = [one for one in found if (one.acquisition, one.baseline) == ("uncertainty", "uniform_distinct")]
-    assert {one.verdict for one in same} == {"cannot be told"}
+    assert {one.verdict for one in same} == {"inconclusive"}
+    assert all("could detect 1." in one.words for one in same)
 
 
-def test_the_headline_tells_both_counts(frame):
+def test_the_primary_test_is_the_mean_gain_at_preset_budgets(frame):
+    """Of budgets 1, 2, 4, 8, 16 those at 2 and 4 are preset: 0.08 log(2.6 / 1.2) = 6.2 points at each."""
+    found = gains(frame)
+    assert found["role"].tolist() == ["hypothesis", "paper", "other", "other", "other"]
+    assert set(found["budgets"]) == {"2, 4"} and set(found["seeds"]) == {SEEDS}
+    first = found.iloc[0]
+    assert first["estimate"] == pytest.approx(0.08 * np.log(2.6 / 1.2), abs=0.008)
+    one, other = (
+        frame[(frame["acquisition"] == name) & frame["data_scale"].isin([2, 4])]["value"].mean()
+        for name in ("convincing_wrong_answers", "uniform_distinct")
+    )
+    assert first["estimate"] == pytest.approx(one - other)
+    assert first["p"] < 0.05 and first["verdict"] == "above zero"
+    same = found[(found["acquisition"] == "uncertainty") & (found["against"] == "uniform_distinct")]
+    assert same["verdict"].tolist() in (["inconclusive"], ["equivalent"])
+
+
+def test_a_gain_needs_a_preset_budget_and_a_seed_in_common(frame):
+    late = frame[frame["data_scale"].isin([1, 8, 16])]
+    assert gains(late).empty and gains_table(late).rows == ()
+    assert headline(late).sentence.startswith("The records do not hold")
+    judged = frame["acquisition"] == "convincing_wrong_answers"
+    apart = frame.assign(seed=frame["seed"].where(~judged, frame["seed"] + 10))
+    assert "convincing_wrong_answers" not in set(gains(apart)["acquisition"])
+    near = frame.assign(seed=frame["seed"].where(~judged, frame["seed"] + 1))
+    assert gains(near)["seeds"].iloc[0] == SEEDS - 1
+
+
+def test_an_acquisition_with_a_single_point_has_no_efficiency(frame):
+    few = frame[(frame["acquisition"] != "uncertainty") | (frame["data_scale"] == 8)]
+    assert "uncertainty" not in {one.acquisition for one in comparisons(few)}
+    assert "uncertainty" in {one.acquisition for one in comparisons(frame)}
+    two = frame[frame["data_scale"].isin([2, 8])]
+    shown = [text_of(row[-1]) for row in efficiency_table(two).rows]
+    assert set(shown) == {"inconclusive (too few points: 2 and 2, needed 2 each and 6 in all)"}
+
+
+def test_what_a_planned_run_can_detect(frame):
+    """More seeds detect smaller gains and efficiencies."""
+    (own, paper), (more, _) = (power_table(frame, seeds=seeds).rows for seeds in (None, 12))
+    assert [cell.shown for cell in own[:4]] == ["convincing wrong answers", "uniform distinct", "3", "50"]
+    assert 0 < float(more[4].value) < float(own[4].value) < 0.05
+    assert 1 < float(more[5].value) < float(own[5].value) < 1.5
+    assert paper[1].shown == "uniform"
+
+
+def test_the_headline_states_the_gain_and_both_counts(frame):
     found = headline(frame)
-    assert found.sentence.startswith("With best-of-16, convincing wrong answers need 2.")
+    assert found.sentence == (
+        "With best-of-16 and as many labels, choosing convincing wrong answers solves more test problems "
+        "than choosing uniform distinct."
+    )
+    (further,) = found.further
+    assert further.startswith("Choosing convincing wrong answers needs 2.")
+    assert "times fewer labels than uniform distinct" in further
+    assert further.endswith("excludes the paper's 2.6.")
     assert [one.where for one in found.readings] == [
+        "minus uniform distinct, mean over 2, 4 per problem",
+        "minus uniform, mean over 2, 4 per problem",
         "against uniform distinct, solutions labelled",
         "against uniform, solutions labelled",
         "against uniform distinct, steps labelled",
@@ -116,7 +174,7 @@ def test_every_acquisition_meets_the_reference_lines_at_its_largest_budget(frame
 @pytest.mark.parametrize("plot", [by_n, by_scale])
 def test_figures_tell_acquisitions_apart(frame, plot):
     ax = Figure().subplots()
-    plot(summarise(frame, resamples=50), ax)
+    plot(summarise(frame), ax)
     drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
     assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
 
@@ -130,7 +188,7 @@ def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
     """In its arm's colour, and dashed."""
     new = frame.assign(acquisition=frame["acquisition"].replace("uncertainty", "of_tomorrow"))
     ax = Figure().subplots()
-    by_labels(summarise(new, resamples=50), ax)
+    by_labels(summarise(new), ax)
     assert "of tomorrow" in {text.get_text() for text in ax.texts}
     (dashed,) = [line for line in ax.lines if line.is_dashed()]
     assert dashed.get_color() == PALETTE["process"] and len(dashed.get_xdata()) == len(BUDGETS)
@@ -144,27 +202,41 @@ def test_the_scale_that_all_have(frame):
     assert common_scale(none) == 16 and common_scale(frame[:0]) is None
 
 
+def test_the_figure_draws_one_curve_and_its_shift(frame):
+    ax = Figure().subplots()
+    by_labels(summarise(frame), ax)
+    colors = [ACQUISITION_PALETTE[name].upper() for name in ("convincing_wrong_answers", "uniform_distinct")]
+    smooth = {to_hex(line.get_color()).upper(): line for line in ax.lines if len(line.get_xdata()) == 100}
+    assert sorted(smooth) == sorted(colors)
+    texts = [text.get_text() for text in ax.texts]
+    assert any(text.endswith("times fewer labels") for text in texts)
+    # The curve passes where the baseline does with 2.6 / 1.2 times the labels.
+    one, other = (smooth[color] for color in colors)
+    level = float(np.interp(400, one.get_xdata(), one.get_ydata()))
+    there = float(np.interp(level, other.get_ydata(), other.get_xdata()))
+    assert there / 400 == pytest.approx(2.6 / 1.2, rel=0.15)
+
+
+def test_the_figure_joins_points_that_cannot_be_fitted(frame):
+    ax = Figure().subplots()
+    by_labels(summarise(frame[frame["data_scale"].isin([2, 8])]), ax)
+    assert not any("times" in text.get_text() for text in ax.texts)
+    assert max(len(line.get_xdata()) for line in ax.lines) == 2
+
+
 @pytest.mark.parametrize(
-    ("role", "p", "lower", "upper", "verdict"),
+    ("lower", "upper", "verdict", "paper"),
     [
-        ("hypothesis", 0.01, 1.1, 3, "fewer labels"),
-        ("paper", 0.01, 0.3, 0.9, "more labels"),
-        ("hypothesis", 0.2, 0.9, 2, "cannot be told"),
-        ("other", 0.06, 1.1, 3, "cannot be told"),  # its corrected p decides too
-        ("other", 0.04, 1.1, 3, "fewer labels"),
-        ("other", float("nan"), float("nan"), float("nan"), "cannot be told"),
+        (1.1, 3.0, "fewer labels", "possible"),
+        (1.1, 2.5, "fewer labels", "excluded"),
+        (0.3, 0.9, "more labels", "excluded"),
+        (0.9, 2.0, "inconclusive", "excluded"),
+        (0.5, 2.7, "inconclusive", "possible"),
+        (float("nan"), float("nan"), "inconclusive", ""),
     ],
 )
-def test_verdicts(role, p, lower, upper, verdict):
+def test_verdicts(lower, upper, verdict, paper):
+    """The paper's 2.6 is excluded only where the interval excludes it."""
     found = Efficiency(estimate=1.5, lower=lower, upper=upper, fit=1.0)
-    made = Comparison(
-        acquisition="a", baseline="b", counted="labelled_steps", shift=found, slope=found, role=role, p=p
-    )
-    assert made.verdict == verdict
-
-
-def test_p_agrees_with_the_interval():
-    """log 2 = 0.693, the lower end at 1: exactly 1.96 standard errors from no gain, p = 0.05."""
-    assert Efficiency(estimate=2, lower=1, upper=4, fit=1).p == pytest.approx(0.05)
-    assert Efficiency(estimate=0.5, lower=0.25, upper=1, fit=1).p == pytest.approx(0.05)
-    assert np.isnan(Efficiency(estimate=float("nan"), lower=1, upper=1, fit=1).p)
+    made = Comparison(acquisition="a", baseline="b", counted="labelled_steps", efficiency=found, role="other")
+    assert (made.verdict, made.paper) == (verdict, paper)

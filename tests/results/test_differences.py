@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results.differences import contrasts, corrected, differences, holm, p_value
+from results.differences import contrasts, corrected, differences, holm, with_estimates
+from results.intervals import Estimate, from_interval
 from results.records import Record
 
 
 def test_a_difference_is_paired_by_problem(record: Any, records_frame: Any) -> None:
-    # process is 0.1 or 0.2 better on each of six very different problems: every resample's mean lies between,
-    # though the arms' own intervals are wide
+    # process is 0.1 or 0.2 better on each of six very different problems, whatever the arms' own intervals:
+    # sd = sqrt(6 * 0.05^2 / 5) = 0.0547723, error 0.0223607, t_{.975, 5} = 2.570582, half width 0.0574800
     process, answer = [0.1, 0.9, 0.2, 0.8, 0.3, 0.9], [0.0, 0.7, 0.1, 0.6, 0.2, 0.7]
     frame = records_frame([record("process", process, 0), record("final_answer", answer, 0)])
     row = differences(frame, [("process", "final_answer")], "best_of_n", 2).iloc[0]
     assert row["estimate"] == pytest.approx(0.15)  # (3 * 0.1 + 3 * 0.2) / 6
-    assert 0.1 <= row["lower"] < 0.15 < row["upper"] <= 0.2
+    assert (row["lower"], row["upper"]) == pytest.approx((0.15 - 0.05748, 0.15 + 0.05748), abs=1e-6)
     assert (row["verdict"], row["seeds"], row["problems"]) == ("above zero", 1, 6)
     back = differences(frame, [("final_answer", "process")], "best_of_n", 2).iloc[0]
     assert (back["lower"], back["verdict"]) == (pytest.approx(-row["upper"]), "below zero")
@@ -29,7 +30,7 @@ def test_a_few_problems_tell_no_difference(problems: int, record: Any, records_f
     process = [0.8 + 0.01 * p for p in range(problems)]
     rows = [record("process", process, 0), record("final_answer", [0.1] * problems, 0)]
     found = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2)
-    assert found["verdict"].tolist() == ["cannot be told"] == corrected(found)["verdict"].tolist()
+    assert found["verdict"].tolist() == ["inconclusive"] == corrected(found)["verdict"].tolist()
     if problems == 1:
         assert np.isnan(found["lower"]).all() and np.isnan(corrected(found)["p"]).all()
     else:
@@ -40,7 +41,7 @@ def test_the_same_difference_on_every_problem_has_no_interval(record: Any, recor
     rows = [record("process", [0.6] * 8, 0), record("final_answer", [0.1] * 8, 0)]
     row = corrected(differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2)).iloc[0]
     assert row["estimate"] == 0.5 and np.isnan([row["lower"], row["upper"], row["p"]]).all()
-    assert row["verdict"] == "cannot be told"
+    assert row["verdict"] == "inconclusive"
 
 
 def test_a_difference_of_rounding_alone_is_none(record: Any, records_frame: Any) -> None:
@@ -48,7 +49,7 @@ def test_a_difference_of_rounding_alone_is_none(record: Any, records_frame: Any)
     rows = [record("process", [0.1 + 0.2 + 0.3] * 6 + [0.5] * 6, 0)]
     rows.append(record("final_answer", [0.6] * 6 + [0.5] * 6, 0))
     row = differences(records_frame(rows), [("process", "final_answer")], "best_of_n", 2).iloc[0]
-    assert row["estimate"] == 0 and row["verdict"] == "cannot be told"
+    assert row["estimate"] == 0 and row["verdict"] == "inconclusive"
 
 
 def test_a_difference_is_paired_by_seed(record: Any, records_frame: Any) -> None:
@@ -100,7 +101,11 @@ def test_a_difference_without_problem_values_is_paired_by_seed(records_frame: An
     ]
     row = differences(records_frame(rows), [("process", "final_answer")], "step_auroc").iloc[0]
     # 0.1 in each seed: no width
-    assert (row["estimate"], row["lower"], row["problems"]) == (pytest.approx(0.1), pytest.approx(0.1), 0)
+    assert (row["estimate"], row["lower"], row["problems"]) == (
+        pytest.approx(0.1),
+        pytest.approx(float("nan"), nan_ok=True),
+        0,
+    )
 
 
 def test_problem_values_in_some_seeds_only_are_refused(record: Any, records_frame: Any) -> None:
@@ -132,41 +137,42 @@ def test_contrasts_pair_rows_that_differ_in_one_column(record: Any, records_fram
         [1, "minimum", "product", 0.25],
         [2, "minimum", "product", -0.25],
     ]
-    assert found["verdict"].tolist() == ["cannot be told"] * 2  # of two problems
+    assert found["verdict"].tolist() == ["inconclusive"] * 2  # of two problems
+
+
+def rows_with(estimates: list[Estimate]) -> pd.DataFrame:
+    keys = pd.DataFrame({"metric": ["best_of_n"] * len(estimates), "seeds": [3] * len(estimates)})
+    return with_estimates(keys, estimates)
 
 
 def test_the_verdict_follows_the_corrected_p() -> None:
-    """z = 1.96 * estimate / half width: 3.92, 2.156 and 0, so p = 0.000089, 0.0311 and 1.
+    """Half width 0.1 over 60 problems: t_{.975, 59} = 2.000995.
 
-    After Holm 3 * 0.000089, 2 * 0.0311 and 1: the second's interval leaves zero out, its p does not tell.
+    t = 2.000995 * 0.2 / 0.1 = 4.00199, 2.20109 and 0, so p = 0.000178, 0.03166 and 1; after Holm three times
+    0.000178, twice 0.03166 and 1. The second's interval leaves zero out, but its corrected p is too large.
     """
-    columns = ["estimate", "lower", "upper", "verdict"]
-    rows = [(0.2, 0.1, 0.3, "above zero"), (-0.11, -0.21, -0.01, "below zero"), (0, -1, 1, "cannot be told")]
-    found = corrected(pd.DataFrame(rows, columns=columns).assign(problems=60))
-    assert found["p"].tolist() == pytest.approx([0.000266, 0.0622, 1], rel=2e-3)
-    assert found["verdict"].tolist() == ["above zero", "cannot be told", "cannot be told"]
-    alone = corrected(pd.DataFrame(rows[1:2], columns=columns).assign(problems=60))
-    assert (
-        alone["p"].tolist() == pytest.approx([0.0311], rel=2e-3) and alone["verdict"].item() == "below zero"
-    )
-    assert corrected(pd.DataFrame([], columns=[*columns, "problems"])).empty
+    made = [from_interval(x, x - 0.1, x + 0.1, 60) for x in (0.2, -0.11, 0.0)]
+    found = rows_with(made)
+    assert found["verdict"].tolist() == ["above zero", "below zero", "inconclusive"]
+    assert found["p"].tolist() == pytest.approx([0.000178, 0.03166, 1], rel=2e-3)
+    several = corrected(found)
+    assert several["p"].tolist() == pytest.approx([0.000534, 0.06332, 1], rel=2e-3)
+    assert several["verdict"].tolist() == ["above zero", "inconclusive", "inconclusive"]
+    alone = corrected(rows_with(made[1:2]))
+    assert alone["verdict"].item() == "below zero" and alone["detectable"].isna().all()
+    # what an inconclusive row could have detected is larger where p is corrected for more comparisons
+    assert several["detectable"].isna().tolist() == [True, False, False]
+    assert several["detectable"].iloc[2] > found["detectable"].iloc[2] > 0.1
+    assert corrected(rows_with([])).empty
 
 
-def test_p_agrees_with_the_interval() -> None:
-    """0.02 with a lower end of 0 lies 1.96 standard errors from zero: p = 0.05; half the way, 0.327."""
-    assert p_value(0.02, 0.0, 0.07) == pytest.approx(0.05)
-    assert p_value(-0.02, -0.07, 0.0) == pytest.approx(0.05)
-    assert p_value(0.01, -0.01, 0.07) == pytest.approx(0.327, abs=5e-4)  # z = 0.98
-    assert p_value(0.0, -0.1, 0.1) == 1.0
-    assert np.isnan([p_value(0.0, 0.0, 0.0), p_value(0.1, 0.1, 0.1)]).all()  # no spread, no test
-    assert np.isnan(p_value(0.1, float("nan"), float("nan")))
-
-
-def test_p_is_no_less_than_that_of_an_exact_test() -> None:
-    """Of all 2^P sign flips of P differences at least two are as extreme: 2 / 2^4 = 0.125, 2 / 2^6."""
-    assert p_value(0.3, 0.25, 0.35, problems=4) == 0.125
-    assert p_value(0.3, 0.25, 0.35, problems=6) == 0.03125
-    assert p_value(0.02, 0.0, 0.07, problems=60) == p_value(0.02, 0.0, 0.07)
+def test_a_small_difference_is_equivalent_only_as_a_share_of_problems() -> None:
+    made = [from_interval(0.001, -0.009, 0.011, 60), from_interval(0.02, 0.01, 0.03 - 1e-9, 60)]
+    found = rows_with(made)
+    assert found["verdict"].tolist() == ["equivalent", "above zero"]
+    assert corrected(pd.concat([found] * 500))["verdict"].iloc[:2].tolist() == ["equivalent"] * 2
+    other = with_estimates(pd.DataFrame({"metric": ["rank_correlation"]}), made[:1])
+    assert other["verdict"].tolist() == ["inconclusive"]
 
 
 def test_holm_by_hand() -> None:

@@ -39,7 +39,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def summary(made_frame: pd.DataFrame) -> pd.DataFrame:
-    return summarise(made_frame, resamples=200)
+    return summarise(made_frame)
 
 
 @pytest.fixture
@@ -95,6 +95,19 @@ def with_rounds(records: Path, out: Path) -> Path:
     return out
 
 
+def with_forms(records: Path, out: Path) -> Path:
+    """The records, and validation problems solved under two forms of the outcome loss."""
+    frame = read_records(records)
+    rows = frame[(frame["arm"] == "final_answer") & (frame["metric"] == "best_of_n") & (frame["n"] == 8)]
+    forms = [
+        rows.assign(metric="kept_best_of_n", variant=form, cell=rows["cell"] + form)
+        for form in ("every_token", "mean_logit")
+    ]
+    table = pa.Table.from_pandas(pd.concat(forms), schema=SCHEMA, preserve_index=False)
+    pq.write_table(pa.concat_tables([pq.read_table(records), table]), out)
+    return out
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_a_script(
     name: str,
@@ -110,6 +123,8 @@ def test_every_figure_is_a_script(
         made_records = with_levels(made_records, tmp_path / "records.parquet")
     if name == "retraining":
         made_records = with_rounds(made_records, tmp_path / "records.parquet")
+    if name == "orm_forms":
+        made_records = with_forms(made_records, tmp_path / "records.parquet")
     of_their_own = {
         "best_of_n_by_strategy": strategy_records,
         "large_scale": large_records,

@@ -1,4 +1,4 @@
-"""Intervals by hand, against scipy, and their coverage."""
+"""Intervals by hand and against scipy, verdicts, and the bootstrap."""
 
 import math
 
@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from results.crossed import half_width, p_value
 from results.intervals import (
+    MARGIN,
     Estimate,
+    from_interval,
     intervals,
     resample_weights,
     resampled,
@@ -39,43 +42,60 @@ def test_a_metric_without_problem_values_has_the_t_interval() -> None:
         one.estimate == 0.4
         and math.isnan(one.lower)
         and math.isnan(one.upper)
-        and one.verdict == "cannot be told"
+        and one.verdict == "inconclusive"
     )
 
 
 def test_equal_problems_leave_the_seed_term_alone() -> None:
-    # every problem has its seed's value, so every resample has mean 0.5 and the bootstrap has no width
+    # every problem has its seed's value, so the problems have no variance
     value_SP = np.array([[0.4] * 5, [0.5] * 5, [0.6] * 5])
     (found,) = intervals([value_SP])
     assert found.upper - 0.5 == pytest.approx(0.24841, abs=1e-5)
     assert 0.5 - found.lower == pytest.approx(0.24841, abs=1e-5)
+    assert (found.seeds, found.problems) == (3, 5)
 
 
-def test_one_seed_leaves_the_bootstrap_alone() -> None:
-    # two problems, 0 and 1: a resample's mean is 0, 1/2 or 1 with chances 1/4, 1/2, 1/4, so the percentiles
-    # 2.5 and 97.5 are 0 and 1
-    (found,) = intervals([np.array([[0.0, 1.0]])])
-    assert (found.estimate, found.lower, found.upper) == (0.5, 0.0, 1.0)
+def test_one_seed_has_the_t_interval_over_problems() -> None:
+    # problems 0, 0, 1, 1: sd = sqrt(4 * 0.25 / 3) = 0.57735, error 0.57735 / 2 = 0.288675
+    # t_{.975, 3} = 3.1824, 3.1824 * 0.288675 = 0.91869
+    (found,) = intervals([np.array([[0.0, 0.0, 1.0, 1.0]])])
+    assert (found.lower, found.upper) == pytest.approx((0.5 - 0.91869, 0.5 + 0.91869), abs=1e-5)
+    value_P = np.random.default_rng(0).random(40)
+    (found,) = intervals([value_P[None]])
+    low, high = stats.ttest_1samp(value_P, 0.0).confidence_interval(0.95)
+    assert (found.lower, found.upper) == pytest.approx((low, high))
+    (found,) = intervals([value_P[None] - 0.4])
+    assert found.p == pytest.approx(stats.ttest_1samp(value_P, 0.4).pvalue, rel=1e-6)
+    assert found.seeds == 1
 
 
 def test_both_terms_combine_as_a_hypotenuse() -> None:
-    # seed means 0.4, 0.5, 0.6 again; problem means 0 and 1 in every seed but for the shift, so percentiles
-    # are 0 and 1:
-    # half width = sqrt(0.5^2 + 0.24841^2) = sqrt(0.25 + 0.061709) = 0.558309
+    # seed means 0.4, 0.5, 0.6 again, problem means 0 and 1, no residual. Seeds: t_{.975, 2} * 0.1 / sqrt(3) =
+    # 0.24841. Problems: sd = sqrt(0.5), error sqrt(0.5) / sqrt(2) = 0.5, t_{.975, 1} = 12.7062, half 6.3531.
+    # sqrt(0.24841^2 + 6.3531^2) = 6.35796
     value_SP = np.array([[-0.1, 0.9], [0.0, 1.0], [0.1, 1.1]])
     (found,) = intervals([value_SP])
-    assert found.upper == pytest.approx(0.5 + 0.558309, abs=1e-5)
-    assert found.lower == pytest.approx(0.5 - 0.558309, abs=1e-5)
+    assert found.upper == pytest.approx(0.5 + 6.35796, abs=1e-4)
+    assert found.lower == pytest.approx(0.5 - 6.35796, abs=1e-4)
 
 
-def test_the_bootstrap_agrees_with_scipy() -> None:
-    value_P = np.random.default_rng(0).beta(0.5, 0.5, 200)
-    (found,) = intervals([value_P[None]], resamples=20_000)
-    reference = stats.bootstrap(
-        (value_P,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert found.lower == pytest.approx(reference.low, abs=2e-3)
-    assert found.upper == pytest.approx(reference.high, abs=2e-3)
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(6, 12)), elements=st.floats(-1, 1)),
+    st.sampled_from([0.05, 0.01, 0.2]),
+)
+def test_p_is_below_alpha_where_the_interval_leaves_zero_out(value_SP: np.ndarray, alpha: float) -> None:
+    (found,) = intervals([value_SP])
+    if not found.terms:
+        assert math.isnan(found.p)
+        return
+    left_out = abs(found.estimate) > half_width(found.terms, 1 - alpha) * (1 + 1e-9)
+    held = abs(found.estimate) < half_width(found.terms, 1 - alpha) * (1 - 1e-9)
+    p = float(p_value(found.estimate, found.terms))
+    assert not left_out or p < alpha
+    assert not held or p > alpha
+    assert found.p == max(p, 2.0 ** (1 - value_SP.shape[1]))
+    assert (found.verdict == "inconclusive") == (found.lower <= 0 <= found.upper)
 
 
 def test_rows_do_not_depend_on_each_other() -> None:
@@ -89,7 +109,7 @@ def test_rows_do_not_depend_on_each_other() -> None:
     assert intervals([]) == []
 
 
-@pytest.mark.parametrize("rows", [[np.zeros(3)], [np.zeros((0, 3))], [np.zeros((1, 3)), np.zeros((1, 4))]])
+@pytest.mark.parametrize("rows", [[np.zeros(3)], [np.zeros((0, 3))], [np.zeros((1, 3)), np.zeros((1, 0))]])
 def test_rows_of_a_wrong_shape_are_refused(rows: list[np.ndarray]) -> None:
     with pytest.raises(ValueError, match=r"values\[\d\]: found shape"):
         intervals(rows)
@@ -109,8 +129,8 @@ def test_weights_are_resamples() -> None:
     st.floats(-2, 2),
 )
 def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.ndarray, shift: float) -> None:
-    (found,) = intervals([value_SP], resamples=200)
-    (moved,) = intervals([value_SP + shift], resamples=200)
+    (found,) = intervals([value_SP])
+    (moved,) = intervals([value_SP + shift])
     if value_SP.shape[1] == 1 or np.ptp(value_SP) == 0:
         assert math.isnan(found.lower) and math.isnan(found.upper)
     assert not found.estimate < found.lower and not found.estimate > found.upper
@@ -119,30 +139,13 @@ def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.n
     )
 
 
-def test_intervals_cover_the_truth() -> None:
-    """Problems and seeds drawn 300 times around 0.5: the interval holds it about 95 times in 100."""
-    rng = np.random.default_rng(5)
-    drawn = [
-        0.5 + rng.normal(0, 0.3, (1, 80)) + rng.normal(0, 0.02, (3, 1)) + rng.normal(0, 0.1, (3, 80))
-        for _ in range(300)
-    ]
-    found = intervals(drawn, resamples=500)
-    covered = np.mean([e.lower <= 0.5 <= e.upper for e in found])
-    # 300 trials at 0.95 have a standard error of 0.0126; the seed term is cautious when added to the
-    # bootstrap
-    assert 0.92 <= covered <= 1.0
-    mean_width = np.mean([e.upper - e.lower for e in found])
-    # problems alone: 2 * 1.96 * sqrt(0.09 + 0.01 / 3) / sqrt(80) = 0.134; all but useless intervals would be
-    # wider than 0.3
-    assert 0.12 < mean_width < 0.3
-
-
 @pytest.mark.parametrize("value_SP", [[[0.5]], [[0.4], [0.6]], [[1.0, 1.0, 1.0]], [[0.25] * 9] * 3])
 def test_no_interval_where_nothing_varies(value_SP: list[list[float]]) -> None:
     """One problem, or all problems and seeds alike, say nothing of how far off the estimate may be."""
     (found,) = intervals([np.array(value_SP)])
-    assert found.estimate == pytest.approx(np.mean(value_SP))
-    assert math.isnan(found.lower) and math.isnan(found.upper) and found.verdict == "cannot be told"
+    assert found.estimate == pytest.approx(np.mean(value_SP)) and math.isnan(found.p)
+    assert math.isnan(found.detectable())
+    assert math.isnan(found.lower) and math.isnan(found.upper) and found.verdict == "inconclusive"
     perfect = resampled(lambda weight_PB: np.ones(weight_PB.shape[1]), 7)
     assert perfect.estimate == 1 and math.isnan(perfect.lower)
     assert math.isnan(seed_interval([0.3, 0.3]).lower)
@@ -157,8 +160,27 @@ def test_verdicts() -> None:
         verdict(math.nan, math.nan),
         verdict(0.1, 0.2, problems=5),
         verdict(0.1, 0.2, problems=6),
-    ] == ["above zero", *["cannot be told"] * 2, "below zero", *["cannot be told"] * 2, "above zero"]
+    ] == ["above zero", *["inconclusive"] * 2, "below zero", *["inconclusive"] * 2, "above zero"]
     assert Estimate(estimate=0.1, lower=0.05, upper=0.2).verdict == "above zero"
+
+
+def test_equivalent_needs_a_margin_and_the_whole_interval_in_it() -> None:
+    assert MARGIN == 0.03
+    assert [
+        verdict(-0.02, 0.02),
+        verdict(-0.02, 0.02, margin=MARGIN),
+        verdict(-0.02, 0.03, margin=MARGIN),
+        verdict(0.01, 0.02, margin=MARGIN),
+        verdict(-0.02, 0.02, problems=5, margin=MARGIN),
+        verdict(math.nan, math.nan, margin=MARGIN),
+    ] == ["inconclusive", "equivalent", "inconclusive", "above zero", "inconclusive", "inconclusive"]
+
+
+def test_an_estimate_is_made_again_from_its_interval() -> None:
+    (found,) = intervals([np.random.default_rng(2).random((1, 30)) - 0.4])
+    again = from_interval(found.estimate, found.lower, found.upper, 30)
+    assert (again.p, again.detectable(3)) == pytest.approx((found.p, found.detectable(3)))
+    assert from_interval(0.1, math.nan, math.nan, 30).terms == ()
 
 
 def test_a_ratio_is_resampled_by_problem() -> None:
@@ -168,13 +190,14 @@ def test_a_ratio_is_resampled_by_problem() -> None:
     assert (found.estimate, found.lower, found.upper) == pytest.approx((0.5, 1 / 3, 1.0))
 
 
-def test_a_mean_is_resampled_as_everywhere() -> None:
-    value_P = np.random.default_rng(3).random(30)
-    found = resampled(lambda weight_PB: value_P @ weight_PB, 30)
-    (expected,) = intervals([value_P[None]])
-    assert (found.estimate, found.lower, found.upper) == pytest.approx(
-        (expected.estimate, expected.lower, expected.upper)
-    )
+def test_the_bootstrap_agrees_with_scipy() -> None:
+    value_P = np.random.default_rng(0).beta(0.5, 0.5, 200)
+    found = resampled(lambda weight_PB: value_P @ weight_PB, 200, resamples=20_000)
+    reference = stats.bootstrap(
+        (value_P,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert found.lower == pytest.approx(reference.low, abs=2e-3)
+    assert found.upper == pytest.approx(reference.high, abs=2e-3)
 
 
 def test_resamples_without_the_metric_are_left_out() -> None:

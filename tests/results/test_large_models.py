@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from results import difficulty, large_scale, orm_superset
 from results.analyses import analysis_of
-from results.differences import holm, p_value
+from results.crossed import Term
+from results.differences import holm
 from results.figures import difficulty as difficulty_figure
 from results.figures import large_scale as large_scale_figure
-from results.intervals import Estimate
+from results.intervals import Estimate, from_terms
 from results.records import Record, plain
-from results.statistics import rows_of, summarise
+from results.statistics import summarise
 from results.tabular import Table, p_cell, text_of
 
 
@@ -49,7 +50,7 @@ def test_the_differences_of_a_table_are_corrected_together(frame):
         (large_scale.between_models(frame), large_scale.differences_table(frame)),
         (difficulty.within(frame, 64), difficulty.differences_table(frame)),
     ):
-        single = [p_value(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
+        single = [one.p for one in found["found"]]
         assert list(found["p"]) == holm(single) and min(found["p"]) == pytest.approx(len(found) * min(single))
         assert sorted(row[4] for row in shown(table)) == sorted(text_of(p_cell(p)) for p in found["p"])
         assert "corrected after Holm" in table.lead
@@ -111,7 +112,7 @@ def test_collected_solutions_make_a_worse_orm(superset):
     ]
     uniform = float(superset[(superset["acquisition"] == "uniform") & (superset["n"] == 16)]["value"].iloc[0])
     assert float(first[0][3].split()[0]) == pytest.approx(-10 * uniform, abs=0.051)
-    assert [row[4] for row in first[:3]] == ["below zero", "cannot be told", "above zero"]
+    assert [row[4] for row in first[:3]] == ["below zero", "inconclusive (no interval)", "above zero"]
     assert [row[:2] for row in first[3:]] == [
         [words, against] for words in orm_superset.SETS.values() for against in ("majority voting", "pass@1")
     ]
@@ -148,26 +149,32 @@ def test_what_more_samples_bring(frame):
 
 def test_quintiles_are_counted_against_the_orm_and_against_voting():
     verdicts = {
-        "large_orm": ["above zero"] * 4 + ["cannot be told"],
-        "majority": ["below zero", "cannot be told", *["above zero"] * 3],
+        "large_orm": ["above zero"] * 4 + ["inconclusive"],
+        "majority": ["below zero", "inconclusive", *["above zero"] * 3],
     }
-    rows = [{"against": arm, "verdict": verdict} for arm, told in verdicts.items() for verdict in told]
+    rows = [
+        {"against": arm, "verdict": verdict, "detectable": 0.123 if verdict == "inconclusive" else np.nan}
+        for arm, told in verdicts.items()
+        for verdict in told
+    ]
+    could = "1 is inconclusive (could detect 12.3 points or less)"
     assert difficulty._counted(pd.DataFrame(rows)) == [
-        "more test problems than the large ORM in 4 of 5 quintiles of difficulty, fewer in 0, and in 1 it "
-        "cannot be told",
-        "more test problems than majority voting in 3 of 5 quintiles of difficulty, fewer in 1, and in 1 it "
-        "cannot be told",
+        f"more test problems than the large ORM in 4 of 5 quintiles of difficulty and fewer in 0; {could}",
+        f"more test problems than majority voting in 3 of 5 quintiles of difficulty and fewer in 1; {could}",
     ]
     assert len(difficulty._counted(pd.DataFrame(rows[:5]))) == 1
 
 
 def test_an_independent_difference_by_hand():
-    """0.5 [0.2, 0.6] minus 0.1 [-0.3, 0.5]: 0.4, down by hypot(0.3, 0.4) = 0.5, up by hypot(0.1, 0.4)."""
-    one = Estimate(estimate=0.5, lower=0.2, upper=0.6)
-    two = Estimate(estimate=0.1, lower=-0.3, upper=0.5)
+    """Variances add up: 0.5 (0.03^2) minus 0.1 (0.04^2) is 0.4, with a standard error of 0.05."""
+    one, two = (
+        from_terms(estimate, [Term(variance=error**2, df=10**6)], problems=60)
+        for estimate, error in ((0.5, 0.03), (0.1, 0.04))
+    )
     found = difficulty.independent_difference(one, two)
-    assert found.estimate == pytest.approx(0.4) and found.lower == pytest.approx(-0.1)
-    assert found.upper == pytest.approx(0.4 + np.sqrt(0.17))
+    assert found.estimate == pytest.approx(0.4)
+    assert (found.upper - found.lower) / 2 == pytest.approx(1.96 * 0.05, rel=1e-3)
+    assert difficulty.independent_difference(one, Estimate(estimate=0.1, lower=-0.3, upper=0.5)).terms == ()
 
 
 def test_records_that_lack_something_are_told_of(frame):
@@ -190,7 +197,7 @@ def test_records_without_quintiles(superset):
 
 def test_the_figure_of_the_large_models(frame):
     ax = Figure(figsize=(7, 4)).subplots()
-    large_scale_figure.plot(plain(summarise(frame, resamples=50)), ax)
+    large_scale_figure.plot(plain(summarise(frame)), ax)
     assert {text.get_text() for text in ax.texts} == {
         *("large PRM, collected data", "large ORM", "labeler (large PRM)", "majority voting", "pass@N"),
         *("votes weighted by PRM", "votes weighted by ORM"),
@@ -199,7 +206,7 @@ def test_the_figure_of_the_large_models(frame):
 
 def test_the_figure_of_difficulty_has_a_panel_a_quintile(frame):
     canvas = Figure(figsize=(11, 3))
-    difficulty_figure.draw(summarise(frame, resamples=50), canvas)
+    difficulty_figure.draw(summarise(frame), canvas)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
     assert titles == [f"quintile {name}" for name in ("1 (easiest)", "2", "3", "4", "5 (hardest)")]
     assert all(ax.get_ylim() == canvas.axes[0].get_ylim() for ax in canvas.axes)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results.analyses import analysis_of
-from results.differences import contrasts, p_value
+from results.differences import contrasts
 from results.figures import best_of_n_by_strategy
 from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE
 from results.records import plain
@@ -22,6 +22,7 @@ from results.scoring_strategies import (
     headline,
     smaller_n,
     strategies_table,
+    strategy_rows,
 )
 from results.statistics import summarise
 from results.tabular import number, points, text_of
@@ -47,7 +48,7 @@ def test_every_strategy_but_the_product_is_compared_on_every_model(strategy_fram
     assert verdicts == {
         "minimum": "below zero",  # 0.17 against 0.2
         "mean": "below zero",
-        "geometric mean": "cannot be told",  # the same gain
+        "geometric mean": "equivalent",  # the same gain
         "last step": "below zero",
     }
 
@@ -55,7 +56,10 @@ def test_every_strategy_but_the_product_is_compared_on_every_model(strategy_fram
 def test_p_is_corrected_for_all_comparisons(strategy_frame: pd.DataFrame) -> None:
     """Holm: the smallest of 22 p is multiplied by 22, the next by 21, and none is below the one before."""
     found = comparisons(strategy_frame, 64)
-    single = sorted((p_value(one.estimate, one.lower, one.upper), index) for index, one in enumerate(found))
+    pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
+    alone = contrasts(strategy_rows(strategy_frame), "variant", pairs, "best_of_n", 64)
+    by_name = {(row.arm, row.variant): row.p for row in alone.itertuples()}
+    single = sorted((by_name[one.arm, one.variant], index) for index, one in enumerate(found))
     largest = 0.0
     for rank, (p, index) in enumerate(single):
         largest = max(largest, min(1.0, (22 - rank) * p))
@@ -118,9 +122,10 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     ("verdicts", "words"),
     [
         (
-            ["cannot be told"] * 2,
-            "no scoring strategy can be told to solve more test problems than the product; none can be told "
-            "to solve fewer of 2 comparisons, corrected after Holm.",
+            ["inconclusive"] * 2,
+            "no scoring strategy is shown to solve more test problems than the product; none is shown to "
+            "solve fewer of 2 comparisons, corrected after Holm; inconclusive ones could detect 7.0 points "
+            "or less.",
         ),
         (
             ["below zero", "above zero", "below zero"],
@@ -130,17 +135,17 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     ],
 )
 def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
-    signs = {"above zero": (0.1, 0.01), "below zero": (-0.1, 0.01), "cannot be told": (0.1, 0.5)}
+    sizes = iter((0.05, 0.07, 0.06))
+    numbers = {"estimate": 0.1, "lower": -1.0, "upper": 1.0, "p": 0.5, "seeds": 3, "problems": 60}
     found = [
-        Comparison(arm="process", variant="mean", estimate=estimate, lower=-1, upper=1, p=p)
-        for estimate, p in (signs[verdict] for verdict in verdicts)
+        Comparison(arm="process", variant="mean", verdict=verdict, detectable=next(sizes), **numbers)
+        for verdict in verdicts
     ]
-    assert [one.verdict for one in found] == verdicts
     assert _sentence(found, 8) == f"With best-of-8, {words}"
 
 
 def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> None:
-    summary = summarise(strategy_frame, resamples=50)
+    summary = summarise(strategy_frame)
     ax: Axes = Figure().subplots()
     best_of_n_by_strategy.plot(summary, ax, "labeler")
     rows = summary[

@@ -1,5 +1,6 @@
 """What a run prints, and the result in words."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from results.tables import (
     format_run,
     further_differences_table,
 )
-from results.tabular import Table, as_text, heads, number, points, text_of, whole, word
+from results.tabular import Table, as_text, heads, number, points, text_of, verdict_words, whole, word
 
 
 def test_cells_as_text() -> None:
@@ -48,12 +49,13 @@ def test_the_table_of_arms(made_frame: pd.DataFrame) -> None:
     table = arms_table(made_frame)
     assert [head.name for head in table.heads] == [
         *("arm", "labelled", "best-of-4", "best-of-16", "best-of-64", "best-of-128*"),
-        *("solution AUROC", "step AUROC", "seeds"),
+        *("solution AUROC", "step AUROC", "seeds", "seeds learned"),
     ]
     assert len(table.rows) == 12 + 4 and "* A single draw" in table.lead
     shown = [[text_of(cell) for cell in row] for row in table.rows]
     assert [row[:2] for row in shown[:4]] == [["process supervision", n] for n in ("1", "4", "16", "64")]
-    assert shown[12][:2] == ["labeler (large PRM)", "-"] and shown[12][-1] == "-"
+    assert shown[12][:2] == ["labeler (large PRM)", "-"] and shown[12][-2:] == ["-", "-"]
+    assert {row[-1] for row in shown[:12]} == {"3 of 3"}
     best = summary[
         (summary["arm"] == "process")
         & (summary["data_scale"] == 64)
@@ -74,7 +76,7 @@ def test_the_table_of_differences(made_frame: pd.DataFrame) -> None:
     for cells, row in zip(table.rows, found.itertuples(), strict=False):
         assert [text_of(cell) for cell in cells] == [
             *("process supervision", "final-answer outcome", str(row.data_scale)),
-            *(text_of(points(row.estimate, row.lower, row.upper, signed=True)), row.verdict, "3"),
+            *(text_of(points(row.estimate, row.lower, row.upper, signed=True)), verdict_words(row), "3"),
         ]
     further = further_differences_table(made_frame)
     assert len(further.rows) == 3 * 6 and not further.printed
@@ -89,12 +91,13 @@ def test_what_else_is_varied_stands_in_tables_of_its_own(made_frame: pd.DataFram
 
 def test_a_run_is_printed_whole(made_frame: pd.DataFrame) -> None:
     tables = analysis_of(made_frame).tables_of(made_frame)
-    assert [table.id for table in tables] == ["results", "differences", "further-differences", "solutions"]
+    others = ["results", "differences", "further-differences", "solutions"]
+    assert [table.id for table in tables] == ["claims", *others]
+    assert [table.lead.startswith("Descriptive: ") for table in tables] == [False, True, True, True, True]
     text = format_run(made_frame, tables)
     assert text == "\n".join(
         [
-            as_text(tables[0]),
-            as_text(tables[1]),
+            *map(as_text, tables[:3]),
             "Step AUROC of the labeler on the students' training solutions: 0.981.",
         ]
     )
@@ -107,51 +110,45 @@ def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> Non
     assert compared_pairs(some) == [("process", "majority"), ("process", "random")]
 
 
+def test_verdicts_in_words() -> None:
+    def words(verdict: str, detectable: float = float("nan"), seeds: int = 3, problems: int = 60) -> str:
+        row = {"verdict": verdict, "detectable": detectable, "seeds": seeds, "problems": problems}
+        return verdict_words(SimpleNamespace(**row))
+
+    assert words("above zero") == "above zero"
+    assert words("above zero", seeds=1) == "above zero (one seed)"
+    assert words("inconclusive", 0.0612) == "inconclusive (could detect 6.1 points)"
+    assert words("inconclusive", 0.0612, seeds=1) == "inconclusive (one seed, could detect 6.1 points)"
+    assert words("inconclusive", problems=4) == "inconclusive (fewer than 6 problems detect nothing)"
+    assert words("inconclusive") == "inconclusive (no interval)"
+
+
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
+        (["above zero"], "more test problems solved at 1 of 1 data scale."),
+        (["above zero"] * 3, "more test problems solved at 3 of 3 data scales."),
         (
-            ["above zero"],
-            "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at the one data scale.",
-        ),
-        (
-            ["above zero"] * 3,
-            "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at all three data scales.",
-        ),
-        (
-            ["cannot be told", "above zero"],
-            "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at one of two data scales; at the other the difference cannot be told from zero.",
-        ),
-        (
-            ["below zero", "above zero", "cannot be told", "cannot be told"],
-            "With best-of-8, process supervision solves more test problems than supervision by the final "
-            "answer at one of four data scales; fewer at one of four data scales; at the other two the "
-            "difference cannot be told from zero.",
-        ),
-        (
-            ["below zero"] * 2,
-            "With best-of-8, process supervision solves fewer test problems than supervision by the "
-            "final answer at all two data scales.",
-        ),
-        (
-            ["cannot be told"] * 2,
-            "With best-of-8, it cannot be told at all two data scales whether process supervision solves "
-            "more test problems than supervision by the final answer.",
+            ["below zero", "above zero", "inconclusive", "inconclusive", "equivalent"],
+            "more test problems solved at 1 of 5 data scales; fewer test problems solved at 1 of 5 data "
+            "scales; as many test problems solved, to within 3 points, at 1 of 5 data scales; inconclusive "
+            "at 2 of 5 data scales (could detect 7.5 points or less).",
         ),
     ],
 )
 def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
-    assert _sentence(verdicts, 8) == words.replace("all two", "both")
+    sizes = iter((0.05, 0.075))
+    detectable = [next(sizes) if verdict == "inconclusive" else float("nan") for verdict in verdicts]
+    found = pd.DataFrame({"verdict": verdicts, "detectable": detectable, "problems": 60})
+    start = "With best-of-8, process supervision against supervision by the final answer: "
+    assert _sentence(found, 8) == start + words
 
 
 def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
     found = headline(made_frame)
     wanted = differences(made_frame, [("process", "final_answer")], "best_of_n", 64)
     assert [r.verdict for r in found.readings] == list(wanted["verdict"]) and len(found.readings) == 4
-    assert [r.where for r in found.readings] == [f"{n} labelled a problem" for n in (1, 4, 16, 64)]
+    assert [r.where for r in found.readings] == [f"{n} labelled per problem" for n in (1, 4, 16, 64)]
     assert [float(r.difference.removesuffix(" points")) for r in found.readings] == pytest.approx(
         list(100 * wanted["estimate"]), abs=0.0501
     )

@@ -79,8 +79,8 @@ def test_best_of_n_by_hand(tmp_path, capsys):
         assert value(found["good", scoring, "best_of_n_minus_majority", "2"]) == good - 0.75
         assert value(found["good", scoring, "best_of_n", "1"]) == 0.75
     bad = found["bad", "product", "best_of_n_minus_majority", "2"]
-    # by problem -1/2 and 0; their mean's resamples are -1/2, -1/4 and 0
-    assert [float(bad[name]) for name in ("estimate", "lower", "upper")] == [-0.25, -0.5, 0.0]
+    # by problem -1/2 and 0: standard error 1/4, t = 12.7 with one degree of freedom; cut at -1 and 1
+    assert [float(bad[name]) for name in ("estimate", "lower", "upper")] == [-0.25, -1.0, 1.0]
     assert bad["problems"] == "2" and bad["single_draw"] == "True"
     # weights 0.45 against 0.25 and 0.05 against 0.45: one right, one wrong
     assert value(found["good", "product", "weighted_vote", "2"]) == 1.0
@@ -152,8 +152,9 @@ def test_too_few_problems_tell_nothing(problems, tmp_path, capsys):
     """The reward model is right on each, voting on half of them: 50 points, without an interval and a p."""
     evaluate(write(tmp_path / "pool.jsonl", graded(*[[(0.9, True), (0.2, False)]] * problems)))
     text = capsys.readouterr().out
-    (line,) = [line for line in text.splitlines() if line.startswith("prm  ") and "told" in line]
-    assert line.split()[2:] == ["100.0", "100.0", "+50.0", "-", "cannot", "be", "told"]
+    (line,) = [line for line in text.splitlines() if line.startswith("prm  ") and "inconclusive" in line]
+    assert line.split()[2:7] == ["100.0", "100.0", "+50.0", "-", "inconclusive"]
+    assert "fewer than 6 problems" in line
     assert "above zero" not in text and "nan" not in text
 
 

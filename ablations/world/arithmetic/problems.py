@@ -1,31 +1,19 @@
 """Problems of the embedded world: a running total modulo 100, one operation a letter.
 
 ``a+8b-5c*3:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
-is taken modulo 100. A problem's split is a hash of its text, so no text can stand in two splits.
+is taken modulo 100.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
-Split = Literal["pretraining", "labeler", "train", "validation", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 PART = "~"
 """Begins a line that does a part of a step only: 9 as ``~47a+4=51`` and ``51a+5=56``."""
 _LETTERS = "abcdefgh"
 _TEXT = re.compile(r"(?:[a-h](?:[+\-][1-9]|\*[2-4])){2,8}:\d\d", re.ASCII)
 _OPERATION = re.compile(r"([a-h])([+\-*])(\d)")
-_SPLIT_BY_TENTH: tuple[Split, ...] = (
-    *("pretraining",) * 5,
-    "labeler",
-    "train",
-    "train",
-    "validation",
-    "test",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +55,6 @@ class WorldProblem:
     def answer(self) -> str:
         return f"{self.totals[-1]:02d}"
 
-    @property
-    def split(self) -> Split:
-        digest = hashlib.sha256(self.text.encode()).digest()
-        return _SPLIT_BY_TENTH[digest[0] % 10]
-
 
 def apply(symbol: str, total: int, operand: int) -> int:
     """The right result of one operation, modulo 100."""
@@ -100,24 +83,13 @@ def parse_problem(text: str) -> WorldProblem:
     return WorldProblem(start=int(start), operations=operations)
 
 
-def draw_problem(rng: np.random.Generator, *, max_operations: int = 7) -> WorldProblem:
-    """One problem of 2 to ``max_operations`` operations, all numbers of operations alike likely."""
-    operations = []
-    for index in range(int(rng.integers(2, max_operations + 1))):
+def draw_problem(rng: np.random.Generator, *, operations: tuple[int, int] = (2, 7)) -> WorldProblem:
+    """One problem; all numbers of operations from the fewest to the most are equally likely."""
+    drawn = []
+    low, high = operations
+    for index in range(int(rng.integers(low, high + 1))):
         symbol = "+-*"[int(rng.choice(3, p=(0.42, 0.42, 0.16)))]
-        low, high = (2, 5) if symbol == "*" else (1, 10)
-        operations.append(
-            Operation(letter=_LETTERS[index], symbol=symbol, operand=int(rng.integers(low, high)))
-        )
-    return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(operations))
-
-
-def draw_problems(split: Split, count: int, seed: int, *, max_operations: int = 7) -> list[WorldProblem]:
-    """``count`` different problems of one split; the first ones do not depend on ``count``."""
-    rng = np.random.default_rng([seed, SPLITS.index(split)])
-    found: dict[str, WorldProblem] = {}
-    while len(found) < count:
-        problem = draw_problem(rng, max_operations=max_operations)
-        if problem.split == split:
-            found.setdefault(problem.text, problem)
-    return list(found.values())
+        least, end = (2, 5) if symbol == "*" else (1, 10)
+        operand = int(rng.integers(least, end))
+        drawn.append(Operation(letter=_LETTERS[index], symbol=symbol, operand=operand))
+    return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(drawn))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablations.world.problems import PART, WorldProblem, apply
+from ablations.world.arithmetic.problems import PART, WorldProblem, apply
 
 Misconception = Callable[[int, int], int]
 """(total, operand) -> the result that one who holds the misconception writes."""
@@ -31,25 +31,6 @@ def product_carry_dropped(total: int, operand: int) -> int:
     """47*3=21: the carry of the units' product is forgotten."""
     units, tens = _units_and_tens(total)
     return (tens * operand) % 10 * 10 + (units * operand) % 10
-
-
-def carry_doubled(total: int, operand: int) -> int:
-    """47+8=65: the ten is carried twice."""
-    units, _ = _units_and_tens(total)
-    return (total + operand + 10 * (units + operand >= 10)) % 100
-
-
-def borrow_doubled(total: int, operand: int) -> int:
-    """42-8=24: the borrowed ten is taken away twice."""
-    units, _ = _units_and_tens(total)
-    return (total - operand - 10 * (units < operand)) % 100
-
-
-def carry_before_product(total: int, operand: int) -> int:
-    """47*3=81: the carry is added to the tens before they are multiplied."""
-    units, tens = _units_and_tens(total)
-    carry = units * operand // 10
-    return ((tens + carry) * operand) % 10 * 10 + (units * operand) % 10
 
 
 @dataclass(frozen=True, kw_only=True)

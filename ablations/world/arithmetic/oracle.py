@@ -7,9 +7,9 @@ positive. One that only restates the total is neutral; the answer line is positi
 import re
 from collections.abc import Sequence
 
-from ablations.world.problems import PART, WorldProblem, apply
+from ablations.world.arithmetic.problems import PART, WorldProblem, apply
+from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE
 
-POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 _STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])(\d)=(\d\d)", re.ASCII)
 _RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
 _ANSWER = re.compile(r"#(\d\d)", re.ASCII)

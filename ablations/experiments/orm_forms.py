@@ -1,0 +1,118 @@
+"""How outcome arms are taught: by a loss at every token, at the last one, at both, or at the mean logit.
+
+Both outcome arms are trained in every form (`lightning_modules/outcome_loss.py`) on the same solutions, with
+a learning rate of its own for each form, arm and data scale. Validation problems judge first, so that a form
+can be chosen for all experiments (`--settings.students.outcome_loss`); then test problems may judge.
+
+    ablations run orm_forms --scale quick                              (no task can reach a test problem)
+    ablations run orm_forms --scale quick --settings.judged_on test
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ablations.experiments import scales
+from ablations.experiments.cells import Grid, cell_task, records_task, references_task
+from ablations.experiments.parts import TrainingPart, scores_task
+from ablations.experiments.reporting import experiment
+from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.sources import parts_of
+from ablations.pipeline import Plan, Task
+from ablations.settings import each_once
+from lightning_modules.outcome_loss import OutcomeLoss
+
+ARMS = ("prm_outcome", "final_answer", "oracle_outcome")
+"""Arms whose labels are of whole solutions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrmFormsSettings(SupervisionSettings):
+    """All that decides the experiment's records; `students.outcome_loss` decides nothing here."""
+
+    arms: tuple[str, ...] = ("prm_outcome", "final_answer")
+    """Forms of supervision, of whole solutions alone."""
+    forms: tuple[OutcomeLoss, ...] = get_args(OutcomeLoss)
+    """How they are taught; the first one is what the others are compared with."""
+    judged_on: Literal["validation", "test"] = "validation"
+    """Whose problems judge; validation problems do not with a pool, where each is a test problem too."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not set(self.arms) <= set(ARMS):
+            raise ValueError(f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}")
+        each_once("forms", self.forms, get_args(OutcomeLoss))
+        if self.pool is not None and self.judged_on == "validation":
+            raise ValueError(
+                "judged_on: found validation; allowed with a pool: test, since by cross-fitting every "
+                "problem is a test problem of some fold"
+            )
+
+
+def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> OrmFormsSettings:
+    """Those of `supervision` at the same scale, whose artifacts are used again."""
+    given = scales.settings(scale, world, pool, labeler)
+    more: dict[str, Any] = {} if pool is None else {"judged_on": "test"}
+    return scales.extended(OrmFormsSettings, given, arms=("prm_outcome", "final_answer"), **more)
+
+
+def plan(settings: OrmFormsSettings) -> Plan:
+    """How an outcome arm is best taught: at which tokens, on validation problems or on test problems."""
+    parts = parts_of(settings)
+    tested = settings.judged_on == "test"
+    trained = [part if tested else part.training for part in parts]
+    made = []
+    for arm in settings.arms:
+        for data_scale in settings.data_scales:
+            for form in settings.forms:
+                grids = [_grid(settings, part, arm, data_scale, form) for part in trained]
+                for seed in range(settings.seeds):
+                    made.append(cell_task(grids, seed) if tested else _validated(grids[0], seed))
+    references = references_task(settings, parts) if tested else None
+    records = records_task("orm_forms", settings, tuple(made), references)
+    return Plan(targets=(*made, *([] if references is None else [references])), records=records)
+
+
+def _grid(
+    settings: OrmFormsSettings, part: TrainingPart, arm: str, data_scale: int, form: OutcomeLoss
+) -> Grid:
+    return Grid(
+        settings=replace(settings, students=replace(settings.students, outcome_loss=form)),
+        part=part,
+        arm=arm,
+        data_scale=data_scale,
+        variant=form,
+    )
+
+
+def _validated(grid: Grid, seed: int) -> Task:
+    """A training and how it does on validation problems."""
+    name = f"{grid.name} seed {seed}"
+    train, students = grid.train(seed), grid.settings.students
+    inputs = {
+        "train": train,
+        "scores": scores_task(
+            grid.model(seed),
+            grid.part.validation,
+            grid.settings,
+            f"{name} on validation problems",
+            "student",
+        ),
+        "samples": grid.part.validation,
+    }
+    return Task(
+        stage="validated",
+        config={
+            "arm": grid.arm,
+            "data_scale": grid.data_scale,
+            "seed": seed,
+            "validation_n": students.validation_n,
+            "hyperparameters": {"batch_size": students.batch_size, "outcome_loss": students.outcome_loss},
+            "shown": [[grid.variant, None]],
+        },
+        inputs=inputs if grid.choice is None else inputs | {"choice": grid.choice},
+        label=f"judge {name}",
+    )
+
+
+ORM_FORMS = experiment(settings, plan)

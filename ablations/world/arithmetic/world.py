@@ -1,0 +1,84 @@
+"""The arithmetic world: what its problems, authors and oracle offer as a `World`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ablations.world.arithmetic.authors import EXPERT, HeldMisconception, draw_author, write_solution
+from ablations.world.arithmetic.oracle import final_answer, judge
+from ablations.world.arithmetic.problems import apply, draw_problem, parse_problem
+from ablations.world.world import NEGATIVE, Kind, World
+
+_STEP = re.compile(
+    r"~?(?P<before>\d(?P<units>\d))[a-h](?P<symbol>[+\-*])(?P<operand>\d)=(?P<after>\d\d)", re.ASCII
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArithmeticWorld(World):
+    """Authors add, subtract and multiply modulo 100, some of them with misconceptions."""
+
+    misconceptions: tuple[HeldMisconception, ...]
+    """What authors may hold."""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return tuple("0123456789abcdefgh+-*=#:~\n")
+
+    @property
+    def pattern(self) -> str:
+        return r"[\s\S]"
+
+    @property
+    def brief(self) -> int:
+        return 3
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return ("usual", "long")
+
+    def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
+        if kind not in (*self.kinds, "broad"):
+            raise ValueError(f"kind: found {kind}; allowed in a world of arithmetic: {', '.join(self.kinds)}")
+        low, high = {"usual": (2, 7), "long": (8, 8), "broad": (2, 8)}[kind]
+        return draw_problem(rng, operations=(low, high)).text
+
+    def operations(self, problem: str) -> int:
+        return len(parse_problem(problem).operations)
+
+    def answer(self, problem: str) -> str:
+        return parse_problem(problem).answer
+
+    def write_solution(
+        self, problem: str, rng: np.random.Generator, *, expert: bool = False
+    ) -> tuple[str, ...]:
+        author = EXPERT if expert else draw_author(self.misconceptions, rng)
+        return write_solution(parse_problem(problem), author, rng)
+
+    def judge(self, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
+        return judge(parse_problem(problem), steps)
+
+    def final_answer(self, steps: Sequence[str]) -> str | None:
+        return final_answer(steps)
+
+    def is_hard(self, line: str) -> bool:
+        """Whether the units of an operation overflow."""
+        found = _STEP.fullmatch(line)
+        return found is not None and apply(found["symbol"], int(found["units"]), int(found["operand"])) >= 10
+
+    def is_slip(self, problem: str, steps: Sequence[str]) -> bool:
+        ratings = self.judge(problem, steps)
+        return any(
+            rating == NEGATIVE and not self._held(line) for line, rating in zip(steps, ratings, strict=True)
+        )
+
+    def _held(self, line: str) -> bool:
+        """Whether a line is what one who holds a misconception writes."""
+        found = _STEP.fullmatch(line)
+        return found is not None and any(
+            held.symbol == found["symbol"]
+            and held.rule(int(found["before"]), int(found["operand"])) == int(found["after"])
+            for held in self.misconceptions
+        )

@@ -1,0 +1,38 @@
+"""How a label of a whole solution is taught: at which of its tokens, and with what weights."""
+
+from typing import Literal
+
+import numpy as np
+
+OutcomeLoss = Literal["every_token", "last_token", "every_and_last", "mean_logit"]
+"""What the cross-entropy is taken of:
+
+* ``every_token``: of the prediction at every token of the solution, each token equally;
+* ``last_token``: of the prediction at the last token;
+* ``every_and_last``: as ``every_token``, but the last token weighs as much as all others together;
+* ``mean_logit``: of one prediction, the softmax of the mean over the tokens of their logits. The head is
+  linear, so this is the head on mean-pooled hidden states, the usual pooling of sequence classifiers.
+
+A solution is scored by the prediction at its last token, and under ``mean_logit`` by the pooled prediction.
+"""
+
+
+def token_weights(count: int, loss: OutcomeLoss) -> np.ndarray:
+    """float32 [count]: weights of the tokens of a solution.
+
+    Their sum is the number of tokens with a weight, so that all losses have the same scale; the weights of
+    ``mean_logit`` are those of the mean, and sum to 1.
+
+    Args:
+        count: tokens of the solution, without the problem.
+        loss: how its label is taught.
+    """
+    if count == 0 or loss == "every_token":
+        return np.ones(count, np.float32)
+    if loss == "mean_logit":
+        return np.full(count, 1 / count, np.float32)
+    if loss == "last_token" or count == 1:
+        return (np.arange(count) == count - 1).astype(np.float32)
+    weights = np.full(count, count / 2 / (count - 1), np.float32)
+    weights[-1] = count / 2
+    return weights

@@ -1,0 +1,77 @@
+"""Problems solved by each arm on usual problems, longer ones, and ones about rare facts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from results.arms import short_words
+from results.figures.drawing import Figure, run
+from results.figures.style import MARKERS, PALETTE, percent_axis
+from results.generalization import KINDS, SHOWN, kinds_of, solved
+
+_ROOM = 0.7
+"""Share of the distance between two kinds over which their arms are spread."""
+
+
+def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw each arm's problems solved, side by side for each kind, with intervals.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+    """
+    rows = solved(frame)
+    kinds, arms = kinds_of(rows), [arm for arm in SHOWN if arm in set(rows["arm"])]
+    for place, arm in zip(np.linspace(-_ROOM / 2, _ROOM / 2, len(arms)), arms, strict=True):
+        of_arm = rows[rows["arm"] == arm].set_index("variant").reindex(kinds)
+        estimate, lower, upper = (of_arm[name].to_numpy(float) for name in ("estimate", "lower", "upper"))
+        ax.errorbar(
+            np.arange(len(kinds)) + place,
+            estimate,
+            yerr=np.nan_to_num(np.stack([estimate - lower, upper - estimate])),
+            color=PALETTE[arm],
+            marker=MARKERS.get(arm, "_"),
+            markersize=7 if arm in MARKERS else 12,
+            markeredgecolor="white" if arm in MARKERS else PALETTE[arm],
+            markeredgewidth=0.8 if arm in MARKERS else 2,
+            linestyle="none",
+            elinewidth=1.4,
+            label=short_words(arm),
+        )
+    ax.set_xticks(range(len(kinds)), [KINDS[kind] for kind in kinds])
+    ax.set_xlim(-0.6, len(kinds) - 0.4)
+    ax.grid(visible=False, axis="x")
+    percent_axis(ax)
+    n = int(rows["n"].max())
+    ax.set(xlabel="test problems", ylabel=f"problems solved, best of {n}")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
+    return ax
+
+
+FIGURE = Figure(
+    name="generalization",
+    title="Problems solved by kind",
+    metric="best_of_n",
+    plot=plot,
+    varied=True,
+    needs=lambda summary: not solved(summary).empty,
+    size=(8.0, 4.0),
+    width="wide",
+    caption=(
+        "Share of test problems solved by best-of-N on usual problems, on problems longer than any in "
+        "training, and on problems about facts that are rare in training, with 95% intervals: students of "
+        "each form of supervision, the labeler, majority voting and pass@1."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""How outcome arms are taught: best-of-N by data scale, one line per form."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from results.arms import ARMS
+from results.figures.drawing import Figure, run
+from results.figures.style import (
+    FORM_MARKERS,
+    FORM_PALETTE,
+    doubling_axis,
+    legend_above,
+    panel_title,
+    percent_axis,
+)
+from results.orm_forms import FORMS, compared_rows, problems
+
+
+def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
+    """Draw one arm's forms against labels, with intervals.
+
+    Args:
+        frame: from ``results.statistics.summarise``.
+        ax: where to draw.
+        arm: the first one if None.
+    """
+    rows = compared_rows(frame)
+    arm = rows["arm"].iloc[0] if arm is None else arm
+    for form, name in FORMS.items():
+        line = rows[(rows["arm"] == arm) & (rows["variant"] == form)].sort_values("data_scale")
+        if line.empty:
+            continue
+        x = line["data_scale"].astype(float)
+        ax.fill_between(x, line["lower"], line["upper"], color=FORM_PALETTE[form], alpha=0.1, linewidth=0)
+        ax.plot(
+            x,
+            line["estimate"],
+            color=FORM_PALETTE[form],
+            marker=FORM_MARKERS[form],
+            markeredgecolor="white",
+            label=name,
+        )
+    doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
+    panel_title(ax, ARMS[arm])
+    ax.set_xlabel("labelled a problem")
+    ax.grid(visible=False, axis="x")
+    percent_axis(ax)
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """One panel per arm, on one y axis."""
+    rows = compared_rows(frame)
+    arms = list(dict.fromkeys(rows["arm"]))
+    canvas.set_size_inches(3.4 * len(arms) + 0.8, 3.8)
+    axes = canvas.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    for ax, arm in zip(axes, arms, strict=True):
+        plot(frame, ax, arm)
+    of = problems(str(rows["metric"].iloc[0]))
+    axes[0].set_ylabel(f"{of} solved,\nbest of {int(rows['n'].iloc[0])}")
+    legend_above(canvas, axes)
+
+
+FIGURE = Figure(
+    name="orm_forms",
+    title="How outcome supervision is taught",
+    metric="kept_best_of_n",
+    draw=draw,
+    varied=True,
+    needs=lambda summary: not compared_rows(summary).empty,
+    caption=(
+        "Best-of-N against labels, one panel per outcome arm, one line for each form of the loss, with 95% "
+        "intervals."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

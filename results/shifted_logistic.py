@@ -1,0 +1,176 @@
+"""One logistic curve in log labels, fitted to the points of two curves of which the second is shifted.
+
+Shape letters: K points of both curves, G points of a grid of starts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+Array = npt.NDArray[np.float64]
+
+LEAST_FIT = 0.8
+"""Smallest R squared of a fit that is believed; fixed before the reference run."""
+
+LEAST_POINTS = 6
+"""Fewest points of both curves: one more than the logistic and its shift have parameters."""
+
+_STEEPEST = 6.0
+"""Largest slope, per unit of log labels: from 10% to 90% of the rise within a factor of 2.1."""
+_STARTS = 3
+_AT_BOUND = 1e-5
+_MOST_STEPS = 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """A logistic in log labels for the baseline, and its shift for the other curve."""
+
+    lower: float
+    """Asymptote for few labels, 0 to 1."""
+    upper: float
+    """Asymptote for many labels, 0 to 1."""
+    slope: float
+    """Per unit of log labels."""
+    midpoint: float
+    """Log labels at which the baseline is halfway."""
+    shift: float
+    """Log of the data efficiency."""
+    explained: float
+    """Share of the points' variance that the fit explains (R squared), at most 1."""
+    shifts: tuple[float, float]
+    """The smallest and the largest shift that is tried: the curves' labels just meet."""
+    gradient: Array
+    """[K]: of the shift by the points' values, the curve's first, then the baseline's."""
+    reason: str = ""
+    """Why the shift is not identified; empty where it is."""
+
+    def at(self, labels: Array, *, baseline: bool) -> Array:
+        """The fitted values of the curve, or of the baseline."""
+        position = np.log(labels) + (0.0 if baseline else self.shift)
+        rise = self.upper - self.lower
+        return np.asarray(self.lower + rise * special.expit(self.slope * (position - self.midpoint)))
+
+    def labels_at(self, value: float, *, baseline: bool) -> float:
+        """The labels at which the curve, or the baseline, reaches a value between the asymptotes."""
+        risen = special.logit((value - self.lower) / (self.upper - self.lower))
+        return float(np.exp(self.midpoint + risen / self.slope - (0.0 if baseline else self.shift)))
+
+
+def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_value: Array) -> Fit:
+    """Fit the logistic and the shift to the points of two curves.
+
+    Args:
+        labels: of the curve's points, ascending, above 0.
+        value: at these points, 0 to 1.
+        baseline_labels: of the baseline's points.
+        baseline_value: at these points.
+
+    Returns:
+        The best of several local optima. It has a reason where there are fewer than ``LEAST_POINTS`` points
+        or fewer than two of either curve, where the curves reach no common value, where the fit does not
+        rise, where no shift within the range of the labels is best, or where the fit explains less than
+        ``LEAST_FIT``.
+    """
+    points = len(labels), len(baseline_labels)
+    if sum(points) < LEAST_POINTS or min(points) < 2:
+        return _no_fit(
+            f"too few points: {points[0]} and {points[1]}, needed 2 each and {LEAST_POINTS} in all"
+        )
+    if value.max() < baseline_value.min() or baseline_value.max() < value.min():
+        return _no_fit("the curves reach no common value")
+    value_K = np.concatenate([value, baseline_value])
+    log_K = np.log(np.concatenate([labels, baseline_labels]))
+    moved_K = np.arange(len(log_K)) < len(labels)
+    widest = log_K[~moved_K].max() - log_K[moved_K].min(), log_K[~moved_K].min() - log_K[moved_K].max()
+    lowest = np.array([0, 0, 0.1, log_K.min() - 2, widest[1]])
+    highest = np.array([1, 1, _STEEPEST, log_K.max() + 2, widest[0]])
+
+    def predicted(theta: Array) -> Array:
+        lower, upper, slope, midpoint, shift = theta
+        return np.asarray(
+            lower + (upper - lower) * special.expit(slope * (log_K + shift * moved_K - midpoint))
+        )
+
+    def jacobian(theta: Array) -> Array:
+        lower, upper, slope, midpoint, shift = theta
+        position = log_K + shift * moved_K - midpoint
+        risen = special.expit(slope * position)
+        steep = (upper - lower) * risen * (1 - risen)
+        return np.stack([1 - risen, risen, steep * position, -steep * slope, steep * slope * moved_K], axis=1)
+
+    def residual(theta: Array) -> Array:
+        return predicted(theta) - value_K
+
+    tried = [
+        optimize.least_squares(
+            residual,
+            np.clip(start, lowest + 1e-3, highest - 1e-3),
+            jac=jacobian,
+            bounds=(lowest, highest),
+            x_scale=(0.3, 0.3, 1, 1, 0.5),
+            max_nfev=_MOST_STEPS,
+        )
+        for start in _starts(log_K, moved_K, value_K, *widest)
+    ]
+    best = min(tried, key=lambda one: float(one.cost))
+    total = float(((value_K - value_K.mean()) ** 2).sum())
+    explained = 1 - 2 * float(best.cost) / total if total > 0 else float("nan")
+    free = (best.x > lowest + _AT_BOUND) & (best.x < highest - _AT_BOUND)
+    lower, upper, slope, midpoint, shift = map(float, best.x)
+    reason = ""
+    if not upper > lower:
+        reason = "the fitted curve does not rise"
+    elif not free[-1]:
+        reason = "no shift within the range of the labels is best"
+    elif not explained >= LEAST_FIT:
+        reason = f"the fit explains {explained:.0%} of the variance, less than {LEAST_FIT:.0%}"
+    # A parameter at its bound does not move with the values. The shift is the last of those that are free.
+    gradient = np.linalg.pinv(jacobian(best.x)[:, free], rcond=1e-9)[-1] if free[-1] else np.zeros(len(log_K))
+    return Fit(
+        lower=lower,
+        upper=upper,
+        slope=slope,
+        midpoint=midpoint,
+        shift=shift,
+        explained=explained,
+        shifts=(float(widest[1]), float(widest[0])),
+        gradient=gradient,
+        reason=reason,
+    )
+
+
+def _starts(
+    log_K: Array, moved_K: npt.NDArray[np.bool_], value_K: Array, high: float, low: float
+) -> list[Array]:
+    """The best points of a grid of shifts, midpoints and slopes; asymptotes are linear least squares."""
+    grid = np.meshgrid(
+        np.linspace(low, high, 15)[1:-1], np.linspace(log_K.min(), log_K.max(), 7), [0.5, 1.0, 2.0, 4.0]
+    )
+    shift_G, midpoint_G, slope_G = (axis.ravel() for axis in grid)
+    risen_GK = special.expit(slope_G[:, None] * (log_K + shift_G[:, None] * moved_K - midpoint_G[:, None]))
+    centered_GK = risen_GK - risen_GK.mean(axis=1, keepdims=True)
+    rise_G = centered_GK @ (value_K - value_K.mean()) / (centered_GK**2).sum(axis=1)
+    lower_G = value_K.mean() - rise_G * risen_GK.mean(axis=1)
+    error_G = ((value_K - lower_G[:, None] - rise_G[:, None] * risen_GK) ** 2).sum(axis=1)
+    order = np.argsort(error_G, kind="stable")
+    firsts = [order[np.flatnonzero(shift_G[order] == shift)[0]] for shift in dict.fromkeys(shift_G[order])]
+    theta_G5 = np.stack([lower_G, lower_G + rise_G, slope_G, midpoint_G, shift_G], axis=1)
+    return list(theta_G5[firsts[:_STARTS]])
+
+
+def _no_fit(reason: str) -> Fit:
+    nan = float("nan")
+    return Fit(
+        lower=nan,
+        upper=nan,
+        slope=nan,
+        midpoint=nan,
+        shift=nan,
+        explained=nan,
+        shifts=(nan, nan),
+        gradient=np.zeros(0),
+        reason=reason,
+    )

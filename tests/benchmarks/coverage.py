@@ -1,0 +1,175 @@
+"""False-positive rates and coverage of the intervals and p of means over seeds and problems, by simulation.
+
+``python tests/benchmarks/coverage.py`` simulates runs without a difference, judges them with
+``results.crossed``, and writes ``results/reference/coverage.json`` and from it the table of
+``docs/statistics.md``; ``--table`` only writes the table. Beside the test in use stand two others: a single t
+with Satterthwaite's degrees of freedom, and a normal tail behind the same 95% interval.
+
+Problems and residuals are Gaussian, so their mean squares have chi-squared distributions and are drawn as
+such: 200,000 runs of a setting take under a second.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from results.crossed import MeanSquares, half_width, satterthwaite
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "results" / "reference" / "coverage.json"
+PAGE = ROOT / "docs" / "statistics.md"
+BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
+ALPHAS = (0.05, 0.01, 0.002)
+SHAPES = {"gaussian": None, "1 of 5 fails": 0.2, "half fail": 0.5}
+"""Shape of the seeds' effects -> share of seeds that do not learn; None: Gaussian."""
+VARIANCES = {"none": 0.0, "some": 0.03, "large": 0.1}
+"""How much seeds differ -> standard deviation of their effects; of problems it is 0.3, of residuals 0.4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A kind of run, all in shares of problems solved."""
+
+    seed: float
+    """Standard deviation of the seeds' effects."""
+    problem: float
+    """Of the problems'."""
+    residual: float
+    """Of a seed on a problem."""
+    shape: str
+    """Key of ``SHAPES``."""
+    seeds: int
+    """S."""
+    problems: int
+    """P."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What became of many simulated runs of a setting in which the true difference is zero."""
+
+    rates: dict[str, float]
+    """Alpha -> share with a p below it."""
+    satterthwaite: dict[str, float]
+    """The same with one t and Satterthwaite's degrees of freedom."""
+    normal: dict[str, float]
+    """The same with a normal tail behind the 95% interval."""
+    coverage: float
+    """Share of 95% intervals that hold the truth."""
+
+
+def simulate(setting: Setting, runs: int, rng: np.random.Generator) -> Rates:
+    """Draw runs and count how often a difference is found where there is none.
+
+    Args:
+        setting: what is drawn; bimodal effects, too, have mean zero over all seeds that could be drawn.
+        runs: how many.
+        rng: of the draws.
+    """
+    found = draw(setting, runs, rng)
+    terms, size = found.terms, np.abs(found.mean)
+    error = np.sqrt(sum(term.variance for term in terms))
+    one_t = 2 * stats.t.sf(size / error, satterthwaite(terms))
+    ratio = size / half_width(terms, 0.95)
+    return Rates(
+        rates=_shares(lambda alpha: size > half_width(terms, 1 - alpha)),
+        satterthwaite=_shares(lambda alpha: one_t < alpha),
+        normal=_shares(lambda alpha: ratio * stats.norm.isf(0.025) > stats.norm.isf(alpha / 2)),
+        coverage=float((ratio <= 1).mean()),
+    )
+
+
+def _shares(found: Callable[[float], np.ndarray]) -> dict[str, float]:
+    return {f"{alpha:g}": float(found(alpha).mean()) for alpha in ALPHAS}
+
+
+def draw(setting: Setting, runs: int, rng: np.random.Generator) -> MeanSquares:
+    """Mean squares [runs] of runs whose true mean is zero."""
+    seeds, problems, noise = setting.seeds, setting.problems, setting.residual**2
+    of_seed = setting.seed * _effects(setting, runs, rng)
+    of_seed = of_seed + rng.normal(0.0, setting.residual / problems**0.5, (runs, seeds))
+    rest = (seeds - 1) * (problems - 1)
+    return MeanSquares(
+        mean=of_seed.mean(axis=1) + rng.normal(0.0, setting.problem / problems**0.5, runs),
+        seed=problems * of_seed.var(axis=1, ddof=1),
+        problem=(noise + seeds * setting.problem**2) * rng.chisquare(problems - 1, runs) / (problems - 1),
+        residual=noise * rng.chisquare(rest, runs) / rest,
+        seeds=seeds,
+        problems=problems,
+    )
+
+
+def _effects(setting: Setting, runs: int, rng: np.random.Generator) -> np.ndarray:
+    """float64 [runs, S], of mean zero and variance one."""
+    failing = SHAPES[setting.shape]
+    if failing is None:
+        return rng.normal(0.0, 1.0, (runs, setting.seeds))
+    failed = rng.random((runs, setting.seeds)) < failing
+    return np.where(failed, failing - 1, failing) / np.sqrt(failing * (1 - failing))
+
+
+def settings() -> list[Setting]:
+    """All that are simulated."""
+    return [
+        Setting(seed=seed, problem=0.3, residual=0.4, shape=shape, seeds=seeds, problems=problems)
+        for seed in VARIANCES.values()
+        for shape in (SHAPES if seed else ("gaussian",))
+        for seeds in (3, 5, 10)
+        for problems in (100, 300)
+    ]
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown: 300 problems; false-positive rates at each alpha, in use and of one t."""
+    named = {value: name for name, value in VARIANCES.items()}
+    lines = [
+        "| seeds differ | seeds learn | seeds | coverage | p < 0.05 | p < 0.01 | p < 0.002 "
+        "| p < 0.002, one t | p < 0.002, normal tail |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results["settings"]:
+        setting = one["setting"]
+        if setting["problems"] == 300:
+            rates = [f"{one['rates'][f'{alpha:g}']:.4f}" for alpha in ALPHAS]
+            others = [f"{one[name]['0.002']:.4f}" for name in ("satterthwaite", "normal")]
+            shape = "all" if setting["shape"] == "gaussian" else setting["shape"]
+            cells = [named[setting["seed"]], shape, str(setting["seeds"]), f"{one['coverage']:.3f}"]
+            lines.append(f"| {' | '.join([*cells, *rates, *others])} |")
+    return "\n".join(lines)
+
+
+def page(text: str, results: dict[str, Any]) -> str:
+    """The documentation page with its table made anew."""
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n{table(results)}\n{END}{tail}"
+
+
+def measure(runs: int) -> dict[str, Any]:
+    """Simulate all settings."""
+    rng = np.random.default_rng(16)
+    made = []
+    for setting in settings():
+        made.append({"setting": asdict(setting), **asdict(simulate(setting, runs, rng))})
+        print(json.dumps(made[-1]), flush=True)
+    return {"runs": runs, "settings": made}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200_000, help="of each setting")
+    parser.add_argument("--table", action="store_true", help="only write the page, from the stored results")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        FILE.write_text(json.dumps(measure(arguments.runs), indent=1) + "\n")
+    PAGE.write_text(page(PAGE.read_text(), json.loads(FILE.read_text())))
+
+
+if __name__ == "__main__":
+    main()

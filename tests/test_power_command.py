@@ -1,0 +1,69 @@
+"""``ablations power``, on made records, in this process."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ablations import cli
+from results.planning import planned, power_table
+from results.records import read_records
+from results.tabular import text_of
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+
+
+def power(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str]:
+    code = cli.main(["power", *map(str, argv)])
+    shown = capsys.readouterr()
+    return code, shown.out + shown.err
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return read_records(REFERENCE / "supervision-small" / "records.parquet")
+
+
+def test_a_run_is_given_in_three_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = REFERENCE / "supervision-quick"
+    shown = [power(capsys, run) for run in (folder, folder / "records.parquet")]
+    assert shown[0] == shown[1] and shown[0][0] == 0
+    assert "detects" in shown[0][1] and "needs" not in shown[0][1] and "8 comparisons" in shown[0][1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("nowhere",), "run: found no nowhere; allowed: the out folder"),
+        ((REFERENCE / "supervision-quick", "--seeds=1"), "seeds: found 1; allowed: 2 to 100000"),
+        ((REFERENCE / "supervision-quick", "--problems=1"), "problems: found 1; allowed: 2 to"),
+        ((REFERENCE / "supervision-quick", "--family=0"), "family: found 0; allowed: 1 to"),
+        ((REFERENCE / "supervision-quick", "--difference=0"), "difference: found 0; allowed: above 0"),
+        ((REFERENCE / "supervision-quick", "--difference=101"), "difference: found 101; allowed: above 0"),
+        ((REFERENCE / "supervision-small-gsm8k", "--seeds=5"), "seeds: found 5, but process supervision has"),
+        ((REFERENCE / "hyperparameters-small",), "run: found no two arms"),
+    ],
+)
+def test_what_cannot_be_planned(
+    argv: tuple[Any, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, shown = power(capsys, *argv)
+    assert code == 2 and words in shown and shown.count("\n") == 1
+
+
+def test_the_claims_are_planned(frame: pd.DataFrame) -> None:
+    rows = planned(frame)
+    # process over two arms at four data scales, outcomes at two, four claims at one, the labeler
+    assert len(rows) == 4 + 4 + 2 + 4 + 1 and {row.family for row in rows} == {8}
+    own = power_table(rows)
+    more = power_table(rows, seeds=20, problems=2000, difference=0.05)
+
+    def detects(cells: Any) -> float:
+        return float(text_of(cells[9]))
+
+    assert all(detects(b) < detects(a) for a, b in zip(own.rows, more.rows, strict=True))
+    assert [head.name for head in more.heads[-2:]] == ["needs seeds", "or needs problems"]
+    assert text_of(more.rows[-1][-2]) == "-"  # the labeler has no seeds
+    one = power_table(rows, family=1)
+    assert all(detects(b) < detects(a) for a, b in zip(own.rows, one.rows, strict=True))
