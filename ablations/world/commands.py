@@ -42,7 +42,9 @@ def cli_pretrain(
     from ablations.processes import one_thread
     from ablations.revision import revision
     from ablations.world.bases import PRETRAININGS, pretrain
+    from ablations.world.worlds import world_of
 
+    world_of(world)
     folder = out or Path("runs/bases") / world / size
     if (folder / "manifest.json").is_file():
         raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")

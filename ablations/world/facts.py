@@ -149,7 +149,7 @@ class FactWorld(World):
             high = self.long_length[1]
         size = int(rng.integers(low, high + 1))
         frequency = self.lore.frequency
-        if kind == "usual" or kind == "long":
+        if kind in ("usual", "long"):
             # The first different ones of a stream of names: a draw without replacement.
             chosen = np.argsort(rng.exponential(size=self.facts) / frequency, kind="stable")[:size]
         elif kind == "rare":

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ablations import cli
 from ablations.world.text import build_tokenizer
 from ablations.world.world import NEGATIVE, SPLITS, Split, draw_problems, split_of
 from ablations.world.worlds import WORLDS, world_of
@@ -101,3 +102,8 @@ def test_kinds_of_problems(name: str) -> None:
 def test_an_unknown_world_is_refused() -> None:
     with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, dropped"):
         world_of("flat")
+
+
+def test_no_base_is_made_of_an_unknown_world(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["world", "pretrain", "--world=flat"]) == 2
+    assert "world: found 'flat'; allowed: facts, dropped" in capsys.readouterr().err

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from ablations.world.arithmetic.problems import PART, WorldProblem, apply
 from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE
 
-_STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])(\d)=(\d\d)", re.ASCII)
+STEP = re.compile(r"(~?)(\d\d)([a-h])([+\-*])(\d)=(\d\d)", re.ASCII)
+"""Groups: the mark of a part, the total before, letter, symbol, operand, the total after."""
 _RESTATEMENT = re.compile(r"=(\d\d)", re.ASCII)
 _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
@@ -34,7 +35,7 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
     total, done, left = problem.start, 0, problem.operations[0].operand
     ratings = []
     for line in steps:
-        if found := _STEP.fullmatch(line):
+        if found := STEP.fullmatch(line):
             mark, before, letter, symbol, digit, result = found.groups()
             part, stated = int(digit), int(result)
             op = problem.operations[done] if done < len(problem.operations) else None

@@ -1,19 +1,14 @@
 """The arithmetic world: what its problems, authors and oracle offer as a `World`."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ablations.world.arithmetic.authors import EXPERT, HeldMisconception, draw_author, write_solution
-from ablations.world.arithmetic.oracle import final_answer, judge
+from ablations.world.arithmetic.oracle import STEP, final_answer, judge
 from ablations.world.arithmetic.problems import apply, draw_problem, parse_problem
 from ablations.world.world import NEGATIVE, Kind, World
-
-_STEP = re.compile(
-    r"~?(?P<before>\d(?P<units>\d))[a-h](?P<symbol>[+\-*])(?P<operand>\d)=(?P<after>\d\d)", re.ASCII
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +60,10 @@ class ArithmeticWorld(World):
 
     def is_hard(self, line: str) -> bool:
         """Whether the units of an operation overflow."""
-        found = _STEP.fullmatch(line)
-        return found is not None and apply(found["symbol"], int(found["units"]), int(found["operand"])) >= 10
+        if not (found := STEP.fullmatch(line)):
+            return False
+        _, before, _, symbol, operand, _ = found.groups()
+        return apply(symbol, int(before) % 10, int(operand)) >= 10
 
     def is_slip(self, problem: str, steps: Sequence[str]) -> bool:
         ratings = self.judge(problem, steps)
@@ -76,9 +73,10 @@ class ArithmeticWorld(World):
 
     def _held(self, line: str) -> bool:
         """Whether a line is what one who holds a misconception writes."""
-        found = _STEP.fullmatch(line)
-        return found is not None and any(
-            held.symbol == found["symbol"]
-            and held.rule(int(found["before"]), int(found["operand"])) == int(found["after"])
+        if not (found := STEP.fullmatch(line)):
+            return False
+        _, before, _, symbol, operand, after = found.groups()
+        return any(
+            held.symbol == symbol and held.rule(int(before), int(operand)) == int(after)
             for held in self.misconceptions
         )
