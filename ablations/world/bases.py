@@ -64,9 +64,9 @@ _ARITHMETIC = {
 _FACTS = {
     "tiny": Pretraining(preset="tiny", updates=20, batch_tokens=1000),
     "small": Pretraining(preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5),
-    "large": Pretraining(preset="shallow_large", updates=4000, learning_rate=2e-3),
+    "large": Pretraining(preset="shallow_large", updates=5000, learning_rate=2e-3, mathmix=0.5),
 }
-PRETRAININGS = {"facts": _FACTS, "dropped": _ARITHMETIC}
+PRETRAININGS = {"facts": _FACTS, "other_facts": _FACTS, "dropped": _ARITHMETIC}
 """World -> size of base model -> how it is made."""
 
 

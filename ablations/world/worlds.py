@@ -11,7 +11,10 @@ from ablations.world.facts import FactWorld
 from ablations.world.world import World
 
 WORLDS: dict[str, World] = {
-    "facts": FactWorld(seed=1, facts=150, zipf=0.8, contested=0.35),
+    "facts": FactWorld(seed=1, facts=150, zipf=0.8, contested=0.35, distances=(2, 8)),
+    "other_facts": FactWorld(
+        seed=2, facts=170, zipf=0.7, contested=0.35, contested_share=(0.15, 0.85), distances=(1, 4, 6, 9)
+    ),
     "dropped": ArithmeticWorld(
         misconceptions=(
             HeldMisconception(symbol="+", rule=carry_dropped, share=0.75),
@@ -20,7 +23,7 @@ WORLDS: dict[str, World] = {
         )
     ),
 }
-"""``facts`` is the default, on which everything is chosen; nothing is chosen on ``dropped``."""
+"""``facts`` is the default, on which everything is chosen; nothing is chosen on the others."""
 
 
 def world_of(name: str) -> World:
