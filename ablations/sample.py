@@ -57,6 +57,7 @@ def sample(argv: Sequence[str]) -> None:
     sampling = Sampling(
         samples=1 if args.show_prompt else args.samples,
         temperature=args.temperature,
+        min_p=args.min_p,
         max_new_tokens=args.max_new_tokens,
         seed=args.seed,
         engine=args.engine,
@@ -188,6 +189,12 @@ def _parse(argv: Sequence[str]) -> Any:
         "--from", dest="source", type=str | None, default=None, help="format (default: what it tells)"
     )
     parser.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token each time")
+    parser.add_argument(
+        "--min-p",
+        type=float,
+        default=0.0,
+        help="never draw a token less likely than this share of the likeliest one",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the samples")
     parser.add_argument("--max-new-tokens", type=int, default=1024, help="most tokens of a solution")
     parser.add_argument(

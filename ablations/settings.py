@@ -62,6 +62,9 @@ class GeneratorSettings:
     """Longest solution; one that has not ended by then is kept as unfinished."""
     temperature: float = 1.0
     """Of all sampling."""
+    min_p: float = 0.01
+    """A token less likely than this share of the likeliest one is never drawn: a tiny model's softmax leaves
+    a little to every token, which adds up to a slip in one solution of forty."""
     seed: int = 0
     """Seed for few-shot sampling and finetuning; another one makes another generator."""
 
@@ -77,6 +80,8 @@ class GeneratorSettings:
         )
         at_least(0, of="generator.", seed=self.seed)
         _above_zero(of="generator.", learning_rate=self.learning_rate, temperature=self.temperature)
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"generator.min_p: found {self.min_p}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

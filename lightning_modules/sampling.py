@@ -41,6 +41,7 @@ def sample(
     num_samples: int,
     *,
     temperature: float = 1.0,
+    min_p: float = 0.0,
     max_new_tokens: int,
     stop: str | Callable[[str], bool] | None = None,
     seed: int = 0,
@@ -55,6 +56,7 @@ def sample(
         prompts: P prompts. Equal ones get different samples.
         num_samples: Completions a prompt.
         temperature: Divides the logits; 0 takes the likeliest token.
+        min_p: A token less likely than this share of the likeliest one is never drawn; 0: any may be.
         max_new_tokens: Most tokens of a completion.
         stop: A string that ends a completion and is cut off it, or a function of the text so far that says
             whether it is complete. The end-of-text token ends it too.
@@ -77,6 +79,8 @@ def sample(
             raise ValueError(f"{name} is {value}; allowed: at least 1")
     if temperature < 0:
         raise ValueError(f"temperature is {temperature}; allowed: 0 or more")
+    if not 0 <= min_p <= 1:
+        raise ValueError(f"min_p is {min_p}; allowed: 0 to 1")
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     ids = [
         bos + tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"] for prompt in prompts
@@ -85,7 +89,9 @@ def sample(
         raise ValueError(
             f"prompt {empty[0]} is {prompts[empty[0]]!r} and has no token; allowed: at least one token"
         )
-    sampler = Sampler(model, tokenizer, temperature=temperature, max_new_tokens=max_new_tokens, stop=stop)
+    sampler = Sampler(
+        model, tokenizer, temperature=temperature, min_p=min_p, max_new_tokens=max_new_tokens, stop=stop
+    )
     drawn = sampler.draw(
         ids,
         entropy_of(seed, prompts),
@@ -105,6 +111,7 @@ class Sampler:
         tokenizer: Any,
         *,
         temperature: float,
+        min_p: float = 0.0,
         max_new_tokens: int,
         stop: str | Callable[[str], bool] | None = None,
         stop_characters: str | None = None,
@@ -116,6 +123,7 @@ class Sampler:
             model: A causal language model of transformers, on its device.
             tokenizer: Its tokenizer.
             temperature: Divides the logits; 0 takes the likeliest token.
+            min_p: As `sample` takes it.
             max_new_tokens: Most tokens of a completion.
             stop: As `sample` takes it.
             stop_characters: Where `stop` is a function: characters, one of which is in the token by which a
@@ -123,7 +131,7 @@ class Sampler:
             ends: Tokens that end a completion, beside those that tokenizer and model name.
             positions: Most tokens of a prompt and its completion; None: no limit.
         """
-        self.model, self.tokenizer, self.temperature = model, tokenizer, temperature
+        self.model, self.tokenizer, self.temperature, self.min_p = model, tokenizer, temperature, min_p
         self.max_new_tokens, self.stop, self.positions = max_new_tokens, stop, positions
         self.device = next(model.parameters()).device
         self.ends = np.union1d(end_tokens(model, tokenizer), np.array(ends, dtype=np.int64))
@@ -262,7 +270,10 @@ class Sampler:
         """One token a row: where the cumulative distribution passes the row's uniform number."""
         if self.temperature == 0:
             return logits.argmax(-1)
-        cumulative = (logits.double() / self.temperature).softmax(-1).cumsum(-1)
+        prob = (logits.double() / self.temperature).softmax(-1)
+        if self.min_p > 0:
+            prob = prob.masked_fill(prob < self.min_p * prob.amax(-1, keepdim=True), 0.0)
+        cumulative = prob.cumsum(-1)
         target = uniform[:, None] * cumulative[:, -1:]
         return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 

@@ -110,6 +110,7 @@ SETTINGS = {
             "students.process_epochs",
         )
     },
+    "generator.min_p": (["--settings.generator.min_p=1.5"], "generator.min_p: found 1.5; allowed: 0 to 1"),
     **{
         f"labeler.{name}": ([f"--settings.labeler.{name}=1.5"], f"labeler.{name}: found 1.5; allowed: 0 to 1")
         for name in ("easy_error", "hard_error")

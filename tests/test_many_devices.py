@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 def store(smoke, tmp_path):
     """What the first experiment made, but for its reward models and what hangs on them."""
     folder = shutil.copytree(smoke.store, tmp_path / "store")
-    for stage in ("train", "choose", "cell", "records", "examples"):
+    for stage in ("train", "cell", "records", "examples"):
         shutil.rmtree(folder / stage)
     for manifest in (folder / "scores").glob("*/manifest.json"):
         if "labeler" not in json.dumps(json.loads(manifest.read_text())["inputs"]):

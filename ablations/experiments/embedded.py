@@ -92,6 +92,7 @@ def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
                 "world": settings.world,
                 "count": count,
                 "temperature": generator.temperature,
+                "min_p": generator.min_p,
                 "max_new_tokens": generator.max_new_tokens,
                 "seed": seed,
             },

@@ -111,6 +111,7 @@ def find_generator(choice: Choice, sampling: Sampling, shots: tuple[Shot, ...]) 
         "stop_after_answer": stops.after_answer,
         "end_tokens": tokenizer.convert_ids_to_tokens(list(ends)),
         "temperature": sampling.temperature,
+        "min_p": sampling.min_p,
         "max_new_tokens": sampling.max_new_tokens,
         "seed": sampling.seed,
     }

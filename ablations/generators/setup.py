@@ -48,6 +48,8 @@ class Sampling:
     """Solutions a problem."""
     temperature: float = 1.0
     """Divides the logits; 0 takes the likeliest token."""
+    min_p: float = 0.0
+    """A token less likely than this share of the likeliest one is never drawn; 0: any may be."""
     max_new_tokens: int = 1024
     """Most tokens of a solution."""
     seed: int = 0
@@ -69,6 +71,8 @@ class Sampling:
             raise ValueError(f"seed: found {self.seed}; allowed: 0 or more")
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise ValueError(f"temperature: found {self.temperature}; allowed: 0 or more, and finite")
+        if not 0 <= self.min_p <= 1:
+            raise ValueError(f"min_p: found {self.min_p}; allowed: 0 to 1")
         for name, names in (("engine", ENGINE_NAMES), ("device", DEVICES)):
             if getattr(self, name) not in names:
                 raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(names)}")

@@ -32,6 +32,7 @@ class TransformersEngine:
             model.to(sampling.device),
             tokenizer,
             temperature=sampling.temperature,
+            min_p=sampling.min_p,
             max_new_tokens=sampling.max_new_tokens,
             stop=setup.stops.complete if setup.stops.characters else None,
             stop_characters=setup.stops.characters,

@@ -46,6 +46,7 @@ class VllmEngine:
             self._params(
                 n=1,
                 temperature=sampling.temperature,
+                min_p=sampling.min_p,
                 max_tokens=sampling.max_new_tokens,
                 seed=_seed([*entropy[prompt], number]),
                 stop=list(stops.strings) or None,

@@ -132,7 +132,14 @@ def test_a_finished_shard_is_never_sampled_again(base, tmp_path, monkeypatch):
     (tmp_path / "problems").mkdir()
     write_problems(tmp_path / "problems", problems)
     monkeypatch.setattr(language, "SHARD_PROBLEMS", 2)
-    config = {"world": "dropped", "count": 3, "temperature": 1.0, "max_new_tokens": 5, "seed": 1}
+    config = {
+        "world": "dropped",
+        "count": 3,
+        "temperature": 1.0,
+        "min_p": 0.0,
+        "max_new_tokens": 5,
+        "seed": 1,
+    }
     inputs = {"generator": base, "problems": tmp_path / "problems"}
     sampled, sample = [], language.sample
 

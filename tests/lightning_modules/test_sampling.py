@@ -114,6 +114,21 @@ def test_frequencies_follow_the_softmax(temperature: float) -> None:
         assert chisquare(observed, expected).pvalue > 0.01
 
 
+def test_what_is_unlikely_beside_the_likeliest_is_never_drawn() -> None:
+    model, tokenizer, least = build(), build_tokenizer(), 0.9
+    ids = torch.tensor([[0, *tokenizer("d\n")["input_ids"]]])
+    with torch.inference_mode():
+        prob = model(input_ids=ids).logits[0, -1].double().softmax(-1)
+    allowed = {CHARACTERS[token - 2] for token in range(2, len(prob)) if prob[token] >= least * prob.max()}
+    assert 0 < len(allowed) < len(CHARACTERS)
+    (free,) = sample(model, tokenizer, ["d\n"], 400, max_new_tokens=1)
+    (cut,) = sample(model, tokenizer, ["d\n"], 400, min_p=least, max_new_tokens=1)
+    assert {c.text for c in cut} - {""} == allowed < {c.text for c in free}
+    assert sample(model, tokenizer, ["d\n"], 9, min_p=1, max_new_tokens=5) == sample(
+        model, tokenizer, ["d\n"], 9, temperature=0, max_new_tokens=5
+    )
+
+
 def test_a_stop_string_ends_the_text_and_is_cut_off() -> None:
     model, tokenizer = build(), build_tokenizer()
     free = sample(model, tokenizer, PROMPTS, 30, max_new_tokens=15)
@@ -180,6 +195,8 @@ def test_progress_and_bad_arguments() -> None:
             sample(model, tokenizer, PROMPTS, **arguments)
     with pytest.raises(ValueError, match="temperature is -1"):
         sample(model, tokenizer, PROMPTS, 1, max_new_tokens=1, temperature=-1)
+    with pytest.raises(ValueError, match="min_p is 2"):
+        sample(model, tokenizer, PROMPTS, 1, max_new_tokens=1, min_p=2)
     tokenizer.bos_token = None
     with pytest.raises(ValueError, match="prompt 1 is '' and has no token"):
         sample(model, tokenizer, ["a", ""], 1, max_new_tokens=1)

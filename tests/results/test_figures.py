@@ -37,6 +37,17 @@ from results.statistics import summarise
 REPOSITORY = Path(__file__).parents[2]
 
 
+def with_kinds(records: Path, out: Path) -> Path:
+    """The records as if they told of usual problems and of longer ones."""
+    frame = read_records(records)
+    most = frame["data_scale"].max()
+    frame = frame[frame["variant"].isna() & frame["data_scale"].isin([most, None])]
+    kinds = [frame.assign(variant=kind, cell=frame["cell"] + kind) for kind in ("usual", "long")]
+    table = pa.Table.from_pandas(pd.concat(kinds), schema=SCHEMA, preserve_index=False)
+    pq.write_table(table, out)
+    return out
+
+
 @pytest.fixture(scope="module")
 def summary(made_frame: pd.DataFrame) -> pd.DataFrame:
     return summarise(made_frame)
@@ -123,6 +134,8 @@ def test_every_figure_is_a_script(
         made_records = with_levels(made_records, tmp_path / "records.parquet")
     if name == "retraining":
         made_records = with_rounds(made_records, tmp_path / "records.parquet")
+    if name == "generalization":
+        made_records = with_kinds(made_records, tmp_path / "records.parquet")
     if name == "orm_forms":
         made_records = with_forms(made_records, tmp_path / "records.parquet")
     of_their_own = {

@@ -190,7 +190,9 @@ def test_vllm_is_asked_as_it_documents(checkpoint, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     choice = {"stop": ("e",), "dtype": "float32"}
     folder = checkpoint("qwen2")
-    setup, prompts = prepared(folder, choice, temperature=0.0, engine="vllm", device="cuda", seed=9)
+    setup, prompts = prepared(
+        folder, choice, temperature=0.0, engine="vllm", device="cuda", seed=9, min_p=0.1
+    )
     wanted = [(0, 0), (1, 0), (2, 0), (2, 1)]
     found = drawn(VllmEngine(setup), prompts, wanted)
     plain, _ = prepared(folder, choice, temperature=0.0)
@@ -200,6 +202,7 @@ def test_vllm_is_asked_as_it_documents(checkpoint, monkeypatch):
     seeds = [params.seed for params in fake.asked]
     assert len(set(seeds)) == 4 and all(0 <= seed < 2**63 for seed in seeds)
     assert all((params.n, params.temperature, params.stop) == (1, 0.0, ["e"]) for params in fake.asked)
+    assert all(params.min_p == 0.1 for params in fake.asked)
 
 
 @pytest.mark.gpu

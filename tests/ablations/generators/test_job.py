@@ -72,6 +72,9 @@ def test_bad_settings():
     for temperature in (-0.1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="temperature: found"):
             Sampling(samples=1, temperature=temperature)
+    for min_p in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="min_p: found"):
+            Sampling(samples=1, min_p=min_p)
     with pytest.raises(ValueError, match="device: found cpu with engine vllm; allowed: cuda"):
         Sampling(samples=1, engine="vllm")
     with pytest.raises(ValueError, match="engine: found 'llama.cpp'; allowed: transformers, vllm"):

@@ -74,6 +74,7 @@ def test_a_pool_is_sampled(checkpoint, tmp_path, capsys):
         "stop": ["e"],
         "stop_after_answer": False,
         "temperature": 1.0,
+        "min_p": 0.0,
         "max_new_tokens": 30,
         "seed": 2,
         "device": "cpu",
