@@ -23,11 +23,16 @@ def power(argv: Sequence[str]) -> None:
     Raises:
         ValueError: an argument is not as it must be, or there are no records to plan with.
     """
+    from results.active_learning import efficiency_power_table
     from results.planning import planned, power_table
     from results.tabular import as_text
 
     args = _parse(argv)
-    rows = planned(_records(args.run))
+    frame = _records(args.run)
+    efficiency = efficiency_power_table(frame, seeds=args.seeds, problems=args.problems)
+    if efficiency.rows:
+        print(as_text(efficiency), end="\n\n")
+    rows = planned(frame)
     if not rows:
         raise ValueError(
             f"run: found no two arms of a comparison with values per problem in {args.run}; allowed: records "

@@ -150,7 +150,9 @@ def _saving(one: Comparison) -> str:
     )
 
 
-def power_table(frame: pd.DataFrame, *, seeds: int | None = None, problems: int | None = None) -> Table:
+def efficiency_power_table(
+    frame: pd.DataFrame, *, seeds: int | None = None, problems: int | None = None
+) -> Table:
     """What a planned run can detect, from the variances of an earlier one with the same budgets.
 
     Args:

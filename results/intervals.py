@@ -140,12 +140,6 @@ def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
     return count_BP.T / problems
 
 
-def seed_half_width(seed_means: Sequence[float] | np.ndarray) -> float:
-    """``t_{.975, S-1} * sd / sqrt(S)`` of the S seeds' means; 0 for one seed."""
-    mean_S = np.asarray(seed_means, dtype=np.float64)
-    return float(half_width(_seed_terms(mean_S), LEVEL))
-
-
 def intervals(values: Sequence[np.ndarray]) -> list[Estimate]:
     """Means over seeds and problems, with the intervals and terms of ``results.crossed``.
 

@@ -1,6 +1,6 @@
 """The power of a planned run: the claims of an experiment, with the variances of an earlier run.
 
-The smallest data efficiency that can be detected is not here yet; it needs the variance of the fitted shift.
+What a run of active learning can detect is in ``results.active_learning``.
 """
 
 from collections.abc import Sequence

@@ -52,6 +52,12 @@ def test_what_cannot_be_planned(
     assert code == 2 and words in shown and shown.count("\n") == 1
 
 
+def test_what_active_learning_can_detect_is_shown_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = power(capsys, REFERENCE / "active_learning-small", "--seeds=10")
+    assert code == 0 and "Power: gain at equal budgets and data efficiency" in shown
+    assert "data efficiency" not in power(capsys, REFERENCE / "supervision-quick")[1]
+
+
 def test_the_claims_are_planned(frame: pd.DataFrame) -> None:
     rows = planned(frame)
     # process over two arms at four data scales, outcomes at two, four claims at one, the labeler

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ablations.acquisition import ACQUISITIONS
 from results.acquisitions import Comparison, comparisons, curves, gains
-from results.active_learning import efficiency_table, gains_table, headline, power_table
+from results.active_learning import efficiency_table, gains_table, headline, efficiency_power_table
 from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
@@ -126,7 +126,7 @@ def test_an_acquisition_with_a_single_point_has_no_efficiency(frame):
 
 def test_what_a_planned_run_can_detect(frame):
     """More seeds detect smaller gains and efficiencies."""
-    (own, paper), (more, _) = (power_table(frame, seeds=seeds).rows for seeds in (None, 12))
+    (own, paper), (more, _) = (efficiency_power_table(frame, seeds=seeds).rows for seeds in (None, 12))
     assert [cell.shown for cell in own[:4]] == ["convincing wrong answers", "uniform distinct", "3", "50"]
     assert 0 < float(more[4].value) < float(own[4].value) < 0.05
     assert 1 < float(more[5].value) < float(own[5].value) < 1.5

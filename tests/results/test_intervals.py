@@ -17,7 +17,6 @@ from results.intervals import (
     intervals,
     resample_weights,
     resampled,
-    seed_half_width,
     seed_interval,
     verdict,
 )
@@ -25,17 +24,11 @@ from results.intervals import (
 T2 = 4.302652729911275  # t_{.975, 2}
 
 
-def test_the_seed_term_by_hand() -> None:
-    # means 0.4, 0.5, 0.6: sd = sqrt((0.01 + 0 + 0.01) / 2) = 0.1; t * sd / sqrt(3) = 4.3027 * 0.1 / 1.7321 =
-    # 0.24841
-    assert seed_half_width([0.4, 0.5, 0.6]) == pytest.approx(T2 * 0.1 / math.sqrt(3))
-    assert seed_half_width([0.4, 0.5, 0.6]) == pytest.approx(0.24841, abs=1e-5)
-    assert seed_half_width([0.4]) == 0.0
-
-
 def test_a_metric_without_problem_values_has_the_t_interval() -> None:
     found = seed_interval([0.4, 0.5, 0.6])
+    # sd = sqrt((0.01 + 0 + 0.01) / 2) = 0.1; t * sd / sqrt(3) = 4.3027 * 0.1 / 1.7321 = 0.24841
     low, high = stats.t.interval(0.95, 2, loc=0.5, scale=0.1 / math.sqrt(3))
+    assert high - 0.5 == pytest.approx(0.24841, abs=1e-5)
     assert (found.estimate, found.lower, found.upper) == pytest.approx((0.5, low, high))
     one = seed_interval([0.4])
     assert (
