@@ -29,9 +29,8 @@ def power(argv: Sequence[str]) -> None:
 
     args = _parse(argv)
     frame = _records(args.run)
-    efficiency = efficiency_power_table(frame, seeds=args.seeds, problems=args.problems)
-    if efficiency.rows:
-        print(as_text(efficiency), end="\n\n")
+    if set(frame["experiment"]) == {"active_learning"}:
+        print(as_text(efficiency_power_table(frame, seeds=args.seeds, problems=args.problems)))
     rows = planned(frame)
     if not rows:
         raise ValueError(

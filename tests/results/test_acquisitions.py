@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ablations.acquisition import ACQUISITIONS
 from results.acquisitions import Comparison, comparisons, curves, gains
-from results.active_learning import efficiency_table, gains_table, headline, efficiency_power_table
+from results.active_learning import efficiency_power_table, efficiency_table, gains_table, headline
 from results.data_efficiency import Efficiency
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
