@@ -33,8 +33,8 @@ class Difference:
     """What it is compared with, in words."""
     where: str = ""
     """Which of several such differences it is, in words; empty if there is only one."""
-    n: int
-    """N of best-of-N; of the first arm where N itself is compared."""
+    n: int | None
+    """N of best-of-N; None where different N are compared."""
     found: Estimate
     """The difference; without terms where nothing is known of its variance."""
     seeds: int
@@ -82,9 +82,15 @@ def between_doublings(arm: str) -> Differences:
         # N stands as a variant of one best-of-N, since differences are between variants of equal N.
         varied = rows.assign(variant=rows["n"].astype(int).astype(str), n=0)
         found = contrasts(varied, "variant", pairs, "best_of_n", 0)
-        found = found.assign(n=found["variant"].astype(int))
         return [
-            _difference(row, arm_words(arm), f"its best-of-{row.against}", f"{row.against} to {row.n}")
+            Difference(
+                arm=f"{arm_words(arm)}, best-of-{row.variant}",
+                against=f"best-of-{row.against}",
+                where=f"{row.against} to {row.variant}",
+                n=None,
+                found=row.found,
+                seeds=row.seeds,
+            )
             for row in rows_of(found)
         ]
 

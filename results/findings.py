@@ -176,7 +176,7 @@ def _row(one: Finding) -> tuple[Cell, ...]:
     weakest = one.weakest
     return (
         name,
-        whole(weakest.n),
+        whole(pd.NA if weakest.n is None else weakest.n),
         difference_cell(weakest),
         word(weakest.where or "–"),
         word(f"{one.holding} of {len(one.differences)}"),

@@ -122,7 +122,7 @@ def _row(row: Planned, seeds: int, problems: int, difference: float | None, fami
         word(row.difference.arm),
         word(row.difference.against),
         word(row.difference.where or "–"),
-        whole(row.difference.n),
+        whole(pd.NA if row.difference.n is None else row.difference.n),
         *(points(variance**0.5) for variance in (parts.seed, parts.problem, parts.residual)),
         whole(seeds if row.difference.seeds else pd.NA),
         whole(problems),
