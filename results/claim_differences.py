@@ -60,7 +60,7 @@ def between_arms(arm: str, against: str, *, scales: int | None = None, n: int = 
     """
 
     def find(frame: pd.DataFrame) -> list[Difference]:
-        known = plain(frame[frame["acquisition"].map(is_plain)])
+        known = _unvaried(frame)
         at = _tested_n(known[known["arm"] == arm], n)
         rows = differences(known, [(arm, against)], "best_of_n", at).sort_values("data_scale")
         found = [_difference(row, arm_words(arm), arm_words(against), _labeled(row)) for row in rows_of(rows)]
@@ -73,8 +73,7 @@ def between_doublings(arm: str) -> Differences:
     """An arm's best-of-2N minus its best-of-N, at its largest data scale."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
-        rows = plain(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
-        rows = rows[rows["acquisition"].map(is_plain)]
+        rows = _unvaried(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
         if rows["data_scale"].notna().any():
             rows = rows[rows["data_scale"] == rows["data_scale"].max()]
         ns = sorted({int(n) for n in rows["n"]})
@@ -218,6 +217,11 @@ def on_kind(kind: str, arm: str, against: str) -> Differences:
         return list(between_arms(arm, against)(of_kind(frame, kind)))
 
     return find
+
+
+def _unvaried(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of plain acquisitions where nothing else is varied."""
+    return plain(frame[frame["acquisition"].map(is_plain).astype(bool)])
 
 
 def _difference(row: Any, arm: str, against: str, where: str = "") -> Difference:

@@ -23,12 +23,10 @@ def write(folder: Path, world: str, lead: float, record: Any) -> None:
     """A large PRM that solves every problem by a lead of about so much over the large ORM, on 10 problems."""
     folder.mkdir()
     common = {"experiment": "large_scale", "scale": "small", "dataset": world, "n": 64}
-    arms = {"large_prm": 0.4 + lead, "large_orm": 0.4}
+    ahead = [lead, lead + 0.02] * 5
     rows = [
-        record(
-            arm, [share + (0.02 if arm == "large_prm" else 0.0) * (k % 2) for k in range(10)], None, **common
-        )
-        for arm, share in arms.items()
+        record("large_prm", [0.4 + more for more in ahead], None, **common),
+        record("large_orm", [0.4] * 10, None, **common),
     ]
     write_records(folder / "records.parquet", rows)
 
