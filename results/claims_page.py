@@ -71,7 +71,10 @@ def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str
     here = "here" if default is None else f"here (`{default['dataset'].iloc[0]}`)"
     names = [here, *(f"held out: `{world}`" for world in HELD_OUT)]
     runs = [f"- {name}: {counted(found)}" for name, found in zip(names, columns, strict=True) if found]
-    rows = [_row(claim, [found and found[place] for found in columns]) for place, claim in enumerate(family)]
+    rows = [
+        _row(claim, [None if found is None else found[place] for found in columns])
+        for place, claim in enumerate(family)
+    ]
     table = [["claim", "paper", *names, "verdict"], ["---"] * (3 + len(names)), *rows]
     lines = [f"| {' | '.join(cells)} |" for cells in table]
     return "\n".join([f"## {experiment}", "", *runs, *([""] if runs else []), *lines, ""])
