@@ -7,7 +7,6 @@ import pandas as pd
 
 from results import (
     active_learning,
-    claims,
     difficulty,
     generalization,
     hyperparameters,
@@ -20,6 +19,7 @@ from results import (
     steadiness,
     supervision,
 )
+from results.findings import DESCRIPTIVE, claims_table, counted, findings
 from results.headline import Headline
 from results.label_noise import label_noise_table
 from results.learning_rates import learning_rates_table
@@ -39,28 +39,30 @@ class Analysis:
     figures: tuple[str, ...]
     """Names of figures, in the order of the report; one whose numbers are missing is left out."""
     tables: tuple[Callable[[pd.DataFrame], Table | None], ...]
-    """Records -> a table, in the order of the report; None or no rows: it is left out."""
+    """Records -> a table, in the order of the report, after that of the claims; None or no rows: it is left
+    out."""
     notes: tuple[str, ...]
     """What the reader must know of how the numbers were made."""
     metric: str = "best_of_n"
     """Without which there is no headline."""
 
     def headline_of(self, frame: pd.DataFrame) -> Headline:
-        """The result in words, or that there is none."""
+        """How many claims hold, and the result in words; or that there is none."""
         if not (frame["metric"] == self.metric).any():
             return Headline(sentence="The records hold no best-of-N.")
-        return self.headline(frame)
+        headline, found = self.headline(frame), findings(frame)
+        if not any(one.differences for one in found):
+            return headline
+        return replace(headline, sentence=f"{counted(found)} {headline.sentence}")
 
     def tables_of(self, frame: pd.DataFrame) -> list[Table]:
-        """The tables that have rows; beside a table of claims, all others are said to be descriptive."""
+        """The tables that have rows; after a table of claims, all others say that they are descriptive."""
         made = [table(frame) for table in self.tables]
         shown = [table for table in made if table is not None and table.rows]
-        if not any(table.id == claims.TABLE for table in shown):
+        claims = claims_table(frame)
+        if claims is None:
             return shown
-        return [
-            table if table.id == claims.TABLE else replace(table, lead=f"{claims.DESCRIPTIVE} {table.lead}")
-            for table in shown
-        ]
+        return [claims, *(replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown)]
 
 
 _EXPECTATION = (
@@ -87,7 +89,7 @@ ANALYSES: dict[str, Analysis] = {
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
-            *(claims.claims_table, arms_table, differences_table, further_differences_table),
+            *(arms_table, differences_table, further_differences_table),
             *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),

@@ -1,266 +1,237 @@
-"""The claims of an experiment, fixed before any run, and what the records say of them.
+"""The claims of every experiment, fixed before any run on the test problems.
 
-A claim is that one arm solves more test problems than another at each of some data scales. It has one p: the
-largest over its data scales, so that it holds only where every one of them does (an intersection-union test
-needs no correction for their number); where some difference lies below zero, the smallest such p times the
-number of data scales, against the claim. The p values of a family are corrected after Holm. A claim is
-
-* reproduced, if its p is below ``ALPHA`` and all differences lie above zero;
-* not reproduced, if its p is below ``ALPHA`` and a difference lies below zero, or if some difference is
-  equivalent (``MARGIN``) and the claim is not reproduced;
-* inconclusive otherwise, with what the run could have detected where the claim is weakest.
-
-Whatever else a report of the experiment shows is descriptive.
+A claim is that every one of some differences lies between two bounds. ``results.findings`` says what records
+make of it. Whatever else a report shows is descriptive.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
 
-import numpy as np
-import pandas as pd
+from results.acquisitions import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
+from results.acquisitions import PAPER as PAPER_PAIR
+from results.claim_differences import (
+    Differences,
+    between_arms,
+    between_doublings,
+    between_strategies,
+    between_training_sets,
+    between_ways,
+    by_quintile,
+    data_efficiency,
+    gain_of_the_hardest,
+    mean_gain,
+    on_kind,
+)
+from results.intervals import MARGIN
+from results.large_scale import PAPER as LARGE
+from results.scoring_strategies import PAPER as STRATEGIES
 
-from results.arms import is_plain
-from results.differences import REFERENCE_METRIC, differences, holm
-from results.intervals import ALPHA, INCONCLUSIVE, Estimate, is_equivalent
-from results.records import plain
-from results.statistics import expected_ns, rows_of
-from results.tabular import Table, could_detect, heads, p_cell, points, reading, whole, word
-
-PRIMARY_N = 64
-"""N of best-of-N in claims that do not name another; a run that measures only smaller N uses its largest."""
-
-TABLE = "claims"
-"""Id of the table of claims."""
-
-DESCRIPTIVE = "Descriptive: not part of the claims, p and verdicts are not corrected for their number."
-"""Said of everything else that a report shows."""
-
-REPRODUCED, NOT_REPRODUCED, NO_RECORDS = "reproduced", "not reproduced", "no records"
+ABOVE_ZERO = (0.0, inf)
+"""The first is better."""
+NO_FALL = (-0.01, inf)
+"""The first is not worse by a point or more."""
+NO_GAIN = (-inf, MARGIN)
+"""The first is not better by ``MARGIN`` or more."""
+EQUAL = (-MARGIN, MARGIN)
+"""Neither is better by ``MARGIN`` or more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One arm solves more test problems than another."""
+    """Every one of some differences lies between two bounds."""
 
     text: str
     """The claim, in words that do not name N."""
-    arm: str
-    """What is said to be better."""
-    against: str
-    """What it is compared with."""
-    scales: int | None
-    """How many data scales, the largest first; None: every one. Ignored between arms that have none."""
-    metric: str = "best_of_n"
-    """Of arms that are scorers."""
-    n: int = PRIMARY_N
-    """N of best-of-N."""
+    paper: str
+    """What the paper found, in a few words and numbers."""
+    differences: Differences
+    """What finds the differences in records."""
+    within: tuple[float, float] = ABOVE_ZERO
+    """The bounds, in the unit of the differences."""
+
+
+_NOT_STATED = "not stated"
+_AT_ALL_SCALES = "above it from 1 to 200 labeled per problem, best-of-500"
+_MARGIN = f"{100 * MARGIN:g} points"
+_PRODUCT = "product, neutral positive"
+_OF_1860 = "in best-of-1860"
+_EFFICIENCY = f"{PAPER_EFFICIENCY:g} times, against uniform, by the slopes of two lines"
+_RETRAINING = "unstable, and no better"
+
+
+def _generalizes(kind: str, problems: str) -> tuple[Claim, ...]:
+    """Claims on problems of one kind; the paper's are of its best-of-100 on 224 fresh STEM questions."""
+    return (
+        Claim(
+            text=f"process beats final-answer outcome on {problems}",
+            paper="72.9 against 63.8 on fresh STEM questions",
+            differences=on_kind(kind, "process", "final_answer"),
+        ),
+        Claim(
+            text=f"process beats majority voting on {problems}",
+            paper="72.9 against 61.3 on fresh STEM questions",
+            differences=on_kind(kind, "process", "majority"),
+        ),
+        Claim(
+            text=f"the labeler beats majority voting on {problems}",
+            paper="72.9 against 61.3 on fresh STEM questions",
+            differences=on_kind(kind, "labeler", "majority"),
+        ),
+    )
+
+
+def _scores_equally(strategy: str, words: str) -> Claim:
+    """A claim that a strategy is as good as the product with neutral as positive, on the labeler."""
+    return Claim(
+        text=f"{words} solves as many problems as the product with neutral as positive, to within {_MARGIN}",
+        paper=f"{100 * STRATEGIES[strategy]:.1f} against {100 * STRATEGIES[_PRODUCT]:.1f} {_OF_1860}",
+        differences=between_strategies("labeler", strategy, _PRODUCT),
+        within=EQUAL,
+    )
 
 
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "supervision": (
         Claim(
             text="process beats final-answer outcome at every data scale",
-            arm="process",
-            against="final_answer",
-            scales=None,
+            paper=_AT_ALL_SCALES,
+            differences=between_arms("process", "final_answer"),
         ),
         Claim(
             text="process beats PRM-derived outcome at every data scale",
-            arm="process",
-            against="prm_outcome",
-            scales=None,
+            paper=_AT_ALL_SCALES,
+            differences=between_arms("process", "prm_outcome"),
         ),
         Claim(
             text="PRM-derived outcome beats final-answer outcome at the two largest data scales",
-            arm="prm_outcome",
-            against="final_answer",
-            scales=2,
+            paper="clearly above it",
+            differences=between_arms("prm_outcome", "final_answer", scales=2),
         ),
         Claim(
             text="PRM-derived outcome beats pass@1 at the largest data scale",
-            arm="prm_outcome",
-            against="random",
-            scales=1,
+            paper=_NOT_STATED,
+            differences=between_arms("prm_outcome", "random", scales=1),
         ),
         Claim(
             text="final-answer outcome beats pass@1 at the largest data scale",
-            arm="final_answer",
-            against="random",
-            scales=1,
+            paper=_NOT_STATED,
+            differences=between_arms("final_answer", "random", scales=1),
         ),
         Claim(
             text="PRM-derived outcome beats majority voting at the largest data scale",
-            arm="prm_outcome",
-            against="majority",
-            scales=1,
-            n=16,
+            paper=_NOT_STATED,
+            differences=between_arms("prm_outcome", "majority", scales=1, n=16),
         ),
         Claim(
             text="PRM-derived outcome beats majority voting at the largest data scale",
-            arm="prm_outcome",
-            against="majority",
-            scales=1,
+            paper=_NOT_STATED,
+            differences=between_arms("prm_outcome", "majority", scales=1),
         ),
         Claim(
             text="the labeler beats majority voting",
-            arm="labeler",
-            against="majority",
-            scales=None,
+            paper=f"{LARGE['large_prm']} against {LARGE['majority']} {_OF_1860}",
+            differences=between_arms("labeler", "majority"),
+        ),
+        Claim(
+            text="the best-of-N of the labeler does not fall by more than one point between any N and 2N",
+            paper=_NOT_STATED,
+            differences=between_doublings("labeler"),
+            within=NO_FALL,
+        ),
+        Claim(
+            text="the best-of-N of process at the largest data scale does not fall by more than one point "
+            "between any N and 2N",
+            paper=_NOT_STATED,
+            differences=between_doublings("process"),
+            within=NO_FALL,
+        ),
+    ),
+    "active_learning": (
+        Claim(
+            text="convincing wrong answers beat distinct uniform solutions, on average over equal budgets",
+            paper=_NOT_STATED,
+            differences=mean_gain(*HYPOTHESIS),
+        ),
+        Claim(
+            text="convincing wrong answers beat uniform solutions, on average over equal budgets",
+            paper=f"above them, by {PAPER_EFFICIENCY:g} times fewer labels",
+            differences=mean_gain(*PAPER_PAIR),
+        ),
+        *(
+            Claim(
+                text=f"convincing wrong answers need fewer {words} than distinct uniform solutions",
+                paper=_EFFICIENCY if counted == "labelled_solutions" else _NOT_STATED,
+                differences=data_efficiency(*HYPOTHESIS, counted),
+            )
+            for counted, words in zip(LABELS, ("labeled solutions", "labeled steps"), strict=True)
+        ),
+    ),
+    "scoring": (
+        _scores_equally("minimum, neutral positive", "the labeler's minimum with neutral as positive"),
+        _scores_equally("product, neutral negative", "the labeler's product with neutral as negative"),
+        _scores_equally("minimum, neutral negative", "the labeler's minimum with neutral as negative"),
+    ),
+    "large_scale": (
+        Claim(
+            text="the large PRM beats the large ORM",
+            paper=f"{LARGE['large_prm']} against {LARGE['large_orm']} {_OF_1860}",
+            differences=between_arms("large_prm", "large_orm"),
+        ),
+        Claim(
+            text="the large ORM beats majority voting",
+            paper=f"{LARGE['large_orm']} against {LARGE['majority']} {_OF_1860}",
+            differences=between_arms("large_orm", "majority"),
+        ),
+        Claim(
+            text="the large PRM beats majority voting",
+            paper=f"{LARGE['large_prm']} against {LARGE['majority']} {_OF_1860}",
+            differences=between_arms("large_prm", "majority"),
+        ),
+    ),
+    "orm_superset": (
+        Claim(
+            text=f"adding the solutions of the large PRM helps the large ORM by less than {_MARGIN}",
+            paper="no better than uniform ones",
+            differences=between_training_sets("both", "uniform"),
+            within=NO_GAIN,
+        ),
+    ),
+    "difficulty": (
+        Claim(
+            text="the large PRM beats the large ORM in every quintile of difficulty",
+            paper="in all five",
+            differences=by_quintile("large_prm", "large_orm"),
+        ),
+        Claim(
+            text="the large PRM beats majority voting in every quintile of difficulty",
+            paper=_NOT_STATED,
+            differences=by_quintile("large_prm", "majority"),
+        ),
+        Claim(
+            text="more samples help the large PRM more in the hardest quintile than in any other",
+            paper="they help the hardest most",
+            differences=gain_of_the_hardest("large_prm"),
+        ),
+    ),
+    "generalization": (
+        *_generalizes("long", "problems longer than those of training"),
+        *_generalizes("rare", "problems about rare facts"),
+    ),
+    "iterative_retraining": (
+        Claim(
+            text=f"a selector that is trained on every round gains less than {_MARGIN} over "
+            "one that chooses all at once",
+            paper=_RETRAINING,
+            differences=between_ways("train_on", "one_shot"),
+            within=NO_GAIN,
+        ),
+        Claim(
+            text=f"a selector retrained from the base every round gains less than {_MARGIN} over "
+            "one that chooses all at once",
+            paper=_RETRAINING,
+            differences=between_ways("from_base", "one_shot"),
+            within=NO_GAIN,
         ),
     ),
 }
-"""Experiment -> its family of claims, in the order of its table."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A claim and what the records say of it."""
-
-    claim: Claim
-    """What was tested."""
-    n: int
-    """N at which it was tested."""
-    rows: tuple[Any, ...]
-    """Its differences, a row of ``differences`` per data scale in ascending order; empty without records."""
-    p: float
-    """Two-sided, corrected after Holm for the family; NaN where it cannot be computed."""
-    comparisons: int
-    """Claims of the family."""
-
-    @property
-    def weakest(self) -> Any:
-        """The row that decides: the smallest p of differences below zero, else the largest p."""
-        below = [row for row in self.rows if row.estimate <= 0]
-        if below:
-            return min(below, key=lambda row: np.inf if np.isnan(row.p) else row.p)
-        return max(self.rows, key=lambda row: np.inf if np.isnan(row.p) else row.p)
-
-    @property
-    def verdict(self) -> str:
-        """reproduced, not reproduced, inconclusive, or no records."""
-        if not self.rows:
-            return NO_RECORDS
-        if self.p < ALPHA:
-            return REPRODUCED if self.weakest.estimate > 0 else NOT_REPRODUCED
-        small = any(is_equivalent(row.lower, row.upper, row.problems) for row in self.rows)
-        return NOT_REPRODUCED if small else INCONCLUSIVE
-
-    @property
-    def words(self) -> str:
-        """The verdict; whether it is of one seed; if inconclusive, what could be detected."""
-        if not self.rows:
-            return self.verdict
-        notes = ["one seed"] if self.weakest.seeds == 1 else []
-        if self.verdict == INCONCLUSIVE:
-            found: Estimate = self.weakest.found
-            notes.append(could_detect(found.detectable(self.comparisons), found.problems))
-        return f"{self.verdict} ({', '.join(notes)})" if notes else self.verdict
-
-
-def claims_of(frame: pd.DataFrame) -> tuple[Claim, ...]:
-    """The family of the experiment whose records these are; empty where it has none."""
-    return CLAIMS.get(next(iter(frame["experiment"]), ""), ())
-
-
-def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list[Finding]:
-    """What records say of each claim, in the order of the family.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
-        claims: the family; None: that of the experiment.
-    """
-    family = claims_of(frame) if claims is None else tuple(claims)
-    frame = plain(frame)
-    tested = [_tested(frame, claim) for claim in family]
-    corrected = holm([_p(rows) for _, rows in tested])
-    return [
-        Finding(claim=claim, n=n, rows=rows, p=p, comparisons=len(family))
-        for claim, (n, rows), p in zip(family, tested, corrected, strict=True)
-    ]
-
-
-def _tested(frame: pd.DataFrame, claim: Claim) -> tuple[int, tuple[Any, ...]]:
-    """The N at which a claim is tested, and its differences."""
-    frame = frame[frame["acquisition"].map(is_plain)]
-    curve = frame[frame["metric"] == REFERENCE_METRIC.get(claim.arm, claim.metric)]
-    n = tested_n(curve, claim.n)
-    found = differences(frame, [(claim.arm, claim.against)], claim.metric, n).sort_values("data_scale")
-    rows = tuple(rows_of(found))
-    return n, rows if claim.scales is None else rows[-claim.scales :]
-
-
-def tested_n(curve: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
-    """The largest N of a curve's records up to the one wanted; that itself where there is none."""
-    return max((n for n in expected_ns(curve) if n <= wanted), default=wanted)
-
-
-def _p(rows: Sequence[Any]) -> float:
-    """The p of one claim, before the correction."""
-    against = [row.p for row in rows if row.estimate <= 0]
-    if not rows or any(np.isnan(row.p) for row in rows):
-        return float("nan")
-    return min(1.0, len(rows) * min(against)) if against else max(row.p for row in rows)
-
-
-def claims_table(frame: pd.DataFrame) -> Table | None:
-    """The family of claims and their verdicts; None where the experiment has none, or no records of any."""
-    found = findings(frame)
-    if not any(one.rows for one in found):
-        return None
-    return Table(
-        id=TABLE,
-        title="Claims",
-        lead=(
-            "Fixed before the run; everything else shown is descriptive. Points: the difference at the data "
-            "scale where the claim is weakest, paired by problem and seed, with its 95% interval. Above: "
-            "data scales at which the difference lies above zero, before correction. p: of the whole claim, "
-            f"corrected after Holm for {len(found)} claims."
-        ),
-        heads=heads(
-            *("claim", "best-of", "above", "weakest at", "points", "p", "verdict", "seeds"),
-            text=("claim", "verdict"),
-        ),
-        rows=tuple(_row(one) for one in found),
-    )
-
-
-def _row(one: Finding) -> tuple[Any, ...]:
-    name = word(one.claim.text, arm=one.claim.arm)
-    if not one.rows:
-        nothing = (points(float("nan")),) * 3
-        return (name, whole(one.n), *nothing, p_cell(one.p), reading(NO_RECORDS), whole(pd.NA))
-    row = one.weakest
-    above = sum(each.verdict == "above zero" for each in one.rows)
-    return (
-        name,
-        whole(one.n),
-        word(f"{above} of {len(one.rows)}"),
-        whole(row.data_scale),
-        points(row.estimate, row.lower, row.upper, signed=True),
-        p_cell(one.p),
-        reading(one.verdict, one.words),
-        whole(row.seeds or pd.NA),
-    )
-
-
-def counted(found: Sequence[Finding]) -> str:
-    """How many claims have which verdict: a sentence."""
-    verdicts = [one.verdict for one in found]
-    parts = [
-        f"{verdicts.count(verdict)} {'is' if verdicts.count(verdict) == 1 else 'are'} {words}"
-        for verdict, words in (
-            (REPRODUCED, "reproduced"),
-            (NOT_REPRODUCED, "not reproduced"),
-            (INCONCLUSIVE, "inconclusive"),
-            (NO_RECORDS, "not in the records"),
-        )
-        if verdict in verdicts
-    ]
-    could = sorted(
-        100 * size
-        for one in found
-        if one.verdict == INCONCLUSIVE and not np.isnan(size := one.weakest.found.detectable(one.comparisons))
-    )
-    power = f" (could detect {could[0]:.1f} to {could[-1]:.1f} points)" if could else ""
-    return f"Of {len(found)} claims, {', '.join(parts)}{power if INCONCLUSIVE in verdicts else ''}."
+"""Experiment -> its family of claims, in the order of its table; other experiments have none."""

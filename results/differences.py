@@ -114,7 +114,7 @@ def contrasts(
         ValueError: the frame mixes runs, or two were measured on different numbers of problems.
     """
     check_one_run(frame)
-    rows = pd.concat([_select(frame, arm, metric, n) for arm in frame["arm"].unique()])
+    rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
     others = [name for name in CELL if name != column]
     groups: Any = rows.groupby(others, dropna=False, sort=True)
     made, keys = [], []

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from results.arms import STUDENT_ARMS, arm_words
-from results.claims import tested_n
 from results.crossed import Term, mean_squares
 from results.differences import (
     REFERENCE_METRIC,
@@ -25,7 +24,7 @@ from results.differences import (
 )
 from results.headline import CORRECTED, Headline, listed, reading_of
 from results.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
-from results.statistics import at_n, rows_of, summarise
+from results.statistics import at_n, rows_of, summarise, tested_n
 from results.tabular import (
     Cell,
     Table,
@@ -112,7 +111,7 @@ def _n(frame: pd.DataFrame) -> int:
     return tested_n(rows[rows["metric"] == "best_of_n"])
 
 
-def _of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """The rows of one kind, as if nothing were varied."""
     return frame[frame["variant"] == kind].assign(variant=None)
 
@@ -121,8 +120,7 @@ def within(frame: pd.DataFrame) -> pd.DataFrame:
     """Differences between arms on problems of each kind, with p corrected for all of them."""
     n = _n(frame)
     found = [
-        differences(_of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind)
-        for kind in kinds_of(frame)
+        differences(of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind) for kind in kinds_of(frame)
     ]
     return corrected(pd.concat(found, ignore_index=True))
 
@@ -138,11 +136,11 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
     usual = _paired(frame, "usual", n)
     keys, found = [], []
     for kind in kinds_of(frame):
-        for name, of_kind in _paired(frame, kind, n).items():
+        for name, by_seed in _paired(frame, kind, n).items():
             if kind == "usual" or name not in usual:
                 continue
-            seeds = sorted(set(of_kind) & set(usual[name]))
-            one_SP, two_SQ = (np.stack([values[s] for s in seeds]) for values in (of_kind, usual[name]))
+            seeds = sorted(set(by_seed) & set(usual[name]))
+            one_SP, two_SQ = (np.stack([values[s] for s in seeds]) for values in (by_seed, usual[name]))
             arm, against, data_scale = name
             keys.append(
                 {
@@ -165,7 +163,7 @@ def _paired(
 ) -> dict[tuple[str, str, int | None], dict[int, np.ndarray]]:
     """(arm, against, data scale) -> seed -> the difference on each problem of a kind."""
     found = {}
-    for key, rows in paired_differences(_of_kind(frame, kind), PAIRS, "best_of_n", n):
+    for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
         scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
         found[key["arm"], key["against"], scale] = {
             NO_SEED if row.seed is None or pd.isna(row.seed) else int(row.seed): row.problem_values

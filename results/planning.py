@@ -8,74 +8,49 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results.arms import ARMS, arm_words
-from results.claims import claims_of, findings, tested_n
+from results.claim_differences import POINTS, Difference, between_arms
 from results.crossed import Components
-from results.differences import differences
+from results.findings import claims_of, findings
 from results.intervals import ALPHA
 from results.large_scale import pairs_in
 from results.power import POWER, detectable, problems_needed, seeds_needed
 from results.records import plain
-from results.statistics import rows_of
 from results.tables import compared_pairs
 from results.tabular import Cell, Table, heads, points, whole, word
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A comparison, and what an earlier run says of its variance."""
+    """A difference, and what an earlier run says of its variance."""
 
-    arm: str
-    """First arm."""
-    against: str
-    """What it is compared with."""
-    acquisition: object
-    """How the labeled solutions were chosen; null between arms that have none."""
-    data_scale: int | None
-    """Solutions labeled per problem; None between arms that have none."""
-    n: int
-    """N of best-of-N."""
+    difference: Difference
+    """As the earlier run found it."""
     components: Components
     """Variances of single differences."""
-    seeds: int
-    """Seeds of the earlier run; 0: the arms have none."""
-    problems: int
-    """Problems of the earlier run."""
     family: int
     """Comparisons for which p is corrected after Holm."""
 
 
 def planned(frame: pd.DataFrame) -> list[Planned]:
-    """The comparisons of an experiment's claims, or all usual ones where it has none.
+    """The differences, in points, of an experiment's claims, or all usual ones where it has none.
 
     Args:
         frame: records of one experiment, scale and dataset.
 
     Returns:
-        One row per comparison, data scale and N; without those whose variance is not known.
+        The differences of each claim, in its order; without those whose variance is not known.
     """
     claims = claims_of(frame)
     if claims:
-        found = [row for one in findings(frame) for row in one.rows]
+        found = [difference for one in findings(frame) for difference in one.differences]
     else:
         frame = plain(frame)
-        n = tested_n(frame[frame["metric"] == "best_of_n"])
         pairs = dict.fromkeys([*pairs_in(frame), *compared_pairs(frame)])
-        found = list(rows_of(differences(frame, list(pairs), "best_of_n", n)))
+        found = [difference for pair in pairs for difference in between_arms(*pair)(frame)]
     return [
-        Planned(
-            arm=row.arm,
-            against=row.against,
-            acquisition=row.acquisition,
-            data_scale=None if pd.isna(row.data_scale) else int(row.data_scale),
-            n=int(row.n),
-            components=row.found.components,
-            seeds=row.seeds,
-            problems=row.problems,
-            family=len(claims) or len(found),
-        )
-        for row in found
-        if row.found.components is not None
+        Planned(difference=one, components=one.found.components, family=len(claims) or len(found))
+        for one in found
+        if one.found.components is not None and one.unit == POINTS
     ]
 
 
@@ -99,20 +74,21 @@ def power_table(
     Raises:
         ValueError: more seeds are planned than one, but the earlier run shows no variance between seeds.
     """
-    alone = [row for row in rows if row.seeds == 1]
+    alone = [row.difference for row in rows if row.difference.seeds == 1]
     if alone and seeds is not None:
         raise ValueError(
-            f"seeds: found {seeds}, but {ARMS[alone[0].arm]} has one seed in the earlier run; allowed: a run "
+            f"seeds: found {seeds}, but {alone[0].arm} has one seed in the earlier run; allowed: a run "
             "with 2 seeds or more, which shows the variance between them"
         )
-    names = ["arm", "minus", "labeled", "best-of", "sd seeds", "sd problems", "sd residual"]
+    names = ["arm", "minus", "where", "best-of", "sd seeds", "sd problems", "sd residual"]
     names += ["seeds", "problems", "detects"]
     wanted = [] if difference is None else ["needs seeds", "or needs problems"]
     lead = (
         f"Detects: the smallest difference, in points, that is detected with {POWER:.0%} power at alpha "
         f"{ALPHA:g}, two-sided, corrected after Holm for {family or max(row.family for row in rows)} "
         "comparisons. Standard deviations, in points, of single differences: between seeds, between "
-        "problems, and of a seed on a problem."
+        "problems, and of a seed on a problem. Of a claim with a margin, what is detected is a distance from "
+        "the margin."
     )
     if alone:
         lead += " With one seed the variance between seeds is not known: the run speaks of that seed only."
@@ -125,9 +101,15 @@ def power_table(
         id="power",
         title="Power",
         lead=lead,
-        heads=heads(*names, *wanted, text=("arm", "minus")),
+        heads=heads(*names, *wanted, text=("arm", "minus", "where")),
         rows=tuple(
-            _row(row, seeds or row.seeds, problems or row.problems, difference, family or row.family)
+            _row(
+                row,
+                seeds or row.difference.seeds,
+                problems or row.difference.found.problems,
+                difference,
+                family or row.family,
+            )
             for row in rows
         ),
     )
@@ -137,12 +119,12 @@ def _row(row: Planned, seeds: int, problems: int, difference: float | None, fami
     alpha = ALPHA / family
     parts = row.components
     cells = [
-        word(arm_words(row.arm, row.acquisition), arm=row.arm),
-        word(ARMS[row.against], arm=row.against),
-        whole(pd.NA if row.data_scale is None else row.data_scale),
-        whole(row.n),
+        word(row.difference.arm),
+        word(row.difference.against),
+        word(row.difference.where or "–"),
+        whole(pd.NA if row.difference.n is None else row.difference.n),
         *(points(variance**0.5) for variance in (parts.seed, parts.problem, parts.residual)),
-        whole(seeds if row.seeds else pd.NA),
+        whole(seeds if row.difference.seeds else pd.NA),
         whole(problems),
         points(detectable(parts.terms(seeds, problems), alpha)),
     ]

@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from results.analyses import analysis_of
 from results.arms import ARMS
-from results.claims import DESCRIPTIVE
-from results.claims import TABLE as CLAIMS_TABLE
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
+from results.findings import DESCRIPTIVE
+from results.findings import TABLE as CLAIMS_TABLE
 from results.intervals import MARGIN
 from results.power import POWER
 from results.records import check_same_solutions, read_records

@@ -10,6 +10,9 @@ from results.arms import ARMS
 from results.intervals import Estimate, intervals, seed_interval
 from results.schema import CELL, METRICS
 
+PRIMARY_N = 64
+"""N of best-of-N in claims that do not name another; a run that measures only smaller N uses its largest."""
+
 _ONE_RUN = ("experiment", "scale", "dataset")
 _GROUP = [*CELL, "metric", "n"]
 
@@ -105,6 +108,11 @@ def comparison_n(frame: pd.DataFrame) -> int:
     if rows.empty:
         raise ValueError("metric: found no best_of_n, allowed a table with best-of-N records")
     return expected_ns(rows)[-1]
+
+
+def tested_n(curve: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
+    """The largest N of a curve's records up to the one wanted; that itself where there is none."""
+    return max((n for n in expected_ns(curve) if n <= wanted), default=wanted)
 
 
 def at_n(frame: pd.DataFrame, n: int) -> pd.DataFrame:

@@ -5,35 +5,30 @@ from typing import Any
 import pandas as pd
 
 from results.arms import STUDENT_ARMS, acquisition_words, arm_words, is_plain
-from results.claims import counted, findings, tested_n
 from results.differences import differences
 from results.headline import Headline, capital, reading_of
 from results.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
-from results.statistics import rows_of
+from results.statistics import rows_of, tested_n
 from results.tables import labeler_sentence
 from results.tabular import could_detect, points, text_of, verdict_words
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """How many claims are reproduced; process supervision against the final-answer outcome.
+    """Process supervision against the final-answer outcome.
 
     Args:
         frame: records of one experiment, scale and dataset, with best-of-N.
     """
     n = tested_n(frame[frame["metric"] == "best_of_n"])
-    found = findings(frame)
-    claims = [counted(found)] if any(one.rows for one in found) else []
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     if main.empty:
         sentence = (
             "The records do not hold process supervision and the final-answer outcome at the same data "
             "scale and seed, so they are not compared here."
         )
-        return Headline(sentence=" ".join([*claims, sentence]), further=_further(frame, n))
+        return Headline(sentence=sentence, further=_further(frame, n))
     readings = tuple(reading_of(_where(row.data_scale, row.acquisition), row) for row in rows_of(main))
-    return Headline(
-        sentence=" ".join([*claims, _sentence(main, n)]), readings=readings, further=_further(frame, n)
-    )
+    return Headline(sentence=_sentence(main, n), readings=readings, further=_further(frame, n))
 
 
 def _where(data_scale: int, acquisition: object) -> str:

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -115,6 +115,12 @@ def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN
     known = not (pd.isna(lower) or pd.isna(upper))
     interval = f"[{lower:.{digits}f}, {upper:.{digits}f}]" if known else ""
     return Cell(value=repr(float(value)), shown=f"{value:.{digits}f}", interval=interval)
+
+
+def times(ratio: float, lower: float = NAN, upper: float = NAN) -> Cell:
+    """A ratio with its interval; a dash where missing."""
+    cell = number(ratio, 2, lower, upper)
+    return cell if cell is _MISSING else replace(cell, shown=f"{cell.shown} times")
 
 
 def p_cell(p: float) -> Cell:

@@ -1,5 +1,6 @@
 """Reward models by kind of problems, worked by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 from ablations.world.world import JUDGED
 from results import generalization
 from results.figures import generalization as figure
+from results.findings import findings
 from results.statistics import summarise
 from results.tabular import text_of
 
@@ -111,6 +113,14 @@ def test_a_kind_that_no_solution_solves_is_named_and_not_compared(record: Any, r
     found = generalization.headline(records_frame(made(record, long_solved=0.0)))
     assert "No sampled solution ends right on longer problems" in found.sentence
     assert not any("longer" in reading.where for reading in found.readings)
+
+
+def test_the_claims_on_long_problems(record: Any, records_frame: Any) -> None:
+    """Process and labeler solve half of the long problems, voting half of every other: 25 points less."""
+    frame = records_frame([replace(row, experiment="generalization") for row in made(record, 0.5)])
+    found = findings(frame)
+    assert [one.verdict for one in found] == ["no records", *["reproduced"] * 2, *["no records"] * 3]
+    assert [one.weakest.found.estimate for one in found[1:3]] == [0.25, 0.25]
 
 
 def test_records_without_kinds(record: Any, records_frame: Any) -> None:

@@ -115,7 +115,10 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     assert "-0.40 [" in lengths[1] and "(product)" in lengths[1] and "(geometric mean)" in lengths[1]
     assert "neutral negative" not in "".join(lengths)
     assert students.startswith("Students that keep neutral as a class minus those that do not")
-    assert analysis_of(strategy_frame).headline_of(strategy_frame) == found
+    # The labeler gains 0.2 by the product, 0.37 by the minimum; with neutral as negative 0.1 and 0.185.
+    shown = analysis_of(strategy_frame).headline_of(strategy_frame)
+    assert shown.sentence == f"Of 3 claims, 1 is reproduced, 2 are not reproduced. {found.sentence}"
+    assert shown.readings == found.readings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,219 @@
+"""What records say of the claims of their experiment.
+
+A claim has one p: the largest over its differences, so that it holds only where every one of them does (an
+intersection-union test needs no correction for their number); where some difference lies outside the bounds,
+the smallest such p times the number of differences, against the claim. The p of a difference is that of its
+distance from the nearer bound. The p of a family are corrected after Holm. A claim is
+
+* reproduced, if its p is below ``ALPHA`` and all differences lie within the bounds;
+* not reproduced, if its p is below ``ALPHA`` and a difference lies outside; or if it says that the first is
+  better, and some difference is equivalent (``MARGIN``) and the claim is not reproduced;
+* inconclusive otherwise, with what the run could have detected where the claim is weakest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from results.claim_differences import POINTS, TIMES, Difference
+from results.claims import ABOVE_ZERO, CLAIMS, Claim
+from results.differences import holm
+from results.intervals import ALPHA, INCONCLUSIVE, NAN, is_equivalent
+from results.tabular import (
+    Cell,
+    Table,
+    could_detect,
+    heads,
+    p_cell,
+    points,
+    reading,
+    times,
+    whole,
+    word,
+)
+
+TABLE = "claims"
+"""Id of the table of claims."""
+
+DESCRIPTIVE = "Descriptive: not part of the claims, p and verdicts are not corrected for their number."
+"""Said of everything else that a report shows."""
+
+REPRODUCED, NOT_REPRODUCED, NO_RECORDS = "reproduced", "not reproduced", "no records"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A claim and what the records say of it."""
+
+    claim: Claim
+    """What was tested."""
+    differences: tuple[Difference, ...]
+    """Its differences; empty without records."""
+    p: float
+    """Two-sided, corrected after Holm for the family; NaN where it cannot be computed."""
+    comparisons: int
+    """Claims of the family."""
+
+    @property
+    def weakest(self) -> Difference:
+        """The difference that decides: the smallest p outside the bounds, else the largest p within."""
+        return min(self.differences, key=lambda one: _rank(self.claim, one))
+
+    @property
+    def verdict(self) -> str:
+        """reproduced, not reproduced, inconclusive, or no records."""
+        if not self.differences:
+            return NO_RECORDS
+        if self.p < ALPHA:
+            return REPRODUCED if distance(self.claim, self.weakest)[0] > 0 else NOT_REPRODUCED
+        small = self.claim.within == ABOVE_ZERO and any(
+            one.unit == POINTS and is_equivalent(one.found.lower, one.found.upper, one.found.problems)
+            for one in self.differences
+        )
+        return NOT_REPRODUCED if small else INCONCLUSIVE
+
+    @property
+    def words(self) -> str:
+        """The verdict; whether it is of one seed; if inconclusive, why or what could be detected."""
+        if not self.differences:
+            return self.verdict
+        notes = ["one seed"] if self.weakest.seeds == 1 else []
+        if self.verdict == INCONCLUSIVE:
+            notes.append(self.weakest.reason or self._could_detect())
+        return f"{self.verdict} ({', '.join(notes)})" if notes else self.verdict
+
+    @property
+    def detectable(self) -> float:
+        """The smallest distance from a bound that the run detects with 80% power; NaN where not known."""
+        return self.weakest.found.detectable(self.comparisons)
+
+    def _could_detect(self) -> str:
+        if self.weakest.unit == TIMES and not np.isnan(self.detectable):
+            return f"could detect {np.exp(self.detectable):.1f} times"
+        return could_detect(self.detectable, self.weakest.found.problems)
+
+    @property
+    def holding(self) -> int:
+        """How many differences are shown to lie within the bounds, before correction."""
+        known = [distance(self.claim, one) for one in self.differences]
+        return sum(inside > 0 and p < ALPHA for inside, p in known)
+
+
+def distance(claim: Claim, one: Difference) -> tuple[float, float]:
+    """How far a difference lies within a claim's bounds, below zero outside; and the two-sided p of that."""
+    low, high = claim.within
+    inside = min(one.found.estimate - low, high - one.found.estimate)
+    return inside, replace(one.found, estimate=inside).p
+
+
+def _rank(claim: Claim, one: Difference) -> tuple[bool, float]:
+    """By which the difference that decides comes first."""
+    inside, p = distance(claim, one)
+    known = np.inf if np.isnan(p) else p
+    return (False, known) if inside <= 0 else (True, -known)
+
+
+def claims_of(frame: pd.DataFrame) -> tuple[Claim, ...]:
+    """The family of the experiment whose records these are; empty where it has none."""
+    return CLAIMS.get(next(iter(frame["experiment"]), ""), ())
+
+
+def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list[Finding]:
+    """What records say of each claim, in the order of the family.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        claims: the family; None: that of the experiment.
+    """
+    family = claims_of(frame) if claims is None else tuple(claims)
+    found = [tuple(claim.differences(frame)) for claim in family]
+    corrected = holm([_p(claim, ones) for claim, ones in zip(family, found, strict=True)])
+    return [
+        Finding(claim=claim, differences=ones, p=p, comparisons=len(family))
+        for claim, ones, p in zip(family, found, corrected, strict=True)
+    ]
+
+
+def _p(claim: Claim, differences: Sequence[Difference]) -> float:
+    """The p of one claim, before the correction."""
+    known = [distance(claim, one) for one in differences]
+    if not known or any(np.isnan(p) for _, p in known):
+        return float("nan")
+    against = [p for inside, p in known if inside <= 0]
+    return min(1.0, len(known) * min(against)) if against else max(p for _, p in known)
+
+
+def claims_table(frame: pd.DataFrame) -> Table | None:
+    """The family of claims and their verdicts; None where the experiment has none, or no records of any."""
+    found = findings(frame)
+    if not any(one.differences for one in found):
+        return None
+    return Table(
+        id=TABLE,
+        title="Claims",
+        lead=(
+            "Fixed before the run; everything else shown is descriptive. Difference: in points, or how many "
+            "times fewer labels, where the claim is weakest, paired by problem and seed, with its 95% "
+            "interval. Holds: at how many of the claim's differences, before correction. p: of the whole "
+            f"claim, corrected after Holm for a family of {len(found)}. What could be detected is a distance "
+            "from the bound that the claim names, else from zero."
+        ),
+        heads=heads(
+            *("claim", "best-of", "difference", "weakest at", "holds", "p", "verdict", "seeds", "paper"),
+            text=("claim", "weakest at", "holds", "verdict", "paper"),
+        ),
+        rows=tuple(_row(one) for one in found),
+    )
+
+
+def _row(one: Finding) -> tuple[Cell, ...]:
+    name, paper = word(one.claim.text), word(one.claim.paper)
+    if not one.differences:
+        missing = (whole(pd.NA), points(NAN), word("–"), word("–"), p_cell(one.p))
+        return name, *missing, reading(NO_RECORDS), whole(pd.NA), paper
+    weakest = one.weakest
+    return (
+        name,
+        whole(pd.NA if weakest.n is None else weakest.n),
+        difference_cell(weakest),
+        word(weakest.where or "–"),
+        word(f"{one.holding} of {len(one.differences)}"),
+        p_cell(one.p),
+        reading(one.verdict, one.words),
+        whole(weakest.seeds or pd.NA),
+        paper,
+    )
+
+
+def difference_cell(one: Difference) -> Cell:
+    """A difference with its interval: signed points, or how many times fewer labels."""
+    found = one.found
+    if one.unit == TIMES:
+        return times(*(float(np.exp(end)) for end in (found.estimate, found.lower, found.upper)))
+    return points(found.estimate, found.lower, found.upper, signed=True)
+
+
+def counted(found: Sequence[Finding]) -> str:
+    """How many claims have which verdict: a sentence."""
+    verdicts = [one.verdict for one in found]
+    parts = [
+        f"{verdicts.count(verdict)} {'is' if verdicts.count(verdict) == 1 else 'are'} {words}"
+        for verdict, words in (
+            (REPRODUCED, "reproduced"),
+            (NOT_REPRODUCED, "not reproduced"),
+            (INCONCLUSIVE, "inconclusive"),
+            (NO_RECORDS, "not in the records"),
+        )
+        if verdict in verdicts
+    ]
+    could = sorted(
+        100 * one.detectable
+        for one in found
+        if one.verdict == INCONCLUSIVE and one.weakest.unit == POINTS and not np.isnan(one.detectable)
+    )
+    sizes = list(dict.fromkeys(f"{size:.1f}" for size in could))
+    power = f" (could detect {' to '.join(dict.fromkeys([sizes[0], sizes[-1]]))} points)" if sizes else ""
+    claims = "claim" if len(found) == 1 else "claims"
+    return f"Of {len(found)} {claims}, {', '.join(parts)}{power if INCONCLUSIVE in verdicts else ''}."

@@ -1,0 +1,58 @@
+"""The page of claims."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablations.world.worlds import WORLDS
+from results.claims import CLAIMS
+from results.claims_page import HELD_OUT, PAGE, claims_page
+from results.records import write_records
+
+
+def test_the_committed_page_is_that_of_the_committed_records() -> None:
+    assert PAGE.read_text(encoding="utf-8") == claims_page(), "run: python -m results.claims_page"
+
+
+def test_the_held_out_worlds_are_all_but_the_default() -> None:
+    assert tuple(WORLDS)[1:] == HELD_OUT
+
+
+def write(folder: Path, world: str, lead: float, record: Any) -> None:
+    """A large PRM that solves every problem by a lead of about so much over the large ORM, on 10 problems."""
+    folder.mkdir()
+    common = {"experiment": "large_scale", "scale": "small", "dataset": world, "n": 64}
+    ahead = [lead, lead + 0.02] * 5
+    rows = [
+        record("large_prm", [0.4 + more for more in ahead], None, **common),
+        record("large_orm", [0.4] * 10, None, **common),
+    ]
+    write_records(folder / "records.parquet", rows)
+
+
+def row(page: str) -> list[str]:
+    line = next(
+        line for line in page.splitlines() if line.startswith("| the large PRM beats the large ORM (b")
+    )
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_row_by_hand(tmp_path: Path, record: Any) -> None:
+    """Leads of 0.30 and 0.32 on 5 problems each: 31 points on average; held out 0.20 less."""
+    write(tmp_path / "large_scale-small", "facts", 0.3, record)
+    assert row(claims_page(tmp_path))[3:5] == ["–", "–"]
+    write(tmp_path / "large_scale-small-other_facts", "other_facts", 0.1, record)
+    page = claims_page(tmp_path)
+    name, paper, here, other, dropped, verdict = row(page)
+    assert name.endswith("(best-of-64)") and paper == "78.2 against 72.4 in best-of-1860"
+    assert here.startswith("+31.0 [") and verdict == "reproduced" and dropped == "–"
+    assert other.startswith("+11.0 [") and other.endswith(": reproduced")
+    assert "here (`facts`): Of 3 claims, 1 is reproduced, 2 are not in the records." in page
+    assert all(f"## {experiment}\n" in page for experiment in CLAIMS)
+
+
+def test_records_of_another_world_are_refused(tmp_path: Path, record: Any) -> None:
+    write(tmp_path / "large_scale-small-other_facts", "facts", 0.3, record)
+    with pytest.raises(ValueError, match="^dataset: found facts in .*; allowed: other_facts$"):
+        claims_page(tmp_path)
