@@ -2,8 +2,11 @@
 
     python -m results.claims_page
 
-writes ``docs/claims.md`` from ``results/reference``; run it after a reference run has been replaced.
+writes ``docs/claims.md``, and the table of the main experiment in ``README.md``, from ``results/reference``;
+run it after a reference run has been replaced.
 """
+
+import re
 
 from pathlib import Path
 
@@ -26,7 +29,15 @@ REFERENCE = Path(__file__).parent / "reference"
 PAGE = Path(__file__).parents[1] / "docs" / "claims.md"
 """Where the page is written."""
 
+README = PAGE.parents[1] / "README.md"
+"""Holds the main experiment's table, between two marks."""
+
+MAIN = "supervision"
+"""The experiment whose table the front page shows."""
+
 DASH = "–"
+
+_MARKED = re.compile(r"(?<=<!-- claims -->\n).*?(?=<!-- end of claims -->)", re.DOTALL)
 
 _INTRODUCTION = f"""\
 # Claims
@@ -63,7 +74,18 @@ def claims_page(reference: Path = REFERENCE) -> str:
     return "\n".join([_INTRODUCTION, *sections])
 
 
+def front_page(readme: str, reference: Path = REFERENCE) -> str:
+    """The README with the table of the main experiment as the records have it."""
+    table = _claims(MAIN, CLAIMS[MAIN], reference)
+    return _MARKED.sub(lambda _: table, readme)
+
+
 def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
+    """The claims of one experiment under its heading."""
+    return f"## {experiment}\n\n{_claims(experiment, family, reference)}"
+
+
+def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
     """The table of one experiment, after a line on each of its runs."""
     default = _records(reference / f"{experiment}-small")
     held_out = [_records(reference / f"{experiment}-small-{world}", world) for world in HELD_OUT]
@@ -77,7 +99,7 @@ def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str
     ]
     table = [["claim", "paper", *names, "verdict"], ["---"] * (3 + len(names)), *rows]
     lines = [f"| {' | '.join(cells)} |" for cells in table]
-    return "\n".join([f"## {experiment}", "", *runs, *([""] if runs else []), *lines, ""])
+    return "\n".join([*runs, *([""] if runs else []), *lines, ""])
 
 
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:
@@ -111,3 +133,4 @@ def _cell(one: Finding | None) -> str:
 
 if __name__ == "__main__":
     write_text(PAGE, claims_page())
+    write_text(README, front_page(README.read_text(encoding="utf-8")))

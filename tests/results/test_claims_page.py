@@ -7,12 +7,21 @@ import pytest
 
 from ablations.world.worlds import WORLDS
 from results.claims import CLAIMS
-from results.claims_page import HELD_OUT, PAGE, claims_page
+from results.claims_page import HELD_OUT, PAGE, README, claims_page, front_page
 from results.records import write_records
 
 
 def test_the_committed_page_is_that_of_the_committed_records() -> None:
     assert PAGE.read_text(encoding="utf-8") == claims_page(), "run: python -m results.claims_page"
+    readme = README.read_text(encoding="utf-8")
+    assert readme == front_page(readme), "run: python -m results.claims_page"
+
+
+def test_the_front_page_holds_the_main_table_between_its_marks(tmp_path: Path) -> None:
+    text = front_page("a\n<!-- claims -->\nold\n<!-- end of claims -->\nb\n", tmp_path)
+    assert text.startswith("a\n<!-- claims -->\n| claim | paper |") and "old" not in text
+    assert text.endswith("|\n<!-- end of claims -->\nb\n")
+    assert front_page(text, tmp_path) == text and "<!-- claims -->" in README.read_text(encoding="utf-8")
 
 
 def test_the_held_out_worlds_are_all_but_the_default() -> None:
