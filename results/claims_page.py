@@ -7,7 +7,6 @@ run it after a reference run has been replaced.
 """
 
 import re
-
 from pathlib import Path
 
 import pandas as pd

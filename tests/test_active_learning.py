@@ -89,7 +89,7 @@ def test_labels_are_scarce_and_not_updates(experiment, scale):
     tasks = experiment.plan(given).tasks
     assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
     some = {task.address for task in tasks if task.stage == "last_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {50}
+    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {100}
     for task in tasks:
         if task.stage == "train":
             assert task.inputs["samples"].address in some and task.inputs["labels"].address in some

@@ -18,10 +18,10 @@ SETTINGS = {
         ["--scale=huge"],
         "scale: 'huge' is not allowed; allowed are smoke, quick, small, paper",
     ),
-    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, dropped"),
+    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, other_facts, dropped"),
     "world in the settings": (
         ["--settings.world=mars"],
-        "world: found 'mars'; allowed: facts, dropped",
+        "world: found 'mars'; allowed: facts, other_facts, dropped",
     ),
     "labeler without a pool": (
         ["--labeler=qwen_prm"],

@@ -139,7 +139,10 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
     [
         (["run", "luck"], "space: 'luck' is not allowed; allowed are reward_models, rates"),
         (["run", "rates", "--scale=huge"], "scale: 'huge' is not allowed; allowed are smoke, quick, small"),
-        (["run", "rates", "--world=mars"], "world: 'mars' is not allowed; allowed are facts, dropped"),
+        (
+            ["run", "rates", "--world=mars"],
+            "world: 'mars' is not allowed; allowed are facts, other_facts, dropped",
+        ),
         (["run", "rates", "--arms=[luck]"], "arms: found ['luck']; allowed: one or more of process, "),
         (["run", "rates", "--trials=0"], "trials: found 0; allowed: 1 or more"),
         (["report", "rates", "--storage=nodb://x"], "storage: found nodb://x, which cannot be opened"),

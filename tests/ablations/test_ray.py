@@ -24,6 +24,7 @@ from ablations.resources import Resources
 from ablations.scheduling import RunFailed
 from ablations.store import Store
 
+pytestmark = pytest.mark.slow
 PATIENCE = 300
 """Seconds after which something is thought to hang, on a machine busy with other things too."""
 

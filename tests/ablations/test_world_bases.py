@@ -104,7 +104,7 @@ def test_a_base_is_a_transformers_folder(base: Path) -> None:
 
 
 def test_wrong_settings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, dropped"):
+    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, other_facts, dropped"):
         pretrain("flat", RECIPE, tmp_path / "tiny", revision="")
     for wrong in ({"preset": "huge"}, {"updates": 0}, {"mathmix": 0.0}, {"mathmix": 1.0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))}.*allowed: "):

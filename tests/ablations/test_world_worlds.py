@@ -100,10 +100,10 @@ def test_kinds_of_problems(name: str) -> None:
 
 
 def test_an_unknown_world_is_refused() -> None:
-    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, dropped"):
+    with pytest.raises(ValueError, match="world: found 'flat'; allowed: facts, other_facts, dropped"):
         world_of("flat")
 
 
 def test_no_base_is_made_of_an_unknown_world(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["world", "pretrain", "--world=flat"]) == 2
-    assert "world: found 'flat'; allowed: facts, dropped" in capsys.readouterr().err
+    assert "world: found 'flat'; allowed: facts, other_facts, dropped" in capsys.readouterr().err
