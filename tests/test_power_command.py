@@ -60,8 +60,8 @@ def test_what_active_learning_can_detect_is_shown_with_it(capsys: pytest.Capture
 
 def test_the_claims_are_planned(frame: pd.DataFrame) -> None:
     rows = planned(frame)
-    # process over two arms at four data scales, outcomes at two, four claims at one, the labeler, doublings
-    assert len(rows) == 4 + 4 + 2 + 4 + 1 + 7 + 7 and {row.family for row in rows} == {10}
+    # process over two arms at five data scales, outcomes at two, four claims at one, the labeler, doublings
+    assert len(rows) == 5 + 5 + 2 + 4 + 1 + 7 + 7 and {row.family for row in rows} == {10}
     own = power_table(rows)
     more = power_table(rows, seeds=20, problems=2000, difference=0.05)
 
