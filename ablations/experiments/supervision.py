@@ -3,7 +3,7 @@
 Small reward models are trained on the identical solutions under three forms of supervision that a large PRM
 (or the final answers) gives, at several data scales; best-of-N on held-out problems says which is better.
 
-    ablations run supervision --scale quick                                    (two cores: about 12 minutes)
+    ablations run supervision --scale quick                                    (two cores: about 7 minutes)
     ablations run supervision --scale quick --pool POOL.jsonl.gz --labeler NAME   (real solutions)
 
 Expected: process above both outcome arms at every data scale; outcome arms above pass@1 at the largest ones.
