@@ -11,8 +11,8 @@ from ablations.acquisition import ACQUISITIONS
 from ablations.experiments import active_learning, iterative_retraining, scales, scoring, supervision
 from results.records import read_records
 
-LABELLED = 8
-"""Problems that may be labelled, half of those of the first experiment's."""
+LABELLED = 16
+"""Problems of which solutions may be labelled."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,6 @@ def run(smoke, python_m, tmp_path_factory):
     done = python_m(
         *("ablations", "run", "active_learning", "--scale=smoke", "--workers=2"),
         *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
-        f"--settings.labelled_problems={LABELLED}",
     )
     return folder, done
 
@@ -81,22 +80,6 @@ def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
     assert (cells["distinct_solutions"] == 2 * LABELLED).all()
 
 
-@pytest.mark.parametrize("experiment", [active_learning, iterative_retraining])
-@pytest.mark.parametrize("scale", ["quick", "small"])
-def test_labels_are_scarce_and_not_updates(experiment, scale):
-    """A quarter of the problems, and every training makes as many updates, however few labels it has."""
-    given = experiment.settings(scale, None, None, None)
-    tasks = experiment.plan(given).tasks
-    assert {task.config["updates"] for task in tasks if task.stage == "train"} == {300}
-    some = {task.address for task in tasks if task.stage == "last_problems"}
-    assert {task.config["count"] for task in tasks if task.stage == "last_problems"} == {100}
-    for task in tasks:
-        if task.stage == "train":
-            assert task.inputs["samples"].address in some and task.inputs["labels"].address in some
-    paper = experiment.settings("paper", None, None, None)
-    assert paper.labelled_problems is None and paper.students.max_updates == 20_000
-
-
 @pytest.mark.parametrize("experiment", [supervision, active_learning, iterative_retraining, scoring])
 @pytest.mark.parametrize("tuning_seeds", [1, 2])
 def test_learning_rates_are_chosen_by_seeds_that_are_not_reported(experiment, tuning_seeds):
@@ -148,8 +131,6 @@ def scales_of(experiment):
         ("uniform_scales=[7]", "uniform_scales: found [7]; allowed: 1 to pool_samples = 6"),
         ("side_scales=[1]", "side_scales: found [1]; allowed: 2 to pool_samples = 6"),
         ("data_scales=[1,2]", "data_scales: found [1, 2]; allowed: 2 to pool_samples = 6"),
-        ("labelled_problems=17", "labelled_problems: found 17; allowed: 2 to problems.train = 16, or null"),
-        ("labelled_problems=1", "labelled_problems: found 1; allowed: 2 to problems.train = 16, or null"),
         ("selectors=1", "selectors: found 1; allowed: 2 or more"),
         ("acquisition.wrong_fraction=2", "wrong_fraction: found 2.0; allowed: 0 to 1"),
     ],

@@ -73,12 +73,12 @@ _ACTIVE: dict[str, dict[str, Any]] = {
     # Of the two solutions that `supervision` draws at this scale too few are distinct for a choice.
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
     "quick": dict(
-        data_scales=(2, 8),
-        uniform_scales=(1, 16),
-        side_scales=(8,),
+        data_scales=(2, 3, 4),
+        uniform_scales=(1, 8),
+        side_scales=(3,),
         acquisitions=MAIN,
     ),
-    "small": dict(data_scales=(2, 4, 8, 16), uniform_scales=(1, 64), side_scales=(8,)),
+    "small": dict(data_scales=(2, 3, 4, 6), uniform_scales=(1, 8, 16), side_scales=(3,)),
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
@@ -88,7 +88,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
     On a pool of real solutions a budget is at most half of them, so that there is something to choose.
     """
-    given = scales.scarce(scales.settings(scale, world, pool, labeler))
+    given = scales.settings(scale, world, pool, labeler)
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
         chosen.pop("pool_samples", None)  # those of the pool

@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 
 from ablations.experiments.bases import checkpoint_task
-from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, last_problems, lengths_of, scores_task
+from ablations.experiments.parts import SECONDS_PER_TOKEN, Part, lengths_of, scores_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.pipeline import Task
 from ablations.work import Texts, Work, sampling, training
@@ -139,20 +139,16 @@ def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
         config = {"world": settings.world}
         return Task(stage="ratings", config=config, inputs={"samples": of}, label=f"oracle: {of.label}")
 
-    labelled, train_labels, held = train, labels(train), counts.train
-    if settings.labelled_problems is not None:
-        held = settings.labelled_problems
-        labelled, train_labels = last_problems(train, train_labels, held)
     return Part(
         base=student,
-        train=labelled,
-        train_labels=train_labels,
+        train=train,
+        train_labels=labels(train),
         validation=validation,
         test=test,
         test_labels=labels(test),
         ratings=ratings(test),
-        train_ratings=ratings(labelled),
+        train_ratings=ratings(train),
         large_prm=large_prm,
-        problems=held,
+        problems=counts.train,
         lengths=lengths,
     )

@@ -78,7 +78,7 @@ def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> IterativeRetrainingSettings:
     """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
-    given = scales.scarce(scales.settings(scale, world, pool, labeler))
+    given = scales.settings(scale, world, pool, labeler)
     chosen = _RETRAINING[scale]
     if pool is not None:
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)

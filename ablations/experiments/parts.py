@@ -1,6 +1,6 @@
 """What students of one fold are trained and judged on, and tasks on it; the embedded world is one part."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ablations.experiments.scales import SupervisionSettings
@@ -68,21 +68,6 @@ class Part(TrainingPart):
     def training(self) -> TrainingPart:
         """Without what judges."""
         return TrainingPart(**{field.name: getattr(self, field.name) for field in fields(TrainingPart)})
-
-
-def last_problems(samples: Task, labels: Task, count: int) -> tuple[Task, Task]:
-    """Samples and labels of the last ``count`` of some problems."""
-
-    def some(task: Task, **more: Task) -> Task:
-        return Task(
-            stage="last_problems",
-            config={"count": count},
-            inputs={"samples": samples, **more},
-            label=f"last {count} problems: {task.label}",
-            texts=None if task.texts is None else replace(task.texts, problems=count),
-        )
-
-    return some(samples), some(labels, labels=labels)
 
 
 def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:

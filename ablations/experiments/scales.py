@@ -17,7 +17,7 @@ from ablations.settings import (
 )
 from ablations.stages.files import Samples
 from ablations.supervision import ARMS
-from ablations.world.worlds import WORLDS
+from ablations.world.worlds import FINETUNING_RATES, WORLDS
 from lightning_modules.backbones import PRESETS
 
 LABELERS = ("large_prm",)
@@ -47,9 +47,6 @@ class SupervisionSettings:
     """Each redraws training subset, order and head, for all arms alike."""
     problems: ProblemSettings | None = None
     """Of the embedded world."""
-    labelled_problems: int | None = None
-    """Training problems that may be labelled, the last of them, for the generator is finetuned on the first;
-    null: all (always with a pool)."""
     pool_samples: int
     """Solutions sampled for each training problem; subsets of them are labelled."""
     validation_samples: int
@@ -102,11 +99,6 @@ class SupervisionSettings:
             raise ValueError(
                 f"data_scales: found {list(scales)}; allowed: ascending, 1 to {self.most_labelled}"
             )
-        if self.labelled_problems is not None:
-            most = self.problems.train if self.problems is not None else 0
-            if not 2 <= self.labelled_problems <= most:
-                allowed = f"2 to problems.train = {most}, or null" if most else "null with a pool"
-                raise ValueError(f"labelled_problems: found {self.labelled_problems}; allowed: {allowed}")
         if self.seeds > MOST_SEEDS:
             raise ValueError(f"seeds: found {self.seeds}; allowed: {MOST_SEEDS:,} or fewer")
         at_least(
@@ -150,22 +142,22 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
     "quick": dict(
         data_scales=(1, 8, 64),
         seeds=3,
-        problems=ProblemSettings(labeler=300, train=400, validation=60, test=150),
+        problems=ProblemSettings(labeler=300, train=100, validation=60, test=150),
         pool_samples=64,
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=16),
-        students=StudentSettings(learning_rates=(3e-3,), max_updates=120),
+        students=StudentSettings(learning_rates=(3e-3,), batch_size=32, max_updates=200),
     ),
     "small": dict(
         data_scales=(1, 3, 8, 24, 64),
         seeds=10,
-        problems=ProblemSettings(labeler=600, train=400, validation=100, test=200),
+        problems=ProblemSettings(labeler=600, train=100, validation=100, test=200),
         pool_samples=64,
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=16),
-        students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3), max_updates=200),
+        students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3), batch_size=32, max_updates=200),
     ),
     "paper": dict(
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
@@ -213,9 +205,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     if pool is None:
         if labeler not in (None, *LABELERS):
             raise ValueError(f"labeler: found {labeler!r}; allowed without --pool: {', '.join(LABELERS)}")
-        return SupervisionSettings(
-            scale=scale, world=world or next(iter(WORLDS)), pool=None, **_EMBEDDED[scale]
-        )
+        return _embedded(scale, world or next(iter(WORLDS)))
     if world is not None:
         raise ValueError(f"world: found {world!r} beside a pool; allowed: one of the two")
     if labeler is None:
@@ -250,19 +240,9 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     )
 
 
-_SCARCE_UPDATES = 300
-"""With these, solutions to 150 problems are learned, and as well as their number allows."""
-
-
-def scarce(given: SupervisionSettings) -> SupervisionSettings:
-    """Settings under which labels are scarce: in the embedded world a quarter of the problems is labeled.
-
-    At the scales smoke and paper nothing is changed: the paper has labels enough.
-    """
-    if given.scale not in ("quick", "small") or given.problems is None:
-        return given
-    students = replace(given.students, max_updates=_SCARCE_UPDATES)
-    return replace(given, labelled_problems=given.problems.train // 4, students=students)
+def _embedded(scale: str, world: str) -> SupervisionSettings:
+    given = SupervisionSettings(scale=scale, world=world, **_EMBEDDED[scale])
+    return replace(given, generator=replace(given.generator, learning_rate=FINETUNING_RATES[world]))
 
 
 def process_alone(arms: tuple[str, ...]) -> None:

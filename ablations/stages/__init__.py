@@ -38,7 +38,6 @@ STAGES: dict[str, Stage] = {
     "choose": Stage(2, models.choose),
     "scores": Stage(1, scores.scores, spreads=True),
     "opinion": Stage(1, acquisition.opinion, spreads=True),
-    "last_problems": Stage(1, acquisition.last_problems),
     "acquired": Stage(2, acquisition.acquired),
     "drawn": Stage(1, collection.drawn),
     "collected": Stage(1, collection.collected),

@@ -36,19 +36,6 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     pq.write_table(table, out / OPINION)
 
 
-def last_problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples -> those of the last ``count`` problems; samples, labels -> the labels of these alone.
-
-    So a task makes samples or labels, never both in one folder.
-    """
-    samples = Samples.read(one(inputs, "samples"))
-    chosen, rows = samples.take_problems(range(len(samples.problems))[-config["count"] :])
-    if "labels" in inputs:
-        StepScores.read(one(inputs, "labels") / SCORES).take(rows).write(out / SCORES)
-    else:
-        chosen.write(out)
-
-
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples [, selectors' opinions of them, taken] -> the rows to label, and what they are like.
 

@@ -8,7 +8,7 @@ import pytest
 from ablations.pipeline import Context
 from ablations.ragged import Ragged
 from ablations.solutions import Problem, Solution, Solutions, StepScores
-from ablations.stages.acquisition import acquired, last_problems, step_codes, step_entropy
+from ablations.stages.acquisition import acquired, step_codes, step_entropy
 from ablations.stages.collection import drawn
 from ablations.stages.files import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, read_json, write_json
 from ablations.stages.models import draw_rows
@@ -77,25 +77,6 @@ def test_what_is_drawn_is_what_a_training_draws(tmp_path, samples, scale):
     drawn({"count": scale, "seed": 3}, {"samples": tmp_path / "samples"}, tmp_path, context)
     assert labelled_rows(tmp_path).tolist() == sorted(draw_rows(samples, scale, 3).tolist())
     assert read_json(tmp_path / ACQUIRED)["distinct"] <= 2 * scale
-
-
-def test_the_last_problems_and_their_labels(tmp_path, samples):
-    """Of two problems with three solutions each the last: rows 3 to 5."""
-    context = Context(progress=lambda done: None, scratch=tmp_path)
-    labels = StepScores.from_positive(
-        Ragged.from_rows([[0.1 * i] * len(s) for i, s in enumerate(samples.steps())])
-    )
-    for name in ("labels", "some", "of"):
-        (tmp_path / name).mkdir()
-    labels.write(tmp_path / "labels" / SCORES)
-    inputs = {"samples": tmp_path / "samples"}
-    last_problems({"count": 1}, inputs, tmp_path / "some", context)
-    last_problems({"count": 1}, inputs | {"labels": tmp_path / "labels"}, tmp_path / "of", context)
-    found = Samples.read(tmp_path / "some")
-    assert [problem.problem_id for problem in found.problems] == [samples.problems[1].problem_id]
-    assert found.steps() == samples.steps()[3:]
-    assert StepScores.read(tmp_path / "of" / SCORES).last.tolist() == labels.last[3:].tolist()
-    assert [path.name for path in (tmp_path / "of").iterdir()] == [SCORES]
 
 
 def test_the_labels_of_the_labeler_are_out_of_reach(tmp_path, samples):

@@ -58,9 +58,7 @@ def flat(task: Task, name: str) -> tuple[Task, ...]:
 
 
 def holds_samples_alone(task: Task) -> bool:
-    return task.stage in ("samples", "fold") or (
-        task.stage == "last_problems" and set(task.inputs) == {"samples"}
-    )
+    return task.stage in ("samples", "fold")
 
 
 def is_opinion_of(task: Task, samples: Task, model: str) -> bool:
