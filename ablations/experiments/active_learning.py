@@ -74,11 +74,11 @@ _ACTIVE: dict[str, dict[str, Any]] = {
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
     "quick": dict(
         data_scales=(2, 3, 4),
-        uniform_scales=(1, 8),
+        uniform_scales=(1,),
         side_scales=(3,),
         acquisitions=MAIN,
     ),
-    "small": dict(data_scales=(2, 3, 4, 6), uniform_scales=(1, 8, 16), side_scales=(3,)),
+    "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,)),
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
