@@ -4,7 +4,7 @@ An acquisition sees what costs no label: the texts, whether the final answer is 
 selectors (the paper's PRM_selector, trained on one labelled solution a problem). It never sees the labeler's
 labels. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 4.2.
 
-The budget is a number of solutions a problem. Where a problem has fewer distinct texts than that, its share
+The budget is a number of solutions per problem. Where a problem has fewer distinct texts than that, its share
 goes to the problems that have the most left, so that every acquisition buys equally many labels.
 """
 
@@ -120,7 +120,7 @@ def acquire(
     Args:
         name: key in ``ACQUISITIONS``.
         candidates: R of them.
-        budget: solutions a problem.
+        budget: solutions per problem.
         settings: what the acquisition is to do.
         seed: of what it draws.
         taken: rows that are labelled already; they and all of their equal texts are left out.
@@ -276,7 +276,7 @@ def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Row
     has = np.bincount(problem, minlength=problems)
     if has.sum() < budget * len(has):
         raise ValueError(
-            f"budget: found {budget} solutions a problem, {budget * len(has)} in all; allowed: {has.sum()} "
+            f"budget: found {budget} solutions per problem, {budget * len(has)} in all; allowed: {has.sum()} "
             "in all, as many as there are to choose from"
         )
     share = np.minimum(has, budget)

@@ -22,7 +22,7 @@ def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> R
         selection: key in ``SELECTIONS``.
         candidates: the whole pool; the first of its selectors is the PRM of the generation before.
         labelled: rows that have been rated; their texts are not rated again.
-        k: solutions a problem.
+        k: solutions per problem.
 
     Returns:
         int64: at most ``k`` times the number of problems; every text of a problem once.

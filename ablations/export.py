@@ -219,7 +219,7 @@ def _parse(argv: Sequence[str]) -> Any:
         help="of a run: how labelled solutions were chosen (default: uniform)",
     )
     parser.add_argument(
-        "--data-scale", type=int | None, default=None, help="of a run: solutions labelled a problem"
+        "--data-scale", type=int | None, default=None, help="of a run: solutions labeled per problem"
     )
     parser.add_argument("--seed", type=int | None, default=None, help="of a run")
     parser.add_argument("--fold", type=int | None, default=None, help="of a run on a pool, from 0")

@@ -183,7 +183,7 @@ def _parse(argv: Sequence[str]) -> Any:
         required=True,
         help="folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub",
     )
-    parser.add_argument("-n", "--samples", type=int | None, default=None, help="solutions a problem")
+    parser.add_argument("-n", "--samples", type=int | None, default=None, help="solutions per problem")
     parser.add_argument("--out", type=Path | None, default=None, help="the new pool; compressed by its name")
     parser.add_argument(
         "--from", dest="source", type=str | None, default=None, help="format (default: what it tells)"

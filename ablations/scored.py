@@ -20,7 +20,7 @@ from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 
 WITH_FINALS = ("pool", "scored_samples")
-"""Formats of many solutions a problem, each with its final answer and whether that is right."""
+"""Formats of many solutions per problem, each with its final answer and whether that is right."""
 SCORES_AS_LABELS = "scored_samples"
 """The format whose labels are no truth, but what a PRM said."""
 POOL = "pool"

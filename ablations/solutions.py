@@ -1,6 +1,6 @@
 """Problems and their solutions as a table over Arrow.
 
-Shape letters: R solutions in all, P problems, M solutions a problem.
+Shape letters: R solutions in all, P problems, M solutions per problem.
 """
 
 import hashlib
@@ -238,7 +238,7 @@ class Solutions:
             raise ValueError(f"values: found {len(values_R)} rows; allowed: {len(self)}, one a solution")
         if len(counts) == 0 or counts.min() != counts.max():
             found = f"{counts.min()} to {counts.max()}" if len(counts) else "none"
-            raise ValueError(f"solutions a problem: found {found}; allowed: the same number for each")
+            raise ValueError(f"solutions per problem: found {found}; allowed: the same number for each")
         return values_R.reshape(len(counts), int(counts[0]), *values_R.shape[1:])
 
     @property

@@ -28,7 +28,7 @@ class Which:
     acquisition: str | None = None
     """How the labelled solutions were chosen; None: uniform, if it is among them."""
     data_scale: int | None = None
-    """Solutions labelled a problem."""
+    """Solutions labeled per problem."""
     seed: int | None = None
     """Seed of the training."""
     fold: int | None = None

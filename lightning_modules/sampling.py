@@ -1,4 +1,4 @@
-"""Many solutions a problem from a causal language model, with a KV cache.
+"""Many solutions per problem from a causal language model, with a KV cache.
 
 A sample's randomness comes from the seed, its prompt and its number alone. Which other samples share its
 batch, how the prompts are split over shards and which device it runs on decide nothing but the rounding of

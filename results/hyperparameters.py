@@ -109,7 +109,7 @@ def headline(frame: pd.DataFrame) -> Headline:
                 )
             )
     sentence = (
-        f"With best-of-{n} on validation problems and {labelled} labelled a problem, {'; '.join(clauses)}."
+        f"With best-of-{n} on validation problems and {labelled} labeled per problem, {'; '.join(clauses)}."
     )
     return Headline(sentence=sentence, readings=tuple(readings), further=_further(frame))
 

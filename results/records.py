@@ -50,7 +50,7 @@ class Record:
     acquisition: str | None = None
     """How solutions were chosen."""
     data_scale: int | None = None
-    """Solutions labelled a problem."""
+    """Solutions labeled per problem."""
     seed: int | None = None
     """Seed of the cell."""
     variant: str | None = None

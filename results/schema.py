@@ -198,7 +198,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "data_scale": Column(
         type=pa.int64(),
-        unit="solutions labelled a problem",
+        unit="solutions labeled per problem",
         nullable=True,
         meaning="size of the training set; null where it does not apply",
     ),

@@ -132,7 +132,7 @@ def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
         (
             "large_scale",
             "collection.chosen=3",
-            "collection.uniform, generations, chosen: found 7 labelled solutions a problem; allowed: 1 to "
+            "collection.uniform, generations, chosen: found 7 labelled solutions per problem; allowed: 1 to "
             "collection.pool_samples = 6",
         ),
         ("orm_superset", "orm_samples=7", "orm_samples: found 7; allowed: 1 to collection.pool_samples = 6"),

@@ -33,7 +33,7 @@ MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 class ActiveLearningSettings(SupervisionSettings):
     """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions.
 
-    A budget is all that is labelled, in solutions a problem, the selector's own included; all acquisitions
+    A budget is all that is labelled, in solutions per problem, the selector's own included; all acquisitions
     but `uniform` need as many distinct ones.
     """
 
@@ -62,7 +62,7 @@ class ActiveLearningSettings(SupervisionSettings):
         at_least(2, selectors=self.selectors)
 
     def budgets(self, acquisition: str) -> tuple[int, ...]:
-        """Of an acquisition, ascending, solutions a problem."""
+        """Of an acquisition, ascending, solutions per problem."""
         if acquisition not in MAIN:
             return tuple(sorted(set(self.side_scales)))
         more = self.uniform_scales if acquisition == "uniform" else ()

@@ -58,7 +58,7 @@ class HyperparametersSettings(SupervisionSettings):
     """All that decides the experiment's records; the centre are `students` and the labeler's threshold."""
 
     share: float = 0.1
-    """Of the solutions a problem at the largest of `data_scales`: what is labelled here; above 0, to 1."""
+    """Of the solutions per problem at the largest of `data_scales`: what is labelled here; above 0, to 1."""
     levels: Levels
     """What is varied."""
 
@@ -97,7 +97,7 @@ class HyperparametersSettings(SupervisionSettings):
 
     @property
     def data_scale(self) -> int:
-        """Solutions labelled a problem."""
+        """Solutions labeled per problem."""
         return max(1, round(self.share * self.data_scales[-1]))
 
     def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
@@ -118,13 +118,13 @@ _SWEPT: dict[str, dict[str, Any]] = {
             learning_rate=(1e-3,), max_updates=(2,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)
         )
     ),
-    "quick": dict(levels=Levels(learning_rate=(5e-4, 2e-3), max_updates=(150,), threshold=(0.4,))),
+    "quick": dict(levels=Levels(learning_rate=(1.5e-3, 6e-3), max_updates=(100,), threshold=(0.4,))),
     "small": dict(
         seeds=3,
         levels=Levels(
             learning_rate=(7.5e-4, 1.5e-3, 6e-3),
-            batch_size=(32, 128),
-            max_updates=(150, 600),
+            batch_size=(16, 64),
+            max_updates=(100, 400),
             threshold=(0.1, 0.4),
         ),
     ),
@@ -142,7 +142,7 @@ _SWEPT: dict[str, dict[str, Any]] = {
     ),
 }
 
-_UPDATES = {"smoke": 4, "quick": 300, "small": 300, "paper": 5000}
+_PAPER_UPDATES = 5000
 """Of the centre: fewer than on all labels, since there is a tenth of them."""
 
 
@@ -155,7 +155,7 @@ def settings(
     students = replace(
         given.students,
         learning_rates=(rates[len(rates) // 2],),
-        max_updates=_UPDATES[scale],
+        max_updates=_PAPER_UPDATES if scale == "paper" else given.students.max_updates,
     )
     return scales.extended(HyperparametersSettings, given, students=students, **_SWEPT[scale])
 

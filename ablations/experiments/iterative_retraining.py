@@ -1,6 +1,6 @@
 """Iterative retraining: the selector is trained again on all that is labelled so far (the paper's 4.2).
 
-A first selector is trained on few solutions a problem, drawn uniformly. In every round the current selector
+A first selector is trained on few solutions per problem, drawn uniformly. In every round the current selector
 scores the pool, the most convincing wrong answers not yet labelled are bought, and a new selector is trained
 on all labels; the last one is the result. The paper found this unstable, and no cause. Here each round's
 selector is judged on test problems, and measured: the order of its scores against the round before, the class
@@ -121,7 +121,7 @@ class _Round:
 
     @classmethod
     def first(cls, settings: IterativeRetrainingSettings, part: Part, seed: int) -> "_Round":
-        """Few solutions a problem, drawn uniformly: the selector of `active_learning`."""
+        """Few solutions per problem, drawn uniformly: the selector of `active_learning`."""
         total = settings.data_scales[0]
         chosen = drawn_task(part.train, total, seed, f"x{total} seed {seed}{part.name}")
         grid = Grid(

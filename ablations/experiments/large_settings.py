@@ -79,7 +79,7 @@ class LargeScaleSettings(SupervisionSettings):
     orm: StudentSettings
     """The large ORM."""
     orm_samples: int
-    """Uniform solutions a problem that train the large ORM (the paper: 100)."""
+    """Uniform solutions per problem that train the large ORM (the paper: 100)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,9 +117,9 @@ LARGE: dict[str, dict[str, Any]] = {
         orm_samples=32,
     ),
     "small": dict(
-        collection=CollectionSettings(pool_samples=128, uniform=4, generations=3, chosen=4),
-        orm=_orm(1200, evaluations=8),
-        orm_samples=100,
+        collection=CollectionSettings(pool_samples=64, uniform=4, generations=3, chosen=4),
+        orm=_orm(400),
+        orm_samples=64,
     ),
     "paper": dict(
         collection=CollectionSettings(pool_samples=1000, uniform=6, generations=10, chosen=1),

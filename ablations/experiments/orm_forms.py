@@ -24,6 +24,8 @@ from lightning_modules.outcome_loss import OutcomeLoss
 
 ARMS = ("prm_outcome", "final_answer", "oracle_outcome")
 """Arms whose labels are of whole solutions."""
+MOST_SEEDS = 5
+"""At scale small, where every form is tried at the two largest data scales."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     """Those of `supervision` at the same scale, whose artifacts are used again."""
     given = scales.settings(scale, world, pool, labeler)
     more: dict[str, Any] = {} if pool is None else {"judged_on": "test"}
+    if scale == "small":
+        more |= {"data_scales": given.data_scales[-2:], "seeds": min(given.seeds, MOST_SEEDS)}
     return scales.extended(OrmFormsSettings, given, arms=("prm_outcome", "final_answer"), **more)
 
 

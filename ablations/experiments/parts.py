@@ -13,7 +13,7 @@ FACTS = Lengths(tokens=38, prompt=6.5, sharing=0.13, until_error=0.77, trained_r
 """Measured on 12,800 solutions to 200 problems of the world `facts`."""
 ARITHMETIC = Lengths(tokens=70, prompt=17, sharing=0.23, until_error=0.7, trained_row=115, scored_row=200)
 """Measured on 169,600 solutions of scale `small` in the world `dropped`, laid out for both its backbones:
-sharing on 1 to 128 solutions a problem, where it is right to 15%; beyond them it is an extrapolation."""
+sharing on 1 to 128 solutions per problem, where it is right to 15%; beyond them it is an extrapolation."""
 REAL = Lengths(
     tokens=300, prompt=55, sharing=0.03, until_error=0.93, trained_row=355, scored_row=400, slowness=2.3
 )

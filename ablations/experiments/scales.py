@@ -42,7 +42,7 @@ class SupervisionSettings:
     arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer")
     """Forms of supervision."""
     data_scales: tuple[int, ...]
-    """Solutions labelled a problem."""
+    """Solutions labeled per problem."""
     seeds: int
     """Each redraws training subset, order and head, for all arms alike."""
     problems: ProblemSettings | None = None

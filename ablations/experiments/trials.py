@@ -99,7 +99,7 @@ def trial(
         settings: all that the point does not say.
         part: base, training samples, labels and validation samples.
         arm: form of supervision.
-        data_scale: solutions labelled a problem.
+        data_scale: solutions labeled per problem.
         point: the hyperparameters.
         seed: redraws training subset, order and head.
         shown: as which (variant, level) the records show the point.

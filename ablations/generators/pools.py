@@ -65,7 +65,7 @@ def write_pool(
         out: compressed by its name.
         problems: all of the job's.
         shards: finished.
-        samples: solutions a problem.
+        samples: solutions per problem.
         identity: what made them, plain JSON.
         grader: of final answers.
         progress: called with the share that is graded.

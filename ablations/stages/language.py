@@ -121,7 +121,7 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """generator, problems -> ``count`` solutions a problem, shard by shard; a finished shard stays."""
+    """generator, problems -> ``count`` solutions per problem, shard by shard; a finished shard stays."""
     folder = one(inputs, "generator") / MODEL
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     world = world_of(config["world"])

@@ -60,7 +60,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     if largest is not None:
-        panel_title(ax, f"{largest} solutions labelled a problem")
+        panel_title(ax, f"{largest} solutions labeled per problem")
     label_ends(ax, labels)
     return ax
 

@@ -1,4 +1,4 @@
-"""Figure 4a of the paper: best-of-N against the number of solutions labelled a problem, one line an arm."""
+"""Figure 4a of the paper: best-of-N against the number of solutions labeled per problem, one line an arm."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +80,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
     percent_axis(ax)
     ax.margins(y=0.06)
     ax.grid(visible=False, axis="x")
-    ax.set(xlabel="solutions labelled a problem", ylabel=f"problems solved, best of {n}")
+    ax.set(xlabel="solutions labeled per problem", ylabel=f"problems solved, best of {n}")
     label_ends(ax, labels)
     return ax
 
@@ -93,7 +93,7 @@ FIGURE = Figure(
     takes_n=True,
     needs=lambda summary: bool(summary["arm"].isin(list(STUDENT_ARMS)).any()),
     caption=(
-        "Share of test problems solved by best-of-N against the number of solutions labelled a problem, "
+        "Share of test problems solved by best-of-N against the number of solutions labeled per problem, "
         "one line for each kind of supervision, with 95% intervals; majority voting, pass@1 and the "
         "labeler as lines across."
     ),

@@ -29,7 +29,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     Args:
         frame: from ``results.statistics.summarise``.
         ax: where to draw.
-        data_scale: solutions labelled a problem; the largest if None.
+        data_scale: solutions labeled per problem; the largest if None.
 
     Raises:
         ValueError: there are no learning curves.
@@ -40,7 +40,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     for arm, acquisition, line in lines_of(rows[rows["data_scale"] == data_scale]):
         seen = look(arm, acquisition, several)
         _line(ax, line.sort_values("n"), "n", seen, arm_words(arm, acquisition))
-    panel_title(ax, f"{data_scale} labelled a problem")
+    panel_title(ax, f"{data_scale} labeled per problem")
     ax.set_xlabel("updates")
     ax.grid(visible=False, axis="x")
     percent_axis(ax)
@@ -59,7 +59,7 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
         _line(ax, line.sort_values("data_scale"), "data_scale", look(arm, acquisition, several))
     doubling_axis(ax, [int(value) for value in frame["data_scale"].unique()])
     panel_title(ax, "checkpoints kept")
-    ax.set_xlabel("labelled a problem")
+    ax.set_xlabel("labeled per problem")
     ax.grid(visible=False, axis="x")
     percent_axis(ax)
     return ax

@@ -46,7 +46,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
         )
     doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
     panel_title(ax, ARMS[arm])
-    ax.set_xlabel("labelled a problem")
+    ax.set_xlabel("labeled per problem")
     ax.grid(visible=False, axis="x")
     percent_axis(ax)
     return ax

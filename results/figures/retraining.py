@@ -73,7 +73,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     for place, (ax, metric) in enumerate(zip(axes.flat, shown, strict=False)):
         plot(frame, ax, metric)
         if place + 3 >= len(shown):  # nothing is drawn beneath it
-            ax.set_xlabel("solutions labelled a problem")
+            ax.set_xlabel("solutions labeled per problem")
             ax.tick_params(labelbottom=True)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
@@ -91,7 +91,7 @@ FIGURE = Figure(
     size=(10.2, 5.8),
     width="wide",
     caption=(
-        "Selectors by the solutions labelled a problem, one line a way of retraining: problems solved by "
+        "Selectors by the solutions labeled per problem, one line a way of retraining: problems solved by "
         "best-of-N, rank correlation of their scores of the pool with those of the round before, share of "
         "the newly labelled solutions without an incorrect step, calibration error and step AUROC on the "
         "pool against the labeler's labels, and near-duplicates among the newly labelled; with 95% intervals."

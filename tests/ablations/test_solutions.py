@@ -122,7 +122,7 @@ def test_per_problem():
     assert table.per_problem(np.arange(6)).tolist() == [[0, 1, 2], [3, 4, 5]]
     with pytest.raises(ValueError, match=r"values: found 5 rows; allowed: 6"):
         table.per_problem(np.arange(5))
-    with pytest.raises(ValueError, match=r"solutions a problem: found 2 to 3"):
+    with pytest.raises(ValueError, match=r"solutions per problem: found 2 to 3"):
         Solutions.from_rows(ROWS).per_problem(np.arange(5))
 
 

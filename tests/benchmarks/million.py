@@ -114,7 +114,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="an existing folder for the two Parquet files")
     parser.add_argument("--problems", type=int, default=1000)
-    parser.add_argument("--samples", type=int, default=1000, help="solutions a problem")
+    parser.add_argument("--samples", type=int, default=1000, help="solutions per problem")
     parser.add_argument("--steps", type=int, default=12, help="steps a solution")
     given = parser.parse_args()
     print(json.dumps(run(given.folder, given.problems, given.samples, given.steps)))

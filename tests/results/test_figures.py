@@ -245,7 +245,7 @@ def test_learning_curves_have_a_panel_a_data_scale(summary: pd.DataFrame, ax: Ax
     canvas = Figure()
     learning_curves.draw(summary, canvas)
     assert [panel.get_title(loc="left") or panel.get_title() for panel in canvas.axes] == [
-        f"{scale} labelled a problem" for scale in (1, 4, 16, 64)
+        f"{scale} labeled per problem" for scale in (1, 4, 16, 64)
     ]
 
 

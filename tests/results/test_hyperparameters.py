@@ -149,7 +149,7 @@ def test_the_headline_names_what_matters_by_its_rule(frame):
     found = headline(frame)
     told = "is sensitive to learning rate, batch size and labeler's threshold"
     assert found.sentence == (
-        f"With best-of-8 on validation problems and 6 labelled a problem, process supervision {told}; "
+        f"With best-of-8 on validation problems and 6 labeled per problem, process supervision {told}; "
         f"PRM-derived outcome {told}; final-answer outcome is sensitive to no hyperparameter that "
         "the sweep shows."
     )

@@ -40,7 +40,7 @@ def text(tmp_path):
 
 @pytest.fixture
 def pool(tmp_path):
-    """Three solutions a problem: right, wrong, right without an end."""
+    """Three solutions per problem: right, wrong, right without an end."""
     rows = []
     for a, b in SUMS:
         samples = [
