@@ -29,6 +29,16 @@ from results.training_effort import training_effort_table
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account:
+    """What an analysis makes of records."""
+
+    headline: Headline
+    """The result in words."""
+    tables: tuple[Table, ...]
+    """Those that have rows, that of the claims first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Analysis:
     """How an experiment's records are told."""
 
@@ -46,23 +56,24 @@ class Analysis:
     metric: str = "best_of_n"
     """Without which there is no headline."""
 
-    def headline_of(self, frame: pd.DataFrame) -> Headline:
-        """How many claims hold, and the result in words; or that there is none."""
-        if not (frame["metric"] == self.metric).any():
-            return Headline(sentence="The records hold no best-of-N.")
-        headline, found = self.headline(frame), findings(frame)
-        if not any(one.differences for one in found):
-            return headline
-        return replace(headline, sentence=f"{counted(found)} {headline.sentence}")
-
-    def tables_of(self, frame: pd.DataFrame) -> list[Table]:
-        """The tables that have rows; after a table of claims, all others say that they are descriptive."""
+    def account(self, frame: pd.DataFrame) -> Account:
+        """Count the claims that hold and make all tables; next to claims, other tables are descriptive."""
         made = [table(frame) for table in self.tables]
-        shown = [table for table in made if table is not None and table.rows]
-        claims = claims_table(frame)
-        if claims is None:
-            return shown
-        return [claims, *(replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown)]
+        shown = tuple(table for table in made if table is not None and table.rows)
+        if (frame["metric"] == self.metric).any():
+            headline = self.headline(frame)
+        else:
+            headline = Headline(sentence="The records hold no best-of-N.")
+        found = findings(frame)
+        if not any(one.differences for one in found):
+            return Account(headline=headline, tables=shown)
+        return Account(
+            headline=replace(headline, sentence=f"{counted(found)} {headline.sentence}"),
+            tables=(
+                claims_table(found),
+                *(replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown),
+            ),
+        )
 
 
 _EXPECTATION = (

@@ -24,6 +24,9 @@ from results.statistics import at_n, check_one_run, estimate_rows, rows_of
 REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
 """Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
 
+_READ = [*CELL, "metric", "n", "seed", "value", "problem_values"]
+"""All that differences read of records: every choice of rows copies the columns that there are."""
+
 OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
 """Metrics that are shares of problems solved: ``MARGIN`` is meant for their differences only."""
 
@@ -69,7 +72,7 @@ def paired_differences(
         paired seed: seed, value and problem_values (None without).
     """
     check_one_run(frame)
-    frame = plain(frame)
+    frame = plain(frame)[_READ]
     found = []
     for arm, against in pairs:
         first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
@@ -114,6 +117,7 @@ def contrasts(
         ValueError: the frame mixes runs, or two were measured on different numbers of problems.
     """
     check_one_run(frame)
+    frame = frame[_READ]
     rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
     others = [name for name in CELL if name != column]
     groups: Any = rows.groupby(others, dropna=False, sort=True)

@@ -145,11 +145,8 @@ def _p(claim: Claim, differences: Sequence[Difference]) -> float:
     return min(1.0, len(known) * min(against)) if against else max(p for _, p in known)
 
 
-def claims_table(frame: pd.DataFrame) -> Table | None:
-    """The family of claims and their verdicts; None where the experiment has none, or no records of any."""
-    found = findings(frame)
-    if not any(one.differences for one in found):
-        return None
+def claims_table(found: Sequence[Finding]) -> Table:
+    """A family of claims and their verdicts."""
     return Table(
         id=TABLE,
         title="Claims",

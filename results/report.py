@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.analyses import analysis_of
+from results.analyses import Account, analysis_of
 from results.arms import ARMS
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
@@ -85,6 +85,7 @@ def write_report(
     config: Mapping[str, Any],
     notes: Sequence[str] = (),
     figures: Iterable[str | Path] = (),
+    account: Account | None = None,
 ) -> Path:
     """Write a run's report as one HTML file that needs no network.
 
@@ -96,6 +97,7 @@ def write_report(
         config: whole config of the run, shown as JSON.
         notes: sentences on deviations and on what the reader should know.
         figures: SVG files to show, in this order.
+        account: what is made of the records; None: it is computed.
 
     Returns:
         The path written.
@@ -110,9 +112,8 @@ def write_report(
     for path in paths:
         if path.suffix.lower() != ".svg":
             raise ValueError(f"figures: found {path}, allowed .svg files")
-    analysis = analysis_of(frame)
-    tables = analysis.tables_of(frame)
-    claims = [table for table in tables if table.id == CLAIMS_TABLE]
+    account = account or analysis_of(frame).account(frame)
+    claims = [table for table in account.tables if table.id == CLAIMS_TABLE]
     data = browser_data(read_examples(examples_path)) if examples_path is not None else None
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
@@ -120,10 +121,10 @@ def write_report(
     page = environment.get_template("report.html.j2").render(
         title=title,
         facts=_facts(frame),
-        headline=analysis.headline_of(frame),
+        headline=account.headline,
         figures=[_figure(path) for path in paths],
         claims=claims,
-        tables=[table for table in tables if table not in claims],
+        tables=[table for table in account.tables if table not in claims],
         descriptive=DESCRIPTIVE if claims else "",
         examples_json=embed_json(data) if data and data["problems"] else None,
         scorers=data["scorers"] if data else [],

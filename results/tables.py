@@ -69,8 +69,8 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         share = learned.get((arm, acquisition, data_scale), "–")
         rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
     lead = (
-        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labeled per problem."
-        " Solution AUROC compares solutions of the same problem only."
+        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labeled per "
+        "problem. Solution AUROC compares solutions of the same problem only."
     )
     if drawn.intersection(ns):
         lead += " * A single draw of all solutions, not an expectation over subsets."

@@ -90,7 +90,8 @@ def report(settings: Any, out: Path) -> None:
     examples = out / EXAMPLES
     left_out = (out / LEFT_OUT).read_text(encoding="utf-8").strip() if (out / LEFT_OUT).is_file() else None
     below = [*filter(None, [left_out]), *_of_unscored(_trained(frame))]
-    table = "\n\n".join([format_run(frame, analysis.tables_of(frame)), *below])
+    account = analysis.account(frame)
+    table = "\n\n".join([format_run(frame, account.tables), *below])
     write_text(out / TABLE, table + "\n")
     write_report(
         out / RECORDS,
@@ -100,6 +101,7 @@ def report(settings: Any, out: Path) -> None:
         config=asdict(settings),
         notes=notes(settings, frame, left_out),
         figures=[path for path in figures if path.suffix == ".svg"],
+        account=account,
     )
     print(table)
     print()

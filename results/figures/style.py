@@ -176,6 +176,7 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
     for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": None})):
         with replacing(path) as partial:
             figure.savefig(partial, metadata=metadata)
+        figure.set_layout_engine("none")  # the second file keeps the places that the first one found
     return [png, svg]
 
 

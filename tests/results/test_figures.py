@@ -222,7 +222,7 @@ def test_by_n_marks_the_single_draw(summary: pd.DataFrame, ax: Axes) -> None:
     ]
     assert [list(line.get_xdata()) for line in hollow] == [[128.0]]
     assert set(texts(ax)) == {ARMS[arm] for arm in set(summary["arm"])}
-    assert "64 solutions labelled" in ax.get_title()
+    assert "64 solutions labeled" in ax.get_title()
 
 
 def test_calibration_shows_every_bin_and_its_count(summary: pd.DataFrame, ax: Axes) -> None:

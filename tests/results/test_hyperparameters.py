@@ -1,6 +1,7 @@
 """What is made of a sweep's records, on made ones whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -208,9 +209,11 @@ def test_a_centre_that_is_missing_is_not_compared_with(frame):
 
 def test_the_analysis(frame):
     analysis = analysis_of(frame)
-    assert [table.id for table in analysis.tables_of(frame)] == ["sensitivity", "best", "solutions"]
-    assert analysis.headline_of(frame) == headline(frame)
-    assert analysis.headline_of(frame[frame["metric"] == "none"]).sentence.startswith("The records hold no")
+    account = analysis.account(frame)
+    assert [table.id for table in account.tables] == ["sensitivity", "best", "solutions"]
+    assert account.headline == headline(frame)
+    other = replace(analysis, metric="none").account(frame)
+    assert other.headline.sentence.startswith("The records hold no")
 
 
 def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tmp_path):

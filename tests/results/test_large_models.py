@@ -221,12 +221,12 @@ def test_the_figure_of_difficulty_has_a_panel_a_quintile(frame):
 )
 def test_all_tables_of_an_experiment(frame, experiment, tables):
     named = frame.assign(experiment=experiment)
-    assert [table.id for table in analysis_of(named).tables_of(named)] == ["claims", *tables]
+    assert [table.id for table in analysis_of(named).account(named).tables] == ["claims", *tables]
 
 
 def test_all_tables_of_the_superset(superset):
     named = superset.assign(experiment="orm_superset")
-    tables = analysis_of(named).tables_of(named)
+    tables = analysis_of(named).account(named).tables
     assert [table.id for table in tables] == ["claims", "results", "superset", "labels"]
     assert [table.lead.startswith("Descriptive: ") for table in tables] == [False, True, True, True]
 

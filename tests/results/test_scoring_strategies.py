@@ -116,7 +116,7 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     assert "neutral negative" not in "".join(lengths)
     assert students.startswith("Students that keep neutral as a class minus those that do not")
     # The labeler gains 0.2 by the product, 0.37 by the minimum; with neutral as negative 0.1 and 0.185.
-    shown = analysis_of(strategy_frame).headline_of(strategy_frame)
+    shown = analysis_of(strategy_frame).account(strategy_frame).headline
     assert shown.sentence == f"Of 3 claims, 1 is reproduced, 2 are not reproduced. {found.sentence}"
     assert shown.readings == found.readings
 

@@ -90,7 +90,7 @@ def test_what_else_is_varied_stands_in_tables_of_its_own(made_frame: pd.DataFram
 
 
 def test_a_run_is_printed_whole(made_frame: pd.DataFrame) -> None:
-    tables = analysis_of(made_frame).tables_of(made_frame)
+    tables = analysis_of(made_frame).account(made_frame).tables
     others = ["results", "differences", "further-differences", "solutions"]
     assert [table.id for table in tables] == ["claims", *others]
     assert [table.lead.startswith("Descriptive: ") for table in tables] == [False, True, True, True, True]
@@ -102,7 +102,7 @@ def test_a_run_is_printed_whole(made_frame: pd.DataFrame) -> None:
         ]
     )
     without = made_frame[made_frame["metric"] == "step_auroc"]
-    assert [table.id for table in analysis_of(without).tables_of(without)] == ["results", "solutions"]
+    assert [table.id for table in analysis_of(without).account(without).tables] == ["results", "solutions"]
 
 
 def test_only_pairs_that_are_there_are_compared(made_frame: pd.DataFrame) -> None:
