@@ -11,10 +11,10 @@ from lightning.pytorch.callbacks import Callback
 
 from ablations.evaluation import best_of_n
 from ablations.scoring import SCORING_OF, SCORINGS
+from ablations.stages.encoded import encode_samples
 from ablations.stages.judged import Judged
 from ablations.stages.scores import score_encoded
 from lightning_modules.divergence import check_finite
-from lightning_modules.encoding import encode_all
 from lightning_modules.group import ALONE, Group
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
@@ -25,10 +25,7 @@ class Validation:
 
     def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
         self.held = Judged((folder,))
-        samples = self.held.samples[0]
-        self.encoded = encode_all(
-            tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"]
-        )
+        self.encoded = encode_samples(folder, tokenizer, config["max_length"])
         self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
         self.n = min(config["validation_n"], self.held.smallest)
         self.group = group

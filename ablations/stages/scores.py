@@ -10,8 +10,9 @@ from ablations.pipeline import Context, Inputs, one
 from ablations.ragged import Ragged
 from ablations.solutions import StepScores
 from ablations.stages.bases import base_of
-from ablations.stages.files import MODEL, SCORES, Samples
-from lightning_modules.encoding import Encoded, encode_all
+from ablations.stages.encoded import encode_samples
+from ablations.stages.files import MODEL, SCORES
+from lightning_modules.encoding import Encoded
 from lightning_modules.group import ALONE, Group
 from lightning_modules.inference import score
 from lightning_modules.positions import check_lengths
@@ -32,8 +33,7 @@ def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScor
     base = base_of(inputs).folder if "base" in inputs else None
     tokenizer = load_tokenizer(folder / MODEL)
     model = RewardModel.from_folder(folder / MODEL, base=base).eval().to(config["device"])
-    samples = Samples.read(one(inputs, "samples"))
-    encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=config["max_length"])
+    encoded = encode_samples(one(inputs, "samples"), tokenizer, config["max_length"])
     check_lengths(model.backbone, encoded)
     return score_encoded(model, encoded, context.progress, context.group)
 
