@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before anything that computes is imported; as in a run
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # as the command line does
 
 # A shell that starts the tests in its background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_words import write_generator, write_prm
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from ablations import cli
 from results.records import read_records
@@ -25,7 +24,6 @@ PROBLEMS = 12
 def place(tmp_path, monkeypatch):
     """A folder with all files that the section names."""
     monkeypatch.chdir(tmp_path)
-    disable_progress_bar()
     torch.manual_seed(0)
     for name in ("GENERATOR", "STUDENT", "BASE"):
         write_generator(tmp_path / name)
@@ -49,8 +47,7 @@ def place(tmp_path, monkeypatch):
             for p in range(PROBLEMS)
         ],
     )
-    yield tmp_path
-    enable_progress_bar()
+    return tmp_path
 
 
 def _write(name, rows):

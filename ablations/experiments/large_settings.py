@@ -19,11 +19,11 @@ class CollectionSettings:
     pool_samples: int
     """Solutions sampled for each of the labeler's problems, from which all is chosen (the paper's N)."""
     uniform: int
-    """Solutions a problem that are labelled in phase 1, as drawn."""
+    """Solutions per problem that are labelled in phase 1, as drawn."""
     generations: int
     """Generations of phase 2; the PRM is trained anew after each (the paper: 10)."""
     chosen: int
-    """Solutions a problem that are labelled in each generation (the paper's K)."""
+    """Solutions per problem that are labelled in each generation (the paper's K)."""
     selection: str = "per_problem"
     """Whether K is kept for each problem, or over the whole set: per_problem or whole_set."""
     min_updates: int = 150
@@ -51,13 +51,13 @@ class CollectionSettings:
             )
         if self.labelled > self.pool_samples:
             raise ValueError(
-                f"collection.uniform, generations, chosen: found {self.labelled} labelled solutions a "
+                f"collection.uniform, generations, chosen: found {self.labelled} labelled solutions per "
                 f"problem; allowed: 1 to collection.pool_samples = {self.pool_samples}"
             )
 
     @property
     def labelled(self) -> int:
-        """Solutions a problem that are labelled in all, where enough wrong ones are found."""
+        """Solutions per problem that are labelled in all, where enough wrong ones are found."""
         return self.uniform + self.generations * self.chosen
 
     def labelling_file(self, generation: int) -> Path:

@@ -90,11 +90,11 @@ def test_only_what_differs_is_in_the_config(small):
 @pytest.mark.parametrize(
     ("changes", "config"),
     [
-        ({"learning_rate": 0.003}, {"learning_rate": 0.003, "updates": 300}),
-        ({"batch_size": 32}, {"batch_size": 32, "updates": 300}),
+        ({"learning_rate": 0.003}, {"learning_rate": 0.003, "updates": 200}),
+        ({"batch_size": 64}, {"batch_size": 64, "updates": 200}),
         ({"max_updates": 150}, {"updates": 150}),
-        ({"threshold": 0.35}, {"threshold": 0.35, "updates": 300}),
-        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 300}),
+        ({"threshold": 0.35}, {"threshold": 0.35, "updates": 200}),
+        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 200}),
     ],
 )
 def test_a_point_decides_the_training(small, changes, config):
@@ -126,7 +126,7 @@ def test_points_lie_around_the_centre(small):
     centre = small.centre
     assert points[centre] == [
         PLAIN,
-        *(("learning_rate", 3e-3), ("batch_size", 64.0), ("max_updates", 300.0), ("threshold", 0.2)),
+        *(("learning_rate", 3e-3), ("batch_size", 32.0), ("max_updates", 200.0), ("threshold", 0.2)),
     ]
     for point, shown in points.items():
         differs = {k: v for k, v in asdict(point).items() if v != getattr(centre, k)}
@@ -137,8 +137,8 @@ def test_points_lie_around_the_centre(small):
 
 
 def test_a_hyperparameter_with_the_centres_level_alone_is_not_varied(small):
-    given = replace(small, levels=Levels(max_updates=(300,), batch_size=(64, 32)))
-    assert list(given.points("process").values()) == [[PLAIN, ("batch_size", 64.0)], [("batch_size", 32.0)]]
+    given = replace(small, levels=Levels(max_updates=(200,), batch_size=(32, 64)))
+    assert list(given.points("process").values()) == [[PLAIN, ("batch_size", 32.0)], [("batch_size", 64.0)]]
 
 
 def test_every_hyperparameter_has_levels_and_words():

@@ -1,7 +1,7 @@
 """Every family of causal checkpoints as a reward model: read, trained, scored, written and read again."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny_checkpoints import FAMILIES, write_checkpoint
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from lightning_modules import backbones
 from lightning_modules.backbones import load_classifier, recompute_activations
@@ -36,13 +35,6 @@ PROMPTS = [problem for problem in PROBLEMS for _ in STEPS]
 SOLUTIONS = STEPS * len(PROBLEMS)
 TARGETS = [[1] * len(steps) if "43" not in steps[0] else [0, -100] for steps in SOLUTIONS]
 Place = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_bars() -> Iterator[None]:
-    disable_progress_bar()
-    yield
-    enable_progress_bar()
 
 
 @pytest.fixture(scope="module")
