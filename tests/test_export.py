@@ -13,7 +13,6 @@ import torch
 import yaml
 from huggingface_hub import ModelCard
 from transformers import AutoModelForTokenClassification, pipeline
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from ablations import cli
 from ablations.formats.pool import read_pool, write_pool
@@ -21,13 +20,6 @@ from ablations.scoring import SCORING_OF, SCORINGS
 from ablations.solutions import StepScores
 from ablations.stages.files import SCORES, Samples
 from results.records import read_records
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_bars():
-    disable_progress_bar()
-    yield
-    enable_progress_bar()
 
 
 def export(*argv, code=0):

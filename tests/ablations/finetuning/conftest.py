@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from ablations.stages.pools import train_tokenizer
 
@@ -55,9 +54,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def get(kind: str) -> Path:
         if kind not in made:
             made[kind] = tmp_path_factory.mktemp(kind)
-            disable_progress_bar()
             write_base(made[kind], kind)
-            enable_progress_bar()
         return made[kind]
 
     return get

@@ -1,6 +1,6 @@
 """Tiny generators of the real architectures, with random weights and real tokenizers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
 )
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 CORPUS = ["Ann has 12 eggs and buys 30. How many?\n12 + 30 = 42\nThe answer is \\boxed{42}.\n", "#### 42\n"]
 CHATML = (
@@ -96,14 +95,6 @@ def gpt2(folder: Path) -> None:
 
 
 BUILDERS = {build.__name__: build for build in (qwen2, llama, mistral, gpt2)}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_bars() -> Iterator[None]:
-    """No bar for the reading of weights, as in a process of the command's own."""
-    disable_progress_bar()
-    yield
-    enable_progress_bar()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Tiny checkpoints of every family, of the real architectures with random weights and real tokenizers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from transformers import (
     Qwen2ForTokenClassification,
     Qwen2Model,
 )
-from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 from lightning_modules.reward_model import RewardModel
 
@@ -190,14 +189,6 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "math-shepherd": math_shepherd,
     "reward-model": reward_model,
 }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_bars() -> Iterator[None]:
-    """No bar for the reading of weights, as in a process of the command's own."""
-    disable_progress_bar()
-    yield
-    enable_progress_bar()
 
 
 @pytest.fixture(scope="session")
