@@ -61,7 +61,8 @@ def test_a_text_is_bought_once():
     """Rows 0, 1 and 2 are one text; the first drawn stands for it."""
     known = candidates([0] * 4, [-0.1, -0.1, -0.1, -5], steps=[[1, 2], [1, 2], [1, 2], [3]])
     assert chosen("convincing_wrong_answers", known, 2) == [0, 3]
-    with pytest.raises(ValueError, match="found 3 solutions per problem, 3 in all; allowed: 2 in all"):
+    message = "budget: found 3 solutions per problem, 3 in all; allowed: 2 in all"
+    with pytest.raises(ValueError, match=message):
         chosen("convincing_wrong_answers", known, 3)
     assert len(chosen("uniform", known, 3)) == 3
 
@@ -220,7 +221,8 @@ def test_what_is_labelled_is_left_out_with_all_of_its_equals():
     found = acquire("convincing_wrong_answers", known, 2, DEFAULTS, 0, taken=np.array([0]))
     assert found.tolist() == [2, 4]
     assert acquire("uniform", known, 3, DEFAULTS, 0, taken=np.array([1])).tolist() == [2, 3, 4]
-    with pytest.raises(ValueError, match="found 4 solutions per problem, 4 in all; allowed: 3 in all"):
+    message = "budget: found 4 solutions per problem, 4 in all; allowed: 3 in all"
+    with pytest.raises(ValueError, match=message):
         acquire("uniform", known, 4, DEFAULTS, 0, taken=np.array([0]))
 
 
