@@ -79,6 +79,7 @@ class Devices:
             name: of the stage.
         """
         stage = load_stages(stages)[name]
+        stage.load()
         if not stage.spreads or self.devices * self.nodes == 1:
             return stage
 

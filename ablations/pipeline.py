@@ -52,16 +52,40 @@ class Context:
     """What a training logs to."""
 
 
+Run = Callable[[dict[str, Any], Inputs, Path, Context], None]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A function at `module:name`, imported when it is first needed: what only plans and reports needs no torch."""
+
+    path: str
+
+    def load(self) -> Run:
+        """The function itself."""
+        module, _, name = self.path.partition(":")
+        function: Run = getattr(importlib.import_module(module), name)
+        return function
+
+    def __call__(self, config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+        self.load()(config, inputs, out, context)
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step of the pipeline."""
 
     version: int
     """Raise it when the stage would write something else for the same config: it makes new artifacts then."""
-    run: Callable[[dict[str, Any], Inputs, Path, Context], None]
+    run: Run
     """`run(config, inputs, out, context)` writes its files into the folder `out`."""
     spreads: bool = False
     """Whether it can be run by several processes together."""
+
+    def load(self) -> None:
+        """Imports what it takes to run, so that it does not count as part of the run."""
+        if isinstance(self.run, Imported):
+            self.run.load()
 
 
 def one(inputs: Inputs, name: str) -> Path:

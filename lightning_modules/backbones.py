@@ -23,55 +23,16 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import is_flash_attn_2_available
 
+from lightning_modules.presets import Attention, Dtype, Preset
+
 HEAD_STD = 1e-3
 """Standard deviation of a new head's weights."""
-Dtype = Literal["float32", "bfloat16"]
-Attention = Literal["sdpa", "eager", "flash_attention_2"]
 DROPOUTS = (
     *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
     *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
 )
 """What configs call the shares that are dropped; there is none unless it is asked for."""
-Architecture = Literal["llama", "qwen2"]
 _CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """Sizes of a transformer that is built from scratch."""
-
-    architecture: Architecture = "llama"
-    """Which of transformers' families."""
-    hidden: int
-    """Width of the residual stream."""
-    layers: int
-    """Number of blocks. Verifying takes depth: a step is predicted before it can be compared."""
-    heads: int
-    """Attention heads; ``hidden`` is a multiple of it."""
-    intermediate: int
-    """Width of the feed-forward part."""
-    max_positions: int = 1024
-    """Longest sequence, in tokens."""
-
-    def __post_init__(self) -> None:
-        if self.architecture not in _CONFIGS:
-            raise ValueError(f"architecture: found {self.architecture!r}; allowed: {sorted(_CONFIGS)}")
-        if self.hidden % (2 * self.heads):
-            raise ValueError(
-                f"hidden: found {self.hidden}; allowed: multiples of 2 * heads = {2 * self.heads}"
-            )
-
-
-PRESETS: dict[str, Preset] = {
-    "tiny": Preset(hidden=32, layers=2, heads=2, intermediate=64),
-    "small": Preset(hidden=64, layers=4, heads=4, intermediate=176),
-    "small_qwen2": Preset(architecture="qwen2", hidden=64, layers=4, heads=4, intermediate=176),
-    "large": Preset(hidden=160, layers=6, heads=5, intermediate=432),
-    "shallow": Preset(hidden=64, layers=2, heads=4, intermediate=176),
-    "shallow_large": Preset(hidden=112, layers=3, heads=4, intermediate=304),
-}
-"""``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds of facts, where
-there is much to know and little to compute."""
 
 
 def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
-from lightning_modules.backbones import PRESETS, preset_config
+from lightning_modules.backbones import preset_config
+from lightning_modules.presets import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
@@ -15,9 +15,9 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from lightning_modules.divergence import Diverged, Watch, check_finite
 from lightning_modules.group import ALONE, Group
+from lightning_modules.presets import Precision
 from lightning_modules.sharding import strategy_of
 
-Precision = Literal["32-true", "bf16-mixed"]
 
 
 class Progress(Callback):

@@ -5,7 +5,6 @@ from pathlib import Path
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.pipeline import Task
 from ablations.stages.bases import revision_of
-from lightning_modules.backbones import check_architecture
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 PROBLEM = "1 + 1 = ?\n"
@@ -27,6 +26,8 @@ def checkpoint_task(
         ValueError: there is none of that name, no student can be made of it, it has too few positions, its
             tokenizer has more tokens than the model, or a chat template that takes no user's turn.
     """
+    from lightning_modules.backbones import check_architecture  # with torch, which plans go without
+
     found = find_checkpoint(name, field)
     check_architecture(name, found.config.get("model_type"), found.config.get("architectures"))
     positions = found.config.get("max_position_embeddings") or found.config.get("n_positions")

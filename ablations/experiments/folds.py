@@ -16,7 +16,7 @@ from ablations.solutions import Problem
 from ablations.stages.files import Samples
 from ablations.supervision import PAPER_THRESHOLD
 from ablations.work import Texts, Work
-from lightning_modules.backbones import PRESETS
+from lightning_modules.presets import PRESETS
 from lightning_modules.tokenization import load_tokenizer
 
 MATHMIX_TOKENS = 4608

@@ -18,7 +18,7 @@ from ablations.settings import (
 from ablations.stages.files import Samples
 from ablations.supervision import ARMS
 from ablations.world.worlds import FINETUNING_RATES, WORLDS
-from lightning_modules.backbones import PRESETS
+from lightning_modules.presets import PRESETS
 
 LABELERS = ("large_prm",)
 MOST_SEEDS = 10_000

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from ablations.labelers.choice import DEVICES
+from lightning_modules.presets import Precision
 
-Precision = Literal["32-true", "bf16-mixed"]
-"""As ``lightning_modules.training`` has it, which takes long to import."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_any
 from ablations.pipeline import Context, Inputs
 from ablations.stages.pools import train_tokenizer
-from lightning_modules.backbones import PRESETS, build_causal
+from lightning_modules.backbones import build_causal
+from lightning_modules.presets import PRESETS
 
 
 def scratch(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

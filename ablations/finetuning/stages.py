@@ -1,11 +1,10 @@
 """The kinds of finetuning, as stages that devices can be spread over."""
 
-from ablations.finetuning import language, large_prm, scratch
-from ablations.pipeline import Stage
+from ablations.pipeline import Imported, Stage
 
 STAGES: dict[str, Stage] = {
-    "scratch": Stage(1, scratch.scratch),
-    "mathmix": Stage(1, language.mathmix),
-    "generator": Stage(1, language.generator),
-    "large-prm": Stage(1, large_prm.large_prm, spreads=True),
+    "scratch": Stage(1, Imported("ablations.finetuning.scratch:scratch")),
+    "mathmix": Stage(1, Imported("ablations.finetuning.language:mathmix")),
+    "generator": Stage(1, Imported("ablations.finetuning.language:generator")),
+    "large-prm": Stage(1, Imported("ablations.finetuning.large_prm:large_prm"), spreads=True),
 }

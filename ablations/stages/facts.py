@@ -7,9 +7,10 @@ from typing import Any
 
 from ablations.scoring import SCORING_OF
 from ablations.stages.files import CHOICE, CHOSEN, ROWS, TRAINING, read_json
-from ablations.stages.learning import in_short
 
 Facts = dict[str, Any]
+FIRST = 5
+"""How many solutions records and reports name."""
 
 OF_CELL = (
     *("arm", "acquisition", "data_scale", "seed"),
@@ -72,3 +73,12 @@ def told(
         rates = {"choice": choice.name, "grid": of_choice["grid"], "bracketed": of_choice["bracketed"]}
     short = {"untaught": in_short(fact["untaught"])} if "untaught" in fact else {}
     return {name: value for name, value in fact.items() if name not in left_out} | short | rates
+
+
+def in_short(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What records say of solutions without a target."""
+    return {
+        "no_target": sum(not one["cut"] for one in found),
+        "cut": sum(one["cut"] for one in found),
+        "first": [f"{one['problem_id']} sample {one['sample']}" for one in found[:FIRST]],
+    }

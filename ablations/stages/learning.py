@@ -8,9 +8,6 @@ from lightning_modules.data import RewardDataset, has_target
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.positions import verify_positions
 
-FIRST = 5
-"""How many solutions records and reports name."""
-
 
 def encode_checked(tokenizer: Any, samples: Samples, max_length: int | None = None) -> list[Encoded]:
     """Samples in tokens, the place of every step read back.
@@ -45,12 +42,3 @@ def untaught(samples: Samples, encoded: Sequence[Encoded], data: RewardDataset) 
         )
     names = names_of(samples) if empty else []
     return [{**names[i], "cut": encoded[i].cut_steps > 0} for i in empty]
-
-
-def in_short(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What records say of solutions without a target."""
-    return {
-        "no_target": sum(not one["cut"] for one in found),
-        "cut": sum(one["cut"] for one in found),
-        "first": [f"{one['problem_id']} sample {one['sample']}" for one in found[:FIRST]],
-    }

@@ -18,7 +18,8 @@ from ablations.places import unchanged
 from ablations.solutions import StepScores
 from ablations.stages.files import LEFT_OUT, MODEL, SCORES, Samples, prompt_of
 from ablations.stages.language import solved_questions
-from lightning_modules.backbones import PRESETS, build_causal
+from lightning_modules.backbones import build_causal
+from lightning_modules.presets import PRESETS
 
 
 def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

@@ -12,10 +12,10 @@ from ablations.evaluation import majority, pass_at_n, random_choice
 from ablations.pipeline import Context, Inputs, one, several
 from ablations.scoring import SCORING_OF
 from ablations.solutions import StepScores
-from ablations.stages.facts import course, facts_of, labelled, of_cell, told
+from ablations.stages.facts import FIRST, course, facts_of, labelled, of_cell, told
 from ablations.stages.files import CHOSEN, ROWS, SCORES, Samples, read_json, read_ratings, write_json
 from ablations.stages.judged import Judged, Row, defined, random_row
-from ablations.stages.learning import FIRST, names_of
+from ablations.stages.learning import names_of
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:

@@ -41,7 +41,8 @@ def cli_pretrain(
     from ablations.places import alone, check_output
     from ablations.processes import one_thread
     from ablations.revision import revision
-    from ablations.world.bases import PRETRAININGS, pretrain
+    from ablations.world.bases import PRETRAININGS
+    from ablations.world.pretraining import pretrain
     from ablations.world.worlds import world_of
 
     world_of(world)

@@ -15,7 +15,8 @@ from transformers import AutoTokenizer
 from ablations.pipeline import Context
 from ablations.stages import world as stages
 from ablations.world import bases
-from ablations.world.bases import Pretraining, pretrain, read_manifest, shipped_base
+from ablations.world.bases import Pretraining, read_manifest, shipped_base
+from ablations.world.pretraining import pretrain
 from ablations.world.text import build_tokenizer
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import load_causal

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
 
-from lightning_modules.backbones import PRESETS
+from lightning_modules.presets import PRESETS
 
 SMALL = PRESETS["small"]
 SIZES = {

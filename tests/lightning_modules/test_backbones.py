@@ -7,7 +7,8 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from lightning_modules.backbones import PRESETS, Preset, build_causal, load_causal, load_classifier
+from lightning_modules.backbones import build_causal, load_causal, load_classifier
+from lightning_modules.presets import PRESETS, Preset
 
 VOCABULARY = {token: i for i, token in enumerate(["<pad>", "<eos>", "a", "b", "c"])}
 TOKENIZER = PreTrainedTokenizerFast(

@@ -12,7 +12,8 @@ from transformers import (
     T5Config,
 )
 
-from lightning_modules.backbones import PRESETS, build_causal, load_classifier
+from lightning_modules.backbones import build_causal, load_classifier
+from lightning_modules.presets import PRESETS
 from lightning_modules.peak import measured_peak
 from lightning_modules.sizes import size_of
 

@@ -351,10 +351,6 @@ def test_a_base_must_be_a_language_model(base, labels, tmp_path, capsys):
     assert "base: found a Qwen2ForTokenClassification in" in capsys.readouterr().err
 
 
-def test_precisions_are_those_that_trainings_know():
-    assert get_args(course.Precision) == get_args(training.Precision)
-
-
 @REAL
 def test_a_prm_learns_from_all_real_labels(tmp_path):
     """All 1818 PRM800K solutions, split by problem; a few updates of a tiny model, which say nothing yet."""

@@ -1,0 +1,49 @@
+"""Sizes, kinds of numbers and kinds of attention by name. Nothing heavy is imported: settings are made of these."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Architecture = Literal["llama", "qwen2"]
+Dtype = Literal["float32", "bfloat16"]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+Precision = Literal["32-true", "bf16-mixed"]
+"""Lightning's names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Sizes of a transformer that is built from scratch."""
+
+    architecture: Architecture = "llama"
+    """Which of transformers' families."""
+    hidden: int
+    """Width of the residual stream."""
+    layers: int
+    """Number of blocks. Verifying takes depth: a step is predicted before it can be compared."""
+    heads: int
+    """Attention heads; ``hidden`` is a multiple of it."""
+    intermediate: int
+    """Width of the feed-forward part."""
+    max_positions: int = 1024
+    """Longest sequence, in tokens."""
+
+    def __post_init__(self) -> None:
+        if self.architecture not in get_args(Architecture):
+            allowed = ", ".join(get_args(Architecture))
+            raise ValueError(f"architecture: found {self.architecture!r}; allowed: {allowed}")
+        if self.hidden % (2 * self.heads):
+            raise ValueError(
+                f"hidden: found {self.hidden}; allowed: multiples of 2 * heads = {2 * self.heads}"
+            )
+
+
+PRESETS: dict[str, Preset] = {
+    "tiny": Preset(hidden=32, layers=2, heads=2, intermediate=64),
+    "small": Preset(hidden=64, layers=4, heads=4, intermediate=176),
+    "small_qwen2": Preset(architecture="qwen2", hidden=64, layers=4, heads=4, intermediate=176),
+    "large": Preset(hidden=160, layers=6, heads=5, intermediate=432),
+    "shallow": Preset(hidden=64, layers=2, heads=4, intermediate=176),
+    "shallow_large": Preset(hidden=112, layers=3, heads=4, intermediate=304),
+}
+"""``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds of facts, where
+there is much to know and little to compute."""
