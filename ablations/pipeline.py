@@ -57,9 +57,10 @@ Run = Callable[[dict[str, Any], Inputs, Path, Context], None]
 
 @dataclass(frozen=True)
 class Imported:
-    """A function at `module:name`, imported when it is first needed: what only plans and reports needs no torch."""
+    """A function that is imported when it is first needed, so that plans and reports need no torch."""
 
     path: str
+    """`module:name`."""
 
     def load(self) -> Run:
         """The function itself."""

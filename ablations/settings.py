@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
-from lightning_modules.presets import Attention, Dtype
 from lightning_modules.outcome_loss import OutcomeLoss
-from lightning_modules.presets import Precision
+from lightning_modules.presets import Attention, Dtype, Precision
 
 FIRST_TUNING_SEED = 1_000_000
 """Seeds from here on choose learning rates and are never reported; reported ones are far below."""

@@ -1,9 +1,8 @@
 """Backbones: a preset built from scratch, or a transformers checkpoint in a folder or by name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError

@@ -1,4 +1,4 @@
-"""Sizes, kinds of numbers and kinds of attention by name. Nothing heavy is imported: settings are made of these."""
+"""Sizes, kinds of numbers and of attention by name: settings are made of these, without importing torch."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -19,7 +19,6 @@ from lightning_modules.presets import Precision
 from lightning_modules.sharding import strategy_of
 
 
-
 class Progress(Callback):
     """Reports the share of updates that are done."""
 

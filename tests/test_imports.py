@@ -1,12 +1,17 @@
 """The one-way rule: sweeps -> ablations -> lightning_modules; results stands by itself and needs no torch."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ablations.finetuning.stages import STAGES as FINETUNING_STAGES
+from ablations.pipeline import Stage
+from ablations.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -89,3 +94,27 @@ def test_results_loads_no_torch() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert said.strip() == "[]"
+
+
+def test_plans_load_no_torch(tmp_path: Path) -> None:
+    """Commands that compute nothing start in a few seconds."""
+    code = (
+        "import sys\nfrom ablations.cli import main\n"
+        "assert main(['plan', 'supervision', '--scale', 'smoke']) == 0\n"
+        f"print(sorted(set({sorted(HEAVY)!r}).intersection(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("table", [STAGES, FINETUNING_STAGES], ids=["experiments", "finetuning"])
+def test_every_stage_is_where_its_table_says(table: dict[str, Stage]) -> None:
+    for stage in table.values():
+        stage.load()

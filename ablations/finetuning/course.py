@@ -10,7 +10,6 @@ from ablations.labelers.choice import DEVICES
 from lightning_modules.presets import Precision
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """The course of a training; with the data and the base it decides the weights."""

@@ -15,8 +15,8 @@ from ablations.world.text import build_tokenizer
 from ablations.world.world import split_of
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import build_causal, load_causal
-from lightning_modules.presets import PRESETS
 from lightning_modules.encoding import IGNORE
+from lightning_modules.presets import PRESETS
 from lightning_modules.sampling import Completion
 
 WORLD = WORLDS["dropped"]

@@ -13,8 +13,8 @@ from transformers import (
 )
 
 from lightning_modules.backbones import build_causal, load_classifier
-from lightning_modules.presets import PRESETS
 from lightning_modules.peak import measured_peak
+from lightning_modules.presets import PRESETS
 from lightning_modules.sizes import size_of
 
 VOCABULARY = {token: i for i, token in enumerate(["<pad>", "<eos>", "a", "b", "c"])}

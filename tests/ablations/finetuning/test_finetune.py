@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ablations import cli
 from ablations.devices import Devices, RankFailed
-from ablations.finetuning import course
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import normalised
 from ablations.labelers.checkpoints import find_checkpoint
