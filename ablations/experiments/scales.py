@@ -152,12 +152,12 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
     "small": dict(
         data_scales=(1, 3, 8, 24, 64),
         seeds=10,
-        problems=ProblemSettings(labeler=600, train=100, validation=100, test=200),
+        problems=ProblemSettings(labeler=600, train=100, validation=100, test=250),
         pool_samples=64,
         validation_samples=16,
         test_samples=128,
         labeler=LabelerSettings(samples=16),
-        students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3), batch_size=32, max_updates=200),
+        students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3, 1.2e-2), batch_size=32, max_updates=200),
     ),
     "paper": dict(
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
