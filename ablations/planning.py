@@ -127,7 +127,6 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
 
 def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     """The backbone of each role that the tasks name: the one that a flag names, or that of the settings."""
-    from ablations.world.bases import PRETRAININGS
     from ablations.world.text import build_tokenizer
     from ablations.world.worlds import world_of
     from lightning_modules.sizes import size_of
@@ -138,7 +137,7 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
         return {}
     small, large = settings.students.backbone, "large"
     if settings.pool is None:
-        recipes = PRETRAININGS[settings.world]
+        recipes = world_of(settings.world).pretrainings
         small, large = recipes[small].preset, recipes[large].preset
         vocabulary = len(build_tokenizer(world_of(settings.world)))
     else:

@@ -41,11 +41,10 @@ def cli_pretrain(
     from ablations.places import alone, check_output
     from ablations.processes import one_thread
     from ablations.revision import revision
-    from ablations.world.bases import PRETRAININGS
     from ablations.world.pretraining import pretrain
     from ablations.world.worlds import world_of
 
-    world_of(world)
+    recipe = world_of(world).pretrainings[size]
     folder = out or Path("runs/bases") / world / size
     if (folder / "manifest.json").is_file():
         raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")
@@ -59,7 +58,7 @@ def cli_pretrain(
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
     with one_thread(), alone(folder, "out"):
-        manifest = pretrain(world, PRETRAININGS[world][size], folder, revision=revision(), progress=progress)
+        manifest = pretrain(world, recipe, folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 

@@ -17,12 +17,13 @@ few distances only, mistakes cancel now and then: right answers with wrong steps
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from ablations.world.bases import TINY, Pretraining
 from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, Kind, World
 
 END = "."
@@ -35,6 +36,11 @@ _ANSWER = re.compile(r"#([0-9])", re.ASCII)
 STYLES = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.3), (0.5, 0.3))
 """(share of steps that end with a dot, share of steps followed by a restatement) of four equally likely
 kinds of author."""
+PRETRAININGS = {
+    "tiny": TINY,
+    "small": Pretraining(preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5),
+    "large": Pretraining(preset="shallow_large", updates=5000, learning_rate=2e-3, mathmix=0.5),
+}
 RARE = 0.25
 """Share of the facts, the least frequent ones, that problems of the kind ``rare`` are about."""
 
@@ -126,6 +132,16 @@ class FactWorld(World):
         wrong = zip(lore.wrong_word, range(self.facts), lore.wrong.tolist(), strict=True)
         known = {word: (fact, True, worth) for word, fact, worth in right}
         return known | {word: (fact, False, worth) for word, fact, worth in wrong}
+
+    @property
+    def pretrainings(self) -> Mapping[str, Pretraining]:
+        return PRETRAININGS
+
+    @property
+    def finetuning_rate(self) -> float:
+        # A higher one makes the generator surer of what ends right: fewer wrong solutions, and hardly a right
+        # answer with a wrong step.
+        return 1e-4
 
     @property
     def tokens(self) -> tuple[str, ...]:

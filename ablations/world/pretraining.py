@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ablations.world.bases import PRETRAININGS, Pretraining
+from ablations.world.bases import Pretraining
 from ablations.world.text import BLOCK, Corpus, build_tokenizer
 from ablations.world.worlds import world_of
 from lightning_modules.backbones import build_causal
@@ -76,7 +76,7 @@ def pretrain(
     tokenizer.save_pretrained(out)
     tokens = recipe.updates * recipe.batch_tokens
     parameters = sum(p.numel() for p in backbone.parameters())
-    sizes = [size for size, known in PRETRAININGS[world].items() if known == recipe]
+    sizes = [size for size, known in world_of(world).pretrainings.items() if known == recipe]
     manifest: dict[str, Any] = {
         "command": f"ablations world pretrain --world {world} --size {(sizes or [recipe.preset])[0]}",
         "world": world,

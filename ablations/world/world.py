@@ -2,11 +2,13 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+
+from ablations.world.bases import Pretraining
 
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -33,6 +35,16 @@ JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
 @dataclass(frozen=True, kw_only=True)
 class World(ABC):
     """A world: problems, authors who err each in their own way, and an exact oracle."""
+
+    @property
+    @abstractmethod
+    def pretrainings(self) -> Mapping[str, Pretraining]:
+        """Size of a base model (tiny, small, large) -> how it is made."""
+
+    @property
+    @abstractmethod
+    def finetuning_rate(self) -> float:
+        """The learning rate at which generators are finetuned from its bases."""
 
     @property
     @abstractmethod

@@ -40,12 +40,6 @@ WORLDS: dict[str, World] = {
     ),
 }
 """``facts`` is the default, on which everything is chosen; nothing is chosen on the others."""
-FINETUNING_RATES = {"facts": 1e-4, "other_facts": 1e-4, "dropped": 1e-3}
-"""World -> learning rate at which generators are finetuned from its bases.
-
-A higher one on facts makes the generator surer of what ends right: fewer wrong solutions, and hardly a right
-answer with a wrong step. With a lower one in ``dropped`` the generator slips.
-"""
 
 
 def world_of(name: str) -> World:

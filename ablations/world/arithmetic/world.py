@@ -1,6 +1,6 @@
 """The arithmetic world: what its problems, authors and oracle offer as a `World`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,14 @@ import numpy as np
 from ablations.world.arithmetic.authors import EXPERT, HeldMisconception, draw_author, write_solution
 from ablations.world.arithmetic.oracle import STEP, final_answer, judge
 from ablations.world.arithmetic.problems import apply, draw_problem, parse_problem
+from ablations.world.bases import TINY, Pretraining
 from ablations.world.world import NEGATIVE, Kind, World
+
+PRETRAININGS = {
+    "tiny": TINY,
+    "small": Pretraining(preset="small", updates=4000),
+    "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +24,14 @@ class ArithmeticWorld(World):
 
     misconceptions: tuple[HeldMisconception, ...]
     """What authors may hold."""
+
+    @property
+    def pretrainings(self) -> Mapping[str, Pretraining]:
+        return PRETRAININGS
+
+    @property
+    def finetuning_rate(self) -> float:
+        return 1e-3  # with a lower one the generator slips
 
     @property
     def tokens(self) -> tuple[str, ...]:
