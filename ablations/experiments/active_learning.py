@@ -78,7 +78,7 @@ _ACTIVE: dict[str, dict[str, Any]] = {
         side_scales=(3,),
         acquisitions=MAIN,
     ),
-    "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,)),
+    "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
 
