@@ -146,7 +146,7 @@ _PAPER_UPDATES = 5000
 def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> HyperparametersSettings:
-    """Those of `supervision` at the same scale, at the middle one (of two the lower) of its learning rates."""
+    """Those of `supervision` at the same scale, at the middle learning rate, or the lower one of two."""
     given = scales.settings(scale, world, pool, labeler)
     rates = given.students.learning_rates
     students = replace(
