@@ -52,6 +52,12 @@ class Context:
     """What a training logs to."""
 
 
+def _imported(path: str) -> Any:
+    """What stands at `module:name`."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 Run = Callable[[dict[str, Any], Inputs, Path, Context], None]
 
 
@@ -64,8 +70,7 @@ class Imported:
 
     def load(self) -> Run:
         """The function itself."""
-        module, _, name = self.path.partition(":")
-        function: Run = getattr(importlib.import_module(module), name)
+        function: Run = _imported(self.path)
         return function
 
     def __call__(self, config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
@@ -302,8 +307,7 @@ def load_stages(path: str, tasks: Iterable[Task] = ()) -> Mapping[str, Stage]:
     Raises:
         ValueError: a task's stage is not in the table, or its version is another.
     """
-    module, _, name = path.partition(":")
-    table: Mapping[str, Stage] = getattr(importlib.import_module(module), name)
+    table: Mapping[str, Stage] = _imported(path)
     for task in tasks:
         if task.stage not in table:
             raise ValueError(

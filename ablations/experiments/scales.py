@@ -17,7 +17,7 @@ from ablations.settings import (
 )
 from ablations.stages.files import Samples
 from ablations.supervision import ARMS
-from ablations.world.worlds import WORLDS, world_of
+from ablations.world.worlds import WORLDS
 from lightning_modules.presets import PRESETS
 
 LABELERS = ("large_prm",)
@@ -242,7 +242,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def _embedded(scale: str, world: str) -> SupervisionSettings:
     given = SupervisionSettings(scale=scale, world=world, **_EMBEDDED[scale])
-    return replace(given, generator=replace(given.generator, learning_rate=world_of(world).finetuning_rate))
+    return replace(given, generator=replace(given.generator, learning_rate=WORLDS[world].finetuning_rate))
 
 
 def process_alone(arms: tuple[str, ...]) -> None:

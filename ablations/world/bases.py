@@ -1,4 +1,4 @@
-"""The worlds' base models: pretrained and MathMix-finetuned here, shipped with the package, or made again.
+"""The worlds' base models: how they are made, and those that are shipped with the package.
 
 A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json``: how it was made.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from lightning_modules.presets import PRESETS, Precision
 
 SHIPPED = Path(__file__).parent / "bases"
+MIN_BATCH_TOKENS = 600
+"""Batches of fewer tokens could not hold the longest contexts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Pretraining:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset: found {self.preset!r}; allowed: {sorted(PRESETS)}")
+        if self.batch_tokens < MIN_BATCH_TOKENS:
+            raise ValueError(f"batch_tokens: found {self.batch_tokens}; allowed: {MIN_BATCH_TOKENS} or more")
         if self.updates < 1 or not 0 < self.mathmix < 1:
             raise ValueError(
                 f"updates, mathmix: found {self.updates}, {self.mathmix}; allowed: >= 1, within (0, 1)"

@@ -5,13 +5,12 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from tokenizers.decoders import Fuse
 from transformers import PreTrainedTokenizerFast
 
+from ablations.world.bases import MIN_BATCH_TOKENS
 from ablations.world.world import World, split_of
 from lightning_modules.encoding import IGNORE
 from lightning_modules.language_model import Batch, bucket
 
 _PAD, _EOS, _UNK = "<pad>", "<eos>", "<unk>"
-MIN_BATCH_TOKENS = 600
-"""Batches of fewer tokens could not hold the longest contexts."""
 BLOCK = 32
 """Updates whose text is drawn together, so that documents of a batch can be of about equal length."""
 FEW_SHOT_SHARE = 0.15
