@@ -15,6 +15,7 @@ from typing import Any, NoReturn, get_args
 
 from ablations import planning
 from ablations.devices import Devices
+from ablations.logs import USUAL
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
 from ablations.resources import Resources
@@ -189,7 +190,7 @@ def _add_machine(parser: Any) -> None:
     parser.add_argument(
         "--logger",
         type=str,
-        default="TensorBoardLogger",
+        default=USUAL,
         help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
     )
 

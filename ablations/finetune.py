@@ -13,7 +13,7 @@ from ablations.converting import OPTIONS
 from ablations.devices import Devices, check_gpus, started
 from ablations.finetuning.course import Course, Precision
 from ablations.labelers.choice import DEVICES
-from ablations.logs import NONE, Logs, logger_names
+from ablations.logs import NONE, Logs, check_logger
 from ablations.progress import LOG_FORMATS, reporter_of
 from lightning_modules.group import Strategy
 
@@ -70,7 +70,7 @@ def finetune(argv: Sequence[str]) -> None:
         course = Course(**{field.name: getattr(args, field.name) for field in fields(Course)})
         config["course"] = asdict(course)
         local["checkpoint_every"] = args.checkpoint_every
-        allowed("logger", args.logger, logger_names())
+        check_logger(args.logger)
     config["held_out_share"] = _share(args.held_out_share, args.held_out)
     if kind.reads_labels:
         config["options"] = {name: getattr(args, name) for name in READER_OPTIONS if getattr(args, name)}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ablations.pipeline import Recipe
 
 NONE = "none"
+USUAL = "TensorBoardLogger"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,16 @@ class Logs:
         return made
 
 
-def logger_names() -> list[str]:
-    """What `Logs.kind` may be."""
+def check_logger(kind: str) -> None:
+    """That `Logs.kind` may be this; Lightning is imported only for another than the usual.
+
+    Raises:
+        ValueError: no logger of Lightning has this name.
+    """
+    if kind in (NONE, USUAL):
+        return
     from lightning.pytorch import loggers
 
-    return [NONE, *sorted(set(loggers.__all__) - {"Logger"})]
+    names = [NONE, *sorted(set(loggers.__all__) - {"Logger"})]
+    if kind not in names:
+        raise ValueError(f"logger: {kind!r} is not allowed; allowed are {', '.join(names)}")

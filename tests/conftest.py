@@ -1,7 +1,10 @@
 """What tests of the whole share: the command line as a user has it, and one finished run at scale smoke."""
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,3 +98,34 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, python_m: Command) -> SmokeR
     return SmokeRun(
         store=folder / "store", out=folder / "out", argv=(*argv, *places), **json.loads(told.read_text())
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FurtherRun:
+    """A finished run of another experiment on a copy of the first one's store."""
+
+    folder: Path
+    """With `store` and `out` in it."""
+    stdout: str
+    """What it printed."""
+
+
+@pytest.fixture(scope="session")
+def run_on_smoke(smoke: SmokeRun, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., FurtherRun]:
+    """Runs an experiment at scale smoke in this process, where what computes is imported already."""
+
+    def run(experiment: str, *flags: str) -> FurtherRun:
+        from ablations import cli
+
+        folder = tmp_path_factory.mktemp(experiment)
+        shutil.copytree(smoke.store, folder / "store")
+        argv = ["run", experiment, "--scale=smoke", "--workers=1", *flags]
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.redirect_stderr(io.StringIO()) as err,
+        ):
+            code = cli.main([*argv, f"--store={folder / 'store'}", f"--out={folder / 'out'}"])
+        assert code == 0, f"{argv} ended {code}\n{out.getvalue()}\n{err.getvalue()}"
+        return FurtherRun(folder=folder, stdout=out.getvalue())
+
+    return run

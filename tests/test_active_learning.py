@@ -1,7 +1,6 @@
 """Active learning at scale smoke through the command line, on the store of the first experiment."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -16,19 +15,12 @@ LABELLED = 16
 
 
 @pytest.fixture(scope="module")
-def run(smoke, python_m, tmp_path_factory):
-    """Its folder, and what it printed and told."""
-    folder = tmp_path_factory.mktemp("active")
-    shutil.copytree(smoke.store, folder / "store")
-    done = python_m(
-        *("ablations", "run", "active_learning", "--scale=smoke", "--workers=2"),
-        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
-    )
-    return folder, done
+def run(run_on_smoke):
+    return run_on_smoke("active_learning")
 
 
 def test_what_the_first_experiment_made_is_used_again(smoke, run):
-    folder, done = run
+    folder = run.folder
     for path in smoke.store.glob("[a-z]*/*/manifest.json"):
         again = folder / "store" / path.relative_to(smoke.store)
         assert again.read_bytes() == path.read_bytes()
@@ -40,7 +32,7 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
 
 
 def test_every_acquisition_has_its_cell_and_as_many_labels(run):
-    folder, _ = run
+    folder = run.folder
     frame = read_records(folder / "out" / "records.parquet")
     assert set(frame["experiment"]) == {"active_learning"}
     cells = frame[frame["cell"].notna()].drop_duplicates("cell")
@@ -56,17 +48,17 @@ def test_every_acquisition_has_its_cell_and_as_many_labels(run):
 
 
 def test_it_ends_with_its_figure_and_report(run):
-    folder, done = run
+    folder = run.folder
     assert (folder / "out" / "figures" / "data_efficiency.png").is_file()
     assert (
         "Active learning under process supervision: facts, scale smoke"
         in (folder / "out" / "report.html").read_text()
     )
-    assert "process supervision, convincing wrong answers" in done.stdout
+    assert "process supervision, convincing wrong answers" in run.stdout
 
 
 def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
-    folder, _ = run
+    folder = run.folder
     bought = []
     for path in (folder / "store" / "acquired").glob("*/acquired.json"):
         facts = json.loads(path.read_text())

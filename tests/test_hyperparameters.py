@@ -1,7 +1,6 @@
 """The sweep at scale smoke through the command line, on the store of the first experiment."""
 
 import json
-import shutil
 
 import pytest
 import yaml
@@ -11,25 +10,19 @@ from results.records import read_records
 
 
 @pytest.fixture(scope="module")
-def run(smoke, python_m, tmp_path_factory):
-    """Its folder, and what it printed and told."""
-    folder = tmp_path_factory.mktemp("sweep")
-    shutil.copytree(smoke.store, folder / "store")
-    done = python_m(
-        *("ablations", "run", "hyperparameters", "--scale=smoke", "--workers=1"),
-        *("--settings.levels.weight_decay=[0.5]", "--settings.levels.max_updates=[]"),
-        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
+def run(run_on_smoke):
+    return run_on_smoke(
+        "hyperparameters", "--settings.levels.weight_decay=[0.5]", "--settings.levels.max_updates=[]"
     )
-    return folder, done
 
 
 @pytest.fixture(scope="module")
 def frame(run):
-    return read_records(run[0] / "out" / "records.parquet")
+    return read_records(run.folder / "out" / "records.parquet")
 
 
 def test_what_the_first_experiment_made_is_used_again(smoke, run):
-    folder, _ = run
+    folder = run.folder
     for path in smoke.store.glob("[a-z]*/*/manifest.json"):
         again = folder / "store" / path.relative_to(smoke.store)
         assert again.read_bytes() == path.read_bytes()
@@ -70,7 +63,7 @@ def test_the_kept_checkpoint_is_judged_as_it_was_when_chosen(frame):
 
 
 def test_weight_decay_reaches_the_training(run, frame):
-    folder, _ = run
+    folder = run.folder
     made = [json.loads(p.read_text())["config"] for p in (folder / "store").glob("train/*/manifest.json")]
     assert {config.get("weight_decay") for config in made} == {None, 0.5}
     chosen = {json.loads(config)["chosen"][0]["weight_decay"] for config in frame["config"]}
@@ -78,17 +71,17 @@ def test_weight_decay_reaches_the_training(run, frame):
 
 
 def test_it_ends_with_its_figure_and_report(run):
-    folder, done = run
+    folder = run.folder
     assert (folder / "out" / "figures" / "sensitivity.png").is_file()
     page = (folder / "out" / "report.html").read_text()
     assert "Sensitivity to hyperparameters, on validation problems: facts, scale smoke" in page
     assert "No test problem was read." in page and "test problems solved" not in page
-    assert "weight decay" in done.stdout and "The best point of each arm, and the effort" in done.stdout
+    assert "weight decay" in run.stdout and "The best point of each arm, and the effort" in run.stdout
 
 
 def test_what_supervision_may_be_given(run, capsys):
     """The file is taken, is all that changes, and what the sweep used is used again."""
-    folder, _ = run
+    folder = run.folder
     file = folder / "out" / "supervision.yaml"
     rates = yaml.safe_load(file.read_text())["settings"]["students"]["learning_rates"]
     assert rates and set(rates) <= {1e-3, 2e-3}

@@ -1,7 +1,6 @@
 """Iterative retraining at scale smoke through the command line, on the store of the first experiment."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +20,8 @@ TOTALS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def run(smoke, python_m, tmp_path_factory):
-    """Its folder, and what it printed and told."""
-    folder = tmp_path_factory.mktemp("retraining")
-    shutil.copytree(smoke.store, folder / "store")
-    done = python_m(
-        *("ablations", "run", "iterative_retraining", "--scale=smoke", "--workers=1"),
-        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
-    )
-    return folder, done
+def run(run_on_smoke):
+    return run_on_smoke("iterative_retraining")
 
 
 def manifests(store: Path, stage: str) -> list[tuple[Path, dict]]:
@@ -39,7 +31,7 @@ def manifests(store: Path, stage: str) -> list[tuple[Path, dict]]:
 
 
 def test_what_the_first_experiment_made_is_used_again(smoke, run):
-    folder, _ = run
+    folder = run.folder
     for path in smoke.store.glob("[a-z]*/*/manifest.json"):
         assert (folder / "store" / path.relative_to(smoke.store)).read_bytes() == path.read_bytes()
     for stage, more in {"base": 0, "generator": 0, "labeler": 0, "ratings": 1, "samples": 1}.items():
@@ -70,7 +62,7 @@ def test_the_first_selector_is_that_of_the_other_experiments(scale):
 
 
 def test_every_way_has_its_rounds(run):
-    folder, _ = run
+    folder = run.folder
     frame = read_records(folder / "out" / "records.parquet")
     assert set(frame["experiment"]) == {"iterative_retraining"}
     cells = frame[frame["cell"].notna()].drop_duplicates("cell")
@@ -96,7 +88,7 @@ def test_every_way_has_its_rounds(run):
 
 def test_nothing_is_bought_twice(run):
     """Every round's rows are new; a training learns from all that is labelled, the first draw included."""
-    folder, _ = run
+    folder = run.folder
     acquired = manifests(folder / "store", "acquired")
     assert len(acquired) == 6  # the first two ways share round 1
     for path, manifest in acquired:
@@ -115,7 +107,7 @@ def test_nothing_is_bought_twice(run):
 
 def test_training_on_starts_from_the_weights_of_the_round_before(run, tmp_path, monkeypatch):
     """With no update made, the exported weights are those of the start; there are four such trainings."""
-    folder, _ = run
+    folder = run.folder
     monkeypatch.setattr(models, "fit", no_update)
     found = [m for m in manifests(folder / "store", "train") if "start" in m[1]["inputs"]]
     assert len(found) == 4
@@ -150,12 +142,12 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
 
 
 def test_it_ends_with_its_figure_and_report(run):
-    folder, done = run
+    folder = run.folder
     assert (folder / "out" / "figures" / "retraining.png").is_file()
     report = (folder / "out" / "report.html").read_text()
     assert "Iterative retraining of the selector: facts, scale smoke" in report
     assert "The evidence supports" in report and "at the learning rate chosen for process" in report
-    assert "Selectors by round" in done.stdout and "Is training on unsteady, and why?" in done.stdout
+    assert "Selectors by round" in run.stdout and "Is training on unsteady, and why?" in run.stdout
     assert "P(negative) exceeds 0.20, as set." in report
 
 

@@ -1,7 +1,6 @@
 """Scoring strategies at scale smoke through the command line, on the store of the first experiment."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -13,15 +12,8 @@ from results.records import check_same_solutions, plain, read_records
 
 
 @pytest.fixture(scope="module")
-def run(smoke, python_m, tmp_path_factory):
-    """Its folder, and what it printed and told."""
-    folder = tmp_path_factory.mktemp("scoring")
-    shutil.copytree(smoke.store, folder / "store")
-    done = python_m(
-        *("ablations", "run", "scoring", "--scale=smoke", "--workers=1"),
-        *(f"--store={folder / 'store'}", f"--out={folder / 'out'}"),
-    )
-    return folder, done
+def run(run_on_smoke):
+    return run_on_smoke("scoring")
 
 
 def manifests(store):
@@ -29,7 +21,7 @@ def manifests(store):
 
 
 def test_only_students_that_keep_neutral_are_trained(smoke, run):
-    folder, _ = run
+    folder = run.folder
     before, after = manifests(smoke.store), manifests(folder / "store")
     assert all(after[name].read_bytes() == path.read_bytes() for name, path in before.items())
     new = {name: path for name, path in after.items() if name not in before}
@@ -43,7 +35,7 @@ def test_only_students_that_keep_neutral_are_trained(smoke, run):
 
 
 def test_records_hold_every_model_under_every_strategy(run):
-    folder, _ = run
+    folder = run.folder
     frame = read_records(folder / "out" / "records.parquet")
     check_same_solutions(frame)
     rows = frame[frame["variant"].notna()]
@@ -67,7 +59,7 @@ def test_records_hold_every_model_under_every_strategy(run):
 
 
 def test_students_that_keep_neutral_score_three_classes(run):
-    folder, _ = run
+    folder = run.folder
     for path in (folder / "store" / "strategies").glob("*/manifest.json"):
         scores = json.loads(path.read_text())["inputs"]["scores"]
         (address,) = scores
@@ -78,12 +70,12 @@ def test_students_that_keep_neutral_score_three_classes(run):
 
 
 def test_it_ends_with_its_figure_and_report(run):
-    folder, done = run
+    folder = run.folder
     assert (folder / "out" / "figures" / "best_of_n_by_strategy.png").is_file()
     text = (folder / "out" / "report.html").read_text()
     assert "Scoring strategies of process reward models: facts, scale smoke" in text
     assert "Rank correlation of score and number of steps" in text
-    assert "geometric mean, neutral negative" in done.stdout
+    assert "geometric mean, neutral negative" in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import csv
 
 import pytest
+from lightning.pytorch import loggers
 
 from ablations import cli
-from ablations.logs import Logs, logger_names
+from ablations.logs import USUAL, Logs, check_logger
 from ablations.pipeline import Task
 
 
@@ -34,4 +35,13 @@ def test_an_unknown_logger_is_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["TensorBoardLogger", "CSVLogger", "WandbLogger", "MLFlowLogger", "none"])
 def test_the_names_are_lightnings(name):
-    assert name in logger_names() and "Logger" not in logger_names()
+    check_logger(name)
+
+
+def test_the_usual_one_is_lightnings():
+    assert USUAL in loggers.__all__
+
+
+def test_the_base_class_is_no_logger():
+    with pytest.raises(ValueError, match="'Logger' is not allowed"):
+        check_logger("Logger")
