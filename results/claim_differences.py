@@ -69,15 +69,15 @@ def between_arms(arm: str, against: str, *, scales: int | None = None, n: int = 
     return find
 
 
-def between_doublings(arm: str) -> Differences:
-    """An arm's best-of-2N minus its best-of-N, at its largest data scale."""
+def between_doublings(arm: str, up_to: int) -> Differences:
+    """An arm's best-of-2N minus its best-of-N, for 2N up to a number, at its largest data scale."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         rows = _unvaried(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
         if rows["data_scale"].notna().any():
             rows = rows[rows["data_scale"] == rows["data_scale"].max()]
         ns = sorted({int(n) for n in rows["n"]})
-        pairs = [(str(2 * n), str(n)) for n in ns if 2 * n in ns]
+        pairs = [(str(2 * n), str(n)) for n in ns if 2 * n in ns and 2 * n <= up_to]
         # N stands as a variant of one best-of-N, since differences are between variants of equal N.
         varied = rows.assign(variant=rows["n"].astype(int).astype(str), n=0)
         found = contrasts(varied, "variant", pairs, "best_of_n", 0)

@@ -51,6 +51,7 @@ class Claim:
 
 
 _NOT_STATED = "not stated"
+_LARGEST_N = 128
 _AT_ALL_SCALES = "above it from 1 to 200 labeled per problem, best-of-500"
 _MARGIN = f"{100 * MARGIN:g} points"
 _PRODUCT = "product, neutral positive"
@@ -133,16 +134,17 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             differences=between_arms("labeler", "majority"),
         ),
         Claim(
-            text="the best-of-N of the labeler does not fall by more than one point between any N and 2N",
+            text="the best-of-N of the labeler does not fall by more than one point "
+            f"between any N and 2N up to {_LARGEST_N}",
             paper=_NOT_STATED,
-            differences=between_doublings("labeler"),
+            differences=between_doublings("labeler", _LARGEST_N),
             within=NO_FALL,
         ),
         Claim(
             text="the best-of-N of process at the largest data scale does not fall by more than one point "
-            "between any N and 2N",
+            f"between any N and 2N up to {_LARGEST_N}",
             paper=_NOT_STATED,
-            differences=between_doublings("process"),
+            differences=between_doublings("process", _LARGEST_N),
             within=NO_FALL,
         ),
     ),

@@ -22,8 +22,11 @@ from results.writing import write_text
 HELD_OUT = ("other_facts", "dropped")
 """Worlds on which nothing is chosen, in the order of their columns."""
 
+FRESH = "fresh"
+"""The models of the default world, judged on problems that were drawn after everything was chosen."""
+
 REFERENCE = Path(__file__).parent / "reference"
-"""Folder of the committed reference runs: EXPERIMENT-small, EXPERIMENT-small-WORLD for a held-out world."""
+"""Folder of the committed runs: EXPERIMENT-small, and EXPERIMENT-small-fresh or EXPERIMENT-small-WORLD."""
 
 PAGE = Path(__file__).parents[1] / "docs" / "claims.md"
 """Where the page is written."""
@@ -55,8 +58,9 @@ after Holm within the family of an experiment.
 - *Inconclusive*: neither. In parentheses is the smallest difference that the run detects with {POWER:.0%}
   power, counted from the margin where the claim has one.
 
-"Here" is the default world, on which the settings were chosen; its verdict is in the last column. Nothing was
-chosen on the held-out worlds, whose verdicts are next to their numbers. A dash: there are no such records.
+"Here" is the default world, on which the settings were chosen; its verdict is in the last column. "Fresh
+problems" judge the same models again. Nothing was chosen on fresh problems or on the held-out worlds, whose
+verdicts are next to their numbers. A dash: there are no such records.
 """
 
 
@@ -67,7 +71,7 @@ def claims_page(reference: Path = REFERENCE) -> str:
         reference: folder of reference runs.
 
     Raises:
-        ValueError: a folder of a held-out world holds records of another.
+        ValueError: a folder holds records of another world than its name says.
     """
     sections = [_section(experiment, family, reference) for experiment, family in CLAIMS.items()]
     return "\n".join([_INTRODUCTION, *sections])
@@ -86,27 +90,34 @@ def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str
 
 def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
     """The table of one experiment, after a line on each of its runs."""
-    default = _records(reference / f"{experiment}-small")
-    held_out = [_records(reference / f"{experiment}-small-{world}", world) for world in HELD_OUT]
-    columns = [None if frame is None else findings(frame, family) for frame in (default, *held_out)]
-    here = "here" if default is None else f"here (`{default['dataset'].iloc[0]}`)"
-    names = [here, *(f"held out: `{world}`" for world in HELD_OUT)]
-    runs = [f"- {name}: {counted(found)}" for name, found in zip(names, columns, strict=True) if found]
+    run = reference / f"{experiment}-small"
+    default = _records(run)
+    world = None if default is None else default["dataset"].iloc[0]
+    others = {
+        f"fresh problems (`{world}`)": _records(Path(f"{run}-{FRESH}"), world),
+        **{f"held out: `{name}`": _records(Path(f"{run}-{name}"), name) for name in HELD_OUT},
+    }
+    frames = {
+        "here" if world is None else f"here (`{world}`)": default,
+        **{name: frame for name, frame in others.items() if frame is not None},
+    }
+    columns = [None if frame is None else findings(frame, family) for frame in frames.values()]
+    runs = [f"- {name}: {counted(found)}" for name, found in zip(frames, columns, strict=True) if found]
     rows = [
         _row(claim, [None if found is None else found[place] for found in columns])
         for place, claim in enumerate(family)
     ]
-    table = [["claim", "paper", *names, "verdict"], ["---"] * (3 + len(names)), *rows]
+    table = [["claim", "paper", *frames, "verdict"], ["---"] * (3 + len(frames)), *rows]
     lines = [f"| {' | '.join(cells)} |" for cells in table]
     return "\n".join([*runs, *([""] if runs else []), *lines, ""])
 
 
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:
-    """A claim, what the paper found, and what each world's records say."""
-    here, *held_out = found
+    """A claim, what the paper found, and what each run's records say."""
+    here, *others = found
     n = next((one.weakest.n for one in found if one and one.differences), None)
     name = claim.text if n is None else f"{claim.text} (best-of-{n})"
-    verdicts = [DASH if one is None else f"{_cell(one)}: {one.words}" for one in held_out]
+    verdicts = [DASH if one is None else f"{_cell(one)}: {one.words}" for one in others]
     return [name, claim.paper, _cell(here), *verdicts, DASH if here is None else here.words]
 
 
