@@ -68,7 +68,7 @@ _RETRAINING: dict[str, dict[str, Any]] = {
     # Of the two solutions that `supervision` draws at this scale too few are distinct for a second round.
     "smoke": dict(data_scales=(1, 2, 3), pool_samples=6),
     "quick": dict(data_scales=(1, 2, 4)),
-    "small": dict(data_scales=(1, 2, 4, 8), seeds=3),
+    "small": dict(data_scales=(1, 2, 4, 8)),
     "paper": dict(data_scales=(1, 5, 20, 100)),
 }
 _POOL_TOTALS = {"smoke": (1, 2), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "paper": (1, 2, 4, 8)}

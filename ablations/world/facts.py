@@ -36,11 +36,6 @@ _ANSWER = re.compile(r"#([0-9])", re.ASCII)
 STYLES = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.3), (0.5, 0.3))
 """(share of steps that end with a dot, share of steps followed by a restatement) of four equally likely
 kinds of author."""
-PRETRAININGS = {
-    "tiny": TINY,
-    "small": Pretraining(preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5),
-    "large": Pretraining(preset="shallow_large", updates=5000, learning_rate=2e-3, mathmix=0.5),
-}
 RARE = 0.25
 """Share of the facts, the least frequent ones, that problems of the kind ``rare`` are about."""
 
@@ -135,7 +130,15 @@ class FactWorld(World):
 
     @property
     def pretrainings(self) -> Mapping[str, Pretraining]:
-        return PRETRAININGS
+        return {
+            "tiny": TINY,
+            "small": Pretraining(
+                preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5, seed=self.seed
+            ),
+            "large": Pretraining(
+                preset="shallow_large", updates=5000, learning_rate=2e-3, mathmix=0.5, seed=self.seed
+            ),
+        }
 
     @property
     def finetuning_rate(self) -> float:

@@ -25,11 +25,11 @@ WORLDS: dict[str, World] = {
         seed=2,
         facts=140,
         zipf=0.7,
-        contested=0.25,
+        contested=0.28,
         contested_share=(0.15, 0.85),
         rare_share=(0.02, 0.12),
-        distances=(1, 4, 6, 9),
-        length=(3, 7),
+        distances=(2, 8),
+        length=(2, 7),
     ),
     "dropped": ArithmeticWorld(
         misconceptions=(
