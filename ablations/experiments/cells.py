@@ -156,6 +156,7 @@ class Grid:
             inputs={name: train.inputs[name] for name in names if name in train.inputs}
             | {"ratings": self._ratings},
             label=f"label noise of {self.name} seed {seed}",
+            weight=0.1,
         )
 
     @cached_property
@@ -218,6 +219,7 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
         | ({"variant": first.variant, "level": first.level} if first.variant is not None else {}),
         inputs=inputs,
         label=f"cell {first.name} seed {seed}",
+        weight=0.2,
     )
 
 
