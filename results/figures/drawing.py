@@ -148,7 +148,7 @@ def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
     ax.grid(visible=False, axis="x")
-    note = " (hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
+    note = "\n(hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
     ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
 
 

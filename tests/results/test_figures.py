@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from results.arms import ARMS, STUDENT_ARMS
 from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
@@ -119,6 +120,12 @@ def with_forms(records: Path, out: Path) -> Path:
     return out
 
 
+def nothing_is_cut_off(png: Path) -> bool:
+    """Whether the outermost pixels are all white."""
+    image = imread(png)[..., :3]
+    return bool((image[[0, -1]] == 1).all() and (image[:, [0, -1]] == 1).all())
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_a_script(
     name: str,
@@ -147,7 +154,7 @@ def test_every_figure_is_a_script(
     made_records = of_their_own.get(name, made_records)
     png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
     assert (png.name, svg.name) == ("figure.png", "figure.svg")
-    assert png.read_bytes().startswith(b"\x89PNG") and ET.parse(svg).getroot().tag.endswith("svg")
+    assert nothing_is_cut_off(png) and ET.parse(svg).getroot().tag.endswith("svg")
     figure, module = FIGURES[name], sys.modules[f"results.figures.{name}"]
     assert figure.name == name
     assert figure.draw is module.draw if figure.plot is None else figure.plot is module.plot
@@ -276,6 +283,13 @@ def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) ->
     assert {PALETTE[arm] for arm in STUDENT_ARMS if arm in set(summary["arm"])} <= {
         line.get_color() for line in ax.lines
     }
+
+
+@pytest.mark.parametrize("name", ["best_of_n_by_n", "best_of_n_by_scale"])
+def test_long_names_leave_room_for_the_axes(name: str, summary: pd.DataFrame, tmp_path: Path) -> None:
+    active = summary[summary["arm"] == "process"].assign(acquisition="convincing_wrong_answers")
+    png, _ = FIGURES[name].make(pd.concat([summary, active]), tmp_path / name)
+    assert nothing_is_cut_off(png)
 
 
 def test_every_arm_has_a_look() -> None:
