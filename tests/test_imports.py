@@ -4,8 +4,9 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,22 +97,32 @@ def test_results_loads_no_torch() -> None:
     assert said.strip() == "[]"
 
 
-def test_plans_load_no_torch(tmp_path: Path) -> None:
-    """Commands that compute nothing start in a few seconds."""
+def loaded(argv: Sequence[str], folder: Path) -> str:
+    """Which heavy modules a command has imported when it ends."""
     code = (
-        "import sys\nfrom ablations.cli import main\n"
-        "assert main(['plan', 'supervision', '--scale', 'smoke']) == 0\n"
+        f"import sys\nfrom ablations.cli import main\nassert main({list(argv)!r}) == 0\n"
         f"print(sorted(set({sorted(HEAVY)!r}).intersection(sys.modules)))"
     )
     said = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert said.splitlines()[-1] == "[]"
+    return said.splitlines()[-1]
+
+
+def test_plans_load_no_torch(tmp_path: Path) -> None:
+    """Commands that compute nothing start in a few seconds."""
+    assert loaded(["plan", "supervision", "--scale", "smoke"], tmp_path) == "[]"
+
+
+def test_a_run_by_several_workers_loads_no_torch_itself(smoke: Any, tmp_path: Path) -> None:
+    argv = [part for part in smoke.argv if not part.startswith("--out")]
+    assert "--workers" in argv
+    assert loaded([*argv, f"--out={tmp_path / 'out'}"], tmp_path) == "[]"
 
 
 @pytest.mark.parametrize("table", [STAGES, FINETUNING_STAGES], ids=["experiments", "finetuning"])
