@@ -15,7 +15,7 @@ from typing import Any, NoReturn, get_args
 
 from ablations import planning
 from ablations.devices import Devices
-from ablations.logs import USUAL
+from ablations.logs import NONE, USUAL
 from ablations.pipeline import Experiment
 from ablations.progress import LOG_FORMATS
 from ablations.resources import Resources
@@ -59,6 +59,19 @@ def allowed(name: str, value: str, names: Sequence[str]) -> None:
     """Raises a ValueError unless a value is one of some names."""
     if value not in names:
         raise ValueError(f"{name}: {value!r} is not allowed; allowed are {', '.join(names)}")
+
+
+def check_logger(kind: str) -> None:
+    """That `Logs.kind` may be this; Lightning is imported only for another than the usual.
+
+    Raises:
+        ValueError: no logger of Lightning has this name.
+    """
+    if kind in (NONE, USUAL):
+        return
+    from lightning.pytorch import loggers
+
+    allowed("logger", kind, [NONE, *sorted(set(loggers.__all__) - {"Logger"})])
 
 
 def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:

@@ -11,7 +11,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from ablations.arguments import RUN_FILE, experiments, parse_run, parse_run_file
+from ablations.arguments import RUN_FILE, check_logger, experiments, parse_run, parse_run_file
 from ablations.locks import locked
 from ablations.pipeline import Experiment
 from ablations.places import alone, check_output, lock_of
@@ -128,7 +128,7 @@ def _module_of(command: str) -> Callable[[Sequence[str]], None]:
 def _run(experiment: Experiment, args: Any) -> None:
     from ablations.devices import Devices, check_gpus, started
     from ablations.executors import run_tasks
-    from ablations.logs import Logs, check_logger
+    from ablations.logs import Logs
     from ablations.machine import Machine
     from ablations.progress import reporter_of
     from ablations.store import Store

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from ablations.arguments import allowed
+from ablations.arguments import allowed, check_logger
 from ablations.cli import COMMANDS
 from ablations.converting import OPTIONS
 from ablations.devices import Devices, check_gpus, started
 from ablations.finetuning.course import Course, Precision
 from ablations.labelers.choice import DEVICES
-from ablations.logs import NONE, Logs, check_logger
+from ablations.logs import NONE, Logs
 from ablations.progress import LOG_FORMATS, reporter_of
 from lightning_modules.group import Strategy
 

@@ -47,18 +47,3 @@ class Logs:
         taken = inspect.signature(kind).parameters
         made: Logger = kind(**{name: value for name, value in given.items() if name in taken})
         return made
-
-
-def check_logger(kind: str) -> None:
-    """That `Logs.kind` may be this; Lightning is imported only for another than the usual.
-
-    Raises:
-        ValueError: no logger of Lightning has this name.
-    """
-    if kind in (NONE, USUAL):
-        return
-    from lightning.pytorch import loggers
-
-    names = [NONE, *sorted(set(loggers.__all__) - {"Logger"})]
-    if kind not in names:
-        raise ValueError(f"logger: {kind!r} is not allowed; allowed are {', '.join(names)}")

@@ -6,7 +6,8 @@ import pytest
 from lightning.pytorch import loggers
 
 from ablations import cli
-from ablations.logs import USUAL, Logs, check_logger
+from ablations.arguments import check_logger
+from ablations.logs import USUAL, Logs
 from ablations.pipeline import Task
 
 

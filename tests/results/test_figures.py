@@ -154,7 +154,8 @@ def test_every_figure_is_a_script(
     made_records = of_their_own.get(name, made_records)
     png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
     assert (png.name, svg.name) == ("figure.png", "figure.svg")
-    assert nothing_is_cut_off(png) and ET.parse(svg).getroot().tag.endswith("svg")
+    assert png.read_bytes().startswith(b"\x89PNG") and nothing_is_cut_off(png)
+    assert ET.parse(svg).getroot().tag.endswith("svg")
     figure, module = FIGURES[name], sys.modules[f"results.figures.{name}"]
     assert figure.name == name
     assert figure.draw is module.draw if figure.plot is None else figure.plot is module.plot
