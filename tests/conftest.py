@@ -108,6 +108,8 @@ class FurtherRun:
     """With `store` and `out` in it."""
     stdout: str
     """What it printed."""
+    stderr: str
+    """What it told while it went on."""
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +128,6 @@ def run_on_smoke(smoke: SmokeRun, tmp_path_factory: pytest.TempPathFactory) -> C
         ):
             code = cli.main([*argv, f"--store={folder / 'store'}", f"--out={folder / 'out'}"])
         assert code == 0, f"{argv} ended {code}\n{out.getvalue()}\n{err.getvalue()}"
-        return FurtherRun(folder=folder, stdout=out.getvalue())
+        return FurtherRun(folder=folder, stdout=out.getvalue(), stderr=err.getvalue())
 
     return run

@@ -1,7 +1,5 @@
 """Generalization: the plan, and a run at scale smoke on the store of the first experiment."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -80,15 +78,13 @@ def test_long_problems_are_shown(capsys):
     assert "kind: found rare; allowed in a world of arithmetic: usual, long" in capsys.readouterr().err
 
 
-def test_it_ends_with_its_tables_and_figure(smoke, tmp_path, capsys):
-    shutil.copytree(smoke.store, tmp_path / "store")
-    before = {path.parent.name for path in (tmp_path / "store").glob("train/*/manifest.json")}
-    argv = ["run", "generalization", "--scale=smoke", "--workers=1", f"--store={tmp_path / 'store'}"]
-    assert cli.main([*argv, f"--out={tmp_path / 'out'}"]) == 0
-    said = capsys.readouterr().out
+def test_it_ends_with_its_tables_and_figure(smoke, run_on_smoke):
+    before = {path.parent.name for path in smoke.store.glob("train/*/manifest.json")}
+    run = run_on_smoke("generalization")
+    folder, said = run.folder, run.stdout
     assert "Problems solved by kind" in said and "What is kept of the differences" in said
-    assert {path.parent.name for path in (tmp_path / "store").glob("train/*/manifest.json")} == before
-    frame = read_records(tmp_path / "out" / "records.parquet")
+    assert {path.parent.name for path in (folder / "store").glob("train/*/manifest.json")} == before
+    frame = read_records(folder / "out" / "records.parquet")
     kinds = set(frame["variant"].dropna())
     assert {"usual", "long"} <= kinds
     for kind in kinds:
@@ -100,4 +96,4 @@ def test_it_ends_with_its_tables_and_figure(smoke, tmp_path, capsys):
     best = frame[(frame["metric"] == "best_of_n") & (frame["n"] == 4)]
     usual = best[best["variant"] == "usual"].set_index("arm")["value"]
     assert usual.to_dict() == plain(best).set_index("arm")["value"].to_dict()
-    assert (tmp_path / "out" / "figures" / "generalization.png").is_file()
+    assert (folder / "out" / "figures" / "generalization.png").is_file()

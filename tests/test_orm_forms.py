@@ -1,7 +1,6 @@
 """Forms of the outcome loss: the plan, and a run at scale smoke on the store of the first experiment."""
 
 import json
-import shutil
 
 import pytest
 
@@ -69,26 +68,23 @@ def test_malformed_settings(tmp_path, capsys, flag, message):
     assert capsys.readouterr().err.startswith(f"ablations: {message}")
 
 
-def test_it_ends_with_its_table_and_figure(smoke, tmp_path, capsys):
+def test_it_ends_with_its_table_and_figure(run_on_smoke):
     """Three rates of which one is chosen; the mean of the logits is scored as it was taught."""
-    shutil.copytree(smoke.store, tmp_path / "store")
     flags = ("data_scales=[1]", "arms=[final_answer]", "forms=[every_token,mean_logit]")
     flags += ("students.learning_rates=[1e-3,2e-3,4e-3]", "students.max_updates=2")
-    argv = ["run", "orm_forms", "--scale=smoke", "--workers=1", f"--store={tmp_path / 'store'}"]
-    assert cli.main([*argv, f"--out={tmp_path / 'out'}", *(f"--settings.{flag}" for flag in flags)]) == 0
-    said = capsys.readouterr()
-    assert "How outcome supervision is taught" in said.out and "mean of the logits" in said.out
-    frame = read_records(tmp_path / "out" / "records.parquet")
+    run = run_on_smoke("orm_forms", *(f"--settings.{flag}" for flag in flags))
+    assert "How outcome supervision is taught" in run.stdout and "mean of the logits" in run.stdout
+    frame = read_records(run.folder / "out" / "records.parquet")
     kept = frame[frame["metric"] == "kept_best_of_n"]
     assert list(kept["variant"]) == ["every_token", "mean_logit"] and set(kept["seed"]) == {0}
     chosen = [json.loads(config)["chosen"][0] for config in kept["config"]]
     assert all(len(fact["grid"]) == 3 for fact in chosen)
     edges = [fact for fact in chosen if not fact["bracketed"]]
-    assert ("students.learning_rates: " in said.err) == bool(edges)
-    assert (tmp_path / "out" / "figures" / "orm_forms.png").is_file()
+    assert ("students.learning_rates: " in run.stderr) == bool(edges)
+    assert (run.folder / "out" / "figures" / "orm_forms.png").is_file()
     tuned = [
         path.parent
-        for path in (tmp_path / "store" / "train").glob("*/manifest.json")
+        for path in (run.folder / "store" / "train").glob("*/manifest.json")
         if json.loads(path.read_text())["config"].get("tuning")
     ]
     assert len(tuned) == 6 and not any((folder / "model").exists() for folder in tuned)
