@@ -1,0 +1,65 @@
+"""The commands of the README's "Your own data in ten minutes", and tiny files and checkpoints for them."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import torch
+from tiny_words import write_generator, write_prm
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+_SECTION = README.partition("## Your own data in ten minutes\n")[2].partition("\n## ")[0]
+_OURS, _MINE, _PAPER = re.findall(r"^```\n(.*?)^```$", _SECTION, flags=re.DOTALL | re.MULTILINE)
+_SMALLER = {"--scale small": "--scale smoke", "-n 64": "-n 6", "--data-scale 32": "--data-scale 1"}
+"""What tests say in place of the README's, for the time it takes."""
+PROBLEMS = 12
+
+
+def commands(block: str) -> list[list[str]]:
+    """Arguments of `ablations`, command by command, of the README's lines."""
+    found = []
+    for line in block.splitlines():
+        for said, smaller in _SMALLER.items():
+            line = line.replace(said, smaller)
+        command, *argv = shlex.split(line)
+        assert command == "ablations"
+        found.append(argv)
+    return found
+
+
+OWN_DATA = commands(_OURS)
+"""From problems to a report and an exported reward model."""
+PAPERS_WAY = commands(_PAPER)
+"""Generator and large PRM as the paper made them."""
+
+
+def write_files(folder: Path) -> None:
+    """Writes all files and checkpoints that the commands name."""
+    torch.manual_seed(0)
+    for name in ("GENERATOR", "STUDENT", "BASE"):
+        write_generator(folder / name)
+    write_prm(folder / "PRM")
+    (folder / "mine.yaml").write_text(_MINE)
+    for name, first in (("problems", 0), ("train", 100), ("shots", 200)):
+        rows = [
+            {"question": f"Is {first + p} even?", "answer": f"see {first + p}\n#### {p % 2}"}
+            for p in range(PROBLEMS)
+        ]
+        _write(folder, name, rows)
+    odd = [{"question": f"Is {300 + p} odd?", "answer": f"It is {p % 2}."} for p in range(PROBLEMS)]
+    _write(folder, "text", odd)
+    rated = [
+        {
+            "problem": f"Is {400 + p} even?",
+            "steps": ["see", f"so {p % 2}"],
+            "ratings": [1, -1 if p % 3 else 0],
+        }
+        for p in range(PROBLEMS)
+    ]
+    _write(folder, "labels", rated)
+
+
+def _write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
