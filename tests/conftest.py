@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-
-ROOT = Path(__file__).parents[1]
+from paths import ROOT
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before anything that computes is imported; as in a run

@@ -27,9 +27,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from paths import ROOT
 from postgresql import BIN, server
 
-ROOT = Path(__file__).parents[1]
 PATIENCE = 1500.0
 """Seconds after which a run is thought to hang."""
 ARMS = ("process", "prm_outcome", "final_answer")

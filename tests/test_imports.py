@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT
 
 from ablations.finetuning.stages import STAGES as FINETUNING_STAGES
 from ablations.pipeline import Stage
 from ablations.stages import STAGES
 
-ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "lightning_modules": {"lightning_modules"},
     "results": {"results"},

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from results.records import read_records
 
 KILLS = 6
-ROOT = Path(__file__).parents[1]
 
 
 def manifests(store: Path) -> dict[str, Path]:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from paths import ROOT
 from safetensors.numpy import load_file
 
 from ablations.stages.files import MODEL
 from results.records import read_records
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[1]
 TOLERANCE = 1e-5
 """Of a weight: two processes add up the same gradients in another order."""
 

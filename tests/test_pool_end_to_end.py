@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paths import SHARED_DATA
 from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
 from ablations import cli
@@ -23,7 +24,7 @@ from ablations.stages.files import read_problems
 from ablations.store import Store
 from results.records import check_same_solutions, read_records
 
-REAL = Path(__file__).parents[1].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+REAL = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
 STUDENTS = ("process", "prm_outcome", "final_answer")
 TINY = {"vocabulary": 300, "max_length": 128}
 

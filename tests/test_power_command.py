@@ -1,17 +1,17 @@
 """``ablations power``, on made records, in this process."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from paths import ROOT
 
 from ablations import cli
 from results.planning import planned, power_table
 from results.records import read_records
 from results.tabular import text_of
 
-REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+REFERENCE = ROOT / "results" / "reference"
 
 
 def power(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str]:

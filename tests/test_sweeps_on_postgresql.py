@@ -13,13 +13,13 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from paths import ROOT
 from postgresql import BIN, server
 
 from sweeps.study import PLANNED, Studies, failed, finished, missing, planned, storage_of
 
 ARMS = ("process", "prm_outcome", "final_answer")
 TRIALS = 5
-ROOT = Path(__file__).parents[1]
 
 
 pytestmark = pytest.mark.skipif(BIN is None, reason="PostgreSQL's initdb and postgres are not installed")

@@ -1,12 +1,10 @@
 """What tests of the executors share: stages that take no time, and a Ray cluster of two nodes."""
 
 import os
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 from toy_stages import Toy
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paths import SHARED_DATA
 
 from ablations import cli
 from ablations.converting import Conversion, convert, described
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.losses import FIELDS, fitted
 from ablations.formats.records import Candidate, Probabilities, Record, Step, labelled_prefixes
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def solution(problem, *labels, **more):
@@ -294,9 +293,9 @@ def test_a_bar_on_a_terminal(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "in.jsonl").read_bytes()
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs real data, which are not part of the project")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
 def test_real_annotations_to_trl(tmp_path):
-    source = DATA / "prm800k" / "raw_samples_6.jsonl"
+    source = SHARED_DATA / "prm800k" / "raw_samples_6.jsonl"
     kept = {"keep_give_up": True, "keep_screening": True}
     how = Conversion(source=FORMATS["prm800k"], target=FORMATS["trl"], options=kept, each_alternative=True)
     account = convert(source, tmp_path / "out.jsonl.zst", how)

@@ -3,18 +3,16 @@
 import copy
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SHARED_DATA
 
 from ablations.formats.catalogue import FORMATS, is_of, recognised
 from ablations.formats.math_problems import boxed
 from ablations.formats.records import Candidate, Probabilities, Record, Step, labelled_prefixes
 from ablations.formats.rows import Reading
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def completion(text, rating, **more):
@@ -977,10 +975,10 @@ def test_a_file_of_no_format_is_not_recognised(tmp_path):
         recognised(path)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs real data, which are not part of the project")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
 class TestRealData:
     def test_raw_rows_of_prm800k(self):
-        path = DATA / "prm800k" / "raw_samples_6.jsonl"
+        path = SHARED_DATA / "prm800k" / "raw_samples_6.jsonl"
         kept = list(FORMATS["prm800k"].read(path))
         everything = {name: True for name in FORMATS["prm800k"].options if name.startswith("keep_")}
         records = list(FORMATS["prm800k"].read(path, **everything))
@@ -1004,7 +1002,7 @@ class TestRealData:
         assert [len(record.steps) for record in whole] == [6, 13, 5, 7, 8, 12]
 
     def test_paths_of_prm800k(self):
-        path = DATA / "prm800k" / "validation1818_decoded.jsonl"
+        path = SHARED_DATA / "prm800k" / "validation1818_decoded.jsonl"
         records = list(FORMATS["prm800k_paths"].read(path))
         labels = [label for record in records for label in record.labels]
         assert (len(records), len(labels)) == (1818, 10_801)
@@ -1013,7 +1011,7 @@ class TestRealData:
 
     @pytest.mark.parametrize(("name", "count"), [("train", 7473), ("test", 1319)])
     def test_gsm8k(self, name, count):
-        path = DATA / "gsm8k" / f"{name}.jsonl"
+        path = SHARED_DATA / "gsm8k" / f"{name}.jsonl"
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         records = list(FORMATS["gsm8k"].read(path))
         assert len(records) == count
@@ -1022,7 +1020,7 @@ class TestRealData:
             assert [*record.texts, f"#### {record.reference}"] == lines
 
     def test_the_pool(self):
-        path = DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+        path = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
         records = list(FORMATS["pool"].read(path))
         assert len(records) == 3200 and recognised(path) is FORMATS["pool"]
         assert {len(record.step_scores) for record in records} == {7}

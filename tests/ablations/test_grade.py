@@ -2,16 +2,14 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
+from paths import SHARED_DATA
 
 from ablations import cli
 from ablations.formats.pool import read_pool
 from ablations.grading import Grader
 from ablations.spellings import common_spellings
-
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def sample(number, answer, said, **more):
@@ -165,9 +163,9 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert not out.exists()
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs real data, which are not part of the project")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
 def test_the_real_pool_is_graded_as_its_makers_did(tmp_path, capsys):
-    source, out = DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz", tmp_path / "out.jsonl.zst"
+    source, out = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz", tmp_path / "out.jsonl.zst"
     how = ["--merge-equivalent", "--seconds", "60"]
     assert cli.main(["grade", str(source), "--out", str(out), *how]) == 0
     told = capsys.readouterr().out

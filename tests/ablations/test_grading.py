@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 import toy_judges
+from paths import ROOT, SHARED_DATA
 
 from ablations.answers import told_by_text
 from ablations.grading import Grader, extract_answer
 
-ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
 MATH = {
     # (answer, reference): whether they are equal, as one works out by hand
     ("1/2", "\\frac12"): True,
@@ -247,11 +246,11 @@ def rows(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs real data, which are not part of the project")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
 def test_gsm8k_solutions_are_graded_as_their_makers_did(grader):
     """1319 test problems, four models: 5276 solutions, of which 2001 are right, told by text alone."""
     pairs, said = [], []
-    for row in rows(DATA / "gsm8k" / "example_model_solutions.jsonl"):
+    for row in rows(SHARED_DATA / "gsm8k" / "example_model_solutions.jsonl"):
         reference = extract_answer(row["ground_truth"])
         for model in ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification"):
             pairs.append((extract_answer(row[model]["solution"]), reference))
@@ -260,11 +259,11 @@ def test_gsm8k_solutions_are_graded_as_their_makers_did(grader):
     assert (len(said), sum(said)) == (5276, 2001)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs real data, which are not part of the project")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
 def test_prm800k_answers_against_the_ratings_of_people(grader):
     """Of the answers of solutions with a step that is rated wrong, only other spellings are called right."""
     pairs = {}
-    for row in rows(DATA / "prm800k" / "validation1818_decoded.jsonl"):
+    for row in rows(SHARED_DATA / "prm800k" / "validation1818_decoded.jsonl"):
         if row["given_answer"] and not row["truncated"]:
             pair = (row["given_answer"], row["ground_truth_answer"])
             pairs[pair] = pairs.get(pair, True) and min(row["ratings"]) >= 0

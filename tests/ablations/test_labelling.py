@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import SHARED_DATA
 
 from ablations.formats.labelling import read_labelling, read_rated, write_labelling
 from ablations.solutions import Problem, Solution, Solutions
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "prm800k"
+REAL = SHARED_DATA / "prm800k"
 PROBLEMS = [
     Problem(problem_id="p0", text="1+1?", answer="2"),
     Problem(problem_id="p1", text="2+2?", answer="4"),

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from paths import ROOT
 
 
 def test_a_million_solutions_fit_in_four_gigabytes(tmp_path: Path) -> None:

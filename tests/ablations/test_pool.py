@@ -1,11 +1,11 @@
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SHARED_DATA
 
 from ablations.evaluation import best_of_n, random_choice
 from ablations.formats import pool_records
@@ -15,7 +15,7 @@ from ablations.ragged import Ragged
 from ablations.scoring import product
 from ablations.solutions import Problem, Solution, Solutions
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data" / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+REAL = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
 
 
 def sample(number, steps, **more):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from paths import ROOT
 from tiny_words import write_generator, write_prm
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 _SECTION = README.partition("## Your own data in ten minutes\n")[2].partition("\n## ")[0]
 _OURS, _MINE, _PAPER = re.findall(r"^```\n(.*?)^```$", _SECTION, flags=re.DOTALL | re.MULTILINE)
 _SMALLER = {"--scale small": "--scale smoke", "-n 64": "-n 6", "--data-scale 32": "--data-scale 1"}

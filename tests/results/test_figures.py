@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from paths import ROOT
 
 from results.arms import ARMS, STUDENT_ARMS
 from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
@@ -34,8 +35,6 @@ from results.figures.style import (
 from results.records import read_records
 from results.schema import SCHEMA
 from results.statistics import summarise
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def with_kinds(records: Path, out: Path) -> Path:
@@ -180,7 +179,7 @@ def test_a_script_runs_from_the_command_line(made_records: Path, tmp_path: Path)
         "--n",
         "8",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == [str(tmp_path / "a.b.png"), str(tmp_path / "a.b.svg")] and done.stderr == ""
 
 

@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from paths import ROOT
 
 from results.arms import ARMS
 from results.records import Record
 from results.schema import COLUMNS, METRICS
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def columns_markdown() -> str:

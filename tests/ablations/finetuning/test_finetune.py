@@ -3,11 +3,11 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from paths import SHARED_DATA
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -20,7 +20,7 @@ from ablations.pipeline import Stage
 from lightning_modules import training
 from lightning_modules.backbones import load_causal
 
-DATA = Path(__file__).parents[3].parent / "shared" / "data" / "prm800k"
+DATA = SHARED_DATA / "prm800k"
 REAL = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the PRM800K files in {DATA}")
 SUMS = [(a, b) for a in range(2, 8) for b in range(2, 6)]
 

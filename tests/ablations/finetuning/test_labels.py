@@ -1,17 +1,17 @@
 """Rated solutions of any format: each label once, after what was chosen before it, none behind an error."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import SHARED_DATA
 
 from ablations.finetuning.encoded import encode_rated
 from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.labels import Branch, Rated, read_rated
 from lightning_modules.encoding import IGNORE
 
-DATA = Path(__file__).parents[3].parent / "shared" / "data" / "prm800k"
+DATA = SHARED_DATA / "prm800k"
 REAL = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the PRM800K files in {DATA}")
 
 

@@ -5,9 +5,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 from safetensors.torch import load_file, save_file
 
 from ablations import cli
@@ -18,8 +18,6 @@ from ablations.grading import Grader
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.locks import locked
 from lightning_modules.sampling import Completion
-
-ROOT = Path(__file__).parents[3]
 
 
 def problems(path, count=4):

@@ -5,20 +5,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT, SHARED_DATA
 
 from ablations import cli
 from ablations.discrimination import auroc
 from ablations.labelers.choice import Choice
 from ablations.labelers.labeler import load_labeler
 
-ROOT = Path(__file__).parents[3]
-SHARED = ROOT.parent / "shared" / "data"
-GSM8K = SHARED / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
-RATED = SHARED / "prm800k" / "validation1818_decoded.jsonl"
+GSM8K = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
+RATED = SHARED_DATA / "prm800k" / "validation1818_decoded.jsonl"
 
 
 def write(path, rows):

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 
 from ablations import cli
 from ablations.formats.pool import read_pool
@@ -18,7 +18,6 @@ from ablations.labelers.choice import Choice
 from ablations.labelers.labeler import load_labeler
 from ablations.locks import locked
 
-ROOT = Path(__file__).parents[3]
 KILL_PROBLEMS, KILL_SAMPLES = 24, 130
 """So many that a shard holds one problem."""
 

@@ -1,0 +1,9 @@
+"""Where things are, for tests in any folder."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+"""The checkout."""
+
+SHARED_DATA = ROOT.parent / "shared" / "data"
+"""Real data, where it is at hand; tests pass without it."""
