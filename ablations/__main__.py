@@ -2,7 +2,7 @@
 
 import sys
 
-from ablations.cli import main
+from ablations.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ablations.ragged import Ragged
-from ablations.solutions import Solutions, StepScores
-from ablations.thresholds import exceeds
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import Solutions, StepScores
+from ablations.data.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
 
 PAPER_THRESHOLD = 0.20

@@ -14,9 +14,9 @@ import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from lightning_modules.adapters import ADAPTER_CONFIG, is_adapted, load_adapters, save_adapters
-from lightning_modules.batching import Layout
-from lightning_modules.data import RewardBatch
 from lightning_modules.optimization import adamw, learning_rate_at
+from lightning_modules.prefix_trees import Layout
+from lightning_modules.reward_data import RewardBatch
 from lightning_modules.sharding import shard
 
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}

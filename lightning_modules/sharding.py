@@ -11,7 +11,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from transformers import PreTrainedModel
 
 from lightning_modules.adapters import is_adapted
-from lightning_modules.group import Group
+from lightning_modules.process_group import Group
 
 
 def strategy_of(group: Group) -> str | Strategy:

@@ -14,8 +14,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from lightning_modules.divergence import Diverged, Watch, check_finite
-from lightning_modules.group import ALONE, Group
 from lightning_modules.presets import Precision
+from lightning_modules.process_group import ALONE, Group
 from lightning_modules.sharding import strategy_of
 
 

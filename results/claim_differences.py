@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from results.acquisitions import comparisons, gains
-from results.arms import acquisition_words, arm_words, is_plain
-from results.differences import contrasts, differences
-from results.difficulty import gains as gains_by_quintile
-from results.difficulty import of_quintiles, quintile_words
-from results.generalization import of_kind
-from results.intervals import NAN, Estimate
-from results.orm_superset import SETS, between_sets
+from results.analyses.acquisitions import comparisons, gains
+from results.analyses.difficulty import gains as gains_by_quintile
+from results.analyses.difficulty import of_quintiles, quintile_words
+from results.analyses.generalization import of_kind
+from results.analyses.orm_superset import SETS, between_sets
+from results.analyses.rounds import WAYS, difference, last_round, of_rounds
+from results.analyses.scoring import strategy_rows
 from results.records import plain
-from results.rounds import WAYS, difference, last_round, of_rounds
-from results.scoring_strategies import strategy_rows
-from results.statistics import PRIMARY_N, comparison_n, rows_of, tested_n
+from results.stats.differences import contrasts, differences
+from results.stats.intervals import NAN, Estimate
+from results.stats.summaries import PRIMARY_N, comparison_n, rows_of, tested_n
+from results.vocabulary import acquisition_words, arm_words, is_plain
 
 POINTS, TIMES = "points", "times"
 """Unit of a difference: a share of problems solved, or the log of a ratio of labels."""

@@ -7,8 +7,10 @@ make of it. Whatever else a report shows is descriptive.
 from dataclasses import dataclass
 from math import inf
 
-from results.acquisitions import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
-from results.acquisitions import PAPER as PAPER_PAIR
+from results.analyses.acquisitions import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
+from results.analyses.acquisitions import PAPER as PAPER_PAIR
+from results.analyses.large_scale import PAPER as LARGE
+from results.analyses.scoring import PAPER as STRATEGIES
 from results.claim_differences import (
     Differences,
     between_arms,
@@ -22,9 +24,7 @@ from results.claim_differences import (
     mean_gain,
     on_kind,
 )
-from results.intervals import MARGIN
-from results.large_scale import PAPER as LARGE
-from results.scoring_strategies import PAPER as STRATEGIES
+from results.stats.intervals import MARGIN
 
 ABOVE_ZERO = (0.0, inf)
 """The first is better."""

@@ -13,10 +13,10 @@ import pandas as pd
 
 from results.claims import CLAIMS, Claim
 from results.findings import Finding, counted, difference_cell, findings
-from results.intervals import ALPHA, MARGIN
-from results.power import POWER
 from results.records import read_records
-from results.tabular import text_of
+from results.stats.intervals import ALPHA, MARGIN
+from results.stats.power import POWER
+from results.tables.rendering import text_of
 from results.writing import write_text
 
 HELD_OUT = ("other_facts", "dropped")

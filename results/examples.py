@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.arms import ARMS
+from results.vocabulary import ARMS
 from results.writing import write_text
 
 _PROBLEM = ("problem_id", "problem", "answer", "solutions")

@@ -19,9 +19,9 @@ import pandas as pd
 
 from results.claim_differences import POINTS, TIMES, Difference
 from results.claims import ABOVE_ZERO, CLAIMS, Claim
-from results.differences import holm
-from results.intervals import ALPHA, INCONCLUSIVE, NAN, is_equivalent
-from results.tabular import (
+from results.stats.differences import holm
+from results.stats.intervals import ALPHA, INCONCLUSIVE, NAN, is_equivalent
+from results.tables.rendering import (
     Cell,
     Table,
     could_detect,

@@ -9,11 +9,11 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from results.intervals import Estimate
 from results.records import plain
-from results.statistics import at_n, comparison_n, rows_of, summarise
-from results.tables import few_ns
-from results.tabular import Cell, number, points, text_of
+from results.stats.intervals import Estimate
+from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.tables.rendering import Cell, number, points, text_of
+from results.tables.shared import few_ns
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _REFERENCES = {"labeler": "labeler", "majority": "majority voting", "random": "pass@1"}

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results.arms import ARMS, REFERENCE_ARMS, STUDENT_ARMS
 from results.schema import COLUMNS, KEY, METRICS, SCHEMA
+from results.vocabulary import ARMS, REFERENCE_ARMS, STUDENT_ARMS
 from results.writing import replacing
 
 _MEAN_TOLERANCE = 1e-6

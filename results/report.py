@@ -11,17 +11,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.analyses import Account, analysis_of
-from results.arms import ARMS
+from results.analyses.catalogue import Account, analysis_of
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.findings import DESCRIPTIVE
 from results.findings import TABLE as CLAIMS_TABLE
-from results.intervals import MARGIN
-from results.power import POWER
 from results.records import check_same_solutions, read_records
-from results.statistics import summarise
+from results.stats.intervals import MARGIN
+from results.stats.power import POWER
+from results.stats.summaries import summarise
+from results.vocabulary import ARMS
 from results.writing import write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from results.arms import ARMS, STUDENT_ARMS
+from results.vocabulary import ARMS, STUDENT_ARMS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightning_modules.group import Strategy
+from lightning_modules.process_group import Strategy
 
 if TYPE_CHECKING:
     from sweeps.workers import Sweep
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     import jsonargparse
     import optuna
 
-    from ablations.cli import quieten
-    from ablations.failures import guarded
+    from ablations.commands.cli import quieten
+    from ablations.engine.failures import guarded
 
     quieten()
     optuna.logging.set_verbosity(logging.WARNING)
@@ -83,9 +83,9 @@ def sweep(
         devices: processes, or GPUs, for a trial's model.
         strategy: how they share it: auto, ddp or fsdp.
     """
-    from ablations.devices import Devices, check_gpus
-    from ablations.processes import default_workers
-    from ablations.settings import at_least
+    from ablations.engine.processes import default_workers
+    from ablations.engine.ranks import Devices, check_gpus
+    from ablations.experiments.settings import at_least
     from sweeps.workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
@@ -134,10 +134,10 @@ def _sweep(
     out: Path | None,
 ) -> tuple[Sweep, Path]:
     """What was chosen, and the folder for the results."""
-    from ablations.arguments import allowed
+    from ablations.data.checks import allowed
+    from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import settings
-    from ablations.pipeline import SCALES
-    from ablations.settings import each_once
+    from ablations.experiments.settings import each_once
     from ablations.supervision import ARMS
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES

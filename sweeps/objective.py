@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import optuna
 
-from ablations.devices import Devices
+from ablations.data.artifacts import ROWS, read_json
+from ablations.engine.ranks import Devices
+from ablations.engine.step import DEFAULT_STAGES, Task, ordered
+from ablations.engine.store import Store
+from ablations.experiments.fold import TrainingPart
 from ablations.experiments.hyperparameters import HyperparametersSettings
-from ablations.experiments.parts import TrainingPart
 from ablations.experiments.trials import Hyperparameters, trial
-from ablations.pipeline import DEFAULT_STAGES, Task, ordered
-from ablations.stages.files import ROWS, read_json
-from ablations.store import Store
 from ablations.supervision import ARMS, LabelerArm
-from results.sensitivity import METRIC
+from results.analyses.sensitivity import METRIC
 from sweeps.spaces import Choice, Range, Space
 from sweeps.study import ARTIFACTS
 

@@ -12,11 +12,11 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
+from ablations.engine.garbage import ARTIFACTS_FILE
 from ablations.experiments.hyperparameters import HyperparametersSettings
-from ablations.garbage import ARTIFACTS_FILE
-from results.arms import arm_words
 from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
-from results.tabular import Table, as_text, heads, number, points, whole, word
+from results.tables.rendering import Table, as_text, heads, number, points, whole, word
+from results.vocabulary import arm_words
 from results.writing import replacing, write_text
 from sweeps.spaces import Choice, Range, Space
 from sweeps.study import PLANNED, artifacts, complete, failed, finished

@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ablations.locks import locked
-from ablations.places import lock_of
+from ablations.engine.files import lock_of
+from ablations.engine.locks import locked
 
 HEARTBEAT = 30
 """Seconds between two signs of life of a worker."""

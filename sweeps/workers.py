@@ -10,13 +10,13 @@ from pathlib import Path
 
 import optuna
 
-from ablations.devices import Devices, RankFailed, take_gpus
-from ablations.executors import run_tasks
+from ablations.engine.machine import Machine
+from ablations.engine.processes import one_thread
+from ablations.engine.ranks import Devices, RankFailed, take_gpus
+from ablations.engine.run import run_tasks
+from ablations.engine.store import Store
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import HyperparametersSettings
-from ablations.machine import Machine
-from ablations.processes import one_thread
-from ablations.store import Store
 from sweeps.spaces import SPACES
 from sweeps.study import HEARTBEAT, Studies, storage_of
 

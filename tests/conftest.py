@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come first, then those of whole commands: no process is left alone with one at the end."""
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent != ROOT / "tests"))
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent.name != "end_to_end"))
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -116,7 +116,7 @@ def run_on_smoke(smoke: SmokeRun, tmp_path_factory: pytest.TempPathFactory) -> C
     """Runs an experiment at scale smoke in this process, where what computes is imported already."""
 
     def run(experiment: str, *flags: str) -> FurtherRun:
-        from ablations import cli
+        from ablations.commands import cli
 
         folder = tmp_path_factory.mktemp(experiment)
         shutil.copytree(smoke.store, folder / "store")

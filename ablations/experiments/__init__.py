@@ -1,5 +1,6 @@
 """The experiments, by the name that ``ablations run`` takes."""
 
+from ablations.engine.experiment import Experiment
 from ablations.experiments.active_learning import ACTIVE_LEARNING
 from ablations.experiments.difficulty import DIFFICULTY
 from ablations.experiments.generalization import GENERALIZATION
@@ -10,7 +11,6 @@ from ablations.experiments.orm_forms import ORM_FORMS
 from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
-from ablations.pipeline import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
     "supervision": SUPERVISION,

@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.acquisition import ACQUISITIONS, AcquisitionSettings
+from ablations.acquisition.strategies import ACQUISITIONS, AcquisitionSettings
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import Part, drawn_task, opinion_task
+from ablations.experiments.fold import Part, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
+from ablations.experiments.settings import at_least, each_once
 from ablations.experiments.sources import parts_of
-from ablations.pipeline import Plan, Task
-from ablations.settings import at_least, each_once
+from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""

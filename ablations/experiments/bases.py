@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from ablations.engine.step import Task
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.pipeline import Task
-from ablations.stages.bases import revision_of
+from ablations.steps.bases import revision_of
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 PROBLEM = "1 + 1 = ?\n"

@@ -11,14 +11,15 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments import large_settings, scales
-from ablations.experiments.cells import records_task, references_task
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.reporting import experiment
-from ablations.pipeline import Plan, Task
-from ablations.settings import at_least
+from ablations.experiments.settings import at_least
+from ablations.experiments.trainings import records_task, references_task
 
 _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 

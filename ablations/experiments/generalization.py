@@ -12,14 +12,15 @@ Expected: PRM above ORM above majority voting on every kind (the paper, best-of-
 from dataclasses import dataclass
 from pathlib import Path
 
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.embedded import embedded_part
-from ablations.experiments.parts import Part, scores_task
+from ablations.experiments.fold import Part, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
-from ablations.pipeline import Plan, Task
-from ablations.settings import each_once
+from ablations.experiments.settings import each_once
+from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
 from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 

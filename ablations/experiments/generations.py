@@ -7,13 +7,13 @@ chooses. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ablations.engine.costs.work import training
+from ablations.engine.files import sha256_of
+from ablations.engine.step import Task
+from ablations.experiments.fold import drawn_task, lengths_of, opinion_task, seconds_per_token
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import drawn_task, lengths_of, opinion_task, seconds_per_token
-from ablations.formats.labelling import read_rated
-from ablations.pipeline import Task
-from ablations.places import sha256_of
-from ablations.stages.validation import passed_over
-from ablations.work import training
+from ablations.formats.annotation_file import read_rated
+from ablations.steps.validate import passed_over
 
 
 @dataclass(frozen=True, kw_only=True)

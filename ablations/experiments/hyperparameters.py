@@ -12,16 +12,16 @@ from typing import Any
 
 import yaml
 
+from ablations.engine.experiment import Plan
 from ablations.experiments import scales
-from ablations.experiments.cells import records_task
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.reporting import RECORDS, experiment
 from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.trainings import records_task
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
-from ablations.pipeline import Plan
 from ablations.supervision import ARMS, LabelerArm
+from results.analyses.sensitivity import best_learning_rates
 from results.records import read_records
-from results.sensitivity import best_learning_rates
 from results.writing import write_text
 
 CARRIED = "supervision.yaml"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from ablations.experiments.cells import Grid
+from ablations.engine.costs.work import sampling
+from ablations.engine.step import Task
+from ablations.experiments.fold import Part, scores_task
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.parts import Part, scores_task
-from ablations.pipeline import Task
-from ablations.work import sampling
+from ablations.experiments.trainings import Grid
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Of the generator's samples; those of `supervision` have 1 to 4."""

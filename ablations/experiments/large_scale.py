@@ -10,12 +10,13 @@ Expected: PRM above ORM above majority voting (the paper: 78.2, 72.4, 69.6 at be
 weighted votes.
 """
 
-from ablations.experiments.cells import records_task, references_task
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.reporting import experiment
-from ablations.pipeline import Plan, Task
+from ablations.experiments.trainings import records_task, references_task
 
 
 def plan(settings: LargeScaleSettings) -> Plan:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.collection import SELECTIONS
+from ablations.acquisition.collection import SELECTIONS
 from ablations.experiments import scales
 from ablations.experiments.scales import SupervisionSettings
-from ablations.settings import StudentSettings, at_least
+from ablations.experiments.settings import StudentSettings, at_least
 
 _NO_POOL = "pool: found {}; allowed: none, for the labeler and its problems are the embedded world's"
 

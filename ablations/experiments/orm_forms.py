@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.cells import Grid, cell_task, records_task, references_task
-from ablations.experiments.parts import TrainingPart, scores_task
+from ablations.experiments.fold import TrainingPart, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.settings import each_once
 from ablations.experiments.sources import parts_of
-from ablations.pipeline import Plan, Task
-from ablations.settings import each_once
+from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
 from lightning_modules.outcome_loss import OutcomeLoss
 
 ARMS = ("prm_outcome", "final_answer", "oracle_outcome")

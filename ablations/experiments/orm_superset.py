@@ -12,12 +12,13 @@ Expected: the collected solutions alone below the uniform ones; both together no
 
 from dataclasses import replace
 
-from ablations.experiments.cells import Grid, records_task, references_task
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.reporting import experiment
-from ablations.pipeline import Plan, Task
+from ablations.experiments.trainings import Grid, records_task, references_task
 
 
 def plan(settings: LargeScaleSettings) -> Plan:

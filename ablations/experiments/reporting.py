@@ -10,20 +10,20 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.data.artifacts import LEFT_OUT
+from ablations.engine.experiment import SCALES, Experiment, Plan
+from ablations.engine.store import Store
 from ablations.experiments.scales import LABELERS
-from ablations.pipeline import SCALES, Experiment, Plan
-from ablations.stages.files import LEFT_OUT
-from ablations.store import Store
 from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS
-from results.analyses import analysis_of
+from results.analyses.catalogue import analysis_of
+from results.analyses.learning_rates import choices_of, edge_sentence
+from results.analyses.training_effort import effort_sentence
 from results.figures.gallery import draw_all
-from results.learning_rates import choices_of, edge_sentence
 from results.records import read_records
 from results.report import write_report
-from results.statistics import summarise
-from results.tables import format_run
-from results.training_effort import effort_sentence
+from results.stats.summaries import summarise
+from results.tables.shared import format_run
 from results.writing import replacing, write_text
 
 RECORDS, EXAMPLES, REPORT, TABLE = "records.parquet", "examples.json", "report.html", "table.txt"

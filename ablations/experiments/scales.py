@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ablations.formats.pool import Pool, read_pool
-from ablations.settings import (
+from ablations.data.artifacts import Samples
+from ablations.experiments.settings import (
     GeneratorSettings,
     LabelerSettings,
     PoolSettings,
@@ -15,7 +15,7 @@ from ablations.settings import (
     at_least,
     each_once,
 )
-from ablations.stages.files import Samples
+from ablations.formats.pool import Pool, read_pool
 from ablations.supervision import ARMS
 from ablations.world.worlds import WORLDS
 from lightning_modules.presets import PRESETS

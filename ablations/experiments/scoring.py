@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.cells import Grid, cell_task, records_task, references_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.sources import parts_of
-from ablations.pipeline import Plan, Task
+from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
 
 STUDENTS = ("process", "process_neutral")
 """Arms whose reward models score steps."""

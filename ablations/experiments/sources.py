@@ -1,8 +1,8 @@
 """Where an experiment's solutions and labels come from: the embedded world, or the folds of a pool."""
 
 from ablations.experiments.embedded import embedded_part
-from ablations.experiments.folds import fold_parts
-from ablations.experiments.parts import Part
+from ablations.experiments.fold import Part
+from ablations.experiments.pool import fold_parts
 from ablations.experiments.scales import SupervisionSettings
 
 

@@ -9,11 +9,12 @@ Small reward models are trained on the identical solutions under three forms of 
 Expected: process above both outcome arms at every data scale; outcome arms above pass@1 at the largest ones.
 """
 
-from ablations.experiments.cells import Grid, cell_task, records_task, references_task
+from ablations.engine.experiment import Plan
+from ablations.engine.step import Task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import parts_of
-from ablations.pipeline import Plan, Task
+from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
 
 
 def plan(settings: SupervisionSettings) -> Plan:

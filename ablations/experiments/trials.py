@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ablations.experiments.cells import Grid
-from ablations.experiments.parts import TrainingPart, scores_task
+from ablations.engine.step import Task
+from ablations.experiments.fold import TrainingPart, scores_task
 from ablations.experiments.scales import SupervisionSettings
-from ablations.pipeline import Task
+from ablations.experiments.trainings import Grid
 
 PLAIN: tuple[None, None] = (None, None)
 """The (variant, level) of a point where nothing is varied."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.devices import Devices
+from ablations.data.artifacts import read_json
+from ablations.engine.files import alone, check_new, sha256_of
+from ablations.engine.logs import Logs
+from ablations.engine.progress import Reporter
+from ablations.engine.ranks import Devices
+from ablations.engine.shards import claim, discard_unfinished
+from ablations.engine.step import Context, Task
 from ablations.finetuning.facts import FACTS
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.logs import Logs
-from ablations.pipeline import Context, Task
-from ablations.places import alone, check_new, sha256_of
-from ablations.progress import Reporter
-from ablations.shards import claim, discard_unfinished
-from ablations.stages.files import read_json
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 STAGES = "ablations.finetuning.stages:STAGES"

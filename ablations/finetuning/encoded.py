@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ablations.data.artifacts import prompt_of
 from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.labels import Rated
-from ablations.stages.files import prompt_of
 from ablations.world.annotator import CLASS_OF
-from lightning_modules.data import RewardDataset
 from lightning_modules.encoding import IGNORE, Encoded, encode_all
 from lightning_modules.positions import verify_positions
+from lightning_modules.reward_data import RewardDataset
 
 CHUNK = 500
 """Solutions that are tokenized together: tokenizers' own lists take far more memory than the ids."""

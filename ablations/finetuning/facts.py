@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ablations.progress import text_table
-from ablations.revision import code, revision
-from ablations.stages.files import write_json
+from ablations.data.artifacts import write_json
+from ablations.engine.progress import text_table
+from ablations.engine.revision import code, revision
 
 FACTS = "finetune.json"
 """Beside a checkpoint's config.json."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ablations.evaluation.step_metrics import auroc_interval
 from ablations.finetuning.encoded import Branches
-from ablations.step_metrics import auroc_interval
 from lightning_modules.encoding import IGNORE
-from lightning_modules.inference import score
 from lightning_modules.reward_model import CLASSES, RewardModel
+from lightning_modules.scoring import score
 
 
 def judged(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ablations.finetuning.facts import LeftOut
 from ablations.formats.catalogue import recognised
+from ablations.formats.labeled_solution import Record, each_alternative
 from ablations.formats.losses import FEATURES, Abilities, fitted
 from ablations.formats.questions import normalised
-from ablations.formats.records import Record, each_alternative
 from ablations.formats.rows import Reading
 
 RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})

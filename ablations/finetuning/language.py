@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 import numpy as np
 from transformers import PreTrainedModel
 
+from ablations.data.artifacts import prompt_of
+from ablations.engine.step import Context, Inputs
 from ablations.finetuning.course import Course
 from ablations.finetuning.facts import OF_HELD_OUT, LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_texts
 from ablations.formats.catalogue import FORMATS
+from ablations.formats.labeled_solution import Record
 from ablations.formats.questions import normalised
-from ablations.formats.records import Record
-from ablations.pipeline import Context, Inputs
-from ablations.stages.files import prompt_of
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE, encode_all
 from lightning_modules.language_model import LanguageModel, Passes, TextData

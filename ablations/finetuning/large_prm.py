@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ablations.engine.step import Context, Inputs
 from ablations.finetuning.course import Course
 from ablations.finetuning.encoded import encode_rated
 from ablations.finetuning.facts import LeftOut, write_facts
@@ -15,11 +16,10 @@ from ablations.finetuning.judged import judged
 from ablations.finetuning.labels import Rated, read_rated
 from ablations.finetuning.split import HeldOut
 from ablations.formats.overlap import every_problem
-from ablations.pipeline import Context, Inputs
 from lightning_modules.backbones import load_classifier
-from lightning_modules.batching import check_layout, cost_of
-from lightning_modules.data import RewardData
 from lightning_modules.positions import check_ids
+from lightning_modules.prefix_trees import check_layout, cost_of
+from lightning_modules.reward_data import RewardData
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
 from lightning_modules.tokenization import load_tokenizer

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ablations.arguments import allowed
+from ablations.data.checks import allowed
+from ablations.engine.step import Context, Inputs
 from ablations.finetuning.facts import LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_any
-from ablations.pipeline import Context, Inputs
-from ablations.stages.pools import train_tokenizer
+from ablations.steps.pools import train_tokenizer
 from lightning_modules.backbones import build_causal
 from lightning_modules.presets import PRESETS
 

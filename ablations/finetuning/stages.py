@@ -1,6 +1,6 @@
 """The kinds of finetuning, as stages that devices can be spread over."""
 
-from ablations.pipeline import Imported, Stage
+from ablations.engine.step import Imported, Stage
 
 STAGES: dict[str, Stage] = {
     "scratch": Stage(1, Imported("ablations.finetuning.scratch:scratch")),

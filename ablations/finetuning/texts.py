@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.data.artifacts import prompt_of
 from ablations.finetuning.facts import OF_HELD_OUT, LeftOut
 from ablations.finetuning.split import HeldOut
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.rows import Where, fault, read_rows, read_text, string
-from ablations.stages.files import prompt_of
 
 PAIRS = (("question", "answer"), ("problem", "solution"))
 COMPRESSED = (".gz", ".zst")

@@ -22,8 +22,8 @@ from ablations.formats import (
     scored_samples,
     trl,
 )
+from ablations.formats.labeled_solution import Record
 from ablations.formats.losses import Abilities
-from ablations.formats.records import Record
 from ablations.formats.rows import Where, read_rows
 
 

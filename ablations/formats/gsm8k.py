@@ -5,15 +5,15 @@ calculator annotations such as <<48/2=24>>, which are kept unless asked otherwis
 definition.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.labeled_solution import Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record, Step
 from ablations.formats.rows import Reading, Where, check, read_rows, string, write_rows
+from ablations.grading.extraction import without_calculator
 
 END = "#### "
 _MARK = END.strip()
@@ -22,7 +22,6 @@ ABILITIES = Abilities(
     carries=frozenset({"steps", "numbering", "reference", "answer", "correct"}),
     needs=frozenset({"steps", "right", "reference"}),
 )
-_ANNOTATION = re.compile(r"<<[^<>]*>>")
 
 
 def recognises(row: dict[str, Any]) -> bool:
@@ -55,11 +54,6 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 def tells_apart(record: Record) -> bool:
     """Whether a record's answer fits a line."""
     return "\n" not in (record.reference or "")
-
-
-def without_calculator(text: str) -> str:
-    """A step's text without its calculator annotations."""
-    return _ANNOTATION.sub("", text)
 
 
 def _without_calculator(record: Record) -> Record:

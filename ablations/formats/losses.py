@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ablations.formats.records import Label, Probabilities, Record, Step
-from ablations.thresholds import exceeds
+from ablations.data.thresholds import exceeds
+from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
 
 THRESHOLD = (
     "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.boxes import boxed
+from ablations.formats.labeled_solution import Record
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record
 from ablations.formats.rows import (
     Reading,
     Where,
@@ -23,6 +22,7 @@ from ablations.formats.rows import (
     string,
     write_rows,
 )
+from ablations.grading.boxes import boxed
 
 KEYS = frozenset({"problem", "solution"})
 FIELDS = KEYS | {"unique_id", "answer", "level", "subject", "type"}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
+from ablations.formats.labeled_solution import Label, Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Label, Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,

@@ -33,6 +33,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ablations.data.computed_scores import from_positive
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import SCHEMA, Problem, Solutions, StepScores
 from ablations.formats.questions import normalised
 from ablations.formats.rows import (
     MISSING,
@@ -48,9 +51,6 @@ from ablations.formats.rows import (
     text_or_number,
     write_rows,
 )
-from ablations.labelers.computed import from_positive
-from ablations.ragged import Ragged
-from ablations.solutions import SCHEMA, Problem, Solutions, StepScores
 
 OPTIONAL = ("finished", "step_scores")
 """Fields of a sample that may be left out."""

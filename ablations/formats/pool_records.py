@@ -10,9 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.pool import PoolRows
-from ablations.formats.records import Label, Probabilities, Record, Step
 from ablations.formats.rows import Reading, Where, read_rows, write_rows
 
 LABELS = "labels"

@@ -19,10 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.extraction import extract_answer
-from ablations.formats.labelling import FINISH_REASONS
+from ablations.formats.annotation_file import FINISH_REASONS
+from ablations.formats.labeled_solution import Candidate, Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Candidate, Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,
@@ -42,6 +41,7 @@ from ablations.formats.rows import (
     write_rows,
 )
 from ablations.formats.step_fields import rating
+from ablations.grading.extraction import extract_answer
 
 KEYS = frozenset({"question", "label"})
 FIELDS = frozenset({"labeler", "generation", "is_quality_control_question", "is_initial_screening_question"})

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.labeled_solution import Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record, Step
 from ablations.formats.rows import (
     Reading,
     Where,

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.boxes import boxed
 from ablations.formats.gsm8k import END
+from ablations.formats.labeled_solution import Record
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record
 from ablations.formats.rows import (
     Reading,
     Where,
@@ -26,6 +25,7 @@ from ablations.formats.rows import (
     text_or_number,
     write_rows,
 )
+from ablations.grading.boxes import boxed
 
 KEYS = frozenset({"problem", "answer"})
 PROBLEM = ("problem", "question", "prompt", "input")

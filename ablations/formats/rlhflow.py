@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
+from ablations.formats.labeled_solution import Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Record, Step
 from ablations.formats.rows import Reading, Where, array, check, read_rows, string, write_rows
 
 SIGNS = {"+": 1, "-": -1}

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.labeled_solution import Probabilities, Record, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.math_problems import level
-from ablations.formats.records import Probabilities, Record, Step
 from ablations.formats.rows import (
     MISSING,
     Reading,

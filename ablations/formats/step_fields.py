@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ablations.formats.records import RATINGS, Label, Probabilities
+from ablations.formats.labeled_solution import RATINGS, Label, Probabilities
 from ablations.formats.rows import (
     Where,
     array,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.records import Label, Probabilities, Record, Step
 from ablations.formats.rows import Reading, Where, check, read_rows, string, texts, write_rows
 from ablations.formats.step_fields import IGNORE, labels_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ablations.extraction import extract_answer
+from ablations.grading.extraction import extract_answer
 
 if TYPE_CHECKING:
     from lightning_modules.sampling import Completion

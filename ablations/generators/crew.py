@@ -9,11 +9,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ablations.attempts import described
-from ablations.devices import RankFailed, take_gpus
+from ablations.engine.attempts import described
+from ablations.engine.processes import end_with_parent
+from ablations.engine.ranks import RankFailed, take_gpus
+from ablations.engine.shards import Counter
 from ablations.generators.job import Job
-from ablations.processes import end_with_parent
-from ablations.shards import Counter
 
 
 def run_job(job: Job, counter: Counter) -> None:

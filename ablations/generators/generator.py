@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.devices import check_gpus
+from ablations.data.solutions import Problem
+from ablations.engine.ranks import check_gpus
 from ablations.generators.completions import Stops
 from ablations.generators.job import SHARD, Job
 from ablations.generators.problems import Shot
 from ablations.generators.prompts import Prompter
 from ablations.generators.setup import Choice, Sampling, Setup
 from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint
-from ablations.solutions import Problem
 from lightning_modules.tokenization import check_vocabulary
 
 

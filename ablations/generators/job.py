@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ablations.engine.shards import Shards, Teller
 from ablations.generators.completions import steps_of
 from ablations.generators.prompts import Prompt
 from ablations.generators.setup import Setup
-from ablations.shards import Shards, Teller
 
 if TYPE_CHECKING:
     from ablations.generators.engines import Engine

@@ -15,13 +15,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ablations.extraction import extract_answer
+from ablations.data.solutions import Problem
+from ablations.engine.shards import Shards
 from ablations.formats.rows import write_rows
 from ablations.generators.completions import steps_of
 from ablations.generators.job import MACHINE
-from ablations.grading import Grader
-from ablations.shards import Shards
-from ablations.solutions import Problem
+from ablations.grading.extraction import extract_answer
+from ablations.grading.grader import Grader
 
 FIELD = "sampled_by"
 

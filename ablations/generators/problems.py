@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablations.arguments import allowed
+from ablations.data.checks import allowed
+from ablations.data.solutions import Problem
 from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.labeled_solution import Record
 from ablations.formats.questions import letters_and_digits, normalised
-from ablations.formats.records import Record
 from ablations.generators.completions import steps_of
-from ablations.grading import extract_answer
-from ablations.solutions import Problem
+from ablations.grading.grader import extract_answer
 
 NAMED = 5
 """Problems that an error names."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from ablations.data.ragged import Ragged
+from ablations.engine.files import sha256_of, unchanged
+from ablations.engine.progress import Reporter
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.pool import read_pool
-from ablations.formats.scored import add_scores
-from ablations.labelers.arguments import check_name
+from ablations.formats.scores_edit import add_scores
+from ablations.labelers.choice import check_name
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.rated import label_rated
 from ablations.labelers.shards import Labelled, label_pool
-from ablations.places import sha256_of, unchanged
-from ablations.progress import Reporter
-from ablations.ragged import Ragged
 from lightning_modules.reward_model import probability_of_correct
 
 

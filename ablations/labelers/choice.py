@@ -1,6 +1,8 @@
 """Which checkpoint labels, and how."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -34,3 +36,13 @@ class Choice:
             raise ValueError("separator: found an empty text; allowed: one character or more")
         if self.max_length is not None and self.max_length < 1:
             raise ValueError(f"max_length: found {self.max_length}; allowed: at least 1")
+
+
+def check_name(name: str, source: Path, held: Iterable[str]) -> None:
+    """Raises a ValueError if a file holds scores of a labeler of that name."""
+    held = sorted(held)
+    if name in held:
+        raise ValueError(
+            f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
+            f"{', '.join(held)}"
+        )

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ablations.devices import check_gpus
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import StepScores
+from ablations.engine.ranks import check_gpus
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.labelers.choice import Choice
 from ablations.labelers.families import FAMILIES, check_code, family_of
 from ablations.labelers.family import Loading
-from ablations.ragged import Ragged
-from ablations.solutions import StepScores
-from lightning_modules.batching import check_layout
 from lightning_modules.encoding import Encoded
-from lightning_modules.inference import score
+from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.scoring import score
 from lightning_modules.tokenization import check_vocabulary
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, at_separators, encoded, ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import load_word_judge
+from lightning_modules.judging_heads import load_word_judge
 
 TAG = "ки"
 RIGHT, WRONG = "+", "-"

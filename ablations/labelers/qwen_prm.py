@@ -11,7 +11,7 @@ from typing import Any
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, at_separators, encoded, single
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import TwoLayerHead, load_headed
+from lightning_modules.judging_heads import TwoLayerHead, load_headed
 from lightning_modules.tokenization import rendered
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."

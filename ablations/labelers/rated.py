@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ablations.engine.progress import Reporter
+from ablations.evaluation.score_file import certain
 from ablations.formats import prm800k_paths
 from ablations.formats.catalogue import recognised
+from ablations.formats.labeled_solution import Label, Record
 from ablations.formats.losses import fitted
-from ablations.formats.records import Label, Record
-from ablations.labelers.arguments import check_name
+from ablations.labelers.choice import check_name
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.shards import SHARD, claim, label_shards
-from ablations.progress import Reporter
-from ablations.scored import certain
 from lightning_modules.encoding import Encoded
 from lightning_modules.reward_model import probability_of_correct
 

@@ -18,7 +18,7 @@ import numpy as np
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, at_separators, encoded, single
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import ThreeClassHead, load_headed
+from lightning_modules.judging_heads import ThreeClassHead, load_headed
 
 PROMPT = "Question:\n{problem}\nAnswer:\nLet's think step by step.\n"
 

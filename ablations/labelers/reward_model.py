@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ablations.data.artifacts import prompt_of
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading
-from ablations.stages.files import prompt_of
 from lightning_modules import encoding
+from lightning_modules.judging_heads import load_token_classifier
 from lightning_modules.reward_model import CLASSES
-from lightning_modules.step_judges import load_token_classifier
 
 
 def recognises(checkpoint: Checkpoint) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, encoded, ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import load_word_judge
+from lightning_modules.judging_heads import load_word_judge
 from lightning_modules.tokenization import DATE, rendered
 
 RIGHT, WRONG = "+", "-"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import StepScores
+from ablations.engine.progress import Reporter
+from ablations.engine.shards import Shards, claim, counting
 from ablations.formats.pool import Pool
 from ablations.labelers.labeler import Labeler
-from ablations.progress import Reporter
-from ablations.ragged import Ragged
-from ablations.shards import Shards, claim, counting
-from ablations.solutions import StepScores
 from lightning_modules.encoding import Encoded
 
 SHARD = 256

@@ -12,7 +12,7 @@ from typing import Any
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, encoded
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import ValueHead, load_headed
+from lightning_modules.judging_heads import ValueHead, load_headed
 
 NEWLINE = "\n"
 

@@ -14,7 +14,7 @@ import numpy as np
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, encoded
 from lightning_modules.encoding import Encoded
-from lightning_modules.step_judges import load_token_classifier
+from lightning_modules.judging_heads import load_token_classifier
 
 UNNAMED = ("LABEL_0", "LABEL_1")
 """What transformers calls two classes that nobody named."""

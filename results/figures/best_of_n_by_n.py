@@ -6,17 +6,17 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
 from results.figures.lines import common_scale, compares_acquisitions, lines_of
 from results.figures.style import EndLabel, label_ends, look, panel_title
+from results.vocabulary import STUDENT_ARMS, arm_words
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw accuracy against N at the largest data scale that all have; a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
 
     Raises:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import STUDENT_ARMS, arm_words
 from results.figures.drawing import Figure, pass_1, run
 from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import (
@@ -18,7 +17,8 @@ from results.figures.style import (
     look,
     percent_axis,
 )
-from results.statistics import at_n, comparison_n
+from results.stats.summaries import at_n, comparison_n
+from results.vocabulary import STUDENT_ARMS, arm_words
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""
@@ -28,7 +28,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
     """Draw best-of-N against data scale, with intervals; majority, pass@1 and the labeler as lines across.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         n: N of best-of-N; the largest that is not a single draw if None.
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from results.arms import arm_words
+from results.analyses.scoring import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
 from results.figures.drawing import Figure, markers, run
 from results.figures.style import (
     STRATEGY_MARKERS,
@@ -18,7 +18,7 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
-from results.scoring_strategies import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
+from results.vocabulary import arm_words
 
 _LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}
 """What neutral counts as -> line style."""
@@ -33,7 +33,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """Draw one model's strategies; an N that is a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         arm: the model; the first that is there if None.
 

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from results.acquisitions import HYPOTHESIS, LABELS, PAPER
-from results.arms import acquisition_words
+from results.analyses.acquisitions import HYPOTHESIS, LABELS, PAPER
 from results.figures.drawing import Figure, run
 from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends, look, percent_axis
-from results.shifted_logistic import Fit, fit_shift
-from results.statistics import at_n, comparison_n
+from results.stats.shifted_logistic import Fit, fit_shift
+from results.stats.summaries import at_n, comparison_n
+from results.vocabulary import acquisition_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     curve shifted. The points of all other acquisitions are joined by thin lines.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         counted: key of ``LABELS``.
         ends: whether the lines are named at their ends.

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.arms import short_words
-from results.difficulty import of_quintiles, quintile_words
+from results.analyses.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
 from results.figures.lines import lines_of
 from results.figures.style import (
@@ -21,6 +20,7 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
+from results.vocabulary import short_words
 
 ARMS = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")
@@ -30,7 +30,7 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     """Draw problems solved against N in one quintile.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         level: quintile, 1 the easiest.
         ends: whether the lines are named at their ends.

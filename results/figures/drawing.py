@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.arms import arm_words
 from results.figures.style import (
     DASHES,
     PALETTE,
@@ -21,10 +20,11 @@ from results.figures.style import (
     styled,
 )
 from results.records import plain, read_records
-from results.statistics import summarise
+from results.stats.summaries import summarise
+from results.vocabulary import arm_words
 
 Plot = Callable[..., Axes]
-"""``plot(frame, ax, ...) -> ax``: draws what ``results.statistics.summarise`` made."""
+"""``plot(frame, ax, ...) -> ax``: draws what ``results.stats.summaries.summarise`` made."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ from results.figures import (
     data_efficiency,
     difficulty,
     generalization,
+    iterative_retraining,
     labeler_calibration,
     large_scale,
     learning_curves,
     orm_forms,
     orm_superset,
-    retraining,
     sensitivity,
 )
 from results.figures.drawing import Figure
@@ -35,7 +35,7 @@ FIGURES: dict[str, Figure] = {
     "generalization": generalization.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
-    "retraining": retraining.FIGURE,
+    "retraining": iterative_retraining.FIGURE,
 }
 """Name -> figure, in the order of a report."""
 
@@ -44,7 +44,7 @@ def draw_all(summary: pd.DataFrame, folder: str | Path, names: Iterable[str]) ->
     """Draw every figure of some names that a summary has the numbers for.
 
     Args:
-        summary: from ``results.statistics.summarise``.
+        summary: from ``results.stats.summaries.summarise``.
         folder: where ``NAME.png`` and ``NAME.svg`` are written.
         names: keys of ``FIGURES``.
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import short_words
+from results.analyses.generalization import KINDS, SHOWN, kinds_of, solved
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE, percent_axis
-from results.generalization import KINDS, SHOWN, kinds_of, solved
+from results.vocabulary import short_words
 
 _ROOM = 0.7
 """Share of the distance between two kinds over which their arms are spread."""
@@ -20,7 +20,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw each arm's problems solved, side by side for each kind, with intervals.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
     """
     rows = solved(frame)

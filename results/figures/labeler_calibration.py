@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.style import MARKERS, PALETTE
+from results.vocabulary import arm_words
 
 _BAR_SHARE = 0.2
 
@@ -17,7 +17,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the reliability diagram, with the number of steps in each bin beneath.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
 
     Raises:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import arm_words
 from results.figures.drawing import Figure, curve, n_axis, run
 from results.figures.lines import lines_of
 from results.figures.style import (
@@ -17,6 +16,7 @@ from results.figures.style import (
     Line,
     label_ends,
 )
+from results.vocabulary import arm_words
 
 COMPARED = ("large_prm", "large_orm")
 METRICS = ("best_of_n", "majority", "pass_at_n", "weighted_vote")
@@ -29,7 +29,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw problems solved against N; votes weighted by a model's scores are dotted, in its colour.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
     """
     rows = frame[

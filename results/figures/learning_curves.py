@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.arms import arm_words
 from results.figures.drawing import Figure, run
 from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import Look, doubling_axis, legend_above, look, panel_title, percent_axis
+from results.vocabulary import arm_words
 
 KEPT = "kept_best_of_n"
 """What the checkpoint kept of each training solves."""
@@ -27,7 +27,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     """Draw the arms' learning curves at one data scale, with intervals over seeds where there are any.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         data_scale: solutions labeled per problem; the largest if None.
 
@@ -51,7 +51,7 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw what the kept checkpoints solve against labels, with intervals over seeds where there are any.
 
     Args:
-        frame: rows of ``results.statistics.summarise`` with the metric ``KEPT``.
+        frame: rows of ``results.stats.summaries.summarise`` with the metric ``KEPT``.
         ax: where to draw.
     """
     several = compares_acquisitions(frame)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.arms import ARMS
+from results.analyses.orm_forms import FORMS, compared_rows, problems
 from results.figures.drawing import Figure, run
 from results.figures.style import (
     FORM_MARKERS,
@@ -17,14 +17,14 @@ from results.figures.style import (
     panel_title,
     percent_axis,
 )
-from results.orm_forms import FORMS, compared_rows, problems
+from results.vocabulary import ARMS
 
 
 def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """Draw one arm's forms against labels, with intervals.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         arm: the first one if None.
     """

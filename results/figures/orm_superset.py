@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.arms import arm_words
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
 from results.figures.lines import lines_of
 from results.figures.style import DASHES, PALETTE, EndLabel, label_ends
+from results.vocabulary import arm_words
 
 LOOK = {"uniform": ("#0072B2", "o"), "collected": ("#D55E00", "s"), "both": ("#A8508A", "D")}
 """Acquisition -> colour and marker."""
@@ -20,7 +20,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw best-of-N of each large ORM against N, and majority voting.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
     """
     orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from results.arms import ARMS
+from results.analyses.sensitivity import FACTORS, METRIC, shown
 from results.figures.drawing import Figure, run
 from results.figures.lines import lines_of
 from results.figures.style import MARKERS, PALETTE, legend_above, panel_title, percent_axis
-from results.sensitivity import FACTORS, METRIC, shown
+from results.vocabulary import ARMS
 
 APART = 0.025
 """How far the arms' points stand apart, as a share of the axis, so that their intervals do not hide."""
@@ -22,7 +22,7 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
     """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis where none is zero.
 
     Args:
-        frame: from ``results.statistics.summarise``.
+        frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         variant: key of ``FACTORS``; the first that is there if None.
     """

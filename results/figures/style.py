@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from results.arms import is_plain
+from results.vocabulary import is_plain
 from results.writing import replacing
 
 PALETTE: dict[str, str] = {

@@ -1,7 +1,7 @@
 """False-positive rates and coverage of the intervals and p of means over seeds and problems, by simulation.
 
 ``python tests/benchmarks/coverage.py`` simulates runs without a difference, judges them with
-``results.crossed``, and writes ``results/reference/coverage.json`` and from it the table of
+``results.stats.crossed``, and writes ``results/reference/coverage.json`` and from it the table of
 ``docs/statistics.md``; ``--table`` only writes the table. Beside the test in use stand two others: a single t
 with Satterthwaite's degrees of freedom, and a normal tail behind the same 95% interval.
 
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from results.crossed import MeanSquares, half_width, satterthwaite
+from results.stats.crossed import MeanSquares, half_width, satterthwaite
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "results" / "reference" / "coverage.json"

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from results.acquisitions import RISING_BUDGETS
-from results.data_efficiency import Curve, Efficiency, estimate_efficiency
-from results.intervals import ALPHA, intervals, paired
+from results.analyses.acquisitions import RISING_BUDGETS
+from results.stats.data_efficiency import Curve, Efficiency, estimate_efficiency
+from results.stats.intervals import ALPHA, intervals, paired
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "results" / "reference" / "data_efficiency.json"

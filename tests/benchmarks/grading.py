@@ -4,7 +4,7 @@ import random
 import statistics
 import time
 
-from ablations.grading import Grader, Pair
+from ablations.grading.grader import Grader, Pair
 
 
 def plain_pairs(count: int, rng: random.Random) -> list[Pair]:

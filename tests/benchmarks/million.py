@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ablations.evaluation import best_of_n, pass_at_n
-from ablations.labelers.computed import from_positive
-from ablations.ragged import Ragged
-from ablations.scoring import product
-from ablations.solutions import Solutions, StepScores
+from ablations.data.computed_scores import from_positive
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import Solutions, StepScores
+from ablations.evaluation.best_of_n import best_of_n, pass_at_n
+from ablations.evaluation.scoring_rules import product
 from ablations.supervision import final_answer, prm_outcome, process
 
 PROBLEMS_A_PART = 50

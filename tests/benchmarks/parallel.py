@@ -6,14 +6,14 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 
-from ablations.cli import quieten
-from ablations.executors import run_tasks
-from ablations.experiments.cells import Grid
+from ablations.commands.cli import quieten
+from ablations.engine.progress import Lines
+from ablations.engine.run import run_tasks
+from ablations.engine.step import Task
+from ablations.engine.store import Store
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.scales import settings
-from ablations.pipeline import Task
-from ablations.progress import Lines
-from ablations.store import Store
+from ablations.experiments.trainings import Grid
 
 
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:

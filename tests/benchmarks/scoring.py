@@ -8,7 +8,7 @@ from measure import classifier, medians, padded
 from pools import Pool
 
 from lightning_modules.encoding import Encoded
-from lightning_modules.inference import score
+from lightning_modules.scoring import score
 
 
 def plain(model: torch.nn.Module, solutions: list[Encoded], batch_size: int) -> np.ndarray:

@@ -10,9 +10,9 @@ import torch
 from measure import classifier, medians, padded
 from pools import Pool
 
-from lightning_modules.batching import cost_of
-from lightning_modules.data import GlobalBatches, RewardBatch, RewardData, RewardDataset
 from lightning_modules.encoding import IGNORE
+from lightning_modules.prefix_trees import cost_of
+from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 
 LEARNING_RATE = 1e-3

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.formats.pool import write_pool
-from ablations.ragged import Ragged
-from ablations.solutions import Problem, Solution, Solutions
 
 PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 

@@ -7,11 +7,11 @@ import time
 
 import numpy as np
 
-from ablations.devices import Devices, started
-from ablations.executors import run_tasks
-from ablations.machine import Machine
-from ablations.pipeline import Stage, Task
-from ablations.store import Store
+from ablations.engine.machine import Machine
+from ablations.engine.ranks import Devices, started
+from ablations.engine.run import run_tasks
+from ablations.engine.step import Stage, Task
+from ablations.engine.store import Store
 
 
 def note(context, text):

@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ablations.executors import run_tasks
-from ablations.machine import Machine
-from ablations.pipeline import Stage, Task
-from ablations.progress import Lines
-from ablations.store import Store
+from ablations.engine.machine import Machine
+from ablations.engine.progress import Lines
+from ablations.engine.run import run_tasks
+from ablations.engine.step import Stage, Task
+from ablations.engine.store import Store
 
 TABLE = "toy_stages:STAGES"
 

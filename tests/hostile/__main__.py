@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from ablations.cli import quieten
+from ablations.commands.cli import quieten
 from hostile import checkpoints, commands, rows
 from hostile.inputs import Input, fault
 from hostile.running import run

@@ -41,7 +41,9 @@ def _there(folder: Path) -> set[str]:
 
 
 def _here(argv: Sequence[str], folder: Path) -> tuple[int, str, str]:
-    main = importlib.import_module(f"{argv[0]}.cli").main
+    main = importlib.import_module(
+        {"ablations": "ablations.commands.cli", "sweeps": "sweeps.cli"}[argv[0]]
+    ).main
     out, err = io.StringIO(), io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         signal.signal(signal.SIGALRM, _hangs)

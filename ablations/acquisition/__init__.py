@@ -1,0 +1,1 @@
+"""Which solutions are labeled."""

@@ -1,0 +1,68 @@
+"""What the annotator of the large PRM is shown: each generation's convincing wrong answers.
+
+The PRM of the generation before scores a pool; of the solutions that nobody has rated yet, the most
+convincing ones with a wrong final answer are rated next. A selection sees what an acquisition sees: texts,
+final answers and the PRM's scores, and which solutions have been rated, but none of the ratings. Where too
+few wrong ones are left, fewer are bought. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section
+2.4.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ablations.acquisition.strategies import (
+    Candidates,
+    Rows,
+    best_of_each,
+    first_of_equal,
+    text_codes,
+)
+from ablations.data.ties import level
+
+
+def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> Rows:
+    """Rows to rate next, ascending; the same whatever the order of the candidates.
+
+    Args:
+        selection: key in ``SELECTIONS``.
+        candidates: the whole pool; the first of its selectors is the PRM of the generation before.
+        labelled: rows that have been rated; their texts are not rated again.
+        k: solutions per problem.
+
+    Returns:
+        int64: at most ``k`` times the number of problems; every text of a problem once.
+
+    Raises:
+        ValueError: a selection that does not exist, or k is below 1.
+    """
+    if selection not in SELECTIONS:
+        raise ValueError(f"selection: found {selection!r}; allowed: {', '.join(SELECTIONS)}")
+    if k < 1:
+        raise ValueError(f"k: found {k}; allowed: 1 or more")
+    drawn = np.lexsort((candidates.sample, candidates.problem))
+    known = candidates.take(drawn)
+    text = text_codes(known.problem, known.steps)
+    first = first_of_equal(text)
+    rated = np.isin(text[first], text[np.isin(drawn, labelled)])
+    left = first[~rated & ~known.final_correct[first]]
+    problems = int(known.problem.max(initial=-1)) + 1
+    chosen = SELECTIONS[selection](known.take(left), k, problems)
+    return np.sort(drawn[left[chosen]])
+
+
+def per_problem(left: Candidates, k: int, problems: int) -> Rows:
+    """The ``k`` most convincing of each problem; all of a problem that has fewer."""
+    return best_of_each(left.problem, left.convincing[0], np.full(problems, k))
+
+
+def whole_set(left: Candidates, k: int, problems: int) -> Rows:
+    """The ``k * problems`` most convincing, whichever problems they solve."""
+    return np.argsort(-level(left.convincing[0]), kind="stable")[: k * problems]
+
+
+SELECTIONS: dict[str, Callable[[Candidates, int, int], Rows]] = {
+    "per_problem": per_problem,
+    "whole_set": whole_set,
+}
+"""Name -> (unrated wrong answers in the order drawn, k, number of problems) -> which of them."""

@@ -1,0 +1,305 @@
+"""Which solutions are labelled: a pool, and what selectors think of it -> the rows to buy labels for.
+
+An acquisition sees what costs no label: the texts, whether the final answer is right, and the scores of
+selectors (the paper's PRM_selector, trained on one labelled solution a problem). It never sees the labeler's
+labels. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 4.2.
+
+The budget is a number of solutions per problem. Where a problem has fewer distinct texts than that, its share
+goes to the problems that have the most left, so that every acquisition buys equally many labels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ragged import Ragged
+from ablations.data.ties import level
+
+Rows = npt.NDArray[np.int64]
+NONE: Rows = np.zeros(0, dtype=np.int64)
+"""No rows."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """R solutions of P problems, unlabelled."""
+
+    problem: npt.NDArray[np.integer]
+    """[R]: 0..P-1."""
+    sample: npt.NDArray[np.integer]
+    """[R]: number among the solutions of its problem, in the order in which they were drawn."""
+    steps: Ragged
+    """int64 [total steps]: equal codes are equal texts of steps."""
+    final_correct: npt.NDArray[np.bool_]
+    """[R]."""
+    convincing: npt.NDArray[np.float64]
+    """[K, R]: log of the product of the step probabilities, by each of K selectors; the first one leads."""
+    entropy: npt.NDArray[np.float64]
+    """[R]: mean over steps of the first selector's binary entropy, nats; 0 without one."""
+
+    def __post_init__(self) -> None:
+        count = len(self.problem)
+        for name in ("sample", "steps", "final_correct", "entropy"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{name}: found {len(getattr(self, name))} rows; allowed: {count}")
+        if self.convincing.ndim != 2 or self.convincing.shape[1] != count:
+            raise ValueError(
+                f"convincing: found shape {self.convincing.shape}; allowed: [selectors, {count}]"
+            )
+
+    def __len__(self) -> int:
+        return len(self.problem)
+
+    def take(self, rows: Rows) -> "Candidates":
+        """Chosen rows, in the given order."""
+        return Candidates(
+            problem=self.problem[rows],
+            sample=self.sample[rows],
+            steps=self.steps.take(rows),
+            final_correct=self.final_correct[rows],
+            convincing=self.convincing[:, rows],
+            entropy=self.entropy[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcquisitionSettings:
+    """What acquisitions share."""
+
+    wrong_fraction: float = 0.8
+    """Share of the budget that goes to convincing wrong answers first (the paper's 80%)."""
+    similarity: float = 0.7
+    """Near-duplicates: at least this share of their joint steps is in both (Jaccard)."""
+
+    def __post_init__(self) -> None:
+        for name in ("wrong_fraction", "similarity"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """What is to be bought."""
+
+    share: Rows
+    """[P]: solutions of each problem, at most as many as there are candidates of it."""
+    labelled: Candidates
+    """What is labelled already."""
+    settings: AcquisitionSettings
+    """What acquisitions share."""
+    rng: np.random.Generator
+    """Of what is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acquisition:
+    """A way to choose."""
+
+    choose: Callable[[Candidates, Request], Rows]
+    """(candidates in the order drawn, request) -> rows of the candidates, ``share.sum()`` of them."""
+    distinct: bool = True
+    """Whether it sees each text once."""
+    asks_selector: bool = True
+    """Whether it reads what a selector thinks."""
+
+
+def acquire(
+    name: str,
+    candidates: Candidates,
+    budget: int,
+    settings: AcquisitionSettings,
+    seed: int | Sequence[int],
+    *,
+    taken: Rows = NONE,
+    uniform_share: float = 0.0,
+) -> Rows:
+    """Rows to label, ascending; the same whatever the order of the candidates.
+
+    Args:
+        name: key in ``ACQUISITIONS``.
+        candidates: R of them.
+        budget: solutions per problem.
+        settings: what the acquisition is to do.
+        seed: of what it draws.
+        taken: rows that are labelled already; they and all of their equal texts are left out.
+        uniform_share: share of the budget that is drawn uniformly first, 0 to 1; the acquisition buys the
+            rest.
+
+    Returns:
+        int64 [budget * P], no row twice.
+
+    Raises:
+        ValueError: the pool has fewer solutions (distinct ones, if they must be) than the budget, or there
+            is no selector to ask.
+    """
+    if budget < 1:
+        raise ValueError(f"budget: found {budget}; allowed: 1 or more")
+    if not 0 <= uniform_share <= 1:
+        raise ValueError(f"uniform_share: found {uniform_share}; allowed: 0 to 1")
+    acquisition = ACQUISITIONS[name]
+    if acquisition.asks_selector and not len(candidates.convincing):
+        raise ValueError(f"convincing: found no selector; allowed for {name}: one or more")
+    drawn = np.lexsort((candidates.sample, candidates.problem))
+    text = text_codes(candidates.problem, candidates.steps)
+    if acquisition.distinct:
+        drawn = drawn[first_of_equal(text[drawn])]
+    drawn = drawn[~np.isin(text[drawn], text[taken])]
+    known = candidates.take(drawn)
+    share = _shares(known.problem, budget, int(candidates.problem.max()) + 1)
+    rng = np.random.default_rng(seed)
+    part, lot = np.zeros_like(share), NONE
+    if uniform_share:
+        part = _part(share, uniform_share, rng)
+        lot = uniform(known, Request(share=part, labelled=candidates.take(taken), settings=settings, rng=rng))
+    rest = np.setdiff1d(np.arange(len(known)), lot)
+    labelled = candidates.take(np.concatenate([taken, drawn[lot]]))
+    request = Request(share=share - part, labelled=labelled, settings=settings, rng=rng)
+    chosen = rest[acquisition.choose(known.take(rest), request)]
+    return np.sort(drawn[np.concatenate([lot, chosen])])
+
+
+def uniform(known: Candidates, request: Request) -> Rows:
+    """The first of an order that is drawn for each problem; a smaller budget's are among a larger one's."""
+    has = np.bincount(known.problem, minlength=len(request.share))
+    order_PM = request.rng.permuted(np.tile(np.arange(has.max()), (len(request.share), 1)), axis=1)
+    place_PM = np.argsort(order_PM, axis=1)
+    within = np.arange(len(known)) - np.repeat(np.cumsum(has) - has, has)
+    return best_of_each(known.problem, -place_PM[known.problem, within].astype(np.float64), request.share)
+
+
+def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
+    """First the most convincing with a wrong final answer, then the most convincing of those that remain.
+
+    Where a problem has too few wrong ones, those that remain fill its share.
+    """
+    score = known.convincing[0]
+    wrong = np.flatnonzero(~known.final_correct)
+    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
+    first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
+    remaining = np.setdiff1d(np.arange(len(known)), first)
+    left = request.share - np.bincount(known.problem[first], minlength=len(request.share))
+    return np.concatenate([first, remaining[best_of_each(known.problem[remaining], score[remaining], left)]])
+
+
+def uncertainty(known: Candidates, request: Request) -> Rows:
+    """Those of whose steps the selector is least certain."""
+    return best_of_each(known.problem, known.entropy, request.share)
+
+
+def disagreement(known: Candidates, request: Request) -> Rows:
+    """Those of whose rightness (the product over steps) the selectors think most differently.
+
+    Raises:
+        ValueError: there is one selector only.
+    """
+    if len(known.convincing) < 2:
+        raise ValueError("convincing: found one selector; allowed for disagreement: two or more")
+    return best_of_each(known.problem, np.exp(known.convincing).std(axis=0), request.share)
+
+
+def diverse(known: Candidates, request: Request) -> Rows:
+    """Convincing wrong answers; near-duplicates of labelled or chosen ones last."""
+    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
+    order = np.lexsort((-level(known.convincing[0], known.problem), known.problem))
+    bounds = np.searchsorted(known.problem[order], np.arange(len(request.share) + 1))
+    found: list[int] = []
+    for p in range(len(request.share)):
+        rows = order[bounds[p] : bounds[p + 1]]
+        labelled = np.flatnonzero(request.labelled.problem == p).tolist()
+        texts = [set(request.labelled.steps.row(row).tolist()) for row in labelled]
+        chosen: list[int] = []
+        for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, request.share[p])):
+            for row in some.tolist():
+                if len(chosen) == limit:
+                    break
+                text = set(known.steps.row(row).tolist())
+                if not any(resemble(text, other, request.settings.similarity) for other in texts):
+                    chosen.append(row)
+                    texts.append(text)
+        left = [row for row in rows.tolist() if row not in chosen]
+        found += [*chosen, *left[: request.share[p] - len(chosen)]]
+    return np.array(found, dtype=np.int64)
+
+
+ACQUISITIONS: dict[str, Acquisition] = {
+    "uniform": Acquisition(choose=uniform, distinct=False, asks_selector=False),
+    "uniform_distinct": Acquisition(choose=uniform, asks_selector=False),
+    "convincing_wrong_answers": Acquisition(choose=convincing_wrong_answers),
+    "uncertainty": Acquisition(choose=uncertainty),
+    "disagreement": Acquisition(choose=disagreement),
+    "diverse": Acquisition(choose=diverse),
+}
+"""Name -> acquisition."""
+
+
+def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[np.int64]:
+    """int64 [R]: equal codes are equal texts of one problem."""
+    codes: dict[tuple[int, bytes], int] = {}
+    keys = ((p, steps.row(row).tobytes()) for row, p in enumerate(problem.tolist()))
+    return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+
+
+def first_of_equal(text: npt.NDArray[np.int64]) -> Rows:
+    """int64, ascending: the first row of each code that ``text_codes`` gave."""
+    return np.sort(np.unique(text, return_index=True)[1])
+
+
+def resemble(text: set[int], other: set[int], similarity: float) -> bool:
+    """Whether at least this share of the steps in either is in both (Jaccard)."""
+    return len(text & other) >= similarity * len(text | other)
+
+
+def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
+    """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself.
+
+    Args:
+        texts: steps of solutions of one problem; equal codes are equal texts of steps.
+        similarity: least share of their joint steps that is in both (Jaccard), 0 to 1.
+
+    Returns:
+        bool [len(texts)].
+    """
+    marked = np.zeros(len(texts), dtype=bool)
+    kept: list[set[int]] = []
+    for i in range(len(texts)):
+        text = set(texts.row(i).tolist())
+        marked[i] = any(resemble(text, other, similarity) for other in kept)
+        if not marked[i]:
+            kept.append(text)
+    return marked
+
+
+def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Rows:
+    """int64 [P]: what each problem gets of the budget, at most what it has."""
+    has = np.bincount(problem, minlength=problems)
+    if has.sum() < budget * len(has):
+        raise ValueError(
+            f"budget: found {budget} solutions per problem, {budget * len(has)} in all; allowed: {has.sum()} "
+            "in all, as many as there are to choose from"
+        )
+    share = np.minimum(has, budget)
+    for _ in range(int(budget * len(has) - share.sum())):
+        share[np.argmax(has - share)] += 1
+    return share
+
+
+def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
+    """int64 [P]: a fraction of each problem's share, and exactly that of their sum.
+
+    What rounding down leaves goes to problems drawn at random, one each: a share of one cannot be split.
+    """
+    part = np.floor(fraction * share).astype(np.int64)
+    order = rng.permutation(len(share))
+    some = order[part[order] < share[order]]
+    part[some[: round(fraction * int(share.sum())) - int(part.sum())]] += 1
+    return part
+
+
+def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
+    """The rows of the highest scores, ``share`` of each problem; of equal scores the one drawn first."""
+    order = np.lexsort((-level(score, problem), problem))
+    start = np.searchsorted(problem[order], np.arange(len(share)))
+    place = np.arange(len(order)) - start[problem[order]]
+    return order[place < share[problem[order]]]

@@ -1,0 +1,63 @@
+"""People as the annotator of the large PRM: files for them to rate, and what they rated.
+
+Generation by generation: `ablations annotate write` chooses what is to be rated next and writes it, people
+rate it, `ablations annotate read` checks the ratings; once all are there, `ablations run` goes on.
+"""
+
+from typing import Any
+
+from ablations.data.artifacts import Samples, labelled_rows
+from ablations.engine.run import run_tasks
+from ablations.engine.store import Store
+from ablations.experiments.embedded import embedded_part
+from ablations.experiments.generations import Generation
+from ablations.experiments.large_models import LargeModels
+from ablations.experiments.large_settings import LargeScaleSettings
+from ablations.formats.annotation_file import Ratings, read_labelling, write_labelling
+
+
+def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -> None:
+    """Checks all ratings that are there and says what they are like, up to the first generation without.
+
+    Args:
+        settings: of an experiment whose data is collected, with the folder of labelling files.
+        store: where artifacts are; the PRMs that choose are made here.
+        workers: processes.
+        write: whether to write the labelling file of the first generation without one.
+
+    Raises:
+        ValueError: the experiment collects nothing, there is no folder, or ratings are missing or wrong.
+    """
+    if not isinstance(settings, LargeScaleSettings):
+        raise ValueError("experiment: found one whose labels are not collected; allowed: large_scale")
+    collection = settings.collection
+    if collection.annotations is None:
+        raise ValueError("collection.annotations: found null; allowed: the folder of labelling files")
+    models = LargeModels(settings=settings, part=embedded_part(settings))
+    generation: Generation | None = None
+    for number in range(collection.generations + 1):
+        generation = models.phase_1 if generation is None else generation.next()
+        file = collection.labelling_file(number)
+        if not file.is_file() and not write:
+            print(f"{file}: not there; `ablations annotate write` writes it")
+            return
+        run_tasks((generation.chosen, models.pool), store, workers)
+        rows = labelled_rows(store.path(generation.chosen))
+        chosen = Samples.read(store.path(models.pool)).take(rows)
+        if not file.is_file():
+            collection.annotations.mkdir(parents=True, exist_ok=True)
+            write_labelling(file, chosen.problems, chosen.solutions, number)
+            print(f"{file}: {len(chosen.solutions)} solutions to rate")
+            return
+        print(f"{file}: {_described(read_labelling(file, chosen.problems, chosen.solutions))}")
+    print("All generations are rated: `ablations run` goes on.")
+
+
+def _described(found: list[Ratings]) -> str:
+    steps = [rating for ratings in found for rating in ratings if rating is not None]
+    unjudged = sum(all(rating is None for rating in ratings) for ratings in found)
+    right = sum(rating >= 0 for rating in steps)
+    return (
+        f"{len(found)} solutions, {unjudged} of them not judged; {len(steps)} rated steps, "
+        f"{100 * right / max(len(steps), 1):.1f}% of them right or neutral"
+    )

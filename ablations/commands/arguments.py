@@ -1,0 +1,289 @@
+"""The arguments of the commands that concern an experiment: defaults by scale, config files, flags.
+
+A setting comes from the experiment's defaults for the scale, over which goes `--config`, over which go flags.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from ablations.commands import plan
+from ablations.data.checks import allowed
+from ablations.engine.experiment import Experiment
+from ablations.engine.logs import NONE, USUAL
+from ablations.engine.progress import LOG_FORMATS
+from ablations.engine.ranks import Devices
+from ablations.engine.resources import Resources
+from lightning_modules.process_group import Strategy
+
+MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
+"""Flags of `run` that `plan` has no use for, or another for."""
+ESCAPES = r"\n, \t and \\ stand for a line break, a tab and a backslash"
+"""What the help of flags says whose values go through `unescaped`."""
+MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
+RUN_FILE = "run.yaml"
+"""What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
+STARTED_IN = "started_in"
+"""In that file: the folder that the run was started in, from the file's own folder."""
+
+
+def experiments() -> Mapping[str, Experiment]:
+    """All of them, by name."""
+    from ablations.experiments import EXPERIMENTS
+
+    return EXPERIMENTS
+
+
+def unescaped(name: str, text: str) -> str:
+    r"""A text as a shell passes it, with line breaks for \n, tabs for \t and backslashes for \\.
+
+    Raises:
+        ValueError: an escape may as well begin a LaTeX command, as in \text.
+    """
+    if (found := re.search(r"(?<!\\)(?:\\\\)*(\\[nt][a-z]\w*)", text)) is not None:
+        command = found[1]
+        real = f"$'{command[:2]}'{command[2:]}"
+        raise ValueError(
+            f"{name}: found {command} in {text}, which may be a LaTeX command or begin with a line break or "
+            f"a tab; allowed: \\{command} for the command, {real} for the other"
+        )
+    return re.sub(r"\\([nt\\])", lambda match: MEANINGS[match[1]], text)
+
+
+def check_logger(kind: str) -> None:
+    """That `Logs.kind` may be this; Lightning is imported only for another than the usual.
+
+    Raises:
+        ValueError: no logger of Lightning has this name.
+    """
+    if kind in (NONE, USUAL):
+        return
+    from lightning.pytorch import loggers
+
+    allowed("logger", kind, [NONE, *sorted(set(loggers.__all__) - {"Logger"})])
+
+
+def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
+    """Parses in two goes, for the scale decides the defaults of the settings.
+
+    Returns:
+        The experiment, and the arguments: `settings` is its dataclass, `dump` all of them as YAML.
+    """
+    import jsonargparse
+
+    from ablations.experiments.settings import Precision
+
+    if importlib.util.find_spec("docstring_parser"):  # it tells the help of each field
+        jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    known = experiments()
+    if not argv or argv[0].startswith("-"):
+        if not {"-h", "--help"}.intersection(argv):
+            raise ValueError(f"{command}: the name of an experiment must come first: {', '.join(known)}")
+        argv = [next(iter(known)), *argv]
+    name, rest = argv[0], argv[1:]
+    allowed("experiment", name, tuple(known))
+    experiment = known[name]
+
+    choice, rest, config = _first_look(rest)
+    if choice["precision"] is not None:
+        allowed("precision", choice["precision"], get_args(Precision))
+    allowed("scale", choice["scale"], experiment.scales)
+    for facet, names in (("world", experiment.worlds), ("labeler", experiment.labelers)):
+        if facet == "labeler" and choice["pool"] is not None:
+            continue  # the pool says whose scores it holds
+        if choice[facet] is not None and names:
+            allowed(facet, choice[facet], names)
+    if command == "report":  # the run's file holds every setting: its pool need not be there any more
+        settings = experiment.settings(choice["scale"], None, None, None)
+    else:
+        pool = None if choice["pool"] is None else Path(choice["pool"])
+        settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
+
+    if choice["precision"] is not None:
+        settings = replace(settings, students=replace(settings.students, precision=choice["precision"]))
+
+    parser = jsonargparse.ArgumentParser(
+        prog=f"ablations {command} {name}",
+        description=experiment.summary,
+        print_config="--print-config",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--experiment", type=str, default=name, help=argparse.SUPPRESS)
+    parser.add_argument(f"--{STARTED_IN}", type=str | None, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--scale", type=str, default="quick", help=f"one of {', '.join(experiment.scales)}")
+    parser.add_argument(
+        "--world", type=str | None, default=None, help=_one_of("embedded world", experiment.worlds)
+    )
+    parser.add_argument(
+        "--pool", type=Path | None, default=None, help="file of solutions to use instead of a world"
+    )
+    parser.add_argument(
+        "--labeler", type=str | None, default=None, help=_one_of("labeler", experiment.labelers)
+    )
+    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
+    parser.add_argument(
+        "--out",
+        type=Path | None,
+        default=None,
+        help="folder for the results (default: runs/, named by the choice)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int | None,
+        default=None,
+        help="tasks at once (default: as many as the cores allow, or with --address the cluster)",
+    )
+    parser.add_argument(
+        "--precision",
+        type=str | None,
+        default=None,
+        help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
+    )
+    parser.add_argument(
+        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
+    )
+    if command == "plan":
+        plan.add_arguments(parser)
+    else:
+        _add_machine(parser)
+    parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
+    parser.add_argument("--settings", type=type(settings), default=settings)
+    args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
+    if args.experiment != name:
+        raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
+    allowed("log_format", args.log_format, LOG_FORMATS)
+    if command != "plan":
+        Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
+    instance = parser.instantiate(args)
+    if command != "report":
+        _check_choice(instance.settings, settings)
+    instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
+    if instance.out is None:
+        parts = (args.scale, args.world, args.pool and Path(args.pool).name.split(".")[0], args.labeler)
+        instance.out = Path("runs") / "-".join([name, *filter(None, parts)])
+    return experiment, instance
+
+
+def _add_machine(parser: Any) -> None:
+    """What a run computes with, and logs to."""
+    parser.add_argument("--executor", type=str, default="local", help="local: this machine; ray: a cluster")
+    parser.add_argument(
+        "--address",
+        type=str | None,
+        default=None,
+        help="of a Ray cluster to join, HOST:PORT or auto (default: Ray is started on this machine)",
+    )
+    parser.add_argument("--resources", type=Resources, default=Resources())
+    parser.add_argument(
+        "--devices", type=int, default=1, help="processes, or GPUs, for one model on a machine"
+    )
+    parser.add_argument(
+        "--nodes", type=int, default=1, help="machines for one model, under torchrun or SLURM"
+    )
+    parser.add_argument(
+        "--strategy",
+        type=str,
+        default="auto",
+        help=f"how they share it: {', '.join(get_args(Strategy))} (fsdp: each has a part of the weights)",
+    )
+    parser.add_argument(
+        "--logger",
+        type=str,
+        default=USUAL,
+        help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
+    )
+
+
+def _without_machine(command: str, path: str) -> str:
+    """A config file; for `plan`, to which a run's own devices say nothing, what it holds beside them."""
+    import yaml
+
+    if command != "plan":
+        return path
+    content = {name: value for name, value in read_yaml(Path(path)).items() if name not in MACHINE}
+    return str(yaml.safe_dump(content))
+
+
+def _check_choice(found: Any, chosen: Any) -> None:
+    """Settings must be of the scale, world, pool and labeler that were chosen beside them."""
+    for name in ("scale", "world", "pool.path", "pool.labeler"):
+        values = []
+        for value in (found, chosen):
+            for part in name.split("."):
+                value = getattr(value, part, None)
+            values.append(value)
+        if values[0] != values[1]:
+            raise ValueError(
+                f"settings.{name}: found {values[0]}; allowed: {values[1]}, as chosen by flag, config or "
+                "default"
+            )
+
+
+def _one_of(what: str, allowed: Sequence[str]) -> str:
+    return f"{what}: {', '.join(allowed)} (default: {allowed[0]})" if allowed else what
+
+
+def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
+    """What decides the defaults of the settings, from the config files and the flags.
+
+    Returns:
+        Scale, world, pool, labeler and precision; the arguments without `--config`; the config files.
+    """
+    look = _Look(add_help=False, allow_abbrev=False)
+    look.add_argument("--config", action="append", default=[])
+    found, rest = look.parse_known_args(argv)
+    choice: dict[str, Any] = {
+        **{"scale": "quick", "world": None, "pool": None, "labeler": None, "precision": None}
+    }
+    for path in found.config:
+        if not Path(path).is_file():
+            raise ValueError(f"config: {path} is not a file")
+        content = read_yaml(Path(path))
+        choice.update({name: content[name] for name in choice if name in content})
+    for name in choice:
+        look.add_argument(f"--{name}", default=choice[name])
+    choice.update(
+        {name: value for name, value in vars(look.parse_known_args(argv)[0]).items() if name in choice}
+    )
+    return choice, rest, found.config
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping from a YAML file; ValueError if it is none."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"config: {path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"config: {path} must hold a mapping")
+    return content
+
+
+class _Look(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def parse_run_file(run_dir: Path) -> tuple[Experiment, Any]:
+    """The experiment and the arguments of a run, from what it left in its out folder.
+
+    Raises:
+        ValueError: there is no such file, or it is malformed.
+    """
+    file = run_dir / RUN_FILE
+    if not file.is_file():
+        raise ValueError(f"run_dir: {run_dir} has no {RUN_FILE}; allowed is the out folder of a run")
+    name = read_yaml(file).get("experiment")
+    allowed(f"experiment in {file}", str(name), tuple(experiments()))
+    return parse_run("report", [str(name), "--config", str(file)])

@@ -1,0 +1,48 @@
+"""Intervals of a cell's AUROCs, which its records hold as plain numbers: from scores in the store."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ablations.data.artifacts import SCORES, read_ratings
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import StepScores
+from ablations.engine.store import Store
+from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS, neutral_positive
+from ablations.evaluation.step_metrics import auroc_interval, judged, within_problems_interval
+from ablations.steps.judged import Judged
+from results.stats.intervals import Estimate
+
+
+def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dict[str, Estimate]:
+    """Metric -> its estimate on the test solutions of all folds, with its interval by problem.
+
+    Args:
+        store: of the artifacts.
+        inputs: addresses of what the cell read.
+        arm: of the cell.
+
+    Returns:
+        Solution and step AUROC; no step AUROC where nobody knows which steps are right, and nothing where the
+        artifacts are not in the store any more.
+    """
+    needed = {name: inputs.get(name, []) for name in ("samples", "scores", "ratings")}
+    if any(store.fault(address) is not None for given in needed.values() for address in given):
+        return {}
+
+    def folders(name: str) -> tuple[Path, ...]:
+        return tuple(store.root / address for address in needed[name])
+
+    solutions = Judged(folders("samples"))
+    scores = [StepScores.read(folder / SCORES) for folder in folders("scores")]
+    score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
+    seen = solutions.finished & ~np.isnan(score)
+    of_solutions = score[seen], solutions.correct[seen], solutions.problem[seen]
+    found = {"solution_auroc": within_problems_interval(*of_solutions)}
+    if needed["ratings"]:
+        rating = Ragged.concatenate([read_ratings(folder) for folder in folders("ratings")])
+        seen = judged(rating)
+        prob = np.concatenate([neutral_positive(one).values for one in scores])
+        problem = solutions.problem[rating.row_index]
+        found["step_auroc"] = auroc_interval(prob[seen], rating.values[seen] >= 0, problem[seen])
+    return found

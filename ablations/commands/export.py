@@ -1,0 +1,236 @@
+"""``ablations export CELL OUT``: a trained reward model as a folder for transformers, with a model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.commands.cli import COMMANDS
+from ablations.commands.trained import Trained, Which, find
+from ablations.engine.files import check_new, new_folder
+
+CARD = "README.md"
+SUPERVISION = {
+    "process": "It learned from a label for each step, given by the labeler (a large process reward model) "
+    "up to and including the first step that it finds incorrect.",
+    "prm_outcome": "It learned from one label for each solution: right if and only if the labeler, a large "
+    "process reward model, finds no incorrect step.",
+    "final_answer": "It learned from one label for each solution: right if and only if its final answer is.",
+    "process_neutral": "It learned from a label for each step, negative, neutral or positive, given by the "
+    "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+    "oracle_outcome": "It learned from one label for each solution: right if and only if the embedded "
+    "world's oracle finds no wrong step.",
+}
+PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
+"""Of models that were trained on texts that people wrote: none of these is shown."""
+
+
+def export(argv: Sequence[str]) -> None:
+    """Runs the command.
+
+    Args:
+        argv: its arguments.
+
+    Raises:
+        ValueError: an argument is not as it must be, or there is no such model.
+    """
+    args = _parse(argv)
+    out = Path(args.out)
+    check_new(out, "out")
+    which = Which(
+        arm=args.arm,
+        acquisition=args.acquisition,
+        data_scale=args.data_scale,
+        seed=args.seed,
+        fold=args.fold,
+    )
+    trained = find(args.cell, which, None if args.store is None else Path(args.store))
+    write(trained, out, name=args.name or out.resolve().name, license=args.license)
+    print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
+
+
+def write(trained: Trained, out: Path, *, name: str, license: str | None = None) -> None:
+    """Writes a model and its card into a new folder, whole or not at all.
+
+    Args:
+        trained: the model.
+        out: the folder.
+        name: of the model, in its card.
+        license: as the hub names it; None: the card names none.
+
+    Raises:
+        ValueError: something stands there, or the model is not whole.
+    """
+    from ablations.labelers.checkpoints import find_checkpoint
+    from results.model_card import model_card
+
+    with new_folder(out, "out") as folder:
+        _write_model(trained, folder)
+        config = find_checkpoint(str(folder), "cell").config
+        card = card_of(trained, name=name, license=license, config=config)
+        (folder / CARD).write_text(model_card(card), encoding="utf-8")
+
+
+def _write_model(trained: Trained, folder: Path) -> None:
+    """Weights, config and tokenizer; what adapters add is added to the weights that they adapt."""
+    from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters, merged
+
+    model = trained.folder / "model"
+    adapted = (model / ADAPTER_CONFIG).is_file()
+    if adapted:
+        from ablations.steps.bases import base_of
+
+        base = base_of({"base": trained.store.root / trained.inputs["base"]})
+        merged(load_adapters(model, base.folder)).save_pretrained(folder)
+    for path in sorted(model.iterdir()):
+        if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
+            shutil.copyfile(path, folder / path.name)
+
+
+def card_of(trained: Trained, *, name: str, license: str | None, config: dict[str, Any]) -> Any:
+    """What is known of a model, for its card.
+
+    Args:
+        trained: the model.
+        name: of it.
+        license: as the hub names it.
+        config: the model's own, as transformers writes it.
+    """
+    from ablations.commands.cell_intervals import auroc_intervals
+    from ablations.engine.revision import revision
+    from ablations.evaluation.scoring_rules import SCORING_OF
+    from results.model_card import Card
+    from results.vocabulary import ARMS
+
+    arm = trained.config["arm"]
+    facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    world = trained.manifest_of("base").get("config", {}).get("world")
+    problem, steps = PLAIN_SAMPLE if world is None else _sample_of(world)
+    classes = config["id2label"]
+    return Card(
+        name=name,
+        arm=ARMS[arm],
+        supervision=SUPERVISION[arm],
+        of_steps=SCORING_OF[arm] == "product",
+        classes=tuple(classes[key] for key in sorted(classes, key=int)),
+        data=_data(trained, facts, world),
+        training=_training(trained, facts, config),
+        records=trained.records,
+        cell=trained.cell,
+        folds=trained.folds,
+        aurocs=auroc_intervals(trained.store, trained.cell_inputs, arm) if trained.cell_inputs else {},
+        problem=problem,
+        steps=steps,
+        chat_template=facts.get("checkpoint", {}).get("chat_template", False),
+        license=license,
+        address=trained.address,
+        revision=revision(),
+        pooled=trained.config.get("outcome_loss") == "mean_logit",
+    )
+
+
+def _sample_of(world: str) -> tuple[str, tuple[str, ...]]:
+    """A problem of an embedded world and a right solution of it."""
+    import numpy as np
+
+    from ablations.world.world import draw_problems
+    from ablations.world.worlds import world_of
+
+    (problem,) = draw_problems(world_of(world), "test", 1, seed=0)
+    return problem, world_of(world).write_solution(problem, np.random.default_rng(0), expert=True)
+
+
+def _data(trained: Trained, facts: dict[str, Any], world: str | None) -> tuple[tuple[str, str], ...]:
+    from ablations.evaluation.scoring_rules import SCORING_OF
+    from results.model_card import facts_of
+    from results.vocabulary import acquisition_words
+
+    own = None
+    if trained.records is not None:
+        own = trained.records[trained.records["cell"] == trained.cell].iloc[0]
+    chosen = f"{trained.config['data_scale']:,} a problem"
+    if own is not None:
+        chosen += f", {acquisition_words(own['acquisition'])}"
+    labelled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
+    threshold = facts["threshold"]
+    return facts_of(
+        (
+            ("data set", None if own is None else own["dataset"]),
+            ("embedded world", world),
+            ("experiment", None if own is None else f"{own['experiment']}, scale {own['scale']}"),
+            ("labelled solutions", f"{facts['solutions']:,} ({chosen})"),
+            ("distinct among them", f"{facts['distinct_solutions']:,}"),
+            (f"{labelled} with a target", f"{facts['targets']:,}"),
+            ("solutions, sha256", f"`{facts['solutions_hash']}`"),
+            (
+                "a step is incorrect if the labeler's P(negative) exceeds",
+                None if threshold is None else f"{threshold:.3g}",
+            ),
+        )
+    )
+
+
+def _training(trained: Trained, facts: dict[str, Any], config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    from results.model_card import facts_of
+
+    told = trained.config
+    return facts_of(
+        (
+            ("architecture", config["architectures"][0]),
+            ("begun with the checkpoint", facts.get("checkpoint", {}).get("name")),
+            ("adapters", _adapters(told.get("lora"))),
+            ("seed", told["seed"]),
+            ("updates", f"{told['updates']:,} of {told['batch_size']} solutions each"),
+            ("kept", f"the weights after {facts['best_update']:,} updates, the best on validation problems"),
+            (
+                f"best-of-{told['validation_n']} on validation problems",
+                f"{facts['best_value']:.3f} (too high, for they chose the weights)",
+            ),
+            ("learning rate", f"{facts['learning_rate']:g}"),
+            ("precision", told["precision"]),
+        )
+    )
+
+
+def _adapters(lora: dict[str, Any] | None) -> str | None:
+    return None if lora is None else f"of rank {lora['rank']}, added to the weights"
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(
+        prog="ablations export", description=COMMANDS["export"], exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument(
+        "cell",
+        type=str,
+        help="a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store",
+    )
+    parser.add_argument("out", type=Path, help="the new folder")
+    parser.add_argument("--arm", type=str | None, default=None, help="of a run: kind of supervision")
+    parser.add_argument(
+        "--acquisition",
+        type=str | None,
+        default=None,
+        help="of a run: how labelled solutions were chosen (default: uniform)",
+    )
+    parser.add_argument(
+        "--data-scale", type=int | None, default=None, help="of a run: solutions labeled per problem"
+    )
+    parser.add_argument("--seed", type=int | None, default=None, help="of a run")
+    parser.add_argument("--fold", type=int | None, default=None, help="of a run on a pool, from 0")
+    parser.add_argument(
+        "--store",
+        type=Path | None,
+        default=None,
+        help="folder of artifacts (default: the run's, or runs/store)",
+    )
+    parser.add_argument(
+        "--name", type=str | None, default=None, help="of the model in its card (default: the folder's)"
+    )
+    parser.add_argument("--license", type=str | None, default=None, help="as the hub names it")
+    return parser.parse_args(list(argv))

@@ -1,0 +1,247 @@
+"""``ablations grade SOLUTIONS --out POOL``: a pool's final answers graded anew, into a new pool."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablations.commands.cli import COMMANDS
+from ablations.data.checks import allowed
+from ablations.engine.files import alone, check_new, sha256_of, unchanged
+from ablations.engine.progress import LOG_FORMATS, Reporter, reporter_of, text_table
+from ablations.engine.step import Task
+from ablations.formats.grades_edit import replace_verdicts
+from ablations.formats.pool import Pool, read_pool
+from ablations.grading.equal_answers import common_spellings
+from ablations.grading.extraction import extract_answer
+from ablations.grading.grader import Grader
+from ablations.grading.unanswered import describe_unanswered
+
+WORDS = {True: "right", False: "wrong", None: "ungraded"}
+FIRST = 10
+"""Solutions that are shown of those that are told."""
+SHOWN = 40
+"""Characters of an answer that are shown."""
+
+
+def grade(argv: Sequence[str]) -> None:
+    """Runs the command.
+
+    Args:
+        argv: its arguments.
+
+    Raises:
+        ValueError: an argument or the pool is not as it must be, or Math-Verify is needed and not there.
+    """
+    args = _parse(argv)
+    source, out = Path(args.solutions), Path(args.out)
+    allowed("log_format", args.log_format, LOG_FORMATS)
+    check_new(out, "out")
+    grader = Grader(workers=args.workers, seconds=args.seconds)
+    sha256 = sha256_of(source, "solutions")
+    pool = read_pool(source, None, keep_ungraded=True)
+    answers = _Answers.of(pool)
+    with alone(out, "out"):
+        with grader:
+            found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
+        replace_verdicts(unchanged(str(source), sha256), out, answers=found.spelled, verdicts=found.verdicts)
+    print(_told(answers, found))
+    print(f"\n{_unanswered(pool, answers)}")
+    print(f"\n{out}: {len(pool.problems):,} problems, {len(pool.solutions):,} solutions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """The R solutions of a pool, as far as they matter here."""
+
+    texts: list[str | None]
+    """Their answers."""
+    references: list[str]
+    """The right ones."""
+    finished: list[bool]
+    """Whether they came to their end; else they cannot be right."""
+    said: list[bool | None]
+    """What the file says of them."""
+    names: list[tuple[str, int]]
+    """Problem and number."""
+
+    @classmethod
+    def of(cls, pool: Pool) -> _Answers:
+        solutions = pool.solutions
+        problem_of = [pool.problems[p] for p in solutions.problem_index]
+        return cls(
+            texts=solutions.column("answer").to_pylist(),
+            references=[problem.answer for problem in problem_of],
+            finished=solutions.finished.tolist(),
+            said=[
+                bool(right) if graded else None
+                for right, graded in zip(solutions.final_correct, pool.graded, strict=True)
+            ],
+            names=[
+                (problem.problem_id, int(sample))
+                for problem, sample in zip(problem_of, solutions.sample, strict=True)
+            ],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What became of the R solutions."""
+
+    verdicts: list[bool | None]
+    """Whether they are right."""
+    spelled: list[str | None]
+    """Their answers, in one spelling if that was asked for."""
+
+
+def _graded(answers: _Answers, grader: Grader, reporter: Reporter, *, merge: bool) -> _Found:
+    count = len(answers.texts)
+    reporter.begin(1 + merge, 0, float(count * (1 + merge)))
+    try:
+        with _one_task(reporter, "grading", count) as progress:
+            of_text = grader.grade(list(zip(answers.texts, answers.references, strict=True)), progress)
+        spelled = answers.texts
+        if merge:
+            with _one_task(reporter, "comparing answers", count, before=count) as progress:
+                spelled = _spelled(answers, of_text, grader, progress)
+    finally:
+        reporter.close()
+    verdicts = [
+        verdict if finished else False for verdict, finished in zip(of_text, answers.finished, strict=True)
+    ]
+    return _Found(verdicts=verdicts, spelled=spelled)
+
+
+def _spelled(
+    answers: _Answers,
+    verdicts: Sequence[bool | None],
+    grader: Grader,
+    progress: Callable[[int, int], None],
+) -> list[str | None]:
+    """The answers, those of a problem that are equal in one spelling."""
+    rows_of: dict[str, list[int]] = {}
+    for row, (problem, _) in enumerate(answers.names):
+        rows_of.setdefault(problem, []).append(row)
+    spelled = list(answers.texts)
+    done = 0
+    for rows in rows_of.values():
+        there = [(row, text) for row in rows if (text := answers.texts[row]) is not None]
+        known = {text: verdicts[row] for row, text in there}
+        spelling = common_spellings([text for _, text in there], known, grader)
+        for row, text in there:
+            spelled[row] = spelling[text]
+        done += len(rows)
+        progress(done, len(spelled))
+    return spelled
+
+
+@contextmanager
+def _one_task(
+    reporter: Reporter, label: str, total: int, before: int = 0
+) -> Iterator[Callable[[int, int], None]]:
+    """Tells a reporter of one task, after so much was done; gives what is to be called with its progress."""
+    task = Task(stage="grade", version=1, config={"label": label}, label=label, weight=float(total))
+    began = time.monotonic()
+
+    def progress(done: int, of: int) -> None:
+        left = (time.monotonic() - began) / done * (of - done) if done else 0.0
+        reporter.progressed(task, done / of, float(before + done), left)
+
+    reporter.started(task)
+    yield progress
+    reporter.ended(task, time.monotonic() - began, None, float(before + total), 0.0)
+
+
+def _told(answers: _Answers, found: _Found) -> str:
+    """Compare the verdicts with those in the file, and list those that differ and the ungraded ones."""
+    count = Counter(zip(answers.said, found.verdicts, strict=True))
+    rows = [(f"was {word}", *(f"{count[said, now]:,}" for now in WORDS)) for said, word in WORDS.items()]
+    rows.append(("in all", *(f"{sum(count[said, now] for said in WORDS):,}" for now in WORDS)))
+    told = [text_table(("solutions", *WORDS.values()), rows, right=(1, 2, 3))]
+    graded = [row for row, said in enumerate(answers.said) if said is not None]
+    differ = [row for row in graded if found.verdicts[row] is not answers.said[row]]
+    told.append(f"{len(differ):,} of {len(graded):,} verdicts in the file change")
+    told += _listed(answers, found, differ)
+    new = count[None, True] + count[None, False]
+    if new:
+        told.append(f"{new:,} solutions without a verdict in the file have one now")
+    still = [row for row, now in enumerate(found.verdicts) if now is None and answers.said[row] is None]
+    if still:
+        told.append(f"{len(still):,} solutions are ungraded as they were")
+        told += _listed(answers, found, still)
+    changed = sum(text != new for text, new in zip(answers.texts, found.spelled, strict=True))
+    if changed:
+        problems = {
+            answers.names[row][0]
+            for row, (text, new) in enumerate(zip(answers.texts, found.spelled, strict=True))
+            if text != new
+        }
+        told.append(
+            f"{changed:,} answers to {len(problems):,} problems are spelled as the most frequent equal one"
+        )
+    return "\n\n".join(told)
+
+
+def _unanswered(pool: Pool, answers: _Answers) -> str:
+    """Say how many solutions have no answer in the file, and how many of those state one in their steps."""
+    rows = [row for row, text in enumerate(answers.texts) if text is None or not text.strip()]
+    finished = [row for row in rows if answers.finished[row]]
+    steps = [pool.solutions.row(row).steps for row in finished]
+    stated = sum(extract_answer("\n".join(texts)) is not None for texts in steps)
+    advice = f"the answers are read from the file; {stated:,} of these solutions state one in their steps"
+    return describe_unanswered(len(rows), len(answers.texts), len(rows) - len(finished), advice)
+
+
+def _listed(answers: _Answers, found: _Found, rows: Sequence[int]) -> list[str]:
+    if not rows:
+        return []
+    cells = [
+        (
+            answers.names[row][0],
+            str(answers.names[row][1]),
+            _short(answers.texts[row]),
+            _short(answers.references[row]),
+            WORDS[answers.said[row]],
+            WORDS[found.verdicts[row]],
+        )
+        for row in rows[:FIRST]
+    ]
+    header = ("problem", "sample", "answer", "reference", "in the file", "now")
+    more = f"\n... and {len(rows) - FIRST:,} more" if len(rows) > FIRST else ""
+    return [text_table(header, cells, right=(1,)) + more]
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "(none)"
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(
+        prog="ablations grade", description=COMMANDS["grade"], exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("solutions", type=Path, help="a pool: .jsonl, .jsonl.gz or .jsonl.zst")
+    parser.add_argument("--out", type=Path, required=True, help="the new pool; compressed by its name")
+    parser.add_argument("--workers", type=int, default=1, help="processes of Math-Verify")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="limit for one answer; past it the solution is ungraded"
+    )
+    parser.add_argument(
+        "--merge-equivalent",
+        action="store_true",
+        help="spell all answers to a problem that are equal as the most frequent of them, so that votes "
+        "count them together",
+    )
+    parser.add_argument(
+        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
+    )
+    return parser.parse_args(list(argv))

@@ -1,0 +1,191 @@
+"""What `plan` says of costs, where it is asked for devices or backbones: which flags, and which tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.engine.costs.hardware import CPU, KINDS, device_of
+from ablations.engine.costs.work import ROLES, Role
+from ablations.engine.progress import duration, text_table
+from ablations.engine.step import Task
+from ablations.engine.store import Store
+
+if TYPE_CHECKING:
+    from ablations.engine.costs.costs import Comparison
+    from lightning_modules.sizes import Size
+
+COUNTS = (1, 8, 64)
+"""Numbers of devices, unless others are given."""
+FLAGS = (
+    *("devices", "device_kind", "peak_tflops", "utilisation", "sampling_utilisation"),
+    *("backbone", "large_backbone"),
+)
+"""Any of these asks for the costs."""
+COUNTED = """\
+All tasks are counted, cached or not, as if their models ran on such devices, on as many of them as can share
+the task. Tokens are those that are computed: where solutions are scored, what several to one problem begin
+with, and equal ones, count once; where steps are learned, a solution counts up to its first error; where
+solutions are sampled, their problem counts once. Lengths are those of the embedded world's solutions, or of
+GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
+FILLING = 100_000_000
+"""Parameters below which a model's kernels are too short to fill a GPU."""
+_ROLES: dict[Role, str] = {
+    "student": "students and selectors",
+    "generator": "generator",
+    "large": "labeler and other large models",
+}
+
+
+def add_arguments(parser: Any) -> None:
+    """The flags of `plan` alone."""
+
+    def add(flag: str, help: str, kind: Any = float, **more: Any) -> None:
+        parser.add_argument(f"--{flag}", type=kind, default=None, help=help, **more)
+
+    several = {"nargs": "+", "action": "extend"}
+    known = f"{', '.join(KINDS)} (default: {KINDS[0]})"
+    counts = " ".join(map(str, COUNTS))
+    add("devices", f"show costs on so many devices, one or more numbers (default: {counts})", int, **several)
+    add("device-kind", f"kind of device: {known}", str)
+    add("peak-tflops", "a device's peak, TFLOP/s (default: its kind's)")
+    add("utilisation", "share of the peak in training and scoring (default: its kind's)")
+    add("sampling-utilisation", "share of the peak in sampling (default: its kind's)")
+    named = "preset, folder or name of a transformers checkpoint; its config alone is read"
+    add("backbone", f"as if students and selectors were this: {named}", str)
+    add("large-backbone", f"as if generator, labeler and other large models were this: {named}", str)
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch the config of a checkpoint that is not on this machine",
+    )
+
+
+def asks_for_costs(args: Any) -> bool:
+    """Whether one of the flags is given."""
+    return any(getattr(args, flag) is not None for flag in FLAGS)
+
+
+def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
+    """Costs by kind of work, the longest path, and predicted against measured seconds.
+
+    Args:
+        args: the command's.
+        tasks: every one after its inputs.
+        store: with the timings of what was made before.
+
+    Raises:
+        ValueError: a backbone, a device or a number is not allowed; the message says what is.
+    """
+    from ablations.engine.costs.costs import compared, costs, longest_path, task_seconds
+    from ablations.steps import STAGES
+
+    counts = args.devices or COUNTS
+    if min(counts) < 1:
+        raise ValueError(f"devices: found {min(counts)}; allowed: 1 or more")
+    device = device_of(
+        args.device_kind or KINDS[0], args.peak_tflops, args.utilisation, args.sampling_utilisation
+    )
+    sizes = sizes_of(args, tasks)
+    parts = [
+        f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilisation:g} are reached in "
+        f"training and scoring, {device.sampling:g} in sampling",
+        *(_size(role, size) for role, size in sizes.items()),
+        COUNTED,
+    ]
+    if device.timed_as != CPU and any(size.parameters < FILLING for size in sizes.values()):
+        parts.append(
+            f"Backbones of less than {FILLING:,} parameters do not fill a GPU: their hours will be more."
+        )
+    parts.append("")
+    spreads = {name for name, stage in STAGES.items() if stage.spreads}
+    kinds, total = costs(tasks, sizes, device, counts, spreads)
+    header = ("work", "tasks", "tokens", "FLOP", *(f"hours on {count}" for count in counts))
+    rows = [
+        (
+            cost.what,
+            f"{cost.tasks:,}",
+            *((f"{cost.tokens:,}", f"{cost.operations:.2e}") if cost.tokens else ("", "")),
+            *((_hours(seconds) for seconds in cost.seconds) if cost.tokens else ("",) * len(counts)),
+        )
+        for cost in (*kinds, total)
+    ]
+    parts.append(text_table(header, rows, right=range(1, len(header))))
+    seconds = {task: task_seconds(task, sizes, device) for task in tasks}
+    path = longest_path(tasks, seconds.__getitem__)
+    if path:
+        parts.append(
+            f"longest path, if each task had one device alone: {_hours(sum(seconds[t] for t in path))} hours"
+        )
+        parts += [f"  {_hours(seconds[task])}  {task.label}" for task in path]
+    if args.backbone is None and args.large_backbone is None:
+        found = compared(tasks, sizes, device, store.timings())
+        parts += _comparison(found) if found else []
+    return "\n".join(parts)
+
+
+def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
+    """The backbone of each role that the tasks name: the one that a flag names, or that of the settings."""
+    from ablations.world.text import build_tokenizer
+    from ablations.world.worlds import world_of
+    from lightning_modules.sizes import size_of
+
+    settings = args.settings
+    used = {work.role for task in tasks for work in task.work}
+    if not used:
+        return {}
+    small, large = settings.students.backbone, "large"
+    if settings.pool is None:
+        recipes = world_of(settings.world).pretrainings
+        small, large = recipes[small].preset, recipes[large].preset
+        vocabulary = len(build_tokenizer(world_of(settings.world)))
+    else:
+        vocabulary = settings.pool.vocabulary
+    names: dict[Role, str] = {
+        "student": args.backbone or _without_revision(settings.students.checkpoint) or small,
+        "generator": args.large_backbone or small,
+        "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or large,
+    }
+    return {
+        role: size_of(names[role], vocabulary=vocabulary, download=args.download)
+        for role in ROLES
+        if role in used
+    }
+
+
+def _without_revision(checkpoint: str | None) -> str | None:
+    """A checkpoint's name as transformers takes it."""
+    if checkpoint is None or Path(checkpoint).is_dir():
+        return checkpoint
+    return checkpoint.partition("@")[0]
+
+
+def _size(role: Role, size: Size) -> str:
+    return f"{_ROLES[role]}: {size.name}, {size.parameters:,} parameters, {size.layers} layers"
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return "<0.01" if 0 < hours < 0.005 else f"{hours:,.2f}" if hours < 10 else f"{hours:,.1f}"
+
+
+def _comparison(found: Sequence[Comparison]) -> list[str]:
+    from ablations.engine.costs.costs import AGREE
+
+    rows = [
+        (
+            one.what,
+            str(one.tasks),
+            duration(one.predicted),
+            duration(one.measured),
+            f"{one.measured / one.predicted:.2f}",
+            "yes" if one.agrees else "no",
+        )
+        for one in found
+    ]
+    header = ("timed before", "tasks", "predicted", "measured", "measured / predicted", "agree")
+    table = text_table(header, rows, right=range(1, 5))
+    off = [one.what for one in found if not one.agrees]
+    verdict = f"not so: {', '.join(off)}" if off else "all do"
+    return ["", table, f"To agree is to be within a factor of {AGREE:g}: {verdict}."]

@@ -1,0 +1,46 @@
+"""A run's file, read from any folder: what its relative paths mean."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ablations.commands.arguments import RUN_FILE, STARTED_IN, read_yaml
+
+
+def run_file(args: Any) -> str:
+    """The text of a run's file: all arguments, and the folder that the run is started in.
+
+    That folder is relative to the out folder where it contains it, so that both can be moved together.
+    """
+    here, out = Path.cwd(), args.out.resolve()
+    folder = os.path.relpath(here, out) if out.is_relative_to(here.resolve()) else str(here)
+    return f"{STARTED_IN}: {json.dumps(folder)}\n{args.dump}"
+
+
+def started_in(run_dir: Path) -> Path:
+    """The folder that a run was started in, to which the relative paths of its file belong.
+
+    The current folder where the file does not say, as older ones.
+
+    Raises:
+        ValueError: it is not there any more.
+    """
+    folder = read_yaml(run_dir / RUN_FILE).get(STARTED_IN)
+    if folder is None:
+        return Path()
+    found = (run_dir / str(folder)).resolve()
+    if not found.is_dir():
+        raise ValueError(
+            f"{run_dir / RUN_FILE}: field {STARTED_IN}: found {folder}; allowed: the folder that the run was "
+            "started in"
+        )
+    return found
+
+
+def store_of_run(run_dir: Path) -> Path:
+    """A run's folder of artifacts, from the current folder."""
+    folder, store = started_in(run_dir), Path(read_yaml(run_dir / RUN_FILE)["store"])
+    return store if folder.resolve() == Path.cwd() else folder / store

@@ -1,0 +1,247 @@
+"""``ablations sample PROBLEMS --generator CHECKPOINT -n N --out POOL``: solutions of problems, as a pool.
+
+The same command, started again while it runs, shares its work, on any machine that sees the same disk if file
+locks hold there: each shard is made by one of them, and the first to find all done writes the pool.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.commands.arguments import ESCAPES, unescaped
+from ablations.commands.cli import COMMANDS
+from ablations.data.checks import allowed
+from ablations.engine.files import check_new, lock_of
+from ablations.engine.progress import LOG_FORMATS, reporter_of
+from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, Choice, Sampling
+from ablations.grading.unanswered import describe_unanswered
+from ablations.labelers.choice import DEVICES, DTYPES
+from results.writing import write_text
+
+if TYPE_CHECKING:
+    from ablations.data.solutions import Problem
+    from ablations.engine.shards import Shards
+    from ablations.generators.generator import Generator
+    from ablations.generators.pools import Account
+
+
+def sample(argv: Sequence[str]) -> None:
+    """Runs the command.
+
+    Args:
+        argv: its arguments.
+
+    Raises:
+        ValueError: an argument, the problems or the checkpoint is not as it must be.
+    """
+    args = _parse(argv)
+    if not args.show_prompt and (args.samples is None or args.out is None):
+        missing = "samples" if args.samples is None else "out"
+        raise ValueError(f"{missing}: found none; allowed: one, unless --show-prompt is given")
+    if (args.shots is None) != (args.k is None):
+        raise ValueError("k: found --shots or -k without the other; allowed: both, or none")
+    allowed("log_format", args.log_format, LOG_FORMATS)
+    choice = Choice(
+        checkpoint=args.generator,
+        dtype=args.dtype,
+        chat_template=args.chat_template,
+        instruction=None if args.instruction is None else unescaped("instruction", args.instruction),
+        stop=tuple(unescaped("stop", text) for text in args.stop or ()),
+        stop_after_answer=args.stop_after_answer,
+        trust_remote_code=args.trust_remote_code,
+    )
+    sampling = Sampling(
+        samples=1 if args.show_prompt else args.samples,
+        temperature=args.temperature,
+        min_p=args.min_p,
+        max_new_tokens=args.max_new_tokens,
+        seed=args.seed,
+        engine=args.engine,
+        device=args.device,
+        max_batch=args.max_batch,
+        devices=args.devices,
+    )
+    out = None if args.show_prompt else Path(args.out)
+    if out is not None:
+        check_new(out, "out")
+    # what computes is imported after the arguments are understood: mistakes are told at once
+    from ablations.generators.generator import find_generator
+    from ablations.generators.problems import read_problems, read_shots
+
+    problems = read_problems(Path(args.problems), args.source)
+    shots = () if args.shots is None else read_shots(Path(args.shots), args.k, problems)
+    generator = find_generator(choice, sampling, shots)
+    if out is None:
+        print(generator.shown(problems[0]))
+    else:
+        _into_pool(problems, generator, out, args.log_format)
+
+
+def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_format: str) -> None:
+    from ablations.engine.locks import locked
+    from ablations.engine.shards import claim, counting, sharing
+    from ablations.generators.crew import run_job
+
+    scratch = out.with_name(f"{out.name}.shards")
+    job = generator.job(problems, scratch)
+    with sharing(out, scratch):
+        if not out.exists():
+            facts = generator.facts(problems)
+            claim(scratch, facts, "shards of another generator, other problems or other settings")
+            with counting(job.shards, reporter_of(log_format)) as counter:
+                run_job(job, counter)
+                seconds = counter.seconds
+    with locked(lock_of(out)):
+        if out.exists():
+            print(f"{out}: written by another command, which shared the work")
+            return
+        account = _graded(out, problems, job.shards, generator, log_format)
+        shutil.rmtree(scratch)
+    _write_left_out(out, account)
+    drawn = sum(account.tokens[number] for number in counter.made)
+    print(_described(out, generator, account, drawn / seconds if counter.made else None))
+
+
+def _graded(
+    out: Path, problems: list[Problem], shards: Shards, generator: Generator, log_format: str
+) -> Account:
+    """Writes the pool."""
+    from ablations.engine.processes import default_workers
+    from ablations.engine.step import Task
+    from ablations.generators.pools import write_pool
+    from ablations.grading.grader import Grader
+
+    task = Task(stage="grade", version=1, label="grading", weight=sum(shards.work))
+    reporter, began = reporter_of(log_format), time.monotonic()
+
+    def progress(share: float) -> None:
+        left = (time.monotonic() - began) * (1 - share) / share
+        reporter.progressed(task, share, share * task.weight, left)
+
+    samples = generator.setup.sampling.samples
+    reporter.begin(1, 0, task.weight)
+    try:
+        reporter.started(task)
+        with Grader(default_workers()) as grader:
+            account = write_pool(out, problems, shards, samples, generator.identity, grader, progress)
+        reporter.ended(task, time.monotonic() - began, None, task.weight, 0.0)
+    finally:
+        reporter.close()
+    return account
+
+
+def _write_left_out(out: Path, account: Account) -> None:
+    """The problems that are not in the pool, one a line; no file where all are."""
+    if account.left_out:
+        lines = [json.dumps({"problem_id": name}) + "\n" for name in account.left_out]
+        write_text(out.with_name(f"{out.name}.left_out.jsonl"), "".join(lines))
+
+
+def _described(out: Path, generator: Generator, account: Account, speed: float | None) -> str:
+    """What there is now, for people."""
+    who = generator.identity
+    graded = account.solutions - account.ungraded
+    right = f"{account.right / graded:.1%} of those graded" if graded else "none graded"
+    unfinished = account.solutions - account.finished
+    advice = "look at some, and make the model state its answer (--instruction, --shots)"
+    if unfinished:
+        advice += " or let it write more (--max-new-tokens)"
+    said = [
+        f"{out}: {account.problems:,} problems, {account.solutions:,} solutions sampled from "
+        f"{who['generator']} ({who['engine']}, {who['dtype']}, revision {who['revision'][:12]})",
+        f"finished {account.finished / account.solutions:.1%}, right {right}, ungraded {account.ungraded:,}; "
+        f"{sum(account.tokens):,} tokens" + (f", {speed:,.0f} tokens/s" if speed is not None else ""),
+        describe_unanswered(account.unanswered, account.solutions, unfinished, advice),
+    ]
+    if account.empty:
+        said.append(f"completions without a step, in place of which others were drawn: {account.empty:,}")
+    if account.left_out:
+        first = ", ".join(account.left_out[:3]) + (", ..." if len(account.left_out) > 3 else "")
+        said.append(
+            f"left out: {len(account.left_out):,} problems, of which too few completions had a step "
+            f"({first}); all are in {out}.left_out.jsonl"
+        )
+    return "\n".join(said)
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(
+        prog="ablations sample", description=COMMANDS["sample"], exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument(
+        "problems", type=Path, help="a file of any format that names problems and their answers"
+    )
+    parser.add_argument(
+        "--generator",
+        type=str,
+        required=True,
+        help="folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub",
+    )
+    parser.add_argument("-n", "--samples", type=int | None, default=None, help="solutions per problem")
+    parser.add_argument("--out", type=Path | None, default=None, help="the new pool; compressed by its name")
+    parser.add_argument(
+        "--from", dest="source", type=str | None, default=None, help="format (default: what it tells)"
+    )
+    parser.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token each time")
+    parser.add_argument(
+        "--min-p",
+        type=float,
+        default=0.0,
+        help="never draw a token less likely than this share of the likeliest one",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the samples")
+    parser.add_argument("--max-new-tokens", type=int, default=1024, help="most tokens of a solution")
+    parser.add_argument(
+        "--stop",
+        action="append",
+        help=f"text or special token that ends a solution, repeatable; {ESCAPES}",
+    )
+    parser.add_argument(
+        "--stop-after-answer",
+        action="store_true",
+        help="end a solution after the line that states its final answer (in \\boxed{}, after ####, or in "
+        "words: The answer is ...)",
+    )
+    parser.add_argument(
+        "--chat-template",
+        type=str,
+        default="auto",
+        help=f"one of {', '.join(CHAT_TEMPLATES)} (auto: where the tokenizer has one)",
+    )
+    parser.add_argument(
+        "--instruction",
+        type=str | None,
+        default=None,
+        help="what is said beside the problem (default: with a chat template, one step a line and the answer "
+        f"in \\boxed{{}}; else nothing); {ESCAPES}",
+    )
+    parser.add_argument("--shots", type=Path | None, default=None, help="file of solved problems to show")
+    parser.add_argument("-k", type=int | None, default=None, help="how many of them")
+    parser.add_argument(
+        "--show-prompt", action="store_true", help="print what the model reads for the first problem, no more"
+    )
+    parser.add_argument(
+        "--engine", type=str, default="transformers", help=f"one of {', '.join(ENGINE_NAMES)}"
+    )
+    parser.add_argument("--device", type=str, default="cpu", help=f"one of {', '.join(DEVICES)}")
+    parser.add_argument(
+        "--devices", type=int, default=1, help="processes, each with its own GPU, or one core each"
+    )
+    parser.add_argument(
+        "--dtype", type=str, default="auto", help=f"of the weights: {', '.join(DTYPES)} (auto: as they are)"
+    )
+    parser.add_argument("--max-batch", type=int, default=256, help="solutions that are written together")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run the code that lies beside the checkpoint"
+    )
+    parser.add_argument(
+        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
+    )
+    return parser.parse_args(list(argv))

@@ -1,0 +1,159 @@
+"""Reward models that a run has trained: found in a store by their address, or in a run by their cell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.commands.arguments import RUN_FILE
+from ablations.commands.run_files import store_of_run
+from ablations.engine.store import MANIFEST, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECORDS = "records.parquet"
+STAGES = ("train", "cell")
+"""Stages whose artifacts are trained models, or lead to them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Which:
+    """Which of a run's reward models; None: the only one there is."""
+
+    arm: str | None = None
+    """Kind of supervision."""
+    acquisition: str | None = None
+    """How the labelled solutions were chosen; None: uniform, if it is among them."""
+    data_scale: int | None = None
+    """Solutions labeled per problem."""
+    seed: int | None = None
+    """Seed of the training."""
+    fold: int | None = None
+    """Of a pool's cross-fitting, from 0."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A trained reward model, and what is known of it."""
+
+    store: Store
+    """Where it is."""
+    address: str
+    """Of the training's artifact, ``train/KEY``."""
+    config: dict[str, Any]
+    """Of the training."""
+    inputs: dict[str, Any]
+    """Addresses of what it read."""
+    cell: str | None = None
+    """Key of the cell that it is of, where it was found by one."""
+    cell_inputs: dict[str, Any] = field(default_factory=dict)
+    """Addresses of what that cell read."""
+    folds: int = 1
+    """Models that make up the cell."""
+    records: pd.DataFrame | None = None
+    """The run's records, where it was found in a run."""
+
+    @property
+    def folder(self) -> Path:
+        """The artifact's."""
+        return self.store.root / self.address
+
+    def manifest_of(self, name: str) -> dict[str, Any]:
+        """Manifest of what it read by a name; empty if it read nothing so named, or if that is gone."""
+        address = self.inputs.get(name)
+        file = self.store.root / str(address) / MANIFEST
+        return _manifest(file) if isinstance(address, str) and file.is_file() else {}
+
+
+def find(named: str, which: Which, store: Path | None) -> Trained:
+    """A trained reward model.
+
+    Args:
+        named: a run's out folder; an artifact's folder, or its address ``train/KEY`` or ``cell/KEY``.
+        which: of a run's models, or of a cell's folds.
+        store: folder of artifacts; None: the run's, or runs/store.
+
+    Raises:
+        ValueError: there is none, there are several, or its files are damaged.
+    """
+    folder = Path(named)
+    if (folder / RUN_FILE).is_file():
+        return _of_run(folder, which, store)
+    if (folder / MANIFEST).is_file():
+        folder = folder.resolve()
+        root, address = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
+    else:
+        root, address = store or Path("runs/store"), named.strip("/")
+    stage = address.partition("/")[0]
+    if stage not in STAGES or not (root / address / MANIFEST).is_file():
+        raise ValueError(
+            f"cell: found no {named}; allowed: a run's out folder, or the folder or the address (train/KEY, "
+            f"cell/KEY) of an artifact in the store {root}"
+        )
+    chosen = Which(fold=which.fold)
+    if which != chosen:
+        raise ValueError("arm, acquisition, data_scale, seed: found one; allowed: with a run's out folder")
+    if stage == "cell":
+        return _of_cell(Store(root), address.partition("/")[2], which.fold)
+    if which.fold is not None:
+        raise ValueError(f"fold: found {which.fold}; allowed: with a run's out folder, or a cell")
+    return _of_training(Store(root), address)
+
+
+def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
+    from results.records import plain, read_records
+
+    if not (run / RECORDS).is_file():
+        raise ValueError(f"cell: found no {RECORDS} in {run}; allowed: the out folder of a finished run")
+    records = read_records(run / RECORDS)
+    cells = plain(records[records["cell"].notna()]).drop_duplicates("cell")
+    for name in ("arm", "acquisition", "data_scale", "seed"):
+        cells = _narrowed(cells, name, getattr(which, name))
+    root = store or store_of_run(run)
+    return _of_cell(Store(root), str(cells["cell"].iloc[0]), which.fold, records)
+
+
+def _narrowed(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.DataFrame:
+    """The cells with a value of a column; the one that they have, where none is asked for."""
+    there = sorted(set(cells[name].dropna().tolist()))
+    if wanted is None and (name == "acquisition" and "uniform" in there):
+        wanted = "uniform"
+    if wanted is None and len(there) == 1:
+        wanted = there[0]
+    if wanted not in there:
+        found = "none" if wanted is None else wanted
+        raise ValueError(f"{name}: found {found}; allowed: {', '.join(map(str, there)) or 'nothing'}")
+    return cells[(cells[name] == wanted).fillna(False).astype(bool)]
+
+
+def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | None = None) -> Trained:
+    """The training of a cell's fold."""
+    address = f"cell/{cell}"
+    _check(store, address)
+    inputs = _manifest(store.root / address / MANIFEST)["inputs"]
+    trains = inputs["trains"]
+    at, folds = 0 if fold is None else fold, len(trains)
+    if not 0 <= at < folds or (fold is None and folds > 1):
+        found = "none" if fold is None else fold
+        raise ValueError(f"fold: found {found}; allowed: 0 to {folds - 1}, the cell's models")
+    return _of_training(store, trains[at], cell=cell, cell_inputs=inputs, folds=folds, records=records)
+
+
+def _of_training(store: Store, address: str, **more: Any) -> Trained:
+    _check(store, address)
+    manifest = _manifest(store.root / address / MANIFEST)
+    return Trained(store=store, address=address, config=manifest["config"], inputs=manifest["inputs"], **more)
+
+
+def _check(store: Store, address: str) -> None:
+    fault = store.fault(address)
+    if fault is not None:
+        raise ValueError(f"cell: found {address} in {store.root}: {fault}; allowed: a whole artifact")
+
+
+def _manifest(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

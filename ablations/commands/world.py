@@ -1,0 +1,88 @@
+"""``ablations world check | pretrain | sample``."""
+
+from pathlib import Path
+from typing import Literal
+
+from ablations.world.world import Kind
+
+
+def cli_check(
+    world: str = "facts", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
+) -> None:
+    """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
+
+    Args:
+        world: which world.
+        scale: the samples are those of the experiment ``supervision`` at this scale.
+        store: where they are, or are made.
+        workers: processes; one a core if not given.
+    """
+    from ablations.commands.world_check import check, format_check
+
+    properties = check(world, scale, store, workers)
+    print(format_check(world, properties))
+    failed = [p.name for p in properties if not p.holds]
+    if failed:
+        raise ValueError(f"world {world}: does not hold: {', '.join(failed)}")
+
+
+def cli_pretrain(
+    world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
+) -> None:
+    """Makes a base model again; killed, the same command goes on.
+
+    Args:
+        world: which world.
+        size: which base model.
+        out: folder to write; runs/bases/WORLD/SIZE if not given.
+    """
+    import time
+
+    from ablations.engine.files import alone, check_output
+    from ablations.engine.processes import one_thread
+    from ablations.engine.revision import revision
+    from ablations.world.pretraining import pretrain
+    from ablations.world.worlds import world_of
+
+    recipe = world_of(world).pretrainings[size]
+    folder = out or Path("runs/bases") / world / size
+    if (folder / "manifest.json").is_file():
+        raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")
+    check_output(folder, "out", folder=True)
+    started, told = time.monotonic(), 0.0
+
+    def progress(done: float) -> None:
+        nonlocal told
+        if done - told >= 0.02 or done >= 1:
+            told = done
+            print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
+
+    with one_thread(), alone(folder, "out"):
+        manifest = pretrain(world, recipe, folder, revision=revision(), progress=progress)
+    print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
+
+
+def cli_sample(world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
+    """Prints problems of the training split, each with one author's solution and the oracle's ratings.
+
+    Args:
+        world: which world.
+        n: how many.
+        seed: of the draw.
+        kind: usual problems, long ones or ones about rare facts, as far as the world has them.
+    """
+    import numpy as np
+
+    from ablations.world.world import draw_problems
+    from ablations.world.worlds import world_of
+
+    if n < 1:
+        raise ValueError(f"n: found {n}; allowed: 1 or more")
+    rng = np.random.default_rng(seed)
+    of = world_of(world)
+    for problem in draw_problems(of, "train", n, seed, kind):
+        steps = of.write_solution(problem, rng)
+        print(f"{problem}   right answer {of.answer(problem)}")
+        for step, rating in zip(steps, of.judge(problem, steps), strict=True):
+            print(f"  {rating:+d}  {step}")
+        print()

@@ -1,0 +1,1 @@
+"""Problems, solutions and what is known of their steps."""

@@ -1,0 +1,9 @@
+"""Checks of what users give."""
+
+from collections.abc import Sequence
+
+
+def allowed(name: str, value: str, names: Sequence[str]) -> None:
+    """Raises a ValueError unless a value is one of some names."""
+    if value not in names:
+        raise ValueError(f"{name}: {value!r} is not allowed; allowed are {', '.join(names)}")

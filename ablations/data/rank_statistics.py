@@ -1,0 +1,56 @@
+"""Ranks within groups, and Spearman's correlation of two of them.
+
+Shape letters: R values in G groups.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ties import level
+
+Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.integer]
+
+
+def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
+    """Ranks of values within their groups, ties at their mean, less the group's mean rank.
+
+    Args:
+        group: integers [R] in 0..groups-1.
+        values: [R], no NaN; which tie, ``ablations.data.ties`` says.
+        groups: G.
+
+    Returns:
+        float64 [R]; each group's sum to 0, exactly 0 where its values are all equal.
+    """
+    values = level(values, group)
+    order = np.lexsort((values, group))
+    sorted_group, sorted_values = group[order], values[order]
+    starts = np.ones(len(order), bool)
+    starts[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_values[1:] != sorted_values[:-1])
+    tie = np.cumsum(starts) - 1
+    # Places are whole numbers and their means halves at most, so that equal ranks are equal in floats.
+    mean_place = np.bincount(tie, np.arange(len(order))) / np.bincount(tie)
+    size_G = np.bincount(group, minlength=groups)
+    middle_G = np.cumsum(size_G) - (size_G + 1) / 2
+    ranks = np.empty(len(order))
+    ranks[order] = mean_place[tie] - middle_G[sorted_group]
+    return ranks
+
+
+def correlation(group: Groups, one: Floats, two: Floats, groups: int) -> Floats:
+    """Spearman's correlation within each group, of two that ``centred_ranks`` gave.
+
+    Args:
+        group: integers [R] in 0..groups-1.
+        one: [R].
+        two: [R].
+        groups: G.
+
+    Returns:
+        float64 [G], -1 to 1; 0 where one of the two ties the whole group, or the group is empty.
+    """
+    joint_G, one_G, two_G = (np.bincount(group, x, groups) for x in (one * two, one**2, two**2))
+    scale_G = np.sqrt(one_G * two_G)
+    found_G = np.divide(joint_G, scale_G, out=np.zeros(groups), where=scale_G > 0)
+    return np.clip(found_G, -1, 1)

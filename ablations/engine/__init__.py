@@ -1,0 +1,1 @@
+"""Steps and their store: what is run, where, and how it resumes."""

@@ -1,0 +1,84 @@
+"""One attempt at a task, in whatever process: what it prints is kept, and what becomes of it is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ablations.engine import failures
+from ablations.engine.machine import Machine
+from ablations.engine.step import Context, Inputs, Recipe, Stage
+from ablations.engine.store import Store
+
+
+def attempt(
+    recipe: Recipe, store: Store, stages: str, machine: Machine, report: Callable[[float], None]
+) -> tuple[Any, ...]:
+    """Makes one artifact in a process that makes nothing else meanwhile.
+
+    Returns:
+        `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the stage raised.
+    """
+    try:
+        stage = machine.devices.spread(stages, recipe.stage)
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.set_num_threads(1)
+        quiet = _printing_to(store.root / "logs" / f"{recipe.key}.txt", stage)
+        return "finished", store.make(recipe, quiet, report, logs=machine.logs.of(recipe.label, recipe.key))
+    except (Exception, SystemExit) as error:
+        return "failed", *described(error)
+
+
+def last_words(root: Path, key: str) -> str:
+    """The end of what a process printed that died while it made an artifact."""
+    printed = root / "logs" / f"{key}.txt"
+    return printed.read_text(encoding="utf-8", errors="replace")[-4000:] if printed.exists() else ""
+
+
+def throttled(report: Callable[[float], None], every: float) -> Callable[[float], None]:
+    """Passes on what a task says of its progress, once in so many seconds."""
+    last = 0.0
+
+    def progress(fraction: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= every:
+            last = now
+            report(float(fraction))
+
+    return progress
+
+
+def described(error: BaseException) -> tuple[str, str, str]:
+    """An exception's type, last line (of a fault of the system or a library all in one) and traceback."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    line = failures.described(error) or lines[-1]
+    return type(error).__name__, line, "".join(traceback.format_exception(error))
+
+
+def _printing_to(path: Path, stage: Stage) -> Stage:
+    """The stage, with all that it prints, from C too, sent to a file, which is kept unless empty."""
+
+    def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = os.dup(1), os.dup(2)
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        try:
+            stage.run(config, inputs, out, context)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            if not path.stat().st_size:
+                path.unlink()
+
+    return Stage(stage.version, run)

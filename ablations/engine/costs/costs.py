@@ -1,0 +1,199 @@
+"""What tasks cost: operations of their tokens, hours on devices, and whether what was timed agrees.
+
+Operations are those of matrix products. A token takes 2 a parameter forward and 4 more backward, and in
+attention 4 a layer, unit of width and token of its row forward, 8 more backward (Kaplan et al., arXiv
+2001.08361, Section 2.1; Chowdhery et al., arXiv 2204.02311, Appendix B). Whole rows are counted, as they are
+computed, not only what a mask lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ablations.engine.costs.hardware import Device
+from ablations.engine.costs.work import Role, Work
+from ablations.engine.schedule import path_seconds
+from ablations.engine.step import Task
+from ablations.engine.store import Timing
+from lightning_modules.sizes import Size
+
+TEXT_SECONDS = 1e-4
+"""Seconds in which the host turns a solution into tokens and lays it out; measured on one core."""
+AGREE = 2.0
+"""A prediction agrees with what was measured within this factor."""
+NO_MODEL = "runs no model"
+
+_NAMES: dict[tuple[str, Role], str] = {
+    ("mathmix", "student"): "MathMix of students",
+    ("generator", "generator"): "finetuning of the generator",
+    ("samples", "generator"): "sampling",
+    ("labeler", "large"): "training of the labeler (large PRM)",
+    ("large_prm", "large"): "training of large PRMs, by generation",
+    ("train", "student"): "training of students",
+    ("train", "large"): "training of large ORMs",
+    ("scores", "student"): "scoring by students",
+    ("scores", "large"): "labelling and scoring by large models",
+    ("opinion", "student"): "opinions of selectors",
+    ("opinion", "large"): "opinions of large PRMs",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """All tasks of one kind of work."""
+
+    what: str
+    """For people."""
+    tasks: int
+    """How many."""
+    tokens: int
+    """That pass through models."""
+    operations: float
+    """FLOP."""
+    seconds: tuple[float, ...]
+    """On each of some numbers of devices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Predicted seconds beside measured ones, of all timed tasks of one kind of work."""
+
+    what: str
+    """For people."""
+    tasks: int
+    """Timed ones."""
+    predicted: float
+    """Seconds."""
+    measured: float
+    """Seconds."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether neither is more than ``AGREE`` times the other."""
+        return self.predicted <= AGREE * self.measured and self.measured <= AGREE * self.predicted
+
+
+def operations(work: Work, size: Size) -> float:
+    """FLOP of some work by a backbone of some size."""
+    language = work.kind in ("language training", "sampling")
+    passes = 3 if work.kind in ("training", "language training") else 1  # backward costs two forward passes
+    products = 2 * (size.language if language else size.reward)
+    attention = 4 * size.layers * size.width * work.context
+    return float(work.tokens) * passes * (products + attention)
+
+
+def task_operations(task: Task, sizes: Mapping[Role, Size]) -> float:
+    """FLOP of a task."""
+    return sum(operations(work, sizes[work.role]) for work in task.work)
+
+
+def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> float:
+    """Seconds of a task on one device; none where it runs no model."""
+    return sum(
+        operations(work, sizes[work.role])
+        / (device.peak * (device.sampling if work.kind == "sampling" else device.utilisation))
+        + work.texts * TEXT_SECONDS
+        for work in task.work
+    )
+
+
+def kind_of(task: Task) -> str:
+    """Which kind of work a task is."""
+    if not task.work:
+        return NO_MODEL
+    role = task.work[0].role
+    return _NAMES.get((task.stage, role), f"{task.stage} ({role})")
+
+
+def costs(
+    tasks: Sequence[Task],
+    sizes: Mapping[Role, Size],
+    device: Device,
+    counts: Sequence[int],
+    spreads: Collection[str],
+) -> tuple[list[Cost], Cost]:
+    """Costs by kind of work and in total, each as if its tasks were all that is computed.
+
+    A task waits for those that it needs: no number of devices takes less than the longest path, in which
+    all devices compute together what can be spread over them.
+
+    Args:
+        tasks: every one after its inputs.
+        sizes: of the backbones.
+        device: one of several alike.
+        counts: numbers of devices.
+        spreads: names of the stages that several devices can compute together.
+    """
+
+    def seconds_on(some: list[Task], count: int) -> float:
+        seconds = {task: task_seconds(task, sizes, device) for task in some}
+        together = {task: seconds[task] / (count if task.stage in spreads else 1) for task in some}
+        return max([sum(seconds.values()) / count, *path_seconds(some, together.__getitem__).values()])
+
+    def cost(what: str, some: list[Task]) -> Cost:
+        return Cost(
+            what=what,
+            tasks=len(some),
+            tokens=sum(task.tokens or 0 for task in some),
+            operations=sum(task_operations(task, sizes) for task in some),
+            seconds=tuple(seconds_on(some, count) for count in counts),
+        )
+
+    return [cost(what, some) for what, some in _by_kind(tasks).items()], cost("in total", list(tasks))
+
+
+def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> list[Task]:
+    """The tasks that wait for each other and together take longest, those that take no time left out.
+
+    Args:
+        tasks: every one after its inputs.
+        seconds: what each takes.
+    """
+    done: dict[Task, float] = {}
+    for task in tasks:
+        before = (done[parent] for parent in task.parents if parent in done)
+        done[task] = seconds(task) + max(before, default=0.0)
+    path = [max(tasks, key=done.__getitem__)]
+    while parents := [parent for parent in path[0].parents if parent in done]:
+        path.insert(0, max(parents, key=done.__getitem__))
+    return [task for task in path if seconds(task)]
+
+
+def compared(
+    tasks: Sequence[Task], sizes: Mapping[Role, Size], device: Device, timings: Mapping[str, Timing]
+) -> list[Comparison]:
+    """Predicted beside measured seconds by kind of work, the total last; empty if nothing is timed.
+
+    Args:
+        tasks: of a plan.
+        sizes: of the backbones that were run.
+        device: which it is predicted for; timings on others are left out, and those of resumed tasks.
+        timings: by key.
+    """
+    timed = [
+        task
+        for task in tasks
+        if task.work and (timing := timings.get(task.key)) and not timing.resumed
+        if device.timed_as in timing.device
+    ]
+
+    def comparison(what: str, some: list[Task]) -> Comparison:
+        return Comparison(
+            what=what,
+            tasks=len(some),
+            predicted=sum(task_seconds(task, sizes, device) for task in some),
+            measured=sum(timings[task.key].seconds for task in some),
+        )
+
+    found = [comparison(what, some) for what, some in _by_kind(timed).items()]
+    return [*found, comparison("in total", timed)] if found else []
+
+
+def _by_kind(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    kinds: dict[str, list[Task]] = {}
+    for task in tasks:
+        kinds.setdefault(kind_of(task), []).append(task)
+    if NO_MODEL in kinds:
+        kinds[NO_MODEL] = kinds.pop(NO_MODEL)  # the last
+    return kinds

@@ -1,0 +1,195 @@
+"""How a command ends that cannot go on: one line for the user's mistakes and for faults of the system and of
+libraries, the traceback for faults of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import select
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+SYSTEM: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk full", "a file system with enough room"),
+    errno.EDQUOT: ("the disk quota used up", "a file system with enough room"),
+    errno.EFBIG: ("a file larger than the limit", "a higher limit (ulimit -f) or a smaller file"),
+    errno.EISDIR: ("a folder", "a file"),
+    errno.ENOTDIR: ("a path below a file", "a path below folders"),
+    errno.EEXIST: ("something there already", "a new path"),
+    errno.ENOENT: ("no such file or folder", "an existing one"),
+    errno.ENAMETOOLONG: ("a name that is too long", "a shorter name"),
+    errno.EACCES: ("no permission", "a path that this user may read or write"),
+    errno.EPERM: ("no permission", "a path that this user may read or write"),
+    errno.EROFS: ("a read-only file system", "a file system that can be written"),
+    errno.EMFILE: ("too many open files", "a higher limit (ulimit -n) or fewer workers"),
+    errno.ENFILE: ("too many open files", "fewer processes on this machine"),
+    errno.ENOMEM: ("no memory left", "a smaller model or batch, or fewer workers"),
+    errno.ENOLCK: ("no file locks", "a file system with file locks"),
+}
+"""Error number -> what was found, and what is allowed."""
+LIBRARIES = (
+    *("jinja2", "safetensors", "safetensors_rust", "tokenizers", "huggingface_hub", "pyarrow", "sqlalchemy"),
+    *("sqlite3", "zlib", "gzip", "lzma", "_lzma", "zipfile", "requests", "urllib3", "httpx", "httpcore"),
+)
+"""Packages whose own exceptions say what is wrong with a file, a server or the network."""
+OURS = (LookupError, TypeError, AttributeError, AssertionError, NameError)
+"""Never a fault of the system, except for an AssertionError of torch about CUDA."""
+MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
+CUDA = ("Torch not compiled with CUDA", "NVIDIA driver", "No CUDA GPUs", "CUDA error", "CUDA driver")
+
+
+def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
+    """Runs a command and says in words how it failed, if it did.
+
+    Args:
+        program: its name.
+        argv: its arguments.
+        work: what it does; returns its exit code.
+
+    Returns:
+        The exit code: that of `work`; 1 tasks failed, or a fault of ours; 2 a mistake of the user's or a
+        fault of the system or a library (one line on standard error); 130 interrupted; 141 nobody reads
+        the output.
+        With ABLATIONS_DEBUG set in the environment, all but failed tasks are raised.
+    """
+    from jsonargparse import ArgumentError
+
+    from ablations.engine.ranks import RankFailed
+    from ablations.engine.schedule import RunFailed
+
+    prepare_streams()
+    try:
+        try:
+            return work()
+        finally:
+            sys.stdout.flush()
+    except (RunFailed, RankFailed) as failed:
+        _say(f"{program}: {failed}\nThe same command tries these again and keeps the rest.")
+        return 1
+    except KeyboardInterrupt:
+        _say(f"{program}: interrupted; the same command resumes from what is done")
+        return 130
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141  # 128 + SIGPIPE, as of a program that the signal ends
+        if os.environ.get("ABLATIONS_DEBUG"):
+            raise
+        line = _mistake(str(error)) if isinstance(error, (ValueError, ArgumentError)) else described(error)
+        if line is not None:
+            _say(f"{program}: {line}")
+            return 2
+        _say("".join(traceback.format_exception(error)) + _request(program, argv))
+        return 1
+    finally:
+        _silence_if_stuck()
+
+
+def described(error: BaseException) -> str | None:
+    """A fault of the system or of a library in one line; None: it is a fault of ours.
+
+    The line has the form `FIELD: found X; allowed: Y`.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _any_of(MEMORY, text)):
+        return f"memory: found too little of it ({text}); allowed: a smaller model or batch, or fewer workers"
+    if isinstance(error, RuntimeError | AssertionError) and _any_of(CUDA, text):
+        return f"device: found no usable CUDA device ({text}); allowed: cpu, or a machine with a working GPU"
+    if isinstance(error, OURS):
+        return None
+    package = type(error).__module__.partition(".")[0]
+    if isinstance(error, OSError) and (package == "builtins" or package not in LIBRARIES):
+        return _of_system(error, text)
+    raised_by = _packages(error.__traceback__)
+    if package in LIBRARIES:
+        if package == "jinja2" and "results" in raised_by:  # a template of ours
+            return None
+        return f"{package}: found {_short(text)}; allowed: files and services that {package} can read"
+    if type(error) is Exception and raised_by & {"tokenizers", "transformers"}:
+        return f"tokenizer: found {_short(text)}; allowed: a tokenizer.json that tokenizers can read"
+    return None
+
+
+def prepare_streams() -> None:
+    """Opens what is closed of the standard streams, and escapes what their encoding cannot hold."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file that is opened would be taken for it
+            os.open(os.devnull, os.O_RDWR)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and hasattr(stream, "reconfigure") and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _of_system(error: OSError, text: str) -> str:
+    found, allowed = SYSTEM.get(
+        error.errno or 0, (_short(error.strerror or text), "a system without this error")
+    )
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    if not names:
+        return f"system: found {found} ({_short(text)}); allowed: {allowed}"
+    return f"{' and '.join(names)}: found {found}; allowed: {allowed}"
+
+
+def _mistake(message: str) -> str:
+    """A mistake in one line; of a value that fits none of several types, what our own rules say of it."""
+    ours = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
+    return ours[0] if ours and "Union subtypes" in message else " ".join(message.split())
+
+
+def _request(program: str, argv: Sequence[str]) -> str:
+    """Asks for a report, with what it must say."""
+    from importlib import metadata
+
+    from ablations.engine.revision import revision
+
+    return (
+        f"{program}: this is a bug. Please report it with the lines above and: "
+        f"version {metadata.version('supervision-ablations')}, revision {revision()}, "
+        f"Python {platform.python_version()}, command: {program} {shlex.join(argv)}"
+    )
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of standard output or error is gone."""
+    poll = select.poll()
+    for number in (1, 2):
+        poll.register(number, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _silence_if_stuck() -> None:
+    """Drops output that cannot be written, or Python would fail to write it once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.close(silent)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody is there to tell
+        print(text, file=sys.stderr, flush=True)
+
+
+def _packages(trace: TracebackType | None) -> set[str]:
+    """The packages whose functions an exception has passed through."""
+    return {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(trace)}
+
+
+def _any_of(parts: Sequence[str], text: str) -> bool:
+    return any(part in text for part in parts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:297]}..."

@@ -1,0 +1,139 @@
+"""Files and folders that a user names: what they hold, and new ones that are written whole or not at all."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ablations.engine.locks import locked
+from results.writing import naming
+
+ROOM = 32
+"""Bytes of a file name that are left for the endings of unfinished files, shards and locks next to it."""
+
+
+def sha256_of(path: Path, field: str = "file") -> str:
+    """Of a file that the user named in a field.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not path.is_file():
+        raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unchanged(path: str, sha256: str) -> Path:
+    """A file that the user named, still with the content that the plan found in it.
+
+    Raises:
+        ValueError: it has another.
+    """
+    if sha256_of(Path(path)) != sha256:
+        raise ValueError(f"{path}: found changed while the run goes on; allowed: the file as it was planned")
+    return Path(path)
+
+
+def check_new(path: Path, field: str) -> None:
+    """Checks that a new file or folder can be written; nothing is left of the try.
+
+    Raises:
+        ValueError: something is there already, or it cannot be written.
+    """
+    if os.path.lexists(path):  # False for a name that is too long
+        raise ValueError(f"{field}: found {path}; allowed: a new one")
+    check_output(path, field)
+
+
+def check_output(path: Path, field: str, *, folder: bool = False) -> None:
+    """Checks before any work that an output can be written; nothing is left of the try.
+
+    Args:
+        path: of a file or folder that may be there; folders above it may be missing.
+        field: what the user named it in.
+        folder: whether a folder may be there, in place of a file.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
+    given, path = path, path.resolve()
+    if os.path.exists(path) and path.is_dir() != folder:
+        found, allowed = ("file", "a folder") if folder else ("folder", "a file")
+        raise ValueError(f"{field}: found the {found} {given}; allowed: {allowed}, or a new one")
+    above = path if folder and os.path.exists(path) else path.parent
+    names = [path.name]
+    while not os.path.exists(above):
+        names.append(above.name)
+        above = above.parent
+    if not above.is_dir():
+        raise ValueError(f"{field}: found {given}, below the file {above}; allowed: a path below folders")
+    longest = os.pathconf(above, "PC_NAME_MAX") - ROOM
+    for name in names:
+        if len(os.fsencode(name)) > longest:
+            raise ValueError(
+                f"{field}: found a name of {len(os.fsencode(name))} bytes ({name[:20]}...); "
+                f"allowed: {longest} or fewer"
+            )
+    probe = above / f".{uuid.uuid4().hex}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"{field}: found {above}, in which no file can be made ({error.strerror}); "
+            "allowed: a folder that can be written"
+        ) from None
+
+
+@contextmanager
+def alone(path: Path, field: str) -> Iterator[None]:
+    """Keeps every other process of this project from writing an output.
+
+    Args:
+        path: of a file or folder; the folder that it is in is made.
+        field: what the user named it in.
+
+    Raises:
+        ValueError: another process writes it.
+    """
+    with locked(lock_of(path), wait=False) as held:
+        if not held:
+            raise ValueError(
+                f"{field}: found {path} being written by another process; "
+                f"allowed: another {field}, or to wait for that process"
+            )
+        yield
+
+
+def lock_of(path: Path) -> Path:
+    """The file whose lock is that of an output; a link and what it names have the same."""
+    path = path.resolve()
+    return path.with_name(f"{path.name}.lock")
+
+
+@contextmanager
+def new_folder(path: Path, field: str) -> Iterator[Path]:
+    """A folder to fill, which takes its place once all has gone well; else nothing is left of it.
+
+    Args:
+        path: where it shall be.
+        field: what the user named it in.
+
+    Raises:
+        ValueError: something is there, before or meanwhile, or another process is about to write it.
+    """
+    check_new(path, field)
+    with alone(path, field):
+        unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}")
+        unfinished.mkdir()
+        try:
+            with naming(path):
+                yield unfinished
+            check_new(path, field)
+            unfinished.rename(path)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)  # gone if it took its place

@@ -1,0 +1,220 @@
+"""How a run tells where it stands: bars on a terminal, plain lines elsewhere, or JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from ablations.engine.step import Task
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LOG_FORMATS = ("text", "json")
+SILENCE = 60.0
+"""Seconds without a line after which plain output says what is running."""
+EVERY = 5.0
+"""Seconds between two lines on the progress of one task, for machines."""
+
+
+class Reporter(Protocol):
+    """What a run tells while it goes on. `left` is the estimate of the seconds left."""
+
+    def begin(self, total: int, standing: int, work: float) -> None:
+        """A run begins with `total` tasks to make, `standing` there already, of `work` seconds in all."""
+
+    def started(self, task: Task) -> None:
+        """A task begins."""
+
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+        """A task has done `fraction` of its work, the run `done` of the `work` told at the beginning."""
+
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+        """A task is over: after `seconds` (None: another run made it), or with a `failure` in one line."""
+
+    def blocked(self, task: Task) -> None:
+        """A task will not be tried, for what it needs has failed."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 23 s, 5 min, 2 h 10 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """A plain table, columns as wide as they need to be; those numbered in `right` are right-aligned."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = (
+        (cell.rjust(width) if index in right else cell.ljust(width))
+        for line in lines
+        for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+    )
+    return "\n".join("  ".join(next(aligned) for _ in widths).rstrip() for _ in lines)
+
+
+class Lines:
+    """A line at each task's end; in a long silence, one that says what is running."""
+
+    def __init__(self, file: TextIO | None = None, silence: float = SILENCE) -> None:
+        self._file = file
+        self._silence = silence
+        self._total = self._over = 0
+        self._running: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def begin(self, total: int, standing: int, work: float) -> None:
+        self._total, self._over = total, 0  # a command may make several runs, one after the other
+        if total:
+            self._say(f"{total} tasks to do, {standing} done before")
+
+    def started(self, task: Task) -> None:
+        self._running[task.label] = 0.0
+
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+        self._running[task.label] = fraction
+        if time.monotonic() - self._last >= self._silence:
+            running = ", ".join(f"{label} {part:.0%}" for label, part in self._running.items())
+            self._say(f"[{self._over}/{self._total}] running: {running}{_left(left)}")
+
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+        self._running.pop(task.label, None)
+        self._over += 1
+        self._say(f"[{self._over}/{self._total}] {task.label}: {_outcome(seconds, failure)}{_left(left)}")
+
+    def blocked(self, task: Task) -> None:
+        self._over += 1
+
+    def close(self) -> None:
+        pass
+
+    def _say(self, line: str) -> None:
+        self._last = time.monotonic()
+        print(line, file=self._file or sys.stderr, flush=True)
+
+
+class Bars:
+    """One bar for the whole run, one for each running task; what has failed stays above them."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+        )
+        self.bars: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        self._total = self._over = 0
+
+    def begin(self, total: int, standing: int, work: float) -> None:
+        self._total, self._over = total, 0
+        if total:
+            self.bars.start()
+            self._bar[""] = self.bars.add_task(self._title(), total=work, note="")
+
+    def started(self, task: Task) -> None:
+        self._bar[task.address] = self.bars.add_task(task.label, total=1.0, note="")
+        self._began[task.address] = time.monotonic()
+
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+        taken = time.monotonic() - self._began[task.address]
+        note = _left(taken * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
+        self.bars.update(self._bar[task.address], completed=fraction, note=note)
+        self.bars.update(self._bar[""], completed=done, note=_left(left).removeprefix(", "))
+
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+        self._over += 1
+        self.bars.remove_task(self._bar.pop(task.address))
+        note = _left(left).removeprefix(", ")
+        self.bars.update(self._bar[""], completed=done, description=self._title(), note=note)
+        if failure is not None:
+            self.bars.console.print(
+                f"{task.label}: {_outcome(seconds, failure)}", markup=False, highlight=False
+            )
+
+    def blocked(self, task: Task) -> None:
+        self._over += 1
+
+    def close(self) -> None:
+        self.bars.stop()
+
+    def _title(self) -> str:
+        return f"{self._over}/{self._total} tasks"
+
+
+class Json:
+    """For machines: an object a line, with `time` (seconds since the epoch) and `event`."""
+
+    def __init__(self, file: TextIO | None = None, every: float = EVERY) -> None:
+        self._file = file
+        self._every = every
+        self._told: dict[str, float] = {}
+
+    def begin(self, total: int, standing: int, work: float) -> None:
+        self._tell("begin", total=total, standing=standing, work=work)
+
+    def started(self, task: Task) -> None:
+        self._tell("started", task)
+
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+        now = time.monotonic()
+        if now - self._told.get(task.address, -math.inf) >= self._every:
+            self._told[task.address] = now
+            self._tell("progressed", task, fraction=fraction, done=done, left=left)
+
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+        self._tell("ended", task, seconds=seconds, failure=failure, done=done, left=left)
+
+    def blocked(self, task: Task) -> None:
+        self._tell("blocked", task)
+
+    def close(self) -> None:
+        self._tell("close")
+
+    def _tell(self, event: str, task: Task | None = None, **more: float | str | None) -> None:
+        of_task = {} if task is None else {"task": task.address, "label": task.label}
+        line = json.dumps({"time": time.time(), "event": event} | of_task | more)
+        print(line, file=self._file or sys.stderr, flush=True)
+
+
+def reporter_of(log_format: str = "text") -> Reporter:
+    """Bars if standard error is a terminal, lines elsewhere, objects for machines.
+
+    Args:
+        log_format: one of ``LOG_FORMATS``.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if log_format not in LOG_FORMATS:
+        raise ValueError(f"log_format: found {log_format!r}; allowed: {', '.join(LOG_FORMATS)}")
+    if log_format == "json":
+        return Json()
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+def _outcome(seconds: float | None, failure: str | None) -> str:
+    if failure is not None:
+        return f"FAILED, {failure}"
+    return "made by another run" if seconds is None else duration(seconds)
+
+
+def _left(left: float) -> str:
+    return f", about {duration(left)} left" if left > 0 else ""

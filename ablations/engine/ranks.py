@@ -1,0 +1,331 @@
+"""Many devices for one model: stages that are run by several processes together.
+
+On one machine the process that makes an artifact, its owner, starts the ranks, hears from the first of them
+how it goes on, and ends them when it is over or one of them dies. Ranks read the inputs and write the
+artifact's files; the store's locks and whatever else the owner holds, such as a trial of a sweep, are none of
+theirs. Under torchrun or SLURM the ranks stand already: the first one runs the pipeline, the others wait for
+the stages that it asks them to run with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, get_args
+
+from ablations.engine.logs import Logs
+from ablations.engine.processes import end_with_parent
+from ablations.engine.step import Context, Inputs, Stage, load_stages
+from lightning_modules.process_group import ALONE, Group, Strategy, joined
+
+LAUNCHERS = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}
+"""Variables by which torchrun and SLURM are known."""
+GRACE = 1.0
+"""Seconds in which, after one rank's trouble, the others' is waited for: it may be the cause."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Devices:
+    """What one model is trained and scores on."""
+
+    devices: int = 1
+    """Processes on each machine, one a GPU where there are GPUs."""
+    nodes: int = 1
+    """Machines; more than one under torchrun or SLURM alone."""
+    strategy: Strategy = "auto"
+    """How they share a model in training: auto and ddp give each all of it, fsdp a part."""
+    group: Group = field(default=ALONE, compare=False)
+    """The group that this process was started in."""
+
+    def __post_init__(self) -> None:
+        for name in ("devices", "nodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 1 or more")
+        if self.strategy not in get_args(Strategy):
+            raise ValueError(f"strategy: found {self.strategy!r}; allowed: {', '.join(get_args(Strategy))}")
+
+    def within(self, group: Group) -> Devices:
+        """These devices, if they are those of the group that this process was started in.
+
+        Raises:
+            ValueError: they are not.
+        """
+        if group.size == 1:
+            if self.nodes > 1:
+                raise ValueError(f"nodes: found {self.nodes}; allowed: 1, but under torchrun or SLURM")
+            return self
+        here = group.size // group.nodes
+        for name, found, allowed in (("devices", self.devices, here), ("nodes", self.nodes, group.nodes)):
+            if found not in (1, allowed):
+                raise ValueError(f"{name}: found {found}; allowed: {allowed}, as many as were started")
+        return replace(self, devices=here, nodes=group.nodes, group=group)
+
+    def spread(self, stages: str, name: str) -> Stage:
+        """A stage of a table, on these devices if it can be spread over them.
+
+        Args:
+            stages: import path `module:NAME` of the table.
+            name: of the stage.
+        """
+        stage = load_stages(stages)[name]
+        stage.load()
+        if not stage.spreads or self.devices * self.nodes == 1:
+            return stage
+
+        def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+            call = Call(
+                stages=stages,
+                stage=name,
+                config=config,
+                inputs=inputs,
+                out=out,
+                scratch=context.scratch,
+                local=dict(context.local),
+                logs=context.logs,
+            )
+            if self.group.size > 1:
+                self.group.share(call)
+                call.run(self.group, context.progress, context.judged)
+            else:
+                _run_on_ranks(call, self, context)
+
+        return Stage(stage.version, run, spreads=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of a stage, as every rank gets it."""
+
+    stages: str
+    """Import path of the stage table."""
+    stage: str
+    """Name of the stage."""
+    config: dict[str, Any]
+    """Its config."""
+    inputs: Inputs
+    """Folders of its inputs."""
+    out: Path
+    """Where the first rank writes."""
+    scratch: Path
+    """See `Context`."""
+    local: dict[str, Any]
+    """See `Context`."""
+    logs: Logs
+    """See `Context`."""
+
+    def run(
+        self, group: Group, progress: Callable[[float], None], judged: Callable[[float, float], None]
+    ) -> None:
+        """Runs the stage in this process, as one of a group."""
+        context = Context(
+            progress=progress,
+            scratch=self.scratch,
+            local=self.local,
+            judged=judged,
+            group=group,
+            logs=self.logs,
+        )
+        load_stages(self.stages)[self.stage].run(self.config, self.inputs, self.out, context)
+
+
+class RankFailed(RuntimeError):
+    """One of the processes that ran a stage together failed or died."""
+
+
+def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
+    """Checks that this machine has what trainings ask of it, before anything is made.
+
+    Args:
+        configs: of stages; ``device`` and ``attention`` are looked at.
+        devices: that train one model together.
+
+    Raises:
+        ValueError: there is no GPU, or not as many, or flash attention is not installed.
+    """
+    asked = list(configs)
+    if any(config.get("device") == "cuda" for config in asked):
+        import torch
+
+        if not (there := torch.cuda.device_count()):
+            raise ValueError("device: found cuda, but no such device; allowed: cpu")
+        if devices > there:
+            raise ValueError(f"devices: found {devices}; allowed: up to {there}, the GPUs of this machine")
+    if any(config.get("attention") == "flash_attention_2" for config in asked):
+        from transformers.utils import is_flash_attn_2_available
+
+        if not is_flash_attn_2_available():
+            raise ValueError(
+                "attention: found flash_attention_2, which is not installed; allowed: sdpa, eager"
+            )
+
+
+def take_gpus(number: int, count: int) -> None:
+    """This process's share of the machine's GPUs, if there are any: as many, by turns.
+
+    Args:
+        number: of the process among its like.
+        count: GPUs that it needs.
+    """
+    import torch
+
+    if not (there := torch.cuda.device_count()):
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(there)))
+    ids = visible.split(",")
+    mine = [ids[(number * count + k) % len(ids)] for k in range(count)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(dict.fromkeys(mine))
+
+
+@contextlib.contextmanager
+def started(asked: Devices) -> Iterator[Devices]:
+    """The devices that were asked for, within the group that torchrun or SLURM started this process in.
+
+    All ranks but the first have followed it to the end before they get them.
+
+    Raises:
+        ValueError: others were asked for than were started.
+    """
+    if not LAUNCHERS & set(os.environ):  # nor need torch be imported
+        yield asked.within(ALONE)
+        return
+    with joined(asked.strategy) as group:
+        devices = asked.within(group)
+        if not group.first:
+            _follow(group)
+        yield devices
+        if group.first and group.size > 1:
+            group.share(None)
+
+
+def _follow(group: Group) -> None:
+    """Runs with the first rank what it asks for, until it asks for no more."""
+    while (call := group.share(None)) is not None:
+        call.run(group, lambda fraction: None, lambda share, value: None)
+
+
+def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
+    """Starts the ranks and waits for them.
+
+    Raises:
+        RankFailed: one of them failed or died; none of them is left.
+        Diverged: the training that they shared diverged.
+    """
+    spawn = get_context("spawn")
+    port = _free_port()
+    ranks: dict[Connection, tuple[int, BaseProcess]] = {}
+    process: BaseProcess
+    try:
+        for rank in range(devices.devices):
+            ours, theirs = spawn.Pipe()
+            process = spawn.Process(target=_rank, args=(theirs, call, rank, devices, port))
+            process.start()
+            theirs.close()  # so that its death closes the pipe
+            ranks[ours] = rank, process
+        waiting = dict(ranks)
+        while waiting:
+            for connection in wait(list(waiting)):
+                assert isinstance(connection, Connection)
+                message = _received(connection)
+                if message[0] == "progress":
+                    context.progress(message[1])
+                elif message[0] == "judged":
+                    context.judged(*message[1:])
+                elif message[0] == "finished":
+                    del waiting[connection]
+                elif message[0] == "diverged":
+                    from lightning_modules.divergence import Diverged
+
+                    raise Diverged(message[1])
+                else:
+                    raise RankFailed(_cause(ranks, message))
+    finally:
+        for connection, (_, process) in ranks.items():
+            connection.close()
+            process.kill()
+            process.join()
+
+
+def _received(connection: Connection) -> tuple[Any, ...]:
+    try:
+        message: tuple[Any, ...] = connection.recv()
+    except (EOFError, OSError):
+        return ("died",)
+    return message
+
+
+def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ...]) -> str:
+    """Why a group failed: the rank that a signal ended, or else the one that failed first.
+
+    The others miss it, and fail too.
+    """
+    failures = [last[1:]] if last[0] == "failed" else []
+    end = time.monotonic() + GRACE
+    while (left := end - time.monotonic()) > 0:
+        for rank, process in ranks.values():
+            if (code := process.exitcode) is not None and code < 0:
+                return f"rank {rank} was ended by {signal.Signals(-code).name}"
+        for connection in wait([one for one in ranks if not one.closed], min(left, 0.1)):
+            assert isinstance(connection, Connection)
+            message = _received(connection)
+            if message[0] == "failed":
+                failures.append(message[1:])
+            elif message[0] == "died":
+                connection.close()
+    if failures:
+        _, rank, told = min(failures)
+        return f"rank {rank}: {told}"
+    codes = [process.exitcode for _, process in ranks.values()]
+    return f"ranks exited with codes {', '.join(map(str, codes))}"
+
+
+def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port: int) -> None:
+    """A process of a group that this machine alone is in."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the owner decides
+    os.environ |= {
+        **{"RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0"},
+        **{"WORLD_SIZE": str(devices.devices), "LOCAL_WORLD_SIZE": str(devices.devices)},
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "ablations"},
+    }
+    import torch
+
+    from lightning_modules.divergence import Diverged
+
+    torch.set_num_threads(1)
+
+    def tell(*message: Any) -> None:
+        if rank == 0:
+            connection.send(message)
+
+    with joined(devices.strategy) as group:
+        try:
+            call.run(
+                group,
+                lambda fraction: tell("progress", fraction),
+                lambda share, value: tell("judged", share, value),
+            )
+        except Diverged as error:  # on all ranks at once
+            connection.send(("diverged", str(error)))
+        except (Exception, SystemExit) as error:
+            connection.send(("failed", time.monotonic(), rank, f"{type(error).__name__}: {error}"))
+            traceback.print_exc()
+            sys.stderr.flush()
+        else:
+            connection.send(("finished",))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,183 @@
+"""Runs tasks on a Ray cluster whose nodes share the store's folder.
+
+Ray starts what it is given first come, first served. So it gets no more than the cluster can run at once, the
+longest remaining path first, and the rest waits here. A task whose worker or node dies is tried again by Ray,
+elsewhere if need be, and goes on from its scratch folder; one whose stage raises is not. A node takes part if
+it sees the store and has this machine's code: all are asked before anything runs, and one that joins later
+when its first task starts there.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from typing import Any
+
+import ray
+from ray import ObjectRef
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCrashedError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ablations.engine.attempts import attempt, last_words, throttled
+from ablations.engine.machine import Machine
+from ablations.engine.ray_nodes import RETRIES, Nodes, Terms, connected, terms_of, within
+from ablations.engine.schedule import Run
+from ablations.engine.step import Recipe, Task, load_stages
+from ablations.engine.store import Store
+
+EVERY = 1.0
+"""Seconds between two looks at the nodes and at the progress, and between two reports of one task."""
+
+log = logging.getLogger("ablations")
+
+
+def run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+    """Makes what a run needs on a cluster.
+
+    Args:
+        run: what to make.
+        store: on a path that all nodes share.
+        stages: import path of the stage table, which all nodes have.
+        workers: most tasks at once; None: what the cluster has room for.
+        machine: the cluster's address, None for one of its own on this machine, and what a task asks for.
+
+    Raises:
+        ValueError: there is no cluster at the address, a node may not take part, or no node has what a task
+            asks for.
+    """
+    if not run.ready:
+        return
+    table, devices = load_stages(stages), machine.devices.devices
+
+    def asked(task: Task) -> dict[str, float]:
+        return machine.resources.asked(task, devices if table[task.stage].spreads else 1)
+
+    try:
+        with connected(machine.address, workers), terms_of(store) as terms:
+            nodes = Nodes(terms, asked)
+            nodes.check(run.needed)
+            _Crew(run, store, stages, workers, machine, nodes).work()
+    finally:
+        store.clean()  # what workers that died left
+
+
+@ray.remote
+def _make(terms: Terms, stages: str, machine: Machine, recipe: Recipe, board: Any) -> tuple[Any, ...]:
+    """What ``attempt`` returns, or `("unfit", node, why)`, in a worker process."""
+    if (why := terms.breach()) is not None:
+        return "unfit", ray.get_runtime_context().get_node_id(), why
+    report = throttled(lambda fraction: board.tell.remote(recipe.key, fraction), EVERY)
+    return attempt(recipe, Store(terms.root), stages, machine, report)
+
+
+class _Board:
+    """How far tasks are: they write it here, the driver reads it."""
+
+    def __init__(self) -> None:
+        self._fractions: dict[str, float] = {}
+
+    def tell(self, key: str, fraction: float) -> None:
+        self._fractions[key] = fraction
+
+    def read(self) -> dict[str, float]:
+        """What is new since the last time."""
+        told, self._fractions = self._fractions, {}
+        return told
+
+
+class _Crew:
+    """The tasks that Ray has been given, and what becomes of them."""
+
+    def __init__(
+        self, run: Run, store: Store, stages: str, workers: int | None, machine: Machine, nodes: Nodes
+    ) -> None:
+        self._run, self._store, self._stages, self._machine = run, store, stages, machine
+        self._workers, self._nodes = workers, nodes
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        again: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
+        board: Any = ray.remote(_Board)
+        self._board = board.options(num_cpus=0, scheduling_strategy=here, **again).remote()
+        self._news: ObjectRef = self._board.read.remote()
+        self._flying: dict[ObjectRef, Task] = {}
+        self._waiting: Task | None = None
+
+    def work(self) -> None:
+        """Until nothing is left that can be made."""
+        looked = -EVERY
+        try:
+            while self._run.ready or self._flying:
+                if time.monotonic() - looked >= EVERY:
+                    looked = time.monotonic()
+                    self._look()
+                while self._has_room() and (fitting := self._fitting()):
+                    self._submit(self._run.take(fitting))
+                if not self._flying:
+                    time.sleep(EVERY)
+                    continue
+                done, _ = ray.wait(list(self._flying), timeout=EVERY)
+                for answer in done:
+                    self._take_in(answer, self._flying.pop(answer))
+        finally:
+            for answer in self._flying:
+                ray.cancel(answer, force=True)
+            if self._flying:
+                ray.wait(list(self._flying), num_returns=len(self._flying), timeout=10)
+
+    def _look(self) -> None:
+        self._nodes.look()
+        self._run.workers = self._at_once()
+        by_key = {task.key: task for task in self._flying.values()}
+        if ray.wait([self._news], timeout=0)[0]:  # nothing waits for the board to start
+            for key, fraction in ray.get(self._news).items():
+                if key in by_key:
+                    self._run.progressed(by_key[key], fraction)
+            self._news = self._board.read.remote()
+        before, self._waiting = self._waiting, self._nodes.fits_none((*self._run.ready, *by_key.values()))
+        if self._waiting is not None and self._waiting != before:
+            log.warning("no node is left that is large enough for %s: it waits for one", self._waiting.label)
+
+    def _at_once(self) -> int:
+        """For the estimate, how many tasks run at once, of those that ask for what is scarcest."""
+        counts = [
+            int(self._nodes.all[name] / amount)
+            for task in self._run.needed
+            for name, amount in self._nodes.asked(task).items()
+        ]
+        return max(1, min([*counts, len(self._run.needed) if self._workers is None else self._workers]))
+
+    def _has_room(self) -> bool:
+        return self._workers is None or len(self._flying) < self._workers
+
+    def _fitting(self) -> list[Task]:
+        """The ready tasks for which the cluster has room beside those that Ray has."""
+        asked = self._nodes.asked
+        room = Counter(self._nodes.all)
+        for task in self._flying.values():
+            room.subtract(asked(task))
+        return [task for task in self._run.ready if within(asked(task), room)]
+
+    def _submit(self, task: Task) -> None:
+        make = _make.options(max_retries=RETRIES, **self._nodes.options(task))
+        self._flying[
+            make.remote(self._nodes.terms, self._stages, self._machine, task.recipe(), self._board)
+        ] = task
+
+    def _take_in(self, answer: ObjectRef, task: Task) -> None:
+        """What has become of a task."""
+        try:
+            outcome, *more = ray.get(answer)
+        except RayError as error:
+            died = isinstance(error, (WorkerCrashedError, NodeDiedError, OutOfMemoryError))
+            lines = str(error).strip().splitlines()
+            why = f"its workers died, {RETRIES + 1} times: {lines[0]}" if died else lines[-1]
+            kind = "WorkerDied" if died else type(error).__name__
+            self._run.failed(task, kind, why, f"{error}\n\n{last_words(self._store.root, task.key)}")
+            return
+        if outcome == "finished":
+            self._run.finished(task, *more)
+        elif outcome == "unfit":
+            self._nodes.exclude(*more)
+            self._submit(task)
+        else:
+            self._run.failed(task, *more)

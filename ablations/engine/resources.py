@@ -1,0 +1,42 @@
+"""What one task asks of the machines that run it. Decides no number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ablations.engine.step import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one process of a task asks of a Ray cluster; all run on a node that has as much to spare."""
+
+    cpus: float = 1.0
+    """Processors, or a part of one. A task computes with one thread."""
+    gpus: float = 1.0
+    """GPUs, or a part of one that several tasks share; for tasks whose config says device cuda."""
+    memory: float = 0.0
+    """Gigabytes (1e9 bytes), which Ray counts but does not enforce; 0 asks for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("cpus", "gpus", "memory"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"resources.{name}: found {value}; allowed: 0 or more, and finite")
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ValueError(f"resources.gpus: found {self.gpus}; allowed: 0 to 1, or a whole number")
+
+    def asked(self, task: Task, devices: int = 1) -> dict[str, float]:
+        """What a task asks for, by Ray's names; nothing that it needs none of.
+
+        Args:
+            task: the task.
+            devices: processes that compute it together.
+        """
+        asked = {
+            "CPU": devices * self.cpus,
+            "GPU": devices * self.gpus if task.config.get("device") == "cuda" else 0.0,
+            "memory": devices * self.memory * 1e9,
+        }
+        return {name: amount for name, amount in asked.items() if amount}

@@ -1,0 +1,86 @@
+"""Runs tasks: in this process, in several, or on a Ray cluster.
+
+A task always computes with one thread, so that records do not depend on how many workers there were. It
+starts as soon as its inputs stand, the longest remaining path first. One that fails, or whose worker dies,
+stops only the tasks that need it; at the end all failures are told together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ablations.engine.machine import Machine
+from ablations.engine.processes import default_workers, one_thread
+from ablations.engine.progress import Reporter, reporter_of
+from ablations.engine.schedule import Run, RunFailed
+from ablations.engine.step import DEFAULT_STAGES, Task, load_stages, ordered
+from ablations.engine.store import Store
+from ablations.engine.workers import run_locally
+
+ALONE = Machine()
+
+
+def run_tasks(
+    targets: Iterable[Task],
+    store: Store,
+    workers: int | None = None,
+    stages: str = DEFAULT_STAGES,
+    reporter: Reporter | None = None,
+    machine: Machine = ALONE,
+) -> None:
+    """Makes all targets stand in the store, with whatever they need that does not.
+
+    Args:
+        targets: tasks; duplicates are made once.
+        store: where artifacts are.
+        workers: tasks at once; local, 1 runs in this process. None is as many as the cores allow, or all that
+            the cluster has room for.
+        stages: import path `module:NAME` of the stage table.
+        reporter: told how it goes on; None is bars on a terminal, lines elsewhere.
+        machine: what there is to compute with.
+
+    Raises:
+        RunFailed: when all that could be done is done, if any task failed.
+        ValueError: an argument is not allowed, a task does not fit the stage table, or a node of the cluster
+            may not take part.
+    """
+    if machine.executor not in EXECUTORS:
+        raise ValueError(f"executor: found {machine.executor!r}; allowed: {', '.join(EXECUTORS)}")
+    started = machine.devices.group.size > 1
+    if workers is None and machine.address is None:
+        workers = 1 if started else default_workers(machine.devices.devices)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: {workers} is not allowed; must be at least 1")
+    if workers != 1 and started:
+        raise ValueError(f"workers: found {workers}; allowed: 1 under torchrun or SLURM")
+    with one_thread():
+        targets = tuple(targets)
+        load_stages(stages, ordered(targets))
+        store.clean()
+        reporter = reporter or reporter_of()
+        run = Run(targets, store, workers or 1, reporter)
+        try:
+            EXECUTORS[machine.executor](run, store, stages, workers, machine)
+        finally:
+            reporter.close()
+    if run.failures:
+        raise RunFailed(tuple(run.failures), tuple(run.blocked))
+
+
+def _run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+    try:
+        from ablations.engine.ray import run_on_ray
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise ValueError(
+            "executor: found ray, which is not installed; allowed: local, or ray after pip install '.[ray]'"
+        ) from error
+    run_on_ray(run, store, stages, workers, machine)
+
+
+EXECUTORS: dict[str, Callable[[Run, Store, str, int | None, Machine], None]] = {
+    "local": run_locally,
+    "ray": _run_on_ray,
+}
+"""How the tasks of a run are run: `executor(run, store, stages, workers, machine)`."""

@@ -1,0 +1,187 @@
+"""Which task next, and how long it will all take. Knows tasks and the store; nothing about processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablations.engine.progress import Reporter, text_table
+from ablations.engine.step import Task, ordered
+from ablations.engine.store import Store
+
+BELIEVED = 60.0
+"""Seconds of planned work that are taken to last as planned, beside what other stages were found to take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A task that failed."""
+
+    task: Task
+    """The task."""
+    kind: str
+    """The exception's type, or `WorkerDied`."""
+    message: str
+    """Its last line."""
+    traceback: Path
+    """File with the whole traceback."""
+
+
+class RunFailed(Exception):
+    """Some tasks failed; all that did not need them was made."""
+
+    def __init__(self, failures: tuple[Failure, ...], blocked: tuple[Task, ...]) -> None:
+        self.failures = failures
+        self.blocked = blocked
+        rows = [(one.task.label, one.kind, one.message, str(one.traceback)) for one in failures]
+        count = f"tasks failed: {len(failures)}; not tried because they need one of these: {len(blocked)}"
+        super().__init__(f"{count}\n{text_table(('task', 'error', 'message', 'traceback'), rows)}")
+
+
+class Rates:
+    """What a task takes, by its weight and what was timed."""
+
+    def __init__(self, store: Store) -> None:
+        self._timed: dict[str, list[float]] = {}  # stage -> [seconds, weight], sums
+        for timing in store.timings().values():
+            if not timing.resumed:
+                self.add(timing.stage, timing.weight, timing.seconds)
+
+    def add(self, stage: str, weight: float, seconds: float) -> None:
+        """A task of this stage and weight took so many seconds."""
+        timed = self._timed.setdefault(stage, [0.0, 0.0])
+        timed[0] += seconds
+        timed[1] += weight
+
+    def seconds(self, task: Task) -> float:
+        """The task's weight, corrected by how its stage was misjudged so far, or else all stages."""
+        if task.stage in self._timed:
+            seconds, weight = self._timed[task.stage]
+            return task.weight * seconds / weight
+        # Of other stages a few short tasks say little: they are weighed against `BELIEVED` as planned.
+        seconds, weight = (sum(one[k] for one in self._timed.values()) + BELIEVED for k in (0, 1))
+        return task.weight * seconds / weight
+
+
+def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Task, float]:
+    """The seconds from each task's start to the end of the longest path of tasks that wait for it.
+
+    Args:
+        tasks: every one after its inputs; inputs that are not among them take no time.
+        seconds: what each takes.
+    """
+    after = dict.fromkeys(tasks, 0.0)
+    path = {}
+    for task in reversed(tasks):
+        path[task] = seconds(task) + after[task]
+        for parent in task.parents:
+            if parent in after:
+                after[parent] = max(after[parent], path[task])
+    return path
+
+
+def total_seconds(tasks: list[Task], seconds: Callable[[Task], float], workers: int) -> float:
+    """An estimate for all tasks: the longest path or each worker's fair share, whichever is longer.
+
+    Args:
+        tasks: every one after its inputs.
+        seconds: what each takes.
+        workers: how many compute at once.
+    """
+    return max([sum(map(seconds, tasks)) / workers, *path_seconds(tasks, seconds).values()])
+
+
+class Run:
+    """The state of one run: what waits, what is ready, what is over. Tells the reporter."""
+
+    def __init__(self, targets: Iterable[Task], store: Store, workers: int, reporter: Reporter) -> None:
+        targets = tuple(targets)
+        self.failures: list[Failure] = []
+        self.blocked: list[Task] = []
+        self.workers = workers
+        self._store, self._reporter = store, reporter
+        self._rates = Rates(store)
+        self._running: dict[Task, float] = {}  # fraction done
+        self._over: set[Task] = set()
+
+        standing, needed = self._sort_out(targets)
+        self.needed = [task for task in ordered(targets) if task in needed]
+        self._waits_for = {task: needed.intersection(task.parents) for task in self.needed}
+        self._children: dict[Task, list[Task]] = {task: [] for task in self.needed}
+        for task, parents in self._waits_for.items():
+            for parent in parents:
+                self._children[parent].append(task)
+        self._work = {task: self._rates.seconds(task) for task in self.needed}
+        self._path = path_seconds(self.needed, self._work.__getitem__)
+        self.ready = [task for task in self.needed if not self._waits_for[task]]
+        reporter.begin(len(self.needed), len(standing), sum(self._work.values()))
+
+    def take(self, among: Sequence[Task] | None = None) -> Task:
+        """The ready task with the longest path before the end; `among` some of those that are ready."""
+        task = max(self.ready if among is None else among, key=self._path.__getitem__)
+        self.ready.remove(task)
+        self._running[task] = 0.0
+        self._reporter.started(task)
+        return task
+
+    def progressed(self, task: Task, fraction: float) -> None:
+        """A task has done this fraction of its work."""
+        self._running[task] = min(max(fraction, 0.0), 1.0)
+        self._reporter.progressed(task, self._running[task], self._done(), self._left())
+
+    def finished(self, task: Task, seconds: float | None) -> None:
+        """A task's artifact stands; None seconds if another run made it."""
+        self._end(task)
+        if seconds is not None:
+            self._rates.add(task.stage, task.weight, seconds)
+        for child in self._children[task]:
+            self._waits_for[child].discard(task)
+            if not self._waits_for[child] and child not in self._over:
+                self.ready.append(child)
+        self._reporter.ended(task, seconds, None, self._done(), self._left())
+
+    def failed(self, task: Task, kind: str, message: str, text: str) -> None:
+        """A task failed, with the whole story in `text`: what needs it is not tried."""
+        self._end(task)
+        path = self._store.write_failure(task.key, f"{task.label} ({task.address})\n\n{text}")
+        self.failures.append(Failure(task=task, kind=kind, message=message, traceback=path))
+        stack = list(self._children[task])
+        while stack:
+            child = stack.pop()
+            if child not in self._over:
+                self._over.add(child)
+                self.blocked.append(child)
+                self._reporter.blocked(child)
+                stack.extend(self._children[child])
+        self._reporter.ended(task, None, f"{kind}: {message}", self._done(), self._left())
+
+    def _sort_out(self, targets: tuple[Task, ...]) -> tuple[set[Task], set[Task]]:
+        """The tasks that stand and those to make; what only standing ones need is not looked at."""
+        standing: set[Task] = set()
+        needed: set[Task] = set()
+        stack = list(targets)
+        while stack:
+            task = stack.pop()
+            if task in standing or task in needed:
+                continue
+            if self._store.stands(task):
+                standing.add(task)
+            else:
+                needed.add(task)
+                stack.extend(task.parents)
+        return standing, needed
+
+    def _end(self, task: Task) -> None:
+        self._running.pop(task)
+        self._over.add(task)
+
+    def _done(self) -> float:
+        over = sum(self._work[task] for task in self._over)
+        return over + sum(self._work[task] * fraction for task, fraction in self._running.items())
+
+    def _left(self) -> float:
+        left = [task for task in self.needed if task not in self._over]
+        return total_seconds(
+            left, lambda task: self._rates.seconds(task) * (1.0 - self._running.get(task, 0.0)), self.workers
+        )

@@ -1,0 +1,80 @@
+"""Where a run stands, seen from outside: which tasks are done, run, have failed or wait."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ablations.engine.progress import duration, text_table
+from ablations.engine.schedule import Rates, total_seconds
+from ablations.engine.step import Task
+from ablations.engine.store import Store
+
+State = Literal["done", "running", "failed", "waiting"]
+STATES: tuple[State, ...] = ("done", "running", "failed", "waiting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One task as it stands."""
+
+    task: Task
+    """The task."""
+    state: State
+    """done: its artifact stands; running: some process makes it; failed: the last try did; else waiting."""
+    elapsed: float = 0.0
+    """Seconds for which it has been running."""
+    message: str = ""
+    """The last line of the error that it failed with."""
+
+
+def standings(tasks: Sequence[Task], store: Store) -> list[Standing]:
+    """How each task stands; nothing in the store is changed."""
+    return [_standing(task, store) for task in tasks]
+
+
+def _standing(task: Task, store: Store) -> Standing:
+    if store.fault(task, full=False) is None:
+        return Standing(task=task, state="done")
+    if (since := store.made_since(task)) is not None:
+        return Standing(task=task, state="running", elapsed=max(0.0, time.time() - since))
+    if (failure := store.failure(task.key)) is not None:
+        lines = failure.strip().splitlines() or [""]
+        return Standing(task=task, state="failed", message=lines[-1])
+    return Standing(task=task, state="waiting")
+
+
+def seconds_left(found: Sequence[Standing], store: Store) -> float:
+    """An estimate, with as many workers as there are now; failed tasks are counted as to be tried again."""
+    elapsed = {one.task: one.elapsed for one in found if one.state != "done"}
+    rates = Rates(store)
+    running = sum(one.state == "running" for one in found)
+    return total_seconds(
+        list(elapsed), lambda task: max(0.0, rates.seconds(task) - elapsed[task]), max(1, running)
+    )
+
+
+def described(found: Sequence[Standing], store: Store) -> str:
+    """For people: how many tasks of each stage stand how, what runs, and what failed with which error."""
+    counts = Counter((one.task.stage, one.state) for one in found)
+    total = Counter(one.state for one in found)
+    stages = list(dict.fromkeys(one.task.stage for one in found))
+    rows = [(stage, *(str(counts[stage, state] or "") for state in STATES)) for stage in stages]
+    left = seconds_left(found, store)
+    summary = ", ".join(f"{total[state]} {state}" for state in STATES)
+    parts = [
+        text_table(("stage", *STATES), rows, right=(1, 2, 3, 4)),
+        f"{len(found)} tasks: {summary}" + (f"; about {duration(left)} left" if left > 0 else ""),
+    ]
+    parts += [
+        f"running for {duration(one.elapsed)}: {one.task.label}" for one in found if one.state == "running"
+    ]
+    parts += [
+        f"failed: {one.task.label}: {one.message} ({store.failure_file(one.task.key)})"
+        for one in found
+        if one.state == "failed"
+    ]
+    return "\n".join(parts)

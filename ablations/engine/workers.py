@@ -1,0 +1,151 @@
+"""The local executor: tasks in this process, or in several on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from ablations.engine.attempts import attempt, described, last_words, throttled
+from ablations.engine.machine import Machine
+from ablations.engine.processes import end_with_parent
+from ablations.engine.ranks import take_gpus
+from ablations.engine.schedule import Run
+from ablations.engine.step import Recipe, Task
+from ablations.engine.store import Store
+
+PROGRESS_EVERY = 0.2
+"""Seconds between two reports of a worker's progress."""
+
+
+def run_locally(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+    """Makes what a run needs; with one worker in this process."""
+    assert workers is not None
+    if workers == 1:
+        _run_here(run, store, stages, machine)
+    else:
+        _run_in_processes(run, store, stages, workers, machine)
+
+
+def _run_here(run: Run, store: Store, stages: str, machine: Machine) -> None:
+    while run.ready:
+        task = run.take()
+        report = throttled(partial(run.progressed, task), PROGRESS_EVERY)
+        try:
+            recipe, stage = task.recipe(), machine.devices.spread(stages, task.stage)
+            seconds = store.make(recipe, stage, report, logs=machine.logs.of(recipe.label, recipe.key))
+        except (Exception, SystemExit) as error:
+            run.failed(task, *described(error))
+        else:
+            run.finished(task, seconds)
+
+
+def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine: Machine) -> None:
+    idle: list[_Worker] = []
+    free = set(range(workers))
+    cuda = any(task.config.get("device") == "cuda" for task in run.needed)
+    busy: dict[Connection, tuple[_Worker, Task]] = {}
+    try:
+        while run.ready or busy:
+            while run.ready and len(busy) < workers:
+                worker = idle.pop() if idle else _Worker(store.root, stages, machine, free.pop(), cuda)
+                if not worker.alive:
+                    free.add(worker.number)
+                    worker.join()
+                    continue
+                task = run.take()
+                busy[worker.connection] = (worker, task)
+                worker.give(task.recipe())
+            for connection in wait(list(busy)):
+                assert isinstance(connection, Connection)
+                worker, task = busy[connection]
+                try:
+                    message = connection.recv()
+                except (EOFError, OSError):
+                    del busy[connection]
+                    free.add(worker.number)
+                    run.failed(task, "WorkerDied", *worker.death(task))
+                    continue
+                if message[0] == "progress":
+                    run.progressed(task, message[1])
+                    continue
+                del busy[connection]
+                idle.append(worker)
+                if message[0] == "finished":
+                    run.finished(task, message[1])
+                else:
+                    run.failed(task, *message[1:])
+    finally:
+        for worker in idle:
+            worker.connection.close()  # it ends by itself, and gives back what it holds
+        for worker, _ in busy.values():
+            worker.end()
+        for worker in [*idle, *(worker for worker, _ in busy.values())]:
+            worker.join()
+        store.clean()  # what workers that died left
+
+
+class _Worker:
+    """A process that makes one artifact after another."""
+
+    def __init__(self, root: Path, stages: str, machine: Machine, number: int, cuda: bool) -> None:
+        self.number = number
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._root = root
+        self._process = context.Process(target=_work, args=(theirs, str(root), stages, machine, number, cuda))
+        self._process.start()
+        theirs.close()  # so that its death closes the pipe
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not died while it had nothing to do."""
+        return self._process.is_alive()
+
+    def give(self, recipe: Recipe) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has just died: the next recv says so
+            self.connection.send(recipe)
+
+    def death(self, task: Task) -> tuple[str, str]:
+        """Why it is gone: one line, and the whole story."""
+        self.join()
+        code = self._process.exitcode or 0
+        if code < 0:
+            why = f"its process was ended by {signal.Signals(-code).name}"
+            why += " (out of memory?)" if -code == signal.SIGKILL else ""
+        else:
+            why = f"its process exited with code {code}"
+        return why, f"{why}\n\n{last_words(self._root, task.key)}"
+
+    def end(self) -> None:
+        self._process.terminate()
+
+    def join(self) -> None:
+        self._process.join(5)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self.connection.close()
+
+
+def _work(connection: Connection, root: str, stages: str, machine: Machine, number: int, cuda: bool) -> None:
+    """A worker process: makes what it is given until its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    end_with_parent()
+    if cuda:  # or a worker that needs no torch would import it
+        take_gpus(number, machine.devices.devices)
+    store = Store(root)
+    while True:
+        try:
+            recipe: Recipe = connection.recv()
+        except EOFError:
+            return
+        report = throttled(lambda fraction: connection.send(("progress", fraction)), PROGRESS_EVERY)
+        try:
+            message = attempt(recipe, store, stages, machine, report)
+        except KeyboardInterrupt:  # the parent ended it in the middle of a training
+            return
+        connection.send(message)

@@ -1,0 +1,1 @@
+"""How good scores are: best-of-N, votes, AUROC, calibration, first errors."""

@@ -1,0 +1,157 @@
+"""First-error F1 as ProcessBench defines it, and the choice of its threshold on other data.
+
+A step is predicted wrong where P(wrong) exceeds the threshold. A solution with an error is hit if the first
+step predicted wrong is its first wrong one; a solution without is hit if no step is predicted wrong. F1 is
+the harmonic mean of the shares that are hit of either kind. Source: arXiv 2412.06559.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ragged import Ragged
+from ablations.data.thresholds import exceeds, reach
+from results.stats.intervals import Estimate, resampled
+
+Floats = npt.NDArray[np.float64]
+
+UNRATED = -100
+"""Rating of a step that nobody rated."""
+USUAL = 0.5
+"""Of equally good thresholds the nearest to it is chosen."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Hits:
+    """The thresholds at which each of H solutions is hit: from `low` on, up to but not with `high`."""
+
+    row: npt.NDArray[np.int64]
+    """int64 [H]: which solutions; those whose first error is not known are left out."""
+    low: Floats
+    """float64 [H]: the highest P(wrong) of the steps that must not be predicted wrong; -inf without any."""
+    high: Floats
+    """float64 [H]: the highest P(wrong) up to and with the first error; inf without an error."""
+
+    @property
+    def error(self) -> npt.NDArray[np.bool_]:
+        """bool [H]: whether the solution has an error."""
+        return np.isfinite(self.high)
+
+    def at(self, threshold: float) -> npt.NDArray[np.bool_]:
+        """bool [H]: whether each is hit."""
+        return np.asarray(~exceeds(self.low, threshold) & exceeds(self.high, threshold))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstError:
+    """How well first errors are found; shares, each with its interval by problem."""
+
+    f1: Estimate
+    """Harmonic mean of the two; NaN without solutions of either kind."""
+    error: Estimate
+    """Share hit of the solutions with an error; NaN without one."""
+    right: Estimate
+    """Share hit of the solutions without an error; NaN without one."""
+    errors: int
+    """Solutions with an error."""
+    rights: int
+    """Solutions without."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """A threshold chosen for F1."""
+
+    value: float
+    """P(wrong) above which a step is predicted wrong."""
+    f1: float
+    """F1 on the data that it was chosen on."""
+
+
+def hits(wrong: Ragged, rating: Ragged) -> Hits:
+    """When solutions are hit.
+
+    Args:
+        wrong: P(wrong) of all steps, in [0, 1].
+        rating: -1 wrong, 0 neutral, 1 right, UNRATED. A solution's first error is known if all steps are
+            rated up to and with its first -1, or all of its steps are, and there is one.
+
+    Raises:
+        ValueError: the two have other numbers of steps.
+    """
+    if not np.array_equal(wrong.offsets, rating.offsets):
+        raise ValueError("rating: found other numbers of steps than the scores have; allowed: the same")
+    rows, low, high = [], [], []
+    for row in range(len(rating)):
+        rated, prob = rating.row(row), wrong.row(row)
+        first = np.flatnonzero(rated < 0)
+        end = int(first[0]) if len(first) else len(rated)
+        if not len(rated) or (end < len(rated) and rated[end] == UNRATED):
+            continue
+        rows.append(row)
+        low.append(prob[:end].max(initial=-np.inf))
+        high.append(prob[: end + 1].max() if end < len(rated) else np.inf)
+    return Hits(row=np.array(rows, np.int64), low=np.array(low, float), high=np.array(high, float))
+
+
+def f1_of(error: Floats, right: Floats) -> Floats:
+    """Harmonic mean of two shares; 0 where both are."""
+    total = error + right
+    return np.divide(2 * error * right, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0)
+
+
+def first_error(found: Hits, threshold: float, problem: npt.NDArray[np.integer]) -> FirstError:
+    """F1 and the shares it is made of, with intervals by problem.
+
+    Args:
+        found: of some solutions.
+        threshold: chosen on others.
+        problem: [R], the problem of every solution.
+    """
+    named, of_problem = np.unique(problem[found.row], return_inverse=True)
+    problems = len(named)
+    hit, error = found.at(threshold), found.error
+
+    def count(which: npt.NDArray[np.bool_]) -> Floats:
+        return np.bincount(of_problem[which], minlength=problems).astype(np.float64)
+
+    counts = {True: (count(hit & error), count(error)), False: (count(hit & ~error), count(~error))}
+
+    def share(kind: bool, weight_PB: Floats) -> Floats:
+        part, whole = (one @ weight_PB for one in counts[kind])
+        return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+
+    return FirstError(
+        f1=resampled(lambda weight: f1_of(share(True, weight), share(False, weight)), problems),
+        error=resampled(lambda weight: share(True, weight), problems),
+        right=resampled(lambda weight: share(False, weight), problems),
+        errors=int(error.sum()),
+        rights=int((~error).sum()),
+    )
+
+
+def choose_threshold(found: Hits) -> Threshold:
+    """The threshold with the highest F1, amid those that hit the same; never of the data that is reported.
+
+    Raises:
+        ValueError: there are no solutions with an error, or none without.
+    """
+    error = found.error
+    if error.all() or not error.any():
+        raise ValueError(
+            f"found {int(error.sum())} solutions with an error and {int((~error).sum())} without; allowed: "
+            "some of both"
+        )
+    edges = np.concatenate([found.low, found.high, [0.0, 1.0]])
+    edges = np.unique(edges[(edges >= 0) & (edges <= 1)])
+    grid = np.append((edges[:-1] + edges[1:]) / 2, 1.0)
+
+    def passed(values: Floats) -> Floats:
+        return np.searchsorted(np.sort(values), reach(grid), side="right").astype(np.float64)
+
+    hit_error = (passed(found.low[error]) - passed(found.high[error])) / error.sum()
+    f1 = f1_of(hit_error, passed(found.low[~error]) / (~error).sum())
+    best = grid[f1 >= f1.max() - 1e-12]
+    value = float(best[np.argmin(np.abs(best - USUAL))])
+    return Threshold(value=value, f1=float(f1.max()))

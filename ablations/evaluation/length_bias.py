@@ -1,0 +1,62 @@
+"""Whether scores favour short or long solutions beyond what being right or wrong explains.
+
+The product over steps falls with every step, so that it slightly favours short solutions (arXiv 2305.20050,
+appendix on PRM scoring strategies). Wrong solutions may be longer than right ones, so lengths are compared
+among the right and among the wrong solutions of a problem, each by themselves.
+
+Shape letters: P problems, M solutions drawn a problem, R = P * M, G groups.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.rank_statistics import centred_ranks, correlation
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+LEAST = 3
+"""Fewest solutions that are correlated; of two the correlation is 1 or -1 whatever they are like."""
+
+
+def length_correlation(
+    score_PM: Floats, steps_PM: npt.NDArray[np.integer], correct_PM: Bools, finished_PM: Bools
+) -> Floats:
+    """Spearman's correlation of score and number of steps, given the problem and correctness.
+
+    It is computed over the finished right solutions of a problem, and over its finished wrong ones; the two
+    are averaged by their numbers of solutions. A group counts if it holds ``LEAST`` solutions that differ in
+    length. Where all of them have one score, it follows no length: 0. So the same problems have a value
+    whatever the scores.
+
+    Args:
+        score_PM: [P, M], higher is better; -inf is allowed, NaN is no score and leaves the solution out.
+        steps_PM: integers [P, M], steps of each solution.
+        correct_PM: bool [P, M].
+        finished_PM: bool [P, M].
+
+    Returns:
+        float64 [P], -1 (short ones score high) to 1; NaN where neither group counts.
+
+    Raises:
+        ValueError: unequal shapes.
+    """
+    shapes = {score_PM.shape, steps_PM.shape, correct_PM.shape, finished_PM.shape}
+    if len(shapes) > 1 or score_PM.ndim != 2:
+        raise ValueError(
+            f"score_PM, steps_PM, correct_PM, finished_PM: found shapes {sorted(shapes)}; "
+            "allowed: the same [P, M] for each"
+        )
+    finished_PM = finished_PM & ~np.isnan(score_PM)
+    P = len(score_PM)
+    group = (2 * np.arange(P)[:, None] + correct_PM)[finished_PM]
+    score, steps = (
+        centred_ranks(group, values, 2 * P) for values in (score_PM[finished_PM], steps_PM[finished_PM])
+    )
+    size_G, spread_G = (np.bincount(group, weights, 2 * P) for weights in (np.ones(len(group)), steps**2))
+    counts_G = (size_G >= LEAST) & (spread_G > 0)
+    correlation_G = correlation(group, score, steps, 2 * P)
+    weight_P2 = np.where(counts_G, size_G, 0.0).reshape(P, 2)
+    total_P = weight_P2.sum(axis=1)
+    summed_P = (weight_P2 * correlation_G.reshape(P, 2)).sum(axis=1)
+    return np.divide(summed_P, total_P, out=np.full(P, np.nan), where=total_P > 0)

@@ -1,0 +1,317 @@
+"""A file's solutions without their texts: which are right, which steps are, and what labelers say of them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import StepScores
+from ablations.evaluation.first_error import UNRATED
+from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.labeled_solution import Label, Probabilities, Record
+from ablations.formats.pool_records import LABELS
+from ablations.formats.questions import normalised
+
+WITH_FINALS = ("pool", "scored_samples")
+"""Formats of many solutions per problem, each with its final answer and whether that is right."""
+SCORES_AS_LABELS = "scored_samples"
+"""The format whose labels are no truth, but what a PRM said."""
+POOL = "pool"
+"""The format whose labels are the scores of a labeler called ``LABELS``."""
+SOFT_LABELS = (
+    "The scores called labels are probabilities: they are evaluated as a labeler's, and are not ratings "
+    "(`ablations convert --threshold` makes ratings of them)"
+)
+RATING_PROBS, WHOLE_SCORES = "rating_probs", ("prm_score", "orm_score")
+"""What its labelers are called here: of steps, and of whole solutions. They are its fields' names."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finals:
+    """Graded final answers of P problems, each with its own number of solutions."""
+
+    rows: Ragged
+    """int64: the solutions' rows, of each problem one or more."""
+    correct: Ragged
+    """bool: whether each ends right."""
+    finished: Ragged
+    """bool."""
+    voted: Ragged
+    """int64: code of the answer that each votes for; -1, none, where it is unfinished or has no answer."""
+    ungraded: int = 0
+    """Solutions left out because they are ungraded."""
+    surplus: int = 0
+    """Graded solutions left out with their problems."""
+    left_out: tuple[str, ...] = ()
+    """Names of the problems left out because more than half of their solutions are ungraded."""
+
+    @property
+    def most_n(self) -> int:
+        """Largest N at which every problem has a value: the smallest number of solutions."""
+        return int(self.rows.lengths.min())
+
+    def per_solution(self, values: npt.NDArray) -> Ragged:
+        """Values of all R solutions of the file -> those of the solutions here."""
+        return Ragged(values=values[self.rows.values], offsets=self.rows.offsets)
+
+    def facts(self) -> dict[str, Any]:
+        """Numbers of problems and solutions, plain JSON."""
+        return {
+            "problems": len(self.rows),
+            "solutions": len(self.rows.values),
+            "solutions_per_problem": [self.most_n, int(self.rows.lengths.max())],
+            "ungraded": self.ungraded,
+            "left_out_with_their_problems": self.surplus,
+            "problems_left_out": list(self.left_out),
+        }
+
+    def notes(self) -> list[str]:
+        """What a reader should know of the solutions in best-of-N and votes; a line each."""
+        told = []
+        if self.ungraded:
+            told.append(f"Ungraded solutions left out of best-of-N and votes: {self.ungraded:,}.")
+        if self.left_out:
+            first = ", ".join(self.left_out[:3]) + (", ..." if len(self.left_out) > 3 else "")
+            told.append(
+                f"Problems left out because more than half of their solutions are ungraded: "
+                f"{len(self.left_out):,} ({first}); graded solutions left out with them: {self.surplus:,}."
+            )
+        least, most = self.most_n, int(self.rows.lengths.max())
+        if least < most:
+            told.append(
+                f"Problems have {least:,} to {most:,} graded solutions: all are used, and N goes up to "
+                f"{least:,}, so that every N is measured on the same {len(self.rows):,} problems."
+            )
+        return told
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """R solutions of P problems."""
+
+    path: Path
+    """The file."""
+    form: str
+    """Its format."""
+    problems: tuple[str, ...]
+    """P texts, white space and case aside."""
+    problem_R: npt.NDArray[np.int64]
+    """int64 [R]: 0..P-1."""
+    rating: Ragged
+    """int8: -1 wrong, 0 neutral, 1 right, UNRATED."""
+    steps: dict[str, StepScores]
+    """Labeler -> what it says of all steps."""
+    whole: dict[str, npt.NDArray[np.float64]]
+    """Labeler -> its score of each solution as a whole, [R], where it says nothing of steps."""
+    finals: Finals | None
+    """None where the format is not of final answers, or too few are graded."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how the file was read; a line each."""
+
+    @property
+    def labelers(self) -> tuple[str, ...]:
+        """Names of all that score."""
+        return (*self.steps, *self.whole)
+
+    @property
+    def rated(self) -> bool:
+        """Whether any step has a rating."""
+        return bool((self.rating.values != UNRATED).any())
+
+    def only(self, names: Sequence[str]) -> Scored:
+        """Of some labelers alone, in the order of their names.
+
+        Raises:
+            ValueError: one has no scores here.
+        """
+        for name in names:
+            if name not in self.labelers:
+                allowed = ", ".join(self.labelers) or "none, the file has no scores"
+                raise ValueError(f"labeler: found {name!r}; allowed with {self.path.name}: {allowed}")
+        given = self.__dict__ | {
+            "steps": {name: self.steps[name] for name in names if name in self.steps},
+            "whole": {name: self.whole[name] for name in names if name in self.whole},
+        }
+        return Scored(**given)
+
+
+def read_scored(path: Path) -> Scored:
+    """Reads a file of any format, by the fields of its first row; one row's texts are held at a time.
+
+    Raises:
+        ValueError: a row is malformed, labelers or their scores are missing somewhere, a label is neither a
+            rating nor certain.
+    """
+    found = recognised(path)
+    form = next(name for name, one in FORMATS.items() if one is found)
+    gathered = _Gathered(form=form)
+    for number, record in enumerate(found.read(path)):
+        gathered.add(record, f"{path}: {_named(record, number)}")
+    if not gathered.problem:
+        raise ValueError(f"{path}: found no solutions; allowed: one or more")
+    return gathered.scored(path)
+
+
+@dataclass(kw_only=True)
+class _Gathered:
+    """What has been read so far, in flat arrays."""
+
+    form: str
+    index: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
+    problem: array[int] = field(default_factory=lambda: array("q"))
+    lengths: array[int] = field(default_factory=lambda: array("q"))
+    ratings: array[int] = field(default_factory=lambda: array("b"))
+    scores: dict[str, array[float]] | None = None
+    whole: dict[str, array[float]] | None = None
+    graded: array[int] = field(default_factory=lambda: array("b"))
+    correct: array[int] = field(default_factory=lambda: array("b"))
+    finished: array[int] = field(default_factory=lambda: array("b"))
+    answer: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, record: Record, where: str) -> None:
+        """Takes a solution in."""
+        self.problem.append(self.index.setdefault(normalised(record.problem), len(self.index)))
+        if len(self.index) > len(self.names):
+            self.names.append(_problem_name(record))
+        self.lengths.append(len(record.steps))
+        steps: dict[str, Iterable[float]] = {
+            name: record.step_scores[name] for name in sorted(record.step_scores)
+        }
+        whole: dict[str, float] = {}
+        if self.form == SCORES_AS_LABELS:
+            steps = {RATING_PROBS: _flat(record.labels)}
+            given = zip(WHOLE_SCORES, (record.prm_score, record.orm_score), strict=True)
+            whole = {name: score for name, score in given if score is not None}
+            self.ratings.extend([UNRATED] * len(record.steps))
+        elif self.form == POOL and any(label is not None for label in record.labels):
+            steps[LABELS] = [label.right for label in record.labels if isinstance(label, Probabilities)]
+            self.ratings.extend([UNRATED] * len(record.steps))
+        else:
+            unknown = record.error_not_shown  # where the error is, nobody can tell
+            known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
+            self.ratings.extend(known)
+        self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
+        self.whole = self.whole if self.whole is not None else {name: array("d") for name in whole}
+        for held, new in ((self.scores, steps), (self.whole, whole)):
+            if held.keys() != new.keys():
+                raise ValueError(
+                    f"{where}: found scores of {_listed(new)}; allowed: of {_listed(held)}, as of the "
+                    "solutions before"
+                )
+        for name, values in steps.items():
+            self.scores[name].extend(values)
+        for name, value in whole.items():
+            self.whole[name].append(value)
+        if self.form in WITH_FINALS:
+            answer = record.answer or ""
+            votes = record.finished and answer.strip()
+            self.graded.append(record.correct is not None)
+            self.correct.append(bool(record.correct) and record.finished)
+            self.finished.append(record.finished)
+            self.answer.append(self.answers.setdefault(answer, len(self.answers)) if votes else -1)
+
+    def scored(self, path: Path) -> Scored:
+        """All that was taken in."""
+        lengths, problem = np.array(self.lengths, np.int64), np.array(self.problem, np.int64)
+        scores = {name: np.array(values) for name, values in (self.scores or {}).items()}
+        rating, notes = np.array(self.ratings, np.int8), []
+        if LABELS in scores and self.form == POOL:
+            if np.isin(scores[LABELS], (0, 1)).all():
+                rating = np.where(scores.pop(LABELS) == 1, 1, -1).astype(np.int8)
+            else:
+                notes = [f"{SOFT_LABELS}."]
+        finals = self._finals(problem) if self.form in WITH_FINALS else None
+        return Scored(
+            path=path,
+            form=self.form,
+            problems=tuple(self.index),
+            problem_R=problem,
+            rating=Ragged.from_lengths(rating, lengths),
+            steps={name: _step_scores(values, lengths, self.form) for name, values in scores.items()},
+            whole={name: np.array(values) for name, values in (self.whole or {}).items()},
+            finals=finals,
+            notes=(*notes, *(finals.notes() if finals is not None else ())),
+        )
+
+    def _finals(self, problem: npt.NDArray[np.int64]) -> Finals | None:
+        """Of problems at least half of whose solutions are graded, the graded ones; None without any."""
+        graded = np.array(self.graded, bool)
+        drawn_P, graded_P = np.bincount(problem), np.bincount(problem[graded], minlength=len(self.index))
+        kept_P = 2 * graded_P >= drawn_P
+        if not kept_P.any():
+            return None
+        rows = np.flatnonzero(graded & kept_P[problem])
+        rows = rows[np.argsort(problem[rows], kind="stable")]
+        columns = (
+            np.array(self.correct, bool),
+            np.array(self.finished, bool),
+            np.array(self.answer, np.int64),
+        )
+        correct, finished, voted = (Ragged.from_lengths(one[rows], graded_P[kept_P]) for one in columns)
+        return Finals(
+            rows=Ragged.from_lengths(rows, graded_P[kept_P]),
+            correct=correct,
+            finished=finished,
+            voted=voted,
+            ungraded=int((~graded).sum()),
+            surplus=int(graded_P[~kept_P].sum()),
+            left_out=tuple(self.names[p] for p in np.flatnonzero(~kept_P)),
+        )
+
+
+def _problem_name(record: Record) -> str:
+    """How messages name a problem: its name, or the beginning of its text."""
+    return record.problem_id or repr(record.problem[:60])
+
+
+def _named(record: Record, number: int) -> str:
+    """How messages name a solution, the ``number``-th of its file, from 0."""
+    sample = "" if record.sample is None else f", sample {record.sample}"
+    return f"solution {number + 1} (problem {_problem_name(record)}{sample})"
+
+
+def _flat(labels: Iterable[Label]) -> list[float]:
+    """Three probabilities a step; the format lets them sum to 1 but roughly."""
+    flat: list[float] = []
+    for label in labels:
+        assert isinstance(label, Probabilities)
+        held = (label.wrong, label.neutral, label.right)
+        flat.extend(one / sum(held) for one in held)
+    return flat
+
+
+def _step_scores(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], form: str) -> StepScores:
+    if form != SCORES_AS_LABELS:
+        return StepScores.from_positive(Ragged.from_lengths(values, lengths))
+    prob = Ragged.from_lengths(values.reshape(-1, 3), lengths)
+    right = np.minimum(prob.values[:, 1] + prob.values[:, 2], 1.0)  # may round above it
+    return StepScores(prob=prob, last=StepScores.from_positive(Ragged.from_lengths(right, lengths)).last)
+
+
+def certain(label: int | Probabilities, where: str) -> int:
+    """A label as a rating.
+
+    Raises:
+        ValueError: it is a probability that leaves open which.
+    """
+    if isinstance(label, int):
+        return label
+    if label.wrong not in (0, 1):
+        raise ValueError(
+            f"{where}: found a label of P(wrong) {label.wrong:g}; allowed: ratings, or probabilities 0 "
+            "and 1 (`ablations convert --threshold` makes ratings)"
+        )
+    return -1 if label.wrong == 1 else 1
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names)) or "nobody"

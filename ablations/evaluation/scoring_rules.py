@@ -1,0 +1,120 @@
+"""From step probabilities to one score a solution; higher is better.
+
+A strategy over steps is a choice of what a neutral step counts as, and of how the steps' probabilities are
+reduced to one number. Scores order the solutions of a problem and are not comparable between strategies.
+Products are sums of log-probabilities in float64: a product in float32 saturates into false ties. A step of
+probability 0 makes its solution's product -inf, which ties it with its like at the bottom of the order. A
+solution without steps scores -inf under every strategy over steps. Source: arXiv 2305.20050, appendix on PRM
+scoring strategies.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import StepScores
+
+Scores = npt.NDArray[np.float64]
+Scoring = Callable[[StepScores], Scores]
+
+
+def neutral_positive(scores: StepScores) -> Ragged:
+    """P(positive) + P(neutral), summed rather than 1 - P(negative), which would round small values away."""
+    prob = scores.prob.values
+    right = prob[:, 1] if scores.n_classes == 2 else prob[:, 1] + prob[:, 2]
+    return Ragged(values=right, offsets=scores.prob.offsets)
+
+
+def neutral_negative(scores: StepScores) -> Ragged:
+    """P(positive)."""
+    return Ragged(values=scores.prob.values[:, -1], offsets=scores.prob.offsets)
+
+
+NEUTRAL: dict[str, Callable[[StepScores], Ragged]] = {
+    "positive": neutral_positive,
+    "negative": neutral_negative,
+}
+"""What a neutral step counts as -> P(the step is good); the same of two classes, which know no neutral."""
+
+
+def _product(good: Ragged) -> Scores:
+    with np.errstate(divide="ignore"):
+        log = Ragged(values=np.log(good.values), offsets=good.offsets)
+    return log.reduce(np.add, -np.inf)
+
+
+def _minimum(good: Ragged) -> Scores:
+    return good.reduce(np.minimum, -np.inf)
+
+
+def _mean(good: Ragged) -> Scores:
+    return good.reduce(np.add, -np.inf) / np.maximum(good.lengths, 1)
+
+
+def _geometric_mean(good: Ragged) -> Scores:
+    return _product(good) / np.maximum(good.lengths, 1)
+
+
+def _last_step(good: Ragged) -> Scores:
+    result = np.full(len(good), -np.inf)
+    some = good.lengths > 0
+    result[some] = good.values[good.offsets[1:][some] - 1]
+    return result
+
+
+REDUCTIONS: dict[str, Callable[[Ragged], Scores]] = {
+    "product": _product,
+    "minimum": _minimum,
+    "mean": _mean,
+    "geometric mean": _geometric_mean,
+    "last step": _last_step,
+}
+"""P(good) of the steps -> float64 [R]. Products are given as their logarithm; the geometric mean is the
+product that does not favour short solutions."""
+
+
+def over_steps(reduction: str, neutral: str = "positive") -> Scoring:
+    """A strategy from a key of ``REDUCTIONS`` and one of ``NEUTRAL``."""
+    reduce, good = REDUCTIONS[reduction], NEUTRAL[neutral]
+    return lambda scores: reduce(good(scores))
+
+
+def strategies(n_classes: int) -> dict[str, Scoring]:
+    """All strategies over steps, by the names of ``results.analyses.scoring``.
+
+    Args:
+        n_classes: of the model; with two, neutral has been counted as right when the labels were made.
+    """
+    if n_classes == 2:
+        return {reduction: over_steps(reduction) for reduction in REDUCTIONS}
+    return {
+        f"{reduction}, neutral {neutral}": over_steps(reduction, neutral)
+        for neutral in NEUTRAL
+        for reduction in REDUCTIONS
+    }
+
+
+product = over_steps("product")
+"""float64 [R]: sum over steps of log(P(positive) + P(neutral)); the paper's strategy."""
+
+
+def last_token(scores: StepScores) -> Scores:
+    """float64 [R]: P(correct) at the last token, an outcome reward model's score."""
+    return scores.last
+
+
+SCORINGS: dict[str, Scoring] = {"product": product, "last_token": last_token}
+
+SCORING_OF: dict[str, str] = {
+    "process": "product",
+    "prm_outcome": "last_token",
+    "final_answer": "last_token",
+    "process_neutral": "product",
+    "oracle_outcome": "last_token",
+    "labeler": "product",
+    "large_prm": "product",
+    "large_orm": "last_token",
+}
+"""Arm -> the paper's scoring of its reward model: a PRM's product over steps, an ORM's last token."""

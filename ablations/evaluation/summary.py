@@ -1,0 +1,205 @@
+"""What a file of scores says of its labelers, as tidy rows; every metric is computed from stored step scores.
+
+A row is one labeler, scoring strategy, metric and n. Rows of the reference lines, majority voting and pass@N,
+have no labeler. What is undefined has no row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ablations.data.ragged import Ragged
+from ablations.evaluation.best_of_n import (
+    best_of_n,
+    majority,
+    over_problems,
+    pass_at_n,
+    weighted_vote,
+)
+from ablations.evaluation.discrimination import calibration
+from ablations.evaluation.first_error import Threshold, choose_threshold, first_error, hits
+from ablations.evaluation.score_file import Finals, Scored
+from ablations.evaluation.scoring_rules import neutral_positive, over_steps
+from ablations.evaluation.step_metrics import auroc_interval, calibration_interval, judged
+from results.analyses.evaluations import COLUMNS, WHOLE
+from results.stats.intervals import Estimate, intervals, paired
+
+Row = dict[str, Any]
+Floats = npt.NDArray[np.float64]
+
+REDUCTION = {
+    "product": "product",
+    "minimum": "minimum",
+    "mean": "mean",
+    "geometric_mean": "geometric mean",
+    "last": "last step",
+}
+"""Scoring strategy, as the command line has it -> key of ``scoring.REDUCTIONS``."""
+AS_LOGARITHM = ("product", "geometric_mean")
+"""Strategies whose scores are logarithms."""
+DRAWS = 100
+"""Random orders a problem that votes of fewer than all solutions are averaged over, seeded."""
+BINS = 10
+"""Of the reliability table, equally wide."""
+
+
+def powers(drawn: int) -> list[int]:
+    """1, 2, 4, ... below a number, and the number itself."""
+    return [2**k for k in range(drawn.bit_length()) if 2**k < drawn] + [drawn]
+
+
+def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
+    """Best-of-N and votes of every labeler and strategy, beside majority voting and pass@N.
+
+    Every N is measured on the same problems, and so goes up to the smallest number of graded solutions of a
+    problem. Each problem's value is the expectation over all of its own solutions.
+
+    Args:
+        scored: with final answers.
+        scorings: keys of ``REDUCTION``; scores of whole solutions are taken as they are, once.
+    """
+    assert scored.finals is not None
+    finals = scored.finals
+    correct, finished, voted = finals.correct, finals.finished, finals.voted
+    ns = powers(finals.most_n)
+    single = bool((finals.rows.lengths == finals.most_n).all())
+    of_majority_PK = over_problems(partial(majority, ns=ns, draws=DRAWS, seed=0), voted, correct)
+    of_any_PK = over_problems(partial(pass_at_n, ns=ns), correct)
+    rows = _by_n("pass_at_n", of_any_PK, ns, single) + _by_n("majority", of_majority_PK, ns, single)
+    for labeler in scored.labelers:
+        for scoring in scorings if labeler in scored.steps else (WHOLE,):
+            score = finals.per_solution(_scores(scored, labeler, scoring))
+            named = {"labeler": labeler, "scoring": scoring}
+            best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
+            rows += _by_n("best_of_n", best_PK, ns, single, **named)
+            gain_PK = paired(best_PK, of_majority_PK)
+            rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
+            weight = np.exp(score.values) if scoring in AS_LOGARITHM else score.values
+            rows += _votes(weight, finals, ns, single, named)
+    return rows
+
+
+def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Row]:
+    """Step AUROC, calibration and first-error F1 of every labeler that scores steps.
+
+    Args:
+        scored: with ratings.
+        thresholds: labeler -> chosen on other data; None: no F1 is asked for.
+    """
+    seen = judged(scored.rating)
+    right = scored.rating.values[seen] >= 0
+    problem = scored.problem_R[scored.rating.row_index[seen]]
+    rows: list[Row] = []
+    for labeler, scores in scored.steps.items():
+        prob = neutral_positive(scores).values[seen]
+        named = {"labeler": labeler, "problems": len(np.unique(problem))}
+        rows.append(_row("step_auroc", auroc_interval(prob, right, problem), count=len(prob), **named))
+        prob = np.minimum(prob, 1.0)  # two classes that add up to it may round above it
+        error = calibration_interval(prob, right, problem, BINS)
+        rows.append(_row("calibration_error", error, count=len(prob), **named))
+        table = calibration(prob, right, BINS)
+        rows += [
+            _row("calibration", _plain(table.observed[bin]), n=bin, x=x, count=int(table.count[bin]), **named)
+            for bin, x in enumerate(table.mean_predicted)
+        ]
+        threshold = thresholds[labeler]
+        if threshold is not None:
+            rows += _first_error_rows(scored, labeler, threshold)
+    return [row for row in rows if np.isfinite(row["estimate"])]
+
+
+def chosen_threshold(scored: Scored, labeler: str) -> Threshold:
+    """The threshold with the highest F1 on other data, of a labeler that scored it.
+
+    Raises:
+        ValueError: the labeler did not score it, or there are no solutions of either kind.
+    """
+    if labeler not in scored.steps:
+        raise ValueError(
+            f"threshold_on: found no step scores of {labeler} in {scored.path}; allowed: of "
+            f"{', '.join(scored.steps) or 'nobody there'}"
+        )
+    try:
+        return choose_threshold(hits(_wrong(scored, labeler), scored.rating))
+    except ValueError as error:
+        raise ValueError(f"threshold_on: {scored.path}: {error}") from error
+
+
+def _first_error_rows(scored: Scored, labeler: str, threshold: float) -> list[Row]:
+    found = hits(_wrong(scored, labeler), scored.rating)
+    f1 = first_error(found, threshold, scored.problem_R)
+    named = {
+        "labeler": labeler,
+        "x": threshold,
+        "problems": len(np.unique(scored.problem_R[found.row])),
+    }
+    return [
+        _row("first_error_f1", f1.f1, count=f1.errors + f1.rights, **named),
+        _row("first_error_found", f1.error, count=f1.errors, **named),
+        _row("no_error_found", f1.right, count=f1.rights, **named),
+    ]
+
+
+def _wrong(scored: Scored, labeler: str) -> Ragged:
+    prob = scored.steps[labeler].prob
+    return Ragged(values=prob.values[:, 0], offsets=prob.offsets)
+
+
+def _scores(scored: Scored, labeler: str, scoring: str) -> Floats:
+    if scoring == WHOLE:
+        return scored.whole[labeler]
+    return over_steps(REDUCTION[scoring])(scored.steps[labeler])
+
+
+def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, named: Row) -> list[Row]:
+    """Rows of weighted votes; none of scores that cannot be weights."""
+    weight = np.where(finals.finished.values, weight, 0.0)
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        return []
+    value_PK = over_problems(
+        partial(weighted_vote, ns=ns, draws=DRAWS, seed=0),
+        *(Ragged(values=weight, offsets=finals.rows.offsets), finals.voted, finals.correct),
+    )
+    return _by_n("weighted_vote", value_PK, ns, single, **named)
+
+
+def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **named: Any) -> list[Row]:
+    """A row an N: the mean over problems, with its interval.
+
+    Args:
+        metric: name.
+        value_PK: float64 [P, K].
+        ns: K values of N.
+        single: whether the last N is all solutions of every problem.
+        named: further columns.
+    """
+    least = -1.0 if metric == "best_of_n_minus_majority" else 0.0
+    estimates = [
+        replace(found, lower=max(found.lower, least), upper=min(found.upper, 1.0))
+        if np.isfinite(found.lower)
+        else found
+        for found in intervals([value_PK[:, [k]].T for k in range(len(ns))])
+    ]
+    return [
+        _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)
+        for n, estimate in zip(ns, estimates, strict=True)
+    ]
+
+
+def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
+    named = {
+        "metric": metric,
+        "estimate": estimate.estimate,
+        "lower": estimate.lower,
+        "upper": estimate.upper,
+    }
+    return dict.fromkeys(COLUMNS) | named | more
+
+
+def _plain(value: float) -> Estimate:
+    """A number without an interval."""
+    return Estimate(estimate=float(value), lower=float("nan"), upper=float("nan"))

@@ -1,0 +1,129 @@
+"""What students of one fold are trained and judged on, and tasks on it; the embedded world is one part."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ablations.engine.costs.work import Lengths, Role, scoring
+from ablations.engine.step import Task
+from ablations.experiments.scales import SupervisionSettings
+from ablations.world.facts import FactWorld
+from ablations.world.worlds import world_of
+
+FACTS = Lengths(tokens=38, prompt=6.5, sharing=0.13, until_error=0.77, trained_row=64, scored_row=200)
+"""Measured on 12,800 solutions to 200 problems of the world `facts`."""
+ARITHMETIC = Lengths(tokens=70, prompt=17, sharing=0.23, until_error=0.7, trained_row=115, scored_row=200)
+"""Measured on 169,600 solutions of scale `small` in the world `dropped`, laid out for both its backbones:
+sharing on 1 to 128 solutions per problem, where it is right to 15%; beyond them it is an extrapolation."""
+REAL = Lengths(
+    tokens=300, prompt=55, sharing=0.03, until_error=0.93, trained_row=355, scored_row=400, slowness=2.3
+)
+"""Measured on 3,200 solutions to 100 problems of GSM8K, in the tokens of tokenizers trained on them."""
+SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
+"""Of training on one ordinary core, for estimates."""
+SCORING_SPEED = 6
+"""Tokens scored in the time in which one is trained on, for estimates."""
+
+
+def lengths_of(world: str) -> Lengths:
+    """What solutions in an embedded world are like."""
+    return FACTS if isinstance(world_of(world), FactWorld) else ARITHMETIC
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPart:
+    """What students of one fold are trained and chosen on. No test problem can be reached from it."""
+
+    base: Task
+    """Small base model."""
+    train: Task
+    """Samples of the training problems."""
+    train_labels: Task
+    """The labeler's scores of them."""
+    validation: Task
+    """Samples of the validation problems."""
+    problems: int
+    """Training problems."""
+    lengths: Lengths
+    """What its solutions are like."""
+    name: str = ""
+    """For people: which fold, where there are several."""
+    train_ratings: Task | None = None
+    """The oracle's ratings of the training samples; None where there is no oracle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(TrainingPart):
+    """The artifacts of one fold; the embedded world is a single one."""
+
+    test: Task
+    """Samples of the test problems."""
+    test_labels: Task
+    """The labeler's scores of them."""
+    ratings: Task | None = None
+    """The oracle's ratings of the test samples."""
+    large_prm: Task | None = None
+    """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
+
+    @property
+    def training(self) -> TrainingPart:
+        """Without what judges."""
+        return TrainingPart(**{field.name: getattr(self, field.name) for field in fields(TrainingPart)})
+
+
+def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
+    """Solutions drawn uniformly, ``count`` a problem: those that a training with that seed draws itself."""
+    return Task(
+        stage="drawn",
+        config={"count": count, "seed": seed},
+        inputs={"samples": samples},
+        label=f"draw {label}",
+    )
+
+
+def scores_task(
+    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, role: Role
+) -> Task:
+    """Scores of a model on samples."""
+    return _scoring("scores", model, samples, settings, f"score {label}", role)
+
+
+def opinion_task(
+    model: dict[str, Any],
+    samples: Task,
+    settings: SupervisionSettings,
+    label: str,
+    role: Role,
+    **more: bool,
+) -> Task:
+    """What a selector thinks of samples; ``more`` goes into the stage's config."""
+    return _scoring("opinion", model, samples, settings, f"opinion of {label}", role, **more)
+
+
+def _scoring(
+    stage: str,
+    model: dict[str, Any],
+    samples: Task,
+    settings: SupervisionSettings,
+    label: str,
+    role: Role,
+    **more: bool,
+) -> Task:
+    assert samples.texts is not None, "samples say how many they are"
+    backbone = "large" if role == "large" else settings.students.backbone
+    config = {
+        "device": settings.students.device,
+        "max_length": settings.pool.max_length if settings.pool else None,
+    }
+    return Task(
+        stage=stage,
+        config=config | more,
+        inputs=model | {"samples": samples},
+        label=label,
+        weight=samples.texts.tokens * seconds_per_token(backbone) / SCORING_SPEED + 2,
+        work=(scoring(role, samples.texts),),
+    )
+
+
+def seconds_per_token(backbone: str) -> float:
+    """Of training, by a model's size or preset."""
+    return SECONDS_PER_TOKEN["large" if backbone == "large" else "small"]

@@ -1,0 +1,182 @@
+"""The parts of a pool of real solutions, one a fold."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations.data.artifacts import Samples
+from ablations.data.solutions import Problem
+from ablations.engine.costs.work import Texts, Work
+from ablations.engine.files import sha256_of
+from ablations.engine.step import Task
+from ablations.experiments.bases import checkpoint_task
+from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Part
+from ablations.experiments.scales import SupervisionSettings, byte_counts
+from ablations.formats.pool import Pool, read_pool
+from ablations.formats.questions import held_in, read_questions
+from ablations.labelers.checkpoints import find_checkpoint
+from ablations.supervision import PAPER_THRESHOLD
+from lightning_modules.presets import PRESETS
+from lightning_modules.tokenization import load_tokenizer
+
+MATHMIX_TOKENS = 4608
+"""Most tokens of an update of MathMix on a pool's students."""
+
+
+def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
+    """Raises a ValueError where a text holds a problem that students are judged on."""
+    shared = held_in((asked for asked, _ in read_questions(text)), (problem.text for problem in problems))
+    if shared:
+        raise ValueError(
+            f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
+            f"{shared[0]!r:.80}; allowed: none, or pool.overlap: leave_out"
+        )
+
+
+def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
+    """Warns of solutions that students may not read to their end, before anything is trained.
+
+    A checkpoint's tokenizer counts tokens. That of a student from scratch is not trained yet: it makes at
+    most as many tokens as there are bytes.
+    """
+    counts = byte_counts(read)
+    unit = "bytes, and so perhaps tokens,"
+    if checkpoint is not None and max(counts) > max_length:
+        tokenizer = load_tokenizer(find_checkpoint(checkpoint, "students.checkpoint").folder)
+        samples = Samples(problems=read.problems, solutions=read.solutions)
+        prompts, steps = samples.prompts(), samples.steps()
+        texts = [prompt + "\n".join(lines) for prompt, lines in zip(prompts, steps, strict=True)]
+        counts, unit = [len(ids) for ids in tokenizer(texts)["input_ids"]], "tokens"
+    long = [row for row, count in enumerate(counts) if count > max_length]
+    if long:
+        solutions = read.solutions
+        first = ", ".join(
+            f"{read.problems[solutions.problem_index[row]].problem_id} sample {solutions.sample[row]} "
+            f"({counts[row]:,})"
+            for row in long[:3]
+        )
+        print(
+            f"pool.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
+            f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never "
+            "chooses such a solution over a scored one. To read more: --settings.pool.max_length N",
+            file=sys.stderr,
+        )
+
+
+def fold_parts(settings: SupervisionSettings) -> list[Part]:
+    """A part a fold of the pool, from settings that have one.
+
+    Raises:
+        ValueError: the pool does not fit the settings, or its problems stand in MathMix's text.
+    """
+    assert settings.pool is not None
+    pool = settings.pool
+    sha256 = sha256_of(pool.path, "pool.path")
+    read = read_pool(pool.path, pool.labeler)
+    count, drawn = len(read.problems), round(len(read.solutions) / len(read.problems))
+    if settings.pool_samples != read.fewest[0]:
+        raise ValueError(
+            f"pool_samples, validation_samples, test_samples: found {settings.pool_samples}; allowed with "
+            f"{pool.path.name}: {read.about_fewest()}"
+        )
+    if count < pool.folds:
+        raise ValueError(
+            f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
+        )
+    whole = Task(
+        stage="pool",
+        config={"sha256": sha256, "labeler": pool.labeler},
+        local={"path": str(pool.path.absolute())},
+        label=f"pool {pool.path.name}",
+    )
+    named, mathmix = None, pool.mathmix
+    if settings.students.checkpoint is not None:  # the base of all folds, as it is
+        named = checkpoint_task(
+            settings.students.checkpoint,
+            "students.checkpoint",
+            pool.max_length,
+            chat_template=settings.students.chat_template == "auto",
+        )
+        mathmix = None
+    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
+    if mathmix and pool.overlap == "stop":
+        _no_overlap(mathmix, read.problems)
+    text = {"text": str(mathmix.absolute())} if mathmix else {}
+    held_out_text = {"held_out": whole} if mathmix else {}
+
+    def fold(index: int, part: str, stage: str = "fold") -> Task:
+        of_part = {"test": dealt(index), "validation": dealt(index + 1)}
+        problems = of_part.get(part, count - sum(of_part.values()))
+        return Task(
+            stage=stage,
+            config={"fold": index, "folds": pool.folds, "part": part, "seed": 0},
+            inputs={"pool": whole},
+            label=f"{stage.replace('_', ' ')} {index} {part}",
+            texts=Texts(lengths=REAL, problems=problems, samples=drawn),
+        )
+
+    def dealt(index: int) -> int:
+        """Problems that the stage `fold` deals to a fold."""
+        return len(range(index % pool.folds, count, pool.folds))
+
+    _tell_long(read, pool.max_length, settings.students.checkpoint)
+    if settings.labeler.threshold == PAPER_THRESHOLD:
+        print(
+            f"labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has no "
+            f"step labels to choose one for {pool.labeler}. To choose it on rated steps: ablations evaluate "
+            "--threshold-on FILE; to use it here: --settings.labeler.threshold T",
+            file=sys.stderr,
+        )
+    parts, preset = [], PRESETS[settings.students.backbone]
+    for index in range(pool.folds):
+        train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
+        base = named or Task(
+            stage="scratch_base",
+            config={
+                "preset": settings.students.backbone,
+                "vocabulary": pool.vocabulary,
+                "text_sha256": text_sha256,
+                "seed": 0,
+            }
+            # Only where a solution may be longer than the preset reads.
+            | ({"positions": pool.max_length} if pool.max_length > preset.max_positions else {}),
+            inputs={"samples": train} | held_out_text,
+            local=text,
+            label=f"tokenizer and random weights of fold {index}",
+            weight=5,
+        )
+        if mathmix:
+            tokens = pool.mathmix_updates * MATHMIX_TOKENS
+            base = Task(
+                stage="mathmix",
+                config={
+                    "text_sha256": text_sha256,
+                    "updates": pool.mathmix_updates,
+                    "batch_tokens": MATHMIX_TOKENS,
+                    "max_tokens": 512,
+                    "learning_rate": 4e-3,
+                    "seed": 0,
+                },
+                inputs={"base": base} | held_out_text,
+                local=text,
+                label=f"MathMix of fold {index}",
+                weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
+                # At most: the last batches of equally long texts are not full.
+                work=(
+                    Work(role="student", kind="language training", tokens=tokens, context=REAL.trained_row),
+                ),
+            )
+        parts.append(
+            Part(
+                base=base,
+                train=train,
+                train_labels=fold(index, "train", "fold_labels"),
+                validation=validation,
+                test=test,
+                test_labels=fold(index, "test", "fold_labels"),
+                problems=count - dealt(index) - dealt(index + 1),  # all but test and validation part
+                lengths=REAL,
+                name=f" of fold {index}",
+            )
+        )
+    return parts

@@ -1,0 +1,268 @@
+"""Cells: the trainings of one kind of supervision, acquisition and data scale, and their evaluation."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from ablations.engine.costs.work import Role, scoring, training
+from ablations.engine.revision import revision
+from ablations.engine.step import Task
+from ablations.evaluation.scoring_rules import SCORING_OF
+from ablations.experiments.fold import Part, TrainingPart, scores_task, seconds_per_token
+from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.settings import FIRST_TUNING_SEED
+from ablations.steps.validate import passed_over
+from ablations.supervision import ARMS, LabelerArm, OracleArm
+from ablations.world.world import Kind
+
+UNSAID: dict[str, Any] = {
+    **{"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0},
+    **{"chat_template": "auto", "lora": None, "dtype": "float32", "attention": "sdpa"},
+    **{"gradient_checkpointing": False, "accumulate": 1},
+}
+"""What a training does where its config is silent, whatever the defaults of the settings are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The trainings of one arm, acquisition and data scale in one fold."""
+
+    settings: SupervisionSettings
+    part: TrainingPart
+    """Of tests a whole `Part`."""
+    arm: str
+    data_scale: int
+    acquisition: str = "uniform"
+    """How the labelled solutions are chosen."""
+    acquired: Callable[[int], Task] | None = None
+    """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
+    start: "Grid | None" = None
+    """The trainings whose weights are gone on from; None: the base, with a new head."""
+    variant: str | None = None
+    """What else is varied, as the records name it."""
+    level: float | None = None
+    """Number that goes with it."""
+    bootstrap: int | None = None
+    """Which resample of the labelled problems is trained on; None: each of them once."""
+    rate_of: "Grid | None" = None
+    """The trainings whose learning rate is taken; None: it is chosen for this grid."""
+    role: Role = "student"
+    """Whose backbone is trained, for estimates."""
+
+    @property
+    def tested(self) -> Part:
+        """The part, where it may judge."""
+        assert isinstance(self.part, Part), "a part without test problems cannot judge"
+        return self.part
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        how = "" if self.acquisition == "uniform" else f" {self.acquisition}"
+        again = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
+        varied = "" if self.variant is None else f" {self.variant}"
+        return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
+
+    def train(self, seed: int, tried: float | None = None) -> Task:
+        """A seed's training.
+
+        Args:
+            seed: redraws training subset, order and head.
+            tried: a learning rate to judge, of which only the facts are kept; None: the chosen one.
+        """
+        choice = None if tried is not None else self.choice
+        students, lengths = self.settings.students, self.part.lengths
+        outcome = SCORING_OF[self.arm] == "last_token"
+        updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
+        seen = passed_over(updates, self.part.problems * self.data_scale, students.batch_size)
+        assert self.part.validation.texts is not None, "samples say how many they are"
+        learning_rate = tried
+        if tried is None and choice is None:
+            (learning_rate,) = students.learning_rates
+        rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
+        inputs = {
+            "base": self.part.base,
+            "samples": self.part.train,
+            "validation": self.part.validation,
+        }
+        labelled = isinstance(ARMS[self.arm], LabelerArm)
+        if labelled:
+            inputs["labels"] = self.part.train_labels
+        elif isinstance(ARMS[self.arm], OracleArm):
+            inputs["ratings"] = self._ratings
+        if self.acquired is not None:
+            inputs["acquired"] = self.acquired(seed)
+        if self.start is not None:
+            inputs["start"] = self.start.train(seed)
+        return Task(
+            stage="train",
+            config={
+                "arm": self.arm,
+                "data_scale": self.data_scale,
+                "seed": seed,
+                "learning_rate": learning_rate,
+                "threshold": self.settings.labeler.threshold if labelled else None,
+                "updates": updates,
+                "batch_size": students.batch_size,
+                "evaluations": students.evaluations,
+                "patience": students.patience,
+                "decay": students.decay,
+                "validation_n": students.validation_n,
+                "precision": students.precision,
+                "device": students.device,
+                "max_length": self.settings.pool.max_length if self.settings.pool else None,
+            }
+            | ({} if tried is None else {"tuning": True})
+            | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap})
+            | {
+                name: getattr(students, name)
+                for name, unsaid in UNSAID.items()
+                if getattr(students, name) != unsaid
+            }
+            | ({"outcome_loss": students.outcome_loss} if outcome else {})
+            | ({"soft_targets": True} if labelled and students.soft_targets else {}),
+            inputs=inputs if choice is None else inputs | {"choice": choice},
+            label=f"train {self.name} seed {seed} {rate}{self.part.name}",
+            weight=updates
+            * students.batch_size
+            * lengths.tokens
+            * lengths.slowness
+            * seconds_per_token(students.backbone)
+            + 2,
+            work=(
+                training(self.role, lengths, seen, steps=not outcome),
+                scoring(self.role, self.part.validation.texts, times=students.evaluations),
+            ),
+        )
+
+    @property
+    def _ratings(self) -> Task:
+        assert self.part.train_ratings is not None, "only an embedded world has an oracle"
+        return self.part.train_ratings
+
+    def label_noise(self, seed: int) -> Task:
+        """How far the labels of a seed's training differ from the oracle's."""
+        train = self.train(seed)
+        names = ("samples", "labels", "acquired")
+        return Task(
+            stage="label_noise",
+            config={
+                name: train.config[name]
+                for name in ("arm", "data_scale", "seed", "threshold", "bootstrap")
+                if name in train.config
+            },
+            inputs={name: train.inputs[name] for name in names if name in train.inputs}
+            | {"ratings": self._ratings},
+            label=f"label noise of {self.name} seed {seed}",
+            weight=0.1,
+        )
+
+    @cached_property
+    def choice(self) -> Task | None:
+        """Chooses the learning rate by trainings whose seeds are never reported; None: there is only one."""
+        if self.rate_of is not None:
+            return self.rate_of.choice
+        students = self.settings.students
+        if len(students.learning_rates) == 1:
+            return None
+        seeds = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + students.tuning_seeds)
+        return Task(
+            stage="choose",
+            inputs={
+                "candidates": tuple(
+                    self.train(seed, rate) for rate in students.learning_rates for seed in seeds
+                )
+            },
+            label=f"choose the learning rate of {self.name}{self.part.name}",
+            weight=0.1,
+        )
+
+    def model(self, seed: int) -> dict[str, Any]:
+        """A seed's reward model, as inputs; with adapters the base too: they are nothing without it."""
+        base = {"base": self.part.base} if self.settings.students.lora is not None else {}
+        return {"model": self.train(seed)} | base
+
+    def scores(self, seed: int) -> Task:
+        """A seed's scores of the test solutions."""
+        return scores_task(
+            self.model(seed),
+            self.tested.test,
+            self.settings,
+            f"{self.name} seed {seed} on test problems{self.part.name}",
+            self.role,
+        )
+
+
+def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> Task:
+    """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
+    first = grids[0]
+    inputs: dict[str, Any] = {
+        "trains": tuple(grid.train(seed) for grid in grids),
+        "scores": tuple(grid.scores(seed) for grid in grids),
+        "samples": tuple(grid.tested.test for grid in grids),
+    }
+    choices = tuple(grid.choice for grid in grids if grid.choice is not None)
+    if choices:
+        inputs["choices"] = choices
+    if first.tested.ratings is not None:
+        inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
+    if first.part.train_ratings is not None:
+        further = (*further, first.label_noise(seed))
+    if further:
+        inputs["further"] = further
+    return Task(
+        stage="cell",
+        config={"arm": first.arm, "data_scale": first.data_scale, "seed": seed}
+        | ({"acquisition": first.acquisition} if first.acquisition != "uniform" else {})
+        | ({"variant": first.variant, "level": first.level} if first.variant is not None else {}),
+        inputs=inputs,
+        label=f"cell {first.name} seed {seed}",
+        weight=0.2,
+    )
+
+
+def references_task(settings: SupervisionSettings, parts: list[Part], kind: Kind | None = None) -> Task:
+    """The lines that no student moves.
+
+    Args:
+        settings: of the experiment.
+        parts: one, or one per fold.
+        kind: of their test problems, where several kinds are judged; None: the labeler's labels of training
+            solutions are judged too.
+    """
+    tests: dict[str, Any] = {
+        "samples": tuple(part.test for part in parts),
+        "labels": tuple(part.test_labels for part in parts),
+    }
+    of_world: dict[str, Any] = {}
+    if parts[0].ratings is not None:
+        tests["ratings"] = tuple(part.ratings for part in parts if part.ratings is not None)
+    if parts[0].ratings is not None and kind is None:
+        of_world = {"pool_labels": parts[0].train_labels, "pool_ratings": parts[0].train_ratings}
+    return Task(
+        stage="references",
+        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10}
+        | ({} if kind is None else {"kind": kind}),
+        inputs=tests | of_world,
+        label="reference lines" if kind is None else f"reference lines on {kind} problems",
+        weight=5,
+    )
+
+
+def records_task(
+    experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task | None
+) -> Task:
+    """The run's tidy table; without reference lines where an experiment must not see test problems."""
+    return Task(
+        stage="records",
+        config={
+            "experiment": experiment,
+            "scale": settings.scale,
+            "dataset": settings.dataset,
+            "settings": json.dumps(asdict(settings), sort_keys=True, default=str),
+            "revision": revision(),
+        },
+        inputs={"cells": cells} | ({} if references is None else {"references": references}),
+    )

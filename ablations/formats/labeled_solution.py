@@ -1,0 +1,260 @@
+"""The record that all formats share: one solution of one problem, with what is known of its steps."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from ablations.formats.annotation_file import FINISH_REASONS
+
+RATINGS = (-1, 0, 1)
+_SUM = 1e-2
+"""How far probabilities that others computed may sum from 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probabilities:
+    """A soft label of a step."""
+
+    wrong: float
+    """P(the step is wrong), in [0, 1]."""
+    neutral: float = 0.0
+    """P(the step is neutral), in [0, 1]; 0 where only two classes are known."""
+    right: float
+    """P(the step is right), in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        held = (self.wrong, self.neutral, self.right)
+        if not all(0 <= one <= 1 for one in held) or abs(sum(held) - 1) > _SUM:
+            raise ValueError(f"label: found {held}; allowed: probabilities in [0, 1] that sum to 1")
+
+    @classmethod
+    def of_right(cls, right: float) -> "Probabilities":
+        """Those of two classes."""
+        return cls(wrong=1 - right, right=right)
+
+
+Label = int | Probabilities | None
+"""A rating -1 wrong, 0 neutral, 1 right; or probabilities; or None, not labelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A step that was tried."""
+
+    text: str
+    """Not empty, without separators."""
+    label: Label = None
+    """What is known of it."""
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            raise ValueError("text: found an empty step; allowed: text")
+        if type(self.label) is not int and not isinstance(self.label, Probabilities | None):
+            raise ValueError(f"label: found {self.label!r}; allowed: -1, 0, 1, Probabilities or None")
+        if type(self.label) is int and self.label not in RATINGS:
+            raise ValueError(f"label: found {self.label}; allowed: -1, 0, 1, Probabilities or None")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Candidate):
+    """A step of the solution."""
+
+    alternatives: tuple[Candidate, ...] = ()
+    """Other candidates after the same steps before it."""
+    human: bool = False
+    """Whether a person wrote it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One solution of one problem, or a problem alone."""
+
+    problem: str
+    """What is asked; not empty."""
+    problem_id: str | None = None
+    """Name of the problem."""
+    reference: str | None = None
+    """Reference final answer."""
+    reference_solution: str | None = None
+    """A right solution by the problem's authors."""
+    level: int | None = None
+    """Difficulty, as MATH counts it: 1 easy to 5 hard."""
+    subject: str | None = None
+    """What the problem is of, such as Algebra."""
+    dataset: str | None = None
+    """Where the problem is from, such as GSM8K."""
+
+    steps: tuple[Step, ...] = ()
+    """The solution; none of a problem alone."""
+    open_candidates: tuple[Candidate, ...] = ()
+    """Candidates after the last step, none of which was taken."""
+    step_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Labeler -> P(the step is right), one a step in [0, 1]; the labels of the steps are of none of them."""
+    answer: str | None = None
+    """Final answer of the solution; None if there is none, or nobody took it down."""
+    correct: bool | None = None
+    """Whether the final answer is right; None if nobody says."""
+    finished: bool = True
+    """Whether the solution came to its end, as far as is known."""
+    finish_reason: str | None = None
+    """Why labelling ended: found_error, solution, bad_problem or give_up, as PRM800K has it."""
+    prm_score: float | None = None
+    """Score that a process reward model gave the whole solution."""
+    orm_score: float | None = None
+    """Score that an outcome reward model gave it."""
+
+    solution_id: str | None = None
+    """Name of the solution."""
+    sample: int | None = None
+    """Its number among the solutions of its problem, from 0."""
+    generator: str | None = None
+    """Model that wrote the solution."""
+    labeler: str | None = None
+    """Who labelled the steps."""
+    generation: int | None = None
+    """Generation of the data collection in PRM800K's phase 2 (-1 the screening); None in phase 1."""
+    screening: bool = False
+    """Whether it was served to screen labelers."""
+    quality_control: bool = False
+    """Whether it was served to check labelers."""
+
+    def __post_init__(self) -> None:
+        if not self.problem:
+            raise ValueError("problem: found an empty one; allowed: text")
+        if self.finish_reason is not None and self.finish_reason not in FINISH_REASONS:
+            allowed = ", ".join(FINISH_REASONS)
+            raise ValueError(f"finish_reason: found {self.finish_reason!r}; allowed: None, {allowed}")
+        kinds = {type(one.label) for one in self.candidates() if one.label is not None}
+        if len(kinds) > 1:
+            raise ValueError("labels: found ratings and probabilities in one record; allowed: one kind")
+        for name, scores in self.step_scores.items():
+            if len(scores) != len(self.steps):
+                raise ValueError(
+                    f"step_scores[{name!r}]: found {len(scores)}; allowed: {len(self.steps)}, one a step"
+                )
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Steps and all alternatives, in the order of the solution."""
+        for step in self.steps:
+            yield step
+            yield from step.alternatives
+        yield from self.open_candidates
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Texts of the steps."""
+        return tuple(step.text for step in self.steps)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Labels of the steps."""
+        return tuple(step.label for step in self.steps)
+
+    @property
+    def first_error(self) -> int | None:
+        """Index of the first step that is rated wrong, from 0; None if none is."""
+        return self.labels.index(-1) if -1 in self.labels else None
+
+    @property
+    def has_error(self) -> bool:
+        """Whether a step is rated wrong, or surely wrong."""
+        wrong = (one.wrong == 1 if isinstance(one, Probabilities) else one == -1 for one in self.labels)
+        return any(wrong)
+
+    @property
+    def error_not_shown(self) -> bool:
+        """Whether labelling ended at an error, and yet no step is wrong."""
+        return self.finish_reason == "found_error" and not self.has_error
+
+    def cut(self, length: int) -> "Record":
+        """Its first steps alone."""
+        scores = {name: values[:length] for name, values in self.step_scores.items()}
+        return replace(self, steps=self.steps[:length], step_scores=scores, open_candidates=())
+
+    def relabelled(self, change: Callable[[Label], Label]) -> "Record":
+        """The same with every label changed, the alternatives' too."""
+        steps = tuple(
+            replace(step, label=change(step.label), alternatives=_changed(step.alternatives, change))
+            for step in self.steps
+        )
+        return replace(self, steps=steps, open_candidates=_changed(self.open_candidates, change))
+
+
+def _changed(candidates: tuple[Candidate, ...], change: Callable[[Label], Label]) -> tuple[Candidate, ...]:
+    return tuple(replace(one, label=change(one.label)) for one in candidates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledPrefix:
+    """One target of process supervision."""
+
+    problem: str
+    """The prompt."""
+    prefix: tuple[str, ...]
+    """Steps of the chosen path before the candidate."""
+    candidate: str
+    """The step that is judged."""
+    label: int | Probabilities
+    """Its label."""
+
+
+def labelled_prefixes(record: Record) -> Iterator[LabelledPrefix]:
+    """Every candidate that has a label, after the steps that were chosen before it; each exactly once."""
+    for at in range(len(record.steps) + 1):
+        prefix = record.texts[:at]
+        for one in _tried(record, at):
+            if one.label is not None:
+                yield LabelledPrefix(
+                    problem=record.problem, prefix=prefix, candidate=one.text, label=one.label
+                )
+
+
+def each_alternative(record: Record, *, repeat: bool) -> Iterator[Record]:
+    """A record as several without alternatives: the solution, then one for each labelled alternative.
+
+    Args:
+        record: its unlabelled alternatives stay where they are.
+        repeat: whether the steps before an alternative keep their labels, for formats that have no unlabelled
+            steps; else each label is in one record alone. Alternatives behind an unlabelled step then cannot
+            be told, and stay where they are.
+    """
+    unlabelled = record.labels.index(None) if None in record.labels else len(record.steps)
+    reach = unlabelled if repeat else len(record.steps)
+    steps = tuple(
+        replace(step, alternatives=_kept(step.alternatives, at <= reach))
+        for at, step in enumerate(record.steps)
+    )
+    open_candidates = _kept(record.open_candidates, len(record.steps) <= reach)
+    yield replace(record, steps=steps, open_candidates=open_candidates)
+    for at in range(reach + 1):
+        before = tuple(
+            Step(text=step.text, label=step.label if repeat else None) for step in record.steps[:at]
+        )
+        for one in _tried(record, at)[at < len(record.steps) :]:
+            if one.label is not None:
+                tried = Step(text=one.text, label=one.label)
+                yield replace(
+                    record,
+                    steps=(*before, tried),
+                    open_candidates=(),
+                    step_scores={},
+                    answer=None,
+                    correct=None,
+                    finished=True,
+                    finish_reason=None,
+                    prm_score=None,
+                    orm_score=None,
+                    solution_id=None,
+                    sample=None,
+                )
+
+
+def _tried(record: Record, at: int) -> tuple[Candidate, ...]:
+    """The candidates for a step, the chosen one first."""
+    if at == len(record.steps):
+        return record.open_candidates
+    return (record.steps[at], *record.steps[at].alternatives)
+
+
+def _kept(candidates: tuple[Candidate, ...], told: bool) -> tuple[Candidate, ...]:
+    """Of the alternatives, those that do not become records of their own."""
+    return tuple(one for one in candidates if one.label is None or not told)

@@ -1,0 +1,1 @@
+"""Whether final answers are right."""

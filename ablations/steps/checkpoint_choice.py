@@ -1,0 +1,121 @@
+"""Which checkpoint of a training is kept, and when it ends: both by validation problems."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from ablations.evaluation.best_of_n import best_of_n
+from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
+from ablations.steps.encoded_samples import encode_samples
+from ablations.steps.judged import Judged
+from ablations.steps.score import score_encoded
+from lightning_modules.divergence import check_finite
+from lightning_modules.process_group import ALONE, Group
+from lightning_modules.reward_model import RewardModel
+from lightning_modules.sharding import whole_state
+
+
+class Validation:
+    """Best-of-N on validation problems, as the arm scores solutions."""
+
+    def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
+        self.held = Judged((folder,))
+        self.encoded = encode_samples(folder, tokenizer, config["max_length"])
+        self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
+        self.n = min(config["validation_n"], self.held.smallest)
+        self.group = group
+
+    def __call__(self, model: RewardModel) -> float:
+        score = self.scoring(score_encoded(model, self.encoded, group=self.group))
+        value_P = self.held.each(
+            partial(best_of_n, ns=[self.n]), score, self.held.correct, self.held.finished
+        )
+        return float(value_P.mean())
+
+
+class KeepBest(Callback):
+    """Judges evenly spaced checkpoints, keeps the weights of the best, and ends a training on a plateau.
+
+    Of equally good checkpoints the later is kept. A plateau is a number of evaluations in a row none of which
+    is better than the best before them. The learning rate then falls to zero as it does at the end of every
+    training, and the training ends at the next evaluation after that. What is known here is part of a
+    training's state, so that a killed training resumes as if it had not been killed.
+    """
+
+    def __init__(
+        self,
+        judge: Callable[[RewardModel], float],
+        *,
+        updates: int,
+        evaluations: int,
+        patience: int | None = None,
+        falling: int = 1,
+        judged: Callable[[float, float], None] = lambda share, value: None,
+    ) -> None:
+        """
+        Args:
+            judge: model -> how good it is, in [0, 1].
+            updates: most updates of the training.
+            evaluations: how many checkpoints of all updates are judged.
+            patience: evaluations that make a plateau; None: no training ends early.
+            falling: updates in which the learning rate falls to zero.
+            judged: told of each evaluation: share of ``updates`` done, value.
+        """
+        self.judge, self.judged, self.updates = judge, judged, updates
+        self.patience, self.falling = patience, falling
+        self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
+        self.curve: list[dict[str, float]] = []
+        self.best_update, self.best_value = 0, -1.0
+        self.best_state: dict[str, torch.Tensor] = {}
+        self.end: int | None = None
+        """Number of updates after which the training ends, if a plateau was seen."""
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        module.end = self.end
+        self._stop(trainer)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
+        known = self.curve[-1]["update"] if self.curve else 0
+        if trainer.global_step in self.at and known != trainer.global_step:
+            self._evaluate(trainer, module)
+        self._stop(trainer)
+
+    def _evaluate(self, trainer: lightning.Trainer, module: Any) -> None:
+        check_finite(trainer, module)
+        module.eval()
+        value = self.judge(module)
+        module.train()
+        self.curve.append({"update": trainer.global_step, "value": value})
+        if trainer.logger is not None:
+            module.log("validation_best_of_n", value)
+        if value >= self.best_value:
+            self.best_update, self.best_value = trainer.global_step, value
+            self.best_state = whole_state(module)
+        if self.end is None and self._on_plateau():
+            ends = [at for at in self.at if at >= trainer.global_step + self.falling]
+            self.end = module.end = min(ends, default=None)
+        if trainer.is_global_zero:
+            self.judged(trainer.global_step / self.updates, value)
+
+    def _on_plateau(self) -> bool:
+        values = [point["value"] for point in self.curve]
+        return self.patience is not None and len(values) - 1 - values.index(max(values)) >= self.patience
+
+    def _stop(self, trainer: lightning.Trainer) -> None:
+        if self.end is not None and trainer.global_step >= self.end:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the state of a training."""
+        names = ("curve", "best_update", "best_value", "best_state", "end")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Resumes from what ``state_dict`` returned."""
+        for name, value in state.items():
+            setattr(self, name, value)

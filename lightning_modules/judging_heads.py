@@ -1,0 +1,173 @@
+"""Judges of steps, read from checkpoints: models that give class logits at every token, whatever their head.
+
+Classes go from negative to positive, as in a RewardModel, so that `inference.score` takes them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import TokenClassifierOutput
+
+from lightning_modules.backbones import load_whole
+from lightning_modules.prefix_trees import tolerance
+
+
+class _Headed(PreTrainedModel):
+    """A decoder of transformers, named ``model``, and a head with the name that its checkpoints give it."""
+
+    base_model_prefix = "model"
+    classes = 2
+    _supports_sdpa = True
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\."]
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        config.num_labels = self.classes
+        super().__init__(config)
+        self.model = AutoModel.from_config(config)
+        self.add_head(config)
+        self.post_init()
+
+    def add_head(self, config: PreTrainedConfig) -> None:
+        """Makes the head's modules."""
+        raise NotImplementedError
+
+    def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
+        """Logits [B, T, C] of hidden states."""
+        raise NotImplementedError
+
+    def forward(self, **inputs: Any) -> TokenClassifierOutput:
+        return TokenClassifierOutput(logits=self.read(self.model(**inputs).last_hidden_state))
+
+
+class TwoLayerHead(_Headed):
+    """Two linear layers with a ReLU between them, named ``score``: Qwen2ForProcessRewardModel."""
+
+    def add_head(self, config: PreTrainedConfig) -> None:
+        width = config.hidden_size
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.classes))
+
+    def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
+        return self.score(hidden_BTH)
+
+
+class ValueHead(_Headed):
+    """One value a token, named ``v_head.summary``: Skywork's PRMs. Its sigmoid is the positive class's."""
+
+    def add_head(self, config: PreTrainedConfig) -> None:
+        self.v_head = nn.ModuleDict({"summary": nn.Linear(config.hidden_size, 1)})
+
+    def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
+        value_BT1 = self.v_head["summary"](hidden_BTH)
+        return torch.cat([torch.zeros_like(value_BT1), value_BT1], dim=-1)
+
+
+class ThreeClassHead(_Headed):
+    """A linear layer to negative, neutral and positive, named ``score_head``: ReasonEval."""
+
+    classes = 3
+
+    def add_head(self, config: PreTrainedConfig) -> None:
+        bias = getattr(config, "use_bias", getattr(config, "bias", False))
+        self.score_head = nn.Linear(config.hidden_size, self.classes, bias=bool(bias))
+
+    def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
+        return self.score_head(hidden_BTH)
+
+
+class WordJudge(nn.Module):
+    """A causal language model whose next word is the judgement: its logits of two tokens alone."""
+
+    def __init__(self, model: PreTrainedModel, *, negative: int, positive: int) -> None:
+        """
+        Args:
+            model: of transformers, with an output layer.
+            negative: the token that says that a step is wrong.
+            positive: the token that says that it is right.
+
+        Raises:
+            ValueError: its logits are more than its output layer's product.
+        """
+        super().__init__()
+        output = model.get_output_embeddings()
+        if output is None:
+            raise ValueError(
+                f"{type(model).__name__}: found no output layer; allowed: a causal language model"
+            )
+        self.model = model.base_model
+        self.words = nn.Linear(output.in_features, 2, bias=output.bias is not None).to(output.weight)
+        words = [negative, positive]
+        self.words.weight.data = output.weight.data[words].clone()
+        if output.bias is not None:
+            self.words.bias.data = output.bias.data[words].clone()
+        self.config = model.config
+        self.config.num_labels = 2
+        self._check(model, words)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return self.words.weight.dtype
+
+    def forward(self, **inputs: Any) -> TokenClassifierOutput:
+        """Logits [B, T, 2] of every next token."""
+        return TokenClassifierOutput(logits=self.words(self.model(**inputs).last_hidden_state))
+
+    def _check(self, model: PreTrainedModel, words: list[int]) -> None:
+        """Some models bend or scale their logits after the output layer."""
+        ids = torch.tensor([[*words, *words]], device=self.words.weight.device)
+        with torch.inference_mode():
+            theirs = model(input_ids=ids, use_cache=False).logits[..., words].double()
+            ours = self(input_ids=ids, use_cache=False).logits.double()
+        if (theirs - ours).abs().max() > tolerance(self.dtype) * max(1.0, float(theirs.abs().max())):
+            raise ValueError(
+                f"{type(model).__name__}: found logits that are more than its output layer's product; "
+                "allowed: models without"
+            )
+
+
+def load_headed(kind: type[_Headed], folder: Path, *, dtype: str) -> PreTrainedModel:
+    """A checkpoint with one of the heads above, without the code that may lie beside it.
+
+    Args:
+        kind: which head.
+        folder: the checkpoint's.
+        dtype: of the weights, as torch names it; auto: what the checkpoint says.
+
+    Raises:
+        ValueError: transformers does not know its decoder, or weights are missing or of other shapes.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return load_whole(kind, folder, dtype, config=config)
+
+
+def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
+    """A token classification model of transformers.
+
+    Raises:
+        ValueError: weights are missing or of other shapes.
+    """
+    return load_whole(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
+
+
+def load_word_judge(
+    folder: Path, *, negative: int, positive: int, dtype: str, trust_remote_code: bool = False
+) -> WordJudge:
+    """A causal language model that judges by two words; see `WordJudge`.
+
+    Raises:
+        ValueError: weights are missing or of other shapes, or `WordJudge` raises it.
+    """
+    model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
+    return WordJudge(model, negative=negative, positive=positive)

@@ -1,0 +1,385 @@
+"""Batches of solutions for a RewardModel, the same whatever the number of processes.
+
+`batch_size` counts the solutions of one optimiser update. Every update's solutions are drawn from the seed
+alone; each process and each accumulated batch takes its slice of them, and knows how many targets the whole
+update has. So training on K processes, or with accumulation, follows the same path as training on one. The
+batches come as a plain iterable: Lightning adds no sampler of its own to it
+(``use_distributed_sampler=False`` says so to the reader).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+
+from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
+from lightning_modules.outcome_loss import OutcomeLoss, token_weights
+from lightning_modules.prefix_trees import Cost, Layout, layouts, target_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """The N solutions of a block whose target is that of the mean of their logits."""
+
+    cell: torch.Tensor
+    """int64 [all tokens]: flat cells of their tokens, one solution after the other."""
+    solution: torch.Tensor
+    """int64 [all tokens]: whose token it is, 0 to N - 1."""
+    weight: torch.Tensor
+    """float32 [all tokens]: share of the token in its solution's mean."""
+    target: torch.Tensor
+    """float32 [N, C]: probability of each class."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Pool:
+        """The pool on a device."""
+        names = ("cell", "solution", "weight", "target")
+        return Pool(**{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names})
+
+    def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
+        """[N, C]: the mean of each solution's logits."""
+        found = logits_BTC.flatten(0, 1)[self.cell] * self.weight[:, None]
+        return torch.zeros_like(self.target).index_add(0, self.solution, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardBatch:
+    """One process's share of the solutions of an update."""
+
+    layouts: tuple[Layout, ...]
+    """Blocks of solutions, one forward pass each."""
+    weights: tuple[torch.Tensor, ...]
+    """float32 [B, T, C] for each block: how many solutions have a class as target at a cell."""
+    target_count: int
+    """Targets in the whole update, over all processes and accumulated batches."""
+    pools: tuple[Pool, ...] = ()
+    """For each block, the means of logits that have the targets; empty: the tokens have them."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
+        """The batch with its tensors on a device."""
+        return replace(
+            self,
+            layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
+            weights=tuple(weight.to(device, non_blocking=non_blocking) for weight in self.weights),
+            pools=tuple(pool.to(device, non_blocking) for pool in self.pools),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardDataset:
+    """Solutions in tokens, with a target or none at each token."""
+
+    token_ids: Sequence[np.ndarray]
+    """int [T] of each solution."""
+    targets: Sequence[np.ndarray]
+    """Of each solution: int [T], a class or -100; or float [T, C], the classes' probabilities or zeros."""
+    num_classes: int
+    """Number of classes of the model."""
+    share_prefixes: bool = True
+    """Whether what solutions begin with is computed once; see `batching.check_layout`."""
+    cost: Cost = field(default_factory=Cost)
+    """What rows cost the model that is trained; see `batching.cost_of`."""
+    outcome_loss: OutcomeLoss = "every_token"
+    """What is made of targets that all tokens of a solution share; see `outcome_loss`."""
+    drawn: Sequence[np.ndarray] | None = None
+    """Which solutions are drawn together and counted as one, as alternatives of a step are: so they share
+    what they begin with. None: each alone."""
+
+    def __post_init__(self) -> None:
+        if len(self.token_ids) == 0:
+            raise ValueError("token_ids is empty; allowed: at least one solution")
+        for index, (ids, target) in enumerate(zip(self.token_ids, self.targets, strict=True)):
+            if len(ids) != len(target) or len(ids) == 0:
+                raise ValueError(
+                    f"solution {index} has {len(ids)} tokens and {len(target)} targets; "
+                    "allowed: as many, at least one"
+                )
+            kind = "iu" if target.ndim == 1 else "f"
+            if target.dtype.kind not in kind or target.shape[1:] not in ((), (self.num_classes,)):
+                raise ValueError(
+                    f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: "
+                    f"whole numbers, a class per token, or floats, {self.num_classes} probabilities per token"
+                )
+            wrong = wrong_targets(target, self.num_classes)
+            if len(wrong):
+                raise ValueError(
+                    f"targets: found {target[wrong[0]].tolist()} at token {wrong[0]} of solution {index}; "
+                    f"allowed: 0 to {self.num_classes - 1}, {IGNORE} for none, or probabilities"
+                )
+
+    @staticmethod
+    def from_encoded(
+        encoded: Sequence[Encoded],
+        *,
+        step_targets: Sequence[Sequence[int] | np.ndarray] | None = None,
+        solution_targets: Sequence[int | np.ndarray] | np.ndarray | None = None,
+        num_classes: int = 2,
+        outcome_loss: OutcomeLoss = "every_token",
+        **options: Any,
+    ) -> RewardDataset:
+        """Targets at step ends, or of solutions, which are taught by `outcome_loss`."""
+        if (step_targets is None) == (solution_targets is None):
+            raise ValueError(
+                "step_targets and solution_targets are both set or both missing; allowed: exactly one"
+            )
+        name = "step_target" if step_targets is not None else "solution_target"
+        given: Any = step_targets if step_targets is not None else solution_targets
+        targets = [
+            _targets_of(f"solution {index}", tokens, num_classes, **{name: target})
+            for index, (tokens, target) in enumerate(zip(encoded, given, strict=True))
+        ]
+        if outcome_loss == "last_token":
+            for tokens, target in zip(encoded, targets, strict=True):
+                target[: len(tokens) - 1] = IGNORE if target.ndim == 1 else 0
+        return RewardDataset(
+            token_ids=[e.ids for e in encoded],
+            targets=targets,
+            num_classes=num_classes,
+            outcome_loss=outcome_loss if step_targets is None else "every_token",
+            **options,
+        )
+
+    def __len__(self) -> int:
+        return len(self.token_ids if self.drawn is None else self.drawn)
+
+    def _solutions(self, index: np.ndarray) -> Iterable[int]:
+        """Those that are drawn at `index`."""
+        return index if self.drawn is None else (i for at in index for i in self.drawn[at])
+
+    def target_count(self, index: np.ndarray) -> int:
+        """Number of targets of what is drawn at `index`: tokens, or solutions with a mean of logits."""
+        counts = [np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)]
+        return int(np.count_nonzero(counts) if self.outcome_loss == "mean_logit" else sum(counts))
+
+    def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
+        """The solutions at `index`, laid out; one cell without a target if there is none.
+
+        What follows a solution's last target cannot change its loss and is left out.
+        """
+        token_ids, targets = [], []
+        for i in self._solutions(index):
+            held = np.flatnonzero(has_target(self.targets[i]))
+            if len(held):
+                token_ids.append(self.token_ids[i][: held[-1] + 1])
+                targets.append(self.targets[i][: held[-1] + 1])
+        if not token_ids:
+            token_ids, targets = [np.zeros(1, np.int32)], [np.full(1, IGNORE, np.int8)]
+        if self.outcome_loss in ("every_and_last", "mean_logit"):
+            targets = [self._weighted(target) for target in targets]
+        blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
+        weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
+        pools: tuple[Pool, ...] = ()
+        if self.outcome_loss == "mean_logit":
+            pools = tuple(_pool(block, targets, self.num_classes) for block in blocks)
+        return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count, pools=pools)
+
+    def _weighted(self, target: np.ndarray) -> np.ndarray:
+        """float32 [T, C]: the classes' probabilities at each token, times the token's weight."""
+        held = np.flatnonzero(has_target(target))
+        weighted = np.zeros((len(target), self.num_classes), np.float32)
+        share = np.eye(self.num_classes, dtype=np.float32)[target[held]] if target.ndim == 1 else target[held]
+        weighted[held] = share * token_weights(len(held), self.outcome_loss)[:, None]
+        return weighted
+
+
+def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> Pool:
+    """The pool of a block, from the weighted targets [T, C] of all sequences."""
+    joined = np.concatenate([targets[sequence] for sequence in block.sequences])
+    solution = np.repeat(np.arange(len(block.sequences)), np.diff(block.offsets))
+    held = joined.any(axis=1)
+    target = np.zeros((len(block.sequences), num_classes), np.float32)
+    np.add.at(target, solution, joined)
+    return Pool(
+        cell=torch.from_numpy(block.node_of[held].astype(np.int64)),
+        solution=torch.from_numpy(solution[held]),
+        weight=torch.from_numpy(joined[held].sum(axis=1)),
+        target=torch.from_numpy(target),
+    )
+
+
+def has_target(target: np.ndarray) -> np.ndarray:
+    """bool [T]: which tokens of a solution have a target."""
+    return np.asarray(target != IGNORE) if target.ndim == 1 else np.asarray(target.any(axis=1))
+
+
+class GlobalBatches:
+    """One epoch's batches for one process, resumable within the epoch."""
+
+    def __init__(
+        self,
+        dataset: RewardDataset,
+        *,
+        batch_size: int,
+        seed: int | None,
+        epochs: int = 1,
+        trainer: lightning.Trainer | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        """
+        Args:
+            dataset: What is drawn from.
+            batch_size: Solutions of an update.
+            seed: Of the order; None: as given.
+            epochs: Passes over the data in one epoch of the trainer.
+            trainer: Knows the process and the epoch; None: one process, epoch 0.
+            accumulate: Batches that the trainer accumulates to an update.
+        """
+        self.dataset, self.batch_size, self.seed, self.epochs = dataset, batch_size, seed, epochs
+        self.trainer, self.accumulate = trainer, accumulate
+        self._served = (0, 0)  # epoch, batches of it
+        self._resume = (0, 0)
+
+    def __len__(self) -> int:
+        return self.epochs * -(-len(self.dataset) // self.batch_size) * self.accumulate
+
+    def updates(self, epoch: int) -> Iterator[np.ndarray]:
+        """Solutions of each update of an epoch, over all processes."""
+        for number in range(epoch * self.epochs, (epoch + 1) * self.epochs):
+            order = np.arange(len(self.dataset))
+            if self.seed is not None:
+                order = np.random.default_rng([self.seed, number]).permutation(order)
+            yield from (order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size))
+
+    def __iter__(self) -> Iterator[RewardBatch]:
+        epoch, rank, world = 0, 0, 1
+        if self.trainer is not None:
+            epoch, rank, world = self.trainer.current_epoch, self.trainer.global_rank, self.trainer.world_size
+        resumed = self._resume[1] if self._resume[0] == epoch and self._resume[1] < len(self) else 0
+        self._resume = (0, 0)
+        for update, index in enumerate(self.updates(epoch)):
+            if (update + 1) * self.accumulate <= resumed:
+                continue
+            count = self.dataset.target_count(index)
+            slices = np.array_split(index, world * self.accumulate)
+            for part in range(self.accumulate):
+                at = update * self.accumulate + part
+                if at >= resumed:
+                    self._served = (epoch, at + 1)
+                    yield self.dataset.batch(slices[part * world + rank], count)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the epoch is; Lightning keeps it in checkpoints."""
+        return {"epoch": self._served[0], "batches": self._served[1]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was taken."""
+        self._served = self._resume = (state["epoch"], state["batches"])
+
+
+class RewardData(lightning.LightningDataModule):
+    """Data of a RewardModel, from examples or from a `RewardDataset` made before."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example] | RewardDataset,
+        tokenizer: Any = None,
+        *,
+        batch_size: int = 64,
+        seed: int = 0,
+        epochs: int = 1,
+        num_classes: int = 2,
+        separator: str = "\n",
+        max_length: int | None = None,
+        validation: Sequence[Example] | RewardDataset | None = None,
+        share_prefixes: bool = True,
+        cost: Cost | None = None,
+    ) -> None:
+        """
+        Args:
+            examples: Solutions with targets.
+            tokenizer: A tokenizer of transformers; not needed with a `RewardDataset`.
+            batch_size: Solutions of an update, over all processes and accumulated batches.
+            seed: Of the order of the solutions.
+            epochs: Passes over the data in one epoch of the trainer.
+            num_classes: Number of classes of the model.
+            separator: Text after each step.
+            max_length: Most tokens of a solution, whole steps are kept.
+            validation: Solutions to validate on.
+            share_prefixes: See `batching.check_layout`.
+            cost: See `batching.cost_of`.
+        """
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("epochs", epochs)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; allowed: at least 1")
+        self.batch_size, self.seed, self.epochs = batch_size, seed, epochs
+
+        def dataset(given: Sequence[Example] | RewardDataset) -> RewardDataset:
+            if isinstance(given, RewardDataset):
+                return given
+            return encode_examples(
+                given,
+                tokenizer,
+                num_classes=num_classes,
+                separator=separator,
+                max_length=max_length,
+                share_prefixes=share_prefixes,
+                cost=cost or Cost(),
+            )
+
+        self.train_set = dataset(examples)
+        self.validation_set = dataset(validation) if validation is not None else None
+
+    @property
+    def updates(self) -> int:
+        """Updates in one epoch of the trainer."""
+        return self.epochs * -(-len(self.train_set) // self.batch_size)
+
+    def train_dataloader(self) -> GlobalBatches:
+        trainer = self.trainer
+        return GlobalBatches(
+            self.train_set,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epochs=self.epochs,
+            trainer=trainer,
+            accumulate=trainer.accumulate_grad_batches if trainer else 1,
+        )
+
+    def val_dataloader(self) -> GlobalBatches | list[Any]:
+        if self.validation_set is None:
+            return []
+        return GlobalBatches(self.validation_set, batch_size=self.batch_size, seed=None, trainer=self.trainer)
+
+
+def encode_examples(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    *,
+    num_classes: int = 2,
+    separator: str = "\n",
+    max_length: int | None = None,
+    **options: Any,
+) -> RewardDataset:
+    """A dataset from examples that have targets.
+
+    Raises:
+        ValueError: If an example has no target, or one that is no class of the model, naming it.
+    """
+    encoded = encode_all(
+        tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length
+    )
+    targets = []
+    for index, (example, tokens) in enumerate(zip(examples, encoded, strict=True)):
+        if example.step_targets is None and example.solution_target is None:
+            raise ValueError(f"example {index} has no target; allowed: step_targets or solution_target")
+        given: dict[str, Any] = {
+            "step_target": example.step_targets,
+            "solution_target": example.solution_target,
+        }
+        targets.append(_targets_of(f"example {index}", tokens, num_classes, **given))
+    return RewardDataset(
+        token_ids=[tokens.ids for tokens in encoded], targets=targets, num_classes=num_classes, **options
+    )
+
+
+def _targets_of(where: str, encoded: Encoded, num_classes: int, **target: Any) -> np.ndarray:
+    """Targets of a solution's tokens; errors say of which solution."""
+    try:
+        return token_targets(encoded, num_classes=num_classes, **target)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None

@@ -1,0 +1,151 @@
+"""Scores of many solutions: every distinct token once, results in the order they were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.special
+import torch
+
+from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.prefix_trees import Layout, check_layout, cost_of, layouts
+from lightning_modules.process_group import ALONE, Group
+from lightning_modules.reward_model import POOLED, probability_of_correct
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Class probabilities of solutions, ragged over their steps."""
+
+    prob: np.ndarray
+    """float64 [all steps, C], at the end of each step, one solution after the other."""
+    offsets: np.ndarray
+    """int64 [N + 1], where each solution begins in `prob`."""
+    last: np.ndarray
+    """float64 [N], P(correct) of each solution: at its last token, or from the mean of its tokens' logits."""
+
+    def __len__(self) -> int:
+        return len(self.last)
+
+    def steps(self, index: int) -> np.ndarray:
+        """float64 [S, C], one solution's steps."""
+        return self.prob[self.offsets[index] : self.offsets[index + 1]]
+
+
+def score(
+    model: torch.nn.Module,
+    solutions: Sequence[Encoded],
+    *,
+    max_tokens: int = 8192,
+    share_prefixes: bool | None = None,
+    progress: Callable[[float], None] | None = None,
+    group: Group = ALONE,
+) -> Scores:
+    """Class probabilities at every step's end, and P(correct) of each solution, on the model's device.
+
+    A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped
+    products. Processes take turns at the blocks that one would compute, so that they round as one does.
+
+    Args:
+        model: A RewardModel, or a token classification model of transformers.
+        solutions: N solutions in tokens, in any order.
+        max_tokens: Cells of a forward pass.
+        share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for
+            this model.
+        progress: Called with the share of this process's solutions done, from 0 to 1.
+        group: The processes that score them together; all call it with the same solutions, all get all
+            scores.
+
+    Returns:
+        Scores in the order of `solutions`.
+    """
+    backbone: Any = getattr(model, "backbone", model)
+    num_classes = int(backbone.config.num_labels)
+    step_count = np.array([len(solution.step_end) for solution in solutions], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(step_count)]).astype(np.int64)
+    # The last row of each solution is its last token's; a solution ends with its last step's end as a rule.
+    asked = [np.append(solution.step_end, len(solution.ids) - 1) for solution in solutions]
+    prob = np.zeros((int(offsets[-1]), num_classes))
+    last = np.zeros((len(solutions), num_classes))
+    if len(solutions) == 0:
+        return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
+    if share_prefixes is None:
+        share_prefixes = check_layout(backbone)
+    pooled = getattr(backbone.config, POOLED, False)
+    device = next(backbone.parameters()).device
+    blocks = layouts(
+        [solution.ids for solution in solutions],
+        max_tokens=max_tokens,
+        share_prefixes=share_prefixes,
+        cost=cost_of(backbone),
+    )[group.rank :: group.size]
+    mine = sum(len(block.sequences) for block in blocks)
+    was_training = backbone.training
+    backbone.eval()
+    done = 0
+    with torch.inference_mode():
+        for block in blocks:
+            logits_BTC = backbone(**block.to(device).inputs(backbone.dtype), use_cache=False).logits
+            counts = step_count[block.sequences]
+            token = np.concatenate([asked[sequence] for sequence in block.sequences])
+            cell = block.node_of[np.repeat(block.offsets[:-1], counts + 1) + token]
+            logits = logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)]
+            found = logits.double().softmax(-1).cpu().numpy()
+            is_last = np.zeros(len(token), dtype=bool)
+            is_last[np.cumsum(counts + 1) - 1] = True
+            last[block.sequences] = found[is_last]
+            if pooled:
+                starts = [solutions[sequence].solution_start for sequence in block.sequences]
+                last[block.sequences] = _of_mean(logits_BTC, block, starts)
+            begin = offsets[:-1][block.sequences]
+            within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            prob[np.repeat(begin, counts) + within] = found[~is_last]
+            done += len(block.sequences)
+            if progress is not None:
+                progress(done / mine)
+    backbone.train(was_training)
+    prob, last = group.sum(prob), group.sum(last)
+    return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
+
+
+def _of_mean(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:
+    """float64 [N, C]: class probabilities of the mean of each solution's logits, from its start on.
+
+    Of a solution without tokens of its own, those at its last token.
+    """
+    flat_NC = logits_BTC.flatten(0, 1).double().cpu().numpy()
+    cells = [block.cells(index) for index in range(len(starts))]
+    own = [cell[min(start, len(cell) - 1) :] for cell, start in zip(cells, starts, strict=True)]
+    return scipy.special.softmax(np.stack([flat_NC[cell].mean(axis=0) for cell in own]), axis=1)
+
+
+def score_texts(
+    model: torch.nn.Module,
+    tokenizer: Any,
+    shards: Iterable[tuple[Sequence[str], Sequence[Sequence[str]]]],
+    *,
+    separator: str = "\n",
+    max_length: int | None = None,
+    max_tokens: int = 8192,
+) -> Iterator[tuple[Scores, np.ndarray]]:
+    """Scores a stream of shards, one in memory at a time; solutions of one problem belong into one shard.
+
+    Args:
+        model: See `score`.
+        tokenizer: The model's.
+        shards: Prompts and steps of each shard's solutions.
+        separator: Text after each step.
+        max_length: Most tokens of a solution; steps that do not fit have no score.
+        max_tokens: Cells of a forward pass.
+
+    Yields:
+        A shard's scores, and how many steps of each solution were cut away, int64 [N].
+    """
+    share_prefixes = check_layout(getattr(model, "backbone", model))
+    for prompts, steps in shards:
+        encoded = encode_all(tokenizer, prompts, steps, separator, max_length)
+        scores = score(model, encoded, max_tokens=max_tokens, share_prefixes=share_prefixes)
+        yield scores, np.array([solution.cut_steps for solution in encoded], dtype=np.int64)

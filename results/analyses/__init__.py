@@ -1,0 +1,1 @@
+"""What the records of an experiment say, one file per experiment."""

@@ -1,0 +1,194 @@
+"""Ways of choosing what is labeled, compared: the gain at equal budgets and the data efficiency of each.
+
+The hypothesis fixed beforehand is `convincing_wrong_answers` against `uniform_distinct`: leaving duplicates
+out is not counted as the selector's gain. Against `uniform` it is reported too, as the paper's comparison.
+The primary test is of the mean gain in best-of-N over the budgets of ``RISING_BUDGETS`` that both have; the p
+of all other pairs are corrected together after Holm. Data efficiencies are estimates with intervals, in
+labeled solutions, as the paper counts, and in labeled steps.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.stats.data_efficiency import Curve, Efficiency, estimate_efficiency
+from results.stats.differences import corrected, with_estimates
+from results.stats.intervals import INCONCLUSIVE, Estimate, intervals, paired
+from results.stats.summaries import at_n, comparison_n
+from results.vocabulary import PLAIN_ACQUISITION
+
+HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
+"""(acquisition, baseline), fixed before any run."""
+PAPER = ("convincing_wrong_answers", PLAIN_ACQUISITION)
+"""The paper's comparison."""
+PAPER_EFFICIENCY = 2.6
+"""The data efficiency that the paper reports."""
+RISING_BUDGETS = (2, 3, 4, 6)
+"""Labeled solutions per problem at which the primary test compares: on the rise of the curves, where choosing
+matters. Fixed before any run, as budgets chosen from test results would favor one side."""
+LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
+"""What labels can be counted in: column -> words."""
+_ROLES = {HYPOTHESIS: "hypothesis", PAPER: "paper"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The data efficiency of one acquisition over another."""
+
+    acquisition: str
+    """The one that is judged."""
+    baseline: str
+    """The one it is compared with."""
+    counted: str
+    """Key of ``LABELS``."""
+    efficiency: Efficiency
+    """How many times more labels the baseline needs."""
+    role: str
+    """hypothesis, paper, or other."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it needs fewer or more labels, if the interval excludes 1."""
+        if not self.efficiency.excludes(1):
+            return INCONCLUSIVE
+        return "fewer labels" if self.efficiency.lower > 1 else "more labels"
+
+    @property
+    def words(self) -> str:
+        """The verdict; if inconclusive, with the reason or with what could have been detected."""
+        if self.verdict != INCONCLUSIVE:
+            return self.verdict
+        could = f"could detect {self.efficiency.detectable:.1f} times"
+        known = self.efficiency.reason or ("no interval" if np.isnan(self.efficiency.detectable) else could)
+        return f"{self.verdict} ({known})"
+
+    @property
+    def paper(self) -> str:
+        """Whether the interval holds the paper's efficiency; empty where there is no interval."""
+        if np.isnan([self.efficiency.lower, self.efficiency.upper]).any():
+            return ""
+        return "excluded" if self.efficiency.excludes(PAPER_EFFICIENCY) else "possible"
+
+
+def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, dict[int, pd.DataFrame]]:
+    """Best-of-N under process supervision: acquisition -> budget -> its records, by seed.
+
+    N is the largest that is an expectation.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        counted: key of ``LABELS``, which all records must have.
+    """
+    rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
+    rows = at_n(rows[rows[counted].notna()], comparison_n(frame))
+    found: dict[str, dict[int, pd.DataFrame]] = {}
+    groups: Any = rows.groupby(["acquisition", "data_scale"], sort=True)
+    for (acquisition, budget), group in groups:
+        found.setdefault(str(acquisition), {})[int(budget)] = group.set_index("seed")
+    return found
+
+
+def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
+    """Best-of-N under process supervision against labels bought, one curve per acquisition.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        counted: key of ``LABELS``; the mean over seeds is taken.
+
+    Returns:
+        Acquisition -> curve; only seeds that all of a curve's points have.
+    """
+    found = {}
+    for acquisition, by_budget in points(frame, counted).items():
+        groups = [by_budget[budget] for budget in sorted(by_budget)]
+        seeds = sorted(set.intersection(*(set(group.index) for group in groups)))
+        if seeds:
+            found[acquisition] = Curve(
+                labels=np.array([float(group.loc[seeds, counted].mean()) for group in groups]),
+                seeds=np.array(seeds),
+                value=np.stack([_values(group, seeds) for group in groups]),
+            )
+    return found
+
+
+def gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """The primary test: mean gain at equal budgets of acquisitions over `uniform_distinct` and `uniform`.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+
+    Returns:
+        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, and those of
+        ``with_estimates``, p corrected after Holm for the role ``other``; the hypothesis first, then the
+        paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common seed have no row.
+    """
+    known = points(frame)
+    keys: list[dict[str, object]] = []
+    found: list[Estimate] = []
+    for acquisition, baseline in _pairs(list(known)):
+        one, other = known[acquisition], known[baseline]
+        budgets = [budget for budget in RISING_BUDGETS if budget in one and budget in other]
+        groups = [(one[budget], other[budget]) for budget in budgets]
+        seeds = (
+            sorted(set.intersection(*(set(group.index) for pair in groups for group in pair)))
+            if groups
+            else []
+        )
+        if not seeds:
+            continue
+        gain_KSP = [paired(_values(first, seeds), _values(second, seeds)) for first, second in groups]
+        found += intervals([np.mean(gain_KSP, axis=0)])
+        keys.append(
+            {
+                "acquisition": acquisition,
+                "against": baseline,
+                "budgets": ", ".join(map(str, budgets)),
+                "role": _ROLES.get((acquisition, baseline), "other"),
+                "seeds": len(seeds),
+                "metric": "best_of_n",
+            }
+        )
+    out = pd.DataFrame(keys, columns=["acquisition", "against", "budgets", "role", "seeds", "metric"])
+    out = with_estimates(out, found)
+    others = out["role"] == "other"
+    return pd.concat([out[~others], corrected(out[others])])
+
+
+def comparisons(frame: pd.DataFrame) -> list[Comparison]:
+    """The data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both counts of labels.
+
+    The hypothesis comes first, then the paper's comparison, then the others; an acquisition with a single
+    budget has no efficiency, and is left out.
+    """
+    made = []
+    for counted in LABELS:
+        known = {name: curve for name, curve in curves(frame, counted).items() if len(curve.labels) > 1}
+        made += [
+            Comparison(
+                acquisition=acquisition,
+                baseline=baseline,
+                counted=counted,
+                efficiency=estimate_efficiency(known[acquisition], known[baseline]),
+                role=_ROLES.get((acquisition, baseline), "other"),
+            )
+            for acquisition, baseline in _pairs(list(known))
+        ]
+    return made
+
+
+def _pairs(known: list[str]) -> list[tuple[str, str]]:
+    """(acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
+    pairs = [
+        (acquisition, baseline)
+        for baseline in ("uniform_distinct", PLAIN_ACQUISITION)
+        for acquisition in known
+        if baseline in known and acquisition not in (baseline, PLAIN_ACQUISITION)
+    ]
+    return sorted(pairs, key=lambda pair: [HYPOTHESIS, PAPER].index(pair) if pair in _ROLES else 2)
+
+
+def _values(by_seed: pd.DataFrame, seeds: list[int]) -> np.ndarray:
+    """[S, P]: of these seeds."""
+    return np.stack([np.asarray(values, dtype=np.float64) for values in by_seed.loc[seeds, "problem_values"]])

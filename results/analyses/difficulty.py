@@ -1,0 +1,255 @@
+"""Best-of-N by quintiles of the generator's pass rate, in words and tables (the paper's Figure 6)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.analyses.headline import CORRECTED, Headline, called, reading_of
+from results.stats.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
+from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, intervals
+from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.tables.rendering import (
+    Cell,
+    Table,
+    compared,
+    heads,
+    points,
+    points_interval,
+    tested,
+    whole,
+    word,
+)
+from results.vocabulary import arm_words
+
+PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
+"""The differences that are shown: first arm minus second arm."""
+
+SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
+"""Arms of the table, in its order."""
+
+
+def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of a summary, that are of one quintile."""
+    return frame[(frame["variant"] == "quintile").fillna(False).astype(bool)]
+
+
+def quintile_words(level: float) -> str:
+    """A quintile in words."""
+    ends = {1: " (easiest)", 5: " (hardest)"}
+    return f"{int(level)}{ends.get(int(level), '')}"
+
+
+def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Differences between arms in each quintile, easiest first, with p corrected for all of them."""
+    return corrected(contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n))
+
+
+def _n(frame: pd.DataFrame) -> int | None:
+    """The N of the comparison; None where no quintile has a best-of-N."""
+    rows = of_quintiles(frame)
+    return comparison_n(rows) if (rows["metric"] == "best_of_n").any() else None
+
+
+def quintiles_table(frame: pd.DataFrame) -> Table | None:
+    """Problems solved in each quintile."""
+    n = _n(frame)
+    if n is None:
+        return None
+    summary = of_quintiles(summarise(frame))
+    summary = summary[summary["n"].isin([1, n])]
+    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
+    groups: Any = summary.groupby("level")
+    rows = tuple(
+        (
+            word(quintile_words(level)),
+            whole(group["problems"].max()),
+            *(_solved(group, arm, n) for arm in arms),
+        )
+        for level, group in groups
+    )
+    return Table(
+        id="quintiles",
+        title=f"Problems solved by difficulty, best-of-{n}",
+        lead=(
+            "Quintiles of the test problems by the generator's pass rate, estimated on samples that are not "
+            "judged here; per cent, with 95% intervals over problems."
+        ),
+        heads=heads("quintile", "problems", *(arm_words(arm) for arm in arms), text=("quintile",)),
+        rows=rows,
+    )
+
+
+def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
+    """Problems of a quintile solved by an arm."""
+    at = group[(group["arm"] == arm) & (group["metric"] == REFERENCE_METRIC.get(arm, "best_of_n"))]
+    at = at_n(at, 1 if arm == "random" else n)
+    if at.empty:
+        return points(float("nan"))
+    return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
+
+
+def differences_table(frame: pd.DataFrame) -> Table | None:
+    """Does the gap hold in each quintile."""
+    n = _n(frame)
+    if n is None:
+        return None
+    return Table(
+        id="quintile-differences",
+        title=f"Differences in best-of-{n} by difficulty",
+        lead=(
+            "Percentage points, paired by problem, with 95% intervals over problems. p and reading are "
+            "corrected after Holm for all rows, intervals are not."
+        ),
+        heads=heads(
+            *("quintile", "arm", "minus", "points", "p", "reading"),
+            text=("quintile", "arm", "minus", "reading"),
+        ),
+        rows=tuple(
+            (
+                word(quintile_words(row.level)),
+                word(arm_words(row.arm), arm=row.arm),
+                word(arm_words(row.against), arm=row.against),
+                *tested(row),
+            )
+            for row in rows_of(within(frame, n))
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """What more samples bring in one quintile."""
+
+    level: int
+    """Quintile."""
+    gain: Estimate
+    """Best-of-N minus best-of-1."""
+    hardest: Estimate | None
+    """The hardest quintile's gain minus this one's; None of the hardest itself."""
+
+
+def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
+    """Best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
+    rows = of_quintiles(frame)
+    rows = rows[(rows["arm"] == arm) & (rows["metric"] == "best_of_n")]
+    groups: Any = rows.groupby("level")
+    found: dict[int, Estimate] = {}
+    for level, group in groups:
+        value = {int(row.n): np.asarray(row.problem_values) for row in rows_of(group)}
+        (found[int(level)],) = intervals([(value[n] - value[1])[None, :]])
+    hardest = max(found, default=0)
+    return [
+        Gain(
+            level=level,
+            gain=gain,
+            hardest=None if level == hardest else independent_difference(found[hardest], gain),
+        )
+        for level, gain in found.items()
+    ]
+
+
+def independent_difference(one: Estimate, two: Estimate) -> Estimate:
+    """The difference of estimates from different problems; their variances add up."""
+    known = one.terms and two.terms
+    return from_terms(
+        one.estimate - two.estimate,
+        (*one.terms, *two.terms) if known else (),
+        problems=min(one.problems, two.problems),
+    )
+
+
+def gains_table(frame: pd.DataFrame) -> Table | None:
+    """Do more samples help the hardest most."""
+    n = _n(frame)
+    if n is None:
+        return None
+    rows = []
+    for arm in ("large_prm", "large_orm"):
+        for one in gains(frame, arm, n):
+            cells = [word(arm_words(arm), arm=arm), word(quintile_words(one.level)), _signed(one.gain)]
+            if one.hardest is None:
+                rows.append((*cells, points(float("nan")), word("")))
+            else:
+                metric = pd.DataFrame({"metric": ["best_of_n"], "seeds": [0]})
+                rows.append((*cells, *compared(next(rows_of(with_estimates(metric, [one.hardest]))))))
+    return Table(
+        id="gains",
+        title=f"What more samples bring: best-of-{n} minus best-of-1",
+        lead=(
+            "Percentage points with 95% intervals over problems, not corrected for their number; and the "
+            "gain of the hardest quintile minus that of each other, whose problems are others."
+        ),
+        heads=heads(
+            *("arm", "quintile", "gain", "hardest's gain minus it", "reading"),
+            text=("arm", "quintile", "reading"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _signed(found: Estimate) -> Cell:
+    return points(found.estimate, found.lower, found.upper, signed=True)
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
+    n = _n(frame)
+    if n is None:
+        return Headline(sentence="The records hold no quintiles.")
+    found = within(frame, n)
+    if not (found["against"] == "large_orm").any():
+        return Headline(sentence="The records do not hold the large PRM and the large ORM by quintile.")
+    sentence = (
+        f"With best-of-{n}, the large PRM solves {'; '.join(_counted(found))}. "
+        f"{_who_gains(gains(frame, 'large_prm', n), n)}"
+    )
+    readings = tuple(
+        reading_of(
+            f"quintile {quintile_words(row.level)}, {arm_words(row.arm)} minus {arm_words(row.against)}", row
+        )
+        for row in rows_of(found)
+    )
+    return Headline(sentence=sentence, readings=readings, further=(CORRECTED,))
+
+
+def _counted(found: pd.DataFrame) -> list[str]:
+    """In how many quintiles the large PRM solves more than each that it is compared with, and fewer."""
+    told = []
+    for _, against in PAIRS:
+        rows = found[found["against"] == against]
+        more, fewer = ((rows["verdict"] == side).sum() for side in ("above zero", "below zero"))
+        open_ = rows[~rows["verdict"].isin(["above zero", "below zero"])]
+        if len(rows):
+            told.append(
+                f"more test problems than {called(against)} in {more} of {len(rows)} quintiles of "
+                f"difficulty and fewer in {fewer}{_others(open_)}"
+            )
+    return told
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """What is said of quintiles without a difference."""
+    parts = [
+        f"{count} {'is' if count == 1 else 'are'} {verdict}"
+        for verdict in (EQUIVALENT, INCONCLUSIVE)
+        if (count := int((rows["verdict"] == verdict).sum()))
+    ]
+    least = rows["detectable"].max()
+    could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
+    return f"; {' and '.join(parts)}{could}" if parts else ""
+
+
+def _who_gains(found: list[Gain], n: int) -> str:
+    """In which quintile more samples help most, and whether that is sure of the hardest."""
+    if not found:
+        return ""
+    most = max(found, key=lambda one: one.gain.estimate)
+    others = [one.hardest for one in found if one.hardest is not None]
+    sure = sum(one.verdict == "above zero" for one in others)
+    gain = f"{100 * most.gain.estimate:+.1f} {points_interval(most.gain.lower, most.gain.upper)} points"
+    return (
+        f"{n} samples instead of one help the large PRM most in quintile {quintile_words(most.level)}, by "
+        f"{gain}; the hardest gains surely more than {sure} of the {len(others)} others."
+    )

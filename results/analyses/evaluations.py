@@ -1,0 +1,196 @@
+"""What is shown of an evaluation of reward models: tables of its tidy rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from results.stats.differences import corrected, with_estimates
+from results.stats.intervals import from_interval
+from results.stats.summaries import at_n, rows_of
+from results.tables.rendering import Cell, Table, heads, number, points, tested, whole, word
+
+COLUMNS = {
+    "labeler": "whose scores; none of a reference line",
+    "scoring": "how its step scores became one of the solution; none where that does not matter",
+    "metric": "best_of_n, best_of_n_minus_majority, weighted_vote, majority, pass_at_n; step_auroc, "
+    "calibration_error, calibration, first_error_f1, first_error_found, no_error_found",
+    "n": "solutions of a problem; of calibration the bin, from 0",
+    "estimate": "the metric: a share, or a difference of shares",
+    "lower": "lower end of its 95% interval by problem; none where there is no interval",
+    "upper": "upper end",
+    "problems": "problems that it was measured on",
+    "count": "steps of an AUROC, of a calibration or of its bin; solutions of what concerns first errors",
+    "x": "of calibration the mean predicted probability; of first errors the threshold",
+    "single_draw": "whether n is all solutions of every problem: one draw, not an expectation over subsets",
+}
+"""Columns of an evaluation's rows, and what they hold."""
+WHOLE = "as given"
+"""Scoring of labelers that score whole solutions."""
+MOST_NS = 6
+"""Columns of the table over N; the rows hold all."""
+_REFERENCES = {"majority": "majority voting", "pass_at_n": "pass@N"}
+_NOTHING = (points(float("nan")),) * 3 + (word(""),)
+"""Where a reference line has no vote and no difference."""
+
+
+def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
+    """The tables of an evaluation that have rows.
+
+    Args:
+        rows: with the columns of ``COLUMNS``.
+    """
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
+    made = [_at_most(frame), _over_n(frame), _differences_over_n(frame), _steps(frame), _reliability(frame)]
+    return [table for table in made if table.rows]
+
+
+def _at_most(frame: pd.DataFrame) -> Table:
+    """Every labeler and strategy where all solutions are chosen from, against majority voting."""
+    curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
+    n = 0 if curves.empty else int(curves["n"].max())
+    single = bool(at_n(curves, n)["single_draw"].any())
+    rows: list[tuple[Cell, ...]] = []
+    for metric, name in _REFERENCES.items():
+        for at in sorted({1, n} if metric == "pass_at_n" else {n}):
+            found = at_n(frame[frame["metric"] == metric], at)
+            shown = name.replace("N", str(at))
+            rows += [(word(shown), word(""), _share(row), *_NOTHING) for row in rows_of(found)]
+    against = corrected(_estimated(at_n(frame[frame["metric"] == "best_of_n_minus_majority"], n)))
+    for row in rows_of(against):
+        same = frame[(frame["labeler"] == row.labeler) & (frame["scoring"] == row.scoring)]
+        shares = (_at(same[same["metric"] == metric], n) for metric in ("best_of_n", "weighted_vote"))
+        rows.append((word(row.labeler), word(row.scoring), *shares, *tested(row)))
+    return Table(
+        id="best-of-n",
+        title=f"Best-of-{n}",
+        lead="Problems solved, per cent, and points over majority voting, paired by problem; 95% intervals "
+        "by problem; p after Holm."
+        + (" All solutions of a problem are one draw, not an expectation over subsets." if single else ""),
+        heads=heads(
+            *("labeler", "scoring", f"best-of-{n}", "weighted vote", "minus majority", "p", "reading"),
+            text=("labeler", "scoring", "reading"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _over_n(frame: pd.DataFrame) -> Table:
+    """Every line at several N."""
+    curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
+    single = ", at the largest N a single draw" if curves["single_draw"].any() else ""
+    return _curves(
+        curves,
+        id="by-n",
+        title="Best-of-N by N",
+        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of "
+        f"N solutions{single}.",
+    )
+
+
+def _differences_over_n(frame: pd.DataFrame) -> Table:
+    """What every labeler and strategy adds to majority voting at several N."""
+    return _curves(
+        frame[frame["metric"] == "best_of_n_minus_majority"],
+        id="minus-majority",
+        title="Best-of-N minus majority voting by N",
+        lead="Points, paired by problem, with 95% intervals by problem.",
+        signed=True,
+    )
+
+
+def _curves(curves: pd.DataFrame, *, id: str, title: str, lead: str, signed: bool = False) -> Table:
+    ns = few(sorted({int(n) for n in curves["n"]}))
+    groups: Any = curves.groupby(["metric", "labeler", "scoring"], dropna=False, sort=False)
+    rows = [
+        (
+            word(_REFERENCES.get(metric, labeler)),
+            word("" if pd.isna(scoring) else scoring),
+            *(_at(group, n, signed=signed) for n in ns),
+        )
+        for (metric, labeler, scoring), group in groups
+    ]
+    return Table(
+        id=id,
+        title=title,
+        lead=lead,
+        heads=heads("labeler", "scoring", *map(str, ns), text=("labeler", "scoring")),
+        rows=tuple(rows) if len(ns) > 1 else (),
+    )
+
+
+def _steps(frame: pd.DataFrame) -> Table:
+    """Every labeler on labelled steps."""
+    metrics = ("step_auroc", "calibration_error", "first_error_f1", "first_error_found", "no_error_found")
+    found = frame[frame["metric"].isin(metrics)]
+    rows = []
+    groups: Any = found.groupby("labeler", sort=False)
+    for labeler, group in groups:
+        by_metric = {row.metric: row for row in rows_of(group)}
+        one = by_metric.get("first_error_f1")
+        auroc, error = (by_metric.get(name) for name in metrics[:2])
+        rows.append(
+            (
+                word(labeler),
+                *(_number(row) for row in (auroc, error)),
+                number(one.x if one else float("nan")),
+                *(_share(by_metric.get(name)) for name in metrics[2:]),
+                whole(group["problems"].max()),
+                whole(error.count if error else pd.NA),
+            )
+        )
+    return Table(
+        id="steps",
+        title="Labelled steps",
+        lead="Step AUROC and expected calibration error on the steps up to the first error; F1 as "
+        "ProcessBench defines it, the harmonic mean of the shares of solutions with an error whose first "
+        "error is found and of those without in which none is found, per cent. 95% intervals by problem.",
+        heads=heads(
+            *("labeler", "step AUROC", "calibration error", "threshold", "first-error F1", "error found"),
+            *("none found", "problems", "steps"),
+            text=("labeler",),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _reliability(frame: pd.DataFrame) -> Table:
+    """Predicted against observed, by bins of the prediction."""
+    found = frame[frame["metric"] == "calibration"]
+    rows = [
+        (word(row.labeler), whole(row.n), number(row.x), number(row.estimate), whole(row.count))
+        for row in rows_of(found)
+    ]
+    return Table(
+        id="reliability",
+        title="Reliability",
+        lead="P(the step is right): mean prediction of each bin, and the share of its steps that are right.",
+        heads=heads("labeler", "bin", "predicted", "right", "steps", text=("labeler",)),
+        rows=tuple(rows),
+    )
+
+
+def few(ns: Sequence[int]) -> list[int]:
+    """At most ``MOST_NS`` of some rising numbers, evenly placed, the first and the last among them."""
+    if len(ns) <= MOST_NS:
+        return list(ns)
+    return [ns[round(i * (len(ns) - 1) / (MOST_NS - 1))] for i in range(MOST_NS)]
+
+
+def _estimated(found: pd.DataFrame) -> pd.DataFrame:
+    """Differences with p, verdicts and what could be detected, from their intervals over problems."""
+    estimates = [from_interval(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
+    return with_estimates(found.assign(seeds=0), estimates)
+
+
+def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:
+    """The share at an N; a dash where there is none."""
+    return _share(next(rows_of(at_n(rows, n)), None), signed=signed)
+
+
+def _share(row: Any, *, signed: bool = False) -> Cell:
+    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper, signed=signed)
+
+
+def _number(row: Any) -> Cell:
+    return number(float("nan")) if row is None else number(row.estimate, lower=row.lower, upper=row.upper)

@@ -1,0 +1,311 @@
+"""Reward models on problems unlike those of training, in tables and words.
+
+The change of a difference from usual problems to another kind is a difference between two sets of problems
+that the same students solve: it is paired by seed and unpaired by problem. Its variance has three terms, each
+with degrees of freedom of its own (``results.stats.crossed``): the variance over seeds of each seed's own
+change, and the variances over the problems of either kind.
+
+Shape letters: S seeds, P problems of a kind, Q usual problems.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.analyses.headline import CORRECTED, Headline, listed, reading_of
+from results.stats.crossed import Term, mean_squares
+from results.stats.differences import (
+    REFERENCE_METRIC,
+    corrected,
+    differences,
+    paired_differences,
+    with_estimates,
+)
+from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
+from results.stats.summaries import at_n, rows_of, summarise, tested_n
+from results.tables.rendering import (
+    Cell,
+    Table,
+    heads,
+    points,
+    points_interval,
+    tested,
+    verdict_words,
+    whole,
+    word,
+)
+from results.vocabulary import STUDENT_ARMS, arm_words
+
+KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare-fact"}
+"""Kind of problems, as ``variant`` has it -> in words, in the order of tables and figures."""
+
+PAIRS = (
+    ("process", "prm_outcome"),
+    ("process", "final_answer"),
+    ("process", "majority"),
+    ("prm_outcome", "majority"),
+    ("labeler", "majority"),
+)
+"""The differences that are shown: first arm minus second arm."""
+
+SHOWN = (*STUDENT_ARMS, "labeler", "majority", "random")
+"""Arms of table and figure, in their order."""
+
+
+def of_kinds(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of records, or of a summary, on problems of some kind."""
+    return frame[frame["variant"].isin(list(KINDS))]
+
+
+def kinds_of(frame: pd.DataFrame) -> list[str]:
+    """The kinds that records, or a summary, hold."""
+    held = set(frame["variant"])
+    return [kind for kind in KINDS if kind in held]
+
+
+def solved(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of how many problems of each kind each arm solves, at the N of the comparison."""
+    rows = of_kinds(frame)
+    n = tested_n(rows[rows["metric"] == "best_of_n"])
+    parts = []
+    for arm in SHOWN:
+        metric = REFERENCE_METRIC.get(arm, "best_of_n")
+        of_arm = rows[(rows["arm"] == arm) & (rows["metric"] == metric)]
+        parts.append(at_n(of_arm, 1 if arm == "random" else n))
+    return pd.concat(parts)
+
+
+def kinds_table(frame: pd.DataFrame) -> Table | None:
+    """Problems of each kind solved by each arm."""
+    rows = solved(frame)
+    if rows.empty:
+        return None
+    summary, n = summarise(rows), _n(frame)
+    cut = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
+    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
+    shown = []
+    for kind in kinds_of(summary):
+        of = summary[summary["variant"] == kind]
+        cells: list[Cell] = [word(KINDS[kind]), whole(of["problems"].max())]
+        for arm in arms:
+            row = next(rows_of(of[of["arm"] == arm]), None)
+            cells.append(points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper))
+        shown.append((*cells, points(float(cut.get(kind, float("nan"))))))
+    return Table(
+        id="kinds",
+        title=f"Problems solved by kind, best-of-{n}",
+        lead=(
+            "Percent of the test problems of each kind, with 95% intervals. Longer: more steps than any "
+            "problem that the models were trained on; rare facts: about what is seldom asked in training. "
+            "Unfinished: percent of the sampled solutions that did not end within the tokens allowed."
+        ),
+        heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
+        rows=tuple(shown),
+    )
+
+
+def _n(frame: pd.DataFrame) -> int:
+    """The N of the comparison."""
+    rows = of_kinds(frame)
+    return tested_n(rows[rows["metric"] == "best_of_n"])
+
+
+def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows of one kind, as if nothing were varied."""
+    return frame[frame["variant"] == kind].assign(variant=None)
+
+
+def within(frame: pd.DataFrame) -> pd.DataFrame:
+    """Differences between arms on problems of each kind, with p corrected for all of them."""
+    n = _n(frame)
+    found = [
+        differences(of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind) for kind in kinds_of(frame)
+    ]
+    return corrected(pd.concat(found, ignore_index=True))
+
+
+def changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Differences between arms on problems of each kind minus those on usual ones, p corrected for all.
+
+    Returns:
+        Columns kind, arm, against, data_scale, metric, n, usual (the difference on usual problems) and those
+        of ``differences`` from found on; empty without usual problems.
+    """
+    n = _n(frame)
+    usual = _paired(frame, "usual", n)
+    keys, found = [], []
+    for kind in kinds_of(frame):
+        for name, by_seed in _paired(frame, kind, n).items():
+            if kind == "usual" or name not in usual:
+                continue
+            seeds = sorted(set(by_seed) & set(usual[name]))
+            one_SP, two_SQ = (np.stack([values[s] for s in seeds]) for values in (by_seed, usual[name]))
+            arm, against, data_scale = name
+            keys.append(
+                {
+                    **{"kind": kind, "arm": arm, "against": against, "data_scale": data_scale},
+                    **{"metric": "best_of_n", "n": n, "usual": float(two_SQ.mean())},
+                    "seeds": len(set(seeds) - {NO_SEED}),
+                }
+            )
+            found.append(change(one_SP, two_SQ))
+    columns = ["kind", "arm", "against", "data_scale", "metric", "n", "usual", "seeds"]
+    return corrected(with_estimates(pd.DataFrame(keys, columns=columns), found))
+
+
+NO_SEED = -1
+"""Stands for the seed of a difference between arms that have none."""
+
+
+def _paired(
+    frame: pd.DataFrame, kind: str, n: int
+) -> dict[tuple[str, str, int | None], dict[int, np.ndarray]]:
+    """(arm, against, data scale) -> seed -> the difference on each problem of a kind."""
+    found = {}
+    for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
+        scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
+        found[key["arm"], key["against"], scale] = {
+            NO_SEED if row.seed is None or pd.isna(row.seed) else int(row.seed): row.problem_values
+            for row in rows_of(rows)
+        }
+    return found
+
+
+def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
+    """The mean of one table minus that of another: the same seeds, other problems.
+
+    Args:
+        one_SP: [S, P], P of 2 or more.
+        two_SQ: [S, Q], Q of 2 or more.
+    """
+    seeds = len(one_SP)
+    change_S = one_SP.mean(axis=1) - two_SQ.mean(axis=1)
+    terms = [mean_squares(values).terms[-1] for values in (one_SP, two_SQ)]
+    if seeds > 1:
+        terms.append(Term(variance=float(change_S.var(ddof=1)) / seeds, df=seeds - 1))
+    least = min(one_SP.shape[1], two_SQ.shape[1])
+    return from_terms(float(change_S.mean()), terms, problems=least, seeds=seeds)
+
+
+def differences_table(frame: pd.DataFrame) -> Table | None:
+    """Does the order of the arms hold on each kind."""
+    if not (of_kinds(frame)["metric"] == "best_of_n").any():
+        return None
+    names = ("problems", "arm", "minus", "points", "p", "reading", "seeds")
+    return Table(
+        id="kind-differences",
+        title=f"Differences in best-of-{_n(frame)} by kind",
+        lead=(
+            "Percentage points, paired by problem and seed, with 95% intervals. p and reading are corrected "
+            "after Holm for all rows, intervals are not."
+        ),
+        heads=heads(*names, text=("problems", "arm", "minus", "reading")),
+        rows=tuple((*_named(row), *tested(row), whole(row.seeds or pd.NA)) for row in rows_of(within(frame))),
+    )
+
+
+def changes_table(frame: pd.DataFrame) -> Table | None:
+    """How much of each difference is kept on problems unlike those of training."""
+    found = changes(frame)
+    if found.empty:
+        return None
+    names = ("problems", "arm", "minus", "on usual ones", "change", "p", "reading", "seeds")
+    return Table(
+        id="kind-changes",
+        title=f"What is kept of the differences in best-of-{_n(frame)}",
+        lead=(
+            "Percentage points: the difference on usual problems, and how much it is larger or smaller on "
+            "the other kind, paired by seed, over different problems, with 95% intervals. p and reading are "
+            "corrected after Holm for all rows, intervals are not."
+        ),
+        heads=heads(*names, text=("problems", "arm", "minus", "reading")),
+        rows=tuple(
+            (*_named(row), points(row.usual, signed=True), *tested(row), whole(row.seeds or pd.NA))
+            for row in rows_of(found)
+        ),
+    )
+
+
+def _named(row: Any) -> tuple[Cell, Cell, Cell]:
+    return (
+        word(KINDS[row.kind]),
+        word(arm_words(row.arm), arm=row.arm),
+        word(arm_words(row.against), arm=row.against),
+    )
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether process supervision and the labeler beat the others on each kind, and what of it is kept."""
+    if not (of_kinds(frame)["metric"] == "best_of_n").any():
+        return Headline(sentence="The records do not say of which kind the problems are.")
+    unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
+    found, kept = within(frame), changes(frame)
+    found, kept = (rows[~rows["kind"].isin(unsolved)] for rows in (found, kept))
+    ahead = "; ".join(filter(None, map(_ahead, _by_arm(found))))
+    sentences = [f"With best-of-{_n(frame)}, {ahead}."] if ahead else []
+    sentences += filter(None, [_kept(kept)])
+    if unsolved:
+        names = listed([KINDS[kind] for kind in unsolved])
+        sentences.append(f"No sampled solution ends right on {names} problems: nothing to compare.")
+    readings = [reading_of(f"{KINDS[row.kind]}, {_pair(row)}", row) for row in rows_of(found)]
+    readings += [reading_of(f"{KINDS[row.kind]} minus usual, {_pair(row)}", row) for row in rows_of(kept)]
+    return Headline(sentence=" ".join(sentences), readings=tuple(readings), further=(CORRECTED,))
+
+
+def _any_right(frame: pd.DataFrame, kind: str) -> bool:
+    """Whether any solution that was sampled for a kind ends right."""
+    rows = frame[(frame["variant"] == kind) & (frame["metric"] == "random")]
+    return rows.empty or bool((rows["value"] > 0).any())
+
+
+def _pair(row: Any) -> str:
+    return f"{arm_words(row.arm)} minus {arm_words(row.against)}"
+
+
+def _by_arm(found: pd.DataFrame) -> list[pd.DataFrame]:
+    """The differences of process supervision, and those of the labeler."""
+    return [found[found["arm"] == arm] for arm in ("process", "labeler")]
+
+
+def _ahead(found: pd.DataFrame) -> str:
+    """On which kinds an arm solves more than each that it is compared with: a clause; empty without any."""
+    if found.empty:
+        return ""
+    parts = []
+    for against, rows in found.groupby("against", sort=False):
+        more, fewer, others = (
+            [KINDS[row.kind] for row in rows_of(rows) if (row.verdict in verdicts)]
+            for verdicts in (("above zero",), ("below zero",), (EQUIVALENT, INCONCLUSIVE))
+        )
+        clauses = [f"more than {arm_words(str(against))} on {_problems(more)}"] if more else []
+        clauses += [f"fewer than {arm_words(str(against))} on {_problems(fewer)}"] if fewer else []
+        if others:
+            least = rows[rows["verdict"] == INCONCLUSIVE]["detectable"].max()
+            could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
+            clauses.append(
+                f"not shown to differ from {arm_words(str(against))} on {_problems(others)}{could}"
+            )
+        parts += clauses
+    arm = str(found["arm"].iloc[0])
+    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(parts)}"
+
+
+def _problems(kinds: list[str]) -> str:
+    return f"{listed(kinds)} problems"
+
+
+def _kept(kept: pd.DataFrame) -> str:
+    """How the lead of process supervision over majority voting changes: a sentence; empty without any."""
+    rows = list(rows_of(kept[(kept["arm"] == "process") & (kept["against"] == "majority")]))
+    if not rows:
+        return ""
+    parts = [
+        f"by {100 * row.estimate:+.1f} {points_interval(row.lower, row.upper)} points on {KINDS[row.kind]} "
+        f"problems ({verdict_words(row)})"
+        for row in rows
+    ]
+    return (
+        f"The lead of process supervision over majority voting, {100 * rows[0].usual:+.1f} points on usual "
+        f"problems, changes {' and '.join(parts)}."
+    )

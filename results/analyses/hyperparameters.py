@@ -1,0 +1,144 @@
+"""Sensitivity of each kind of supervision to its hyperparameters: tables and headline."""
+
+import numpy as np
+import pandas as pd
+
+from results.analyses.headline import Headline, listed, reading_of
+from results.analyses.sensitivity import FACTORS, best_points, curves
+from results.records import plain
+from results.stats.intervals import ALPHA
+from results.stats.summaries import rows_of
+from results.tables.rendering import Table, heads, number, p_cell, points, read, whole, word
+from results.tables.shared import solutions_table
+from results.vocabulary import ARMS, STUDENT_ARMS
+
+
+def sensitivity_table(frame: pd.DataFrame) -> Table | None:
+    """Best-of-N at each level of each hyperparameter, and the difference from the centre."""
+    found = curves(frame)
+    if found.empty:
+        return None
+    n = int(found["n"].iloc[0])
+    text = ("arm", "hyperparameter", "reading")
+    names = ("arm", "hyperparameter", "level", f"best-of-{n}", "from the centre", "reading", "p", "seeds")
+    return Table(
+        id="sensitivity",
+        title="Sensitivity to hyperparameters",
+        lead=(
+            "Validation problems solved, per cent, and percentage points from the centre of the sweep, "
+            "paired by problem and seed, with 95% intervals. The same problems chose each checkpoint, so all "
+            "are a little too high, and alike. p: of no difference, corrected after Holm for all rows."
+        ),
+        heads=heads(*names, text=text),
+        rows=tuple(
+            (
+                word(ARMS[row.arm], arm=row.arm),
+                word(FACTORS[row.variant].name),
+                number(row.level, _digits(row.level)),
+                points(row.estimate, row.lower, row.upper),
+                points(row.delta, row.delta_lower, row.delta_upper, signed=True),
+                word("centre") if row.centre else read(row),
+                p_cell(row.p),
+                whole(row.seeds),
+            )
+            for row in rows_of(found)
+        ),
+    )
+
+
+def best_table(frame: pd.DataFrame) -> Table | None:
+    """Each arm's best point, beside what the arm was given to find it."""
+    text = ("arm", "changed", "reading")
+    names = (
+        *("arm", "changed", "to", "validation", "from the centre", "reading"),
+        *("points", "trainings", "updates", "solutions passed over", "further trainings"),
+    )
+    return Table(
+        id="best",
+        title="The best point of each arm, and the effort",
+        lead=(
+            "The highest best-of-N on validation problems among the points that all arms have: the best of "
+            "several looks better than it is. Further trainings: at points that not every arm has (the "
+            "threshold of the labeler, which answers do not need); no best is chosen among them."
+        ),
+        heads=heads(*names, text=text),
+        rows=tuple(
+            (
+                word(ARMS[best.row.arm], arm=best.row.arm),
+                word("nothing" if best.row.centre else FACTORS[best.row.variant].name),
+                number(float("nan") if best.row.centre else best.row.level, _digits(best.row.level)),
+                points(best.row.estimate, best.row.lower, best.row.upper),
+                points(best.row.delta, best.row.delta_lower, best.row.delta_upper, signed=True),
+                word("centre") if best.row.centre else read(best.row),
+                *map(whole, (best.points, best.trainings, best.updates, best.solutions, best.further)),
+            )
+            for best in best_points(frame)
+        ),
+    )
+
+
+def training_table(frame: pd.DataFrame) -> Table | None:
+    """What the arms were given; it is the same at every point of the sweep."""
+    return solutions_table(plain(frame))
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Which arm is sensitive to what.
+
+    An arm is called sensitive to a hyperparameter if some level of it differs from the centre with a p below
+    ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.
+    """
+    found = curves(frame)
+    if found.empty:
+        return Headline(sentence="The records hold no sweep with its centre.")
+    n, labelled = int(found["n"].iloc[0]), int(found["data_scale"].iloc[0])
+    clauses, readings = [], []
+    for arm in STUDENT_ARMS:
+        rows = found[(found["arm"] == arm) & found["delta"].notna()]
+        if rows.empty:
+            continue
+        told = rows[rows["p"] < ALPHA]["variant"].unique()
+        what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
+        clauses.append(f"{ARMS[arm]} is sensitive to {what or 'no hyperparameter that the sweep shows'}")
+        for variant, levels in rows.groupby("variant", sort=False):
+            row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
+            readings.append(
+                reading_of(
+                    f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
+                    row._replace(estimate=row.delta, lower=row.delta_lower, upper=row.delta_upper),
+                )
+            )
+    sentence = (
+        f"With best-of-{n} on validation problems and {labelled} labeled per problem, {'; '.join(clauses)}."
+    )
+    return Headline(sentence=sentence, readings=tuple(readings), further=_further(frame))
+
+
+def _further(frame: pd.DataFrame) -> tuple[str, ...]:
+    best = best_points(frame)
+    sentences = [
+        "Sensitive: at some level the difference from the centre of the sweep has a p below "
+        f"{ALPHA:g}, corrected after Holm for all arms, hyperparameters and levels. The readings are those "
+        "furthest from the centre, with intervals that are not corrected.",
+    ]
+    for one in best:
+        where = "the centre" if one.row.centre else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
+        where += " (the last level tried: the best may lie beyond)" if one.at_the_end else ""
+        sentences.append(
+            f"Best of {ARMS[one.row.arm]}: {where}, {100 * one.row.estimate:.1f} per cent, of {one.points} "
+            f"points in {one.trainings} trainings of {one.updates} updates in all."
+        )
+    if len(best) > 1:
+        given = {(one.points, one.trainings, one.updates, one.solutions) for one in best}
+        equal = "was the same" if len(given) == 1 else "was NOT the same"
+        sentences.append(f"At the points that all arms have, the effort {equal} for all of them.")
+    sentences.append(
+        "No test problem was read. The validation problems that judge have chosen the checkpoints as well."
+    )
+    return tuple(sentences)
+
+
+def _digits(level: float) -> int:
+    """Decimals that a level needs."""
+    text = np.format_float_positional(level, trim="-")
+    return len(text.partition(".")[2])

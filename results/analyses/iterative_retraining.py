@@ -1,0 +1,136 @@
+"""Iterative retraining in tables and words: each round's selector, and the ways of retraining compared."""
+
+from typing import Any
+
+import pandas as pd
+
+from results.analyses.headline import Headline, reading_of, solves
+from results.analyses.rounds import (
+    NUMBERS,
+    WAYS,
+    WORDS,
+    difference,
+    last_round,
+    measure_cell,
+    measure_words,
+    of_rounds,
+)
+from results.analyses.steadiness import causes_sentence, judge, rule_sentence, signs_sentence
+from results.stats.summaries import comparison_n, summarise
+from results.tables.rendering import Table, heads, read, whole, word
+
+_PAIRS = (
+    *(("train_on", "one_shot"), ("from_base", "one_shot"), ("uniform_share", "one_shot")),
+    *(("from_base", "train_on"), ("uniform_share", "train_on")),
+)
+"""(way, the way it is compared with)."""
+
+
+def rounds_table(frame: pd.DataFrame) -> Table:
+    """Each round's selector: what it solves, how steady, how well calibrated."""
+    metrics = (
+        *("best_of_n", "rank_correlation", "pool_calibration_error", "pool_agreement"),
+        *("chosen_calibration_error", "chosen_agreement"),
+    )
+    lead = (
+        "Test problems solved and calibration errors in per cent, with 95% intervals. The rank correlation "
+        "is taken over the distinct solutions of a problem, between the scores of the round's selector and "
+        "of the one before it (all at once: the first selector). Calibration and AUROC of P(step is right) "
+        "against the labeler's labels up to the first error: on the pool of the round's selector, on the "
+        "chosen of the selector that chose them."
+    )
+    return _by_round(frame, "rounds", "Selectors by round", lead, metrics)
+
+
+def chosen_table(frame: pd.DataFrame) -> Table:
+    """Each round's labels: class balance and near-duplicates."""
+    metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
+    lead = (
+        "Of the solutions labelled in a round, per cent, with 95% intervals over seeds: how many end right, "
+        "have no incorrect step by the labeler, repeat a labelled solution of their problem (Jaccard of "
+        "their steps); and the share of right steps among the labelled ones."
+    )
+    return _by_round(frame, "chosen", "What was labelled, by round", lead, metrics)
+
+
+def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tuple[str, ...]) -> Table:
+    n = comparison_n(frame)
+    summary = summarise(of_rounds(frame))
+    at = summary["n"].isna() | ((summary["metric"] == "best_of_n") & (summary["n"] == n))
+    summary = summary[at.fillna(False).astype(bool)]
+    names = tuple(measure_words(metric, n) for metric in metrics)
+    rows = []
+    for way in WORDS:
+        groups: Any = summary[summary["variant"] == way].groupby("level", sort=True)
+        for level, group in groups:
+            cells = [word(WORDS[way]), whole(level), whole(group["data_scale"].iloc[0])]
+            by_metric = group.set_index("metric")
+            for metric in metrics:
+                row = by_metric.loc[metric] if metric in by_metric.index else None
+                cells.append(measure_cell(metric, row))
+            rows.append((*cells, whole(group["seeds"].max())))
+    return Table(
+        id=id,
+        title=title,
+        lead=lead,
+        heads=heads("way", "round", "labelled", *names, "seeds", text=("way",)),
+        rows=tuple(rows),
+    )
+
+
+def ways_table(frame: pd.DataFrame) -> Table:
+    """Differences between ways after the last round."""
+    n, last = comparison_n(frame), last_round(frame)
+    rows = []
+    for metric in ("best_of_n", "rank_correlation"):
+        for first, second in _PAIRS:
+            if metric == "rank_correlation" and second == "one_shot":
+                continue  # its selector before was the first one, not that of the round before
+            found = difference(frame, metric, (first, last), (second, last), n)
+            if found is not None:
+                cells = (word(measure_words(metric, n)), word(WAYS[first]), word(WAYS[second]))
+                read_cell = read(found, in_points=metric not in NUMBERS)
+                rows.append((*cells, measure_cell(metric, found, True), read_cell, whole(found.seeds)))
+    return Table(
+        id="ways",
+        title="Differences between ways after the last round",
+        lead=(
+            "Paired by problem and seed, with 95% intervals, not corrected for their number; best-of-N in "
+            "points."
+        ),
+        heads=heads(
+            *("measure", "way", "minus", "difference", "reading", "seeds"),
+            text=("measure", "way", "minus", "reading"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether retraining pays, whether it is steady, and which cause the rules support."""
+    if not frame["variant"].isin(list(WAYS)).any():
+        return Headline(sentence="The records hold no round after the first.")
+    n, last = comparison_n(frame), last_round(frame)
+    readings, told = [], {}
+    for first, second in _PAIRS:
+        found = difference(frame, "best_of_n", (first, last), (second, last), n)
+        if found is not None:
+            told[first, second] = found
+            readings.append(reading_of(f"{WAYS[first]} minus {WAYS[second]}", found))
+    judged = judge(frame)
+    sentence = " ".join(
+        [_result(told.get(("train_on", "one_shot")), n), signs_sentence(judged), causes_sentence(judged)]
+    )
+    return Headline(sentence=sentence, readings=tuple(readings), further=tuple(map(rule_sentence, judged)))
+
+
+def _result(row: Any, n: int) -> str:
+    """What a selector that is trained on gains over choosing all at once; ``row`` is None without records."""
+    if row is None:
+        return f"With best-of-{n}, training on is not compared with choosing all at once."
+    clause = solves(
+        "a selector that is trained on every round",
+        row,
+        "one taught what the first selector chose all at once",
+    )
+    return f"With best-of-{n}, {clause}."

@@ -1,0 +1,46 @@
+"""The table of label noise: how often an arm's labels differ from the oracle's."""
+
+from typing import Any
+
+import pandas as pd
+
+from results.records import plain
+from results.stats.summaries import summarise
+from results.tables.rendering import Table, heads, points, whole, word
+from results.vocabulary import STUDENT_ARMS, arm_words
+
+METRICS = ("label_noise", "label_false_positives", "label_false_negatives")
+"""In the order of the columns."""
+
+
+def label_noise_table(frame: pd.DataFrame) -> Table | None:
+    """Per arm, acquisition and data scale: the share of wrong labels, and which way they are wrong."""
+    found = plain(frame)
+    found = found[found["metric"].isin(METRICS) & found["arm"].isin(list(STUDENT_ARMS))]
+    if found.empty:
+        return None
+    summary = summarise(found)
+    rows = []
+    groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
+    for (arm, acquisition, data_scale), group in groups:
+        at = group.set_index("metric")["estimate"]
+        rows.append(
+            (
+                word(arm_words(arm, acquisition), arm=arm),
+                whole(data_scale),
+                *(points(at.get(metric, float("nan"))) for metric in METRICS),
+                whole(int(group["seeds"].max())),
+            )
+        )
+    names = ("arm", "labelled", "differ from the oracle", "false positives", "false negatives", "seeds")
+    return Table(
+        id="label-noise",
+        title="Label noise",
+        lead=(
+            "Percent of labels that differ from the oracle's, mean over seeds. Outcome arms have one label "
+            "per solution, process supervision one per step up to the first labeled error. False positives "
+            "are among the labels that say right, false negatives among those that say wrong."
+        ),
+        heads=heads(*names, text=("arm",)),
+        rows=tuple(rows),
+    )

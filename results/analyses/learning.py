@@ -1,0 +1,59 @@
+"""Which seeds learned: trainings whose best-of-N on validation problems is not far below the other seeds'.
+
+A seed counts as learned unless its validation best-of-N lies more than three standard deviations of the other
+seeds' below their mean. The deviation counts as at least ``LEAST_DEVIATION``, so that a few seeds that agree
+by chance cannot call an ordinary one a failure. With half of the seeds failing, the deviation is large and
+the rule finds none of them: a low share is telling, a full one is not proof.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.records import plain
+from results.vocabulary import STUDENT_ARMS
+
+DEVIATIONS = 3
+"""How many standard deviations below the others' mean a seed has failed."""
+
+LEAST_DEVIATION = 0.02
+"""Floor of the standard deviation: 2 points."""
+
+
+def learned(value_S: np.ndarray) -> np.ndarray:
+    """Whether each seed learned.
+
+    Args:
+        value_S: [S], what each seed reached on validation problems; S 2 or more.
+
+    Returns:
+        bool [S].
+    """
+    made = []
+    for seed in range(len(value_S)):
+        others = np.delete(value_S, seed)
+        deviation = others.std(ddof=1) if len(others) > 1 else 0.0
+        made.append(value_S[seed] >= others.mean() - DEVIATIONS * max(deviation, LEAST_DEVIATION))
+    return np.array(made, dtype=bool)
+
+
+def learned_by_arm(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many seeds of each arm learned, at each data scale.
+
+    Args:
+        frame: records; of a seed the best value on validation problems counts, that of the checkpoint kept.
+
+    Returns:
+        Columns arm, acquisition, data_scale, learned and seeds; arms with one seed have no row.
+    """
+    rows = plain(frame)
+    rows = rows[(rows["metric"] == "validation_best_of_n") & rows["arm"].isin(list(STUDENT_ARMS))]
+    best = rows.groupby(["arm", "acquisition", "data_scale", "seed"], as_index=False)["value"].max()
+    groups: Any = best.groupby(["arm", "acquisition", "data_scale"], sort=False)
+    made = [
+        (*key, int(learned(group["value"].to_numpy(np.float64)).sum()), len(group))
+        for key, group in groups
+        if len(group) > 1
+    ]
+    return pd.DataFrame(made, columns=["arm", "acquisition", "data_scale", "learned", "seeds"])

@@ -1,0 +1,80 @@
+"""How outcome arms are taught: the forms compared, in a table and in words."""
+
+import pandas as pd
+
+from results.analyses.headline import Headline
+from results.stats.differences import contrasts, corrected
+from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.tables.rendering import Table, heads, points, tested, whole, word
+from results.vocabulary import ARMS, STUDENT_ARMS
+
+FORMS: dict[str, str] = {
+    "every_token": "every token",
+    "last_token": "last token",
+    "every_and_last": "every and last token",
+    "mean_logit": "mean of the logits",
+}
+"""Variant -> form, in words."""
+
+
+def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one metric and n, in records or their summary: of test problems where there are any."""
+    rows = frame[frame["variant"].isin(list(FORMS)) & frame["arm"].isin(list(STUDENT_ARMS))]
+    if (rows["metric"] == "best_of_n").any():
+        return at_n(rows[rows["metric"] == "best_of_n"], comparison_n(rows))
+    return rows[rows["metric"] == "kept_best_of_n"]
+
+
+def forms_table(frame: pd.DataFrame) -> Table | None:
+    """Per arm, data scale and form: best-of-N, and the difference from the first form."""
+    rows = compared_rows(frame)
+    if rows.empty:
+        return None
+    n, metric = int(rows["n"].iloc[0]), str(rows["metric"].iloc[0])
+    first, *others = [form for form in FORMS if form in set(rows["variant"])]
+    delta = corrected(contrasts(rows, "variant", [(form, first) for form in others], metric, n))
+    tests = {(row.arm, row.data_scale, row.variant): tested(row) for row in rows_of(delta)}
+    shown = []
+    for row in rows_of(summarise(rows).sort_values(["arm", "data_scale"], kind="stable", key=_order)):
+        compared = tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3)
+        value = points(row.estimate, row.lower, row.upper)
+        named = word(ARMS[row.arm], arm=row.arm), whole(row.data_scale), word(FORMS[row.variant])
+        shown.append((*named, value, *compared, whole(row.seeds)))
+    names = ("arm", "labelled", "loss at", f"best-of-{n}", f"minus {FORMS[first]}", "p", "reading", "seeds")
+    return Table(
+        id="orm-forms",
+        title="How outcome supervision is taught",
+        lead=(
+            f"{problems(metric).capitalize()} solved, percent, and points from the first form, paired by "
+            "problem and seed, with 95% intervals; p corrected after Holm."
+        ),
+        heads=heads(*names, text=("arm", "loss at", "reading")),
+        rows=tuple(shown),
+    )
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Which form has the highest estimate for each arm, at the largest data scale."""
+    rows = compared_rows(frame)
+    if rows.empty:
+        return Headline(sentence="The records hold no forms of outcome supervision.")
+    largest = int(rows["data_scale"].max())
+    summary = summarise(rows[rows["data_scale"] == largest])
+    clauses = []
+    for arm in [arm for arm in STUDENT_ARMS if arm in set(summary["arm"])]:
+        best = next(rows_of(summary[summary["arm"] == arm].sort_values("estimate", ascending=False)))
+        clauses.append(f"{ARMS[arm]} with the loss at {FORMS[best.variant]} ({100 * best.estimate:.1f}%)")
+    which = f"best-of-{int(rows['n'].iloc[0])} on {problems(str(rows['metric'].iloc[0]))}"
+    return Headline(
+        sentence=f"With {which} and {largest} labeled per problem, the highest estimates are "
+        f"{' and '.join(clauses)}; the table says which differences are told."
+    )
+
+
+def problems(metric: str) -> str:
+    """Whose problems a metric is measured on."""
+    return "test problems" if metric == "best_of_n" else "validation problems"
+
+
+def _order(column: pd.Series) -> pd.Series:
+    return column.map(list(ARMS).index) if column.name == "arm" else column

@@ -1,0 +1,82 @@
+"""Large ORMs on uniform solutions, collected ones, and both (the paper's Section 2.7.1)."""
+
+import pandas as pd
+
+from results.analyses.headline import Headline, reading_of, solves
+from results.records import plain
+from results.stats.differences import contrasts, differences
+from results.stats.summaries import comparison_n, rows_of
+from results.tables.rendering import Table, compared, heads, whole, word
+from results.tables.shared import few_ns
+
+SETS = {
+    "uniform": "uniform solutions",
+    "collected": "the large PRM's collected solutions",
+    "both": "both together",
+}
+"""Acquisition -> what an ORM is trained on."""
+
+PAIRS = (("collected", "uniform"), ("both", "uniform"), ("both", "collected"))
+"""The differences that are shown: first set minus second set."""
+
+
+def between_sets(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Differences in best-of-N between large ORMs, by what they were trained on."""
+    orms = frame[frame["arm"] == "large_orm"]
+    return contrasts(orms, "acquisition", PAIRS, "best_of_n", n)
+
+
+def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Each large ORM minus majority voting and minus pass@1."""
+    others = frame[frame["arm"] != "large_orm"]
+    found = []
+    for name in SETS:
+        orm = frame[(frame["arm"] == "large_orm") & (frame["acquisition"] == name)]
+        pairs = [("large_orm", arm) for arm in ("majority", "random")]
+        found.append(differences(pd.concat([others, orm]), pairs, "best_of_n", n).assign(acquisition=name))
+    return pd.concat(found)
+
+
+def differences_table(frame: pd.DataFrame) -> Table:
+    """Does the bias towards wrong answers hurt, at a few N."""
+    rows = []
+    for n in few_ns(plain(frame)):
+        rows += [
+            (word(SETS[row.acquisition]), word(SETS[row.against]), whole(row.n), *compared(row))
+            for row in rows_of(between_sets(frame, n))
+        ]
+        rows += [
+            (word(SETS[row.acquisition]), word(_NAMES[row.against]), whole(row.n), *compared(row))
+            for row in rows_of(from_references(frame, n))
+        ]
+    return Table(
+        id="superset",
+        title="Differences in best-of-N between large ORMs",
+        lead=(
+            "Percentage points, paired by problem, with 95% intervals over problems, not corrected for their "
+            "number; one training each. The uniform solutions are as many as the collected ones; both "
+            "together are all of them, in as many updates."
+        ),
+        heads=heads("trained on", "minus", "N", "points", "reading", text=("trained on", "minus", "reading")),
+        rows=tuple(rows),
+    )
+
+
+_NAMES = {"majority": "majority voting", "random": "pass@1"}
+
+
+def headline(frame: pd.DataFrame) -> Headline:
+    """Whether collected solutions make a worse ORM than as many uniform ones."""
+    n = comparison_n(frame)
+    found = between_sets(frame, n)
+    first = next((row for row in rows_of(found) if (row.acquisition, row.against) == PAIRS[0]), None)
+    if first is None:
+        return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
+    compared_ones = solves(
+        "a large ORM on the large PRM's collected solutions", first, "one on as many uniform solutions"
+    )
+    sentence = f"With best-of-{n}, {compared_ones}."
+    readings = tuple(
+        reading_of(f"{SETS[row.acquisition]} minus {SETS[row.against]}", row) for row in rows_of(found)
+    )
+    return Headline(sentence=sentence, readings=readings)

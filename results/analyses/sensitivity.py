@@ -1,0 +1,155 @@
+"""The numbers of a sweep: curves around its centre, differences from it, and each arm's best point.
+
+A row with a variant shows a point of the sweep on the curve of one hyperparameter; the centre, trained once,
+lies on all of them and stands as a plain row besides.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from results.records import plain
+from results.stats.differences import contrasts, corrected
+from results.stats.intervals import INCONCLUSIVE
+from results.stats.summaries import rows_of, summarise
+from results.vocabulary import ARMS, STUDENT_ARMS
+
+METRIC = "kept_best_of_n"
+"""What is compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """A hyperparameter, as readers know it."""
+
+    name: str
+    """In words."""
+    axis: str
+    """With its unit."""
+
+
+FACTORS: dict[str, Factor] = {
+    "learning_rate": Factor(name="learning rate", axis="highest learning rate"),
+    "batch_size": Factor(name="batch size", axis="solutions an update"),
+    "max_updates": Factor(name="updates", axis="most updates"),
+    "warmup": Factor(name="warm-up", axis="share of updates"),
+    "weight_decay": Factor(name="weight decay", axis="weight decay"),
+    "threshold": Factor(name="labeler's threshold", axis="P(negative) of a wrong step"),
+    "dropout": Factor(name="dropout", axis="share dropped before the head"),
+    "soft_targets": Factor(name="soft targets", axis="0: decisions, 1: probabilities"),
+}
+"""Variant -> hyperparameter, in the order of tables and figures."""
+
+
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """The points on the curves, in records or in what ``summarise`` made of them."""
+    return frame[(frame["metric"] == METRIC) & frame["variant"].isin(list(FACTORS))]
+
+
+def centres(frame: pd.DataFrame) -> dict[str, float]:
+    """Variant -> the centre's level: that of the points whose reward model has plain rows too."""
+    kept = shown(frame)
+    found = kept[kept["cell"].isin(plain(frame)["cell"].dropna())].drop_duplicates("variant")
+    return {variant: float(level) for variant, level in zip(found["variant"], found["level"], strict=True)}
+
+
+def curves(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every level of every hyperparameter, and what it differs by from the centre.
+
+    Returns:
+        One row an arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
+        upper, seeds, problems; delta, delta_lower, delta_upper, detectable and verdict, paired by problem and
+        seed, and p after Holm, all missing at the centre; centre, whether it is that. A hyperparameter whose
+        centre is not in the records is left out; an arm without it has no delta, and is inconclusive.
+    """
+    kept, middle = shown(frame), centres(frame)
+    keys = ["arm", "variant", "level"]
+    named = {"estimate": "delta", "lower": "delta_lower", "upper": "delta_upper"}
+    kept = kept[kept["variant"].isin(list(middle))]
+    if kept.empty:
+        return pd.DataFrame(columns=[*keys, "estimate", *named.values(), "p", "centre"])
+    n = int(kept["n"].iloc[0])
+    differences = []
+    for variant, rows in kept.groupby("variant"):
+        levels, against = sorted(rows["level"].unique()), middle[str(variant)]
+        pairs = [(level, against) for level in levels if level != against]
+        differences.append(contrasts(rows, "level", pairs, METRIC, n))
+    delta = corrected(pd.concat(differences)).rename(columns=named)
+    delta = delta[[*keys, *named.values(), "verdict", "detectable", "p"]]
+    found = summarise(kept).merge(delta, on=keys, how="left")
+    found["centre"] = found["level"] == found["variant"].map(middle)
+    found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = INCONCLUSIVE
+    order = {"arm": list(ARMS).index, "variant": list(FACTORS).index}
+    return found.sort_values(
+        keys, key=lambda column: column.map(order[column.name]) if column.name in order else column
+    ).reset_index(drop=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """An arm's best point among those that all arms have, and what the arm was given."""
+
+    row: Any
+    """Its row of ``curves``."""
+    points: int
+    """Points that all arms have."""
+    trainings: int
+    """At them: points times seeds."""
+    updates: int
+    """Of these trainings, in all."""
+    solutions: int
+    """Solutions that these updates passed over, counted again at every pass."""
+    at_the_end: bool
+    """Whether its level is the least or the largest tried, so that the best may lie beyond."""
+    further: int
+    """Trainings at points that not every arm has: no arm's best is among them."""
+
+
+def best_points(frame: pd.DataFrame) -> list[Best]:
+    """Each arm's best point by its estimate; of equals the centre, else the first.
+
+    Only points that all arms have may be the best, so that none gains by having been given more of them.
+    """
+    found = curves(frame)
+    arms = [arm for arm in STUDENT_ARMS if arm in set(found["arm"])]
+    points_of = {
+        arm: set(zip(rows["variant"], rows["level"], strict=True)) for arm, rows in found.groupby("arm")
+    }
+    shared = set.intersection(*points_of.values()) if points_of else set()
+    kept = shown(frame)
+    made = []
+    for arm in arms:
+        rows = found[found["arm"] == arm]
+        is_shared = [point in shared for point in zip(rows["variant"], rows["level"], strict=True)]
+        ranked = rows[is_shared].sort_values(["estimate", "centre"], ascending=False, kind="stable")
+        cells = kept[kept["arm"] == arm]
+        is_shared = [point in shared for point in zip(cells["variant"], cells["level"], strict=True)]
+        given, all_cells = cells[is_shared].drop_duplicates("cell"), cells["cell"].nunique()
+        if ranked.empty:
+            continue
+        row = next(rows_of(ranked))
+        tried = rows[rows["variant"] == row.variant]["level"]
+        facts = [fact for config in given["config"] for fact in json.loads(config)["chosen"]]
+        made.append(
+            Best(
+                row=row,
+                at_the_end=not row.centre and row.level in (tried.min(), tried.max()),
+                points=len(given) // given["seed"].nunique(),
+                trainings=len(given),
+                updates=sum(fact["updates"] for fact in facts),
+                solutions=sum(fact["passed_over"] for fact in facts),
+                further=all_cells - len(given),
+            )
+        )
+    return made
+
+
+def best_learning_rates(frame: pd.DataFrame) -> dict[str, float]:
+    """Arm -> the learning rate with the highest estimate; of equals the centre, else the least."""
+    found = curves(frame)
+    rates = found[found["variant"] == "learning_rate"]
+    ranked = rates.sort_values(["estimate", "centre"], ascending=False, kind="stable")
+    best = ranked.drop_duplicates("arm").set_index("arm")["level"]
+    return {arm: float(best[arm]) for arm in STUDENT_ARMS if arm in best.index}

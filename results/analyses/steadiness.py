@@ -1,0 +1,221 @@
+"""Whether a selector that is trained on is steady, and why not.
+
+Signs and causes are judged by rules fixed before any run, each of one or more checks: a difference that must
+lie on one side of zero with its whole interval. The intervals are not corrected for their number.
+
+A *sign* says whether training on is unsteady at all:
+
+* drift: in the last round the selector keeps the order of the pool less well than in the first retraining;
+* loss: after some round it solves fewer test problems than before it;
+* less steady: in the last round it keeps the order less well than a remedy does.
+
+A *cause* is supported if every check of it holds, and opposed if one comes out on the other side:
+
+* warm start: training on keeps the order less well than in the first retraining, and less well than starting
+  from the base does;
+* class balance: fewer of what is chosen are free of errors than in the first retraining, more with a uniform
+  share, and the uniform share keeps the order better;
+* near-duplicates: more of what is chosen repeats what is labelled than in the first retraining, less with a
+  uniform share, and the uniform share keeps the order better;
+* calibration: the selector is worse calibrated on the pool than at first, better with a uniform share, and
+  the uniform share keeps the order better.
+
+So a cause has to grow, and its remedy has to mend both it and the steadiness. A warm start has no measure of
+its own: its checks are two of the signs, taken together. The three that the uniform share mends can hold
+together: the ways do not part them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from results.analyses.headline import capital, listed
+from results.analyses.rounds import (
+    FIRST,
+    MEASURES,
+    NUMBERS,
+    Place,
+    difference,
+    last_round,
+    measure_cell,
+    measure_words,
+    place_words,
+)
+from results.stats.intervals import EQUIVALENT, INCONCLUSIVE
+from results.stats.summaries import comparison_n
+from results.tables.rendering import Table, heads, read, verdict_words, word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A difference, and the side of zero on which a rule wants it."""
+
+    metric: str
+    """Key of ``MEASURES``."""
+    first: Place
+    """What is judged."""
+    second: Place
+    """What it is compared with."""
+    wanted: str
+    """above zero or below zero."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A sign of unsteadiness or a cause of it."""
+
+    claim: str
+    """What holds if every check does."""
+    role: str
+    """sign or cause."""
+    checks: tuple[Check, ...]
+    """One or more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A rule and the numbers."""
+
+    rule: Rule
+    """What was judged."""
+    found: tuple[Any, ...]
+    """Of each check its row of differences; None where the records do not hold both."""
+
+    @property
+    def verdict(self) -> str:
+        """supported, opposed, or inconclusive."""
+        verdicts = [row.verdict if row is not None else INCONCLUSIVE for row in self.found]
+        wanted = [check.wanted for check in self.rule.checks]
+        if verdicts == wanted:
+            return "supported"
+        pairs = zip(verdicts, wanted, strict=True)
+        opposed = any(verdict not in (want, EQUIVALENT, INCONCLUSIVE) for verdict, want in pairs)
+        return "opposed" if opposed else INCONCLUSIVE
+
+
+def rules(last: int) -> tuple[Rule, ...]:
+    """The rules, where ``last`` is the last round and 0 that of the first selector."""
+    start, early, late = (FIRST, 0), ("train_on", 1), ("train_on", last)
+    base, share = ("from_base", last), ("uniform_share", last)
+
+    def order(first: Place, second: Place, wanted: str) -> Check:
+        return Check(metric="rank_correlation", first=first, second=second, wanted=wanted)
+
+    def mended(claim: str, metric: str, since: Place, grows: str, mends: str) -> Rule:
+        checks = (
+            Check(metric=metric, first=late, second=since, wanted=grows),
+            Check(metric=metric, first=share, second=late, wanted=mends),
+            order(share, late, "above zero"),
+        )
+        return Rule(claim=claim, role="cause", checks=checks)
+
+    up, down = "above zero", "below zero"
+    losses = (
+        Check(
+            metric="best_of_n",
+            first=("train_on", level),
+            second=("train_on", level - 1) if level > 1 else start,
+            wanted=down,
+        )
+        for level in range(1, last + 1)
+    )
+    return (
+        Rule(claim="drift", role="sign", checks=(order(late, early, down),)),
+        *(
+            Rule(claim=f"loss in round {level}", role="sign", checks=(loss,))
+            for level, loss in enumerate(losses, 1)
+        ),
+        Rule(claim="less steady than from the base", role="sign", checks=(order(late, base, down),)),
+        Rule(claim="less steady than with a uniform share", role="sign", checks=(order(late, share, down),)),
+        Rule(claim="warm start", role="cause", checks=(order(late, early, down), order(late, base, down))),
+        mended("class balance", "chosen_error_free", early, down, up),
+        mended("near-duplicates", "chosen_repeats", early, up, down),
+        mended("calibration", "pool_calibration_error", start, up, down),
+    )
+
+
+def judge(frame: pd.DataFrame) -> tuple[Judgement, ...]:
+    """Every rule, with the numbers of the records."""
+    n = comparison_n(frame)
+    return tuple(
+        Judgement(
+            rule=rule,
+            found=tuple(difference(frame, c.metric, c.first, c.second, n) for c in rule.checks),
+        )
+        for rule in rules(last_round(frame))
+    )
+
+
+def causes_table(frame: pd.DataFrame) -> Table:
+    """Every rule, check by check."""
+    n = comparison_n(frame)
+    rows = []
+    for judgement in judge(frame):
+        rule = judgement.rule
+        for check, found in zip(rule.checks, judgement.found, strict=True):
+            places = f"{place_words(check.first)} - {place_words(check.second)}"
+            rows.append(
+                (
+                    word(rule.role),
+                    word(rule.claim),
+                    word(f"{measure_words(check.metric, n)}: {places}"),
+                    word(check.wanted),
+                    measure_cell(check.metric, found, True),
+                    word("no records") if found is None else read(found, in_points=_in_points(check)),
+                    word(judgement.verdict),
+                )
+            )
+    return Table(
+        id="causes",
+        title="Is training on unsteady, and why?",
+        lead=(
+            "Each check is a difference, the rounds in brackets. A rule is supported if every check lies "
+            "where it is wanted, opposed if one lies on the other side of zero. A cause has to grow while "
+            "the selector is trained on, and its remedy has to mend both it and the order of the pool. "
+            "Shares in points; paired by problem where there is a value for each, else by seed; not "
+            "corrected for their number."
+        ),
+        heads=heads(
+            *("role", "claim", "check", "wanted", "difference", "reading", "rule"),
+            text=("role", "claim", "check", "wanted", "reading", "rule"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def signs_sentence(judged: tuple[Judgement, ...]) -> str:
+    """Which signs of unsteadiness are supported."""
+    signs = [one for one in judged if one.rule.role == "sign"]
+    if all(found is None for one in signs for found in one.found):
+        return "The records do not show whether training on is unsteady."
+    seen = [one.rule.claim for one in signs if one.verdict == "supported"]
+    return f"It is unsteady ({', '.join(seen)})." if seen else "No sign of unsteadiness stands out."
+
+
+def causes_sentence(judged: tuple[Judgement, ...]) -> str:
+    """Which causes are supported, and which opposed."""
+    causes = [one for one in judged if one.rule.role == "cause"]
+    supported, opposed = (
+        [one.rule.claim for one in causes if one.verdict == verdict] for verdict in ("supported", "opposed")
+    )
+    parts = [f"supports {listed(supported)} as a cause" if supported else "supports no cause"]
+    if opposed:
+        parts.append(f"speaks against {listed(opposed)}")
+    return f"The evidence {'; it '.join(parts)}."
+
+
+def rule_sentence(judgement: Judgement) -> str:
+    """A rule, its verdict and its checks."""
+    rule = judgement.rule
+    checks = [
+        f"{MEASURES[check.metric]}, {place_words(check.first)} minus {place_words(check.second)}, wanted "
+        f"{check.wanted}, found "
+        f"{'no records' if found is None else verdict_words(found, in_points=_in_points(check))}"
+        for check, found in zip(rule.checks, judgement.found, strict=True)
+    ]
+    return f"{capital(rule.claim)} ({rule.role}): {judgement.verdict}. {'; '.join(checks)}."
+
+
+def _in_points(check: Check) -> bool:
+    return check.metric not in NUMBERS

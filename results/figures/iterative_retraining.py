@@ -1,0 +1,108 @@
+"""A selector that is retrained round by round: what it solves, how steady it is, what it was taught."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from results.analyses.rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
+from results.figures.drawing import Figure, run
+from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, panel_title, percent_axis
+from results.stats.summaries import at_n, comparison_n
+
+PANELS = (
+    *("best_of_n", "rank_correlation", "chosen_error_free"),
+    *("pool_calibration_error", "pool_agreement", "chosen_repeats"),
+)
+"""The measures shown, row by row."""
+
+
+def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
+    """Draw one measure against the solutions labelled, one line a way, with intervals.
+
+    Args:
+        frame: from ``results.stats.summaries.summarise``.
+        ax: where to draw.
+        metric: key of ``MEASURES``.
+    """
+    rows = of_rounds(frame)
+    rows = rows[rows["metric"] == metric]
+    title = MEASURES[metric]
+    if metric == "best_of_n":
+        n = comparison_n(frame)
+        rows = at_n(rows, n)
+        title = f"problems solved, best of {n}"
+    first = rows[rows["variant"] == FIRST]
+    ways = [way for way in WORDS if way != FIRST and (rows["variant"] == way).any()]
+    for place, way in enumerate(ways):
+        line = rows[rows["variant"] == way].sort_values("level")
+        if len(line) > 1:  # rounds go on from the first selector
+            line = pd.concat([first, line])
+        # The ways stand a little beside each other, so that their intervals can be read.
+        beside = 1.05 ** (place - (len(ways) - 1) / 2)
+        x = line["data_scale"].to_numpy(np.float64) * np.where(line["variant"] == FIRST, 1, beside)
+        ax.errorbar(
+            x,
+            line["estimate"],
+            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            label=WORDS[way],
+            color=WAY_PALETTE[way],
+            marker=WAY_MARKERS[way],
+            markersize=5.5,
+            markeredgecolor="white",
+            elinewidth=1.0,
+        )
+    scales = sorted({int(value) for value in of_rounds(frame)["data_scale"]})
+    doubling_axis(ax, scales)
+    if metric not in NUMBERS:
+        percent_axis(ax)
+    ax.margins(y=0.08)
+    ax.grid(visible=False, axis="x")
+    panel_title(ax, title)
+    return ax
+
+
+def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
+    """A panel a measure that there is, the ways named beneath them."""
+    held = set(of_rounds(frame)["metric"])
+    shown = [metric for metric in PANELS if metric in held]
+    axes = canvas.subplots(-(-len(shown) // 3), 3, sharex=True, squeeze=False)
+    for place, (ax, metric) in enumerate(zip(axes.flat, shown, strict=False)):
+        plot(frame, ax, metric)
+        if place + 3 >= len(shown):  # nothing is drawn beneath it
+            ax.set_xlabel("solutions labeled per problem")
+            ax.tick_params(labelbottom=True)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    canvas.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False, fontsize=9)
+
+
+FIGURE = Figure(
+    name="retraining",
+    title="Retraining round by round",
+    metric="rank_correlation",
+    draw=draw,
+    varied=True,
+    needs=lambda summary: len(of_rounds(summary)) > 0,
+    size=(10.2, 5.8),
+    width="wide",
+    caption=(
+        "Selectors by the solutions labeled per problem, one line a way of retraining: problems solved by "
+        "best-of-N, rank correlation of their scores of the pool with those of the round before, share of "
+        "the newly labelled solutions without an incorrect step, calibration error and step AUROC on the "
+        "pool against the labeler's labels, and near-duplicates among the newly labelled; with 95% intervals."
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Path]:
+    """Draw the figure from a table of records."""
+    return run(FIGURE, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Differences paired by problem and seed, their p, its correction after Holm, and what could be detected."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from results.records import plain
+from results.schema import CELL
+from results.stats.intervals import (
+    ALPHA,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    MARGIN,
+    Estimate,
+    is_equivalent,
+    paired,
+    verdict,
+)
+from results.stats.summaries import at_n, check_one_run, estimate_rows, rows_of
+from results.vocabulary import REFERENCE_ARMS
+
+REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
+"""Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
+
+_READ = [*CELL, "metric", "n", "seed", "value", "problem_values"]
+"""All that differences read of records: every choice of rows copies the columns that there are."""
+
+OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
+"""Metrics that are shares of problems solved: ``MARGIN`` is meant for their differences only."""
+
+
+def differences(
+    frame: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    metric: str = "best_of_n",
+    n: int | None = None,
+) -> pd.DataFrame:
+    """First arm minus second arm, paired by problem and seed, at every data scale; nothing else is varied.
+
+    A reference arm pairs with every seed and data scale; majority, oracle and random stand with their own
+    metric (random with n = 1). Seeds that only one arm has are left out, and ``seeds`` says how many were
+    paired.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        pairs: (arm, arm to compare it with).
+        metric: of the arms that are scorers.
+        n: of the metric; None for a metric without one.
+
+    Returns:
+        Columns arm, against, acquisition, data_scale, metric, n, found (the ``Estimate``), estimate, lower,
+        upper, seeds, problems, p, detectable (with 80% power; NaN where not known) and verdict; pairs with no
+        records in common have no row.
+
+    Raises:
+        ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
+    """
+    found = paired_differences(frame, pairs, metric, n)
+    columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
+    return _estimated([rows for _, rows in found], [key for key, _ in found], columns)
+
+
+def paired_differences(
+    frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], metric: str = "best_of_n", n: int | None = None
+) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """What ``differences`` makes estimates of, with the same arguments.
+
+    Returns:
+        For each difference, arm, against, acquisition, data_scale, metric and n; and a frame with one row per
+        paired seed: seed, value and problem_values (None without).
+    """
+    check_one_run(frame)
+    frame = plain(frame)[_READ]
+    found = []
+    for arm, against in pairs:
+        first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
+        for acquisition, data_scale in _cells(second if arm in REFERENCE_ARMS else first):
+            paired = _pair(
+                _at(first, arm, acquisition, data_scale), _at(second, against, acquisition, data_scale)
+            )
+            if not paired.empty:
+                key = {
+                    "arm": arm,
+                    "against": against,
+                    "acquisition": acquisition,
+                    "data_scale": data_scale,
+                    "metric": metric,
+                    "n": n,
+                }
+                found.append((key, paired))
+    return found
+
+
+def contrasts(
+    frame: pd.DataFrame,
+    column: str,
+    pairs: Sequence[tuple[object, object]],
+    metric: str = "best_of_n",
+    n: int | None = None,
+) -> pd.DataFrame:
+    """Differences between rows that agree in all of ``CELL`` but one column, paired by problem and seed.
+
+    Args:
+        frame: records of one experiment, scale and dataset.
+        column: of ``CELL``; the one in which the two differ.
+        pairs: (its value, the value to compare it with).
+        metric: of the arms that are scorers; majority, oracle and random stand with their own.
+        n: of the metric; None for a metric without one.
+
+    Returns:
+        Columns of ``CELL`` (those of the first), against, and those of ``differences`` from metric on; pairs
+        with no records in common have no row.
+
+    Raises:
+        ValueError: the frame mixes runs, or two were measured on different numbers of problems.
+    """
+    check_one_run(frame)
+    frame = frame[_READ]
+    rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
+    others = [name for name in CELL if name != column]
+    groups: Any = rows.groupby(others, dropna=False, sort=True)
+    made, keys = [], []
+    for first, second in pairs:
+        for values, group in groups:
+            paired = _pair(group[_is(group[column], first)], group[_is(group[column], second)])
+            if not paired.empty:
+                made.append(paired)
+                key = dict(zip(others, values, strict=True)) | {column: first, "against": second}
+                keys.append(key | {"metric": metric, "n": n})
+    return _estimated(made, keys, [*CELL, "against", "metric", "n"])
+
+
+def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """One row per pair: its keys, its estimate, and how many seeds and problems were paired."""
+    estimated = estimate_rows(made, keys)
+    seeds = [int(group["seed"].nunique()) for group in made]
+    out = pd.DataFrame(keys, columns=columns).astype({"data_scale": "Int64", "n": "Int64"})
+    return with_estimates(out, estimated).assign(seeds=np.array(seeds, dtype=np.int64))
+
+
+def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFrame:
+    """Rows with their estimates, p, what could be detected, and verdicts.
+
+    Args:
+        frame: one row per estimate, with the column metric.
+        found: the estimates, in the same order.
+    """
+    out = frame.assign(found=pd.Series(list(found), index=frame.index, dtype=object))
+    for name in ("estimate", "lower", "upper", "p"):
+        out[name] = np.array([getattr(one, name) for one in found], dtype=np.float64)
+    out["problems"] = np.array([one.problems for one in found], dtype=np.int64)
+    margins = [MARGIN if metric in OF_PROBLEMS else 0.0 for metric in frame["metric"]]
+    out["verdict"] = [
+        verdict(one.lower, one.upper, one.problems, margin=margin)
+        for one, margin in zip(found, margins, strict=True)
+    ]
+    return out.assign(detectable=_detectable(out))
+
+
+def _detectable(rows: pd.DataFrame, comparisons: int = 1) -> np.ndarray:
+    """What each inconclusive row could have detected, in one of so many comparisons; NaN for other rows."""
+    known = [
+        row.found.detectable(comparisons) if row.verdict == INCONCLUSIVE else float("nan")
+        for row in rows_of(rows)
+    ]
+    return np.array(known, dtype=np.float64)
+
+
+def _select(frame: pd.DataFrame, arm: str, metric: str, n: int | None) -> pd.DataFrame:
+    wanted = REFERENCE_METRIC.get(arm, metric)
+    rows = frame[(frame["arm"] == arm) & (frame["metric"] == wanted)]
+    at = 1 if wanted == "random" else n
+    return rows[rows["n"].isna()] if at is None else at_n(rows, at)
+
+
+def _cells(frame: pd.DataFrame) -> list[tuple[object, object]]:
+    cells = frame[["acquisition", "data_scale"]].drop_duplicates().sort_values(["acquisition", "data_scale"])
+    return list(cells.itertuples(index=False, name=None))
+
+
+def _at(frame: pd.DataFrame, arm: str, acquisition: object, data_scale: object) -> pd.DataFrame:
+    """An arm's rows at a data scale; all of them for a reference, which is the same at every one."""
+    if arm in REFERENCE_ARMS:
+        return frame
+    return frame[_is(frame["acquisition"], acquisition) & _is(frame["data_scale"], data_scale)]
+
+
+def _is(column: pd.Series, value: object) -> pd.Series:
+    return (
+        column.isna()
+        if value is None or value is pd.NA or value != value
+        else (column == value).fillna(False)
+    )
+
+
+def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
+    """Rows of differences, one a seed that both have; a row whose seed is null pairs with every seed."""
+    first, second = _by_seed(one), _by_seed(two)
+    rows = []
+    for seed in second if None in first else first:
+        a, b = first.get(None, first.get(seed)), second.get(None, second.get(seed))
+        if a is None or b is None:
+            continue
+        values = None
+        if a.problem_values is not None and b.problem_values is not None:
+            if len(a.problem_values) != len(b.problem_values):
+                raise ValueError(
+                    f"problem_values: found {len(a.problem_values)} problems for {a.arm} and "
+                    f"{len(b.problem_values)} for {b.arm}, allowed the same problems"
+                )
+            values = paired(np.asarray(a.problem_values), np.asarray(b.problem_values))
+        rows.append({"seed": seed, "value": float(paired(a.value, b.value)), "problem_values": values})
+    return pd.DataFrame(rows, columns=["seed", "value", "problem_values"])
+
+
+def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
+    return {None if pd.isna(row.seed) else int(row.seed): row for row in rows_of(frame)}
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
+    known = [index for index, value in enumerate(p) if value == value]
+    corrected, largest = list(p), 0.0
+    for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def corrected(found: pd.DataFrame) -> pd.DataFrame:
+    """Rows of differences with ``p`` corrected after Holm for all of them; verdict and detectable follow it.
+
+    A row whose corrected p is too large is equivalent where its interval, which is not corrected, says so.
+    """
+    p = np.array(holm(list(found["p"])))
+    small = [
+        row.metric in OF_PROBLEMS and is_equivalent(row.lower, row.upper, row.problems)
+        for row in rows_of(found)
+    ]
+    other = np.where(small, EQUIVALENT, INCONCLUSIVE)
+    out = found.assign(p=p, verdict=found["verdict"].where(p < ALPHA, other))
+    return out.assign(detectable=_detectable(out, max(len(out), 1)))

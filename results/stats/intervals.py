@@ -1,0 +1,231 @@
+"""Estimates with intervals and p: means over seeds and problems, and a bootstrap for what is not a mean.
+
+An arm's estimate is the mean over seeds and problems; its variance is that of ``results.stats.crossed``. With
+one seed the interval speaks of that seed only. A metric without a value per problem has a t interval over
+seeds. A metric that is not a mean over problems, such as an AUROC or a ratio, is resampled by problem.
+
+There is no interval, both ends are NaN, where nothing shows how much the estimate varies: with one problem,
+with the same value for all problems and seeds, or with a statistic that is undefined in more resamples than
+lie beyond one end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from results.stats.crossed import ROUNDING, Components, Term, half_width, mean_squares, p_value
+from results.stats.power import detectable
+
+NAN = float("nan")
+
+RESAMPLES = 2000
+"""Bootstrap resamples of the problems."""
+
+ALPHA = 0.05
+"""A difference with a p below it is not zero."""
+
+LEVEL = 1 - ALPHA
+"""Share of intervals that should hold the truth."""
+
+LEAST_PROBLEMS = 6
+"""Fewest problems that can show a difference. An exact test of five paired differences by sign flips has a p
+of at least 2 / 2^5 = 0.0625."""
+
+MARGIN = 0.03
+"""Two shares of problems solved are equivalent if the whole interval of their difference is closer to zero
+than this: 3 points."""
+
+INCONCLUSIVE = "inconclusive"
+"""Verdict on a difference that is neither shown nor shown to be small. It is worth little without what could
+have been detected: ``tabular.verdict_words`` puts both together."""
+
+EQUIVALENT = "equivalent"
+"""Verdict on a difference that is shown to be smaller than ``MARGIN``."""
+
+_BLOCK = 200
+"""Resamples that a statistic is given at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number and its 95% interval, all in the metric's unit."""
+
+    estimate: float
+    """Mean over seeds and problems."""
+    lower: float
+    """Lower end; NaN where it cannot be computed."""
+    upper: float
+    """Upper end; NaN where it cannot be computed."""
+    problems: int = 0
+    """Problems that it is a mean over; 0: it is over seeds only, or has no interval."""
+    seeds: int = 0
+    """Seeds that it is a mean over; 0: not known, or it has none. With 1 the interval speaks of that seed."""
+    terms: tuple[Term, ...] = ()
+    """Of its variance; empty where it is resampled or has no interval."""
+    components: Components | None = None
+    """Variances of single values, to plan other runs with; None where they are not known."""
+
+    @property
+    def verdict(self) -> str:
+        """Where a difference lies: "above zero", "below zero" or "inconclusive"."""
+        return verdict(self.lower, self.upper, self.problems)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p of zero; NaN without terms.
+
+        It is at least 2 / 2^problems, the smallest p of an exact test of paired differences by sign flips.
+        """
+        if not self.terms:
+            return NAN
+        least = 2.0 ** (1 - self.problems) if self.problems else 0.0
+        return max(float(p_value(self.estimate, self.terms)), least)
+
+    def detectable(self, comparisons: int = 1) -> float:
+        """The smallest difference that this run detects with 80% power; NaN where it is not known.
+
+        Args:
+            comparisons: for which p is corrected after Holm.
+        """
+        if 0 < self.problems < LEAST_PROBLEMS:
+            return NAN
+        return detectable(self.terms, ALPHA / comparisons)
+
+
+def verdict(lower: float, upper: float, problems: int = 0, *, margin: float = 0.0) -> str:
+    """Where a difference lies: "above zero", "below zero", "equivalent" or "inconclusive".
+
+    Args:
+        lower: end of its interval; NaN where unknown.
+        upper: the other end.
+        problems: that it is a mean over; fewer than ``LEAST_PROBLEMS`` show no difference. 0: the interval is
+            over seeds only.
+        margin: an interval that holds zero and lies wholly within it is "equivalent"; 0: nothing is.
+    """
+    if 0 < problems < LEAST_PROBLEMS:
+        return INCONCLUSIVE
+    if lower > 0:
+        return "above zero"
+    if upper < 0:
+        return "below zero"
+    return EQUIVALENT if is_equivalent(lower, upper, problems, margin) else INCONCLUSIVE
+
+
+def is_equivalent(lower: float, upper: float, problems: int = 0, margin: float = MARGIN) -> bool:
+    """Whether an interval over enough problems lies wholly within a margin around zero."""
+    return not 0 < problems < LEAST_PROBLEMS and -margin < lower and upper < margin
+
+
+def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Differences of two shares, elementwise; those of floating-point rounding alone are 0."""
+    gap = one - other
+    return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
+
+
+def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Weights of the bootstrap over problems; the same for the same numbers.
+
+    Args:
+        problems: P, 1 or more.
+        resamples: B, 1 or more.
+
+    Returns:
+        float64 [P, B]; each column sums to 1 and holds multiples of 1/P.
+    """
+    if problems < 1 or resamples < 1:
+        raise ValueError(f"problems, resamples: found {problems}, {resamples}, allowed 1 or more")
+    count_BP = np.random.default_rng(0).multinomial(problems, np.full(problems, 1 / problems), size=resamples)
+    return count_BP.T / problems
+
+
+def intervals(values: Sequence[np.ndarray]) -> list[Estimate]:
+    """Means over seeds and problems, with the intervals and terms of ``results.stats.crossed``.
+
+    Args:
+        values: each [S, P]: S seeds, P problems.
+
+    Raises:
+        ValueError: a row is not two-dimensional, or is empty.
+    """
+    for row, value_SP in enumerate(values):
+        if value_SP.ndim != 2 or 0 in value_SP.shape:
+            raise ValueError(
+                f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, problems], both 1 or more"
+            )
+    return [_crossed(np.asarray(value_SP, dtype=np.float64)) for value_SP in values]
+
+
+def _crossed(value_SP: np.ndarray) -> Estimate:
+    found = mean_squares(value_SP)
+    made = from_terms(float(found.mean), found.terms, problems=found.problems, seeds=found.seeds)
+    if found.problems < 2 or not made.terms:
+        return Estimate(
+            estimate=made.estimate, lower=NAN, upper=NAN, problems=found.problems, seeds=found.seeds
+        )
+    return replace(made, components=found.components)
+
+
+def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
+    """An estimate whose variance has some terms; without an interval where they are zero."""
+    half = float(half_width(terms, LEVEL)) if terms else NAN
+    known = half > ROUNDING
+    return Estimate(
+        estimate=estimate,
+        lower=estimate - half if known else NAN,
+        upper=estimate + half if known else NAN,
+        problems=problems,
+        seeds=seeds,
+        terms=tuple(terms) if known else (),
+    )
+
+
+def from_interval(estimate: float, lower: float, upper: float, problems: int) -> Estimate:
+    """A mean over problems, without seeds, whose t interval is known; as ``intervals`` made it."""
+    if problems < 2 or not upper > lower:
+        return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems)
+    error = (upper - lower) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, problems - 1))
+    terms = (Term(variance=error**2, df=problems - 1),)
+    return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems, terms=terms)
+
+
+def resampled(
+    statistic: Callable[[np.ndarray], np.ndarray], problems: int, *, resamples: int = RESAMPLES
+) -> Estimate:
+    """Estimate and interval of a metric that is not a mean over problems, such as an AUROC or a ratio.
+
+    Args:
+        statistic: weights of the problems, float64 [P, B], each column sums to 1 -> the metric under each
+            column, float64 [B]; NaN where it is undefined.
+        problems: P.
+        resamples: of the bootstrap; those in which the metric is undefined are left out.
+
+    Returns:
+        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined.
+    """
+    centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
+    weight_PB = resample_weights(problems, resamples)
+    blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
+    found_B = np.concatenate(blocks)
+    known_B = found_B[~np.isnan(found_B)]
+    tail = 100 * (1 - LEVEL) / 2
+    undefined = 100 * (1 - len(known_B) / resamples)
+    if np.isnan(centre) or undefined > tail or np.ptp(known_B) <= ROUNDING:
+        return Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems)
+    lower, upper = np.percentile(known_B, [tail, 100 - tail])
+    return Estimate(estimate=centre, lower=float(lower), upper=float(upper), problems=problems)
+
+
+def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
+    """t interval over seeds, for metrics with no value for each problem.
+
+    The ends are NaN for one seed, or where all seeds have the same value.
+    """
+    value_S = np.asarray(seed_values, dtype=np.float64)
+    return from_terms(float(value_S.mean()), _seed_terms(value_S), problems=0, seeds=len(value_S))
+
+
+def _seed_terms(value_S: np.ndarray) -> tuple[Term, ...]:
+    count = len(value_S)
+    return (Term(variance=float(value_S.var(ddof=1)) / count, df=count - 1),) if count > 1 else ()

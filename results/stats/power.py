@@ -1,0 +1,86 @@
+"""Power: which differences a number of seeds and problems can detect, from the variances of an earlier run.
+
+The test is that of ``results.stats.crossed``. With the variances known, the ratio of the estimate to its
+standard error has a noncentral t distribution with Satterthwaite's degrees of freedom; power is its mass
+beyond the critical ratio. Alpha is two-sided; for one of several claims corrected after Holm it is divided by
+their number, as in the first step of Holm's procedure, so the power is that of the least favorable order.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import optimize, stats
+
+from results.stats.crossed import ROUNDING, Components, Term, half_width, satterthwaite
+
+POWER = 0.8
+"""Share of runs that should detect the difference."""
+
+MOST = 100_000
+"""Largest number of seeds or problems that is considered."""
+
+
+def power(difference: float, terms: Sequence[Term], alpha: float) -> float:
+    """Share of runs whose p is below alpha, on the side of the true difference.
+
+    Args:
+        difference: the true one, in the unit of the estimates.
+        terms: of the variance of its estimate; not all zero.
+        alpha: two-sided.
+    """
+    error, df = _error(terms), float(satterthwaite(terms))
+    critical = half_width(terms, 1 - alpha) / error
+    return float(stats.nct.sf(critical, df, abs(difference) / error))
+
+
+def detectable(terms: Sequence[Term], alpha: float, *, wanted: float = POWER) -> float:
+    """The smallest difference that is detected with the wanted power; NaN where nothing varies.
+
+    Args:
+        terms: of the variance of its estimate.
+        alpha: two-sided.
+        wanted: power, above alpha and below 1.
+    """
+    if not terms or not _error(terms) > ROUNDING:
+        return float("nan")
+    error = _error(terms)
+    most = 2 * float(half_width(terms, 1 - alpha)) + 10 * error
+    while power(most, terms, alpha) < wanted:
+        most *= 2
+    return float(optimize.brentq(lambda d: power(d, terms, alpha) - wanted, 0.0, most, xtol=1e-9))
+
+
+def seeds_needed(difference: float, components: Components, problems: int, alpha: float) -> int | None:
+    """The fewest seeds that detect a difference with ``POWER`` on so many problems.
+
+    None where no number does: the problems alone vary too much, or the variance between seeds is not known.
+    """
+    if np.isnan(components.seed):
+        return None
+    return _fewest(lambda seeds: power(difference, components.terms(seeds, problems), alpha))
+
+
+def problems_needed(difference: float, components: Components, seeds: int, alpha: float) -> int | None:
+    """The fewest problems that detect a difference with ``POWER`` with so many seeds.
+
+    None where no number does: the seeds alone vary too much.
+    """
+    return _fewest(lambda problems: power(difference, components.terms(seeds, problems), alpha))
+
+
+def _fewest(power_of: Callable[[int], float]) -> int | None:
+    """The smallest count from 2 on at which the power is enough; power rises with the count."""
+    high = 2
+    while power_of(high) < POWER:
+        high *= 2
+        if high > MOST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power_of(middle) >= POWER else (middle, high)
+    return high
+
+
+def _error(terms: Sequence[Term]) -> float:
+    return float(np.sqrt(sum(term.variance for term in terms)))

@@ -1,0 +1,216 @@
+"""The tables that every run has: its arms, the differences between them, and what they were trained on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from results.analyses.learning import DEVIATIONS, LEAST_DEVIATION, learned_by_arm
+from results.records import plain
+from results.stats.differences import differences
+from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.tables.rendering import (
+    Cell,
+    Table,
+    as_text,
+    compared,
+    heads,
+    number,
+    points,
+    whole,
+    word,
+)
+from results.vocabulary import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words
+
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("process", "final_answer"),
+    ("process", "prm_outcome"),
+    ("prm_outcome", "final_answer"),
+    ("process", "majority"),
+    ("prm_outcome", "majority"),
+    ("final_answer", "majority"),
+    ("process", "random"),
+    ("prm_outcome", "random"),
+    ("final_answer", "random"),
+    ("labeler", "majority"),
+    ("labeler", "random"),
+)
+"""The differences that are always shown: first arm minus second arm."""
+
+_CURVES = ("best_of_n", "majority", "pass_at_n", "random")
+
+
+def compared_pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Those of ``PAIRS`` whose two arms are in the records."""
+    arms = set(frame["arm"])
+    return [pair for pair in PAIRS if arms.issuperset(pair)]
+
+
+def few_ns(summary: pd.DataFrame) -> list[int]:
+    """A few N for a table: about 4, about 16, the largest that is not a single draw, and the single draw."""
+    found = sorted({int(n) for n in summary[summary["metric"] == "best_of_n"]["n"].dropna()})
+    if not found:
+        return []
+    near = [min(found, key=lambda n: abs(n - wanted)) for wanted in (4, 16)]
+    return sorted({*near, comparison_n(summary), found[-1]})
+
+
+def arms_table(frame: pd.DataFrame) -> Table | None:
+    """One row per arm, acquisition and data scale: best-of-N at a few N, AUROCs, and seeds that learned."""
+    summary = summarise(plain(frame))
+    ns = few_ns(summary)
+    best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
+    drawn = {int(n) for n in best["n"].dropna()}
+    last: tuple[str, ...] = ("seeds",)
+    names = [f"best-of-{n}{'*' if n in drawn else ''}" for n in ns]
+    learned = {
+        (row.arm, row.acquisition, row.data_scale): f"{row.learned} of {row.seeds}"
+        for row in rows_of(learned_by_arm(frame))
+    }
+    rows = []
+    groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
+    for (arm, acquisition, data_scale), group in groups:
+        cells = [word(arm_words(arm, acquisition), arm=arm), whole(data_scale)]
+        cells += [_best_of(group, arm, n) for n in ns]
+        for metric in ("solution_auroc", "step_auroc"):
+            at = group[group["metric"] == metric]["estimate"]
+            cells.append(number(at.iloc[0] if len(at) else float("nan")))
+        seeds = int(group["seeds"].max())
+        share = learned.get((arm, acquisition, data_scale), "–")
+        rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
+    lead = (
+        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labeled per "
+        "problem. Solution AUROC compares solutions of the same problem only."
+    )
+    if drawn.intersection(ns):
+        lead += " * A single draw of all solutions, not an expectation over subsets."
+    if learned:
+        lead += (
+            " Seeds learned: all but those whose best-of-N on validation problems is more than "
+            f"{DEVIATIONS} standard deviations (of at least {100 * LEAST_DEVIATION:g} points) of the other "
+            "seeds below their mean."
+        )
+        last = ("seeds", "seeds learned")
+    return Table(
+        id="results",
+        title="All arms",
+        lead=lead,
+        heads=heads("arm", "labelled", *names, "solution AUROC", "step AUROC", *last, text=("arm",)),
+        rows=tuple(rows),
+    )
+
+
+def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
+    """An arm's best-of-N, majority or pass@N; pass@1 stands in every N."""
+    curve = group[group["metric"].isin(_CURVES)]
+    at = curve if arm == "random" else at_n(curve, n)
+    if at.empty:
+        return points(float("nan"))
+    return points(at["estimate"].iloc[0], at["lower"].iloc[0], at["upper"].iloc[0])
+
+
+def differences_table(frame: pd.DataFrame) -> Table | None:
+    """Paired differences in best-of-N: between arms, and from the reference lines at the largest scale."""
+    return _differences(
+        frame,
+        id="differences",
+        title="Differences in best-of-{n}",
+        rows=lambda found: ~_below_largest(found),
+        printed=True,
+    )
+
+
+def further_differences_table(frame: pd.DataFrame) -> Table | None:
+    """Paired differences from the reference lines at the smaller data scales."""
+    return _differences(
+        frame,
+        id="further-differences",
+        title="Differences in best-of-{n} from majority voting and pass@1 at smaller data scales",
+        rows=_below_largest,
+        printed=False,
+    )
+
+
+def _below_largest(found: pd.DataFrame) -> pd.Series:
+    """Whether it is from a reference line, and of a smaller data scale than its acquisition's largest."""
+    with_reference = found["against"].isin(list(REFERENCE_ARMS))
+    largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
+    return with_reference & (found["data_scale"] < largest).fillna(False).astype(bool)
+
+
+def _differences(
+    frame: pd.DataFrame, *, id: str, title: str, rows: Callable[[pd.DataFrame], pd.Series], printed: bool
+) -> Table | None:
+    frame = plain(frame)
+    if not (frame["metric"] == "best_of_n").any():
+        return None
+    n = comparison_n(frame)
+    found = differences(frame, compared_pairs(frame), "best_of_n", n)
+    return Table(
+        id=id,
+        title=title.format(n=n),
+        lead="Percentage points, paired by problem and seed, with 95% intervals.",
+        heads=heads(
+            "arm", "minus", "labelled", "points", "reading", "seeds", text=("arm", "minus", "reading")
+        ),
+        rows=tuple(
+            (
+                word(arm_words(row.arm, row.acquisition), arm=row.arm),
+                word(ARMS[row.against], arm=row.against),
+                whole(row.data_scale),
+                *compared(row),
+                whole(row.seeds or pd.NA),
+            )
+            for row in rows_of(found[rows(found)])
+        ),
+        printed=printed,
+    )
+
+
+def solutions_table(frame: pd.DataFrame) -> Table | None:
+    """What the arms were given: hash and distinct solutions for each data scale and seed."""
+    students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
+    first = students.sort_values("variant", na_position="first", kind="stable")  # the plain rows of a cell
+    cells = first.drop_duplicates(["cell", "arm", "acquisition", "data_scale", "seed"]).sort_index()
+    names = ("arm", "labelled", "seed", "solutions", "distinct solutions", "labelled steps", "hash")
+    return Table(
+        id="solutions",
+        title="Training solutions",
+        lead="What each reward model was trained on; equal hashes are equal solutions, in the same order.",
+        heads=heads(*names, text=("arm", "hash")),
+        rows=tuple(
+            (
+                word(_named(row), arm=row.arm),
+                whole(row.data_scale),
+                whole(row.seed),
+                whole(row.labelled_solutions),
+                whole(row.distinct_solutions),
+                whole(row.labelled_steps),
+                word(row.solutions_hash[:12]),
+            )
+            for row in rows_of(cells)
+        ),
+        printed=False,
+    )
+
+
+def _named(row: Any) -> str:
+    """An arm in words, with what else is varied."""
+    varied = [] if pd.isna(row.variant) else [str(row.variant).replace("_", " ")]
+    varied += [] if pd.isna(row.level) else [f"{row.level:g}"]
+    return ", ".join([arm_words(row.arm, row.acquisition), *varied])
+
+
+def labeler_sentence(frame: pd.DataFrame) -> str:
+    """How well the labeler finds wrong steps in what it labels; empty where nobody knows which are wrong."""
+    found = frame[frame["metric"] == "pool_step_auroc"]
+    if found.empty:
+        return ""
+    value = float(found["value"].iloc[0])
+    return f"Step AUROC of the labeler on the students' training solutions: {value:.3f}."
+
+
+def format_run(frame: pd.DataFrame, tables: Sequence[Table]) -> str:
+    """All that a run prints."""
+    shown = [as_text(table) for table in tables if table.printed and table.rows]
+    return "\n".join([*shown, *filter(None, [labeler_sentence(frame)])])

@@ -1,0 +1,205 @@
+"""Iterative retraining at scale smoke through the command line, on the store of the first experiment."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from ablations.commands import cli
+from ablations.data.artifacts import MODEL, labelled_rows, read_json
+from ablations.engine.step import Context
+from ablations.experiments import EXPERIMENTS
+from ablations.experiments.iterative_retraining import plan, settings
+from ablations.steps import train_student
+from results.analyses.rounds import FIRST, WAYS
+from results.records import read_records
+
+TOTALS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def run(run_on_smoke):
+    return run_on_smoke("iterative_retraining")
+
+
+def manifests(store: Path, stage: str) -> list[tuple[Path, dict]]:
+    """Folders of a stage's artifacts and what they say of themselves."""
+    found = sorted((store / stage).glob("*/manifest.json"))
+    return [(path.parent, json.loads(path.read_text())) for path in found]
+
+
+def test_what_the_first_experiment_made_is_used_again(smoke, run):
+    folder = run.folder
+    for path in smoke.store.glob("[a-z]*/*/manifest.json"):
+        assert (folder / "store" / path.relative_to(smoke.store)).read_bytes() == path.read_bytes()
+    for stage, more in {"base": 0, "generator": 0, "labeler": 0, "ratings": 1, "samples": 1}.items():
+        made = len(manifests(folder / "store", stage))
+        assert made == len(manifests(smoke.store, stage)) + more  # a larger pool, alone at this scale
+
+
+@pytest.mark.parametrize("scale", ["quick", "small", "paper"])
+def test_the_first_selector_is_that_of_the_other_experiments(scale):
+    """Everything that no round changes has the key that it has in `active_learning`: what is new is after."""
+    first = EXPERIMENTS["active_learning"]
+    known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
+    mine = settings(scale, None, None, None)
+    new = [task for task in plan(mine).tasks if task.address not in known]
+    stages = {"acquired", "opinion", "train", "scores", "instability", "label_noise", "cell", "records"}
+    assert {task.stage for task in new} - {"choose"} == stages
+    rounds = [task for task in new if task.stage == "train" and "tuning" not in task.config]
+    assert all("acquired" in task.inputs for task in rounds)
+    per_seed = 3 * (len(mine.data_scales) - 1) + 1  # and the one that chooses all at once
+    assert len(rounds) == mine.seeds * per_seed
+    for task in rounds:  # at the rate chosen for as many uniform solutions
+        choices = {one for one in task.parents if one.stage == "choose"}
+        assert len(choices) == (len(mine.students.learning_rates) > 1)  # a single rate is not chosen
+        for choice in choices:
+            tuned = choice.inputs["candidates"]
+            assert {one.config["data_scale"] for one in tuned} == {task.config["data_scale"]}
+            assert not any({"acquired", "start"} & set(one.inputs) for one in tuned)
+
+
+def test_every_way_has_its_rounds(run):
+    folder = run.folder
+    frame = read_records(folder / "out" / "records.parquet")
+    assert set(frame["experiment"]) == {"iterative_retraining"}
+    cells = frame[frame["cell"].notna()].drop_duplicates("cell")
+    found = {
+        (variant, int(level)): (int(scale), int(labels))
+        for variant, level, scale, labels in zip(
+            *(cells[name] for name in ("variant", "level", "data_scale", "labelled_solutions")), strict=True
+        )
+    }
+    train = settings("smoke", None, None, None).problems.train
+    expected = {(FIRST, 0): 1, ("one_shot", 2): 3}
+    expected |= {(way, level): level + 1 for way in list(WAYS)[:3] for level in (1, 2)}
+    assert found == {place: (total, train * total) for place, total in expected.items()}
+    best = frame[frame["metric"] == "best_of_n"]
+    assert set(zip(best["variant"], best["level"], strict=True)) >= set(expected)
+    correlation = frame[frame["metric"] == "rank_correlation"]
+    assert len(correlation) == len(expected) - 1 and correlation["value"].between(-1, 1).all()
+    assert {len(values) for values in correlation["problem_values"]} <= set(range(1, train + 1))
+    for metric in ("chosen_right", "chosen_error_free", "chosen_repeats", "pool_calibration_error"):
+        assert (frame["metric"] == metric).sum() == len(expected)
+    assert (frame["metric"] == "chosen_calibration_error").sum() == len(expected) - 1
+
+
+def test_nothing_is_bought_twice(run):
+    """Every round's rows are new; a training learns from all that is labelled, the first draw included."""
+    folder = run.folder
+    acquired = manifests(folder / "store", "acquired")
+    assert len(acquired) == 6  # the first two ways share round 1
+    for path, manifest in acquired:
+        facts = read_json(path / "acquired.json")
+        assert len(facts["rows"]) == facts["distinct"] == 16 * manifest["config"]["budget"]
+        assert not set(facts["rows"]) & set(facts["taken"])
+        (before,) = [manifest["inputs"]["taken"]]
+        assert labelled_rows(folder / "store" / before).tolist() == facts["taken"]
+    learned = [m for m in manifests(folder / "store", "train") if "acquired" in m[1]["inputs"]]
+    assert len(learned) == 7
+    for path, manifest in learned:
+        rows = labelled_rows(folder / "store" / manifest["inputs"]["acquired"])
+        solutions = read_json(path / "train.json")["solutions"]
+        assert solutions == len(set(rows)) == 16 * manifest["config"]["data_scale"]
+
+
+def test_training_on_starts_from_the_weights_of_the_round_before(run, tmp_path, monkeypatch):
+    """With no update made, the exported weights are those of the start; there are four such trainings."""
+    folder = run.folder
+    monkeypatch.setattr(train_student, "fit", no_update)
+    found = [m for m in manifests(folder / "store", "train") if "start" in m[1]["inputs"]]
+    assert len(found) == 4
+    for number, (path, manifest) in enumerate(found):
+        inputs = {
+            name: tuple(folder / "store" / one for one in given)
+            if isinstance(given, (list, tuple))
+            else folder / "store" / given
+            for name, given in manifest["inputs"].items()
+        }
+        out = tmp_path / str(number)
+        out.mkdir()
+        context = Context(progress=lambda done: None, scratch=tmp_path)
+        train_student.train(manifest["config"], inputs, out, context)
+        begun, wanted, trained = (weights(folder) for folder in (out, inputs["start"], path))
+        assert all(np.array_equal(begun[name], wanted[name]) for name in wanted)
+        assert any(not np.array_equal(begun[name], trained[name]) for name in wanted)
+
+
+def no_update(model, data, *, updates, callbacks, **rest):
+    """Judges the model as it is."""
+
+    class Trainer:
+        global_step, logger, is_global_zero, callbacks = updates, None, True, ()
+
+    for callback in callbacks:
+        callback.on_train_batch_end(Trainer, model)
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return load_file(folder / MODEL / "model.safetensors")
+
+
+def test_it_ends_with_its_figure_and_report(run):
+    folder = run.folder
+    assert (folder / "out" / "figures" / "retraining.png").is_file()
+    report = (folder / "out" / "report.html").read_text()
+    assert "Iterative retraining of the selector: facts, scale smoke" in report
+    assert "The evidence supports" in report and "at the learning rate chosen for process" in report
+    assert "Selectors by round" in run.stdout and "Is training on unsteady, and why?" in run.stdout
+    assert "P(negative) exceeds 0.20, as set." in report
+
+
+def test_on_a_pool_every_fold_has_its_rounds(tmp_path):
+    """Ten problems with six solutions each: three folds, two rounds, and the first round's artifacts."""
+    path = tmp_path / "made.jsonl"
+    path.write_text("".join(json.dumps(problem(p)) + "\n" for p in range(10)))
+    tasks = plan(settings("smoke", None, path, "x")).tasks
+    count = {stage: sum(task.stage == stage for task in tasks) for stage in ("fold", "cell", "instability")}
+    ways = len(WAYS)  # with two rounds, starting from the base is choosing all at once, and measured once
+    assert count == {"fold": 15, "cell": 1 + ways, "instability": ways}
+    measured = [task for task in tasks if task.stage == "instability"]
+    assert {len(task.inputs["samples"]) for task in measured} == {5}
+    argv = ["run", "iterative_retraining", "--scale=smoke", f"--pool={path}", "--labeler=x", "--workers=1"]
+    argv += [f"--store={tmp_path / 's'}", f"--out={tmp_path / 'o'}", "--settings.pool.folds=3"]
+    argv += ["--settings.ways=[train_on]", "--settings.pool.vocabulary=300", "--settings.pool.max_length=128"]
+    assert cli.main(argv) == 0
+    frame = read_records(tmp_path / "o" / "records.parquet")
+    values = frame[frame["metric"] == "rank_correlation"]["problem_values"]
+    assert [len(value) for value in values] == [
+        10
+    ]  # each problem is in the training part of one fold of three
+
+
+def problem(p: int) -> dict:
+    """A sum with six distinct solutions, half of them wrong; the labeler sees it."""
+    samples = []
+    for m in range(6):
+        answer = str(3 * p + m % 2)
+        steps = [f"{p} + {p} = {2 * p}", f"way {m}: {2 * p} + {p} = {answer}"]
+        right = [0.9, 0.1 if m % 2 else 0.9]
+        samples.append(
+            {"sample": m, "steps": steps, "answer": answer, "final_correct": m % 2 == 0}
+            | {"step_scores": {"x": right}}
+        )
+    return {"problem_id": f"p{p}", "problem": f"Three times {p}?", "answer": str(3 * p), "samples": samples}
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("arms=[final_answer]", "arms: found ['final_answer']; allowed: process alone"),
+        ("data_scales=[2]", "data_scales: found [2]; allowed: two or more, one a round"),
+        ("data_scales=[1,7]", "data_scales: found [1, 7]; allowed: ascending, 1 to pool_samples = 6"),
+        ("ways=[luck]", "ways: found ['luck']; allowed: one or more of train_on, "),
+        ("ways=[]", "ways: found []; allowed: one or more of train_on, "),
+        ("uniform_share=0", "uniform_share: found 0.0; allowed: above 0, to 1"),
+        ("uniform_share=1.5", "uniform_share: found 1.5; allowed: above 0, to 1"),
+        ("acquisition.similarity=2", "similarity: found 2.0; allowed: 0 to 1"),
+    ],
+)
+def test_malformed_settings(tmp_path, capsys, flag, message):
+    argv = ["plan", "iterative_retraining", "--scale=smoke", f"--store={tmp_path / 's'}"]
+    assert cli.main([*argv, f"--settings.{flag}"]) == 2
+    assert capsys.readouterr().err.startswith(f"ablations: {message}")

@@ -1,0 +1,129 @@
+"""Two processes for one model, through the command line: under torchrun, and in the trials of a sweep."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from paths import ROOT
+from safetensors.numpy import load_file
+
+from ablations.data.artifacts import MODEL
+from results.records import read_records
+
+pytestmark = pytest.mark.slow
+TOLERANCE = 1e-5
+"""Of a weight: two processes add up the same gradients in another order."""
+
+
+@pytest.fixture
+def store(smoke, tmp_path):
+    """What the first experiment made, but for its reward models and what hangs on them."""
+    folder = shutil.copytree(smoke.store, tmp_path / "store")
+    for stage in ("train", "cell", "records", "examples"):
+        shutil.rmtree(folder / stage)
+    for manifest in (folder / "scores").glob("*/manifest.json"):
+        if "labeler" not in json.dumps(json.loads(manifest.read_text())["inputs"]):
+            shutil.rmtree(manifest.parent)
+    return folder
+
+
+def test_under_torchrun_two_processes_train_what_one_does(smoke, store, python_m, tmp_path):
+    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ablations")
+    words = ("run", "supervision", "--scale=smoke", "--settings.arms=[process]", "--devices=2")
+    done = python_m(*launcher, *words, f"--store={store}", f"--out={tmp_path / 'out'}")
+    assert done.stdout.count("report.html") == 1  # the second process wrote none
+    trained = sorted((store / "train").glob("*/manifest.json"))
+    assert len(trained) == 2
+    for manifest in trained:
+        weights = Path("train", manifest.parent.name, MODEL, "model.safetensors")
+        found, wanted = load_file(store / weights), load_file(smoke.store / weights)
+        assert set(found) == set(wanted)
+        for name, value in wanted.items():
+            np.testing.assert_allclose(found[name], value, atol=TOLERANCE, rtol=0, err_msg=name)
+    one, two = (solved(out / "records.parquet") for out in (smoke.out, tmp_path / "out"))
+    assert len(two) > 0 and two == pytest.approx(one)
+    assert len(list((tmp_path / "out" / "logs").rglob("events.out.tfevents.*"))) == 2
+
+
+def solved(records: Path) -> list[float]:
+    """Best-of-N of the reward models under process supervision."""
+    frame = read_records(records)
+    return frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]["value"].tolist()
+
+
+def sweep_words(store: Path, folder: Path, trials: int) -> list[str]:
+    words = ["run", "rates", "--scale=smoke", "--arms=[process]", f"--trials={trials}", "--workers=1"]
+    return [*words, "--devices=2", f"--store={store}", f"--out={folder / 'out'}"]
+
+
+def test_a_rank_that_is_killed_fails_its_trial_alone(store, tmp_path):
+    """The first of two trials is killed in its training: it fails, the second one is finished."""
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "sweeps", *sweep_words(store, tmp_path, 2)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(second_rank_of(sweep), signal.SIGKILL)
+    _, told = sweep.communicate(timeout=300)
+    assert sweep.returncode == 1, told
+    assert "trial 0: fail" in told and "trial 1: complete" in told
+    assert "rank 1 was ended by SIGKILL" in told
+    frame = pd.read_csv(tmp_path / "out" / "trials.csv")
+    assert sorted(zip(frame["planned"], frame["state"], strict=True)) == [(0, "FAIL"), (1, "COMPLETE")]
+
+
+def second_rank_of(sweep: subprocess.Popen[str]) -> int:
+    """Its process, when the first training's two ranks have started."""
+    end = time.monotonic() + 200
+    while time.monotonic() < end and sweep.poll() is None:
+        children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
+        ranks = [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        if len(ranks) == 2:
+            time.sleep(1)
+            return int(ranks[1])
+        time.sleep(0.02)
+    raise AssertionError(f"no ranks were seen; exit code {sweep.poll()}")
+
+
+def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatch):
+    """At its first judgement, which the ranks report to the process that alone knows the storage."""
+    import optuna
+
+    from ablations.engine.ranks import Devices
+    from ablations.engine.store import Store
+    from ablations.experiments.embedded import embedded_part
+    from ablations.experiments.hyperparameters import settings
+    from sweeps.objective import Objective
+    from sweeps.spaces import SPACES
+    from sweeps.study import Studies, planned, storage_of
+
+    given = settings("smoke", None, None, None)
+    artifacts = Store(store)
+    studies = Studies(name="two", arms=("process",), storage=storage_of(f"sqlite:///{tmp_path / 'p.db'}"))
+    studies.plan(1)
+    objective = Objective(
+        settings=given,
+        part=embedded_part(given).training,
+        arm="process",
+        space=SPACES["rates"],
+        store=artifacts,
+        devices=Devices(devices=2),
+    )
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: True)
+    with studies:
+        studies.work(lambda arm: objective)
+        (trial,) = [one for one in studies.study("process").trials if planned(one)]
+    assert trial.state == optuna.trial.TrialState.PRUNED and len(trial.intermediate_values) == 1
+    assert not list((store / "train").glob("*")) and not list((store / ".scratch").glob("*"))

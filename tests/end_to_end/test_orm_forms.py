@@ -1,0 +1,90 @@
+"""Forms of the outcome loss: the plan, and a run at scale smoke on the store of the first experiment."""
+
+import json
+
+import pytest
+
+from ablations.commands import cli
+from ablations.experiments.embedded import embedded_part
+from ablations.experiments.orm_forms import OrmFormsSettings, plan, settings
+from ablations.experiments.scales import extended
+from results.analyses.orm_forms import FORMS
+from results.records import read_records
+
+
+def with_(given: OrmFormsSettings, **more: object) -> OrmFormsSettings:
+    return extended(OrmFormsSettings, given, **more)
+
+
+def test_validation_problems_judge_first_and_test_problems_when_asked():
+    given = settings("small", None, None, None)
+    part = embedded_part(given)
+    tests = {part.test.key, part.test_labels.key, part.ratings.key}
+    tasks = plan(given).tasks
+    assert not tests & {task.key for task in tasks}
+    judged = [task for task in tasks if task.stage == "validated"]
+    assert len(judged) == 2 * len(given.data_scales) * len(FORMS) * given.seeds
+    tested = plan(with_(given, judged_on="test")).tasks
+    assert tests <= {task.key for task in tested}
+    trains = [{task.key for task in some if task.stage == "train"} for some in (tasks, tested)]
+    assert trains[0] == trains[1]  # the same trainings
+
+
+def test_each_form_has_a_learning_rate_of_its_own_and_nothing_else():
+    given = settings("small", None, None, None)
+    tasks = plan(given).tasks
+    choices = [task for task in tasks if task.stage == "choose"]
+    assert len(choices) == 2 * len(given.data_scales) * len(FORMS)
+    judged = [task.inputs["train"] for task in tasks if task.stage == "validated"]
+    configs = [
+        {k: v for k, v in train.config.items() if k not in ("outcome_loss", "arm", "data_scale", "seed")}
+        | {"threshold": None}
+        for train in judged
+    ]
+    assert all(config == configs[0] for config in configs)
+    assert {train.config["outcome_loss"] for train in judged} == set(FORMS) == set(given.forms)
+
+
+def test_process_supervision_has_no_outcome_loss():
+    from ablations.experiments import supervision
+    from ablations.experiments.scales import settings
+
+    tasks = supervision.plan(settings("smoke", None, None, None)).tasks
+    losses = {(t.config["arm"], t.config.get("outcome_loss")) for t in tasks if t.stage == "train"}
+    assert losses == {("process", None), ("prm_outcome", "every_token"), ("final_answer", "every_token")}
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("arms=[process]", "arms: found ['process']; allowed: one or more of prm_outcome, "),
+        ("forms=[]", "forms: found []; allowed: one or more of every_token, "),
+        ("forms=[last_token,last_token]", "forms: found ['last_token', 'last_token']; allowed: one or more"),
+    ],
+)
+def test_malformed_settings(tmp_path, capsys, flag, message):
+    argv = ["plan", "orm_forms", "--scale=smoke", f"--store={tmp_path / 's'}", f"--settings.{flag}"]
+    assert cli.main(argv) == 2
+    assert capsys.readouterr().err.startswith(f"ablations: {message}")
+
+
+def test_it_ends_with_its_table_and_figure(run_on_smoke):
+    """Three rates of which one is chosen; the mean of the logits is scored as it was taught."""
+    flags = ("data_scales=[1]", "arms=[final_answer]", "forms=[every_token,mean_logit]")
+    flags += ("students.learning_rates=[1e-3,2e-3,4e-3]", "students.max_updates=2")
+    run = run_on_smoke("orm_forms", *(f"--settings.{flag}" for flag in flags))
+    assert "How outcome supervision is taught" in run.stdout and "mean of the logits" in run.stdout
+    frame = read_records(run.folder / "out" / "records.parquet")
+    kept = frame[frame["metric"] == "kept_best_of_n"]
+    assert list(kept["variant"]) == ["every_token", "mean_logit"] and set(kept["seed"]) == {0}
+    chosen = [json.loads(config)["chosen"][0] for config in kept["config"]]
+    assert all(len(fact["grid"]) == 3 for fact in chosen)
+    edges = [fact for fact in chosen if not fact["bracketed"]]
+    assert ("students.learning_rates: " in run.stderr) == bool(edges)
+    assert (run.folder / "out" / "figures" / "orm_forms.png").is_file()
+    tuned = [
+        path.parent
+        for path in (run.folder / "store" / "train").glob("*/manifest.json")
+        if json.loads(path.read_text())["config"].get("tuning")
+    ]
+    assert len(tuned) == 6 and not any((folder / "model").exists() for folder in tuned)

@@ -1,0 +1,157 @@
+"""A sweep at scale smoke through the command line, on the store of the first experiment."""
+
+import shutil
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+from ablations.commands import cli
+from ablations.engine.ranks import Devices
+from ablations.engine.step import Task, ordered
+from ablations.engine.store import Store
+from ablations.experiments.embedded import embedded_part
+from ablations.experiments.fold import TrainingPart
+from ablations.experiments.hyperparameters import settings
+from ablations.experiments.trials import Hyperparameters
+from sweeps.cli import main
+from sweeps.objective import Objective
+from sweeps.spaces import SPACES
+from sweeps.study import SURPLUS, Studies, artifacts, storage_of
+
+ARMS = ("process", "prm_outcome", "final_answer")
+TRIALS = 3
+
+
+@pytest.fixture(scope="module")
+def run(smoke, python_m, tmp_path_factory):
+    """The folder of a sweep by two workers, and what it said."""
+    folder = tmp_path_factory.mktemp("sweep")
+    shutil.copytree(smoke.store, folder / "store")
+    words = ("run", "reward_models", "--scale=smoke", f"--trials={TRIALS}", "--workers=2")
+    done = python_m("sweeps", *words, f"--store={folder / 'store'}", f"--out={folder / 'out'}")
+    return folder, done
+
+
+def test_every_arm_has_its_trials(run):
+    folder, done = run
+    frame = pd.read_csv(folder / "out" / "trials.csv")
+    assert frame.groupby("arm")["planned"].apply(sorted).to_dict() == {arm: [0, 1, 2] for arm in ARMS}
+    assert set(frame["state"]) <= {"COMPLETE", "PRUNED"}
+    known = {name.removeprefix("param_") for name in frame.columns if name.startswith("param_")}
+    assert known == {*SPACES["reward_models"].of_all, *SPACES["reward_models"].of_labeler}
+    of_labeler = frame[["param_threshold", "param_soft_targets"]].notna()
+    assert of_labeler[frame["arm"] != "final_answer"].all(axis=None)
+    assert not of_labeler[frame["arm"] == "final_answer"].any(axis=None)
+    assert done.stdout.startswith("Trials\\n") or "Trials" in done.stdout
+    assert (folder / "out" / "sensitivity.png").is_file()
+
+
+def test_again_there_is_nothing_to_do_and_the_report_is_the_same(run, capsys):
+    folder, _ = run
+    before = pd.read_csv(folder / "out" / "trials.csv")
+    table = (folder / "out" / "table.txt").read_text()
+    places = ["--scale=smoke", f"--out={folder / 'out'}"]
+    words = [*places, f"--trials={TRIALS}", "--workers=1", f"--store={folder / 'store'}"]
+    assert main(["run", "reward_models", *words]) == 0
+    assert main(["report", "reward_models", *places]) == 0
+    assert pd.read_csv(folder / "out" / "trials.csv").equals(before)
+    assert capsys.readouterr().out.count(table) == 2
+
+
+def test_the_best_trial_is_a_config_of_supervision(run, capsys):
+    folder, _ = run
+    for arm in ARMS:
+        file = folder / "out" / f"best-{arm}.yaml"
+        assert yaml.safe_load(file.read_text())["settings"]["arms"] == [arm]
+        words = ["plan", "supervision", f"--config={file}", "--scale=smoke", f"--store={folder / 'none'}"]
+        assert cli.main(words) == 0
+    capsys.readouterr()
+
+
+def test_what_its_trials_made_is_no_garbage(run, capsys):
+    """Of a store whose only user is the sweep, what is left is what test problems alone had need of."""
+    folder, _ = run
+    words = ["gc", f"--runs={folder}", f"--store={folder / 'store'}"]
+    assert cli.main(words) == 0
+    told = capsys.readouterr().out
+    assert "0 runs and 1 sweeps refer to" in told
+    kept = set(Store(folder / "store").addresses()) - set(told.split())
+    assert {"train", "validated", "base", "samples", "labeler"} <= {one.partition("/")[0] for one in kept}
+    trained = {one for one in Store(folder / "store").addresses() if one.startswith("train/")}
+    assert kept & trained and trained - kept  # those of the first experiment are not its
+
+
+def test_no_test_problem_can_be_reached(tmp_path):
+    """Whatever a sweep holds, and whatever it can ask for, is made without the test problems."""
+    given = settings("smoke", None, None, None)
+    whole = embedded_part(given)
+    one = Objective(
+        settings=given,
+        part=whole.training,
+        arm="process",
+        space=SPACES["rates"],
+        store=Store(tmp_path),
+        devices=Devices(),
+    )
+    assert type(one.part) is TrainingPart and not hasattr(one.part, "test")
+    held = [value for value in vars(one.part).values() if isinstance(value, Task)]
+    reached = ordered([*held, one.task(Hyperparameters.of(given))])
+    forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
+    assert not forbidden & {task.key for task in reached}
+    assert {task.config["split"] for task in reached if task.stage == "problems"} == {
+        *("labeler", "train", "validation")
+    }
+    with pytest.raises(AssertionError, match="a part without test problems cannot judge"):
+        from ablations.experiments.trainings import Grid
+
+        Grid(settings=given, part=whole.training, arm="process", data_scale=1).scores(0)
+
+
+def test_a_pruned_training_leaves_nothing(run, monkeypatch):
+    """It is stopped at its first judgement: no artifact, no scratch folder, and the store can go on."""
+    folder, _ = run
+    given = settings("smoke", None, None, None)
+    store = Store(folder / "store")
+    made = Studies(name="pruned", arms=("process",), storage=storage_of(f"sqlite:///{folder / 'p.db'}"))
+    made.plan(1)
+    one = Objective(
+        settings=given,
+        part=embedded_part(given).training,
+        arm="process",
+        space=SPACES["rates"],
+        store=store,
+        devices=Devices(),
+    )
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: True)
+    before = store.addresses()
+    made.work(lambda arm: one)
+    (trial,) = [each for each in made.study("process").trials if SURPLUS not in each.user_attrs]
+    assert trial.state == optuna.trial.TrialState.PRUNED and len(trial.intermediate_values) == 1
+    assert store.addresses() == before
+    assert not [path for path in (store.root / ".scratch").glob("*") if path.name in str(artifacts(trial))]
+    assert list((store.root / ".scratch").glob("*")) == list((store.root / ".tmp").glob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "luck"], "space: 'luck' is not allowed; allowed are reward_models, rates"),
+        (["run", "rates", "--scale=huge"], "scale: 'huge' is not allowed; allowed are smoke, quick, small"),
+        (
+            ["run", "rates", "--world=mars"],
+            "world: 'mars' is not allowed; allowed are facts, other_facts, dropped",
+        ),
+        (["run", "rates", "--arms=[luck]"], "arms: found ['luck']; allowed: one or more of process, "),
+        (["run", "rates", "--trials=0"], "trials: found 0; allowed: 1 or more"),
+        (["report", "rates", "--storage=nodb://x"], "storage: found nodb://x, which cannot be opened"),
+        (["run"], ""),
+        ([], ""),
+    ],
+)
+def test_mistakes(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"sweeps: {message}") and told.count("\n") == 1

@@ -1,0 +1,115 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ablations.commands import cli
+from ablations.engine.files import alone, check_new, check_output, lock_of, new_folder
+from ablations.engine.locks import locked
+from ablations.engine.shards import claim, sharing
+from results.writing import write_text
+
+
+def test_an_output_is_checked_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    for path, folder, message in (
+        (tmp_path, False, f"out: found the folder {tmp_path}; allowed: a file, or a new one"),
+        (tmp_path / "file", True, f"out: found the file {tmp_path}/file; allowed: a folder, or a new one"),
+        (
+            tmp_path / "file" / "a" / "b",
+            False,
+            f"out: found {tmp_path}/file/a/b, below the file {tmp_path}/file; allowed: a path below folders",
+        ),
+        # 255 bytes are the most; 32 are left for endings; each letter here is 2 bytes: 112 * 2 = 224
+        (
+            tmp_path / ("é" * 112),
+            False,
+            f"out: found a name of 224 bytes ({'é' * 20}...); allowed: 223 or fewer",
+        ),
+        (
+            tmp_path / ("a" * 224) / "b",
+            False,
+            f"out: found a name of 224 bytes ({'a' * 20}...); allowed: 223",
+        ),
+    ):
+        with pytest.raises(ValueError) as error:
+            check_output(path, "out", folder=folder)
+        assert str(error.value).startswith(message)
+    check_output(tmp_path / "new" / "a.jsonl", "out")
+    check_output(tmp_path / ("a" * 223), "out")
+    check_new(tmp_path / "b", "out")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_any_work(tmp_path, capsys, monkeypatch):
+    def refused(self, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "touch", refused)
+    assert cli.main(["grade", "no.jsonl", "--out", str(tmp_path / "b.jsonl")]) == 2
+    assert capsys.readouterr().err == (
+        f"ablations: out: found {tmp_path}, in which no file can be made (Read-only file system); allowed: a "
+        "folder that can be written\n"
+    )
+
+
+def test_two_processes_do_not_write_one_output(tmp_path, capsys):
+    rows = '{"prompt": "p", "completions": ["a"], "labels": [true]}\n'
+    (tmp_path / "in.jsonl").write_text(rows)
+    (tmp_path / "link.jsonl").symlink_to("out.jsonl")
+    convert = ["convert", "--from", "trl", "--to", "processbench", str(tmp_path / "in.jsonl")]
+    with alone(tmp_path / "out.jsonl", "out"):
+        for name in ("out.jsonl", "link.jsonl"):  # a link is its target
+            assert cli.main([*convert, str(tmp_path / name)]) == 2
+            assert capsys.readouterr().err == (
+                f"ablations: output: found {tmp_path / name} being written by another process; allowed: "
+                "another output, or to wait for that process\n"
+            )
+    assert cli.main([*convert, str(tmp_path / "link.jsonl")]) == 0
+    assert (tmp_path / "link.jsonl").is_symlink() and (tmp_path / "out.jsonl").is_file()
+    assert sorted(os.listdir(tmp_path)) == ["in.jsonl", "link.jsonl", "out.jsonl"]
+
+
+def test_a_folder_is_made_whole_and_by_one_process(tmp_path):
+    with new_folder(tmp_path / "a", "out") as folder:
+        (folder / "b").touch()
+        with pytest.raises(ValueError, match="written by another process"), new_folder(tmp_path / "a", "out"):
+            pass
+    assert os.listdir(tmp_path) == ["a"] and os.listdir(tmp_path / "a") == ["b"]
+
+
+def test_text_on_a_full_disk_leaves_the_old_one(tmp_path, monkeypatch):
+    write_text(tmp_path / "a", "old")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError) as error:
+        write_text(tmp_path / "a", "new")
+    assert error.value.filename == str(tmp_path / "a")
+    assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"
+
+
+def test_work_without_a_finished_shard_is_nobodys(tmp_path):
+    out, folder = tmp_path / "out", tmp_path / "out.shards"
+    with pytest.raises(ValueError, match="mistake"), sharing(out, folder):
+        claim(folder, {"of": "this"})
+        raise ValueError("mistake")
+    assert os.listdir(tmp_path) == []
+    with sharing(out, folder):
+        claim(folder, {"of": "that"})
+        with sharing(out, folder):  # while others work nothing is removed
+            assert folder.is_dir()
+        (folder / "000000.parquet").touch()
+    with pytest.raises(ValueError, match="shards of other work"), sharing(out, folder):
+        claim(folder, {"of": "this"})
+    assert os.listdir(tmp_path) == ["out.shards"]
+
+
+def test_the_last_who_shares_a_lock_removes_it(tmp_path):
+    lock = lock_of(tmp_path / "a")
+    with locked(lock, shared=True), locked(lock, shared=True), locked(lock, wait=False) as held:
+        assert not held
+    assert os.listdir(tmp_path) == []

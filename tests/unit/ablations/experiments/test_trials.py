@@ -1,0 +1,147 @@
+"""Trials and the plan of the sweep: what they may read, what they share, and which points there are."""
+
+import inspect
+from dataclasses import asdict, fields, replace
+
+import pytest
+
+from ablations.engine.experiment import SCALES
+from ablations.engine.step import Task, ordered
+from ablations.experiments import scales
+from ablations.experiments.embedded import embedded_part
+from ablations.experiments.hyperparameters import Levels, plan, settings
+from ablations.experiments.settings import StudentSettings
+from ablations.experiments.trainings import Grid
+from ablations.experiments.trials import PLAIN, Hyperparameters, trial
+from ablations.world.worlds import WORLDS
+from lightning_modules.reward_model import RewardModel
+from results.analyses.sensitivity import FACTORS
+
+
+@pytest.fixture
+def small():
+    return settings("small", None, None, None)
+
+
+def make(given, **changes) -> Task:
+    point = replace(Hyperparameters.of(given), **changes)
+    return trial(given, embedded_part(given), arm="process", data_scale=4, point=point, seed=0)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_task_can_reach_a_test_problem(scale, world):
+    given = settings(scale, world, None, None)
+    part = embedded_part(given)
+    tasks = plan(given).tasks
+    assert not {part.test.key, part.test_labels.key, part.ratings.key} & {task.key for task in tasks}
+    splits = {task.config["split"] for task in tasks if task.stage == "problems"}
+    assert splits == {"labeler", "train", "validation"}
+    assert "test" in {t.config["split"] for t in ordered([part.test]) if t.stage == "problems"}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_arms_get_the_same_effort(scale):
+    """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
+    given = settings(scale, None, None, None)
+    trials = [task for task in plan(given).targets]
+    of_arm = {arm: [t for t in trials if t.config["arm"] == arm] for arm in given.arms}
+
+    def effort(task: Task) -> dict:
+        apart = ("arm", "threshold", "outcome_loss")
+        return {k: v for k, v in task.inputs["train"].config.items() if k not in apart}
+
+    shared = set(given.points("final_answer"))
+    efforts = [
+        [effort(t) for t in tasks if Hyperparameters(**t.config["hyperparameters"]) in shared]
+        for tasks in of_arm.values()
+    ]
+    assert efforts[0] == efforts[1] == efforts[2] and len(efforts[0]) == len(shared) * given.seeds
+    assert len(of_arm["process"]) == len(of_arm["prm_outcome"]) > len(of_arm["final_answer"])
+    assert len({task.key for task in trials}) == len(trials)
+
+
+def test_the_trainings_of_supervision_are_used_again():
+    """A trial at the hyperparameters of `supervision` trains what its grid trains, where it has one rate."""
+    given = scales.settings("small", None, None, None)
+    given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
+    grid = Grid(settings=given, part=embedded_part(given), arm="process", data_scale=4)
+    assert make(given).inputs["train"] == grid.train(0)
+
+
+def test_updates_are_the_same_at_every_data_scale_unless_passes_are_limited():
+    """The paper: 2 passes for process supervision, 1 for outcomes; 2 * 100 / 64 is 3.125, so 4 updates."""
+    students = StudentSettings(max_updates=50)
+    assert {students.updates(s, outcome=o) for s in (1, 10**6) for o in (False, True)} == {50}
+    paper = replace(students, process_epochs=2.0, outcome_epochs=1.0, evaluations=1)
+    assert [paper.updates(100, outcome=outcome) for outcome in (False, True)] == [4, 2]
+    assert paper.updates(10**6, outcome=True) == 50
+
+
+def test_only_what_differs_is_in_the_config(small):
+    """So that trainings made before these could be set keep their keys."""
+    assert not {"warmup", "weight_decay", "dropout", "soft_targets"} & set(make(small).inputs["train"].config)
+    assert make(small, warmup=0.2).inputs["train"].config["warmup"] == 0.2
+    assert make(small, weight_decay=0.0).inputs["train"].config["weight_decay"] == 0.0
+    defaults = inspect.signature(RewardModel).parameters
+    for name in ("warmup", "weight_decay", "dropout"):
+        assert getattr(StudentSettings, name) == defaults[name].default
+
+
+@pytest.mark.parametrize(
+    ("changes", "config"),
+    [
+        ({"learning_rate": 0.003}, {"learning_rate": 0.003, "updates": 200}),
+        ({"batch_size": 64}, {"batch_size": 64, "updates": 200}),
+        ({"max_updates": 150}, {"updates": 150}),
+        ({"threshold": 0.35}, {"threshold": 0.35, "updates": 200}),
+        ({"dropout": 0.1, "soft_targets": True}, {"dropout": 0.1, "soft_targets": True, "updates": 200}),
+    ],
+)
+def test_a_point_decides_the_training(small, changes, config):
+    assert make(small, **changes).inputs["train"].config.items() >= config.items()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"learning_rate": 0.0},
+            "students.learning_rates: found (0.0,); allowed: one or more, each once and above 0",
+        ),
+        ({"batch_size": 0}, "students.batch_size: found 0; allowed: 1 or more"),
+        ({"warmup": 1.5}, "students.warmup: found 1.5; allowed: 0 to 1"),
+        ({"weight_decay": -0.1}, "students.weight_decay: found -0.1; allowed: 0 or more, finite"),
+        ({"threshold": 2.0}, "threshold: found 2.0; allowed: 0 to 1"),
+        ({"dropout": 1.0}, "students.dropout: found 1.0; allowed: 0 to below 1"),
+    ],
+)
+def test_a_point_out_of_range(small, changes, message):
+    with pytest.raises(ValueError) as caught:
+        make(small, **changes)
+    assert str(caught.value) == message
+
+
+def test_points_lie_around_the_centre(small):
+    points = small.points("process")
+    centre = small.centre
+    assert points[centre] == [
+        PLAIN,
+        *(("learning_rate", 3e-3), ("batch_size", 32.0), ("max_updates", 200.0), ("threshold", 0.2)),
+    ]
+    for point, shown in points.items():
+        differs = {k: v for k, v in asdict(point).items() if v != getattr(centre, k)}
+        if point != centre:
+            assert list(differs.items()) == shown and len(shown) == 1
+    assert small.points("final_answer")[centre] == points[centre][:-1]
+    assert small.data_scale == 6  # a tenth of 64
+
+
+def test_a_hyperparameter_with_the_centres_level_alone_is_not_varied(small):
+    given = replace(small, levels=Levels(max_updates=(200,), batch_size=(32, 64)))
+    assert list(given.points("process").values()) == [[PLAIN, ("batch_size", 32.0)], [("batch_size", 64.0)]]
+
+
+def test_every_hyperparameter_has_levels_and_words():
+    names = [field.name for field in fields(Hyperparameters)]
+    assert names == [field.name for field in fields(Levels)] == list(FACTORS)

@@ -1,0 +1,242 @@
+"""`ablations label`: a pool gets the scores of a checkpoint, whatever happens meanwhile."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from paths import ROOT
+
+from ablations.commands import cli
+from ablations.engine.locks import locked
+from ablations.formats.pool import read_pool
+from ablations.labelers.choice import Choice
+from ablations.labelers.labeler import load_labeler
+
+KILL_PROBLEMS, KILL_SAMPLES = 24, 130
+"""So many that a shard holds one problem."""
+
+
+def rows(problems=3, samples=2):
+    """Lines of a pool, with what no reader of pools knows of."""
+    return [
+        {
+            "problem_id": f"p{p}",
+            "problem": f"What is {p} + 1?",
+            "answer": "2",
+            "source": "made up",
+            "samples": [
+                {
+                    "sample": i,
+                    "steps": [f"{p} + 1 is {i + n}" for n in range(1 + (p + i) % 3)],
+                    "answer": str(i),
+                    "final_correct": i == p + 1,
+                    "step_scores": {"other": [0.5] * (1 + (p + i) % 3)},
+                    "note": f"{p}-{i} é",
+                }
+                for i in range(samples)
+            ],
+        }
+        for p in range(problems)
+    ]
+
+
+def write(path, lines):
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "wt", encoding="utf-8") as file:
+        file.write("\n\n".join(json.dumps(line) for line in lines))
+    return path
+
+
+def read(path):
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def label(source, folder, out, *more):
+    return cli.main(["label", str(source), "--labeler", str(folder), "--out", str(out), *more])
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("kind", ["token-classification", "reasoneval"])
+def test_a_pool_gets_scores(suffix, kind, checkpoint, tmp_path, capsys):
+    source, out = write(tmp_path / f"pool{suffix}", rows()), tmp_path / "new" / f"out{suffix}"
+    assert label(source, checkpoint(kind), out, "--name", "mine") == 0
+    said = capsys.readouterr()
+    labeler = load_labeler(Choice(checkpoint=str(checkpoint(kind))))
+    revision = labeler.identity.revision[:12]
+    assert said.out == (
+        f"{out}: 3 problems, 6 solutions, 12 steps labelled by mine ({kind}, float32, revision {revision})\n"
+    )
+    assert "shard 1 of 1" in said.err
+    assert sorted(path.name for path in out.parent.iterdir()) == [out.name]  # nothing else is left
+    pool = read_pool(out, "mine")
+    assert pool.labelers == ("other", "mine")
+    found, told = read(out), rows()
+    for line in told:
+        line["labelled_by"] = {"mine": labeler.identity.as_dict()}
+        encoded = [labeler.encode(line["problem"], one["steps"], "here") for one in line["samples"]]
+        scores = labeler.label(encoded).prob
+        for i in range(len(encoded)):
+            given = found[int(line["problem_id"][1:])]["samples"][i]["step_scores"].pop("mine")
+            np.testing.assert_allclose(given, scores.row(i)[:, 1:].sum(axis=1), atol=1e-6)  # neutral is right
+    for line in found:
+        assert all(sample["step_scores"].keys() == {"other"} for sample in line["samples"])
+    assert found == told  # all else is as it was
+
+    # a second labeler beside the first, of the default name
+    assert label(out, checkpoint("skywork"), tmp_path / "both.jsonl", "--log-format", "json") == 0
+    assert {json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()} >= {"begin", "ended"}
+    assert read_pool(tmp_path / "both.jsonl", "skywork").labelers == ("other", "mine", "skywork")
+    assert read(tmp_path / "both.jsonl")[2]["labelled_by"].keys() == {"mine", "skywork"}
+
+
+def test_what_does_not_fit_is_left_out_and_named(checkpoint, tmp_path, capsys):
+    lines = rows()
+    lines[1]["samples"][1]["steps"][0] = "3 + 4 " * 100
+    source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
+    assert label(source, checkpoint("qwen-prm"), out) == 0
+    said = capsys.readouterr().out
+    assert "3 problems, 5 solutions" in said
+    assert (
+        "left out: 1 of 6 solutions, which are longer than 512 tokens (p1 sample 1), and 0 problems that no "
+        "other solution solves; all are in" in said
+    )
+    (named,) = read(tmp_path / "out.jsonl.left_out.jsonl")
+    assert (named["problem_id"], named["sample"]) == ("p1", 1) and named["tokens"] > 512
+    found = [(line["problem_id"], [one["sample"] for one in line["samples"]]) for line in read(out)]
+    assert found == [("p0", [0, 1]), ("p1", [0]), ("p2", [0, 1])]
+    # the others have the scores that they have alone
+    labeler = load_labeler(Choice(checkpoint=str(checkpoint("qwen-prm"))))
+    for line in read(out):
+        for one in line["samples"]:
+            alone = labeler.label([labeler.encode(line["problem"], one["steps"], "here")]).prob.values[:, 1]
+            np.testing.assert_allclose(one["step_scores"]["qwen-prm"], alone, atol=1e-5)
+    assert label(source, checkpoint("qwen-prm"), tmp_path / "none.jsonl", "--max-length", "20") == 2
+    assert "max_length: found 6 solutions longer than 20 tokens" in capsys.readouterr().err
+
+
+def test_a_problem_whose_solutions_all_are_too_long_is_left_out(checkpoint, tmp_path, capsys):
+    lines = rows()
+    for sample in lines[0]["samples"]:
+        sample["steps"][0] = "3 + 4 " * 100
+    source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
+    assert label(source, checkpoint("qwen-prm"), out) == 0
+    said = capsys.readouterr().out
+    assert "2 problems, 4 solutions" in said and "(p0 sample 0, p0 sample 1), and 1 problems that no" in said
+    assert [line["problem_id"] for line in read(out)] == ["p1", "p2"]
+
+
+def test_a_mistake_leaves_nothing_behind(checkpoint, tmp_path, capsys):
+    """So that the corrected command may have the same out."""
+    source, out = write(tmp_path / "pool.jsonl", rows()), tmp_path / "out.jsonl"
+    folder = checkpoint("token-classification")
+    before = sorted(tmp_path.iterdir())
+    assert label(source, folder, out, "--separator", "") == 2
+    assert "separator: found an empty text; allowed: one character or more" in capsys.readouterr().err
+    assert label(source, folder, out, "--max-length", "2") == 2
+    assert sorted(tmp_path.iterdir()) == before
+    assert label(source, folder, out) == 0
+
+
+def test_a_separator_as_a_shell_passes_it(checkpoint, tmp_path):
+    source, folder = write(tmp_path / "pool.jsonl", rows(1, 1)), checkpoint("token-classification")
+    outs = {typed: tmp_path / f"{n}.jsonl" for n, typed in enumerate(("\\n\\n", "\n\n"))}
+    for typed, out in outs.items():
+        assert label(source, folder, out, "--separator", typed, "--name", "it") == 0
+    typed, meant = (read(out) for out in outs.values())
+    assert typed == meant and typed[0]["labelled_by"]["it"]["separator"] == "\n\n"
+
+
+def test_a_solution_that_cannot_be_placed_is_named_before_any_is_scored(checkpoint, tmp_path, capsys):
+    lines = rows()
+    lines[2]["samples"][1]["steps"][0] = "so <extra_0>"
+    source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
+    assert label(source, checkpoint("qwen-prm"), out) == 2
+    assert capsys.readouterr().err.startswith("ablations: problem p2, sample 1: found 2 separators for 1 ")
+    assert not out.exists() and not list(tmp_path.glob("out.jsonl.shards/*.parquet"))
+
+
+def test_mistakes_are_one_line(checkpoint, tmp_path, capsys):
+    source, out = write(tmp_path / "pool.jsonl", rows()), tmp_path / "out.jsonl"
+    folder = checkpoint("token-classification")
+
+    def mistake(*more, at=source, to=out):
+        assert label(at, folder, to, *more) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    assert "solutions: found no file" in mistake(at=tmp_path / "nothing.jsonl")
+    assert "name: found 'other', whose scores" in mistake("--name", "other")
+    assert "out: found" in mistake(to=source)
+    assert "family: found 'prm'; allowed: token-classification, qwen-prm," in mistake("--family", "prm")
+    assert "max_tokens: found 0" in mistake("--max-tokens", "0")
+    assert "log_format" in mistake("--log-format", "loud")
+    assert cli.main(["label", str(source), "--out", str(out)]) == 2
+    assert "labeler" in capsys.readouterr().err
+
+
+def test_killed_and_started_again(checkpoint, tmp_path, capsys):
+    source = write(tmp_path / "pool.jsonl", rows(KILL_PROBLEMS, KILL_SAMPLES))
+    folder, out = checkpoint("rlhflow"), tmp_path / "out.jsonl.gz"
+    words = ["label", str(source), "--labeler", str(folder), "--family", "rlhflow", "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
+    scratch = tmp_path / "out.jsonl.gz.shards"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ablations", *words], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and len(list(scratch.glob("*.parquet"))) < 2:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert said.startswith(f"{KILL_PROBLEMS} tasks to do, 0 done before\n")  # and nothing else before it
+    finished = sorted(scratch.glob("*.parquet"))
+    assert 2 <= len(finished) < KILL_PROBLEMS and not out.exists()
+
+    # another labeler does not go on from these
+    assert label(source, checkpoint("skywork"), out) == 2
+    assert f"out: found shards of another labeler or pool in {scratch}" in capsys.readouterr().err
+
+    assert cli.main(words) == 0
+    said = capsys.readouterr()
+    assert f"{KILL_PROBLEMS - len(finished)} tasks to do, {len(finished)} done before" in said.err
+    assert not scratch.exists()
+    whole = tmp_path / "whole.jsonl.gz"
+    assert cli.main([*words[:-1], str(whole)]) == 0
+    assert whole.read_bytes() == out.read_bytes()
+    found = read(out)
+    assert [line["problem_id"] for line in found] == [f"p{p}" for p in range(KILL_PROBLEMS)]
+    assert {len(line["samples"]) for line in found} == {KILL_SAMPLES}
+
+
+def test_two_commands_share_the_work(checkpoint, tmp_path):
+    """No shard is made twice, and the pool is that of one command."""
+    source, folder = write(tmp_path / "pool.jsonl", rows(6, KILL_SAMPLES)), checkpoint("rlhflow")
+    alone, out = tmp_path / "alone.jsonl", tmp_path / "out.jsonl"
+    assert label(source, folder, alone, "--family=rlhflow") == 0
+    argv = ["label", source, "--labeler", folder, "--family=rlhflow", "--log-format=json", "--out", out]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
+    logs = tmp_path / "one.log", tmp_path / "two.log"
+    processes = []
+    with locked(tmp_path / "out.jsonl.shards" / "000005.lock"):  # so that none is done before both have begun
+        for log in logs:
+            with log.open("w") as file:
+                words = [sys.executable, "-m", "ablations", *map(str, argv)]
+                processes.append(
+                    subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=file, text=True)
+                )
+        while not all('"started"' in log.read_text() for log in logs):
+            assert all(process.poll() is None for process in processes), [log.read_text() for log in logs]
+            time.sleep(0.01)
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], [log.read_text() for log in logs]
+    assert out.read_bytes() == alone.read_bytes()
+    assert sum("written by another command, which shared the work" in words for words in said) == 1
+    assert {path.name for path in tmp_path.glob("out.jsonl*")} == {"out.jsonl"}

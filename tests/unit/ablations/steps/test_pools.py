@@ -1,0 +1,152 @@
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from ablations.data.artifacts import LEFT_OUT, SCORES, Samples
+from ablations.data.cross_fitting import fold_problems
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import Problem, Solution, Solutions, StepScores
+from ablations.engine.files import sha256_of
+from ablations.engine.step import Context
+from ablations.formats.pool import write_pool
+from ablations.steps import pools
+from ablations.steps.pools import train_tokenizer
+from lightning_modules.backbones import load_causal
+
+PARTS = ("train", "validation", "test")
+
+
+def context(scratch: Path, **local: str) -> Context:
+    scratch.mkdir(exist_ok=True)
+    return Context(progress=lambda done: None, scratch=scratch, local=local)
+
+
+def right(problem: str, sample: int, *steps: str) -> Solution:
+    return Solution(
+        problem_id=problem, sample=sample, steps=steps, answer="2", finished=True, final_correct=True
+    )
+
+
+@given(folds=st.integers(3, 6), more=st.integers(0, 20), seed=st.integers(0, 50))
+def test_folds_partition_the_problems(folds, more, seed):
+    count = folds + more
+    everything = list(range(count))
+    tests = []
+    for fold in range(folds):
+        parts = {part: fold_problems(count, fold=fold, folds=folds, part=part, seed=seed) for part in PARTS}
+        assert sorted(itertools.chain(*parts.values())) == everything  # disjoint, and all of them
+        assert all(part == sorted(part) and part for part in parts.values())
+        after = fold_problems(count, fold=(fold + 1) % folds, folds=folds, part="test", seed=seed)
+        assert parts["validation"] == after
+        tests.append(parts["test"])
+    assert sorted(itertools.chain(*tests)) == everything  # each problem is judged once
+    assert max(map(len, tests)) - min(map(len, tests)) <= 1
+
+
+def test_folds_are_drawn_by_the_seed():
+    one, other, again = (fold_problems(100, fold=0, folds=5, part="test", seed=seed) for seed in (0, 1, 0))
+    assert one == again != other and len(one) == len(other) == 20
+    assert one != list(range(0, 100, 5))
+
+
+def test_more_folds_than_problems():
+    with pytest.raises(
+        ValueError, match="folds: found 5 for 4 problems; allowed: at most one fold a problem"
+    ):
+        fold_problems(4, fold=0, folds=5, part="test", seed=0)
+
+
+def test_labels_follow_their_solutions_into_a_fold(tmp_path):
+    """Each solution's only step has a score that names it: 0.00, 0.01, ... in the file's order."""
+    problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="1") for p in range(6)]
+    rows = [right(f"p{p}", m, f"{p}.{m}") for p in range(6) for m in range(2)]
+    file = tmp_path / "pool.jsonl"
+    scores = {"a": Ragged.from_rows([[i / 100] for i in range(12)])}
+    write_pool(file, problems, Solutions.from_rows(rows), scores)
+    whole, scratch = tmp_path / "pool", tmp_path / "scratch"
+    whole.mkdir()
+    pools.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
+    seen = []
+    for part in PARTS:
+        out, labels = tmp_path / part, tmp_path / f"{part}-labels"
+        config = {"fold": 1, "folds": 3, "part": part, "seed": 0}
+        for stage, folder in ((pools.fold, out), (pools.fold_labels, labels)):
+            folder.mkdir()
+            stage(config, {"pool": whole}, folder, context(scratch))
+        samples, found = Samples.read(out), StepScores.read(labels / SCORES)
+        assert samples.solutions.problem_ids == [problem.problem_id for problem in samples.problems]
+        for i, steps in enumerate(samples.steps()):
+            p, m = map(int, steps[0].split("."))
+            assert found.prob.row(i)[0, 1] == pytest.approx((2 * p + m) / 100)
+            seen.append((p, m))
+    assert sorted(seen) == [(p, m) for p in range(6) for m in range(2)]
+
+
+def test_the_tokenizer_gives_back_the_text_and_never_merges_over_a_line():
+    text = "Ann has 12 eggs.\nThen 12 more é.\n\n"
+    tokenizer = train_tokenizer(iter([text] * 50), 300)
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text and len(ids) < len(text.encode())
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    assert all(token == "Ċ" for token in tokens if "Ċ" in token) and tokens.count("Ċ") == 3
+    assert len(tokenizer) <= 300 and tokenizer.pad_token_id == 0 and tokenizer.eos_token_id == 1
+
+
+@pytest.mark.parametrize("with_text", [True, False])
+def test_a_base_from_scratch(tmp_path, with_text):
+    """Its tokenizer has merged what occurs most: in the samples, and in the text where there is one."""
+    (tmp_path / "samples").mkdir()
+    samples = Samples(
+        problems=[Problem(problem_id="p", text="1+1?", answer="2")],
+        solutions=Solutions.from_rows([right("p", 0, "1+1=2", "so 2")]),
+    )
+    samples.write(tmp_path / "samples")
+    text = tmp_path / "text.jsonl"
+    text.write_text(json.dumps({"question": "zebra zebra", "answer": "zebra"}) + "\n")
+    config = {"preset": "tiny", "vocabulary": 280, "seed": 0}
+    config["text_sha256"] = sha256_of(text) if with_text else None
+    out = tmp_path / "out"
+    out.mkdir()
+    local = {"text": str(text)} if with_text else {}
+    pools.scratch_base(config, {"samples": tmp_path / "samples"}, out, context(tmp_path / "scratch", **local))
+    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    assert ("zebra" in tokenizer.get_vocab()) == with_text
+    assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280
+
+
+def test_a_pool_that_changed_after_the_plan(tmp_path):
+    file = tmp_path / "pool.jsonl"
+    problems = [Problem(problem_id="p", text="?", answer="2")]
+    write_pool(file, problems, Solutions.from_rows([right("p", 0, "1")]), {"a": Ragged.from_rows([[0.5]])})
+    told = sha256_of(file)
+    file.write_text(file.read_text().replace("0.5", "0.6"))
+    with pytest.raises(
+        ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
+    ):
+        pools.pool(
+            {"sha256": told, "labeler": "a"}, {}, tmp_path, context(tmp_path / "scratch", path=str(file))
+        )
+
+
+def test_what_is_left_out_is_told_in_a_file(tmp_path):
+    rows = [right(f"p{p}", sample, "x") for p in range(3) for sample in range(2)]
+    problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="2") for p in range(3)]
+    scores = {"prm": Ragged.from_rows([[0.5]] * 6)}
+    for name, graded in (("all", [True] * 6), ("some", [True, False, True, True, True, True])):
+        path, out = tmp_path / f"{name}.jsonl", tmp_path / name
+        out.mkdir()
+        write_pool(path, problems, Solutions.from_rows(rows), scores, graded=np.array(graded))
+        config = {"sha256": sha256_of(path), "labeler": "prm"}
+        pools.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
+        assert (out / LEFT_OUT).is_file() == (name == "some")
+    assert (tmp_path / "some" / LEFT_OUT).read_text() == (
+        "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, "
+        "the solutions of problem p0, the fewest of all, as ungraded solutions are left out.\n"
+    )
+    assert len(Samples.read(tmp_path / "some").solutions) == 5
