@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 
-SCRIPT = ROOT / "tests" / "outside_example.py"
+SCRIPT = ROOT / "tests" / "end_to_end" / "outside_example.py"
 
 
 def loss(folder: Path, devices: int) -> float:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.ablations.test_formats import ENDED, FULL, everything, records
-from tests.ablations.test_formats_by_hand import BENCH, MATH_500, PATHS, SCORED, completion, phase_2, tried
+from tests.unit.ablations.formats.test_formats import ENDED, FULL, everything, records
+from tests.unit.ablations.formats.test_formats_by_hand import BENCH, MATH_500, PATHS, SCORED, completion, phase_2, tried
 
 from ablations.commands import cli
 from ablations.commands.convert import Conversion, convert
