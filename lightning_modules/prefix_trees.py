@@ -25,7 +25,7 @@ _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class RowCost:
     """What a pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
 
     attention_tokens: float = 400.0
@@ -43,7 +43,7 @@ class Cost:
         return self.pass_tokens * self.attention_tokens
 
 
-def cost_of(model: torch.nn.Module) -> Cost:
+def cost_of(model: torch.nn.Module) -> RowCost:
     """Cost of a transformers model's rows, from the sizes in its config.
 
     A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the
@@ -52,8 +52,8 @@ def cost_of(model: torch.nn.Module) -> Cost:
     config = getattr(model, "config", None)
     hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
     if not isinstance(hidden, int) or not isinstance(intermediate, int):
-        return Cost()
-    return Cost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
+        return RowCost()
+    return RowCost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +114,10 @@ def layout(
     capacity: int | None = None,
     *,
     share_prefixes: bool = True,
-    cost: Cost | None = None,
+    cost: RowCost | None = None,
 ) -> Layout:
     """All sequences in one tensor; see `layouts`."""
-    cost = replace(cost or Cost(), pass_tokens=float("inf"))
+    cost = replace(cost or RowCost(), pass_tokens=float("inf"))
     return layouts(token_ids, capacity, max_tokens=None, share_prefixes=share_prefixes, cost=cost)[0]
 
 
@@ -127,7 +127,7 @@ def layouts(
     *,
     max_tokens: int | None = None,
     share_prefixes: bool = True,
-    cost: Cost | None = None,
+    cost: RowCost | None = None,
 ) -> list[Layout]:
     """Lays sequences out as few and narrow rows as pays, in blocks of rows of similar width.
 
@@ -152,7 +152,7 @@ def layouts(
         raise ValueError(
             "token_ids has no sequence or an empty one; allowed: sequences of at least one token"
         )
-    cost = cost or Cost()
+    cost = cost or RowCost()
     forest = _Forest.grow(token_ids)
     if share_prefixes:
         widths = [capacity] if capacity is not None else _candidates(forest.length)
@@ -323,7 +323,7 @@ def _candidates(length: np.ndarray) -> list[int]:
     return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
 
 
-def _row_cost(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> float:
+def _row_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> float:
     """Cost of rows that hold `fill` tokens, split into blocks as well as can be."""
     fill = -np.sort(-fill)
     starts = _split(fill, cost, max_tokens)
@@ -332,7 +332,7 @@ def _row_cost(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> float:
     ) + (0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass)
 
 
-def _split(fill: np.ndarray, cost: Cost, max_tokens: int | None) -> list[int]:
+def _split(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[int]:
     """Where to split rows, widest first, into blocks; a block is as wide as its first row.
 
     Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`:

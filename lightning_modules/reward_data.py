@@ -19,11 +19,11 @@ import torch
 
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
 from lightning_modules.outcome_loss import OutcomeLoss, token_weights
-from lightning_modules.prefix_trees import Cost, Layout, layouts, target_weights
+from lightning_modules.prefix_trees import Layout, RowCost, layouts, target_weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class LogitMeans:
     """The N solutions of a block whose target is that of the mean of their logits."""
 
     cell: torch.Tensor
@@ -35,10 +35,12 @@ class Pool:
     target: torch.Tensor
     """float32 [N, C]: probability of each class."""
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Pool:
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> LogitMeans:
         """The pool on a device."""
         names = ("cell", "solution", "weight", "target")
-        return Pool(**{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names})
+        return LogitMeans(
+            **{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
+        )
 
     def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
         """[N, C]: the mean of each solution's logits."""
@@ -56,7 +58,7 @@ class RewardBatch:
     """float32 [B, T, C] for each block: how many solutions have a class as target at a cell."""
     target_count: int
     """Targets in the whole update, over all processes and accumulated batches."""
-    pools: tuple[Pool, ...] = ()
+    pools: tuple[LogitMeans, ...] = ()
     """For each block, the means of logits that have the targets; empty: the tokens have them."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
@@ -81,7 +83,7 @@ class RewardDataset:
     """Number of classes of the model."""
     share_prefixes: bool = True
     """Whether what solutions begin with is computed once; see `batching.check_layout`."""
-    cost: Cost = field(default_factory=Cost)
+    cost: RowCost = field(default_factory=RowCost)
     """What rows cost the model that is trained; see `batching.cost_of`."""
     outcome_loss: OutcomeLoss = "every_token"
     """What is made of targets that all tokens of a solution share; see `outcome_loss`."""
@@ -172,7 +174,7 @@ class RewardDataset:
             targets = [self._weighted(target) for target in targets]
         blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
         weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
-        pools: tuple[Pool, ...] = ()
+        pools: tuple[LogitMeans, ...] = ()
         if self.outcome_loss == "mean_logit":
             pools = tuple(_pool(block, targets, self.num_classes) for block in blocks)
         return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count, pools=pools)
@@ -186,14 +188,14 @@ class RewardDataset:
         return weighted
 
 
-def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> Pool:
+def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> LogitMeans:
     """The pool of a block, from the weighted targets [T, C] of all sequences."""
     joined = np.concatenate([targets[sequence] for sequence in block.sequences])
     solution = np.repeat(np.arange(len(block.sequences)), np.diff(block.offsets))
     held = joined.any(axis=1)
     target = np.zeros((len(block.sequences), num_classes), np.float32)
     np.add.at(target, solution, joined)
-    return Pool(
+    return LogitMeans(
         cell=torch.from_numpy(block.node_of[held].astype(np.int64)),
         solution=torch.from_numpy(solution[held]),
         weight=torch.from_numpy(joined[held].sum(axis=1)),
@@ -286,7 +288,7 @@ class RewardData(lightning.LightningDataModule):
         max_length: int | None = None,
         validation: Sequence[Example] | RewardDataset | None = None,
         share_prefixes: bool = True,
-        cost: Cost | None = None,
+        cost: RowCost | None = None,
     ) -> None:
         """
         Args:
@@ -318,7 +320,7 @@ class RewardData(lightning.LightningDataModule):
                 separator=separator,
                 max_length=max_length,
                 share_prefixes=share_prefixes,
-                cost=cost or Cost(),
+                cost=cost or RowCost(),
             )
 
         self.train_set = dataset(examples)

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.analyses.catalogue import Account, analysis_of
+from results.analyses.catalogue import AnalysisResult, analysis_of
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
@@ -85,7 +85,7 @@ def write_report(
     config: Mapping[str, Any],
     notes: Sequence[str] = (),
     figures: Iterable[str | Path] = (),
-    account: Account | None = None,
+    account: AnalysisResult | None = None,
 ) -> Path:
     """Write a run's report as one HTML file that needs no network.
 

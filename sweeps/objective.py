@@ -12,12 +12,12 @@ from ablations.data.artifacts import ROWS, read_json
 from ablations.engine.ranks import Devices
 from ablations.engine.step import DEFAULT_STAGES, Task, ordered
 from ablations.engine.store import Store
-from ablations.experiments.fold import TrainingPart
+from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.trials import Hyperparameters, trial
 from ablations.supervision import ARMS, LabelerArm
 from results.analyses.sensitivity import METRIC
-from sweeps.spaces import Choice, Range, Space
+from sweeps.spaces import Categorical, Range, Space
 from sweeps.study import ARTIFACTS
 
 
@@ -27,7 +27,7 @@ class Objective:
 
     settings: HyperparametersSettings
     """All that is not searched; the share of the labels among it."""
-    part: TrainingPart
+    part: TrainingFold
     """What is trained and judged on."""
     arm: str
     """Form of supervision."""
@@ -39,16 +39,16 @@ class Objective:
     """What the model is trained and scores on."""
 
     @cached_property
-    def ranges(self) -> dict[str, Range | Choice]:
+    def ranges(self) -> dict[str, Range | Categorical]:
         """Of the hyperparameters that this arm has."""
         of_labeler = self.space.of_labeler if isinstance(ARMS[self.arm], LabelerArm) else {}
         found = {**self.space.of_all, **of_labeler}
-        if isinstance(of_updates := found.get("max_updates"), Choice):
+        if isinstance(of_updates := found.get("max_updates"), Categorical):
             students = self.settings.students
             counts = {
                 max(round(share * students.max_updates), students.evaluations) for share in of_updates.values
             }
-            found["max_updates"] = Choice(values=tuple(sorted(counts)))
+            found["max_updates"] = Categorical(values=tuple(sorted(counts)))
         return found
 
     def __call__(self, asked: optuna.Trial) -> float:
@@ -93,7 +93,7 @@ class Objective:
         return replace(self.settings.centre, **found)
 
 
-def _suggest(asked: optuna.Trial, name: str, one: Range | Choice) -> float | bool:
-    if isinstance(one, Choice):
+def _suggest(asked: optuna.Trial, name: str, one: Range | Categorical) -> float | bool:
+    if isinstance(one, Categorical):
         return asked.suggest_categorical(name, one.values)
     return asked.suggest_float(name, one.low, one.high, log=one.log)

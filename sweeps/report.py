@@ -18,7 +18,7 @@ from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, 
 from results.tables.rendering import Table, as_text, heads, number, points, whole, word
 from results.vocabulary import arm_words
 from results.writing import replacing, write_text
-from sweeps.spaces import Choice, Range, Space
+from sweeps.spaces import Categorical, Range, Space
 from sweeps.study import PLANNED, artifacts, complete, failed, finished
 
 LEAST = 8
@@ -119,10 +119,10 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
         return save(canvas, out)
 
 
-def _axis(ax: Axes, one: Range | Choice) -> None:
+def _axis(ax: Axes, one: Range | Categorical) -> None:
     """The x axis of a hyperparameter: its whole range, or its values."""
     ax.grid(visible=False, axis="x")
-    if isinstance(one, Choice):
+    if isinstance(one, Categorical):
         values = [float(value) for value in one.values]
         room = 0.1 * (max(values) - min(values))
         ax.set_xlim(min(values) - room, max(values) + room)

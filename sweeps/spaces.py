@@ -23,7 +23,7 @@ class Range:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Categorical:
     """A few values."""
 
     values: tuple[float | bool, ...]
@@ -38,16 +38,16 @@ class Choice:
 class Space:
     """The hyperparameters that are searched, by their names in ``ablations.experiments.trials``."""
 
-    of_all: Mapping[str, Range | Choice]
+    of_all: Mapping[str, Range | Categorical]
     """For every kind of supervision."""
-    of_labeler: Mapping[str, Range | Choice]
+    of_labeler: Mapping[str, Range | Categorical]
     """Besides, for supervision that the labeler gives."""
 
 
-_TRAINING: dict[str, Range | Choice] = {
+_TRAINING: dict[str, Range | Categorical] = {
     "learning_rate": Range(low=2e-4, high=8e-3, log=True),
-    "batch_size": Choice(values=(16, 32, 64, 128)),
-    "max_updates": Choice(values=(0.25, 0.5, 1.0, 2.0)),  # times those of the scale
+    "batch_size": Categorical(values=(16, 32, 64, 128)),
+    "max_updates": Categorical(values=(0.25, 0.5, 1.0, 2.0)),  # times those of the scale
     "warmup": Range(low=0.0, high=0.3),
     "weight_decay": Range(low=1e-4, high=0.3, log=True),
     "dropout": Range(low=0.0, high=0.3),
@@ -58,7 +58,7 @@ SPACES: dict[str, Space] = {
         of_all=_TRAINING,
         of_labeler={
             "threshold": Range(low=0.05, high=0.6),
-            "soft_targets": Choice(values=(False, True)),
+            "soft_targets": Categorical(values=(False, True)),
         },
     ),
     "rates": Space(

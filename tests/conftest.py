@@ -28,7 +28,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come first, then those of whole commands: no process is left alone with one at the end."""
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent.name != "end_to_end"))
+    items.sort(
+        key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent.name != "end_to_end")
+    )
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

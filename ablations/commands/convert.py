@@ -13,11 +13,11 @@ from typing import IO, Any
 from ablations.engine.files import alone, check_output
 from ablations.engine.progress import text_table
 from ablations.formats.catalogue import FORMATS, Format
-from ablations.formats.labeled_solution import Probabilities, Record, each_alternative
+from ablations.formats.labeled_solution import LabeledSolution, Probabilities, each_alternative
 from ablations.formats.losses import FEATURES, MARKS, fitted
 from ablations.formats.overlap import every_problem, held_out_problems
 from ablations.formats.questions import letters_and_digits, normalised
-from ablations.formats.rows import Reading, whole
+from ablations.formats.rows import ReadHooks, whole
 
 TWICE = "problems that were there before"
 COMPRESSED = (".gz", ".zst")
@@ -48,7 +48,7 @@ class Conversion:
 
 
 @dataclass(kw_only=True)
-class Account:
+class ConversionSummary:
     """What became of the solutions of a file; all counts are of solutions but ``skipped``, of lines."""
 
     read: int = 0
@@ -73,7 +73,7 @@ class Account:
 
 def convert(
     source: Path, target: Path, how: Conversion, progress: Callable[[int], object] | None = None
-) -> Account:
+) -> ConversionSummary:
     """Converts a file; one row is held at a time, and the target is written whole or not at all.
 
     Args:
@@ -86,12 +86,12 @@ def convert(
         ValueError: a row is malformed and not set aside, a held-out problem stops it, or a rule of the target
             is broken.
     """
-    account = Account()
+    account = ConversionSummary()
     with ExitStack() as stack:
         aside = None
         if how.skip_bad is not None:
             aside = _aside(stack.enter_context(whole(how.skip_bad)), account)
-        reading = Reading(
+        reading = ReadHooks(
             aside=aside,
             dropped=lambda kind: account.dropped.update([kind]),
             unread=account.unread.update,
@@ -102,7 +102,7 @@ def convert(
     return account
 
 
-def _aside(file: IO[bytes], account: Account) -> Callable[[bytes], object]:
+def _aside(file: IO[bytes], account: ConversionSummary) -> Callable[[bytes], object]:
     def aside(line: bytes) -> None:
         account.skipped += 1
         file.write(line)
@@ -110,7 +110,9 @@ def _aside(file: IO[bytes], account: Account) -> Callable[[bytes], object]:
     return aside
 
 
-def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Iterator[Record]:
+def _fitted(
+    records: Iterator[LabeledSolution], how: Conversion, account: ConversionSummary
+) -> Iterator[LabeledSolution]:
     """What the target can hold, the rest taken into the account."""
     abilities = how.target.abilities
     before: set[str] = set()
@@ -136,7 +138,7 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
         if how.source.labels_are_scores_of and {"soft", "step_scores"} <= abilities.carries:
             account.lost.update({"three_classes": FEATURES["three_classes"].has(record)})
             record = _with_scores(record, how.source.labels_are_scores_of)
-        parts: Iterator[Record] = iter([record])
+        parts: Iterator[LabeledSolution] = iter([record])
         if how.each_alternative:
             parts = each_alternative(record, repeat="unlabelled" not in abilities.carries)
         for part in parts:
@@ -151,14 +153,14 @@ def _fitted(records: Iterator[Record], how: Conversion, account: Account) -> Ite
                 yield fit.record
 
 
-def _with_scores(record: Record, labeler: str) -> Record:
+def _with_scores(record: LabeledSolution, labeler: str) -> LabeledSolution:
     """The record, whose labels become what they are: a labeler's scores."""
     right = [1 - one.wrong for one in record.labels if isinstance(one, Probabilities)]
     scores = {labeler: tuple(right)} if len(right) == len(record.steps) else {}
     return replace(record.relabelled(lambda _: None), step_scores={**record.step_scores, **scores})
 
 
-def described(account: Account) -> str:
+def described(account: ConversionSummary) -> str:
     """The account as a table."""
     rows = [("read", account.read)]
     rows += [(f"dropped: {kind}", count) for kind, count in account.dropped.items()]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ablations.commands.arguments import ESCAPES, unescaped
-from ablations.labelers.choice import DEVICES, DTYPES, Choice
+from ablations.labelers.choice import DEVICES, DTYPES, LabelerChoice
 
 
 def add_choice(parser: Any) -> None:
@@ -36,7 +36,7 @@ def add_choice(parser: Any) -> None:
     )
 
 
-def choice_of(args: Any, checkpoint: str) -> Choice:
+def choice_of(args: Any, checkpoint: str) -> LabelerChoice:
     """The choice that was made.
 
     Raises:
@@ -44,7 +44,7 @@ def choice_of(args: Any, checkpoint: str) -> Choice:
     """
     if args.max_tokens < 1:
         raise ValueError(f"max_tokens: found {args.max_tokens}; allowed: at least 1")
-    return Choice(
+    return LabelerChoice(
         checkpoint=checkpoint,
         family=args.family,
         device=args.device,

@@ -13,7 +13,7 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 if TYPE_CHECKING:
-    from ablations.engine.costs.costs import Comparison
+    from ablations.engine.costs.costs import TimedWork
     from lightning_modules.sizes import Size
 
 COUNTS = (1, 8, 64)
@@ -170,7 +170,7 @@ def _hours(seconds: float) -> str:
     return "<0.01" if 0 < hours < 0.005 else f"{hours:,.2f}" if hours < 10 else f"{hours:,.1f}"
 
 
-def _comparison(found: Sequence[Comparison]) -> list[str]:
+def _comparison(found: Sequence[TimedWork]) -> list[str]:
     from ablations.engine.costs.costs import AGREE
 
     rows = [

@@ -18,7 +18,7 @@ from ablations.commands.cli import COMMANDS
 from ablations.data.checks import allowed
 from ablations.engine.files import check_new, lock_of
 from ablations.engine.progress import LOG_FORMATS, reporter_of
-from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, Choice, Sampling
+from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, GeneratorChoice, Sampling
 from ablations.grading.unanswered import describe_unanswered
 from ablations.labelers.choice import DEVICES, DTYPES
 from results.writing import write_text
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ablations.data.solutions import Problem
     from ablations.engine.shards import Shards
     from ablations.generators.generator import Generator
-    from ablations.generators.pools import Account
+    from ablations.generators.pools import SamplingSummary
 
 
 def sample(argv: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ def sample(argv: Sequence[str]) -> None:
     if (args.shots is None) != (args.k is None):
         raise ValueError("k: found --shots or -k without the other; allowed: both, or none")
     allowed("log_format", args.log_format, LOG_FORMATS)
-    choice = Choice(
+    choice = GeneratorChoice(
         checkpoint=args.generator,
         dtype=args.dtype,
         chat_template=args.chat_template,
@@ -109,7 +109,7 @@ def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_for
 
 def _graded(
     out: Path, problems: list[Problem], shards: Shards, generator: Generator, log_format: str
-) -> Account:
+) -> SamplingSummary:
     """Writes the pool."""
     from ablations.engine.processes import default_workers
     from ablations.engine.step import Task
@@ -135,14 +135,14 @@ def _graded(
     return account
 
 
-def _write_left_out(out: Path, account: Account) -> None:
+def _write_left_out(out: Path, account: SamplingSummary) -> None:
     """The problems that are not in the pool, one a line; no file where all are."""
     if account.left_out:
         lines = [json.dumps({"problem_id": name}) + "\n" for name in account.left_out]
         write_text(out.with_name(f"{out.name}.left_out.jsonl"), "".join(lines))
 
 
-def _described(out: Path, generator: Generator, account: Account, speed: float | None) -> str:
+def _described(out: Path, generator: Generator, account: SamplingSummary, speed: float | None) -> str:
     """What there is now, for people."""
     who = generator.identity
     graded = account.solutions - account.ungraded

@@ -15,7 +15,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.evaluation.first_error import UNRATED
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.labeled_solution import Label, Probabilities, Record
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities
 from ablations.formats.pool_records import LABELS
 from ablations.formats.questions import normalised
 
@@ -177,7 +177,7 @@ class _Gathered:
     finished: array[int] = field(default_factory=lambda: array("b"))
     answer: array[int] = field(default_factory=lambda: array("q"))
 
-    def add(self, record: Record, where: str) -> None:
+    def add(self, record: LabeledSolution, where: str) -> None:
         """Takes a solution in."""
         self.problem.append(self.index.setdefault(normalised(record.problem), len(self.index)))
         if len(self.index) > len(self.names):
@@ -268,12 +268,12 @@ class _Gathered:
         )
 
 
-def _problem_name(record: Record) -> str:
+def _problem_name(record: LabeledSolution) -> str:
     """How messages name a problem: its name, or the beginning of its text."""
     return record.problem_id or repr(record.problem[:60])
 
 
-def _named(record: Record, number: int) -> str:
+def _named(record: LabeledSolution, number: int) -> str:
     """How messages name a solution, the ``number``-th of its file, from 0."""
     sample = "" if record.sample is None else f", sample {record.sample}"
     return f"solution {number + 1} (problem {_problem_name(record)}{sample})"

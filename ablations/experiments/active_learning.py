@@ -19,12 +19,12 @@ from ablations.acquisition.strategies import ACQUISITIONS, AcquisitionSettings
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.fold import Part, drawn_task, opinion_task
+from ablations.experiments.fold import Fold, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import at_least, each_once
 from ablations.experiments.sources import parts_of
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
@@ -121,9 +121,9 @@ class _Choices:
     """The ways to choose solutions in one fold."""
 
     settings: ActiveLearningSettings
-    part: Part
+    part: Fold
 
-    def grid(self, acquisition: str, budget: int) -> Grid:
+    def grid(self, acquisition: str, budget: int) -> Trainings:
         """Trainings on what an acquisition buys."""
         uniform = self.uniform(budget)
         if acquisition == "uniform":
@@ -155,13 +155,13 @@ class _Choices:
         return replace(uniform, acquisition=acquisition, acquired=acquired)
 
     @property
-    def selector(self) -> Grid:
+    def selector(self) -> Trainings:
         """PRM_selector: process supervision on one solution a problem."""
         return self.uniform(1)
 
-    def uniform(self, budget: int) -> Grid:
+    def uniform(self, budget: int) -> Trainings:
         """Trainings on solutions as drawn."""
-        return Grid(settings=self.settings, part=self.part, arm="process", data_scale=budget)
+        return Trainings(settings=self.settings, part=self.part, arm="process", data_scale=budget)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
         """What the selector, or each of several, thinks of the pool."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from ablations.engine.costs.work import Texts, Work, sampling, training
 from ablations.engine.step import Task
 from ablations.experiments.bases import checkpoint_task
-from ablations.experiments.fold import SECONDS_PER_TOKEN, Part, lengths_of, scores_task
+from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, scores_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.world.bases import read_manifest
 from ablations.world.world import Kind
@@ -19,7 +19,7 @@ LONGER = 1.7
 arithmetic world (means over 3,000 solutions by authors)."""
 
 
-def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
+def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
     """Generator, samples, the large PRM and its labels, in the embedded world.
 
     Args:
@@ -139,7 +139,7 @@ def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Part:
         config = {"world": settings.world}
         return Task(stage="ratings", config=config, inputs={"samples": of}, label=f"oracle: {of.label}")
 
-    return Part(
+    return Fold(
         base=student,
         train=train,
         train_labels=labels(train),

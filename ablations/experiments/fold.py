@@ -30,7 +30,7 @@ def lengths_of(world: str) -> Lengths:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingPart:
+class TrainingFold:
     """What students of one fold are trained and chosen on. No test problem can be reached from it."""
 
     base: Task
@@ -52,7 +52,7 @@ class TrainingPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part(TrainingPart):
+class Fold(TrainingFold):
     """The artifacts of one fold; the embedded world is a single one."""
 
     test: Task
@@ -65,9 +65,9 @@ class Part(TrainingPart):
     """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
 
     @property
-    def training(self) -> TrainingPart:
+    def training(self) -> TrainingFold:
         """Without what judges."""
-        return TrainingPart(**{field.name: getattr(self, field.name) for field in fields(TrainingPart)})
+        return TrainingFold(**{field.name: getattr(self, field.name) for field in fields(TrainingFold)})
 
 
 def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:

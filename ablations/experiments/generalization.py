@@ -16,11 +16,11 @@ from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
 from ablations.experiments.embedded import embedded_part
-from ablations.experiments.fold import Part, scores_task
+from ablations.experiments.fold import Fold, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 
@@ -60,7 +60,7 @@ def plan(settings: GeneralizationSettings) -> Plan:
     (data_scale,) = settings.data_scales
     cells, judged = [], []
     for arm in settings.arms:
-        grid = Grid(settings=settings, part=usual, arm=arm, data_scale=data_scale)
+        grid = Trainings(settings=settings, part=usual, arm=arm, data_scale=data_scale)
         for seed in range(settings.seeds):
             cell = cell_task([grid], seed)
             cells.append(cell)
@@ -71,7 +71,7 @@ def plan(settings: GeneralizationSettings) -> Plan:
     return Plan(targets=(*cells, *judged, *lines, references), records=records)
 
 
-def _judged(grid: Grid, seed: int, cell: Task, kind: Kind, part: Part) -> Task:
+def _judged(grid: Trainings, seed: int, cell: Task, kind: Kind, part: Fold) -> Task:
     """A student on test problems of a kind."""
     name = f"{grid.name} seed {seed} on {kind} test problems"
     scores = scores_task(grid.model(seed), part.test, grid.settings, name, grid.role)

@@ -28,12 +28,12 @@ from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.fold import Part, drawn_task, opinion_task
+from ablations.experiments.fold import Fold, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import parts_of
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from results.analyses.rounds import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
@@ -111,21 +111,21 @@ class _Round:
     """One round of one way and seed in one fold."""
 
     settings: IterativeRetrainingSettings
-    part: Part
+    part: Fold
     seed: int
     chosen: Task
     """What it labels."""
-    grid: Grid
+    grid: Trainings
     """The selector that is taught all that is labelled after it."""
     previous: "_Round | None" = None
     """The round whose selector chose."""
 
     @classmethod
-    def first(cls, settings: IterativeRetrainingSettings, part: Part, seed: int) -> "_Round":
+    def first(cls, settings: IterativeRetrainingSettings, part: Fold, seed: int) -> "_Round":
         """Few solutions per problem, drawn uniformly: the selector of `active_learning`."""
         total = settings.data_scales[0]
         chosen = drawn_task(part.train, total, seed, f"x{total} seed {seed}{part.name}")
-        grid = Grid(
+        grid = Trainings(
             settings=settings,
             part=part,
             arm="process",
@@ -154,7 +154,7 @@ class _Round:
             label=f"choose {way} x{total} seed {self.seed}{self.part.name}",
             weight=2,
         )
-        grid = Grid(
+        grid = Trainings(
             settings=self.settings,
             part=self.part,
             arm="process",
@@ -181,9 +181,9 @@ class _Round:
         )
 
 
-def _uniform(settings: IterativeRetrainingSettings, part: Part, total: int) -> Grid:
+def _uniform(settings: IterativeRetrainingSettings, part: Fold, total: int) -> Trainings:
     """Process supervision on as many uniform solutions, from the base: its learning rate is every way's."""
-    return Grid(settings=settings, part=part, arm="process", data_scale=total)
+    return Trainings(settings=settings, part=part, arm="process", data_scale=total)
 
 
 def _cell(rounds: list[_Round]) -> Task:

@@ -10,10 +10,10 @@ from typing import Any
 
 from ablations.engine.costs.work import sampling
 from ablations.engine.step import Task
-from ablations.experiments.fold import Part, scores_task
+from ablations.experiments.fold import Fold, scores_task
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.trainings import Grid
+from ablations.experiments.trainings import Trainings
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Of the generator's samples; those of `supervision` have 1 to 4."""
@@ -24,7 +24,7 @@ class LargeModels:
     """The tasks that make the large models and judge them on the test problems."""
 
     settings: LargeScaleSettings
-    part: Part
+    part: Fold
     """Of the embedded world."""
 
     @property
@@ -64,9 +64,9 @@ class LargeModels:
         return self.settings.problems.labeler
 
     @cached_property
-    def orm(self) -> Grid:
+    def orm(self) -> Trainings:
         """The large ORM on uniform solutions, its learning rate chosen on validation problems."""
-        return Grid(
+        return Trainings(
             settings=replace(self.settings, students=self.settings.orm),
             part=replace(
                 self.part,
@@ -101,7 +101,7 @@ class LargeModels:
         prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.collected.prm})
         return [prm, self.orm_scorer(self.orm)]
 
-    def orm_scorer(self, grid: Grid, acquisition: str | None = None) -> Task:
+    def orm_scorer(self, grid: Trainings, acquisition: str | None = None) -> Task:
         """The rows of a large ORM."""
         named = {} if acquisition is None else {"acquisition": acquisition}
         return self._evaluation("scorer", "large_orm", grid.scores(0), self._trainings(grid), **named)
@@ -116,7 +116,7 @@ class LargeModels:
         draws = {"draws": self.settings.majority_draws, "seed": 0}  # as in the reference lines
         return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
 
-    def _trainings(self, grid: Grid) -> dict[str, Any]:
+    def _trainings(self, grid: Trainings) -> dict[str, Any]:
         return {"train": grid.train(0)} | ({} if grid.choice is None else {"choice": grid.choice})
 
     def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:

@@ -15,12 +15,12 @@ from typing import Any, Literal, get_args
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.fold import TrainingPart, scores_task
+from ablations.experiments.fold import TrainingFold, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import parts_of
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from lightning_modules.outcome_loss import OutcomeLoss
 
 ARMS = ("prm_outcome", "final_answer", "oracle_outcome")
@@ -79,9 +79,9 @@ def plan(settings: OrmFormsSettings) -> Plan:
 
 
 def _grid(
-    settings: OrmFormsSettings, part: TrainingPart, arm: str, data_scale: int, form: OutcomeLoss
-) -> Grid:
-    return Grid(
+    settings: OrmFormsSettings, part: TrainingFold, arm: str, data_scale: int, form: OutcomeLoss
+) -> Trainings:
+    return Trainings(
         settings=replace(settings, students=replace(settings.students, outcome_loss=form)),
         part=part,
         arm=arm,
@@ -90,7 +90,7 @@ def _grid(
     )
 
 
-def _validated(grid: Grid, seed: int) -> Task:
+def _validated(grid: Trainings, seed: int) -> Task:
     """A training and how it does on validation problems."""
     name = f"{grid.name} seed {seed}"
     train, students = grid.train(seed), grid.settings.students

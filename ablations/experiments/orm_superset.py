@@ -18,7 +18,7 @@ from ablations.experiments.embedded import embedded_part
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.reporting import experiment
-from ablations.experiments.trainings import Grid, records_task, references_task
+from ablations.experiments.trainings import Trainings, records_task, references_task
 
 
 def plan(settings: LargeScaleSettings) -> Plan:
@@ -53,7 +53,7 @@ def _joined(models: LargeModels, chosen: tuple[Task, ...], label: str) -> Task:
     )
 
 
-def _grid(models: LargeModels, acquisition: str, acquired: Task) -> Grid:
+def _grid(models: LargeModels, acquisition: str, acquired: Task) -> Trainings:
     """One training on chosen rows, at the learning rate of the large ORM."""
     times = 2 if acquisition == "both" else 1
     return replace(

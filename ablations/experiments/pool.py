@@ -10,7 +10,7 @@ from ablations.engine.costs.work import Texts, Work
 from ablations.engine.files import sha256_of
 from ablations.engine.step import Task
 from ablations.experiments.bases import checkpoint_task
-from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Part
+from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
 from ablations.experiments.scales import SupervisionSettings, byte_counts
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
@@ -63,7 +63,7 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
         )
 
 
-def fold_parts(settings: SupervisionSettings) -> list[Part]:
+def fold_parts(settings: SupervisionSettings) -> list[Fold]:
     """A part a fold of the pool, from settings that have one.
 
     Raises:
@@ -167,7 +167,7 @@ def fold_parts(settings: SupervisionSettings) -> list[Part]:
                 ),
             )
         parts.append(
-            Part(
+            Fold(
                 base=base,
                 train=train,
                 train_labels=fold(index, "train", "fold_labels"),

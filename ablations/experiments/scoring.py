@@ -21,7 +21,7 @@ from ablations.experiments import scales
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.sources import parts_of
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 STUDENTS = ("process", "process_neutral")
 """Arms whose reward models score steps."""
@@ -56,11 +56,13 @@ def plan(settings: ScoringSettings) -> Plan:
     """Scoring strategies of process reward models, and their length bias (the paper's appendix)."""
     parts = parts_of(settings)
     (data_scale,) = settings.data_scales
-    process = [Grid(settings=settings, part=part, arm="process", data_scale=data_scale) for part in parts]
+    process = [
+        Trainings(settings=settings, part=part, arm="process", data_scale=data_scale) for part in parts
+    ]
     grids = {
         "process": process,
         "process_neutral": [
-            Grid(
+            Trainings(
                 settings=settings,
                 part=grid.part,
                 arm="process_neutral",

@@ -14,7 +14,7 @@ from ablations.engine.step import Task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import parts_of
-from ablations.experiments.trainings import Grid, cell_task, records_task, references_task
+from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 
 def plan(settings: SupervisionSettings) -> Plan:
@@ -23,7 +23,9 @@ def plan(settings: SupervisionSettings) -> Plan:
     cells, largest = [], []
     for arm in settings.arms:
         for data_scale in settings.data_scales:
-            first = [Grid(settings=settings, part=part, arm=arm, data_scale=data_scale) for part in parts]
+            first = [
+                Trainings(settings=settings, part=part, arm=arm, data_scale=data_scale) for part in parts
+            ]
             cells += [cell_task(first, seed) for seed in range(settings.seeds)]
             if data_scale == settings.data_scales[-1]:
                 largest.append(first[0].scores(0))

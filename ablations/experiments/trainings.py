@@ -10,7 +10,7 @@ from ablations.engine.costs.work import Role, scoring, training
 from ablations.engine.revision import revision
 from ablations.engine.step import Task
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.experiments.fold import Part, TrainingPart, scores_task, seconds_per_token
+from ablations.experiments.fold import Fold, TrainingFold, scores_task, seconds_per_token
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import FIRST_TUNING_SEED
 from ablations.steps.validate import passed_over
@@ -26,19 +26,19 @@ UNSAID: dict[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Trainings:
     """The trainings of one arm, acquisition and data scale in one fold."""
 
     settings: SupervisionSettings
-    part: TrainingPart
-    """Of tests a whole `Part`."""
+    part: TrainingFold
+    """Of tests a whole `Fold`."""
     arm: str
     data_scale: int
     acquisition: str = "uniform"
     """How the labelled solutions are chosen."""
     acquired: Callable[[int], Task] | None = None
     """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
-    start: "Grid | None" = None
+    start: "Trainings | None" = None
     """The trainings whose weights are gone on from; None: the base, with a new head."""
     variant: str | None = None
     """What else is varied, as the records name it."""
@@ -46,15 +46,15 @@ class Grid:
     """Number that goes with it."""
     bootstrap: int | None = None
     """Which resample of the labelled problems is trained on; None: each of them once."""
-    rate_of: "Grid | None" = None
+    rate_of: "Trainings | None" = None
     """The trainings whose learning rate is taken; None: it is chosen for this grid."""
     role: Role = "student"
     """Whose backbone is trained, for estimates."""
 
     @property
-    def tested(self) -> Part:
+    def tested(self) -> Fold:
         """The part, where it may judge."""
-        assert isinstance(self.part, Part), "a part without test problems cannot judge"
+        assert isinstance(self.part, Fold), "a part without test problems cannot judge"
         return self.part
 
     @property
@@ -195,7 +195,7 @@ class Grid:
         )
 
 
-def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> Task:
+def cell_task(grids: list[Trainings], seed: int, further: tuple[Task, ...] = ()) -> Task:
     """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
     first = grids[0]
     inputs: dict[str, Any] = {
@@ -223,7 +223,7 @@ def cell_task(grids: list[Grid], seed: int, further: tuple[Task, ...] = ()) -> T
     )
 
 
-def references_task(settings: SupervisionSettings, parts: list[Part], kind: Kind | None = None) -> Task:
+def references_task(settings: SupervisionSettings, parts: list[Fold], kind: Kind | None = None) -> Task:
     """The lines that no student moves.
 
     Args:

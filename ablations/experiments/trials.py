@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ablations.engine.step import Task
-from ablations.experiments.fold import TrainingPart, scores_task
+from ablations.experiments.fold import TrainingFold, scores_task
 from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.trainings import Grid
+from ablations.experiments.trainings import Trainings
 
 PLAIN: tuple[None, None] = (None, None)
 """The (variant, level) of a point where nothing is varied."""
@@ -85,7 +85,7 @@ class Hyperparameters:
 
 def trial(
     settings: SupervisionSettings,
-    part: TrainingPart,
+    part: TrainingFold,
     *,
     arm: str,
     data_scale: int,
@@ -119,7 +119,7 @@ def trial(
     }
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
-    grid = Grid(settings=tried, part=part, arm=arm, data_scale=data_scale)
+    grid = Trainings(settings=tried, part=part, arm=arm, data_scale=data_scale)
     train = replace(grid.train(seed), label=f"train {name}")
     scores = scores_task(
         {"model": train}, part.validation, tried, f"{name} on validation problems", "student"

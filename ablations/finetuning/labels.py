@@ -10,10 +10,10 @@ from typing import Any
 
 from ablations.finetuning.facts import LeftOut
 from ablations.formats.catalogue import recognised
-from ablations.formats.labeled_solution import Record, each_alternative
+from ablations.formats.labeled_solution import LabeledSolution, each_alternative
 from ablations.formats.losses import FEATURES, Abilities, fitted
 from ablations.formats.questions import normalised
-from ablations.formats.rows import Reading
+from ablations.formats.rows import ReadHooks
 
 RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})
 """Everything but probabilities of steps, which become ratings."""
@@ -68,7 +68,7 @@ def read_rated(
     """
     form = recognised(path)
     own = {name: value for name, value in options.items() if name in form.options}
-    records = form.read(path, Reading(dropped=left_out.add), **own)
+    records = form.read(path, ReadHooks(dropped=left_out.add), **own)
     for number, record in enumerate(records, 1):
         ratings = fitted(record, RATINGS, threshold).record
         assert ratings is not None  # nothing is lost but probabilities
@@ -80,7 +80,7 @@ def read_rated(
             left_out.add("without a label", name)
 
 
-def branches_of(record: Record) -> Iterator[Branch]:
+def branches_of(record: LabeledSolution) -> Iterator[Branch]:
     """What process supervision learns from a rated solution: each rating once, none behind an error."""
     end = record.first_error
     judged = record if end is None else record.cut(end + 1)

@@ -18,7 +18,7 @@ from ablations.finetuning.facts import OF_HELD_OUT, LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_texts
 from ablations.formats.catalogue import FORMATS
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.questions import normalised
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import IGNORE, encode_all
@@ -110,8 +110,8 @@ def windows(tokenizer: Any, texts: Iterable[str], size: int) -> Documents:
 
 
 def right_solutions(
-    pool: Iterable[Record], held_out: HeldOut, most: int | None, left_out: LeftOut
-) -> list[Record]:
+    pool: Iterable[LabeledSolution], held_out: HeldOut, most: int | None, left_out: LeftOut
+) -> list[LabeledSolution]:
     """The solutions that came to an end that was found right.
 
     Args:
@@ -143,7 +143,7 @@ def right_solutions(
 
 
 def solved(
-    tokenizer: Any, solutions: Sequence[Record], size: int, left_out: LeftOut
+    tokenizer: Any, solutions: Sequence[LabeledSolution], size: int, left_out: LeftOut
 ) -> tuple[Documents, Documents]:
     """Tokens and targets of solutions; those longer than ``size`` are left out whole: they would not end."""
     documents, targets = [], []
@@ -207,5 +207,5 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _name(record: Record) -> str:
+def _name(record: LabeledSolution) -> str:
     return f"{record.problem_id} sample {record.sample}"

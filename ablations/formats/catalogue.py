@@ -22,7 +22,7 @@ from ablations.formats import (
     scored_samples,
     trl,
 )
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.losses import Abilities
 from ablations.formats.rows import Where, read_rows
 
@@ -31,7 +31,7 @@ from ablations.formats.rows import Where, read_rows
 class Format:
     """A file format of problems, solutions and labels."""
 
-    read: Callable[..., Iterator[Record]]
+    read: Callable[..., Iterator[LabeledSolution]]
     """(path, Reading or None, options by name) -> records, one row held at a time."""
     write: Callable[..., None]
     """(path, records); whole or not at all. The records must be cut down to the abilities first."""
@@ -41,7 +41,7 @@ class Format:
     """Fields that every row that is written has."""
     options: frozenset[str] = frozenset()
     """Names of the reader's options."""
-    tells_apart: Callable[[Record], bool] = lambda record: True
+    tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
     """Whether a record's texts can be told from the format's own marks."""
     recognises: Callable[[dict[str, Any]], bool] | None = None
     """Whether a row is of the format; None: if it has all ``keys``."""

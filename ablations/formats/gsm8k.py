@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import Reading, Where, check, read_rows, string, write_rows
+from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, write_rows
 from ablations.grading.extraction import without_calculator
 
 END = "#### "
@@ -30,8 +30,8 @@ def recognises(row: dict[str, Any]) -> bool:
 
 
 def read(
-    path: str | Path, reading: Reading | None = None, *, drop_calculator: bool = False
-) -> Iterator[Record]:
+    path: str | Path, reading: ReadHooks | None = None, *, drop_calculator: bool = False
+) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Args:
@@ -46,22 +46,22 @@ def read(
         yield _without_calculator(record) if drop_calculator else record
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
-def tells_apart(record: Record) -> bool:
+def tells_apart(record: LabeledSolution) -> bool:
     """Whether a record's answer fits a line."""
     return "\n" not in (record.reference or "")
 
 
-def _without_calculator(record: Record) -> Record:
+def _without_calculator(record: LabeledSolution) -> LabeledSolution:
     kept = ((step, without_calculator(step.text)) for step in record.steps)
     return replace(record, steps=tuple(replace(step, text=text) for step, text in kept if text))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     *lines, last = string(where, row, "answer").split("\n")
     answer = last.removeprefix(END)
     if not last.startswith(END):  # the last step may stand on the same line
@@ -71,7 +71,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     steps = tuple(Step(text=line) for line in lines if line)
     check(where, "answer", row["answer"], steps, "a line or more before the last")
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "question", filled=True),
             reference=answer,
             steps=steps,
@@ -81,5 +81,5 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     ]
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     return {"question": record.problem, "answer": "\n".join((*record.texts, f"{END}{record.reference}"))}

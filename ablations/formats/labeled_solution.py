@@ -65,7 +65,7 @@ class Step(Candidate):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class LabeledSolution:
     """One solution of one problem, or a problem alone."""
 
     problem: str
@@ -165,12 +165,12 @@ class Record:
         """Whether labelling ended at an error, and yet no step is wrong."""
         return self.finish_reason == "found_error" and not self.has_error
 
-    def cut(self, length: int) -> "Record":
+    def cut(self, length: int) -> "LabeledSolution":
         """Its first steps alone."""
         scores = {name: values[:length] for name, values in self.step_scores.items()}
         return replace(self, steps=self.steps[:length], step_scores=scores, open_candidates=())
 
-    def relabelled(self, change: Callable[[Label], Label]) -> "Record":
+    def relabelled(self, change: Callable[[Label], Label]) -> "LabeledSolution":
         """The same with every label changed, the alternatives' too."""
         steps = tuple(
             replace(step, label=change(step.label), alternatives=_changed(step.alternatives, change))
@@ -197,7 +197,7 @@ class LabelledPrefix:
     """Its label."""
 
 
-def labelled_prefixes(record: Record) -> Iterator[LabelledPrefix]:
+def labelled_prefixes(record: LabeledSolution) -> Iterator[LabelledPrefix]:
     """Every candidate that has a label, after the steps that were chosen before it; each exactly once."""
     for at in range(len(record.steps) + 1):
         prefix = record.texts[:at]
@@ -208,7 +208,7 @@ def labelled_prefixes(record: Record) -> Iterator[LabelledPrefix]:
                 )
 
 
-def each_alternative(record: Record, *, repeat: bool) -> Iterator[Record]:
+def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[LabeledSolution]:
     """A record as several without alternatives: the solution, then one for each labelled alternative.
 
     Args:
@@ -248,7 +248,7 @@ def each_alternative(record: Record, *, repeat: bool) -> Iterator[Record]:
                 )
 
 
-def _tried(record: Record, at: int) -> tuple[Candidate, ...]:
+def _tried(record: LabeledSolution, at: int) -> tuple[Candidate, ...]:
     """The candidates for a step, the chosen one first."""
     if at == len(record.steps):
         return record.open_candidates

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ablations.data.thresholds import exceeds
-from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
 
 THRESHOLD = (
     "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "
@@ -27,9 +27,9 @@ class Feature:
 
     says: str
     """What it is, and what becomes of it where it is lost."""
-    has: Callable[[Record], bool]
+    has: Callable[[LabeledSolution], bool]
     """Whether a record holds it."""
-    drop: Callable[[Record, float | None], Record]
+    drop: Callable[[LabeledSolution, float | None], LabeledSolution]
     """(record, threshold) -> the record without it."""
 
 
@@ -53,7 +53,7 @@ class Abilities:
 class Fitted:
     """What becomes of a record."""
 
-    record: Record | None
+    record: LabeledSolution | None
     """What the format carries of it; None if it is left out."""
     lost: tuple[str, ...] = ()
     """Names of the features that were dropped."""
@@ -61,7 +61,7 @@ class Fitted:
     """Why it is left out."""
 
 
-def fitted(record: Record, abilities: Abilities, threshold: float | None = None) -> Fitted:
+def fitted(record: LabeledSolution, abilities: Abilities, threshold: float | None = None) -> Fitted:
     """Cuts a record down to what a format can carry.
 
     Args:
@@ -93,10 +93,10 @@ def fitted(record: Record, abilities: Abilities, threshold: float | None = None)
 
 
 def carried(
-    records: Iterable[Record],
+    records: Iterable[LabeledSolution],
     abilities: Abilities,
-    tells_apart: Callable[[Record], bool] = lambda record: True,
-) -> Iterator[Record]:
+    tells_apart: Callable[[LabeledSolution], bool] = lambda record: True,
+) -> Iterator[LabeledSolution]:
     """The same records, none of which holds more than a format can carry, or less than it needs.
 
     Args:
@@ -120,16 +120,16 @@ def carried(
         yield record
 
 
-def _holds(kind: type) -> Callable[[Record], bool]:
+def _holds(kind: type) -> Callable[[LabeledSolution], bool]:
     return lambda record: any(isinstance(one.label, kind) for one in record.candidates())
 
 
-def _without_alternatives(record: Record, _: float | None) -> Record:
+def _without_alternatives(record: LabeledSolution, _: float | None) -> LabeledSolution:
     steps = tuple(replace(step, alternatives=()) for step in record.steps)
     return replace(record, steps=steps, open_candidates=())
 
 
-def _rated(record: Record, threshold: float | None) -> Record:
+def _rated(record: LabeledSolution, threshold: float | None) -> LabeledSolution:
     if threshold is None:
         raise ValueError(THRESHOLD)
     if not 0 <= threshold <= 1:
@@ -157,11 +157,11 @@ def _sure(label: Label) -> Label:
     return Probabilities(wrong=float(label < 0), neutral=float(label == 0), right=float(label > 0))
 
 
-def _after_error(record: Record) -> tuple[Step, ...]:
+def _after_error(record: LabeledSolution) -> tuple[Step, ...]:
     return () if record.first_error is None else record.steps[record.first_error + 1 :]
 
 
-def _unlabelled_after_error(record: Record, _: float | None) -> Record:
+def _unlabelled_after_error(record: LabeledSolution, _: float | None) -> LabeledSolution:
     end = record.first_error
     assert end is not None
     return replace(
@@ -170,28 +170,28 @@ def _unlabelled_after_error(record: Record, _: float | None) -> Record:
     )
 
 
-def _cut_at_unlabelled(record: Record, start: int) -> Record:
+def _cut_at_unlabelled(record: LabeledSolution, start: int) -> LabeledSolution:
     return record.cut(record.labels.index(None, start))
 
 
-def _partly_labelled(record: Record) -> bool:
+def _partly_labelled(record: LabeledSolution) -> bool:
     """Whether some steps have a label and others not, those after the first error aside."""
     labels = record.labels[: len(record.steps) - len(_after_error(record))]
     return None in labels and set(labels) != {None}
 
 
-def _lines(record: Record, _: float | None) -> Record:
+def _lines(record: LabeledSolution, _: float | None) -> LabeledSolution:
     lines = (line for text in record.texts for line in text.split("\n") if line)
     return replace(record, steps=tuple(Step(text=line) for line in lines))
 
 
-def _numbered(record: Record) -> bool:
+def _numbered(record: LabeledSolution) -> bool:
     return bool(record.steps) and all(
         text.startswith(f"Step {i}: ") and text != f"Step {i}: " for i, text in enumerate(record.texts, 1)
     )
 
 
-def _without_numbers(record: Record, _: float | None) -> Record:
+def _without_numbers(record: LabeledSolution, _: float | None) -> LabeledSolution:
     while _numbered(record):
         steps = (
             replace(step, text=step.text.removeprefix(f"Step {i}: "))
@@ -201,7 +201,7 @@ def _without_numbers(record: Record, _: float | None) -> Record:
     return record
 
 
-_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Record)}
+_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(LabeledSolution)}
 
 
 def _field(name: str, says: str) -> Feature:
@@ -327,7 +327,7 @@ class Need:
 
     says: str
     """What it is."""
-    has: Callable[[Record], bool]
+    has: Callable[[LabeledSolution], bool]
     """Whether a record holds it."""
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
-    Reading,
+    ReadHooks,
     Where,
     check,
     integer,
@@ -38,7 +38,7 @@ def recognises(row: dict[str, Any]) -> bool:
     return row.keys() >= KEYS and isinstance(row["solution"], str)
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -47,15 +47,15 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     solution = string(where, row, "solution")
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "problem", filled=True),
             problem_id=optional_name(where, row, "unique_id"),
             reference=optional_name(where, row, "answer") if "answer" in row else boxed(solution),
@@ -78,7 +78,7 @@ def level(where: Where, row: dict[str, Any]) -> int | None:
     return found
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     return {
         "problem": record.problem,
         "solution": record.reference_solution,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
-from ablations.formats.labeled_solution import Label, Record, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
-    Reading,
+    ReadHooks,
     Where,
     array,
     check,
@@ -43,8 +43,8 @@ def recognises(row: dict[str, Any]) -> bool:
 
 
 def read(
-    path: str | Path, reading: Reading | None = None, *, problems: Iterable[str] = ()
-) -> Iterator[Record]:
+    path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
+) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Args:
@@ -58,12 +58,12 @@ def read(
     return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
-def tells_apart(record: Record) -> bool:
+def tells_apart(record: LabeledSolution) -> bool:
     """Whether a record's texts can be told from the format's own marks."""
     try:
         return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
@@ -71,7 +71,7 @@ def tells_apart(record: Record) -> bool:
         return False
 
 
-def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[LabeledSolution]:
     given = string(where, row, "input")
     *pieces, rest = given.split(MARK)
     check(
@@ -89,7 +89,7 @@ def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) 
     for text in (problem, *found):
         check(where, "input", given, text, "a problem and steps that are not empty")
     steps = tuple(Step(text=text, label=label) for text, label in zip(found, labels, strict=True))
-    return [Record(problem=problem, dataset=optional_string(where, row, "task"), steps=steps)]
+    return [LabeledSolution(problem=problem, dataset=optional_string(where, row, "task"), steps=steps)]
 
 
 def _values(where: Where, row: dict[str, Any], length: int) -> list[Label]:
@@ -119,7 +119,7 @@ def _step(piece: str, number: int) -> str:
     return piece.lstrip() if without == piece else without
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     first, *others = record.texts
     texts = [marked.joined(record.problem, first)]
     texts += (marked.numbered(text, number) for number, text in enumerate(others, 2))

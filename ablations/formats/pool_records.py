@@ -10,10 +10,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.pool import PoolRows
-from ablations.formats.rows import Reading, Where, read_rows, write_rows
+from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
 
 LABELS = "labels"
 KEYS = frozenset({"problem_id", "problem", "samples"})
@@ -29,7 +29,9 @@ ABILITIES = Abilities(
 )
 
 
-def read(path: str | Path, reading: Reading | None = None, *, labeler: str | None = None) -> Iterator[Record]:
+def read(
+    path: str | Path, reading: ReadHooks | None = None, *, labeler: str | None = None
+) -> Iterator[LabeledSolution]:
     """Records of a file, several a row.
 
     Args:
@@ -42,7 +44,7 @@ def read(path: str | Path, reading: Reading | None = None, *, labeler: str | Non
     """
     rules = PoolRows()
 
-    def parse(where: Where, row: dict[str, Any]) -> list[Record]:
+    def parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
         problem, samples = rules.checked(where, row)
         if labeler is not None:
             rules.has_labeler(where, labeler)
@@ -53,7 +55,7 @@ def read(path: str | Path, reading: Reading | None = None, *, labeler: str | Non
     return read_rows(path, parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a problem, whole or not at all; its solutions must follow each other.
 
     Raises:
@@ -62,14 +64,14 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
     write_rows(path, _rows(Path(path), carried(records, ABILITIES, tells_apart)))
 
 
-def tells_apart(record: Record) -> bool:
+def tells_apart(record: LabeledSolution) -> bool:
     """Whether no labeler is called as the labels are."""
     return LABELS not in record.step_scores
 
 
 def _record(
     problem_id: str, problem: str, reference: str, sample: dict[str, Any], labeler: str | None
-) -> Record:
+) -> LabeledSolution:
     scores = {
         name: tuple(float(one) for one in values) for name, values in sample.get("step_scores", {}).items()
     }
@@ -77,7 +79,7 @@ def _record(
     labels: list[Label] = [None] * len(sample["steps"])
     if right is not None:
         labels = [Probabilities.of_right(one) for one in right]
-    return Record(
+    return LabeledSolution(
         problem=problem,
         problem_id=problem_id,
         reference=reference,
@@ -93,7 +95,7 @@ def _record(
     )
 
 
-def _rows(path: Path, records: Iterable[Record]) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, records: Iterable[LabeledSolution]) -> Iterator[dict[str, Any]]:
     rules = PoolRows()
     problems = groupby(records, key=lambda record: (record.problem_id, record.problem, record.reference))
     for number, ((problem_id, problem, reference), solutions) in enumerate(problems):
@@ -107,7 +109,7 @@ def _rows(path: Path, records: Iterable[Record]) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _sample(record: Record, number: int) -> dict[str, Any]:
+def _sample(record: LabeledSolution, number: int) -> dict[str, Any]:
     scores = {name: list(values) for name, values in record.step_scores.items()}
     right = [label.right for label in record.labels if isinstance(label, Probabilities)]
     if right:

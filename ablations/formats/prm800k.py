@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.annotation_file import FINISH_REASONS
-from ablations.formats.labeled_solution import Candidate, Record, Step
+from ablations.formats.labeled_solution import Candidate, LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
-    Reading,
+    ReadHooks,
     Where,
     array,
     check,
@@ -71,14 +71,14 @@ ABILITIES = Abilities(
 
 def read(
     path: str | Path,
-    reading: Reading | None = None,
+    reading: ReadHooks | None = None,
     *,
     keep_screening: bool = False,
     keep_quality_control: bool = False,
     keep_give_up: bool = False,
     keep_bad_problem: bool = False,
     rest: bool = False,
-) -> Iterator[Record]:
+) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Args:
@@ -93,7 +93,7 @@ def read(
     Raises:
         ValueError: a row is malformed.
     """
-    reading = reading or Reading()
+    reading = reading or ReadHooks()
     dropped = reading.dropped or (lambda kind: None)
     unread = reading.unread or (lambda names: None)
     for record, generated in read_rows(path, _parse, reading, FIELDS):
@@ -112,12 +112,12 @@ def read(
             yield whole
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all; ``pre_generated_steps`` holds the chosen path."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[tuple[Record, tuple[str, ...] | None]]:
+def _parse(where: Where, row: dict[str, Any]) -> list[tuple[LabeledSolution, tuple[str, ...] | None]]:
     question, label = mapping(where, row, "question"), mapping(where, row, "label")
     generated = None
     if question.get("pre_generated_steps") is not None:
@@ -141,7 +141,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[tuple[Record, tuple[str, .
             open_candidates = candidates
         else:
             raise fault(where, f"{at}.chosen_completion", None, "an index, for there is a step after it")
-    record = Record(
+    record = LabeledSolution(
         problem=string(where, question, "problem", "question.", filled=True),
         reference=optional_name(where, question, "ground_truth_answer", "question."),
         reference_solution=optional_string(where, question, "ground_truth_solution", "question."),
@@ -210,14 +210,14 @@ def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate,
     return without_space.index(wanted) if wanted in without_space else None
 
 
-def _with_rest(record: Record, generated: tuple[str, ...] | None) -> Record:
+def _with_rest(record: LabeledSolution, generated: tuple[str, ...] | None) -> LabeledSolution:
     labelled = len(record.steps)
     if generated is None or record.open_candidates or record.texts != generated[:labelled]:
         return record
     return replace(record, steps=(*record.steps, *(Step(text=text) for text in generated[labelled:])))
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     steps = [_step_row(step) for step in record.steps]
     if record.open_candidates:
         completions = [_completion(one) for one in record.open_candidates]

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
-    Reading,
+    ReadHooks,
     Where,
     array,
     check,
@@ -33,7 +33,7 @@ ABILITIES = Abilities(
 )
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -42,18 +42,18 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
     check(where, "steps", [], steps, "one string or more")
     given = array(where, row, "ratings", length=len(steps))
     ratings = [rating(where, f"ratings[{i}]", value) for i, value in enumerate(given)]
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "problem", filled=True),
             reference=optional_name(where, row, "ground_truth_answer"),
             steps=tuple(Step(text=text, label=label) for text, label in zip(steps, ratings, strict=True)),
@@ -63,7 +63,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     ]
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "problem": record.problem,

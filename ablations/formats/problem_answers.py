@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.gsm8k import END
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
-    Reading,
+    ReadHooks,
     Where,
     check,
     optional_name,
@@ -47,7 +47,7 @@ def recognises(row: dict[str, Any]) -> bool:
     return any(isinstance(_first(row, (name,)), str) for name in PROBLEM) and not names & LABELLED
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -57,7 +57,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, spelled)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
@@ -65,7 +65,7 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
 _ALL = (*PROBLEM, *ANSWER, *NAME, SOLUTION)
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     for name in APART:
         value = _first(row, (name,))
         check(where, name, value, not value, "nothing, since a problem must be one text")
@@ -76,7 +76,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     if reference is None and isinstance(solution, str):
         reference = boxed(solution)
     problem_id = optional_name(where, {"id": _first(row, NAME)}, "id")
-    return [Record(problem=problem, problem_id=problem_id, reference=reference)]
+    return [LabeledSolution(problem=problem, problem_id=problem_id, reference=reference)]
 
 
 def _first(row: dict[str, Any], names: Iterable[str]) -> Any:
@@ -95,10 +95,10 @@ def _answer(where: Where, value: Any) -> str | None:
     return optional_name(where, {"answer": value and value.split(END.strip())[-1].strip()}, "answer")
 
 
-def tells_apart(record: Record) -> bool:
+def tells_apart(record: LabeledSolution) -> bool:
     """Whether a record's answer comes back as it is."""
     return _parse(Where(path=Path(), line=1), _row(record)) == [record]
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     return {"problem_id": record.problem_id, "problem": record.problem, "answer": record.reference}

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
     MISSING,
-    Reading,
+    ReadHooks,
     Where,
     check,
     integer,
@@ -39,7 +39,7 @@ ABILITIES = Abilities(
 )
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -48,13 +48,13 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all; solutions without a name are numbered."""
     held = enumerate(carried(records, ABILITIES))
     write_rows(path, (_row(record, number) for number, record in held))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
     check(where, "steps", [], steps, "one string or more")
     label = integer(row.get("label"))
@@ -65,7 +65,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     end = len(steps) if label == -1 else label
     ratings = [1 if i < end else -1 if i == end else None for i in range(len(steps))]
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "problem", filled=True),
             steps=tuple(Step(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)),
             correct=optional_boolean(where, row, "final_answer_correct"),
@@ -76,7 +76,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
     ]
 
 
-def _row(record: Record, number: int) -> dict[str, Any]:
+def _row(record: LabeledSolution, number: int) -> dict[str, Any]:
     scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "id": f"row-{number}" if record.solution_id is None else record.solution_id,

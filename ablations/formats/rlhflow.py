@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
-from ablations.formats.labeled_solution import Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import Reading, Where, array, check, read_rows, string, write_rows
+from ablations.formats.rows import ReadHooks, Where, array, check, read_rows, string, write_rows
 
 SIGNS = {"+": 1, "-": -1}
 KEYS = frozenset({"conversations"})
@@ -25,8 +25,8 @@ ABILITIES = Abilities(
 
 
 def read(
-    path: str | Path, reading: Reading | None = None, *, problems: Iterable[str] = ()
-) -> Iterator[Record]:
+    path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
+) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Args:
@@ -40,12 +40,12 @@ def read(
     return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
-def tells_apart(record: Record) -> bool:
+def tells_apart(record: LabeledSolution) -> bool:
     """Whether a record's texts can be told from the format's own marks."""
     try:
         return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
@@ -53,7 +53,7 @@ def tells_apart(record: Record) -> bool:
         return False
 
 
-def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[LabeledSolution]:
     turns = array(where, row, "conversations")
     pairs = "a user's turn and the assistant's answer, once or more"
     check(where, "conversations", turns, turns and len(turns) % 2 == 0, pairs)
@@ -72,10 +72,10 @@ def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) 
         check(where, f"conversations[{2 * i}].content", contents[2 * i], text, "a step that is not empty")
     signs = (SIGNS[sign] for sign in contents[1::2])
     steps = tuple(Step(text=text, label=sign) for text, sign in zip(texts, signs, strict=True))
-    return [Record(problem=problem, steps=steps)]
+    return [LabeledSolution(problem=problem, steps=steps)]
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     first, *others = record.texts
     texts = [marked.joined(record.problem, first)]
     texts += (marked.numbered(text, number) for number, text in enumerate(others, 2))

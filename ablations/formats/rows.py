@@ -46,7 +46,7 @@ class Where:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadHooks:
     """What is done beside reading a file."""
 
     aside: Callable[[bytes], object] | None = None
@@ -62,7 +62,7 @@ class Reading:
 def read_rows(
     path: str | Path,
     parse: Callable[[Where, dict[str, Any]], Iterable[_Found]],
-    reading: Reading | None = None,
+    reading: ReadHooks | None = None,
     known: frozenset[str] | None = None,
 ) -> Iterator[_Found]:
     """What a parser finds in the rows of a file; one row is held at a time.
@@ -77,7 +77,7 @@ def read_rows(
     Raises:
         ValueError: the file is damaged, or a row is malformed and not set aside.
     """
-    reading, path = reading or Reading(), Path(path)
+    reading, path = reading or ReadHooks(), Path(path)
     try:
         for raw in raw_rows(path, reading.progress):
             try:

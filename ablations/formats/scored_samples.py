@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Probabilities, Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Probabilities, Step
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.math_problems import level
 from ablations.formats.rows import (
     MISSING,
-    Reading,
+    ReadHooks,
     Where,
     array,
     check,
@@ -44,7 +44,7 @@ ABILITIES = Abilities(
 )
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -53,19 +53,19 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
     check(where, "steps", [], steps, "one string or more")
     probs = array(where, row, "rating_probs", length=len(steps))
     labels = [_label(where, f"rating_probs[{i}]", one) for i, one in enumerate(probs)]
     name = "given_answer" if row.get("answer") is None else "answer"
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "problem", filled=True),
             problem_id=optional_name(where, row, "unique_id"),
             reference=optional_name(where, row, "ground_truth_answer"),
@@ -90,7 +90,7 @@ def _label(where: Where, at: str, probs: Any) -> Probabilities:
     return Probabilities(wrong=wrong, neutral=neutral, right=right)
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: LabeledSolution) -> dict[str, Any]:
     labels = [label for label in record.labels if isinstance(label, Probabilities)]
     about = {"subject": record.subject, "level": record.level, "unique_id": record.problem_id}
     return {

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Label, Probabilities, Record, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import Reading, Where, check, read_rows, string, texts, write_rows
+from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, texts, write_rows
 from ablations.formats.step_fields import IGNORE, labels_of
 
 KEYS = frozenset({"prompt", "completions", "labels"})
@@ -24,7 +24,7 @@ ABILITIES = Abilities(
 )
 
 
-def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
+def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
     """Records of a file, one a row.
 
     Raises:
@@ -33,7 +33,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Iterator[Record]:
     return read_rows(path, _parse, reading, KEYS)
 
 
-def write(path: str | Path, records: Iterable[Record]) -> None:
+def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
     """Writes a row a record, whole or not at all."""
     kinds: set[type] = set()
     write_rows(path, (_row(record, kinds) for record in carried(records, ABILITIES)))
@@ -41,19 +41,19 @@ def write(path: str | Path, records: Iterable[Record]) -> None:
         write_rows(path, read_rows(path, _as_numbers))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Record]:
+def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "completions")
     check(where, "completions", [], steps, "one string or more")
     labels = labels_of(where, row, "labels", len(steps))
     return [
-        Record(
+        LabeledSolution(
             problem=string(where, row, "prompt", filled=True),
             steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
         )
     ]
 
 
-def _row(record: Record, kinds: set[type]) -> dict[str, Any]:
+def _row(record: LabeledSolution, kinds: set[type]) -> dict[str, Any]:
     """A row, and the type of its labels added to those of the rows before."""
     ratings = [label for label in record.labels if isinstance(label, int)]
     kind: type = int if None in record.labels else bool

@@ -15,7 +15,7 @@ from ablations.generators.completions import Stops
 from ablations.generators.job import SHARD, Job
 from ablations.generators.problems import Shot
 from ablations.generators.prompts import Prompter
-from ablations.generators.setup import Choice, Sampling, Setup
+from ablations.generators.setup import GeneratorChoice, Sampling, Setup
 from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint
 from lightning_modules.tokenization import check_vocabulary
 
@@ -64,7 +64,7 @@ class Generator:
         return shown
 
 
-def find_generator(choice: Choice, sampling: Sampling, shots: tuple[Shot, ...]) -> Generator:
+def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Shot, ...]) -> Generator:
     """Finds a checkpoint and all that can be told before it is loaded.
 
     Raises:

@@ -27,7 +27,7 @@ FIELD = "sampled_by"
 
 
 @dataclass(kw_only=True)
-class Account:
+class SamplingSummary:
     """What a pool holds."""
 
     problems: int = 0
@@ -58,7 +58,7 @@ def write_pool(
     identity: dict[str, Any],
     grader: Grader,
     progress: Callable[[float], None],
-) -> Account:
+) -> SamplingSummary:
     """Writes a pool, whole or not at all; equal shards and verdicts give equal bytes.
 
     Args:
@@ -73,7 +73,7 @@ def write_pool(
     Raises:
         ValueError: no problem has as many solutions.
     """
-    account = Account()
+    account = SamplingSummary()
 
     def rows() -> Iterator[dict[str, Any]]:
         files = shards.files()
@@ -130,7 +130,7 @@ def _lines(
     problems: Sequence[Problem],
     samples: int,
     identity: dict[str, Any],
-    account: Account,
+    account: SamplingSummary,
 ) -> Iterator[dict[str, Any]]:
     for p, completions in found.items():
         solutions = [one for one in completions if one["steps"]]

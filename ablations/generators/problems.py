@@ -9,7 +9,7 @@ from pathlib import Path
 from ablations.data.checks import allowed
 from ablations.data.solutions import Problem
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.questions import letters_and_digits, normalised
 from ablations.generators.completions import steps_of
 from ablations.grading.grader import extract_answer
@@ -39,7 +39,7 @@ def read_problems(path: Path, form: str | None = None) -> list[Problem]:
         ValueError: there is no such file or format, a row is malformed, or a problem has no reference answer,
             or several, or the name of another.
     """
-    found: dict[str, Record] = {}
+    found: dict[str, LabeledSolution] = {}
     names: dict[str, str] = {}
     for record in _records(path, form, "problems"):
         first = found.setdefault(normalised(record.problem), record)
@@ -98,7 +98,7 @@ def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Sho
     return tuple(shots)
 
 
-def _records(path: Path, form: str | None, field: str) -> Iterator[Record]:
+def _records(path: Path, form: str | None, field: str) -> Iterator[LabeledSolution]:
     if not path.is_file():
         raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
     if form is not None:
@@ -108,7 +108,7 @@ def _records(path: Path, form: str | None, field: str) -> Iterator[Record]:
     return read.read(path, **without_calculator)
 
 
-def _solution(record: Record) -> str | None:
+def _solution(record: LabeledSolution) -> str | None:
     """A record's solution as it is to be shown; None if it has none that is to be."""
     over = record.finished and record.finish_reason in (None, "solution")
     if not over or record.correct is False or record.first_error is not None:

@@ -16,7 +16,7 @@ CHAT_TEMPLATES = ("auto", "never")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class GeneratorChoice:
     """What a user decides about a generator."""
 
     checkpoint: str

@@ -10,7 +10,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class LabelerChoice:
     """What a user decides about a labeler."""
 
     checkpoint: str

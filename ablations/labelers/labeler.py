@@ -13,7 +13,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.engine.ranks import check_gpus
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.families import FAMILIES, check_code, family_of
 from ablations.labelers.family import Loading
 from lightning_modules.encoding import Encoded
@@ -128,7 +128,7 @@ class Labeler:
         return StepScores(prob=prob, last=probability_of_correct(found.prob)[found.offsets[1:] - 1])
 
 
-def load_labeler(choice: Choice) -> Labeler:
+def load_labeler(choice: LabelerChoice) -> Labeler:
     """Loads a checkpoint after all that can be checked without loading it.
 
     Raises:

@@ -13,7 +13,7 @@ from ablations.engine.progress import Reporter
 from ablations.evaluation.score_file import certain
 from ablations.formats import prm800k_paths
 from ablations.formats.catalogue import recognised
-from ablations.formats.labeled_solution import Label, Record
+from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
 from ablations.labelers.labeler import Labeler
@@ -83,7 +83,7 @@ def label_rated(
     prob = label_shards(shards, encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens).prob
     place = {row: at for at, row in enumerate(by_problem)}
 
-    def scored() -> Iterator[Record]:
+    def scored() -> Iterator[LabeledSolution]:
         for row in kept:
             right = probability_of_correct(prob.row(place[row]))
             scores = {**records[row].step_scores, name: tuple(right.tolist())}

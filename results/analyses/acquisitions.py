@@ -34,7 +34,7 @@ _ROLES = {HYPOTHESIS: "hypothesis", PAPER: "paper"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class AcquisitionEfficiency:
     """The data efficiency of one acquisition over another."""
 
     acquisition: str
@@ -156,7 +156,7 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([out[~others], corrected(out[others])])
 
 
-def comparisons(frame: pd.DataFrame) -> list[Comparison]:
+def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
     """The data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both counts of labels.
 
     The hypothesis comes first, then the paper's comparison, then the others; an acquisition with a single
@@ -166,7 +166,7 @@ def comparisons(frame: pd.DataFrame) -> list[Comparison]:
     for counted in LABELS:
         known = {name: curve for name, curve in curves(frame, counted).items() if len(curve.labels) > 1}
         made += [
-            Comparison(
+            AcquisitionEfficiency(
                 acquisition=acquisition,
                 baseline=baseline,
                 counted=counted,

@@ -7,11 +7,11 @@ from results.analyses.acquisitions import (
     LABELS,
     PAPER_EFFICIENCY,
     RISING_BUDGETS,
-    Comparison,
+    AcquisitionEfficiency,
     comparisons,
     gains,
 )
-from results.analyses.headline import Headline, Reading, capital, reading_of, solves
+from results.analyses.headline import Headline, ShownDifference, capital, reading_of, solves
 from results.stats.data_efficiency import detectable_efficiency
 from results.stats.differences import contrasts
 from results.stats.intervals import ALPHA
@@ -133,7 +133,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     ]
     found = [one for one in comparisons(frame) if one.role != "other"]
     readings += [
-        Reading(
+        ShownDifference(
             where=f"against {acquisition_words(one.baseline)}, {LABELS[one.counted]}",
             difference=f"{one.efficiency.estimate:.2f} times" if one.efficiency.estimate > 0 else "–",
             interval=number(one.efficiency.estimate, 2, one.efficiency.lower, one.efficiency.upper).interval,
@@ -148,7 +148,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     return Headline(sentence=sentence, readings=tuple(readings), further=tuple(map(_saving, found[:1])))
 
 
-def _saving(one: Comparison) -> str:
+def _saving(one: AcquisitionEfficiency) -> str:
     """The data efficiency in a sentence."""
     if one.efficiency.reason:
         return f"How many labels this saves is not known: {one.efficiency.reason}."

@@ -34,7 +34,7 @@ from results.tables.shared import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
+class AnalysisResult:
     """What an analysis makes of records."""
 
     headline: Headline
@@ -61,7 +61,7 @@ class Analysis:
     metric: str = "best_of_n"
     """Without which there is no headline."""
 
-    def account(self, frame: pd.DataFrame) -> Account:
+    def account(self, frame: pd.DataFrame) -> AnalysisResult:
         """Count the claims that hold and make all tables; next to claims, other tables are descriptive."""
         made = [table(frame) for table in self.tables]
         shown = tuple(table for table in made if table is not None and table.rows)
@@ -71,8 +71,8 @@ class Analysis:
             headline = Headline(sentence="The records hold no best-of-N.")
         found = findings(frame)
         if not any(one.differences for one in found):
-            return Account(headline=headline, tables=shown)
-        return Account(
+            return AnalysisResult(headline=headline, tables=shown)
+        return AnalysisResult(
             headline=replace(headline, sentence=f"{counted(found)} {headline.sentence}"),
             tables=(
                 claims_table(found),

@@ -16,7 +16,7 @@ CORRECTED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ShownDifference:
     """One difference, ready to be shown."""
 
     where: str
@@ -37,15 +37,15 @@ class Headline:
 
     sentence: str
     """What was found."""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[ShownDifference, ...] = ()
     """The numbers behind it."""
     further: tuple[str, ...] = ()
     """Sentences on the other comparisons."""
 
 
-def reading_of(where: str, row: Any) -> Reading:
+def reading_of(where: str, row: Any) -> ShownDifference:
     """A row of differences between shares."""
-    return Reading(
+    return ShownDifference(
         where=where,
         difference=f"{100 * row.estimate:+.1f} points",
         interval=points_interval(row.lower, row.upper),

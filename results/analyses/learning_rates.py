@@ -12,7 +12,7 @@ from results.vocabulary import arm_words
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ChosenRate:
     """The choice of one arm and data scale (and fold, and way to choose solutions)."""
 
     arm: str
@@ -31,15 +31,15 @@ class Choice:
     """Whether a lower and a higher rate were tried as well."""
 
 
-def choices_of(frame: pd.DataFrame) -> list[Choice]:
+def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
     """Each choice of a run once, in the order of the records."""
-    found: dict[tuple[str, str], Choice] = {}
+    found: dict[tuple[str, str], ChosenRate] = {}
     for row in rows_of(frame.drop_duplicates(["arm", "acquisition", "data_scale", "config"])):
         for fact in json.loads(row.config).get("chosen", []):
             if "choice" not in fact:
                 continue
             grid = fact["grid"]
-            choice = Choice(
+            choice = ChosenRate(
                 arm=row.arm,
                 acquisition=None if pd.isna(row.acquisition) else row.acquisition,
                 data_scale=None if pd.isna(row.data_scale) else int(row.data_scale),
@@ -83,7 +83,7 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def edge_sentence(choices: Sequence[Choice]) -> str:
+def edge_sentence(choices: Sequence[ChosenRate]) -> str:
     """How many choices lie inside their grid, and which do not; empty without choices."""
     if not choices:
         return ""
@@ -100,6 +100,6 @@ def edge_sentence(choices: Sequence[Choice]) -> str:
     )
 
 
-def _value(choice: Choice, rate: float) -> float:
+def _value(choice: ChosenRate, rate: float) -> float:
     value = choice.validation.get(rate)
     return float("nan") if value is None else value

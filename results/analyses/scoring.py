@@ -73,7 +73,7 @@ PAPER: dict[str, float] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class StrategyDifference:
     """A strategy minus the product with neutral as positive, on one model."""
 
     arm: str
@@ -103,7 +103,7 @@ def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["variant"].isin(list(STRATEGIES))]
 
 
-def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
+def comparisons(frame: pd.DataFrame, n: int) -> list[StrategyDifference]:
     """All strategies against the product, model by model in the order of ``MODELS``.
 
     Args:
@@ -113,7 +113,7 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[Comparison]:
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
     found = corrected(contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n))
     made = [
-        Comparison(
+        StrategyDifference(
             arm=row.arm,
             variant=row.variant,
             estimate=row.estimate,
@@ -205,7 +205,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     return Headline(sentence=_sentence(found, n), readings=readings, further=_further(frame, n))
 
 
-def _sentence(found: list[Comparison], n: int) -> str:
+def _sentence(found: list[StrategyDifference], n: int) -> str:
     """What the corrected comparisons say."""
     above = [f"{one.variant} ({arm_words(one.arm)})" for one in found if one.verdict == "above zero"]
     below = sum(one.verdict == "below zero" for one in found)

@@ -13,7 +13,7 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.scales import settings
-from ablations.experiments.trainings import Grid
+from ablations.experiments.trainings import Trainings
 
 
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
@@ -21,7 +21,7 @@ def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
     given = settings("smoke", None, None, None)
     students = replace(given.students, max_updates=updates)
     part = embedded_part(replace(given, students=students))
-    grid = Grid(
+    grid = Trainings(
         settings=replace(given, students=students),
         part=part,
         arm="final_answer",

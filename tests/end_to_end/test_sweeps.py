@@ -12,7 +12,7 @@ from ablations.engine.ranks import Devices
 from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 from ablations.experiments.embedded import embedded_part
-from ablations.experiments.fold import TrainingPart
+from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import settings
 from ablations.experiments.trials import Hyperparameters
 from sweeps.cli import main
@@ -95,7 +95,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
         store=Store(tmp_path),
         devices=Devices(),
     )
-    assert type(one.part) is TrainingPart and not hasattr(one.part, "test")
+    assert type(one.part) is TrainingFold and not hasattr(one.part, "test")
     held = [value for value in vars(one.part).values() if isinstance(value, Task)]
     reached = ordered([*held, one.task(Hyperparameters.of(given))])
     forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
@@ -104,9 +104,9 @@ def test_no_test_problem_can_be_reached(tmp_path):
         *("labeler", "train", "validation")
     }
     with pytest.raises(AssertionError, match="a part without test problems cannot judge"):
-        from ablations.experiments.trainings import Grid
+        from ablations.experiments.trainings import Trainings
 
-        Grid(settings=given, part=whole.training, arm="process", data_scale=1).scores(0)
+        Trainings(settings=given, part=whole.training, arm="process", data_scale=1).scores(0)
 
 
 def test_a_pruned_training_leaves_nothing(run, monkeypatch):

@@ -40,7 +40,7 @@ _NAMES: dict[tuple[str, Role], str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class WorkCost:
     """All tasks of one kind of work."""
 
     what: str
@@ -56,7 +56,7 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class TimedWork:
     """Predicted seconds beside measured ones, of all timed tasks of one kind of work."""
 
     what: str
@@ -112,7 +112,7 @@ def costs(
     device: Device,
     counts: Sequence[int],
     spreads: Collection[str],
-) -> tuple[list[Cost], Cost]:
+) -> tuple[list[WorkCost], WorkCost]:
     """Costs by kind of work and in total, each as if its tasks were all that is computed.
 
     A task waits for those that it needs: no number of devices takes less than the longest path, in which
@@ -131,8 +131,8 @@ def costs(
         together = {task: seconds[task] / (count if task.stage in spreads else 1) for task in some}
         return max([sum(seconds.values()) / count, *path_seconds(some, together.__getitem__).values()])
 
-    def cost(what: str, some: list[Task]) -> Cost:
-        return Cost(
+    def cost(what: str, some: list[Task]) -> WorkCost:
+        return WorkCost(
             what=what,
             tasks=len(some),
             tokens=sum(task.tokens or 0 for task in some),
@@ -162,7 +162,7 @@ def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> lis
 
 def compared(
     tasks: Sequence[Task], sizes: Mapping[Role, Size], device: Device, timings: Mapping[str, Timing]
-) -> list[Comparison]:
+) -> list[TimedWork]:
     """Predicted beside measured seconds by kind of work, the total last; empty if nothing is timed.
 
     Args:
@@ -178,8 +178,8 @@ def compared(
         if device.timed_as in timing.device
     ]
 
-    def comparison(what: str, some: list[Task]) -> Comparison:
-        return Comparison(
+    def comparison(what: str, some: list[Task]) -> TimedWork:
+        return TimedWork(
             what=what,
             tasks=len(some),
             predicted=sum(task_seconds(task, sizes, device) for task in some),

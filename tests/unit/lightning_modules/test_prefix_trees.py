@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForTokenClassification, Qwen2Config, Qwen2ForTokenClassification
 
 from lightning_modules.prefix_trees import (
-    Cost,
+    RowCost,
     check_layout,
     cost_of,
     layout,
@@ -75,7 +75,7 @@ def test_layout_holds_every_sequence_and_sees_its_ancestors_alone(
     if one_block:
         blocks = [layout(token_ids, capacity, share_prefixes=share_prefixes)]
     else:
-        cost = Cost(attention_tokens=4.0, pass_tokens=1.0)
+        cost = RowCost(attention_tokens=4.0, pass_tokens=1.0)
         blocks = layouts(token_ids, capacity, max_tokens=16, share_prefixes=share_prefixes, cost=cost)
     assert sorted(np.concatenate([block.sequences for block in blocks])) == list(range(len(token_ids)))
     longest = max(map(len, token_ids))
@@ -175,9 +175,9 @@ def test_target_weights_count_solutions() -> None:
 
 def test_blocks_split_where_it_pays() -> None:
     token_ids = [np.arange(100)] * 1 + [np.arange(100 + i, 110 + i) for i in range(40)]
-    narrow = layouts(token_ids, capacity=10, cost=Cost(attention_tokens=10.0, pass_tokens=1.0))
+    narrow = layouts(token_ids, capacity=10, cost=RowCost(attention_tokens=10.0, pass_tokens=1.0))
     assert [tuple(block.token_BT.shape) for block in narrow] == [(1, 100), (40, 10)]
-    assert len(layouts(token_ids, capacity=10, cost=Cost(attention_tokens=10.0, pass_tokens=1e9))) == 1
+    assert len(layouts(token_ids, capacity=10, cost=RowCost(attention_tokens=10.0, pass_tokens=1e9))) == 1
 
 
 def test_check_layout() -> None:
@@ -202,7 +202,7 @@ class _BatchPosition(torch.nn.Module):
 
 def test_cost_of_reads_the_config() -> None:
     assert cost_of(build("llama")).attention_tokens == 2 * 16 + 1.5 * 24
-    assert cost_of(torch.nn.Linear(1, 1)) == Cost()
+    assert cost_of(torch.nn.Linear(1, 1)) == RowCost()
 
 
 def test_bad_arguments() -> None:

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sweeps.spaces import SPACES, Choice, Range
+from sweeps.spaces import SPACES, Categorical, Range
 from sweeps.study import (
     PLANNED,
     SURPLUS,
@@ -194,8 +194,8 @@ def test_a_storage_that_cannot_be_opened(url):
     [
         (lambda: Range(low=1, high=1), "low, high: found 1 and 1; allowed: low below high"),
         (lambda: Range(low=0, high=1, log=True), "low, high: found 0 and 1; allowed"),
-        (lambda: Choice(values=(1,)), r"values: found \[1\]; allowed: two or more, each once"),
-        (lambda: Choice(values=(1, 1)), r"values: found \[1, 1\]; allowed: two or more, each once"),
+        (lambda: Categorical(values=(1,)), r"values: found \[1\]; allowed: two or more, each once"),
+        (lambda: Categorical(values=(1, 1)), r"values: found \[1, 1\]; allowed: two or more, each once"),
     ],
 )
 def test_malformed_spaces(make, message):

@@ -12,8 +12,8 @@ from ablations.commands.convert import Conversion, convert, described
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import (
     Candidate,
+    LabeledSolution,
     Probabilities,
-    Record,
     Step,
     labelled_prefixes,
 )
@@ -23,7 +23,7 @@ from ablations.formats.losses import FIELDS, fitted
 def solution(problem, *labels, **more):
     steps = tuple(Step(text=f"s{i}", label=label) for i, label in enumerate(labels))
     given = {"reference": "2", "reference_solution": "2.", "answer": "2", "correct": True} | more
-    return Record(problem=problem, steps=steps, **given)
+    return LabeledSolution(problem=problem, steps=steps, **given)
 
 
 ASKED = ["1+1?", "2 + 2 = ?"]
@@ -31,7 +31,7 @@ RATED = [
     solution(ASKED[0], 1, 0, 1, generator="gpt", problem_id="p0", solution_id="s0", sample=0),
     solution(ASKED[1], 1, 1, -1, level=3, problem_id="p1", solution_id="s1", sample=0),
 ]
-WITH_ALTERNATIVES = Record(
+WITH_ALTERNATIVES = LabeledSolution(
     problem="1+1?",
     steps=(
         Step(text="a", label=1, alternatives=(Candidate(text="x", label=-1), Candidate(text="y", label=0))),
@@ -76,7 +76,7 @@ def test_every_pair_through_the_command_line(source, target, tmp_path, capsys):
         return
     assert [record.problem for record in found] == ASKED
     for field, says in FIELDS.items():
-        default = getattr(Record(problem="x"), field)
+        default = getattr(LabeledSolution(problem="x"), field)
         lost = sum(getattr(record, field) != default for record in held if field not in able.carries)
         assert int(table.get(f"lost: {says}", 0)) == lost
     if "steps" in FORMATS[source].abilities.carries & able.carries:
@@ -115,7 +115,9 @@ def test_which_pairs_write_nothing(tmp_path):
 
 def test_the_account_of_an_annotated_file(tmp_path, capsys):
     broken = replace(WITH_ALTERNATIVES, finish_reason="bad_problem")
-    FORMATS["prm800k"].write(tmp_path / "in.jsonl", [WITH_ALTERNATIVES, broken, Record(problem="2+2?")])
+    FORMATS["prm800k"].write(
+        tmp_path / "in.jsonl", [WITH_ALTERNATIVES, broken, LabeledSolution(problem="2+2?")]
+    )
     with (tmp_path / "in.jsonl").open("a") as file:
         file.write("{\n[]\n")
     argv = ["convert", "--from=prm800k", "--to=trl", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]

@@ -11,7 +11,7 @@ from ablations.experiments import scales
 from ablations.experiments.embedded import embedded_part
 from ablations.experiments.hyperparameters import Levels, plan, settings
 from ablations.experiments.settings import StudentSettings
-from ablations.experiments.trainings import Grid
+from ablations.experiments.trainings import Trainings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
 from ablations.world.worlds import WORLDS
 from lightning_modules.reward_model import RewardModel
@@ -65,7 +65,7 @@ def test_the_trainings_of_supervision_are_used_again():
     """A trial at the hyperparameters of `supervision` trains what its grid trains, where it has one rate."""
     given = scales.settings("small", None, None, None)
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
-    grid = Grid(settings=given, part=embedded_part(given), arm="process", data_scale=4)
+    grid = Trainings(settings=given, part=embedded_part(given), arm="process", data_scale=4)
     assert make(given).inputs["train"] == grid.train(0)
 
 

@@ -9,7 +9,7 @@ from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.language import right_solutions, solved, windows
 from ablations.finetuning.split import HeldOut
 from ablations.formats.catalogue import FORMATS
-from ablations.formats.labeled_solution import Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Step
 from lightning_modules.encoding import IGNORE
 
 END = "<eos>"
@@ -22,7 +22,7 @@ def read(tokenizer, ids):
 def solution(sample, problem="1+1?", **more):
     given = {"correct": True, "finished": True} | more
     steps = (Step(text="It is 2."), Step(text=f"#{sample}"))
-    return Record(problem=problem, problem_id=problem, sample=sample, steps=steps, **given)
+    return LabeledSolution(problem=problem, problem_id=problem, sample=sample, steps=steps, **given)
 
 
 @pytest.mark.parametrize(("kind", "bos"), [("qwen2", []), ("llama", ["<s>"])])

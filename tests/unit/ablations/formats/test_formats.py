@@ -13,8 +13,8 @@ from ablations.formats.annotation_file import FINISH_REASONS
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import (
     Candidate,
+    LabeledSolution,
     Probabilities,
-    Record,
     Step,
     each_alternative,
     labelled_prefixes,
@@ -22,7 +22,7 @@ from ablations.formats.labeled_solution import (
 from ablations.formats.losses import FEATURES, FIELDS, NEEDS, fitted
 from ablations.formats.overlap import held_out_problems
 from ablations.formats.questions import letters_and_digits
-from ablations.formats.rows import Reading, read_rows, whole, write_rows
+from ablations.formats.rows import ReadHooks, read_rows, whole, write_rows
 
 MARKS = [
     "a",
@@ -71,7 +71,7 @@ def records(draw):
     steps = draw(st.lists(step, max_size=4).map(tuple))
     scores = st.lists(share, min_size=len(steps), max_size=len(steps)).map(tuple)
     reference = draw(text | st.none())
-    return Record(
+    return LabeledSolution(
         problem=draw(text),
         problem_id=draw(name),
         reference=reference,
@@ -102,7 +102,7 @@ def everything(form):
     return {option: True for option in form.options if option.startswith("keep_")}
 
 
-FULL = Record(
+FULL = LabeledSolution(
     problem="1+1?",
     problem_id="p0",
     reference="2",
@@ -178,7 +178,7 @@ class TestConformance:
         assert not abilities.carries & set(fit.lost)
         assert bool(fit.lost) == (fit.record != record)
         for field in FIELDS:  # each by itself
-            default = getattr(Record(problem="x"), field)
+            default = getattr(LabeledSolution(problem="x"), field)
             lost = getattr(record, field) != default and field not in abilities.carries
             assert (field in fit.lost) == lost
             if field in abilities.carries and (field != "answer" or "answer_form" in abilities.carries):
@@ -216,7 +216,7 @@ class TestConformance:
 @pytest.mark.parametrize("form", ["math_shepherd", "rlhflow"])
 @pytest.mark.parametrize(("problem", "step"), [("Is this Step 1: no?", "see Step 1: a"), ("\nstep 1:", "a")])
 def test_texts_with_the_marks_of_a_format_are_refused(form, problem, step, tmp_path):
-    record = Record(problem=problem, steps=(Step(text=step, label=1),))
+    record = LabeledSolution(problem=problem, steps=(Step(text=step, label=1),))
     assert not FORMATS[form].tells_apart(record)
     with pytest.raises(ValueError, match="record 0: found texts that hold the format's own marks"):
         FORMATS[form].write(tmp_path / "a.jsonl", [record])
@@ -224,7 +224,7 @@ def test_texts_with_the_marks_of_a_format_are_refused(form, problem, step, tmp_p
 
 def test_every_field_of_a_record_is_a_feature():
     apart = {"problem", "steps", "open_candidates", "step_scores"}
-    assert {one.name for one in fields(Record)} - apart == FIELDS.keys()
+    assert {one.name for one in fields(LabeledSolution)} - apart == FIELDS.keys()
     not_held = [key for key, one in FEATURES.items() if not one.has(FULL)]
     # the first two are of probabilities, and FULL's unlabelled step stands behind an error
     assert not_held == ["soft", "three_classes", "unlabelled"]
@@ -275,7 +275,7 @@ def test_what_a_full_record_loses(form):
 
 def soft(*labels):
     steps = tuple(Step(text=f"s{i}", label=label) for i, label in enumerate(labels))
-    return Record(problem="1+1?", reference="2", answer="2", correct=True, steps=steps)
+    return LabeledSolution(problem="1+1?", reference="2", answer="2", correct=True, steps=steps)
 
 
 def test_ratings_become_sure_probabilities():
@@ -333,7 +333,7 @@ def test_alternatives_as_records_hold_each_label_once(record, repeat):
 )
 def test_records_that_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
-        Record(**{"problem": "1+1?"} | options)
+        LabeledSolution(**{"problem": "1+1?"} | options)
 
 
 @pytest.mark.parametrize("label", [True, 2, 0.5, "1"])
@@ -360,7 +360,7 @@ def test_files_are_compressed_by_name(end, tmp_path):
     path = tmp_path / f"a.jsonl{end}"
     write_rows(path, ({"n": n} for n in range(2500)))
     told = []
-    assert rows_of(path, Reading(progress=told.append)) == [(n + 1, {"n": n}) for n in range(2500)]
+    assert rows_of(path, ReadHooks(progress=told.append)) == [(n + 1, {"n": n}) for n in range(2500)]
     assert told == sorted(told) and len(told) == 26 and told[-1] == path.stat().st_size
     content = path.read_bytes()
     write_rows(path, ({"n": n} for n in range(2500)))
@@ -384,7 +384,7 @@ def test_damaged_files(end, content, tmp_path):
     write_rows(path, ({"n": n} for n in range(100)))
     path.write_bytes(content or path.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r":\d+: field \(line\): found .*; allowed: UTF-8 text, gzipped if"):
-        rows_of(path, Reading(aside=lambda line: None))
+        rows_of(path, ReadHooks(aside=lambda line: None))
 
 
 def test_a_file_takes_its_place_once_it_is_whole(tmp_path):
@@ -401,15 +401,15 @@ def test_overlap_is_found_whatever_the_format_and_the_spelling(tmp_path):
     held_out = tmp_path / "test.jsonl"
     problems = ["What is  1+1?", "Other"]
     FORMATS["trl"].write(
-        held_out, [Record(problem=one, steps=(Step(text="a", label=1),)) for one in problems]
+        held_out, [LabeledSolution(problem=one, steps=(Step(text="a", label=1),)) for one in problems]
     )
-    mine = [Record(problem="what is\n1+1? "), Record(problem="What is 2+2?")]
+    mine = [LabeledSolution(problem="what is\n1+1? "), LabeledSolution(problem="What is 2+2?")]
     found = held_out_problems([held_out])
     assert [one for one in mine if letters_and_digits(one.problem) in found] == mine[:1]
 
 
 def test_overlap_with_rows_that_are_dropped_by_default(tmp_path):
     held_out = tmp_path / "test.jsonl"
-    FORMATS["prm800k"].write(held_out, [Record(problem="1+1?", screening=True)])
+    FORMATS["prm800k"].write(held_out, [LabeledSolution(problem="1+1?", screening=True)])
     assert list(FORMATS["prm800k"].read(held_out)) == []
     assert held_out_problems([held_out]) == {"11": held_out}

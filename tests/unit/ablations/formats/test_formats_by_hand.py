@@ -12,13 +12,13 @@ from paths import SHARED_DATA
 from ablations.formats.catalogue import FORMATS, is_of, recognised
 from ablations.formats.labeled_solution import (
     Candidate,
+    LabeledSolution,
     Probabilities,
-    Record,
     Step,
     labelled_prefixes,
 )
 from ablations.formats.math_problems import boxed
-from ablations.formats.rows import Reading
+from ablations.formats.rows import ReadHooks
 
 
 def completion(text, rating, **more):
@@ -147,19 +147,19 @@ WITH_X_AND_Y = (Candidate(text="x", label=1), Candidate(text="y", label=0))
 FOUND = (Step(text="a", label=1), Step(text="b", label=-1, alternatives=WITH_X_AND_Y))
 EXPECTED = {
     # name: (format, row, options of the reader, the records)
-    "phase 2": ("prm800k", ERROR, {}, [Record(**SECOND, steps=FOUND)]),
+    "phase 2": ("prm800k", ERROR, {}, [LabeledSolution(**SECOND, steps=FOUND)]),
     "phase 2 with the rest": (
         "prm800k",
         ERROR,
         {"rest": True},
-        [Record(**SECOND, steps=(*FOUND, Step(text="c")))],
+        [LabeledSolution(**SECOND, steps=(*FOUND, Step(text="c")))],
     ),
     "phase 1, a human step, no end": (
         "prm800k",
         HUMAN,
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 labeler="bob",
                 finish_reason="solution",
@@ -179,14 +179,14 @@ EXPECTED = {
         "prm800k",
         phase_1([tried(completion("a", 1), chosen=0), tried()], "give_up"),
         {"keep_give_up": True},
-        [Record(**ASKED, labeler="bob", finish_reason="give_up", steps=steps(a=1))],
+        [LabeledSolution(**ASKED, labeler="bob", finish_reason="give_up", steps=steps(a=1))],
     ),
     "an error without a pre-generated solution": (
         "prm800k",
         phase_1([tried(completion("a", -1), completion("b", 1))], "found_error"),
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 labeler="bob",
                 finish_reason="found_error",
@@ -194,19 +194,19 @@ EXPECTED = {
             )
         ],
     ),
-    "paths": ("prm800k_paths", PATHS, {}, [Record(**ASKED, steps=steps(a=1, b=0, c=-1))]),
+    "paths": ("prm800k_paths", PATHS, {}, [LabeledSolution(**ASKED, steps=steps(a=1, b=0, c=-1))]),
     "paths with more": (
         "prm800k_paths",
         PATHS | {"ratings": [1, None, -1], "given_answer": "3", "truncated": True},
         {},
-        [Record(**ASKED, steps=steps(a=1, b=None, c=-1), answer="3")],
+        [LabeledSolution(**ASKED, steps=steps(a=1, b=None, c=-1), answer="3")],
     ),
     "scored": (
         "scored_samples",
         SCORED,
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 steps=steps(
                     a=Probabilities(wrong=0.25, neutral=0.25, right=0.5),
@@ -224,51 +224,55 @@ EXPECTED = {
         {name: value for name, value in SCORED.items() if name not in ("answer", "orm_score")}
         | {"given_answer": "2", "is_correct": True, "rating_probs": [{"-1": 0.0, "0": 0.0, "1": 1.0}] * 2},
         {},
-        [Record(**ASKED, steps=steps(a=right(1.0), b=right(1.0)), answer="2", correct=True, prm_score=0.5)],
+        [
+            LabeledSolution(
+                **ASKED, steps=steps(a=right(1.0), b=right(1.0)), answer="2", correct=True, prm_score=0.5
+            )
+        ],
     ),
-    "trl": ("trl", TRL, {}, [Record(problem="1+1?", steps=steps(a=1, b=-1))]),
+    "trl": ("trl", TRL, {}, [LabeledSolution(problem="1+1?", steps=steps(a=1, b=-1))]),
     "trl, soft": (
         "trl",
         TRL | {"labels": [0.25, 1.0]},
         {},
-        [Record(problem="1+1?", steps=steps(a=right(0.25), b=right(1.0)))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=right(0.25), b=right(1.0)))],
     ),
     "trl, soft, a whole number among them": (
         "trl",
         TRL | {"labels": [0.25, 1]},
         {},
-        [Record(problem="1+1?", steps=steps(a=right(0.25), b=right(1.0)))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=right(0.25), b=right(1.0)))],
     ),
     "trl, 0.0 and 1.0 are no bools": (
         "trl",
         TRL | {"labels": [0.0, 1.0]},
         {},
-        [Record(problem="1+1?", steps=steps(a=right(0.0), b=right(1.0)))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=right(0.0), b=right(1.0)))],
     ),
     "trl, -100 is no label": (
         "trl",
         TRL | {"labels": [-100, 1]},
         {},
-        [Record(problem="1+1?", steps=steps(a=None, b=1))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=None, b=1))],
     ),
     "trl, -100 among bools": (
         "trl",
         TRL | {"labels": [-100, False]},
         {},
-        [Record(problem="1+1?", steps=steps(a=None, b=-1))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=None, b=-1))],
     ),
     "trl, -100.0 and null among soft ones": (
         "trl",
         {"prompt": "1+1?", "completions": ["a", "b", "c"], "labels": [-100.0, 0.5, None]},
         {},
-        [Record(problem="1+1?", steps=steps(a=None, b=right(0.5), c=None))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=None, b=right(0.5), c=None))],
     ),
     "math_shepherd": (
         "math_shepherd",
         SHEPHERD,
         {},
         [
-            Record(
+            LabeledSolution(
                 problem="1+1?",
                 dataset="GSM8K",
                 steps=(Step(text="It is <<1+1=2>>2.", label=1), Step(text="So\nwhat: 3", label=-1)),
@@ -279,20 +283,20 @@ EXPECTED = {
         "math_shepherd",
         {"input": "1+1?\n\nStep 1: a ки \n\nb ки ", "label": "1+1?\n\nStep 1: a - \n\nb + "},
         {},
-        [Record(problem="1+1?\n", steps=(Step(text="a", label=-1), Step(text="b", label=1)))],
+        [LabeledSolution(problem="1+1?\n", steps=(Step(text="a", label=-1), Step(text="b", label=1)))],
     ),
     "math_shepherd, the problem given": (
         "math_shepherd",
         {"input": "1+1? a ки", "label": "1+1? a +"},
         {"problems": ["1+1?", "1"]},
-        [Record(problem="1+1?", steps=steps(a=1))],
+        [LabeledSolution(problem="1+1?", steps=steps(a=1))],
     ),
     "processbench": (
         "processbench",
         BENCH,
         {},
         [
-            Record(
+            LabeledSolution(
                 problem="1+1?",
                 steps=steps(a=1, b=-1, c=None),
                 correct=False,
@@ -305,14 +309,18 @@ EXPECTED = {
         "processbench",
         BENCH | {"label": 0, "generator": None},
         {},
-        [Record(problem="1+1?", steps=steps(a=-1, b=None, c=None), correct=False, solution_id="gsm8k-0")],
+        [
+            LabeledSolution(
+                problem="1+1?", steps=steps(a=-1, b=None, c=None), correct=False, solution_id="gsm8k-0"
+            )
+        ],
     ),
     "processbench, nothing wrong": (
         "processbench",
         BENCH | {"label": -1, "final_answer_correct": None},
         {},
         [
-            Record(
+            LabeledSolution(
                 problem="1+1?",
                 steps=steps(a=1, b=1, c=1),
                 solution_id="gsm8k-0",
@@ -320,7 +328,7 @@ EXPECTED = {
             )
         ],
     ),
-    "rlhflow": ("rlhflow", TURNS, {}, [Record(problem="1+1?", steps=steps(a=1, b=-1))]),
+    "rlhflow": ("rlhflow", TURNS, {}, [LabeledSolution(problem="1+1?", steps=steps(a=1, b=-1))]),
     "rlhflow, the problems given": (
         "rlhflow",
         {
@@ -332,14 +340,14 @@ EXPECTED = {
             ]
         },
         {"problems": ["1+1?", "1+1? Say."]},
-        [Record(problem="1+1? Say.", steps=steps(a=1, b=1))],
+        [LabeledSolution(problem="1+1? Say.", steps=steps(a=1, b=1))],
     ),
     "math": (
         "math",
         MATH,
         {},
         [
-            Record(
+            LabeledSolution(
                 problem="1+1?",
                 reference="1+\\text{1}",
                 reference_solution=MATH["solution"],
@@ -353,7 +361,7 @@ EXPECTED = {
         MATH_500,
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 reference_solution="Two: \\boxed{3}.",
                 level=2,
@@ -366,14 +374,14 @@ EXPECTED = {
         "math",
         MATH | {"level": "Level ?", "solution": "None."},
         {},
-        [Record(problem="1+1?", reference_solution="None.", subject="Algebra")],
+        [LabeledSolution(problem="1+1?", reference_solution="None.", subject="Algebra")],
     ),
     "gsm8k": (
         "gsm8k",
         GSM,
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED, steps=(Step(text="It is <<1+1=2>>2."), Step(text="Yes.")), answer="2", correct=True
             )
         ],
@@ -382,14 +390,18 @@ EXPECTED = {
         "gsm8k",
         GSM,
         {"drop_calculator": True},
-        [Record(**ASKED, steps=(Step(text="It is 2."), Step(text="Yes.")), answer="2", correct=True)],
+        [
+            LabeledSolution(
+                **ASKED, steps=(Step(text="It is 2."), Step(text="Yes.")), answer="2", correct=True
+            )
+        ],
     ),
     "pool": (
         "pool",
         POOL,
         {},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 problem_id="p0",
                 sample=3,
@@ -398,7 +410,7 @@ EXPECTED = {
                 answer="2",
                 correct=True,
             ),
-            Record(
+            LabeledSolution(
                 **ASKED,
                 problem_id="p0",
                 sample=4,
@@ -413,14 +425,14 @@ EXPECTED = {
         "problems",
         {"question": "1+1?", "answer": 2, "id": 7},
         {},
-        [Record(**ASKED, problem_id="7")],
+        [LabeledSolution(**ASKED, problem_id="7")],
     ),
     "pool, by a labeler": (
         "pool",
         POOL | {"samples": POOL["samples"][:1]},
         {"labeler": "prm"},
         [
-            Record(
+            LabeledSolution(
                 **ASKED,
                 problem_id="p0",
                 sample=3,
@@ -475,7 +487,7 @@ WRITTEN = {
 def test_labels_are_written_by_their_type(case, tmp_path):
     solutions, labels = WRITTEN[case]
     path = tmp_path / "a.jsonl.gz"
-    records = [Record(problem="1+1?", steps=one) for one in solutions]
+    records = [LabeledSolution(problem="1+1?", steps=one) for one in solutions]
     FORMATS["trl"].write(path, records)
     found = [json.loads(line)["labels"] for line in gzip.decompress(path.read_bytes()).splitlines()]
     assert json.dumps(found) == json.dumps(labels)  # tells true, 1 and 1.0 apart
@@ -503,7 +515,7 @@ def test_which_rows_of_prm800k_are_kept(options, kept, tmp_path):
     ]
     path = write_rows(tmp_path / "a.jsonl", *rows)
     dropped = []
-    found = FORMATS["prm800k"].read(path, Reading(dropped=dropped.append), **options)
+    found = FORMATS["prm800k"].read(path, ReadHooks(dropped=dropped.append), **options)
     assert [record.labeler for record in found] == kept
     assert len(dropped) == len(rows) - len(kept)
 
@@ -937,7 +949,7 @@ def test_a_malformed_row_is_told_by_line_and_field(case, tmp_path):
     assert "\n" not in str(caught.value)
 
     aside = []
-    assert list(form.read(path, Reading(aside=aside.append)))  # the first row alone
+    assert list(form.read(path, ReadHooks(aside=aside.append)))  # the first row alone
     assert aside == path.read_bytes().splitlines(keepends=True)[1:]
 
 
@@ -965,7 +977,7 @@ def test_whatever_stands_in_a_row_is_read_or_told(tmp_path_factory, data):
     row = edited(row, data.draw(st.sampled_from([*places(row)])), data.draw(json_values))
     path = write_rows(tmp_path_factory.getbasetemp() / "any.jsonl", row)
     try:
-        assert all(isinstance(record, Record) for record in FORMATS[name].read(path, **options))
+        assert all(isinstance(record, LabeledSolution) for record in FORMATS[name].read(path, **options))
     except ValueError as error:
         assert str(error).startswith(f"{path}:1: field ")
 

@@ -6,16 +6,24 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.ablations.formats.test_formats import ENDED, FULL, everything, records
-from tests.unit.ablations.formats.test_formats_by_hand import BENCH, MATH_500, PATHS, SCORED, completion, phase_2, tried
 
 from ablations.commands import cli
 from ablations.commands.convert import Conversion, convert
 from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.labels import read_rated
 from ablations.formats.catalogue import FORMATS
-from ablations.formats.labeled_solution import Candidate, Probabilities, Record, Step
+from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, Step
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted
+from tests.unit.ablations.formats.test_formats import ENDED, FULL, everything, records
+from tests.unit.ablations.formats.test_formats_by_hand import (
+    BENCH,
+    MATH_500,
+    PATHS,
+    SCORED,
+    completion,
+    phase_2,
+    tried,
+)
 
 LABELLED = [name for name, form in FORMATS.items() if "labels" in form.abilities.carries]
 
@@ -101,10 +109,10 @@ def test_its_candidates_are_still_learned_from(tmp_path):
 def test_no_solution_is_cut_before_its_error(target):
     """Cut before the unlabelled step, what is left would be a solution without an error."""
     steps = tuple(Step(text=text, label=label) for text, label in (("a", 1), ("b", None), ("c", -1)))
-    fit = fitted(Record(problem="1+1?", steps=steps), FORMATS[target].abilities)
+    fit = fitted(LabeledSolution(problem="1+1?", steps=steps), FORMATS[target].abilities)
     assert (fit.record, fit.why, fit.lost) == (None, ERROR_CUT, ())
     early = tuple(replace(step, label=label) for step, label in zip(steps, (-1, None, 1), strict=True))
-    fit = fitted(Record(problem="1+1?", steps=early), FORMATS[target].abilities)
+    fit = fitted(LabeledSolution(problem="1+1?", steps=early), FORMATS[target].abilities)
     assert fit.record.labels == (-1,)
 
 
@@ -207,12 +215,14 @@ def test_soft_labels_stay_where_they_can(tmp_path):
 
 
 def test_an_error_is_a_step_that_is_surely_wrong():
-    open_end = Record(
+    open_end = LabeledSolution(
         problem="?", finish_reason="found_error", open_candidates=(Candidate(text="a", label=-1),)
     )
     assert open_end.error_not_shown and not open_end.has_error
     for label, error in ((-1, True), (0, False), (None, False), (Probabilities.of_right(0.0), True)):
-        record = Record(problem="?", steps=(Step(text="a", label=label),), finish_reason="found_error")
+        record = LabeledSolution(
+            problem="?", steps=(Step(text="a", label=label),), finish_reason="found_error"
+        )
         assert (record.has_error, record.error_not_shown) == (error, not error)
 
 

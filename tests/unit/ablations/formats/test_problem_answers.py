@@ -6,7 +6,7 @@ import pytest
 
 from ablations.finetuning.texts import read_any
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.labeled_solution import Record
+from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.overlap import held_out_problems
 from ablations.generators.problems import read_problems
 
@@ -49,7 +49,7 @@ def test_public_spellings(like, tmp_path):
     path = write(tmp_path / "a.jsonl", row)
     assert recognised(path) is FORMATS["problems"]
     (found,) = FORMATS["problems"].read(path)
-    assert found == Record(problem="1+1?", problem_id=name, reference=reference)
+    assert found == LabeledSolution(problem="1+1?", problem_id=name, reference=reference)
     if reference is not None:
         assert read_problems(path)[0].answer == reference
     assert list(held_out_problems([path])) == ["11"]

@@ -9,9 +9,9 @@ import pytest
 
 from ablations.commands import cli
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.labeled_solution import Probabilities, Record, Step
+from ablations.formats.labeled_solution import LabeledSolution, Probabilities, Step
 from ablations.formats.pool import read_pool
-from ablations.formats.rows import Reading, read_rows, read_text
+from ablations.formats.rows import ReadHooks, read_rows, read_text
 
 ROWS = [
     {"id": "a", "generator": "m", "problem": "1+1?", "steps": ["2", "3"], "label": 1},
@@ -52,7 +52,7 @@ def test_rows_are_the_same_in_every_container(name, content, lines, tmp_path):
 def test_parquet_has_rows_instead_of_lines(tmp_path):
     as_parquet(tmp_path / "a.parquet", ROWS)
     told = []
-    assert rows_of(tmp_path / "a.parquet", Reading(progress=told.append)) == [(1, ROWS[0]), (2, ROWS[1])]
+    assert rows_of(tmp_path / "a.parquet", ReadHooks(progress=told.append)) == [(1, ROWS[0]), (2, ROWS[1])]
     assert told == [(tmp_path / "a.parquet").stat().st_size] * 2
     as_parquet(tmp_path / "b.parquet", [{**ROWS[0], "label": 2}])
     with pytest.raises(ValueError, match=r"b.parquet:1: field label: found 2; allowed: -1, or an index from"):
@@ -110,7 +110,7 @@ def test_an_array_of_nothing_has_no_rows(tmp_path):
 def test_malformed_items_are_set_aside_as_lines(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps([{"problem": "?", "steps": [], "label": 0}, *ROWS], indent=1))
     aside = []
-    found = list(FORMATS["processbench"].read(tmp_path / "a.json", Reading(aside=aside.append)))
+    found = list(FORMATS["processbench"].read(tmp_path / "a.json", ReadHooks(aside=aside.append)))
     assert len(found) == 2 and len(aside) == 1 and aside[0].count(b"\n") == 1
     assert json.loads(aside[0]) == {"problem": "?", "steps": [], "label": 0}
 
@@ -165,7 +165,7 @@ def test_labels_in_an_array_of_their_own(tmp_path):
         ([True, None], (1, None)),
     ):
         steps = tuple(Step(text=text, label=label) for text, label in zip("ab", labels, strict=True))
-        expected = Record(problem="Q?", steps=steps)
+        expected = LabeledSolution(problem="Q?", steps=steps)
         assert read_one("math_shepherd", row | {"value": values}, tmp_path / "a") == expected
         assert recognised(tmp_path / "a") is FORMATS["math_shepherd"]
     for values, message in (

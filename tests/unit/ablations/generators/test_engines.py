@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ablations.generators.generator import find_generator
-from ablations.generators.setup import Choice, Sampling
+from ablations.generators.setup import GeneratorChoice, Sampling
 from ablations.generators.transformers_engine import TransformersEngine
 from ablations.generators.vllm_engine import VllmEngine
 from lightning_modules.sampling import Sampler
@@ -22,7 +22,7 @@ PROBLEMS = ("12 + 30?", "Ann has 12 eggs and buys 30. How many?", "4?")
 
 def prepared(folder, choice=None, **sampling):
     sampling = {"samples": 1, "max_new_tokens": 24} | sampling
-    asked = Choice(checkpoint=str(folder), **{"instruction": "", **(choice or {})})
+    asked = GeneratorChoice(checkpoint=str(folder), **{"instruction": "", **(choice or {})})
     generator = find_generator(asked, Sampling(**sampling), ())
     return generator.setup, [generator.prompter.prompt(problem) for problem in PROBLEMS]
 

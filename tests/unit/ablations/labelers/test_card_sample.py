@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from ablations.data.artifacts import prompt_of
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.labeler import load_labeler
 from lightning_modules.encoding import encode
 from results.model_card import Card, model_card
@@ -78,7 +78,7 @@ def test_it_places_steps_as_we_do(kind, folders, monkeypatch):
 def test_it_scores_as_we_do(kind, folders, monkeypatch, capsys):
     """Three classes, of which neutral counts as right; the labeler's own scores are those of its shards."""
     sample = sample_of(CARD, folders[kind], monkeypatch)
-    labeler = load_labeler(Choice(checkpoint=str(folders[kind])))
+    labeler = load_labeler(LabelerChoice(checkpoint=str(folders[kind])))
     assert labeler.identity.family == "reward-model"
     ours = labeler.label([labeler.encode(CARD.problem, CARD.steps, "here")]).prob.values
     np.testing.assert_allclose(sample["found"], ours[:, 1:].sum(axis=1), atol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ablations.labelers.checkpoints import find_checkpoint, short_name
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.families import FAMILIES, family_of
 from ablations.labelers.labeler import load_labeler
 
@@ -28,7 +28,7 @@ def copied(checkpoint, tmp_path):
 
 def refusal(folder, **more):
     with pytest.raises(ValueError) as caught:
-        load_labeler(Choice(checkpoint=str(folder), **more))
+        load_labeler(LabelerChoice(checkpoint=str(folder), **more))
     return str(caught.value)
 
 
@@ -66,7 +66,7 @@ def test_remote_code_is_not_run(copied, monkeypatch):
 def test_native_families_need_no_remote_code(checkpoint):
     folder = checkpoint("qwen-prm")  # its auto_map names files that are not even there
     assert find_checkpoint(str(folder)).remote
-    assert load_labeler(Choice(checkpoint=str(folder))).identity.family == "qwen-prm"
+    assert load_labeler(LabelerChoice(checkpoint=str(folder))).identity.family == "qwen-prm"
 
 
 def test_pickled_weights_alone_are_refused(copied):
@@ -135,9 +135,9 @@ def test_options(option, message, checkpoint):
 
 
 def test_half_precision(checkpoint):
-    labeler = load_labeler(Choice(checkpoint=str(checkpoint("skywork")), dtype="bfloat16"))
+    labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint("skywork")), dtype="bfloat16"))
     assert labeler.identity.dtype == "bfloat16"
-    full = load_labeler(Choice(checkpoint=str(checkpoint("skywork"))))
+    full = load_labeler(LabelerChoice(checkpoint=str(checkpoint("skywork"))))
     assert full.identity.dtype == "float32"
     solutions = [full.encode("a", [f"{n}", "b\nc"], "here") for n in range(5)]
     near, exact = (one.label(solutions).prob.values for one in (labeler, full))

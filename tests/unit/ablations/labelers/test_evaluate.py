@@ -12,7 +12,7 @@ from paths import ROOT, SHARED_DATA
 
 from ablations.commands import cli
 from ablations.evaluation.discrimination import auroc
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.labeler import load_labeler
 
 GSM8K = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
@@ -360,7 +360,7 @@ def test_a_checkpoint_scores_rated_steps_first(kind, checkpoint, tmp_path, capsy
     evaluate(checkpoint(kind), "--on", bench, "--threshold-on", other, "--name", "mine", "--out", out)
     said = capsys.readouterr()
     assert "shard 1 of 1" in said.err and "mine" in said.out
-    labeler = load_labeler(Choice(checkpoint=str(checkpoint(kind))))
+    labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint(kind))))
     encoded = [labeler.encode(row["problem"], row["steps"], "here") for row in BENCH]
     wrong = labeler.label(encoded).prob.values[:, 0]
     # judged: the first, not the one after its error, and all of the others

@@ -24,7 +24,7 @@ from transformers import (
     Qwen2Model,
 )
 
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.families import FAMILIES
 from ablations.labelers.labeler import load_labeler
 from lightning_modules.encoding import Encoded
@@ -165,7 +165,7 @@ REFERENCES = {
 def load(folder, kind, **more):
     """A labeler; what a checkpoint does not tell by itself is named."""
     told = CASES[kind] not in ("rlhflow", "math-shepherd")
-    return load_labeler(Choice(checkpoint=str(folder), family=None if told else CASES[kind], **more))
+    return load_labeler(LabelerChoice(checkpoint=str(folder), family=None if told else CASES[kind], **more))
 
 
 @pytest.mark.parametrize("kind", CASES)

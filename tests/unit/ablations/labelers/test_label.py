@@ -15,7 +15,7 @@ from paths import ROOT
 from ablations.commands import cli
 from ablations.engine.locks import locked
 from ablations.formats.pool import read_pool
-from ablations.labelers.choice import Choice
+from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.labeler import load_labeler
 
 KILL_PROBLEMS, KILL_SAMPLES = 24, 130
@@ -69,7 +69,7 @@ def test_a_pool_gets_scores(suffix, kind, checkpoint, tmp_path, capsys):
     source, out = write(tmp_path / f"pool{suffix}", rows()), tmp_path / "new" / f"out{suffix}"
     assert label(source, checkpoint(kind), out, "--name", "mine") == 0
     said = capsys.readouterr()
-    labeler = load_labeler(Choice(checkpoint=str(checkpoint(kind))))
+    labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint(kind))))
     revision = labeler.identity.revision[:12]
     assert said.out == (
         f"{out}: 3 problems, 6 solutions, 12 steps labelled by mine ({kind}, float32, revision {revision})\n"
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_left_out_and_named(checkpoint, tmp_path, capsys):
     found = [(line["problem_id"], [one["sample"] for one in line["samples"]]) for line in read(out)]
     assert found == [("p0", [0, 1]), ("p1", [0]), ("p2", [0, 1])]
     # the others have the scores that they have alone
-    labeler = load_labeler(Choice(checkpoint=str(checkpoint("qwen-prm"))))
+    labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint("qwen-prm"))))
     for line in read(out):
         for one in line["samples"]:
             alone = labeler.label([labeler.encode(line["problem"], one["steps"], "here")]).prob.values[:, 1]

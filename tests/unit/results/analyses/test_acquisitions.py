@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ablations.acquisition.strategies import ACQUISITIONS
-from results.analyses.acquisitions import Comparison, comparisons, curves, gains
+from results.analyses.acquisitions import AcquisitionEfficiency, comparisons, curves, gains
 from results.analyses.active_learning import (
     efficiency_power_table,
     efficiency_table,
@@ -243,5 +243,7 @@ def test_the_figure_joins_points_that_cannot_be_fitted(frame):
 def test_verdicts(lower, upper, verdict, paper):
     """The paper's 2.6 is excluded only where the interval excludes it."""
     found = Efficiency(estimate=1.5, lower=lower, upper=upper, fit=1.0)
-    made = Comparison(acquisition="a", baseline="b", counted="labelled_steps", efficiency=found, role="other")
+    made = AcquisitionEfficiency(
+        acquisition="a", baseline="b", counted="labelled_steps", efficiency=found, role="other"
+    )
     assert (made.verdict, made.paper) == (verdict, paper)

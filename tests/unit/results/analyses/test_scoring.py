@@ -12,7 +12,7 @@ from results.analyses.scoring import (
     PAPER,
     REDUCTIONS,
     STRATEGIES,
-    Comparison,
+    StrategyDifference,
     _sentence,
     comparisons,
     headline,
@@ -141,7 +141,7 @@ def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
     sizes = iter((0.05, 0.07, 0.06))
     numbers = {"estimate": 0.1, "lower": -1.0, "upper": 1.0, "p": 0.5, "seeds": 3, "problems": 60}
     found = [
-        Comparison(arm="process", variant="mean", verdict=verdict, detectable=next(sizes), **numbers)
+        StrategyDifference(arm="process", variant="mean", verdict=verdict, detectable=next(sizes), **numbers)
         for verdict in verdicts
     ]
     assert _sentence(found, 8) == f"With best-of-8, {words}"
