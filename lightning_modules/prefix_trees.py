@@ -11,49 +11,24 @@ Shape letters: B rows, T tokens of a row, C classes, N sequences.
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
+from lightning_modules.packing import (
+    RowCost,
+    best_fit,
+    candidate_widths,
+    cut_chunks,
+    first_of_chunks,
+    rows_cost,
+    split_rows,
+)
+
 TOLERANCE = 1e-4
 """Share of the largest logit by which equal computations in float32 may differ."""
-_WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowCost:
-    """What a pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
-
-    attention_tokens: float = 400.0
-    """Width of a row, in tokens, at which attention costs as much as everything else."""
-    pass_tokens: float = 128.0
-    """Fixed cost of one more forward pass, in tokens of a narrow row."""
-
-    def row(self, width: np.ndarray | float) -> Any:
-        """Cost of one row of `width` tokens."""
-        return width * (self.attention_tokens + width)
-
-    @property
-    def per_pass(self) -> float:
-        """Fixed cost of a forward pass."""
-        return self.pass_tokens * self.attention_tokens
-
-
-def cost_of(model: torch.nn.Module) -> RowCost:
-    """Cost of a transformers model's rows, from the sizes in its config.
-
-    A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the
-    row.
-    """
-    config = getattr(model, "config", None)
-    hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
-    if not isinstance(hidden, int) or not isinstance(intermediate, int):
-        return RowCost()
-    return RowCost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,15 +130,15 @@ def layouts(
     cost = cost or RowCost()
     forest = _Forest.grow(token_ids)
     if share_prefixes:
-        widths = [capacity] if capacity is not None else _candidates(forest.length)
+        widths = [capacity] if capacity is not None else candidate_widths(forest.length)
         plans = (forest.pack(width) for width in widths)
-        rows, fill = min(plans, key=lambda plan: _row_cost(plan[1], cost, max_tokens))
+        rows, fill = min(plans, key=lambda plan: rows_cost(plan[1], cost, max_tokens))
     else:
         forest = forest.cut(np.ones(len(forest.length), dtype=bool))
         rows, fill = [[index] for index in range(len(forest.length))], forest.length.copy()
     order = np.argsort(-fill, kind="stable")
-    starts = _split(fill[order], cost, max_tokens)
-    forest = forest.cut(_first_of_chunks(rows, len(forest.length)))
+    starts = split_rows(fill[order], cost, max_tokens)
+    forest = forest.cut(first_of_chunks(rows, len(forest.length)))
     return [
         forest.write([rows[row] for row in order[start:stop]], share_prefixes)
         for start, stop in zip(starts[:-1], starts[1:], strict=True)
@@ -202,11 +177,11 @@ class _Forest:
 
     def pack(self, capacity: int) -> tuple[list[list[int]], np.ndarray]:
         """Rows as lists of sequences, and the tokens in each row."""
-        first = _cuts(self.length, self.shared, capacity)
+        first = cut_chunks(self.length, self.shared, capacity)
         start = np.flatnonzero(first)
         size = np.add.reduceat(np.where(first, self.length, self.length - self.shared), start)
         stop = np.append(start[1:], len(self.length))
-        packed = [sorted(row) for row in _best_fit(size, capacity)]
+        packed = [sorted(row) for row in best_fit(size, capacity)]
         rows = [[u for chunk in row for u in range(start[chunk], stop[chunk])] for row in packed]
         fill = np.array([int(size[row].sum()) for row in packed])
         for index, row in enumerate(packed):  # neighbours that meet again share what they had in common
@@ -265,109 +240,6 @@ class _Forest:
             node_of=cell_UT[at][depth < length[at][:, None]],
             offsets=offsets,
         )
-
-
-def _cuts(length: np.ndarray, shared: np.ndarray, capacity: int) -> np.ndarray:
-    """Marks the sequences that begin a chunk of at most `capacity` tokens; few tokens are re-included.
-
-    A cut before sequence u costs the `shared[u]` tokens of its path. Cuts that cost next to nothing are all
-    made: small chunks pack better. The others by dynamic programming over a window, as a chunk is a run of
-    sequences.
-    """
-    count, cheap = len(length), capacity // 64
-    shares, new = shared.tolist(), np.concatenate([[0], np.cumsum(length - shared)]).tolist()
-    best, origin = [0] * (count + 1), [0] * (count + 1)
-    window: list[int] = []  # starts of the last chunk, best first, ascending
-    head = 0
-    for stop in range(1, count + 1):
-        start = stop - 1
-        if start == 0 or shares[start] <= cheap:
-            window, head = [], 0
-        value = best[start] + shares[start]
-        while len(window) > head and best[window[-1]] + shares[window[-1]] >= value:
-            window.pop()
-        window.append(start)
-        while window[head] < start and new[stop] - new[window[head]] + shares[window[head]] > capacity:
-            head += 1
-        best[stop] = best[window[head]] + shares[window[head]]
-        origin[stop] = window[head]
-    first = np.zeros(count, dtype=bool)
-    stop = count
-    while stop > 0:
-        stop = origin[stop]
-        first[stop] = True
-    return first
-
-
-def _best_fit(size: np.ndarray, capacity: int) -> list[list[int]]:
-    """Packs chunks into rows of `capacity`, largest first, each into the fullest row that has room."""
-    rows: list[list[int]] = []
-    room: list[tuple[int, int]] = []  # (tokens left, row), ascending
-    sizes = size.tolist()
-    for chunk in np.argsort(-size, kind="stable").tolist():
-        at = bisect.bisect_left(room, (sizes[chunk], -1))
-        if at < len(room):
-            left, row = room.pop(at)
-            rows[row].append(chunk)
-        else:
-            left, row = capacity, len(rows)
-            rows.append([chunk])
-        if left > sizes[chunk]:
-            bisect.insort(room, (left - sizes[chunk], row))
-    return rows
-
-
-def _candidates(length: np.ndarray) -> list[int]:
-    """Row widths worth a try: the longest sequence, and round widths from the typical one on."""
-    longest, typical = int(length.max()), int(np.median(length))
-    return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
-
-
-def _row_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> float:
-    """Cost of rows that hold `fill` tokens, split into blocks as well as can be."""
-    fill = -np.sort(-fill)
-    starts = _split(fill, cost, max_tokens)
-    return float(
-        sum(cost.row(float(fill[a])) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))
-    ) + (0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass)
-
-
-def _split(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[int]:
-    """Where to split rows, widest first, into blocks; a block is as wide as its first row.
-
-    Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`:
-    their rows hardly differ.
-    """
-    count = len(fill)
-    most = (count if max_tokens is None else np.maximum(max_tokens // fill, 1)) * np.ones(
-        count, dtype=np.int64
-    )
-    if count > 512 or np.isinf(cost.pass_tokens):
-        starts = [0]
-        while starts[-1] < count:
-            starts.append(min(starts[-1] + int(most[starts[-1]]), count))
-        return starts
-    row = cost.row(fill.astype(np.float64))
-    best, origin, index = np.full(count + 1, np.inf), np.zeros(count + 1, dtype=np.int64), np.arange(count)
-    best[0] = 0.0
-    for stop in range(1, count + 1):
-        total = best[:stop] + row[:stop] * (stop - index[:stop]) + cost.per_pass
-        total[stop - index[:stop] > most[:stop]] = np.inf
-        origin[stop] = int(total.argmin())
-        best[stop] = total[origin[stop]]
-    starts = [count]
-    while starts[-1] > 0:
-        starts.append(int(origin[starts[-1]]))
-    return starts[::-1]
-
-
-def _first_of_chunks(rows: list[list[int]], count: int) -> np.ndarray:
-    """Marks the sequences whose predecessor does not stand before them in the same row."""
-    first = np.ones(count, dtype=bool)
-    for row in rows:
-        for before, after in zip(row[:-1], row[1:], strict=True):
-            first[after] = after != before + 1
-    return first
 
 
 def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: int) -> torch.Tensor:

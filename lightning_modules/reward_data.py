@@ -19,7 +19,8 @@ import torch
 
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
 from lightning_modules.outcome_loss import OutcomeLoss, token_weights
-from lightning_modules.prefix_trees import Layout, RowCost, layouts, target_weights
+from lightning_modules.packing import RowCost
+from lightning_modules.prefix_trees import Layout, layouts, target_weights
 
 
 @dataclass(frozen=True, kw_only=True)

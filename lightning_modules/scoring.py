@@ -11,7 +11,8 @@ import scipy.special
 import torch
 
 from lightning_modules.encoding import Encoded, encode_all
-from lightning_modules.prefix_trees import Layout, check_layout, cost_of, layouts
+from lightning_modules.packing import cost_of
+from lightning_modules.prefix_trees import Layout, check_layout, layouts
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.reward_model import POOLED, probability_of_correct
 

@@ -27,7 +27,7 @@ class Objective:
 
     settings: HyperparametersSettings
     """All that is not searched; the share of the labels among it."""
-    part: TrainingFold
+    fold: TrainingFold
     """What is trained and judged on."""
     arm: str
     """Form of supervision."""
@@ -85,7 +85,7 @@ class Objective:
     def task(self, point: Hyperparameters) -> Task:
         """The training and its judgement at a point."""
         return trial(
-            self.settings, self.part, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
+            self.settings, self.fold, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
         )
 
     def _suggested(self, asked: optuna.Trial) -> Hyperparameters:

@@ -15,7 +15,7 @@ from ablations.engine.processes import one_thread
 from ablations.engine.ranks import Devices, RankFailed, take_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from sweeps.spaces import SPACES
 from sweeps.study import HEARTBEAT, Studies, storage_of
@@ -53,7 +53,7 @@ class Sweep:
 
         return Objective(
             settings=self.settings,
-            part=embedded_part(self.settings).training,
+            fold=embedded_fold(self.settings).training,
             arm=arm,
             space=SPACES[self.space],
             store=Store(self.store),
@@ -74,8 +74,8 @@ def run(sweep: Sweep, workers: int) -> None:
     """
     with sweep.studies as studies:
         studies.plan(sweep.trials)
-    part = embedded_part(sweep.settings).training
-    needed = (part.base, part.train, part.train_labels, part.validation)
+    fold = embedded_fold(sweep.settings).training
+    needed = (fold.base, fold.train, fold.train_labels, fold.validation)
     run_tasks(needed, Store(sweep.store), workers, machine=Machine(devices=sweep.devices))
     if workers == 1:
         work(sweep, 0)

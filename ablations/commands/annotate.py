@@ -9,7 +9,7 @@ from typing import Any
 from ablations.data.artifacts import Samples, labelled_rows
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
@@ -33,7 +33,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
     collection = settings.collection
     if collection.annotations is None:
         raise ValueError("collection.annotations: found null; allowed: the folder of labelling files")
-    models = LargeModels(settings=settings, part=embedded_part(settings))
+    models = LargeModels(settings=settings, fold=embedded_fold(settings))
     generation: Generation | None = None
     for number in range(collection.generations + 1):
         generation = models.phase_1 if generation is None else generation.next()

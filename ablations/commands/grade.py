@@ -15,8 +15,8 @@ from ablations.data.checks import allowed
 from ablations.engine.files import alone, check_new, sha256_of, unchanged
 from ablations.engine.progress import LOG_FORMATS, Reporter, reporter_of, text_table
 from ablations.engine.step import Task
-from ablations.formats.grades_edit import replace_verdicts
 from ablations.formats.pool import Pool, read_pool
+from ablations.formats.pool_edit import replace_verdicts
 from ablations.grading.equal_answers import common_spellings
 from ablations.grading.extraction import extract_answer
 from ablations.grading.grader import Grader

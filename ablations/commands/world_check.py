@@ -33,15 +33,15 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
     from ablations.engine.processes import default_workers
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
-    from ablations.experiments.embedded import embedded_part
+    from ablations.experiments.embedded import embedded_fold
     from ablations.experiments.scales import settings
     from ablations.world.worlds import world_of
 
-    part = embedded_part(settings(scale, world, None, None))
-    assert part.ratings is not None
+    fold = embedded_fold(settings(scale, world, None, None))
+    assert fold.ratings is not None
     store = Store(store_root)
-    run_tasks([part.test, part.ratings], store, workers=workers or default_workers())
-    read = Samples.read(store.path(part.test))
+    run_tasks([fold.test, fold.ratings], store, workers=workers or default_workers())
+    read = Samples.read(store.path(fold.test))
     texts = [tuple(steps) for steps in read.steps()]
     of, problem = world_of(world), read.solutions.problem_index
     slips = [of.is_slip(read.problems[p].text, steps) for p, steps in zip(problem, texts, strict=True)]
@@ -49,7 +49,7 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
         correct_PM=read.solutions.per_problem(read.solutions.final_correct),
         answer_PM=read.solutions.per_problem(read.solutions.answer_code),
         texts=texts,
-        ratings=read_ratings(store.path(part.ratings)),
+        ratings=read_ratings(store.path(fold.ratings)),
         slips=np.array(slips),
     )
 
@@ -78,7 +78,7 @@ def properties(
         raise ValueError(f"problems: found {problems}; allowed: 5 or more, for quintiles")
     n = min(STUDIED_N, drawn)
     rate_P = correct_PM.mean(axis=1)
-    quintiles = [float(part.mean()) for part in np.array_split(np.sort(rate_P), 5)]
+    quintiles = [float(fold.mean()) for fold in np.array_split(np.sort(rate_P), 5)]
     gap = float(np.diff(quintiles).min())
     voted = float(majority(answer_PM, correct_PM, [n], MAJORITY_DRAWS, 0).mean())
     solvable = float(pass_at_n(correct_PM, [n]).mean())

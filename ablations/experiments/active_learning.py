@@ -23,7 +23,7 @@ from ablations.experiments.fold import Fold, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import at_least, each_once
-from ablations.experiments.sources import parts_of
+from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
@@ -104,14 +104,14 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def plan(settings: ActiveLearningSettings) -> Plan:
     """Active learning: which solutions are worth a label (the paper's 4.2)."""
-    parts = parts_of(settings)
-    choices = {part.name: _Choices(settings=settings, part=part) for part in parts}
+    folds = folds_of(settings)
+    choices = {fold.name: _Choices(settings=settings, fold=fold) for fold in folds}
     cells = []
     for acquisition in settings.acquisitions:
         for budget in settings.budgets(acquisition):
-            grids = [choices[part.name].grid(acquisition, budget) for part in parts]
-            cells += [cell_task(grids, seed) for seed in range(settings.seeds)]
-    references = references_task(settings, parts)
+            by_fold = [choices[fold.name].trainings(acquisition, budget) for fold in folds]
+            cells += [cell_task(by_fold, seed) for seed in range(settings.seeds)]
+    references = references_task(settings, folds)
     records = records_task("active_learning", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
@@ -121,9 +121,9 @@ class _Choices:
     """The ways to choose solutions in one fold."""
 
     settings: ActiveLearningSettings
-    part: Fold
+    fold: Fold
 
-    def grid(self, acquisition: str, budget: int) -> Trainings:
+    def trainings(self, acquisition: str, budget: int) -> Trainings:
         """Trainings on what an acquisition buys."""
         uniform = self.uniform(budget)
         if acquisition == "uniform":
@@ -131,12 +131,12 @@ class _Choices:
 
         def acquired(seed: int) -> Task:
             given = self.settings.acquisition
-            train, first = self.part.train, self.selector.data_scale
+            train, first = self.fold.train, self.selector.data_scale
             inputs: dict[str, Task | tuple[Task, ...]] = {"samples": train}
             bought = budget
             if ACQUISITIONS[acquisition].asks_selector:
                 inputs["opinions"] = self.opinions(acquisition, seed)
-                inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.part.name}")
+                inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.fold.name}")
                 bought -= first
             return Task(
                 stage="acquired",
@@ -148,7 +148,7 @@ class _Choices:
                     "similarity": given.similarity,
                 },
                 inputs=inputs,
-                label=f"choose by {acquisition} x{budget} seed {seed}{self.part.name}",
+                label=f"choose by {acquisition} x{budget} seed {seed}{self.fold.name}",
                 weight=2,
             )
 
@@ -161,7 +161,7 @@ class _Choices:
 
     def uniform(self, budget: int) -> Trainings:
         """Trainings on solutions as drawn."""
-        return Trainings(settings=self.settings, part=self.part, arm="process", data_scale=budget)
+        return Trainings(settings=self.settings, fold=self.fold, arm="process", data_scale=budget)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
         """What the selector, or each of several, thinks of the pool."""
@@ -172,9 +172,9 @@ class _Choices:
         return tuple(
             opinion_task(
                 selector.model(seed),
-                self.part.train,
+                self.fold.train,
                 self.settings,
-                f"{selector.name} seed {seed}{self.part.name}",
+                f"{selector.name} seed {seed}{self.fold.name}",
                 "student",
             )
             for selector in selectors

@@ -14,7 +14,7 @@ from pathlib import Path
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import large_settings, scales
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.reporting import experiment
@@ -44,21 +44,21 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def plan(settings: DifficultySettings) -> Plan:
     """Large PRM, large ORM and majority voting by quintiles of difficulty (the paper's Figure 6)."""
-    part = embedded_part(settings)
-    models = LargeModels(settings=settings, part=part)
+    fold = embedded_fold(settings)
+    models = LargeModels(settings=settings, fold=fold)
     quintiles = Task(
         stage="quintiles",
         config={"arms": list(models.scores), "draws": settings.majority_draws, "seed": 0},
         inputs={
-            "samples": part.test,
-            "difficulty": drawn_again(part.test, settings.difficulty_samples, DIFFICULTY_SEED),
+            "samples": fold.test,
+            "difficulty": drawn_again(fold.test, settings.difficulty_samples, DIFFICULTY_SEED),
             "scores": tuple(models.scores.values()),
         },
         label="quintiles of difficulty",
         weight=5,
     )
     rows = (*models.scorers(), quintiles)
-    references = references_task(settings, [part])
+    references = references_task(settings, [fold])
     records = records_task("difficulty", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 

@@ -1,4 +1,4 @@
-"""The embedded world's one part: its generator, the samples, the large PRM and its labels."""
+"""The embedded world's single fold: its generator, the samples, the large PRM and its labels."""
 
 from dataclasses import asdict, replace
 
@@ -19,7 +19,7 @@ LONGER = 1.7
 arithmetic world (means over 3,000 solutions by authors)."""
 
 
-def embedded_part(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
+def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
     """Generator, samples, the large PRM and its labels, in the embedded world.
 
     Args:

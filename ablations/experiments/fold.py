@@ -1,4 +1,4 @@
-"""What students of one fold are trained and judged on, and tasks on it; the embedded world is one part."""
+"""What students of one fold are trained and judged on, and tasks on it; a world is a single fold."""
 
 from dataclasses import dataclass, fields
 from typing import Any

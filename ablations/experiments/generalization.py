@@ -15,7 +15,7 @@ from pathlib import Path
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.fold import Fold, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
@@ -55,31 +55,31 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def plan(settings: GeneralizationSettings) -> Plan:
     """Students and labeler on longer problems and on rare facts (the paper's out-of-distribution test)."""
-    usual = embedded_part(settings)
-    parts = {kind: embedded_part(settings, kind) for kind in settings.kinds}
+    usual = embedded_fold(settings)
+    folds = {kind: embedded_fold(settings, kind) for kind in settings.kinds}
     (data_scale,) = settings.data_scales
     cells, judged = [], []
     for arm in settings.arms:
-        grid = Trainings(settings=settings, part=usual, arm=arm, data_scale=data_scale)
+        trainings = Trainings(settings=settings, fold=usual, arm=arm, data_scale=data_scale)
         for seed in range(settings.seeds):
-            cell = cell_task([grid], seed)
+            cell = cell_task([trainings], seed)
             cells.append(cell)
-            judged += [_judged(grid, seed, cell, kind, part) for kind, part in parts.items()]
-    lines = [references_task(settings, [part], kind) for kind, part in parts.items()]
+            judged += [_judged(trainings, seed, cell, kind, fold) for kind, fold in folds.items()]
+    lines = [references_task(settings, [fold], kind) for kind, fold in folds.items()]
     references = references_task(settings, [usual])
     records = records_task("generalization", settings, (*cells, *judged, *lines), references)
     return Plan(targets=(*cells, *judged, *lines, references), records=records)
 
 
-def _judged(grid: Trainings, seed: int, cell: Task, kind: Kind, part: Fold) -> Task:
+def _judged(trainings: Trainings, seed: int, cell: Task, kind: Kind, fold: Fold) -> Task:
     """A student on test problems of a kind."""
-    name = f"{grid.name} seed {seed} on {kind} test problems"
-    scores = scores_task(grid.model(seed), part.test, grid.settings, name, grid.role)
-    assert part.ratings is not None, "an embedded world has an oracle"
+    name = f"{trainings.name} seed {seed} on {kind} test problems"
+    scores = scores_task(trainings.model(seed), fold.test, trainings.settings, name, trainings.role)
+    assert fold.ratings is not None, "an embedded world has an oracle"
     return Task(
         stage="of_kind",
         config={"kind": kind},
-        inputs={"cell": cell, "samples": part.test, "scores": scores, "ratings": part.ratings},
+        inputs={"cell": cell, "samples": fold.test, "scores": scores, "ratings": fold.ratings},
         label=f"judge {name}",
     )
 

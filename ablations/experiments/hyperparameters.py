@@ -14,7 +14,7 @@ import yaml
 
 from ablations.engine.experiment import Plan
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.reporting import RECORDS, experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trainings import records_task
@@ -159,9 +159,9 @@ def settings(
 
 def plan(settings: HyperparametersSettings) -> Plan:
     """Which hyperparameters matter to which supervision, on validation problems (the paper's sweeps)."""
-    part = embedded_part(settings).training
+    fold = embedded_fold(settings).training
     trials = tuple(
-        trial(settings, part, arm=arm, data_scale=settings.data_scale, point=point, seed=seed, shown=shown)
+        trial(settings, fold, arm=arm, data_scale=settings.data_scale, point=point, seed=seed, shown=shown)
         for arm in settings.arms
         for point, shown in settings.points(arm).items()
         for seed in range(settings.seeds)

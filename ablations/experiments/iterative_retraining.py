@@ -32,7 +32,7 @@ from ablations.experiments.fold import Fold, drawn_task, opinion_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import each_once
-from ablations.experiments.sources import parts_of
+from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from results.analyses.rounds import FIRST, WAYS
 
@@ -89,10 +89,10 @@ def settings(
 
 def plan(settings: IterativeRetrainingSettings) -> Plan:
     """Iterative retraining: is a selector steady that is trained again every round (the paper's 4.2)?"""
-    parts = parts_of(settings)
+    folds = folds_of(settings)
     cells = []
     for seed in range(settings.seeds):
-        first = [_Round.first(settings, part, seed) for part in parts]
+        first = [_Round.first(settings, fold, seed) for fold in folds]
         cells.append(_cell(first))
         for way in settings.ways:
             rounds = first
@@ -101,7 +101,7 @@ def plan(settings: IterativeRetrainingSettings) -> Plan:
                     continue
                 rounds = [one.next(way, level) for one in rounds]
                 cells.append(_cell(rounds))
-    references = references_task(settings, parts)
+    references = references_task(settings, folds)
     records = records_task("iterative_retraining", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
@@ -111,30 +111,30 @@ class _Round:
     """One round of one way and seed in one fold."""
 
     settings: IterativeRetrainingSettings
-    part: Fold
+    fold: Fold
     seed: int
     chosen: Task
     """What it labels."""
-    grid: Trainings
+    trainings: Trainings
     """The selector that is taught all that is labelled after it."""
     previous: "_Round | None" = None
     """The round whose selector chose."""
 
     @classmethod
-    def first(cls, settings: IterativeRetrainingSettings, part: Fold, seed: int) -> "_Round":
+    def first(cls, settings: IterativeRetrainingSettings, fold: Fold, seed: int) -> "_Round":
         """Few solutions per problem, drawn uniformly: the selector of `active_learning`."""
         total = settings.data_scales[0]
-        chosen = drawn_task(part.train, total, seed, f"x{total} seed {seed}{part.name}")
-        grid = Trainings(
+        chosen = drawn_task(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
+        trainings = Trainings(
             settings=settings,
-            part=part,
+            fold=fold,
             arm="process",
             data_scale=total,
-            rate_of=_uniform(settings, part, total),
+            rate_of=_uniform(settings, fold, total),
             variant=FIRST,
             level=0.0,
         )
-        return cls(settings=settings, part=part, seed=seed, chosen=chosen, grid=grid)
+        return cls(settings=settings, fold=fold, seed=seed, chosen=chosen, trainings=trainings)
 
     def next(self, way: str, level: int) -> "_Round":
         """What this round's selector chooses, and the selector that is taught it too."""
@@ -144,46 +144,46 @@ class _Round:
             stage="acquired",
             config={
                 "acquisition": ACQUISITION,
-                "budget": total - self.grid.data_scale,
+                "budget": total - self.trainings.data_scale,
                 "seed": [self.seed, level],
                 "wrong_fraction": given.wrong_fraction,
                 "similarity": given.similarity,
             }
             | ({"uniform_share": share} if way == "uniform_share" else {}),
-            inputs={"samples": self.part.train, "opinions": (self.opinion,), "taken": self.chosen},
-            label=f"choose {way} x{total} seed {self.seed}{self.part.name}",
+            inputs={"samples": self.fold.train, "opinions": (self.opinion,), "taken": self.chosen},
+            label=f"choose {way} x{total} seed {self.seed}{self.fold.name}",
             weight=2,
         )
-        grid = Trainings(
+        trainings = Trainings(
             settings=self.settings,
-            part=self.part,
+            fold=self.fold,
             arm="process",
             data_scale=total,
             acquisition=ACQUISITION,
             acquired=lambda seed: chosen,
-            start=self.grid if way in ("train_on", "uniform_share") else None,
-            rate_of=_uniform(self.settings, self.part, total),
+            start=self.trainings if way in ("train_on", "uniform_share") else None,
+            rate_of=_uniform(self.settings, self.fold, total),
             variant=way,
             level=float(level),
         )
-        return replace(self, chosen=chosen, grid=grid, previous=self)
+        return replace(self, chosen=chosen, trainings=trainings, previous=self)
 
     @property
     def opinion(self) -> Task:
         """What its selector thinks of the pool."""
         return opinion_task(
-            self.grid.model(self.seed),
-            self.part.train,
+            self.trainings.model(self.seed),
+            self.fold.train,
             self.settings,
-            f"{self.grid.name} seed {self.seed}{self.part.name}",
+            f"{self.trainings.name} seed {self.seed}{self.fold.name}",
             "student",
             steps=True,
         )
 
 
-def _uniform(settings: IterativeRetrainingSettings, part: Fold, total: int) -> Trainings:
+def _uniform(settings: IterativeRetrainingSettings, fold: Fold, total: int) -> Trainings:
     """Process supervision on as many uniform solutions, from the base: its learning rate is every way's."""
-    return Trainings(settings=settings, part=part, arm="process", data_scale=total)
+    return Trainings(settings=settings, fold=fold, arm="process", data_scale=total)
 
 
 def _cell(rounds: list[_Round]) -> Task:
@@ -198,16 +198,16 @@ def _cell(rounds: list[_Round]) -> Task:
             "bins": 10,
         },
         inputs={
-            "samples": tuple(one.part.train for one in rounds),
-            "labels": tuple(one.part.train_labels for one in rounds),
+            "samples": tuple(one.fold.train for one in rounds),
+            "labels": tuple(one.fold.train_labels for one in rounds),
             "chosen": tuple(one.chosen for one in rounds),
             "opinions": tuple(one.opinion for one in rounds),
         }
         | ({"previous": previous} if previous else {}),
-        label=f"measure {first.grid.name} seed {first.seed}",
+        label=f"measure {first.trainings.name} seed {first.seed}",
         weight=2,
     )
-    return cell_task([one.grid for one in rounds], first.seed, (measured,))
+    return cell_task([one.trainings for one in rounds], first.seed, (measured,))
 
 
 ITERATIVE_RETRAINING = experiment(settings, plan)

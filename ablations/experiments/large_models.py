@@ -24,14 +24,14 @@ class LargeModels:
     """The tasks that make the large models and judge them on the test problems."""
 
     settings: LargeScaleSettings
-    part: Fold
+    fold: Fold
     """Of the embedded world."""
 
     @property
     def labeler(self) -> Task:
         """The large PRM on uniform solutions, which labels the students'."""
-        assert self.part.large_prm is not None
-        return self.part.large_prm
+        assert self.fold.large_prm is not None
+        return self.fold.large_prm
 
     @property
     def base(self) -> Task:
@@ -68,8 +68,8 @@ class LargeModels:
         """The large ORM on uniform solutions, its learning rate chosen on validation problems."""
         return Trainings(
             settings=replace(self.settings, students=self.settings.orm),
-            part=replace(
-                self.part,
+            fold=replace(
+                self.fold,
                 base=self.base,
                 train=self.pool,
                 train_ratings=None,  # those of the pool are never computed
@@ -85,7 +85,7 @@ class LargeModels:
     def prm_scores(self) -> Task:
         """The last generation's PRM on the test problems."""
         model = {"model": self.collected.prm}
-        return scores_task(model, self.part.test, self.settings, "with the large PRM: test problems", "large")
+        return scores_task(model, self.fold.test, self.settings, "with the large PRM: test problems", "large")
 
     @property
     def scores(self) -> dict[str, Task]:
@@ -93,7 +93,7 @@ class LargeModels:
         return {
             "large_prm": self.prm_scores,
             "large_orm": self.orm.scores(0),
-            "labeler": self.part.test_labels,
+            "labeler": self.fold.test_labels,
         }
 
     def scorers(self) -> list[Task]:
@@ -101,10 +101,12 @@ class LargeModels:
         prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.collected.prm})
         return [prm, self.orm_scorer(self.orm)]
 
-    def orm_scorer(self, grid: Trainings, acquisition: str | None = None) -> Task:
+    def orm_scorer(self, trainings: Trainings, acquisition: str | None = None) -> Task:
         """The rows of a large ORM."""
         named = {} if acquisition is None else {"acquisition": acquisition}
-        return self._evaluation("scorer", "large_orm", grid.scores(0), self._trainings(grid), **named)
+        return self._evaluation(
+            "scorer", "large_orm", trainings.scores(0), self._trainings(trainings), **named
+        )
 
     def votes(self) -> list[Task]:
         """Rows of voting weighted by the large PRM, the large ORM and the labeler."""
@@ -116,13 +118,15 @@ class LargeModels:
         draws = {"draws": self.settings.majority_draws, "seed": 0}  # as in the reference lines
         return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
 
-    def _trainings(self, grid: Trainings) -> dict[str, Any]:
-        return {"train": grid.train(0)} | ({} if grid.choice is None else {"choice": grid.choice})
+    def _trainings(self, trainings: Trainings) -> dict[str, Any]:
+        return {"train": trainings.train(0)} | (
+            {} if trainings.choice is None else {"choice": trainings.choice}
+        )
 
     def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:
-        inputs = {"samples": self.part.test, "scores": scores} | model
-        if stage == "scorer" and self.part.ratings is not None:
-            inputs["ratings"] = self.part.ratings
+        inputs = {"samples": self.fold.test, "scores": scores} | model
+        if stage == "scorer" and self.fold.ratings is not None:
+            inputs["ratings"] = self.fold.ratings
         return Task(
             stage=stage,
             config={"arm": arm} | config,

@@ -12,7 +12,7 @@ weighted votes.
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.reporting import experiment
@@ -21,15 +21,15 @@ from ablations.experiments.trainings import records_task, references_task
 
 def plan(settings: LargeScaleSettings) -> Plan:
     """Large PRM against large ORM and majority voting, best-of-N against N (the paper's 3, Figure 3)."""
-    part = embedded_part(settings)
-    models = LargeModels(settings=settings, part=part)
+    fold = embedded_fold(settings)
+    models = LargeModels(settings=settings, fold=fold)
     data = Task(
         stage="generations",
         inputs={"samples": models.pool, "annotations": models.collected.annotations},
         label="statistics of the collected data",
     )
     rows = (*models.scorers(), *models.votes(), data)
-    references = references_task(settings, [part])
+    references = references_task(settings, [fold])
     records = records_task("large_scale", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 

@@ -19,7 +19,7 @@ from ablations.experiments.fold import TrainingFold, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
-from ablations.experiments.sources import parts_of
+from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from lightning_modules.outcome_loss import OutcomeLoss
 
@@ -63,59 +63,59 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def plan(settings: OrmFormsSettings) -> Plan:
     """How an outcome arm is best taught: at which tokens, on validation problems or on test problems."""
-    parts = parts_of(settings)
+    folds = folds_of(settings)
     tested = settings.judged_on == "test"
-    trained = [part if tested else part.training for part in parts]
+    trained = [fold if tested else fold.training for fold in folds]
     made = []
     for arm in settings.arms:
         for data_scale in settings.data_scales:
             for form in settings.forms:
-                grids = [_grid(settings, part, arm, data_scale, form) for part in trained]
+                by_fold = [_trainings(settings, fold, arm, data_scale, form) for fold in trained]
                 for seed in range(settings.seeds):
-                    made.append(cell_task(grids, seed) if tested else _validated(grids[0], seed))
-    references = references_task(settings, parts) if tested else None
+                    made.append(cell_task(by_fold, seed) if tested else _validated(by_fold[0], seed))
+    references = references_task(settings, folds) if tested else None
     records = records_task("orm_forms", settings, tuple(made), references)
     return Plan(targets=(*made, *([] if references is None else [references])), records=records)
 
 
-def _grid(
-    settings: OrmFormsSettings, part: TrainingFold, arm: str, data_scale: int, form: OutcomeLoss
+def _trainings(
+    settings: OrmFormsSettings, fold: TrainingFold, arm: str, data_scale: int, form: OutcomeLoss
 ) -> Trainings:
     return Trainings(
         settings=replace(settings, students=replace(settings.students, outcome_loss=form)),
-        part=part,
+        fold=fold,
         arm=arm,
         data_scale=data_scale,
         variant=form,
     )
 
 
-def _validated(grid: Trainings, seed: int) -> Task:
+def _validated(trainings: Trainings, seed: int) -> Task:
     """A training and how it does on validation problems."""
-    name = f"{grid.name} seed {seed}"
-    train, students = grid.train(seed), grid.settings.students
+    name = f"{trainings.name} seed {seed}"
+    train, students = trainings.train(seed), trainings.settings.students
     inputs = {
         "train": train,
         "scores": scores_task(
-            grid.model(seed),
-            grid.part.validation,
-            grid.settings,
+            trainings.model(seed),
+            trainings.fold.validation,
+            trainings.settings,
             f"{name} on validation problems",
             "student",
         ),
-        "samples": grid.part.validation,
+        "samples": trainings.fold.validation,
     }
     return Task(
         stage="validated",
         config={
-            "arm": grid.arm,
-            "data_scale": grid.data_scale,
+            "arm": trainings.arm,
+            "data_scale": trainings.data_scale,
             "seed": seed,
             "validation_n": students.validation_n,
             "hyperparameters": {"batch_size": students.batch_size, "outcome_loss": students.outcome_loss},
-            "shown": [[grid.variant, None]],
+            "shown": [[trainings.variant, None]],
         },
-        inputs=inputs if grid.choice is None else inputs | {"choice": grid.choice},
+        inputs=inputs if trainings.choice is None else inputs | {"choice": trainings.choice},
         label=f"judge {name}",
     )
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
 from ablations.experiments.reporting import experiment
@@ -23,8 +23,8 @@ from ablations.experiments.trainings import Trainings, records_task, references_
 
 def plan(settings: LargeScaleSettings) -> Plan:
     """Large ORMs on collected solutions, on uniform ones, and on both (the paper's 2.7.1)."""
-    part = embedded_part(settings)
-    models = LargeModels(settings=settings, part=part)
+    fold = embedded_fold(settings)
+    models = LargeModels(settings=settings, fold=fold)
     collected = _joined(models, models.collected.choices, "join what is collected")
     uniform = Task(
         stage="drawn",
@@ -38,8 +38,8 @@ def plan(settings: LargeScaleSettings) -> Plan:
         "collected": collected,
         "both": _joined(models, (uniform, collected), "join both"),
     }
-    rows = tuple(models.orm_scorer(_grid(models, name, task), name) for name, task in acquired.items())
-    references = references_task(settings, [part])
+    rows = tuple(models.orm_scorer(_trainings(models, name, task), name) for name, task in acquired.items())
+    references = references_task(settings, [fold])
     records = records_task("orm_superset", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
@@ -53,7 +53,7 @@ def _joined(models: LargeModels, chosen: tuple[Task, ...], label: str) -> Task:
     )
 
 
-def _grid(models: LargeModels, acquisition: str, acquired: Task) -> Trainings:
+def _trainings(models: LargeModels, acquisition: str, acquired: Task) -> Trainings:
     """One training on chosen rows, at the learning rate of the large ORM."""
     times = 2 if acquisition == "both" else 1
     return replace(

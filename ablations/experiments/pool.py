@@ -63,7 +63,7 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
         )
 
 
-def fold_parts(settings: SupervisionSettings) -> list[Fold]:
+def pool_folds(settings: SupervisionSettings) -> list[Fold]:
     """A part a fold of the pool, from settings that have one.
 
     Raises:
@@ -127,7 +127,7 @@ def fold_parts(settings: SupervisionSettings) -> list[Fold]:
             "--threshold-on FILE; to use it here: --settings.labeler.threshold T",
             file=sys.stderr,
         )
-    parts, preset = [], PRESETS[settings.students.backbone]
+    folds, preset = [], PRESETS[settings.students.backbone]
     for index in range(pool.folds):
         train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
         base = named or Task(
@@ -166,7 +166,7 @@ def fold_parts(settings: SupervisionSettings) -> list[Fold]:
                     Work(role="student", kind="language training", tokens=tokens, context=REAL.trained_row),
                 ),
             )
-        parts.append(
+        folds.append(
             Fold(
                 base=base,
                 train=train,
@@ -179,4 +179,4 @@ def fold_parts(settings: SupervisionSettings) -> list[Fold]:
                 name=f" of fold {index}",
             )
         )
-    return parts
+    return folds

@@ -20,7 +20,7 @@ from ablations.engine.step import Task
 from ablations.experiments import scales
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.sources import parts_of
+from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 STUDENTS = ("process", "process_neutral")
@@ -54,36 +54,36 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
 
 def plan(settings: ScoringSettings) -> Plan:
     """Scoring strategies of process reward models, and their length bias (the paper's appendix)."""
-    parts = parts_of(settings)
+    folds = folds_of(settings)
     (data_scale,) = settings.data_scales
     process = [
-        Trainings(settings=settings, part=part, arm="process", data_scale=data_scale) for part in parts
+        Trainings(settings=settings, fold=fold, arm="process", data_scale=data_scale) for fold in folds
     ]
-    grids = {
+    by_fold = {
         "process": process,
         "process_neutral": [
             Trainings(
                 settings=settings,
-                part=grid.part,
+                fold=trainings.fold,
                 arm="process_neutral",
                 data_scale=data_scale,
-                rate_of=grid,
+                rate_of=trainings,
             )
-            for grid in process
+            for trainings in process
         ],
     }
-    tests = tuple(part.test for part in parts)
-    labels = {"samples": tests, "scores": tuple(part.test_labels for part in parts)}
+    tests = tuple(fold.test for fold in folds)
+    labels = {"samples": tests, "scores": tuple(fold.test_labels for fold in folds)}
     strategies = [_strategies("labeler", labels, "the labeler")]
     cells = []
     for arm in settings.arms:
         for seed in range(settings.seeds):
-            cell = cell_task(grids[arm], seed)
-            scores = tuple(grid.scores(seed) for grid in grids[arm])
+            cell = cell_task(by_fold[arm], seed)
+            scores = tuple(trainings.scores(seed) for trainings in by_fold[arm])
             judged = {"samples": tests, "scores": scores, "cell": cell}
-            strategies.append(_strategies(arm, judged, f"{grids[arm][0].name} seed {seed}"))
+            strategies.append(_strategies(arm, judged, f"{by_fold[arm][0].name} seed {seed}"))
             cells.append(cell)
-    references = references_task(settings, parts)
+    references = references_task(settings, folds)
     records = records_task("scoring", settings, (*cells, *strategies), references)
     return Plan(targets=(*cells, *strategies, references), records=records)
 

@@ -16,7 +16,7 @@ FIRST_TUNING_SEED = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemSettings:
-    """How many problems each part gets; the parts are disjoint."""
+    """How many problems each purpose gets; the sets are disjoint."""
 
     labeler: int
     """Problems whose solutions the annotator rates for the large PRM."""
@@ -259,7 +259,7 @@ class PoolSettings:
     vocabulary: int = 1000
     """Tokens of the tokenizer trained on the training folds."""
     folds: int = 5
-    """Parts of the problems; each is the test part once, its successor the validation part."""
+    """Sets that the problems are dealt to; each is the test set once, its successor the validation set."""
     max_length: int = 512
     """Most tokens of a solution; steps past it are cut and counted."""
 

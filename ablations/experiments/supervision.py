@@ -13,32 +13,32 @@ from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
-from ablations.experiments.sources import parts_of
+from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 
 
 def plan(settings: SupervisionSettings) -> Plan:
     """Process against outcome supervision, at several data scales (the paper's 4.1, Figures 4a and 4b)."""
-    parts = parts_of(settings)
+    folds = folds_of(settings)
     cells, largest = [], []
     for arm in settings.arms:
         for data_scale in settings.data_scales:
             first = [
-                Trainings(settings=settings, part=part, arm=arm, data_scale=data_scale) for part in parts
+                Trainings(settings=settings, fold=fold, arm=arm, data_scale=data_scale) for fold in folds
             ]
             cells += [cell_task(first, seed) for seed in range(settings.seeds)]
             if data_scale == settings.data_scales[-1]:
                 largest.append(first[0].scores(0))
-    references = references_task(settings, parts)
+    references = references_task(settings, folds)
     records = records_task("supervision", settings, tuple(cells), references)
     examples = Task(
         stage="examples",
         config={"arms": list(settings.arms), "problems": 40, "solutions": 24},
         inputs={
-            "samples": parts[0].test,
-            "labels": parts[0].test_labels,
+            "samples": folds[0].test,
+            "labels": folds[0].test_labels,
             "scores": tuple(largest),
-            **({"ratings": parts[0].ratings} if parts[0].ratings is not None else {}),
+            **({"ratings": folds[0].ratings} if folds[0].ratings is not None else {}),
         },
         label="example problems",
         weight=2,

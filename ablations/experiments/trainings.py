@@ -30,7 +30,7 @@ class Trainings:
     """The trainings of one arm, acquisition and data scale in one fold."""
 
     settings: SupervisionSettings
-    part: TrainingFold
+    fold: TrainingFold
     """Of tests a whole `Fold`."""
     arm: str
     data_scale: int
@@ -47,15 +47,15 @@ class Trainings:
     bootstrap: int | None = None
     """Which resample of the labelled problems is trained on; None: each of them once."""
     rate_of: "Trainings | None" = None
-    """The trainings whose learning rate is taken; None: it is chosen for this grid."""
+    """The trainings whose learning rate is taken; None: these choose their own."""
     role: Role = "student"
     """Whose backbone is trained, for estimates."""
 
     @property
     def tested(self) -> Fold:
-        """The part, where it may judge."""
-        assert isinstance(self.part, Fold), "a part without test problems cannot judge"
-        return self.part
+        """The fold, where it has test problems."""
+        assert isinstance(self.fold, Fold), "a fold without test problems cannot judge"
+        return self.fold
 
     @property
     def name(self) -> str:
@@ -73,23 +73,23 @@ class Trainings:
             tried: a learning rate to judge, of which only the facts are kept; None: the chosen one.
         """
         choice = None if tried is not None else self.choice
-        students, lengths = self.settings.students, self.part.lengths
+        students, lengths = self.settings.students, self.fold.lengths
         outcome = SCORING_OF[self.arm] == "last_token"
-        updates = students.updates(self.part.problems * self.data_scale, outcome=outcome)
-        seen = passed_over(updates, self.part.problems * self.data_scale, students.batch_size)
-        assert self.part.validation.texts is not None, "samples say how many they are"
+        updates = students.updates(self.fold.problems * self.data_scale, outcome=outcome)
+        seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
+        assert self.fold.validation.texts is not None, "samples say how many they are"
         learning_rate = tried
         if tried is None and choice is None:
             (learning_rate,) = students.learning_rates
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
         inputs = {
-            "base": self.part.base,
-            "samples": self.part.train,
-            "validation": self.part.validation,
+            "base": self.fold.base,
+            "samples": self.fold.train,
+            "validation": self.fold.validation,
         }
         labelled = isinstance(ARMS[self.arm], LabelerArm)
         if labelled:
-            inputs["labels"] = self.part.train_labels
+            inputs["labels"] = self.fold.train_labels
         elif isinstance(ARMS[self.arm], OracleArm):
             inputs["ratings"] = self._ratings
         if self.acquired is not None:
@@ -124,7 +124,7 @@ class Trainings:
             | ({"outcome_loss": students.outcome_loss} if outcome else {})
             | ({"soft_targets": True} if labelled and students.soft_targets else {}),
             inputs=inputs if choice is None else inputs | {"choice": choice},
-            label=f"train {self.name} seed {seed} {rate}{self.part.name}",
+            label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
             weight=updates
             * students.batch_size
             * lengths.tokens
@@ -133,14 +133,14 @@ class Trainings:
             + 2,
             work=(
                 training(self.role, lengths, seen, steps=not outcome),
-                scoring(self.role, self.part.validation.texts, times=students.evaluations),
+                scoring(self.role, self.fold.validation.texts, times=students.evaluations),
             ),
         )
 
     @property
     def _ratings(self) -> Task:
-        assert self.part.train_ratings is not None, "only an embedded world has an oracle"
-        return self.part.train_ratings
+        assert self.fold.train_ratings is not None, "only an embedded world has an oracle"
+        return self.fold.train_ratings
 
     def label_noise(self, seed: int) -> Task:
         """How far the labels of a seed's training differ from the oracle's."""
@@ -175,13 +175,13 @@ class Trainings:
                     self.train(seed, rate) for rate in students.learning_rates for seed in seeds
                 )
             },
-            label=f"choose the learning rate of {self.name}{self.part.name}",
+            label=f"choose the learning rate of {self.name}{self.fold.name}",
             weight=0.1,
         )
 
     def model(self, seed: int) -> dict[str, Any]:
         """A seed's reward model, as inputs; with adapters the base too: they are nothing without it."""
-        base = {"base": self.part.base} if self.settings.students.lora is not None else {}
+        base = {"base": self.fold.base} if self.settings.students.lora is not None else {}
         return {"model": self.train(seed)} | base
 
     def scores(self, seed: int) -> Task:
@@ -190,25 +190,27 @@ class Trainings:
             self.model(seed),
             self.tested.test,
             self.settings,
-            f"{self.name} seed {seed} on test problems{self.part.name}",
+            f"{self.name} seed {seed} on test problems{self.fold.name}",
             self.role,
         )
 
 
-def cell_task(grids: list[Trainings], seed: int, further: tuple[Task, ...] = ()) -> Task:
+def cell_task(by_fold: list[Trainings], seed: int, further: tuple[Task, ...] = ()) -> Task:
     """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
-    first = grids[0]
+    first = by_fold[0]
     inputs: dict[str, Any] = {
-        "trains": tuple(grid.train(seed) for grid in grids),
-        "scores": tuple(grid.scores(seed) for grid in grids),
-        "samples": tuple(grid.tested.test for grid in grids),
+        "trains": tuple(trainings.train(seed) for trainings in by_fold),
+        "scores": tuple(trainings.scores(seed) for trainings in by_fold),
+        "samples": tuple(trainings.tested.test for trainings in by_fold),
     }
-    choices = tuple(grid.choice for grid in grids if grid.choice is not None)
+    choices = tuple(trainings.choice for trainings in by_fold if trainings.choice is not None)
     if choices:
         inputs["choices"] = choices
     if first.tested.ratings is not None:
-        inputs["ratings"] = tuple(grid.tested.ratings for grid in grids if grid.tested.ratings is not None)
-    if first.part.train_ratings is not None:
+        inputs["ratings"] = tuple(
+            trainings.tested.ratings for trainings in by_fold if trainings.tested.ratings is not None
+        )
+    if first.fold.train_ratings is not None:
         further = (*further, first.label_noise(seed))
     if further:
         inputs["further"] = further
@@ -223,24 +225,24 @@ def cell_task(grids: list[Trainings], seed: int, further: tuple[Task, ...] = ())
     )
 
 
-def references_task(settings: SupervisionSettings, parts: list[Fold], kind: Kind | None = None) -> Task:
+def references_task(settings: SupervisionSettings, folds: list[Fold], kind: Kind | None = None) -> Task:
     """The lines that no student moves.
 
     Args:
         settings: of the experiment.
-        parts: one, or one per fold.
+        folds: one, or one per fold.
         kind: of their test problems, where several kinds are judged; None: the labeler's labels of training
             solutions are judged too.
     """
     tests: dict[str, Any] = {
-        "samples": tuple(part.test for part in parts),
-        "labels": tuple(part.test_labels for part in parts),
+        "samples": tuple(fold.test for fold in folds),
+        "labels": tuple(fold.test_labels for fold in folds),
     }
     of_world: dict[str, Any] = {}
-    if parts[0].ratings is not None:
-        tests["ratings"] = tuple(part.ratings for part in parts if part.ratings is not None)
-    if parts[0].ratings is not None and kind is None:
-        of_world = {"pool_labels": parts[0].train_labels, "pool_ratings": parts[0].train_ratings}
+    if folds[0].ratings is not None:
+        tests["ratings"] = tuple(fold.ratings for fold in folds if fold.ratings is not None)
+    if folds[0].ratings is not None and kind is None:
+        of_world = {"pool_labels": folds[0].train_labels, "pool_ratings": folds[0].train_ratings}
     return Task(
         stage="references",
         config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10}

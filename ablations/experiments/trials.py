@@ -85,7 +85,7 @@ class Hyperparameters:
 
 def trial(
     settings: SupervisionSettings,
-    part: TrainingFold,
+    fold: TrainingFold,
     *,
     arm: str,
     data_scale: int,
@@ -97,7 +97,7 @@ def trial(
 
     Args:
         settings: all that the point does not say.
-        part: base, training samples, labels and validation samples.
+        fold: base, training samples, labels and validation samples.
         arm: form of supervision.
         data_scale: solutions labeled per problem.
         point: the hyperparameters.
@@ -119,10 +119,10 @@ def trial(
     }
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
-    grid = Trainings(settings=tried, part=part, arm=arm, data_scale=data_scale)
-    train = replace(grid.train(seed), label=f"train {name}")
+    trainings = Trainings(settings=tried, fold=fold, arm=arm, data_scale=data_scale)
+    train = replace(trainings.train(seed), label=f"train {name}")
     scores = scores_task(
-        {"model": train}, part.validation, tried, f"{name} on validation problems", "student"
+        {"model": train}, fold.validation, tried, f"{name} on validation problems", "student"
     )
     return Task(
         stage="validated",
@@ -134,6 +134,6 @@ def trial(
             "hyperparameters": asdict(point),
             "shown": [list(one) for one in shown],
         },
-        inputs={"train": train, "scores": scores, "samples": part.validation},
+        inputs={"train": train, "scores": scores, "samples": fold.validation},
         label=f"judge {name}",
     )

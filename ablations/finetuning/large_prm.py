@@ -17,8 +17,9 @@ from ablations.finetuning.labels import Rated, read_rated
 from ablations.finetuning.split import HeldOut
 from ablations.formats.overlap import every_problem
 from lightning_modules.backbones import load_classifier
+from lightning_modules.packing import cost_of
 from lightning_modules.positions import check_ids
-from lightning_modules.prefix_trees import check_layout, cost_of
+from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import RewardData
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state

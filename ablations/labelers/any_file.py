@@ -10,7 +10,7 @@ from ablations.engine.files import sha256_of, unchanged
 from ablations.engine.progress import Reporter
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.pool import read_pool
-from ablations.formats.scores_edit import add_scores
+from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.rated import label_rated

@@ -18,8 +18,9 @@ from ablations.steps.training_data import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.worlds import world_of
 from lightning_modules.backbones import load_classifier
+from lightning_modules.packing import cost_of
 from lightning_modules.positions import check_lengths
-from lightning_modules.prefix_trees import check_layout, cost_of
+from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import IGNORE, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state

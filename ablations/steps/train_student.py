@@ -34,8 +34,9 @@ from lightning_modules.adapters import add_adapters
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.divergence import Diverged
 from lightning_modules.optimization import falling_updates
+from lightning_modules.packing import cost_of
 from lightning_modules.positions import check_lengths
-from lightning_modules.prefix_trees import check_layout, cost_of
+from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.tokenization import load_tokenizer

@@ -11,7 +11,7 @@ from ablations.engine.progress import Lines
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Task
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.scales import settings
 from ablations.experiments.trainings import Trainings
 
@@ -20,14 +20,14 @@ def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
     """Independent trainings at scale smoke, and what all of them read."""
     given = settings("smoke", None, None, None)
     students = replace(given.students, max_updates=updates)
-    part = embedded_part(replace(given, students=students))
-    grid = Trainings(
+    fold = embedded_fold(replace(given, students=students))
+    trainings = Trainings(
         settings=replace(given, students=students),
-        part=part,
+        fold=fold,
         arm="final_answer",
         data_scale=2,
     )
-    made = [grid.train(seed) for seed in range(count)]
+    made = [trainings.train(seed) for seed in range(count)]
     return made, [parent for parent in made[0].parents]
 
 

@@ -11,7 +11,7 @@ from measure import classifier, medians, padded
 from pools import Pool
 
 from lightning_modules.encoding import IGNORE
-from lightning_modules.prefix_trees import cost_of
+from lightning_modules.packing import cost_of
 from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 

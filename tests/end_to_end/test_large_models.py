@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ablations.commands import cli
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import settings
 from results.records import plain, read_records
@@ -116,7 +116,7 @@ def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
     for scale in ("quick", "small", "paper"):
         given = settings(scale, None, None, None)
         assert given.collection.labelled == given.labeler.samples
-        models = LargeModels(settings=given, part=embedded_part(given))
+        models = LargeModels(settings=given, fold=embedded_fold(given))
         assert models.collected.prm.tokens == models.labeler.tokens
 
 
@@ -157,7 +157,7 @@ def test_a_pool_is_refused(tmp_path, capsys, name):
 def test_the_whole_set_is_another_choice_from_the_same_pool():
     given = settings("small", None, None, None)
     whole = replace(given, collection=replace(given.collection, selection="whole_set"))
-    one, other = (LargeModels(settings=one, part=embedded_part(one)) for one in (given, whole))
+    one, other = (LargeModels(settings=one, fold=embedded_fold(one)) for one in (given, whole))
     assert one.pool == other.pool and one.orm.train(0) == other.orm.train(0)
     chosen = zip(one.collected.choices, other.collected.choices, strict=True)
     assert [a == b for a, b in chosen] == [True, False, False, False]

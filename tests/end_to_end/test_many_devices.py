@@ -102,7 +102,7 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
 
     from ablations.engine.ranks import Devices
     from ablations.engine.store import Store
-    from ablations.experiments.embedded import embedded_part
+    from ablations.experiments.embedded import embedded_fold
     from ablations.experiments.hyperparameters import settings
     from sweeps.objective import Objective
     from sweeps.spaces import SPACES
@@ -114,7 +114,7 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
     studies.plan(1)
     objective = Objective(
         settings=given,
-        part=embedded_part(given).training,
+        fold=embedded_fold(given).training,
         arm="process",
         space=SPACES["rates"],
         store=artifacts,

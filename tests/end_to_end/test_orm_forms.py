@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ablations.commands import cli
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.orm_forms import OrmFormsSettings, plan, settings
 from ablations.experiments.scales import extended
 from results.analyses.orm_forms import FORMS
@@ -18,7 +18,7 @@ def with_(given: OrmFormsSettings, **more: object) -> OrmFormsSettings:
 
 def test_validation_problems_judge_first_and_test_problems_when_asked():
     given = settings("small", None, None, None)
-    part = embedded_part(given)
+    part = embedded_fold(given)
     tests = {part.test.key, part.test_labels.key, part.ratings.key}
     tasks = plan(given).tasks
     assert not tests & {task.key for task in tasks}

@@ -11,7 +11,7 @@ from ablations.commands import cli
 from ablations.engine.ranks import Devices
 from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import settings
 from ablations.experiments.trials import Hyperparameters
@@ -78,7 +78,7 @@ def test_what_its_trials_made_is_no_garbage(run, capsys):
     told = capsys.readouterr().out
     assert "0 runs and 1 sweeps refer to" in told
     kept = set(Store(folder / "store").addresses()) - set(told.split())
-    assert {"train", "validated", "base", "samples", "labeler"} <= {one.partition("/")[0] for one in kept}
+    assert {"train", "validated", "base", "samples", "labeler"} <= {one.foldition("/")[0] for one in kept}
     trained = {one for one in Store(folder / "store").addresses() if one.startswith("train/")}
     assert kept & trained and trained - kept  # those of the first experiment are not its
 
@@ -86,17 +86,17 @@ def test_what_its_trials_made_is_no_garbage(run, capsys):
 def test_no_test_problem_can_be_reached(tmp_path):
     """Whatever a sweep holds, and whatever it can ask for, is made without the test problems."""
     given = settings("smoke", None, None, None)
-    whole = embedded_part(given)
+    whole = embedded_fold(given)
     one = Objective(
         settings=given,
-        part=whole.training,
+        fold=whole.training,
         arm="process",
         space=SPACES["rates"],
         store=Store(tmp_path),
         devices=Devices(),
     )
-    assert type(one.part) is TrainingFold and not hasattr(one.part, "test")
-    held = [value for value in vars(one.part).values() if isinstance(value, Task)]
+    assert type(one.fold) is TrainingFold and not hasattr(one.fold, "test")
+    held = [value for value in vars(one.fold).values() if isinstance(value, Task)]
     reached = ordered([*held, one.task(Hyperparameters.of(given))])
     forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
     assert not forbidden & {task.key for task in reached}
@@ -106,7 +106,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
     with pytest.raises(AssertionError, match="a part without test problems cannot judge"):
         from ablations.experiments.trainings import Trainings
 
-        Trainings(settings=given, part=whole.training, arm="process", data_scale=1).scores(0)
+        Trainings(settings=given, fold=whole.training, arm="process", data_scale=1).scores(0)
 
 
 def test_a_pruned_training_leaves_nothing(run, monkeypatch):
@@ -118,7 +118,7 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
     made.plan(1)
     one = Objective(
         settings=given,
-        part=embedded_part(given).training,
+        fold=embedded_fold(given).training,
         arm="process",
         space=SPACES["rates"],
         store=store,

@@ -62,7 +62,7 @@ def threads(config, inputs, out, context):
 STAGES = {run.__name__: Stage(1, run) for run in (part, meet, join, threads)}
 
 
-def parts_of(notes, count, seconds, do=()):
+def folds_of(notes, count, seconds, do=()):
     return tuple(
         Task(
             stage="part",
@@ -88,7 +88,7 @@ class Toy:
         self.lines = []
 
     def parts(self, count, seconds=0.0, **do):
-        return parts_of(self.notes, count, seconds, {int(n[1:]): what for n, what in do.items()})
+        return folds_of(self.notes, count, seconds, {int(n[1:]): what for n, what in do.items()})
 
     def run(self, *targets, workers=1, silence=60.0, **more):
         lines = self.folder / "lines.txt"
@@ -162,7 +162,7 @@ def artifacts(root):
 if __name__ == "__main__":
     store, notes, workers, count, seconds, *more = sys.argv[1:]
     try:
-        targets = [joined(parts_of(notes, int(count), float(seconds)))]
+        targets = [joined(folds_of(notes, int(count), float(seconds)))]
         machine = Machine(**dict(one.split("=") for one in more))
         run_tasks(targets, Store(store), int(workers), TABLE, machine=machine)
     except KeyboardInterrupt:

@@ -14,8 +14,9 @@ from tiny_checkpoints import FAMILIES, write_checkpoint
 from lightning_modules import backbones
 from lightning_modules.backbones import load_classifier, recompute_activations
 from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.packing import cost_of
 from lightning_modules.positions import verify_positions
-from lightning_modules.prefix_trees import check_layout, cost_of
+from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import GlobalBatches, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score

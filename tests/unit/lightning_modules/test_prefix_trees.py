@@ -5,14 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForTokenClassification, Qwen2Config, Qwen2ForTokenClassification
 
-from lightning_modules.prefix_trees import (
-    RowCost,
-    check_layout,
-    cost_of,
-    layout,
-    layouts,
-    target_weights,
-)
+from lightning_modules.packing import RowCost, cost_of
+from lightning_modules.prefix_trees import check_layout, layout, layouts, target_weights
 
 SIZES = {
     "vocab_size": 12,

@@ -8,7 +8,7 @@ import pytest
 from ablations.engine.experiment import SCALES
 from ablations.engine.step import Task, ordered
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_part
+from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.hyperparameters import Levels, plan, settings
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.trainings import Trainings
@@ -25,14 +25,14 @@ def small():
 
 def make(given, **changes) -> Task:
     point = replace(Hyperparameters.of(given), **changes)
-    return trial(given, embedded_part(given), arm="process", data_scale=4, point=point, seed=0)
+    return trial(given, embedded_fold(given), arm="process", data_scale=4, point=point, seed=0)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_task_can_reach_a_test_problem(scale, world):
     given = settings(scale, world, None, None)
-    part = embedded_part(given)
+    part = embedded_fold(given)
     tasks = plan(given).tasks
     assert not {part.test.key, part.test_labels.key, part.ratings.key} & {task.key for task in tasks}
     splits = {task.config["split"] for task in tasks if task.stage == "problems"}
@@ -62,11 +62,11 @@ def test_arms_get_the_same_effort(scale):
 
 
 def test_the_trainings_of_supervision_are_used_again():
-    """A trial at the hyperparameters of `supervision` trains what its grid trains, where it has one rate."""
+    """A trial at the hyperparameters of `supervision` trains what they train, where they have one rate."""
     given = scales.settings("small", None, None, None)
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
-    grid = Trainings(settings=given, part=embedded_part(given), arm="process", data_scale=4)
-    assert make(given).inputs["train"] == grid.train(0)
+    trainings = Trainings(settings=given, fold=embedded_fold(given), arm="process", data_scale=4)
+    assert make(given).inputs["train"] == trainings.train(0)
 
 
 def test_updates_are_the_same_at_every_data_scale_unless_passes_are_limited():
