@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from results.analyses.acquisitions import comparisons, gains
+from results.analyses.acquisition_comparisons import comparisons, gains
 from results.analyses.difficulty import gains as gains_by_quintile
 from results.analyses.difficulty import of_quintiles, quintile_words
 from results.analyses.generalization import of_kind
 from results.analyses.orm_superset import SETS, between_sets
-from results.analyses.rounds import WAYS, difference, last_round, of_rounds
+from results.analyses.retraining_rounds import WAYS, difference, last_round, of_rounds
 from results.analyses.scoring import strategy_rows
 from results.records import plain
 from results.stats.differences import contrasts, differences

@@ -7,8 +7,8 @@ make of it. Whatever else a report shows is descriptive.
 from dataclasses import dataclass
 from math import inf
 
-from results.analyses.acquisitions import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
-from results.analyses.acquisitions import PAPER as PAPER_PAIR
+from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
+from results.analyses.acquisition_comparisons import PAPER as PAPER_PAIR
 from results.analyses.large_scale import PAPER as LARGE
 from results.analyses.scoring import PAPER as STRATEGIES
 from results.claim_differences import (

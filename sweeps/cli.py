@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lightning_modules.process_group import Strategy
 
 if TYPE_CHECKING:
-    from sweeps.workers import Sweep
+    from sweeps.sweep_workers import Sweep
 
 COMMANDS = {
     "run": "Search; again, it goes on. The same storage from elsewhere: another worker joins.",
@@ -86,7 +86,7 @@ def sweep(
     from ablations.engine.processes import default_workers
     from ablations.engine.ranks import Devices, check_gpus
     from ablations.experiments.settings import at_least
-    from sweeps.workers import run
+    from sweeps.sweep_workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
     spread = Devices(devices=devices, strategy=strategy)
@@ -142,7 +142,7 @@ def _sweep(
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES
     from sweeps.study import sqlite_url
-    from sweeps.workers import Sweep
+    from sweeps.sweep_workers import Sweep
 
     allowed("space", space, tuple(SPACES))
     allowed("scale", scale, SCALES)

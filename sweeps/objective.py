@@ -64,7 +64,7 @@ class Objective:
         task = self.task(self._suggested(asked))
         asked.set_user_attr(ARTIFACTS, [one.address for one in ordered([task])])
 
-        def judged(share: float, value: float) -> None:
+        def report_validation(share: float, value: float) -> None:
             asked.report(value, round(100 * share))
             if asked.should_prune():
                 raise optuna.TrialPruned(f"after {share:.0%} of the updates")
@@ -72,7 +72,7 @@ class Objective:
         for one in ordered([task]):
             if self.store.fault(one, full=False) is None:
                 continue
-            more: dict[str, Any] = {"judged": judged} if one.stage == "train" else {}
+            more: dict[str, Any] = {"report_validation": report_validation} if one.stage == "train" else {}
             try:
                 stage = self.devices.spread(DEFAULT_STAGES, one.stage)
                 self.store.make(one.recipe(), stage, lambda done: None, **more)

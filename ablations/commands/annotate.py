@@ -9,10 +9,10 @@ from typing import Any
 from ablations.data.artifacts import Samples, labelled_rows
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
+from ablations.experiments.world_fold import embedded_fold
 from ablations.formats.annotation_file import Ratings, read_labelling, write_labelling
 
 

@@ -81,7 +81,7 @@ def _write_model(trained: Trained, folder: Path) -> None:
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
     if adapted:
-        from ablations.steps.bases import base_of
+        from ablations.steps.base_model import base_of
 
         base = base_of({"base": trained.store.root / trained.inputs["base"]})
         merged(load_adapters(model, base.folder)).save_pretrained(folder)

@@ -78,7 +78,7 @@ def finetune(argv: Sequence[str]) -> None:
     allowed("log_format", args.log_format, LOG_FORMATS)
     # what computes is imported after the arguments are understood: mistakes are told at once
     from ablations.finetuning.chain import Link, base_facts, file_facts, forge
-    from ablations.finetuning.facts import described
+    from ablations.finetuning.provenance import described
     from ablations.labelers.checkpoints import find_checkpoint
 
     config["files"] = file_facts({field: local[field] for field in kind.files})

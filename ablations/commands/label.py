@@ -20,7 +20,7 @@ from ablations.labelers.choice import check_name
 from results.writing import write_text
 
 if TYPE_CHECKING:
-    from ablations.labelers.shards import TooLong
+    from ablations.labelers.labeled_shards import TooLong
 
 
 def label(argv: Sequence[str]) -> None:
@@ -37,8 +37,8 @@ def label(argv: Sequence[str]) -> None:
     from ablations.formats.pool import read_pool
     from ablations.labelers.any_file import add_labels
     from ablations.labelers.checkpoints import short_name
+    from ablations.labelers.labeled_shards import label_pool
     from ablations.labelers.labeler import load_labeler
-    from ablations.labelers.shards import label_pool
 
     source, out = Path(args.solutions), Path(args.out)
     choice = choice_of(args, args.labeler)

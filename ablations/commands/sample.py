@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ablations.data.solutions import Problem
     from ablations.engine.shards import Shards
     from ablations.generators.generator import Generator
-    from ablations.generators.pools import SamplingSummary
+    from ablations.generators.sampled_pool import SamplingSummary
 
 
 def sample(argv: Sequence[str]) -> None:
@@ -71,7 +71,7 @@ def sample(argv: Sequence[str]) -> None:
         check_new(out, "out")
     # what computes is imported after the arguments are understood: mistakes are told at once
     from ablations.generators.generator import find_generator
-    from ablations.generators.problems import read_problems, read_shots
+    from ablations.generators.problem_files import read_problems, read_shots
 
     problems = read_problems(Path(args.problems), args.source)
     shots = () if args.shots is None else read_shots(Path(args.shots), args.k, problems)
@@ -113,7 +113,7 @@ def _graded(
     """Writes the pool."""
     from ablations.engine.processes import default_workers
     from ablations.engine.step import Task
-    from ablations.generators.pools import write_pool
+    from ablations.generators.sampled_pool import write_pool
     from ablations.grading.grader import Grader
 
     task = Task(stage="grade", version=1, label="grading", weight=sum(shards.work))

@@ -33,8 +33,8 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
     from ablations.engine.processes import default_workers
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
-    from ablations.experiments.embedded import embedded_fold
     from ablations.experiments.scales import settings
+    from ablations.experiments.world_fold import embedded_fold
     from ablations.world.worlds import world_of
 
     fold = embedded_fold(settings(scale, world, None, None))

@@ -96,7 +96,7 @@ class Devices:
             )
             if self.group.size > 1:
                 self.group.share(call)
-                call.run(self.group, context.progress, context.judged)
+                call.run(self.group, context.progress, context.report_validation)
             else:
                 _run_on_ranks(call, self, context)
 
@@ -125,14 +125,17 @@ class Call:
     """See `Context`."""
 
     def run(
-        self, group: Group, progress: Callable[[float], None], judged: Callable[[float, float], None]
+        self,
+        group: Group,
+        progress: Callable[[float], None],
+        report_validation: Callable[[float, float], None],
     ) -> None:
         """Runs the stage in this process, as one of a group."""
         context = Context(
             progress=progress,
             scratch=self.scratch,
             local=self.local,
-            judged=judged,
+            report_validation=report_validation,
             group=group,
             logs=self.logs,
         )
@@ -239,8 +242,8 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
                 message = _received(connection)
                 if message[0] == "progress":
                     context.progress(message[1])
-                elif message[0] == "judged":
-                    context.judged(*message[1:])
+                elif message[0] == "validation":
+                    context.report_validation(*message[1:])
                 elif message[0] == "finished":
                     del waiting[connection]
                 elif message[0] == "diverged":
@@ -313,7 +316,7 @@ def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port:
             call.run(
                 group,
                 lambda fraction: tell("progress", fraction),
-                lambda share, value: tell("judged", share, value),
+                lambda share, value: tell("validation", share, value),
             )
         except Diverged as error:  # on all ranks at once
             connection.send(("diverged", str(error)))

@@ -39,7 +39,7 @@ class Context:
     """Folder for shards and checkpoints: survives a kill, is deleted when the artifact stands."""
     local: Mapping[str, Any] = field(default_factory=dict)
     """The task's facts about this machine, such as a device or a file's path."""
-    judged: Callable[[float, float], None] = lambda share, value: None
+    report_validation: Callable[[float, float], None] = lambda share, value: None
     """A training calls it with the share of its updates that are done, and how well it does on validation
     problems; it may raise to stop what has no prospects."""
     group: Group = ALONE

@@ -15,12 +15,12 @@ from pathlib import Path
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.fold import Fold, scores_task
 from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.world_fold import embedded_fold
 from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 

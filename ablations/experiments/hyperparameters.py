@@ -14,11 +14,11 @@ import yaml
 
 from ablations.engine.experiment import Plan
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.reporting import RECORDS, experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trainings import records_task
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
+from ablations.experiments.world_fold import embedded_fold
 from ablations.supervision import ARMS, LabelerArm
 from results.analyses.sensitivity import best_learning_rates
 from results.records import read_records

@@ -1,9 +1,9 @@
 """Where an experiment's solutions and labels come from: the embedded world, or the folds of a pool."""
 
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.fold import Fold
-from ablations.experiments.pool import pool_folds
+from ablations.experiments.pool_folds import pool_folds
 from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.world_fold import embedded_fold
 
 
 def folds_of(settings: SupervisionSettings) -> list[Fold]:

@@ -15,7 +15,7 @@ from ablations.engine.progress import Reporter
 from ablations.engine.ranks import Devices
 from ablations.engine.shards import claim, discard_unfinished
 from ablations.engine.step import Context, Task
-from ablations.finetuning.facts import FACTS
+from ablations.finetuning.provenance import FACTS
 from ablations.labelers.checkpoints import Checkpoint
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 

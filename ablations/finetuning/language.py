@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from ablations.data.artifacts import prompt_of
 from ablations.engine.step import Context, Inputs
 from ablations.finetuning.course import Course
-from ablations.finetuning.facts import OF_HELD_OUT, LeftOut, write_facts
+from ablations.finetuning.provenance import OF_HELD_OUT, LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_texts
 from ablations.formats.catalogue import FORMATS

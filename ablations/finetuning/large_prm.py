@@ -11,9 +11,9 @@ import numpy as np
 from ablations.engine.step import Context, Inputs
 from ablations.finetuning.course import Course
 from ablations.finetuning.encoded import encode_rated
-from ablations.finetuning.facts import LeftOut, write_facts
-from ablations.finetuning.judged import judged
 from ablations.finetuning.labels import Rated, read_rated
+from ablations.finetuning.prm_quality import evaluate_prm
+from ablations.finetuning.provenance import LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.formats.overlap import every_problem
 from lightning_modules.backbones import load_classifier
@@ -74,11 +74,11 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     judgements: dict[str, Any] = {"judged": None, "judged_distinct": None}
     if tests.encoded:
         written = RewardModel.from_folder(out).to(course.device)  # as it will be read
-        judgements["judged"] = judged(written, tests, problems_of(held))
+        judgements["judged"] = evaluate_prm(written, tests, problems_of(held))
         once = distinct(held)
         if len(once) < len(held):  # one that comes hundreds of times outweighs all others
             again = encode_rated(tokenizer, once, longest, LeftOut())
-            judgements["judged_distinct"] = judged(written, again, problems_of(once))
+            judgements["judged_distinct"] = evaluate_prm(written, again, problems_of(once))
     counts = {
         "labels": sum(one.labels for one in (*learnt, *held)),
         "labels_learnt": branches.labels,

@@ -7,10 +7,10 @@ from typing import Any
 
 from ablations.data.checks import allowed
 from ablations.engine.step import Context, Inputs
-from ablations.finetuning.facts import LeftOut, write_facts
+from ablations.finetuning.provenance import LeftOut, write_facts
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import kept, read_any
-from ablations.steps.pools import train_tokenizer
+from ablations.steps.read_pool import train_tokenizer
 from lightning_modules.backbones import build_causal
 from lightning_modules.presets import PRESETS
 

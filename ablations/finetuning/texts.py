@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.artifacts import prompt_of
-from ablations.finetuning.facts import OF_HELD_OUT, LeftOut
+from ablations.finetuning.provenance import OF_HELD_OUT, LeftOut
 from ablations.finetuning.split import HeldOut
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.rows import Where, fault, read_rows, read_text, string

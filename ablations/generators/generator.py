@@ -13,7 +13,7 @@ from ablations.data.solutions import Problem
 from ablations.engine.ranks import check_gpus
 from ablations.generators.completions import Stops
 from ablations.generators.job import SHARD, Job
-from ablations.generators.problems import Shot
+from ablations.generators.problem_files import Shot
 from ablations.generators.prompts import Prompter
 from ablations.generators.setup import GeneratorChoice, Sampling, Setup
 from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.generators.problems import Shot
+from ablations.generators.problem_files import Shot
 from lightning_modules.tokenization import DATE, rendered
 
 INSTRUCTION = (

@@ -12,9 +12,9 @@ from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
+from ablations.labelers.labeled_shards import Labelled, label_pool
 from ablations.labelers.labeler import Labeler
 from ablations.labelers.rated import label_rated
-from ablations.labelers.shards import Labelled, label_pool
 from lightning_modules.reward_model import probability_of_correct
 
 

@@ -16,8 +16,8 @@ from ablations.formats.catalogue import recognised
 from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
+from ablations.labelers.labeled_shards import SHARD, claim, label_shards
 from ablations.labelers.labeler import Labeler
-from ablations.labelers.shards import SHARD, claim, label_shards
 from lightning_modules.encoding import Encoded
 from lightning_modules.reward_model import probability_of_correct
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.steps.encoded_samples import encode_samples
-from ablations.steps.judged import Judged
+from ablations.steps.evaluation_rows import TestSolutions
 from ablations.steps.score import score_encoded
 from lightning_modules.divergence import check_finite
 from lightning_modules.process_group import ALONE, Group
@@ -24,7 +24,7 @@ class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
     def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
-        self.held = Judged((folder,))
+        self.held = TestSolutions((folder,))
         self.encoded = encode_samples(folder, tokenizer, config["max_length"])
         self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
         self.n = min(config["validation_n"], self.held.smallest)
@@ -55,7 +55,7 @@ class KeepBest(Callback):
         evaluations: int,
         patience: int | None = None,
         falling: int = 1,
-        judged: Callable[[float, float], None] = lambda share, value: None,
+        report_validation: Callable[[float, float], None] = lambda share, value: None,
     ) -> None:
         """
         Args:
@@ -64,9 +64,9 @@ class KeepBest(Callback):
             evaluations: how many checkpoints of all updates are judged.
             patience: evaluations that make a plateau; None: no training ends early.
             falling: updates in which the learning rate falls to zero.
-            judged: told of each evaluation: share of ``updates`` done, value.
+            report_validation: told of each evaluation: share of ``updates`` done, value.
         """
-        self.judge, self.judged, self.updates = judge, judged, updates
+        self.judge, self.report_validation, self.updates = judge, report_validation, updates
         self.patience, self.falling = patience, falling
         self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
         self.curve: list[dict[str, float]] = []
@@ -100,7 +100,7 @@ class KeepBest(Callback):
             ends = [at for at in self.at if at >= trainer.global_step + self.falling]
             self.end = module.end = min(ends, default=None)
         if trainer.is_global_zero:
-            self.judged(trainer.global_step / self.updates, value)
+            self.report_validation(trainer.global_step / self.updates, value)
 
     def _on_plateau(self) -> bool:
         values = [point["value"] for point in self.curve]

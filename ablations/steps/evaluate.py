@@ -21,16 +21,16 @@ from ablations.engine.step import Context, Inputs, one, several
 from ablations.evaluation.best_of_n import majority, pass_at_n, random_choice
 from ablations.evaluation.discrimination import calibration, step_auroc
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.steps.judged import Judged, Row, defined, random_row
+from ablations.steps.evaluation_rows import Row, TestSolutions, defined, random_row
 from ablations.steps.training_data import names_of
 from ablations.steps.training_facts import FIRST, course, facts_of, labelled, of_cell, told
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
-    judged = Judged(several(inputs, "samples"))
+    tests = TestSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
-    rows = judged.scored(
+    rows = tests.scored(
         scores,
         SCORING_OF[config["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
@@ -58,7 +58,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
     }
     choices = several(inputs, "choices") or (None,) * len(trained)
     write_json(out / ROWS, [row | shared for row in rows])
-    unread = [unscored(of, found) for of, found in zip(judged.samples, scores, strict=True)]
+    unread = [unscored(of, found) for of, found in zip(tests.samples, scores, strict=True)]
     facts = zip(trained, choices, unread, strict=True)
     write_json(out / CHOSEN, [told(fact, choice) | more for fact, choice, more in facts])
 
@@ -66,8 +66,8 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """``{kind}``, a cell, samples, scores [, ratings] of problems of a kind -> further rows of the cell."""
     shared = of_cell(one(inputs, "cell"), out)
-    judged = Judged(several(inputs, "samples"))
-    rows = judged.scored(
+    tests = TestSolutions(several(inputs, "samples"))
+    rows = tests.scored(
         [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
         SCORING_OF[shared["arm"]],
         [read_ratings(folder) for folder in several(inputs, "ratings")],
@@ -89,18 +89,18 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 
     With a ``kind`` of problems in the config, the rows carry it, and say how many solutions were cut.
     """
-    judged = Judged(several(inputs, "samples"))
-    correct, ns = judged.correct, judged.ns
+    tests = TestSolutions(several(inputs, "samples"))
+    correct, ns = tests.correct, tests.ns
 
     voting = partial(majority, ns=ns, draws=config["majority_draws"], seed=config["seed"])
     rows: list[Row] = [
-        random_row(judged.each(random_choice, correct, judged.finished)),
-        *judged.per_n("pass_at_n", judged.each(partial(pass_at_n, ns=ns), correct), arm="oracle"),
-        *judged.per_n("majority", judged.each(voting, judged.voted, correct), arm="majority"),
+        random_row(tests.each(random_choice, correct, tests.finished)),
+        *tests.per_n("pass_at_n", tests.each(partial(pass_at_n, ns=ns), correct), arm="oracle"),
+        *tests.per_n("majority", tests.each(voting, tests.voted, correct), arm="majority"),
     ]
     labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
-    of_labeler = judged.scored(labels, "product", ratings)
+    of_labeler = tests.scored(labels, "product", ratings)
     if "pool_ratings" in inputs:
         pool = StepScores.read(one(inputs, "pool_labels") / SCORES)
         truth = read_ratings(one(inputs, "pool_ratings"))
@@ -116,6 +116,6 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
         ]
     rows += [{"arm": "labeler", **row} for row in of_labeler]
     if "kind" in config:
-        rows.append({"arm": "random", "metric": "unfinished", "value": float(np.mean(~judged.finished))})
+        rows.append({"arm": "random", "metric": "unfinished", "value": float(np.mean(~tests.finished))})
         rows = [row | {"variant": config["kind"]} for row in rows]
     write_json(out / ROWS, rows)

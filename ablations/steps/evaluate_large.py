@@ -29,15 +29,15 @@ from ablations.evaluation.best_of_n import (
 )
 from ablations.evaluation.difficulty import quintiles
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.judged import Judged, Row, random_row
+from ablations.steps.evaluation_rows import Row, TestSolutions, random_row
 from ablations.steps.training_facts import facts_of, labelled, told
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores [, ratings], and a PRM, or the training of an ORM [, choice] -> its rows."""
-    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    tests, scores = TestSolutions(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
-    rows = judged.scored([scores], SCORING_OF[config["arm"]], ratings)
+    rows = tests.scored([scores], SCORING_OF[config["arm"]], ratings)
     shared = {name: config[name] for name in ("arm", "acquisition") if name in config}
     labels = bought(config["arm"], inputs)
     write_json(out / ROWS, [row | shared | labels for row in rows])
@@ -50,12 +50,12 @@ def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, and a PRM, or the training of an ORM [, choice] -> rows of weighted votes."""
-    judged, scores = Judged(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
-    value_PK = judged.each(
-        partial(weighted_vote, ns=judged.ns, draws=config["draws"], seed=config["seed"]),
-        *(vote_weights(scores, SCORING_OF[config["arm"]]), judged.voted, judged.correct),
+    tests, scores = TestSolutions(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    value_PK = tests.each(
+        partial(weighted_vote, ns=tests.ns, draws=config["draws"], seed=config["seed"]),
+        *(vote_weights(scores, SCORING_OF[config["arm"]]), tests.voted, tests.correct),
     )
-    rows = judged.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(config["arm"], inputs))
+    rows = tests.per_n("weighted_vote", value_PK, arm=config["arm"], **bought(config["arm"], inputs))
     write_json(out / ROWS, rows)
 
 
@@ -74,24 +74,24 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
-    judged, other = Judged(several(inputs, "samples")), Judged(several(inputs, "difficulty"))
-    correct, finished, ns = judged.correct, judged.finished, judged.ns
+    tests, other = TestSolutions(several(inputs, "samples")), TestSolutions(several(inputs, "difficulty"))
+    correct, finished, ns = tests.correct, tests.finished, tests.ns
     curves = {
-        ("majority", "majority"): judged.each(
-            partial(majority, ns=ns, draws=config["draws"], seed=config["seed"]), judged.voted, correct
+        ("majority", "majority"): tests.each(
+            partial(majority, ns=ns, draws=config["draws"], seed=config["seed"]), tests.voted, correct
         ),
-        ("oracle", "pass_at_n"): judged.each(partial(pass_at_n, ns=ns), correct),
+        ("oracle", "pass_at_n"): tests.each(partial(pass_at_n, ns=ns), correct),
     }
     for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True):
         score = SCORINGS[SCORING_OF[arm]](StepScores.read(folder / SCORES))
-        curves[arm, "best_of_n"] = judged.each(partial(best_of_n, ns=ns), score, correct, finished)
-    once_P = judged.each(random_choice, correct, finished)
+        curves[arm, "best_of_n"] = tests.each(partial(best_of_n, ns=ns), score, correct, finished)
+    once_P = tests.each(random_choice, correct, finished)
     level_P = quintiles(other.samples[0].solutions.per_problem(other.correct))
     rows: list[Row] = []
     for level in np.unique(level_P).tolist():
         of_level, which = level_P == level, {"variant": "quintile", "level": level}
         for (arm, metric), value_PK in curves.items():
-            rows += judged.per_n(metric, value_PK[of_level], arm=arm, **which)
+            rows += tests.per_n(metric, value_PK[of_level], arm=arm, **which)
         rows.append(random_row(once_P[of_level]) | which)
     write_json(out / ROWS, rows)
 

@@ -10,21 +10,21 @@ from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one, several
 from ablations.evaluation import scoring_rules
 from ablations.evaluation.length_bias import length_correlation
-from ablations.steps.judged import Judged, Row
+from ablations.steps.evaluation_rows import Row, TestSolutions
 from ablations.steps.training_facts import of_cell
 
 
 def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, each a fold's [, the cell they are of] -> rows of every strategy; no training."""
-    judged = Judged(several(inputs, "samples"))
+    tests = TestSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
-    steps = np.concatenate([samples.solutions.n_steps for samples in judged.samples])
+    steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
     shared: Row = of_cell(one(inputs, "cell"), out) if "cell" in inputs else {"arm": config["arm"]}
     rows: list[Row] = []
     for name, strategy in scoring_rules.strategies(scores[0].n_classes).items():
         score = np.concatenate([strategy(s) for s in scores])
-        value_P = judged.each(length_correlation, score, steps, judged.correct, judged.finished)
-        found = judged.by_score(score) + length_rows(value_P)
+        value_P = tests.each(length_correlation, score, steps, tests.correct, tests.finished)
+        found = tests.by_score(score) + length_rows(value_P)
         rows += [row | shared | {"variant": name} for row in found]
     write_json(out / ROWS, rows)
 

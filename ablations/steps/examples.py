@@ -11,7 +11,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one, several
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.judged import Row
+from ablations.steps.evaluation_rows import Row
 from results.examples import write_examples
 
 

@@ -20,7 +20,7 @@ from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.engine.files import unchanged
 from ablations.engine.step import Context, Inputs, one
 from ablations.formats.questions import read_questions, without
-from ablations.steps.bases import base_of
+from ablations.steps.base_model import base_of
 from ablations.world.world import World, draw_problems
 from ablations.world.worlds import world_of
 from lightning_modules.backbones import load_causal

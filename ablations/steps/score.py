@@ -10,7 +10,7 @@ from ablations.data.artifacts import MODEL, SCORES
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one
-from ablations.steps.bases import base_of
+from ablations.steps.base_model import base_of
 from ablations.steps.encoded_samples import encode_samples
 from lightning_modules.encoding import Encoded
 from lightning_modules.positions import check_lengths

@@ -13,7 +13,7 @@ from ablations.data.artifacts import ANNOTATIONS, LABELER, MODEL, Samples, label
 from ablations.engine.files import unchanged
 from ablations.engine.step import Context, Inputs, one, several
 from ablations.formats.annotation_file import read_labelling
-from ablations.steps.bases import base_of, said_of
+from ablations.steps.base_model import base_of, said_of
 from ablations.steps.training_data import encode_checked, untaught
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.worlds import world_of

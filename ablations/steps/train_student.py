@@ -18,9 +18,9 @@ from ablations.data.artifacts import (
 )
 from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one, several
-from ablations.steps.bases import base_of, said_of
+from ablations.steps.base_model import base_of, said_of
 from ablations.steps.checkpoint_choice import KeepBest, Validation
-from ablations.steps.judged import defined
+from ablations.steps.evaluation_rows import defined
 from ablations.steps.training_data import encode_checked, untaught
 from ablations.steps.training_facts import Facts, choice_of, facts_of
 from ablations.supervision import (
@@ -80,7 +80,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
         evaluations=config["evaluations"],
         patience=config["patience"],
         falling=falling_updates(config["updates"], config["decay"]),
-        judged=context.judged,
+        report_validation=context.report_validation,
     )
     try:
         fit(

@@ -9,7 +9,7 @@ from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.judged import Judged
+from ablations.steps.evaluation_rows import TestSolutions
 from ablations.steps.training_facts import course, facts_of, labelled, told
 
 
@@ -19,11 +19,11 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
     """
-    judged = Judged((one(inputs, "samples"),))
+    tests = TestSolutions((one(inputs, "samples"),))
     scores = StepScores.read(one(inputs, "scores") / SCORES)
     score = SCORINGS[SCORING_OF[config["arm"]]](scores)
-    n = min(config["validation_n"], judged.smallest)
-    value_P = judged.each(partial(best_of_n, ns=[n]), score, judged.correct, judged.finished)[:, 0]
+    n = min(config["validation_n"], tests.smallest)
+    value_P = tests.each(partial(best_of_n, ns=[n]), score, tests.correct, tests.finished)[:, 0]
     fact = facts_of(one(inputs, "train"))
     rows = [
         {
@@ -31,7 +31,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
             "n": n,
             "value": float(value_P.mean()),
             "problem_values": value_P.tolist(),
-            "single_draw": judged.single(n),
+            "single_draw": tests.single(n),
         },
         *({"metric": "validation_best_of_n", "n": update, "value": value} for update, value in course(fact)),
     ]

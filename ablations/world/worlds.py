@@ -1,12 +1,12 @@
 """The worlds, each a few numbers. The world is a parameter of every experiment."""
 
+from ablations.world.arithmetic.arithmetic_world import ArithmeticWorld
 from ablations.world.arithmetic.authors import (
     HeldMisconception,
     borrow_dropped,
     carry_dropped,
     product_carry_dropped,
 )
-from ablations.world.arithmetic.world import ArithmeticWorld
 from ablations.world.facts import FactWorld
 from ablations.world.world import World
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from results.analyses.acquisitions import (
+from results.analyses.acquisition_comparisons import (
     LABELS,
     PAPER_EFFICIENCY,
     RISING_BUDGETS,

@@ -15,8 +15,8 @@ from results.analyses import (
     orm_forms,
     orm_superset,
     scoring,
+    selector_stability,
     sensitivity,
-    steadiness,
     supervision,
 )
 from results.analyses.headline import Headline
@@ -113,7 +113,7 @@ ANALYSES: dict[str, Analysis] = {
     "active_learning": Analysis(
         title="Active learning under process supervision",
         headline=active_learning.headline,
-        figures=("data_efficiency", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
+        figures=("active_learning", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, active_learning.gains_table, active_learning.efficiency_table),
             *(active_learning.budgets_table, differences_table),
@@ -129,7 +129,7 @@ ANALYSES: dict[str, Analysis] = {
     "scoring": Analysis(
         title="Scoring strategies of process reward models",
         headline=scoring.headline,
-        figures=("best_of_n_by_strategy", "best_of_n_by_n", "learning_curves"),
+        figures=("scoring", "best_of_n_by_n", "learning_curves"),
         tables=(
             *(scoring.strategies_table, arms_table),
             *(learning_rates_table, training_effort_table, solutions_table),
@@ -143,7 +143,7 @@ ANALYSES: dict[str, Analysis] = {
     "hyperparameters": Analysis(
         title="Sensitivity to hyperparameters, on validation problems",
         headline=hyperparameters.headline,
-        figures=("sensitivity", "learning_curves"),
+        figures=("hyperparameters", "learning_curves"),
         tables=(
             *(hyperparameters.sensitivity_table, hyperparameters.best_table),
             *(training_effort_table, hyperparameters.training_table),
@@ -218,14 +218,14 @@ ANALYSES: dict[str, Analysis] = {
     "iterative_retraining": Analysis(
         title="Iterative retraining of the selector",
         headline=iterative_retraining.headline,
-        figures=("retraining", "labeler_calibration"),
+        figures=("iterative_retraining", "labeler_calibration"),
         tables=(
             *(
                 iterative_retraining.rounds_table,
                 iterative_retraining.chosen_table,
                 iterative_retraining.ways_table,
             ),
-            *(steadiness.causes_table, arms_table, differences_table),
+            *(selector_stability.causes_table, arms_table, differences_table),
             *(learning_rates_table, training_effort_table, solutions_table),
         ),
         notes=(

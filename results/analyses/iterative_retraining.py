@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from results.analyses.headline import Headline, reading_of, solves
-from results.analyses.rounds import (
+from results.analyses.retraining_rounds import (
     NUMBERS,
     WAYS,
     WORDS,
@@ -15,7 +15,7 @@ from results.analyses.rounds import (
     measure_words,
     of_rounds,
 )
-from results.analyses.steadiness import causes_sentence, judge, rule_sentence, signs_sentence
+from results.analyses.selector_stability import causes_sentence, judge, rule_sentence, signs_sentence
 from results.stats.summaries import comparison_n, summarise
 from results.tables.rendering import Table, heads, read, whole, word
 

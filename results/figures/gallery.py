@@ -6,28 +6,28 @@ from pathlib import Path
 import pandas as pd
 
 from results.figures import (
+    active_learning,
     best_of_n_by_n,
     best_of_n_by_scale,
-    best_of_n_by_strategy,
-    data_efficiency,
     difficulty,
     generalization,
+    hyperparameters,
     iterative_retraining,
     labeler_calibration,
     large_scale,
     learning_curves,
     orm_forms,
     orm_superset,
-    sensitivity,
+    scoring,
 )
 from results.figures.drawing import Figure
 
 FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
     "best_of_n_by_n": best_of_n_by_n.FIGURE,
-    "best_of_n_by_strategy": best_of_n_by_strategy.FIGURE,
-    "data_efficiency": data_efficiency.FIGURE,
-    "sensitivity": sensitivity.FIGURE,
+    "scoring": scoring.FIGURE,
+    "active_learning": active_learning.FIGURE,
+    "hyperparameters": hyperparameters.FIGURE,
     "large_scale": large_scale.FIGURE,
     "orm_forms": orm_forms.FIGURE,
     "orm_superset": orm_superset.FIGURE,
@@ -35,7 +35,7 @@ FIGURES: dict[str, Figure] = {
     "generalization": generalization.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
-    "retraining": iterative_retraining.FIGURE,
+    "iterative_retraining": iterative_retraining.FIGURE,
 }
 """Name -> figure, in the order of a report."""
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.analyses.rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
+from results.analyses.retraining_rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
 from results.figures.drawing import Figure, run
 from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, panel_title, percent_axis
 from results.stats.summaries import at_n, comparison_n
@@ -82,7 +82,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
 
 
 FIGURE = Figure(
-    name="retraining",
+    name="iterative_retraining",
     title="Retraining round by round",
     metric="rank_correlation",
     draw=draw,

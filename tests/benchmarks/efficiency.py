@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from results.analyses.acquisitions import RISING_BUDGETS
+from results.analyses.acquisition_comparisons import RISING_BUDGETS
 from results.stats.data_efficiency import Curve, Efficiency, estimate_efficiency
 from results.stats.intervals import ALPHA, intervals, paired
 

@@ -11,9 +11,9 @@ from ablations.engine.progress import Lines
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Task
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.scales import settings
 from ablations.experiments.trainings import Trainings
+from ablations.experiments.world_fold import embedded_fold
 
 
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:

@@ -49,7 +49,7 @@ def test_every_acquisition_has_its_cell_and_as_many_labels(run):
 
 def test_it_ends_with_its_figure_and_report(run):
     folder = run.folder
-    assert (folder / "out" / "figures" / "data_efficiency.png").is_file()
+    assert (folder / "out" / "figures" / "active_learning.png").is_file()
     assert (
         "Active learning under process supervision: facts, scale smoke"
         in (folder / "out" / "report.html").read_text()

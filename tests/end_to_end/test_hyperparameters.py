@@ -72,7 +72,7 @@ def test_weight_decay_reaches_the_training(run, frame):
 
 def test_it_ends_with_its_figure_and_report(run):
     folder = run.folder
-    assert (folder / "out" / "figures" / "sensitivity.png").is_file()
+    assert (folder / "out" / "figures" / "hyperparameters.png").is_file()
     page = (folder / "out" / "report.html").read_text()
     assert "Sensitivity to hyperparameters, on validation problems: facts, scale smoke" in page
     assert "No test problem was read." in page and "test problems solved" not in page

@@ -13,7 +13,7 @@ from ablations.engine.step import Context
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.iterative_retraining import plan, settings
 from ablations.steps import train_student
-from results.analyses.rounds import FIRST, WAYS
+from results.analyses.retraining_rounds import FIRST, WAYS
 from results.records import read_records
 
 TOTALS = (1, 2, 3)
@@ -143,7 +143,7 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
 
 def test_it_ends_with_its_figure_and_report(run):
     folder = run.folder
-    assert (folder / "out" / "figures" / "retraining.png").is_file()
+    assert (folder / "out" / "figures" / "iterative_retraining.png").is_file()
     report = (folder / "out" / "report.html").read_text()
     assert "Iterative retraining of the selector: facts, scale smoke" in report
     assert "The evidence supports" in report and "at the learning rate chosen for process" in report

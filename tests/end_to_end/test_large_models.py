@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ablations.commands import cli
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import settings
+from ablations.experiments.world_fold import embedded_fold
 from results.records import plain, read_records
 
 EXPERIMENTS = ("large_scale", "orm_superset", "difficulty")

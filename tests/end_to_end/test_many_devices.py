@@ -102,8 +102,8 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
 
     from ablations.engine.ranks import Devices
     from ablations.engine.store import Store
-    from ablations.experiments.embedded import embedded_fold
     from ablations.experiments.hyperparameters import settings
+    from ablations.experiments.world_fold import embedded_fold
     from sweeps.objective import Objective
     from sweeps.spaces import SPACES
     from sweeps.study import Studies, planned, storage_of

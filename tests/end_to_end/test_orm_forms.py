@@ -5,9 +5,9 @@ import json
 import pytest
 
 from ablations.commands import cli
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.orm_forms import OrmFormsSettings, plan, settings
 from ablations.experiments.scales import extended
+from ablations.experiments.world_fold import embedded_fold
 from results.analyses.orm_forms import FORMS
 from results.records import read_records
 

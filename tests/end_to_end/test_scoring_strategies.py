@@ -71,7 +71,7 @@ def test_students_that_keep_neutral_score_three_classes(run):
 
 def test_it_ends_with_its_figure_and_report(run):
     folder = run.folder
-    assert (folder / "out" / "figures" / "best_of_n_by_strategy.png").is_file()
+    assert (folder / "out" / "figures" / "scoring.png").is_file()
     text = (folder / "out" / "report.html").read_text()
     assert "Scoring strategies of process reward models: facts, scale smoke" in text
     assert "Rank correlation of score and number of steps" in text

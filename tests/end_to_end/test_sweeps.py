@@ -11,10 +11,10 @@ from ablations.commands import cli
 from ablations.engine.ranks import Devices
 from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import settings
 from ablations.experiments.trials import Hyperparameters
+from ablations.experiments.world_fold import embedded_fold
 from sweeps.cli import main
 from sweeps.objective import Objective
 from sweeps.spaces import SPACES

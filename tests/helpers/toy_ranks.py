@@ -23,7 +23,7 @@ def ranked(config, inputs, out, context):
     group = context.group
     note(context, f"{config['n']} {group.rank} of {group.size} on {group.nodes} {os.getpid()}")
     context.progress(0.5)
-    context.judged(0.5, 0.25)
+    context.report_validation(0.5, 0.25)
     if config.get("die") == group.rank:
         os.kill(os.getpid(), signal.SIGKILL)
     if config.get("fail") == group.rank:

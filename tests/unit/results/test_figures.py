@@ -134,18 +134,18 @@ def test_every_figure_is_a_script(
     superset_records: Path,
     tmp_path: Path,
 ) -> None:
-    if name == "data_efficiency":  # it compares acquisitions
+    if name == "active_learning":  # it compares acquisitions
         made_records = with_another_acquisition(made_records, tmp_path / "records.parquet")
-    if name == "sensitivity":  # it shows what else is varied
+    if name == "hyperparameters":  # it shows what else is varied
         made_records = with_levels(made_records, tmp_path / "records.parquet")
-    if name == "retraining":
+    if name == "iterative_retraining":
         made_records = with_rounds(made_records, tmp_path / "records.parquet")
     if name == "generalization":
         made_records = with_kinds(made_records, tmp_path / "records.parquet")
     if name == "orm_forms":
         made_records = with_forms(made_records, tmp_path / "records.parquet")
     of_their_own = {
-        "best_of_n_by_strategy": strategy_records,
+        "scoring": strategy_records,
         "large_scale": large_records,
         "difficulty": large_records,
         "orm_superset": superset_records,

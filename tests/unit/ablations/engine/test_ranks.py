@@ -78,13 +78,15 @@ def test_the_owner_stops_the_ranks(tmp_path):
     (task,) = toy_ranks.tasks(notes, {"n": 1, "wait": 600})
     heard = []
 
-    def judged(share: float, value: float) -> None:
+    def report_validation(share: float, value: float) -> None:
         heard.append((share, value))
         raise InterruptedError("no prospects")
 
     stage = Devices(devices=2).spread("toy_ranks:STAGES", "ranked")
     with pytest.raises(InterruptedError, match="no prospects"):
-        store.make(task.inputs["before"].recipe(), stage, lambda done: None, judged=judged)
+        store.make(
+            task.inputs["before"].recipe(), stage, lambda done: None, report_validation=report_validation
+        )
     assert heard == [(0.5, 0.25)]
     assert all(gone(int(line[6])) for line in notes_of(notes))
     assert store.addresses() == [] and list((store.root / ".tmp").iterdir()) == []

@@ -8,11 +8,11 @@ import pytest
 from ablations.engine.experiment import SCALES
 from ablations.engine.step import Task, ordered
 from ablations.experiments import scales
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.hyperparameters import Levels, plan, settings
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.trainings import Trainings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
+from ablations.experiments.world_fold import embedded_fold
 from ablations.world.worlds import WORLDS
 from lightning_modules.reward_model import RewardModel
 from results.analyses.sensitivity import FACTORS

@@ -17,7 +17,7 @@ from ablations.experiments import EXPERIMENTS
 from ablations.formats.pool import write_pool
 from ablations.steps.acquire import acquired
 from ablations.steps.collect import drawn
-from ablations.steps.pools import fold, fold_labels, pool
+from ablations.steps.read_pool import fold, fold_labels, pool
 
 COUNT, DRAWN = 6, 6
 """Problems of the pool, and solutions of each."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from ablations.steps.pools import train_tokenizer
+from ablations.steps.read_pool import train_tokenizer
 
 SIZES: dict[str, Any] = dict(
     hidden_size=32,

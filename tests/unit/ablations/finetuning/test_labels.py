@@ -7,8 +7,8 @@ import pytest
 from paths import SHARED_DATA
 
 from ablations.finetuning.encoded import encode_rated
-from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.labels import Branch, Rated, read_rated
+from ablations.finetuning.provenance import LeftOut
 from lightning_modules.encoding import IGNORE
 
 DATA = SHARED_DATA / "prm800k"

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from ablations.finetuning.facts import LeftOut
 from ablations.finetuning.language import right_solutions, solved, windows
+from ablations.finetuning.provenance import LeftOut
 from ablations.finetuning.split import HeldOut
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import LabeledSolution, Step

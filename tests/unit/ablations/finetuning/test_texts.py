@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from ablations.finetuning.facts import NAMED, LeftOut
+from ablations.finetuning.provenance import NAMED, LeftOut
 from ablations.finetuning.split import HeldOut
 from ablations.finetuning.texts import about, kept, read_any, read_texts
 

@@ -8,7 +8,7 @@ from ablations.finetuning.texts import read_any
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.overlap import held_out_problems
-from ablations.generators.problems import read_problems
+from ablations.generators.problem_files import read_problems
 
 PUBLIC = {
     # what the row is like: (row, name, reference)

@@ -1,7 +1,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from ablations.generators.problems import Shot
+from ablations.generators.problem_files import Shot
 from ablations.generators.prompts import INSTRUCTION, Prompter
 
 SHOTS = (Shot(problem="1 + 1?", solution="so\n\\boxed{2}"),)

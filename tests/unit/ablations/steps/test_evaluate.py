@@ -10,8 +10,8 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions, StepScores
 from ablations.engine.step import Context
 from ablations.steps.evaluate import cell, references
+from ablations.steps.evaluation_rows import defined
 from ablations.steps.examples import examples
-from ablations.steps.judged import defined
 from ablations.steps.records import records
 from results.examples import read_examples
 from results.records import read_records

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ablations.world.arithmetic.arithmetic_world import ArithmeticWorld
 from ablations.world.arithmetic.authors import (
     EXPERT,
     STYLES,
@@ -19,7 +20,6 @@ from ablations.world.arithmetic.authors import (
     write_solution,
 )
 from ablations.world.arithmetic.problems import apply, draw_problem, parse_problem
-from ablations.world.arithmetic.world import ArithmeticWorld
 from ablations.world.worlds import WORLDS
 
 OPERANDS = {"+": range(1, 10), "-": range(1, 10), "*": range(2, 5)}

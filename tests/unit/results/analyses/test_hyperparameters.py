@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from results.analyses.catalogue import analysis_of
 from results.analyses.hyperparameters import best_table, headline, sensitivity_table, training_table
 from results.analyses.sensitivity import FACTORS, best_learning_rates, best_points, centres, curves
-from results.figures import sensitivity as figure
+from results.figures import hyperparameters as figure
 from results.figures.gallery import FIGURES
 from results.figures.style import PALETTE
 from results.records import Record
@@ -224,8 +224,8 @@ def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tm
     assert [text.get_text() for text in canvas.legends[0].get_texts()] == [
         *("process supervision", "PRM-derived outcome", "final-answer outcome")
     ]
-    assert len(FIGURES["sensitivity"].make(summary, tmp_path / "figure")) == 2
-    assert not FIGURES["sensitivity"].available(summary[summary["variant"].isna()])
+    assert len(FIGURES["hyperparameters"].make(summary, tmp_path / "figure")) == 2
+    assert not FIGURES["hyperparameters"].available(summary[summary["variant"].isna()])
 
 
 def test_a_level_of_zero_has_a_linear_axis(frame):

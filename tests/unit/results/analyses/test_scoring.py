@@ -20,7 +20,7 @@ from results.analyses.scoring import (
     strategies_table,
     strategy_rows,
 )
-from results.figures import best_of_n_by_strategy
+from results.figures import scoring
 from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE
 from results.records import plain
 from results.stats.differences import contrasts
@@ -150,7 +150,7 @@ def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
 def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> None:
     summary = summarise(strategy_frame)
     ax: Axes = Figure().subplots()
-    best_of_n_by_strategy.plot(summary, ax, "labeler")
+    scoring.plot(summary, ax, "labeler")
     rows = summary[
         (summary["arm"] == "labeler")
         & (summary["metric"] == "best_of_n")
@@ -167,7 +167,7 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
     hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert len(hollow) == 10 and {tuple(line.get_xdata()) for line in hollow} == {(128.0,)}
     canvas = Figure()
-    best_of_n_by_strategy.draw(summary, canvas)
+    scoring.draw(summary, canvas)
     assert [panel.get_title() for panel in canvas.axes] == [
         *("labeler (large PRM)", "process supervision", "process supervision, neutral kept"),
     ]
@@ -176,10 +176,10 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
         *("neutral as positive", "neutral as negative"),
     ]
     two = Figure()
-    best_of_n_by_strategy.draw(summary[summary["arm"] == "process"], two)
+    scoring.draw(summary[summary["arm"] == "process"], two)
     assert [text.get_text() for text in two.legends[0].texts] == list(REDUCTIONS)
     with pytest.raises(ValueError, match="found no scoring strategy"):
-        best_of_n_by_strategy.plot(plain(summary), ax)
+        scoring.plot(plain(summary), ax)
 
 
 def test_every_reduction_has_a_look() -> None:

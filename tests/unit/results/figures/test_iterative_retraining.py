@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses.iterative_retraining import chosen_table, headline, rounds_table, ways_table
-from results.analyses.rounds import FIRST, MEASURES, WAYS, WORDS, difference, last_round
-from results.analyses.steadiness import causes_table, judge, rules
+from results.analyses.retraining_rounds import FIRST, MEASURES, WAYS, WORDS, difference, last_round
+from results.analyses.selector_stability import causes_table, judge, rules
 from results.figures import iterative_retraining as figure
 from results.figures.style import WAY_MARKERS, WAY_PALETTE
 from results.records import Record

@@ -15,8 +15,8 @@ from ablations.engine.processes import one_thread
 from ablations.engine.ranks import Devices, RankFailed, take_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments.embedded import embedded_fold
 from ablations.experiments.hyperparameters import HyperparametersSettings
+from ablations.experiments.world_fold import embedded_fold
 from sweeps.spaces import SPACES
 from sweeps.study import HEARTBEAT, Studies, storage_of
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from results.analyses.acquisitions import HYPOTHESIS, LABELS, PAPER
+from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER
 from results.figures.drawing import Figure, run
 from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends, look, percent_axis
@@ -129,7 +129,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
 
 
 FIGURE = Figure(
-    name="data_efficiency",
+    name="active_learning",
     title="Best-of-N against labels bought",
     metric="best_of_n",
     draw=draw,

@@ -17,7 +17,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions, StepScores
 from ablations.engine.step import Context, Task
 from ablations.experiments import reporting, supervision, trainings
-from ablations.experiments.bases import checkpoint_task
+from ablations.experiments.named_checkpoints import checkpoint_task
 from ablations.experiments.scales import settings
 from ablations.experiments.settings import (
     LabelerSettings,
@@ -26,7 +26,7 @@ from ablations.experiments.settings import (
     StudentSettings,
 )
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.steps import STAGES, bases, train_prm, train_student
+from ablations.steps import STAGES, base_model, train_prm, train_student
 from ablations.steps.score import scores
 from ablations.steps.training_facts import told
 from lightning_modules.tokenization import load_tokenizer
@@ -52,7 +52,7 @@ def based_on(checkpoint: Path, out: Path) -> Path:
     """The artifact of a checkpoint."""
     out.mkdir()
     revision = find_checkpoint(str(checkpoint)).revision()
-    bases.checkpoint({"revision": revision}, {}, out, context(out, checkpoint=str(checkpoint)))
+    base_model.checkpoint({"revision": revision}, {}, out, context(out, checkpoint=str(checkpoint)))
     return out
 
 
@@ -92,7 +92,7 @@ def trained(tmp_path: Path, name: str, base: Path, made: dict[str, Path], **conf
 def test_a_checkpoint_is_named_and_not_copied(qwen2: Path, tmp_path: Path) -> None:
     artifact = based_on(qwen2, tmp_path / "base")
     assert [path.name for path in artifact.iterdir()] == ["checkpoint.json"]
-    found = bases.base_of({"base": artifact})
+    found = base_model.base_of({"base": artifact})
     revision = find_checkpoint(str(qwen2)).revision()
     assert found.folder == qwen2
     assert found.checkpoint == {"name": str(qwen2), "revision": revision, "architecture": "qwen2"}
@@ -105,17 +105,17 @@ def test_a_checkpoint_whose_files_change_is_refused(tmp_path: Path) -> None:
     held = weights.read_bytes()
     weights.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
     with pytest.raises(ValueError, match="checkpoint .*tiny: found revision .*; allowed: .*, its files"):
-        bases.base_of({"base": artifact})
+        base_model.base_of({"base": artifact})
     weights.write_bytes(held)
-    assert bases.base_of({"base": artifact}).folder == checkpoint
+    assert base_model.base_of({"base": artifact}).folder == checkpoint
     checkpoint.rename(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="checkpoint: found no folder .*tiny; allowed: a checkpoint"):
-        bases.base_of({"base": artifact})
+        base_model.base_of({"base": artifact})
 
 
 def test_a_base_in_the_store_is_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    assert bases.base_of({"base": tmp_path}) == bases.Base(folder=tmp_path / "model")
+    assert base_model.base_of({"base": tmp_path}) == base_model.Base(folder=tmp_path / "model")
 
 
 def test_trained_and_scored_through_the_chat_template_or_not(qwen2: Path, tmp_path: Path) -> None:

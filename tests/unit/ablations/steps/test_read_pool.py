@@ -15,8 +15,8 @@ from ablations.data.solutions import Problem, Solution, Solutions, StepScores
 from ablations.engine.files import sha256_of
 from ablations.engine.step import Context
 from ablations.formats.pool import write_pool
-from ablations.steps import pools
-from ablations.steps.pools import train_tokenizer
+from ablations.steps import read_pool
+from ablations.steps.read_pool import train_tokenizer
 from lightning_modules.backbones import load_causal
 
 PARTS = ("train", "validation", "test")
@@ -71,12 +71,12 @@ def test_labels_follow_their_solutions_into_a_fold(tmp_path):
     write_pool(file, problems, Solutions.from_rows(rows), scores)
     whole, scratch = tmp_path / "pool", tmp_path / "scratch"
     whole.mkdir()
-    pools.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
+    read_pool.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
     seen = []
     for part in PARTS:
         out, labels = tmp_path / part, tmp_path / f"{part}-labels"
         config = {"fold": 1, "folds": 3, "part": part, "seed": 0}
-        for stage, folder in ((pools.fold, out), (pools.fold_labels, labels)):
+        for stage, folder in ((read_pool.fold, out), (read_pool.fold_labels, labels)):
             folder.mkdir()
             stage(config, {"pool": whole}, folder, context(scratch))
         samples, found = Samples.read(out), StepScores.read(labels / SCORES)
@@ -114,7 +114,9 @@ def test_a_base_from_scratch(tmp_path, with_text):
     out = tmp_path / "out"
     out.mkdir()
     local = {"text": str(text)} if with_text else {}
-    pools.scratch_base(config, {"samples": tmp_path / "samples"}, out, context(tmp_path / "scratch", **local))
+    read_pool.scratch_base(
+        config, {"samples": tmp_path / "samples"}, out, context(tmp_path / "scratch", **local)
+    )
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
     assert ("zebra" in tokenizer.get_vocab()) == with_text
     assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280
@@ -129,7 +131,7 @@ def test_a_pool_that_changed_after_the_plan(tmp_path):
     with pytest.raises(
         ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
     ):
-        pools.pool(
+        read_pool.pool(
             {"sha256": told, "labeler": "a"}, {}, tmp_path, context(tmp_path / "scratch", path=str(file))
         )
 
@@ -143,7 +145,7 @@ def test_what_is_left_out_is_told_in_a_file(tmp_path):
         out.mkdir()
         write_pool(path, problems, Solutions.from_rows(rows), scores, graded=np.array(graded))
         config = {"sha256": sha256_of(path), "labeler": "prm"}
-        pools.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
+        read_pool.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
         assert (out / LEFT_OUT).is_file() == (name == "some")
     assert (tmp_path / "some" / LEFT_OUT).read_text() == (
         "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, "

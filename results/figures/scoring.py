@@ -89,7 +89,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
 
 
 FIGURE = Figure(
-    name="best_of_n_by_strategy",
+    name="scoring",
     title="Best-of-N under each scoring strategy",
     metric="best_of_n",
     draw=draw,

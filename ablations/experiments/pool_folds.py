@@ -9,8 +9,8 @@ from ablations.data.solutions import Problem
 from ablations.engine.costs.work import Texts, Work
 from ablations.engine.files import sha256_of
 from ablations.engine.step import Task
-from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
+from ablations.experiments.named_checkpoints import checkpoint_task
 from ablations.experiments.scales import SupervisionSettings, byte_counts
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions

@@ -31,7 +31,7 @@ from typing import Any
 import pandas as pd
 
 from results.analyses.headline import capital, listed
-from results.analyses.rounds import (
+from results.analyses.retraining_rounds import (
     FIRST,
     MEASURES,
     NUMBERS,

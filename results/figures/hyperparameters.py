@@ -76,7 +76,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
 
 
 FIGURE = Figure(
-    name="sensitivity",
+    name="hyperparameters",
     title="Sensitivity to hyperparameters",
     metric=METRIC,
     draw=draw,

@@ -9,7 +9,7 @@ from ablations.data.artifacts import ACQUIRED, OPINION, SCORES, Samples, read_js
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions, StepScores
 from ablations.engine.step import Context
-from ablations.steps.selector_stability import instability
+from ablations.steps.measure_stability import instability
 
 CONFIG = {"threshold": 0.2, "similarity": 0.7, "bins": 2}
 STEPS = (("a", "b"), ("a", "b"), ("c",), ("d", "e"))

@@ -4,8 +4,8 @@ from dataclasses import asdict, replace
 
 from ablations.engine.costs.work import Texts, Work, sampling, training
 from ablations.engine.step import Task
-from ablations.experiments.bases import checkpoint_task
 from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, scores_task
+from ablations.experiments.named_checkpoints import checkpoint_task
 from ablations.experiments.scales import SupervisionSettings
 from ablations.world.bases import read_manifest
 from ablations.world.world import Kind

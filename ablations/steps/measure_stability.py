@@ -15,7 +15,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, several
 from ablations.steps.acquire import step_codes
-from ablations.steps.judged import Row, defined
+from ablations.steps.evaluation_rows import Row, defined
 from ablations.supervision import process
 
 

@@ -6,9 +6,9 @@ import torch
 
 from ablations.evaluation.discrimination import auroc
 from ablations.finetuning.encoded import encode_rated
-from ablations.finetuning.facts import LeftOut
-from ablations.finetuning.judged import judged
 from ablations.finetuning.labels import Branch, Rated
+from ablations.finetuning.prm_quality import evaluate_prm
+from ablations.finetuning.provenance import LeftOut
 from lightning_modules.backbones import load_classifier
 from lightning_modules.reward_model import RewardModel
 
@@ -35,7 +35,7 @@ def test_the_judgement_is_that_of_each_step_alone(kind, base, tokenizer_of):
     model = RewardModel(load_classifier(base(kind), num_labels=3, seed=1))
     torch.nn.init.normal_(model.backbone.score.weight)
     branches = encode_rated(tokenizer, RATED, None, LeftOut())
-    found = judged(model, branches, np.array([0, 1, 1]))
+    found = evaluate_prm(model, branches, np.array([0, 1, 1]))
     rows = []  # probabilities at each labelled step, read off a plain pass over the text that ends with it
     for problem, one in ((0, RATED[0]), (1, RATED[1]), (1, RATED[2])):
         for branch in one.branches:
@@ -67,6 +67,6 @@ def test_the_judgement_is_that_of_each_step_alone(kind, base, tokenizer_of):
 def test_what_is_not_defined_is_null(base, tokenizer_of):
     branches = encode_rated(tokenizer_of("qwen2"), RATED[2:], None, LeftOut())
     model = RewardModel(load_classifier(base("qwen2"), num_labels=3, seed=1))
-    found = judged(model, branches, np.array([0]))
+    found = evaluate_prm(model, branches, np.array([0]))
     assert found["step_auroc"] == {"estimate": None, "lower": None, "upper": None}
     assert found["by_class"]["positive"] == {"labels": 0, "accuracy": None}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ablations.engine.step import Task
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.steps.bases import revision_of
+from ablations.steps.base_model import revision_of
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 PROBLEM = "1 + 1 = ?\n"

@@ -7,16 +7,16 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ablations.acquisition.strategies import ACQUISITIONS
-from results.analyses.acquisitions import AcquisitionEfficiency, comparisons, curves, gains
+from results.analyses.acquisition_comparisons import AcquisitionEfficiency, comparisons, curves, gains
 from results.analyses.active_learning import (
     efficiency_power_table,
     efficiency_table,
     gains_table,
     headline,
 )
+from results.figures.active_learning import plot as by_labels
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
-from results.figures.data_efficiency import plot as by_labels
 from results.figures.lines import common_scale
 from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
 from results.records import Record

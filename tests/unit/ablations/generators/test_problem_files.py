@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ablations.data.solutions import Problem
-from ablations.generators.problems import Shot, read_problems, read_shots
+from ablations.generators.problem_files import Shot, read_problems, read_shots
 
 
 def write(path, *rows):

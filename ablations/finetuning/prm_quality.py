@@ -13,7 +13,7 @@ from lightning_modules.reward_model import CLASSES, RewardModel
 from lightning_modules.scoring import score
 
 
-def judged(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:
+def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:
     """Step AUROC with its interval, loss, and accuracy by class, over all labelled steps.
 
     Args:
