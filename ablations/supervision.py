@@ -6,7 +6,7 @@ own large PRM ("Let's Verify Step by Step", arXiv 2305.20050, small-scale synthe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +153,13 @@ class LabelerArm:
 
     targets: Callable[[StepScores, float, bool], Supervision]
     """(labels, threshold, whether they are soft) -> targets."""
+    keeps_neutral: bool = False
+    """Whether it takes labels of three classes."""
+
+    @property
+    def not_in_a_pool(self) -> str | None:
+        """Why it cannot be had with a pool; None: it can."""
+        return "its labelers know no neutral" if self.keeps_neutral else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +168,7 @@ class AnswerArm:
 
     targets: Callable[[Solutions], Supervision]
     """solutions -> targets."""
+    not_in_a_pool: ClassVar[None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +177,14 @@ class OracleArm:
 
     targets: Callable[[Ragged], Supervision]
     """ratings of the steps -> targets."""
+    not_in_a_pool: ClassVar[str] = "it has no oracle"
 
 
-ARMS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
+TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
     "process": LabelerArm(targets=process),
     "prm_outcome": LabelerArm(targets=prm_outcome),
     "final_answer": AnswerArm(targets=final_answer),
-    "process_neutral": LabelerArm(targets=process_neutral),
+    "process_neutral": LabelerArm(targets=process_neutral, keeps_neutral=True),
     "oracle_outcome": OracleArm(targets=oracle_outcome),
 }
 

@@ -10,14 +10,14 @@ from results.analyses.acquisition_comparisons import comparisons, gains
 from results.analyses.difficulty import gains as gains_by_quintile
 from results.analyses.difficulty import of_quintiles, quintile_words
 from results.analyses.generalization import of_kind
-from results.analyses.orm_superset import SETS, between_sets
-from results.analyses.retraining_rounds import WAYS, difference, last_round, of_rounds
+from results.analyses.orm_superset import between_sets
+from results.analyses.retraining_rounds import difference, last_round, of_rounds
 from results.analyses.scoring import strategy_rows
 from results.records import plain
 from results.stats.differences import contrasts, differences
 from results.stats.intervals import NAN, Estimate
 from results.stats.summaries import PRIMARY_N, comparison_n, rows_of, tested_n
-from results.vocabulary import acquisition_words, arm_words, is_plain
+from results.vocabulary import TRAINING_SETS, WAYS, acquisition_words, arm_words, is_plain
 
 POINTS, TIMES = "points", "times"
 """Unit of a difference: a share of problems solved, or the log of a ratio of labels."""
@@ -174,13 +174,15 @@ def gain_of_the_hardest(arm: str) -> Differences:
 
 
 def between_training_sets(one: str, other: str) -> Differences:
-    """The large ORM on one set of solutions minus that on another; keys of ``orm_superset.SETS``."""
+    """The large ORM on one set of solutions minus that on another; keys of ``TRAINING_SETS``."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         orms = frame[frame["arm"] == "large_orm"]
         found = between_sets(frame, _tested_n(orms))
         found = found[(found["acquisition"] == one) & (found["against"] == other)]
-        return [_difference(row, SETS[one], SETS[other]) for row in rows_of(found)]
+        return [
+            _difference(row, TRAINING_SETS[one].words, TRAINING_SETS[other].words) for row in rows_of(found)
+        ]
 
     return find
 
@@ -205,7 +207,7 @@ def between_ways(one: str, other: str) -> Differences:
             return []
         last, n = last_round(frame), _tested_n(rows)
         found = difference(frame, "best_of_n", (one, last), (other, last), n)
-        return [] if found is None else [_difference(found, WAYS[one], WAYS[other])]
+        return [] if found is None else [_difference(found, WAYS[one].words, WAYS[other].words)]
 
     return find
 

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from results.analyses.catalogue import AnalysisResult, analysis_of
 from results.examples import read_examples
 from results.figures.gallery import FIGURES
-from results.figures.style import PALETTE
 from results.findings import DESCRIPTIVE
 from results.findings import TABLE as CLAIMS_TABLE
 from results.records import check_same_solutions, read_records
@@ -57,7 +56,7 @@ def browser_data(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     choosing = {arm for s in solutions for arm in s["chosen_by"]}
     return {
-        "arms": {arm: {"name": name} for arm, name in ARMS.items()},
+        "arms": {arm: {"name": known.words} for arm, known in ARMS.items()},
         "problems": list(examples),
         "scorers": [arm for arm in ARMS if arm in scoring],
         "choosers": [arm for arm in ARMS if arm in choosing],
@@ -128,11 +127,11 @@ def write_report(
         descriptive=DESCRIPTIVE if claims else "",
         examples_json=embed_json(data) if data and data["problems"] else None,
         scorers=data["scorers"] if data else [],
-        arms={arm: {"name": name} for arm, name in ARMS.items()},
+        arms={arm: {"name": known.words} for arm, known in ARMS.items()},
         notes=list(notes),
         reading=READING,
         config=json.dumps(config, indent=2, ensure_ascii=False, default=str),
-        palette=PALETTE,
+        palette={arm: known.color for arm, known in ARMS.items()},
         revisions=sorted(frame["revision"].unique()),
         script=Markup(script),
         script_hash=Markup(f"sha256-{digest}"),

@@ -138,7 +138,7 @@ def _sweep(
     from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import settings
     from ablations.experiments.settings import each_once
-    from ablations.supervision import ARMS
+    from ablations.supervision import TARGETS
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES
     from sweeps.study import sqlite_url
@@ -148,7 +148,7 @@ def _sweep(
     allowed("scale", scale, SCALES)
     if world is not None:
         allowed("world", world, tuple(WORLDS))
-    each_once("arms", arms, ARMS)
+    each_once("arms", arms, TARGETS)
     folder = out or Path("runs") / "sweeps" / "-".join(filter(None, [space, scale, world]))
     chosen = Sweep(
         space=space,

@@ -15,7 +15,7 @@ from ablations.engine.store import Store
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.trials import Hyperparameters, trial
-from ablations.supervision import ARMS, LabelerArm
+from ablations.supervision import TARGETS, LabelerArm
 from results.analyses.sensitivity import METRIC
 from sweeps.spaces import Categorical, Range, Space
 from sweeps.study import ARTIFACTS
@@ -41,7 +41,7 @@ class Objective:
     @cached_property
     def ranges(self) -> dict[str, Range | Categorical]:
         """Of the hyperparameters that this arm has."""
-        of_labeler = self.space.of_labeler if isinstance(ARMS[self.arm], LabelerArm) else {}
+        of_labeler = self.space.of_labeler if isinstance(TARGETS[self.arm], LabelerArm) else {}
         found = {**self.space.of_all, **of_labeler}
         if isinstance(of_updates := found.get("max_updates"), Categorical):
             students = self.settings.students

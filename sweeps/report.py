@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 
 from ablations.engine.garbage import ARTIFACTS_FILE
 from ablations.experiments.hyperparameters import HyperparametersSettings
-from results.figures.style import MARKERS, PALETTE, legend_above, percent_axis, save, styled
+from results.figures.style import legend_above, percent_axis, save, styled
 from results.tables.rendering import Table, as_text, heads, number, points, whole, word
-from results.vocabulary import arm_words
+from results.vocabulary import ARMS, arm_words
 from results.writing import replacing, write_text
 from sweeps.spaces import Categorical, Range, Space
 from sweeps.study import PLANNED, artifacts, complete, failed, finished
@@ -103,8 +103,8 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
                     has[_column(name)].astype(float),
                     has["value"],
                     s=24,
-                    color=PALETTE[str(arm)],
-                    marker=MARKERS[str(arm)],
+                    color=ARMS[str(arm)].color,
+                    marker=ARMS[str(arm)].marker,
                     edgecolors="white",
                     linewidths=0.5,
                     label=arm_words(str(arm)),

@@ -118,7 +118,7 @@ def acquire(
     """Rows to label, ascending; the same whatever the order of the candidates.
 
     Args:
-        name: key in ``ACQUISITIONS``.
+        name: key in ``ACQUISITION_STRATEGIES``.
         candidates: R of them.
         budget: solutions per problem.
         settings: what the acquisition is to do.
@@ -138,7 +138,7 @@ def acquire(
         raise ValueError(f"budget: found {budget}; allowed: 1 or more")
     if not 0 <= uniform_share <= 1:
         raise ValueError(f"uniform_share: found {uniform_share}; allowed: 0 to 1")
-    acquisition = ACQUISITIONS[name]
+    acquisition = ACQUISITION_STRATEGIES[name]
     if acquisition.asks_selector and not len(candidates.convincing):
         raise ValueError(f"convincing: found no selector; allowed for {name}: one or more")
     drawn = np.lexsort((candidates.sample, candidates.problem))
@@ -223,7 +223,7 @@ def diverse(known: Candidates, request: Request) -> Rows:
     return np.array(found, dtype=np.int64)
 
 
-ACQUISITIONS: dict[str, Acquisition] = {
+ACQUISITION_STRATEGIES: dict[str, Acquisition] = {
     "uniform": Acquisition(choose=uniform, distinct=False, asks_selector=False),
     "uniform_distinct": Acquisition(choose=uniform, asks_selector=False),
     "convincing_wrong_answers": Acquisition(choose=convincing_wrong_answers),

@@ -10,7 +10,7 @@ from ablations.data.solutions import StepScores
 from ablations.engine.store import Store
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS, neutral_positive
 from ablations.evaluation.step_metrics import auroc_interval, judged, within_problems_interval
-from ablations.steps.evaluation_rows import TestSolutions
+from ablations.steps.evaluation_rows import EvaluatedSolutions
 from results.stats.intervals import Estimate
 
 
@@ -33,7 +33,7 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
     def folders(name: str) -> tuple[Path, ...]:
         return tuple(store.root / address for address in needed[name])
 
-    solutions = TestSolutions(folders("samples"))
+    solutions = EvaluatedSolutions(folders("samples"))
     scores = [StepScores.read(folder / SCORES) for folder in folders("scores")]
     score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
     seen = solutions.finished & ~np.isnan(score)

@@ -13,17 +13,6 @@ from ablations.commands.trained import Trained, Which, find
 from ablations.engine.files import check_new, new_folder
 
 CARD = "README.md"
-SUPERVISION = {
-    "process": "It learned from a label for each step, given by the labeler (a large process reward model) "
-    "up to and including the first step that it finds incorrect.",
-    "prm_outcome": "It learned from one label for each solution: right if and only if the labeler, a large "
-    "process reward model, finds no incorrect step.",
-    "final_answer": "It learned from one label for each solution: right if and only if its final answer is.",
-    "process_neutral": "It learned from a label for each step, negative, neutral or positive, given by the "
-    "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
-    "oracle_outcome": "It learned from one label for each solution: right if and only if the embedded "
-    "world's oracle finds no wrong step.",
-}
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
 """Of models that were trained on texts that people wrote: none of these is shown."""
 
@@ -101,27 +90,29 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
     """
     from ablations.commands.cell_intervals import auroc_intervals
     from ablations.engine.revision import revision
-    from ablations.evaluation.scoring_rules import SCORING_OF
     from results.model_card import Card
     from results.vocabulary import ARMS
 
-    arm = trained.config["arm"]
+    arm = ARMS[trained.config["arm"]]
+    assert arm.learned_from is not None, "a trained model is a student's"
     facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
     world = trained.manifest_of("base").get("config", {}).get("world")
     problem, steps = PLAIN_SAMPLE if world is None else _sample_of(world)
     classes = config["id2label"]
     return Card(
         name=name,
-        arm=ARMS[arm],
-        supervision=SUPERVISION[arm],
-        of_steps=SCORING_OF[arm] == "product",
+        arm=arm.words,
+        supervision=arm.learned_from,
+        of_steps=arm.scoring == "product",
         classes=tuple(classes[key] for key in sorted(classes, key=int)),
         data=_data(trained, facts, world),
         training=_training(trained, facts, config),
         records=trained.records,
         cell=trained.cell,
         folds=trained.folds,
-        aurocs=auroc_intervals(trained.store, trained.cell_inputs, arm) if trained.cell_inputs else {},
+        aurocs=auroc_intervals(trained.store, trained.cell_inputs, trained.config["arm"])
+        if trained.cell_inputs
+        else {},
         problem=problem,
         steps=steps,
         chat_template=facts.get("checkpoint", {}).get("chat_template", False),

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
+from results.vocabulary import ARMS
 
 Scores = npt.NDArray[np.float64]
 Scoring = Callable[[StepScores], Scores]
@@ -64,7 +65,7 @@ def _last_step(good: Ragged) -> Scores:
     return result
 
 
-REDUCTIONS: dict[str, Callable[[Ragged], Scores]] = {
+REDUCERS: dict[str, Callable[[Ragged], Scores]] = {
     "product": _product,
     "minimum": _minimum,
     "mean": _mean,
@@ -76,8 +77,8 @@ product that does not favour short solutions."""
 
 
 def over_steps(reduction: str, neutral: str = "positive") -> Scoring:
-    """A strategy from a key of ``REDUCTIONS`` and one of ``NEUTRAL``."""
-    reduce, good = REDUCTIONS[reduction], NEUTRAL[neutral]
+    """A strategy from a key of ``REDUCERS`` and one of ``NEUTRAL``."""
+    reduce, good = REDUCERS[reduction], NEUTRAL[neutral]
     return lambda scores: reduce(good(scores))
 
 
@@ -88,11 +89,11 @@ def strategies(n_classes: int) -> dict[str, Scoring]:
         n_classes: of the model; with two, neutral has been counted as right when the labels were made.
     """
     if n_classes == 2:
-        return {reduction: over_steps(reduction) for reduction in REDUCTIONS}
+        return {reduction: over_steps(reduction) for reduction in REDUCERS}
     return {
         f"{reduction}, neutral {neutral}": over_steps(reduction, neutral)
         for neutral in NEUTRAL
-        for reduction in REDUCTIONS
+        for reduction in REDUCERS
     }
 
 
@@ -107,14 +108,5 @@ def last_token(scores: StepScores) -> Scores:
 
 SCORINGS: dict[str, Scoring] = {"product": product, "last_token": last_token}
 
-SCORING_OF: dict[str, str] = {
-    "process": "product",
-    "prm_outcome": "last_token",
-    "final_answer": "last_token",
-    "process_neutral": "product",
-    "oracle_outcome": "last_token",
-    "labeler": "product",
-    "large_prm": "product",
-    "large_orm": "last_token",
-}
+SCORING_OF: dict[str, str] = {name: arm.scoring for name, arm in ARMS.items() if arm.scoring is not None}
 """Arm -> the paper's scoring of its reward model: a PRM's product over steps, an ORM's last token."""

@@ -38,7 +38,7 @@ REDUCTION = {
     "geometric_mean": "geometric mean",
     "last": "last step",
 }
-"""Scoring strategy, as the command line has it -> key of ``scoring.REDUCTIONS``."""
+"""Scoring strategy, as the command line has it -> key of ``scoring_rules.REDUCERS``."""
 AS_LOGARITHM = ("product", "geometric_mean")
 """Strategies whose scores are logarithms."""
 DRAWS = 100

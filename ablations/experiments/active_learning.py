@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ablations.acquisition.strategies import ACQUISITIONS, AcquisitionSettings
+from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
@@ -40,7 +40,7 @@ class ActiveLearningSettings(SupervisionSettings):
 
     arms: tuple[str, ...] = ("process",)
     """Forms of supervision; process alone."""
-    acquisitions: tuple[str, ...] = tuple(ACQUISITIONS)
+    acquisitions: tuple[str, ...] = tuple(ACQUISITION_STRATEGIES)
     """How solutions are chosen."""
     uniform_scales: tuple[int, ...]
     """Budgets of `uniform` beside `data_scales`."""
@@ -54,7 +54,7 @@ class ActiveLearningSettings(SupervisionSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         process_alone(self.arms)
-        each_once("acquisitions", self.acquisitions, ACQUISITIONS)
+        each_once("acquisitions", self.acquisitions, ACQUISITION_STRATEGIES)
         # Whatever asks a selector has one labelled solution a problem before it buys the first.
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
@@ -134,7 +134,7 @@ class _Choices:
             train, first = self.fold.train, self.selector.data_scale
             inputs: dict[str, Task | tuple[Task, ...]] = {"samples": train}
             bought = budget
-            if ACQUISITIONS[acquisition].asks_selector:
+            if ACQUISITION_STRATEGIES[acquisition].asks_selector:
                 inputs["opinions"] = self.opinions(acquisition, seed)
                 inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.fold.name}")
                 bought -= first

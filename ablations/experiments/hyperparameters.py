@@ -19,7 +19,7 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trainings import records_task
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
-from ablations.supervision import ARMS, LabelerArm
+from ablations.supervision import TARGETS, LabelerArm
 from results.analyses.sensitivity import best_learning_rates
 from results.records import read_records
 from results.writing import write_text
@@ -102,7 +102,7 @@ class HyperparametersSettings(SupervisionSettings):
         found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.centre: [PLAIN]}
         for name, values in asdict(self.levels).items():
             tried = sorted({*values, getattr(self.centre, name)}) if values else []
-            if len(tried) < 2 or (name in OF_LABELER and not isinstance(ARMS[arm], LabelerArm)):
+            if len(tried) < 2 or (name in OF_LABELER and not isinstance(TARGETS[arm], LabelerArm)):
                 continue
             for value in tried:
                 found.setdefault(replace(self.centre, **{name: value}), []).append((name, float(value)))

@@ -34,7 +34,8 @@ from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
-from results.analyses.retraining_rounds import FIRST, WAYS
+from results.analyses.retraining_rounds import FIRST
+from results.vocabulary import WAYS
 
 ACQUISITION = "convincing_wrong_answers"
 """How every round after the first chooses."""

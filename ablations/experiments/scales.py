@@ -16,17 +16,13 @@ from ablations.experiments.settings import (
     each_once,
 )
 from ablations.formats.pool import Pool, read_pool
-from ablations.supervision import ARMS
+from ablations.supervision import TARGETS
 from ablations.world.worlds import WORLDS
 from lightning_modules.presets import PRESETS
 
 LABELERS = ("large_prm",)
 MOST_SEEDS = 10_000
 """A plan has some tasks for every seed, so that a slip of the finger would never end."""
-_NOT_IN_A_POOL = {
-    "process_neutral": "its labelers know no neutral",
-    "oracle_outcome": "it has no oracle",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +81,9 @@ class SupervisionSettings:
                 f"labeler.checkpoint: found {self.labeler.checkpoint!r}; allowed with a pool: null, for its "
                 "labels stand"
             )
-        each_once("arms", self.arms, ARMS)
-        for arm, reason in _NOT_IN_A_POOL.items():
-            if self.pool is not None and arm in self.arms:
+        each_once("arms", self.arms, TARGETS)
+        for arm in self.arms if self.pool is not None else ():
+            if (reason := TARGETS[arm].not_in_a_pool) is not None:
                 raise ValueError(f"arms: found {arm}; allowed with a pool: the others, since {reason}")
         scales = self.data_scales
         if (

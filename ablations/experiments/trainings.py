@@ -14,7 +14,7 @@ from ablations.experiments.fold import Fold, TrainingFold, scores_task, seconds_
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import FIRST_TUNING_SEED
 from ablations.steps.validate import passed_over
-from ablations.supervision import ARMS, LabelerArm, OracleArm
+from ablations.supervision import TARGETS, LabelerArm, OracleArm
 from ablations.world.world import Kind
 
 UNSAID: dict[str, Any] = {
@@ -87,10 +87,10 @@ class Trainings:
             "samples": self.fold.train,
             "validation": self.fold.validation,
         }
-        labelled = isinstance(ARMS[self.arm], LabelerArm)
+        labelled = isinstance(TARGETS[self.arm], LabelerArm)
         if labelled:
             inputs["labels"] = self.fold.train_labels
-        elif isinstance(ARMS[self.arm], OracleArm):
+        elif isinstance(TARGETS[self.arm], OracleArm):
             inputs["ratings"] = self._ratings
         if self.acquired is not None:
             inputs["acquired"] = self.acquired(seed)

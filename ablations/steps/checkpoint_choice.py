@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.steps.encoded_samples import encode_samples
-from ablations.steps.evaluation_rows import TestSolutions
+from ablations.steps.evaluation_rows import EvaluatedSolutions
 from ablations.steps.score import score_encoded
 from lightning_modules.divergence import check_finite
 from lightning_modules.process_group import ALONE, Group
@@ -24,7 +24,7 @@ class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
     def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
-        self.held = TestSolutions((folder,))
+        self.held = EvaluatedSolutions((folder,))
         self.encoded = encode_samples(folder, tokenizer, config["max_length"])
         self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
         self.n = min(config["validation_n"], self.held.smallest)

@@ -21,14 +21,14 @@ from ablations.engine.step import Context, Inputs, one, several
 from ablations.evaluation.best_of_n import majority, pass_at_n, random_choice
 from ablations.evaluation.discrimination import calibration, step_auroc
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.steps.evaluation_rows import Row, TestSolutions, defined, random_row
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, defined, random_row
 from ablations.steps.training_data import names_of
 from ablations.steps.training_facts import FIRST, course, facts_of, labelled, of_cell, told
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
-    tests = TestSolutions(several(inputs, "samples"))
+    tests = EvaluatedSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     rows = tests.scored(
         scores,
@@ -66,7 +66,7 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """``{kind}``, a cell, samples, scores [, ratings] of problems of a kind -> further rows of the cell."""
     shared = of_cell(one(inputs, "cell"), out)
-    tests = TestSolutions(several(inputs, "samples"))
+    tests = EvaluatedSolutions(several(inputs, "samples"))
     rows = tests.scored(
         [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
         SCORING_OF[shared["arm"]],
@@ -89,7 +89,7 @@ def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 
     With a ``kind`` of problems in the config, the rows carry it, and say how many solutions were cut.
     """
-    tests = TestSolutions(several(inputs, "samples"))
+    tests = EvaluatedSolutions(several(inputs, "samples"))
     correct, ns = tests.correct, tests.ns
 
     voting = partial(majority, ns=ns, draws=config["majority_draws"], seed=config["seed"])

@@ -29,13 +29,16 @@ from ablations.evaluation.best_of_n import (
 )
 from ablations.evaluation.difficulty import quintiles
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.evaluation_rows import Row, TestSolutions, random_row
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, random_row
 from ablations.steps.training_facts import facts_of, labelled, told
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores [, ratings], and a PRM, or the training of an ORM [, choice] -> its rows."""
-    tests, scores = TestSolutions(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    tests, scores = (
+        EvaluatedSolutions(several(inputs, "samples")),
+        StepScores.read(one(inputs, "scores") / SCORES),
+    )
     ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
     rows = tests.scored([scores], SCORING_OF[config["arm"]], ratings)
     shared = {name: config[name] for name in ("arm", "acquisition") if name in config}
@@ -50,7 +53,10 @@ def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, and a PRM, or the training of an ORM [, choice] -> rows of weighted votes."""
-    tests, scores = TestSolutions(several(inputs, "samples")), StepScores.read(one(inputs, "scores") / SCORES)
+    tests, scores = (
+        EvaluatedSolutions(several(inputs, "samples")),
+        StepScores.read(one(inputs, "scores") / SCORES),
+    )
     value_PK = tests.each(
         partial(weighted_vote, ns=tests.ns, draws=config["draws"], seed=config["seed"]),
         *(vote_weights(scores, SCORING_OF[config["arm"]]), tests.voted, tests.correct),
@@ -74,7 +80,10 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
-    tests, other = TestSolutions(several(inputs, "samples")), TestSolutions(several(inputs, "difficulty"))
+    tests, other = (
+        EvaluatedSolutions(several(inputs, "samples")),
+        EvaluatedSolutions(several(inputs, "difficulty")),
+    )
     correct, finished, ns = tests.correct, tests.finished, tests.ns
     curves = {
         ("majority", "majority"): tests.each(

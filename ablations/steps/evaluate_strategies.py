@@ -10,13 +10,13 @@ from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one, several
 from ablations.evaluation import scoring_rules
 from ablations.evaluation.length_bias import length_correlation
-from ablations.steps.evaluation_rows import Row, TestSolutions
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row
 from ablations.steps.training_facts import of_cell
 
 
 def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
     """samples, scores, each a fold's [, the cell they are of] -> rows of every strategy; no training."""
-    tests = TestSolutions(several(inputs, "samples"))
+    tests = EvaluatedSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
     shared: Row = of_cell(one(inputs, "cell"), out) if "cell" in inputs else {"arm": config["arm"]}

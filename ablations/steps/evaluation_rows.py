@@ -21,7 +21,7 @@ Row = dict[str, Any]
 """Some columns of a record, by their names in ``results.schema``."""
 
 
-class TestSolutions:
+class EvaluatedSolutions:
     """Solutions of all folds side by side; problems may have unequal numbers of solutions."""
 
     samples: list[Samples]

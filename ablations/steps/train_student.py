@@ -24,7 +24,7 @@ from ablations.steps.evaluation_rows import defined
 from ablations.steps.training_data import encode_checked, untaught
 from ablations.steps.training_facts import Facts, choice_of, facts_of
 from ablations.supervision import (
-    ARMS,
+    TARGETS,
     AnswerArm,
     OracleArm,
     Supervision,
@@ -141,7 +141,7 @@ def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> n
 
 def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray) -> Supervision:
     """What the arm makes of the solutions at some rows."""
-    arm = ARMS[config["arm"]]
+    arm = TARGETS[config["arm"]]
     if isinstance(arm, OracleArm):
         return arm.targets(read_ratings(one(inputs, "ratings")).take(rows))
     if isinstance(arm, AnswerArm):

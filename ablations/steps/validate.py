@@ -9,7 +9,7 @@ from ablations.data.solutions import StepScores
 from ablations.engine.step import Context, Inputs, one
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.evaluation_rows import TestSolutions
+from ablations.steps.evaluation_rows import EvaluatedSolutions
 from ablations.steps.training_facts import course, facts_of, labelled, told
 
 
@@ -19,7 +19,7 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
     the curve of every hyperparameter.
     """
-    tests = TestSolutions((one(inputs, "samples"),))
+    tests = EvaluatedSolutions((one(inputs, "samples"),))
     scores = StepScores.read(one(inputs, "scores") / SCORES)
     score = SCORINGS[SCORING_OF[config["arm"]]](scores)
     n = min(config["validation_n"], tests.smallest)

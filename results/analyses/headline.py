@@ -67,7 +67,7 @@ def solves(one: str, row: Any, other: str) -> str:
 
 def called(arm: str) -> str:
     """An arm within a sentence."""
-    return ARMS[arm] if arm == "majority" else f"the {short_words(arm)}"
+    return ARMS[arm].words if arm == "majority" else f"the {short_words(arm)}"
 
 
 def listed(names: Sequence[str]) -> str:

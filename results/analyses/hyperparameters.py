@@ -32,7 +32,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(ARMS[row.arm], arm=row.arm),
+                word(ARMS[row.arm].words, arm=row.arm),
                 word(FACTORS[row.variant].name),
                 number(row.level, _digits(row.level)),
                 points(row.estimate, row.lower, row.upper),
@@ -64,7 +64,7 @@ def best_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(ARMS[best.row.arm], arm=best.row.arm),
+                word(ARMS[best.row.arm].words, arm=best.row.arm),
                 word("nothing" if best.row.centre else FACTORS[best.row.variant].name),
                 number(float("nan") if best.row.centre else best.row.level, _digits(best.row.level)),
                 points(best.row.estimate, best.row.lower, best.row.upper),
@@ -99,12 +99,14 @@ def headline(frame: pd.DataFrame) -> Headline:
             continue
         told = rows[rows["p"] < ALPHA]["variant"].unique()
         what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
-        clauses.append(f"{ARMS[arm]} is sensitive to {what or 'no hyperparameter that the sweep shows'}")
+        clauses.append(
+            f"{ARMS[arm].words} is sensitive to {what or 'no hyperparameter that the sweep shows'}"
+        )
         for variant, levels in rows.groupby("variant", sort=False):
             row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
             readings.append(
                 reading_of(
-                    f"{ARMS[arm]}, {FACTORS[str(variant)].name} {row.level:g}",
+                    f"{ARMS[arm].words}, {FACTORS[str(variant)].name} {row.level:g}",
                     row._replace(estimate=row.delta, lower=row.delta_lower, upper=row.delta_upper),
                 )
             )
@@ -125,8 +127,8 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         where = "the centre" if one.row.centre else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
         where += " (the last level tried: the best may lie beyond)" if one.at_the_end else ""
         sentences.append(
-            f"Best of {ARMS[one.row.arm]}: {where}, {100 * one.row.estimate:.1f} per cent, of {one.points} "
-            f"points in {one.trainings} trainings of {one.updates} updates in all."
+            f"Best of {ARMS[one.row.arm].words}: {where}, {100 * one.row.estimate:.1f} per cent, of "
+            f"{one.points} points in {one.trainings} trainings of {one.updates} updates in all."
         )
     if len(best) > 1:
         given = {(one.points, one.trainings, one.updates, one.solutions) for one in best}

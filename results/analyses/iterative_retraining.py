@@ -7,7 +7,6 @@ import pandas as pd
 from results.analyses.headline import Headline, reading_of, solves
 from results.analyses.retraining_rounds import (
     NUMBERS,
-    WAYS,
     WORDS,
     difference,
     last_round,
@@ -18,6 +17,7 @@ from results.analyses.retraining_rounds import (
 from results.analyses.selector_stability import causes_sentence, judge, rule_sentence, signs_sentence
 from results.stats.summaries import comparison_n, summarise
 from results.tables.rendering import Table, heads, read, whole, word
+from results.vocabulary import WAYS
 
 _PAIRS = (
     *(("train_on", "one_shot"), ("from_base", "one_shot"), ("uniform_share", "one_shot")),
@@ -88,7 +88,7 @@ def ways_table(frame: pd.DataFrame) -> Table:
                 continue  # its selector before was the first one, not that of the round before
             found = difference(frame, metric, (first, last), (second, last), n)
             if found is not None:
-                cells = (word(measure_words(metric, n)), word(WAYS[first]), word(WAYS[second]))
+                cells = (word(measure_words(metric, n)), word(WAYS[first].words), word(WAYS[second].words))
                 read_cell = read(found, in_points=metric not in NUMBERS)
                 rows.append((*cells, measure_cell(metric, found, True), read_cell, whole(found.seeds)))
     return Table(
@@ -116,7 +116,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         found = difference(frame, "best_of_n", (first, last), (second, last), n)
         if found is not None:
             told[first, second] = found
-            readings.append(reading_of(f"{WAYS[first]} minus {WAYS[second]}", found))
+            readings.append(reading_of(f"{WAYS[first].words} minus {WAYS[second].words}", found))
     judged = judge(frame)
     sentence = " ".join(
         [_result(told.get(("train_on", "one_shot")), n), signs_sentence(judged), causes_sentence(judged)]

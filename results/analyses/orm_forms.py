@@ -6,15 +6,7 @@ from results.analyses.headline import Headline
 from results.stats.differences import contrasts, corrected
 from results.stats.summaries import at_n, comparison_n, rows_of, summarise
 from results.tables.rendering import Table, heads, points, tested, whole, word
-from results.vocabulary import ARMS, STUDENT_ARMS
-
-FORMS: dict[str, str] = {
-    "every_token": "every token",
-    "last_token": "last token",
-    "every_and_last": "every and last token",
-    "mean_logit": "mean of the logits",
-}
-"""Variant -> form, in words."""
+from results.vocabulary import ARMS, FORMS, STUDENT_ARMS
 
 
 def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -38,9 +30,18 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
     for row in rows_of(summarise(rows).sort_values(["arm", "data_scale"], kind="stable", key=_order)):
         compared = tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3)
         value = points(row.estimate, row.lower, row.upper)
-        named = word(ARMS[row.arm], arm=row.arm), whole(row.data_scale), word(FORMS[row.variant])
+        named = word(ARMS[row.arm].words, arm=row.arm), whole(row.data_scale), word(FORMS[row.variant].words)
         shown.append((*named, value, *compared, whole(row.seeds)))
-    names = ("arm", "labelled", "loss at", f"best-of-{n}", f"minus {FORMS[first]}", "p", "reading", "seeds")
+    names = (
+        "arm",
+        "labelled",
+        "loss at",
+        f"best-of-{n}",
+        f"minus {FORMS[first].words}",
+        "p",
+        "reading",
+        "seeds",
+    )
     return Table(
         id="orm-forms",
         title="How outcome supervision is taught",
@@ -63,7 +64,9 @@ def headline(frame: pd.DataFrame) -> Headline:
     clauses = []
     for arm in [arm for arm in STUDENT_ARMS if arm in set(summary["arm"])]:
         best = next(rows_of(summary[summary["arm"] == arm].sort_values("estimate", ascending=False)))
-        clauses.append(f"{ARMS[arm]} with the loss at {FORMS[best.variant]} ({100 * best.estimate:.1f}%)")
+        clauses.append(
+            f"{ARMS[arm].words} with the loss at {FORMS[best.variant].words} ({100 * best.estimate:.1f}%)"
+        )
     which = f"best-of-{int(rows['n'].iloc[0])} on {problems(str(rows['metric'].iloc[0]))}"
     return Headline(
         sentence=f"With {which} and {largest} labeled per problem, the highest estimates are "

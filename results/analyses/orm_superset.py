@@ -8,13 +8,7 @@ from results.stats.differences import contrasts, differences
 from results.stats.summaries import comparison_n, rows_of
 from results.tables.rendering import Table, compared, heads, whole, word
 from results.tables.shared import few_ns
-
-SETS = {
-    "uniform": "uniform solutions",
-    "collected": "the large PRM's collected solutions",
-    "both": "both together",
-}
-"""Acquisition -> what an ORM is trained on."""
+from results.vocabulary import TRAINING_SETS
 
 PAIRS = (("collected", "uniform"), ("both", "uniform"), ("both", "collected"))
 """The differences that are shown: first set minus second set."""
@@ -30,7 +24,7 @@ def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
     """Each large ORM minus majority voting and minus pass@1."""
     others = frame[frame["arm"] != "large_orm"]
     found = []
-    for name in SETS:
+    for name in TRAINING_SETS:
         orm = frame[(frame["arm"] == "large_orm") & (frame["acquisition"] == name)]
         pairs = [("large_orm", arm) for arm in ("majority", "random")]
         found.append(differences(pd.concat([others, orm]), pairs, "best_of_n", n).assign(acquisition=name))
@@ -42,11 +36,21 @@ def differences_table(frame: pd.DataFrame) -> Table:
     rows = []
     for n in few_ns(plain(frame)):
         rows += [
-            (word(SETS[row.acquisition]), word(SETS[row.against]), whole(row.n), *compared(row))
+            (
+                word(TRAINING_SETS[row.acquisition].words),
+                word(TRAINING_SETS[row.against].words),
+                whole(row.n),
+                *compared(row),
+            )
             for row in rows_of(between_sets(frame, n))
         ]
         rows += [
-            (word(SETS[row.acquisition]), word(_NAMES[row.against]), whole(row.n), *compared(row))
+            (
+                word(TRAINING_SETS[row.acquisition].words),
+                word(_NAMES[row.against]),
+                whole(row.n),
+                *compared(row),
+            )
             for row in rows_of(from_references(frame, n))
         ]
     return Table(
@@ -77,6 +81,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     )
     sentence = f"With best-of-{n}, {compared_ones}."
     readings = tuple(
-        reading_of(f"{SETS[row.acquisition]} minus {SETS[row.against]}", row) for row in rows_of(found)
+        reading_of(f"{TRAINING_SETS[row.acquisition].words} minus {TRAINING_SETS[row.against].words}", row)
+        for row in rows_of(found)
     )
     return Headline(sentence=sentence, readings=readings)

@@ -7,17 +7,11 @@ import pandas as pd
 from results.stats.differences import contrasts
 from results.stats.summaries import rows_of
 from results.tables.rendering import Cell, number, points
+from results.vocabulary import WAYS
 
 FIRST = "first_selector"
 """The variant of the selector that every way begins with."""
-WAYS: dict[str, str] = {
-    "train_on": "trained on",
-    "from_base": "from the base",
-    "uniform_share": "uniform share",
-    "one_shot": "all at once",
-}
-"""Variant -> words: how the selector of a later round comes about."""
-WORDS = {FIRST: "first selector"} | WAYS
+WORDS = {FIRST: "first selector"} | {way: entry.words for way, entry in WAYS.items()}
 """Variant -> words."""
 MEASURES: dict[str, str] = {
     "best_of_n": "best-of-N",

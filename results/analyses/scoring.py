@@ -26,12 +26,10 @@ from results.tables.rendering import (
     verdict_words,
     word,
 )
-from results.vocabulary import arm_words
+from results.vocabulary import REDUCTIONS, arm_words
 
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
-REDUCTIONS = ("product", "minimum", "mean", "geometric mean", "last step")
-"""How the steps' probabilities become one number."""
 NEUTRAL = ("positive", "negative")
 """What a neutral step counts as, where a model has three classes."""
 

@@ -9,8 +9,6 @@ from matplotlib.axes import Axes
 from results.figures.drawing import Figure, pass_1, run
 from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import (
-    DASHES,
-    PALETTE,
     EndLabel,
     doubling_axis,
     label_ends,
@@ -18,7 +16,7 @@ from results.figures.style import (
     percent_axis,
 )
 from results.stats.summaries import at_n, comparison_n
-from results.vocabulary import STUDENT_ARMS, arm_words
+from results.vocabulary import ARMS, STUDENT_ARMS, arm_words
 
 _BESIDE = 1.07
 """Factor on x between arms, so that intervals at one data scale stand beside each other."""
@@ -73,8 +71,8 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         found = known[(known["arm"] == arm) & (known["metric"].isin(["best_of_n", "majority"]))]
         if not found.empty:
             level = float(found["estimate"].iloc[0])
-            ax.axhline(level, color=PALETTE[arm], linestyle=DASHES[arm], linewidth=1.3, zorder=2)
-            labels.append(EndLabel(y=level, text=arm_words(arm), colour=PALETTE[arm]))
+            ax.axhline(level, color=ARMS[arm].color, linestyle=ARMS[arm].line, linewidth=1.3, zorder=2)
+            labels.append(EndLabel(y=level, text=arm_words(arm), colour=ARMS[arm].color))
     labels += pass_1(ax, frame)
     doubling_axis(ax, [int(value) for value in rows["data_scale"]])
     percent_axis(ax)

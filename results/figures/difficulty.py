@@ -11,18 +11,15 @@ from results.analyses.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve, run
 from results.figures.lines import lines_of
 from results.figures.style import (
-    DASHES,
-    MARKERS,
-    PALETTE,
     EndLabel,
     doubling_axis,
     label_ends,
     panel_title,
     percent_axis,
 )
-from results.vocabulary import short_words
+from results.vocabulary import ARMS, short_words
 
-ARMS = ("large_prm", "large_orm", "majority", "oracle")
+SHOWN = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")
 
 
@@ -36,16 +33,16 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
         ends: whether the lines are named at their ends.
     """
     rows = of_quintiles(frame)
-    rows = rows[(rows["level"] == level) & rows["arm"].isin(ARMS)]
+    rows = rows[(rows["level"] == level) & rows["arm"].isin(SHOWN)]
     labels = []
     for arm, _, line in lines_of(rows):
-        strong, colour = arm in _COMPARED, PALETTE[arm]
+        strong, colour = arm in _COMPARED, ARMS[arm].color
         curve(
             ax,
             line,
             colour=colour,
-            style=DASHES.get(arm, "-"),
-            marker=MARKERS.get(arm),
+            style=ARMS[arm].line,
+            marker=ARMS[arm].marker,
             strong=strong,
             band=arm != "oracle",
         )

@@ -10,8 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.figures.style import (
-    DASHES,
-    PALETTE,
     EndLabel,
     Line,
     doubling_axis,
@@ -21,7 +19,7 @@ from results.figures.style import (
 )
 from results.records import plain, read_records
 from results.stats.summaries import summarise
-from results.vocabulary import arm_words
+from results.vocabulary import ARMS, arm_words
 
 Plot = Callable[..., Axes]
 """``plot(frame, ax, ...) -> ax``: draws what ``results.stats.summaries.summarise`` made."""
@@ -157,8 +155,8 @@ def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
     single = frame[frame["metric"] == "random"]
     if single.empty:
         return []
-    level, colour = float(single["estimate"].iloc[0]), PALETTE["random"]
-    ax.axhline(level, color=colour, linestyle=DASHES["random"], linewidth=1.3, zorder=2)
+    level, colour = float(single["estimate"].iloc[0]), ARMS["random"].color
+    ax.axhline(level, color=colour, linestyle=ARMS["random"].line, linewidth=1.3, zorder=2)
     return [EndLabel(y=level, text=arm_words("random"), colour=colour)]
 
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from results.analyses.generalization import KINDS, SHOWN, kinds_of, solved
 from results.figures.drawing import Figure, run
-from results.figures.style import MARKERS, PALETTE, percent_axis
-from results.vocabulary import short_words
+from results.figures.style import percent_axis
+from results.vocabulary import ARMS, short_words
 
 _ROOM = 0.7
 """Share of the distance between two kinds over which their arms are spread."""
@@ -32,11 +32,11 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
             np.arange(len(kinds)) + place,
             estimate,
             yerr=np.nan_to_num(np.stack([estimate - lower, upper - estimate])),
-            color=PALETTE[arm],
-            marker=MARKERS.get(arm, "_"),
-            markersize=7 if arm in MARKERS else 12,
-            markeredgecolor="white" if arm in MARKERS else PALETTE[arm],
-            markeredgewidth=0.8 if arm in MARKERS else 2,
+            color=ARMS[arm].color,
+            marker=ARMS[arm].marker or "_",
+            markersize=7 if ARMS[arm].marker else 12,
+            markeredgecolor="white" if ARMS[arm].marker else ARMS[arm].color,
+            markeredgewidth=0.8 if ARMS[arm].marker else 2,
             linestyle="none",
             elinewidth=1.4,
             label=short_words(arm),

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from results.analyses.sensitivity import FACTORS, METRIC, shown
 from results.figures.drawing import Figure, run
 from results.figures.lines import lines_of
-from results.figures.style import MARKERS, PALETTE, legend_above, panel_title, percent_axis
+from results.figures.style import legend_above, panel_title, percent_axis
 from results.vocabulary import ARMS
 
 APART = 0.025
@@ -41,12 +41,12 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
             x,
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
-            color=PALETTE[arm],
-            marker=MARKERS[arm],
+            color=ARMS[arm].color,
+            marker=ARMS[arm].marker,
             markersize=6,
             markeredgecolor="white",
             elinewidth=1.1,
-            label=ARMS[arm],
+            label=ARMS[arm].words,
         )
     if logarithmic:
         ax.set_xscale("log")

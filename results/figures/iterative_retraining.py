@@ -10,8 +10,9 @@ from matplotlib.figure import Figure as Canvas
 
 from results.analyses.retraining_rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
 from results.figures.drawing import Figure, run
-from results.figures.style import WAY_MARKERS, WAY_PALETTE, doubling_axis, panel_title, percent_axis
+from results.figures.style import doubling_axis, panel_title, percent_axis
 from results.stats.summaries import at_n, comparison_n
+from results.vocabulary import WAYS
 
 PANELS = (
     *("best_of_n", "rank_correlation", "chosen_error_free"),
@@ -49,8 +50,8 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
             label=WORDS[way],
-            color=WAY_PALETTE[way],
-            marker=WAY_MARKERS[way],
+            color=WAYS[way].color,
+            marker=WAYS[way].marker,
             markersize=5.5,
             markeredgecolor="white",
             elinewidth=1.0,

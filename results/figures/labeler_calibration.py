@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, run
-from results.figures.style import MARKERS, PALETTE
-from results.vocabulary import arm_words
+from results.vocabulary import ARMS, arm_words
 
 _BAR_SHARE = 0.2
 
@@ -26,7 +25,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     bins = frame[(frame["metric"] == "calibration") & (frame["arm"] == "labeler")].sort_values("x")
     if bins.empty:
         raise ValueError("metric: found no calibration of the labeler, allowed a table with its bins")
-    colour, x, count = PALETTE["labeler"], bins["x"].astype(float), bins["count"].astype(float)
+    colour, x, count = ARMS["labeler"].color, bins["x"].astype(float), bins["count"].astype(float)
     height = _BAR_SHARE * count / count.max()
     ax.axhline(0, color="#777777", linewidth=0.8, zorder=1)
     ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=colour, alpha=0.3, linewidth=0)
@@ -45,7 +44,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
         x,
         bins["estimate"],
         color=colour,
-        marker=MARKERS["labeler"],
+        marker=ARMS["labeler"].marker,
         markersize=6,
         markeredgecolor="white",
         zorder=4,

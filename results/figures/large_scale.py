@@ -9,14 +9,11 @@ from matplotlib.axes import Axes
 from results.figures.drawing import Figure, curve, n_axis, run
 from results.figures.lines import lines_of
 from results.figures.style import (
-    DASHES,
-    MARKERS,
-    PALETTE,
     EndLabel,
     Line,
     label_ends,
 )
-from results.vocabulary import arm_words
+from results.vocabulary import ARMS, arm_words
 
 COMPARED = ("large_prm", "large_orm")
 METRICS = ("best_of_n", "majority", "pass_at_n", "weighted_vote")
@@ -40,13 +37,13 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     for metric, of_metric in rows.groupby("metric", sort=False):
         voted = metric == "weighted_vote"
         for arm, _, line in lines_of(of_metric):
-            strong, colour = arm in COMPARED and not voted, PALETTE[arm]
+            strong, colour = arm in COMPARED and not voted, ARMS[arm].color
             curve(
                 ax,
                 line,
                 colour=colour,
-                style=VOTED if voted else DASHES.get(arm, "-"),
-                marker=None if voted else MARKERS.get(arm),
+                style=VOTED if voted else ARMS[arm].line,
+                marker=None if voted else ARMS[arm].marker,
                 strong=strong,
                 band=arm != "oracle" and not voted,
             )

@@ -7,17 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.analyses.orm_forms import FORMS, compared_rows, problems
+from results.analyses.orm_forms import compared_rows, problems
 from results.figures.drawing import Figure, run
 from results.figures.style import (
-    FORM_MARKERS,
-    FORM_PALETTE,
     doubling_axis,
     legend_above,
     panel_title,
     percent_axis,
 )
-from results.vocabulary import ARMS
+from results.vocabulary import ARMS, FORMS
 
 
 def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
@@ -30,22 +28,22 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """
     rows = compared_rows(frame)
     arm = rows["arm"].iloc[0] if arm is None else arm
-    for form, name in FORMS.items():
+    for form, entry in FORMS.items():
         line = rows[(rows["arm"] == arm) & (rows["variant"] == form)].sort_values("data_scale")
         if line.empty:
             continue
         x = line["data_scale"].astype(float)
-        ax.fill_between(x, line["lower"], line["upper"], color=FORM_PALETTE[form], alpha=0.1, linewidth=0)
+        ax.fill_between(x, line["lower"], line["upper"], color=entry.color, alpha=0.1, linewidth=0)
         ax.plot(
             x,
             line["estimate"],
-            color=FORM_PALETTE[form],
-            marker=FORM_MARKERS[form],
+            color=entry.color,
+            marker=entry.marker,
             markeredgecolor="white",
-            label=name,
+            label=entry.words,
         )
     doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
-    panel_title(ax, ARMS[arm])
+    panel_title(ax, ARMS[arm].words)
     ax.set_xlabel("labeled per problem")
     ax.grid(visible=False, axis="x")
     percent_axis(ax)

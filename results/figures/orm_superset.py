@@ -8,12 +8,8 @@ from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, curve, n_axis, pass_1, run
 from results.figures.lines import lines_of
-from results.figures.style import DASHES, PALETTE, EndLabel, label_ends
-from results.vocabulary import arm_words
-
-LOOK = {"uniform": ("#0072B2", "o"), "collected": ("#D55E00", "s"), "both": ("#A8508A", "D")}
-"""Acquisition -> colour and marker."""
-_WORDS = {"uniform": "ORM, uniform", "collected": "ORM, collected", "both": "ORM, both"}
+from results.figures.style import EndLabel, label_ends
+from results.vocabulary import ARMS, TRAINING_SETS, arm_words
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -24,15 +20,17 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
         ax: where to draw.
     """
     orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]
-    rows = pd.concat([orms[orms["acquisition"].isin(list(LOOK))], frame[frame["metric"] == "majority"]])
+    rows = pd.concat(
+        [orms[orms["acquisition"].isin(list(TRAINING_SETS))], frame[frame["metric"] == "majority"]]
+    )
     labels = []
     for arm, acquisition, line in lines_of(rows):
         orm = arm == "large_orm"
-        colour, marker = LOOK[str(acquisition)] if orm else (PALETTE[arm], None)
-        curve(ax, line, colour=colour, style=DASHES.get(arm, "-"), marker=marker, strong=orm)
+        of = TRAINING_SETS[str(acquisition)] if orm else ARMS[arm]
+        curve(ax, line, colour=of.color, style=ARMS[arm].line, marker=of.marker, strong=orm)
         end = float(line.sort_values("n")["estimate"].iloc[-1])
-        text = _WORDS[str(acquisition)] if orm else arm_words(arm)
-        labels.append(EndLabel(y=end, text=text, colour=colour, bold=orm))
+        text = f"ORM, {acquisition}" if orm else arm_words(arm)
+        labels.append(EndLabel(y=end, text=text, colour=of.color, bold=orm))
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     label_ends(ax, labels)
@@ -45,7 +43,7 @@ FIGURE = Figure(
     metric="best_of_n",
     plot=plot,
     needs=lambda summary: bool(
-        ((summary["arm"] == "large_orm") & summary["acquisition"].isin(list(LOOK))).any()
+        ((summary["arm"] == "large_orm") & summary["acquisition"].isin(list(TRAINING_SETS))).any()
     ),
     caption=(
         "Share of test problems solved against N, the number of solutions chosen from, by large ORMs on the "

@@ -8,17 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from results.analyses.scoring import MODELS, NEUTRAL, REDUCTIONS, STRATEGIES, strategy_rows
+from results.analyses.scoring import MODELS, NEUTRAL, STRATEGIES, strategy_rows
 from results.figures.drawing import Figure, markers, run
 from results.figures.style import (
-    STRATEGY_MARKERS,
-    STRATEGY_PALETTE,
     Line,
     doubling_axis,
     panel_title,
     percent_axis,
 )
-from results.vocabulary import arm_words
+from results.vocabulary import REDUCTIONS, arm_words
 
 _LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}
 """What neutral counts as -> line style."""
@@ -49,17 +47,16 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
         line = rows[rows["variant"] == name].sort_values("n")
         if line.empty:
             continue
-        colour = STRATEGY_PALETTE[strategy.reduction]
+        reduction = REDUCTIONS[strategy.reduction]
         ax.plot(
             line["n"].astype(float),
             line["estimate"],
-            color=colour,
+            color=reduction.color,
             linestyle=_LINES[strategy.neutral],
             # Thinner and thinner, so that one shows beneath another with the same numbers.
-            linewidth=2.6 - 0.4 * REDUCTIONS.index(strategy.reduction),
+            linewidth=2.6 - 0.4 * list(REDUCTIONS).index(strategy.reduction),
         )
-        marker = STRATEGY_MARKERS[strategy.reduction]
-        markers(ax, line, colour=colour, marker=marker, size=4.5, edge=0.6)
+        markers(ax, line, colour=reduction.color, marker=reduction.marker, size=4.5, edge=0.6)
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
     ax.grid(visible=False, axis="x")
@@ -78,8 +75,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
         plot(frame, ax, arm)
     axes[0].set_ylabel("problems solved")
     handles = [
-        Line2D([], [], color=STRATEGY_PALETTE[one], marker=STRATEGY_MARKERS[one], label=one)
-        for one in REDUCTIONS
+        Line2D([], [], color=one.color, marker=one.marker, label=one.words) for one in REDUCTIONS.values()
     ]
     shown = {STRATEGIES[variant].neutral for variant in best["variant"]}
     for one in [neutral for neutral in NEUTRAL if neutral in shown]:

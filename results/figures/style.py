@@ -12,92 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from results.vocabulary import is_plain
+from results.vocabulary import ACQUISITIONS, ARMS, Line, is_plain
 from results.writing import replacing
-
-PALETTE: dict[str, str] = {
-    "process": "#0072B2",
-    "prm_outcome": "#D55E00",
-    "final_answer": "#009E73",
-    "process_neutral": "#B8860B",
-    "oracle_outcome": "#56B4E9",
-    "labeler": "#A8508A",
-    "large_prm": "#004C7A",
-    "large_orm": "#006B4F",
-    "majority": "#555555",
-    "random": "#8A8A8A",
-    "oracle": "#222222",
-}
-"""Arm -> colour; after Okabe and Ito, told apart with any colour vision."""
-
-MARKERS: dict[str, str] = {
-    "process": "o",
-    "prm_outcome": "s",
-    "final_answer": "^",
-    "process_neutral": "X",
-    "oracle_outcome": "p",
-    "labeler": "D",
-    "large_prm": "P",
-    "large_orm": "v",
-}
-"""Arm -> marker, so that colour never carries the meaning alone."""
-
-ACQUISITION_PALETTE: dict[str, str] = {
-    "uniform": "#0072B2",
-    "uniform_distinct": "#56B4E9",
-    "convincing_wrong_answers": "#D55E00",
-    "diverse": "#B8860B",
-    "uncertainty": "#009E73",
-    "disagreement": "#A8508A",
-}
-"""Acquisition -> colour, where acquisitions are compared; after Okabe and Ito."""
-
-ACQUISITION_MARKERS: dict[str, str] = dict(zip(ACQUISITION_PALETTE, "oPsD^v", strict=True))
-"""Acquisition -> marker."""
-
-STRATEGY_PALETTE: dict[str, str] = {
-    "product": "#0072B2",
-    "minimum": "#D55E00",
-    "mean": "#009E73",
-    "geometric mean": "#A8508A",
-    "last step": "#8A8A8A",
-}
-"""Way of reducing step scores -> colour, where scoring strategies are compared."""
-
-STRATEGY_MARKERS: dict[str, str] = dict(zip(STRATEGY_PALETTE, "osP^v", strict=True))
-"""Way of reducing step scores -> marker."""
-
-WAY_PALETTE: dict[str, str] = {
-    "train_on": "#D55E00",
-    "from_base": "#0072B2",
-    "uniform_share": "#B8860B",
-    "one_shot": "#555555",
-}
-"""Way of retraining -> colour; after Okabe and Ito."""
-
-WAY_MARKERS: dict[str, str] = dict(zip(WAY_PALETTE, "osD^", strict=True))
-"""Way of retraining -> marker."""
-
-FORM_PALETTE: dict[str, str] = {
-    "every_token": "#0072B2",
-    "last_token": "#D55E00",
-    "every_and_last": "#009E73",
-    "mean_logit": "#A8508A",
-}
-"""Form of the outcome loss -> color; after Okabe and Ito."""
-
-FORM_MARKERS: dict[str, str] = dict(zip(FORM_PALETTE, "os^D", strict=True))
-"""Form of the outcome loss -> marker."""
-
-DASHES: dict[str, str | tuple[int, tuple[float, ...]]] = {
-    "majority": (0, (5, 2)),
-    "random": (0, (1, 1.5)),
-    "oracle": "-",
-    "labeler": (0, (7, 2, 1.5, 2)),
-}
-"""Arm -> line style, solid where not named."""
-
-Line = str | tuple[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,16 +32,16 @@ def look(arm: str, acquisition: object, compared: bool) -> Look:
     """Of an arm's line.
 
     Args:
-        arm: key of ``PALETTE``.
+        arm: key of ``ARMS``.
         acquisition: how its labelled solutions were chosen; a line of any but the plain one is dashed.
         compared: whether acquisitions are compared, and give the line its colour and marker; one that has
             none of its own keeps its arm's.
     """
-    if compared and acquisition in ACQUISITION_PALETTE:
-        known = str(acquisition)
-        return Look(colour=ACQUISITION_PALETTE[known], marker=ACQUISITION_MARKERS[known], style="-")
-    dashed = "-" if is_plain(acquisition) else (0, (4, 1.5))
-    return Look(colour=PALETTE[arm], marker=MARKERS.get(arm), style=DASHES.get(arm, dashed))
+    if compared and (known := ACQUISITIONS.get(str(acquisition))) is not None:
+        return Look(colour=known.color, marker=known.marker, style="-")
+    of = ARMS[arm]
+    dashed = of.line == "-" and not is_plain(acquisition)
+    return Look(colour=of.color, marker=of.marker, style=(0, (4, 1.5)) if dashed else of.line)
 
 
 _RC: dict[Any, Any] = {

@@ -156,7 +156,7 @@ def _differences(
         rows=tuple(
             (
                 word(arm_words(row.arm, row.acquisition), arm=row.arm),
-                word(ARMS[row.against], arm=row.against),
+                word(ARMS[row.against].words, arm=row.against),
                 whole(row.data_scale),
                 *compared(row),
                 whole(row.seeds or pd.NA),

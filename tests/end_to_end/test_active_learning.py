@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ablations.acquisition.strategies import ACQUISITIONS
+from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.commands import cli
 from ablations.experiments import active_learning, iterative_retraining, scales, scoring, supervision
 from results.records import read_records
@@ -42,7 +42,7 @@ def test_every_acquisition_has_its_cell_and_as_many_labels(run):
             cells["acquisition"], cells["data_scale"], cells["labelled_solutions"], strict=True
         )
     }
-    expected = {(name, 2): 2 * LABELLED for name in ACQUISITIONS}
+    expected = {(name, 2): 2 * LABELLED for name in ACQUISITION_STRATEGIES}
     assert found == expected | {("uniform", 1): LABELLED}
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
 
@@ -64,7 +64,7 @@ def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
         facts = json.loads(path.read_text())
         bought.append((len(facts["rows"]), len(facts.get("taken", []))))
         assert facts["distinct"] == len(facts["rows"])
-    seeds = len(bought) // (len(ACQUISITIONS) - 1)
+    seeds = len(bought) // (len(ACQUISITION_STRATEGIES) - 1)
     assert sorted(set(bought)) == [(LABELLED, LABELLED), (2 * LABELLED, 0)]
     assert bought.count((2 * LABELLED, 0)) == seeds  # uniform_distinct asks no selector
     frame = read_records(folder / "out" / "records.parquet")

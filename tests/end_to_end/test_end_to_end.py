@@ -23,7 +23,7 @@ DRAWN = {"labeler": 2, "train": 2, "validation": 4, "test": 8}
 SCALES = (1, 2)
 NS = (1, 2, 4, 8)
 FIGURES = ANALYSES["supervision"].figures
-STUDENTS = {arm: STUDENT_ARMS[arm] for arm in settings("smoke", None, None, None).arms}
+STUDENTS = {arm: STUDENT_ARMS[arm].words for arm in settings("smoke", None, None, None).arms}
 """Arms of the experiment, in words."""
 REFERENCES = ("labeler", "majority", "oracle", "random")
 """Its reference lines."""
@@ -54,7 +54,7 @@ def frame(smoke):
 
 
 def test_it_prints_table_and_paths(smoke):
-    for words in (*STUDENTS.values(), *(REFERENCE_ARMS[arm] for arm in REFERENCES)):
+    for words in (*STUDENTS.values(), *(REFERENCE_ARMS[arm].words for arm in REFERENCES)):
         assert any(line.startswith(words) for line in smoke.stdout.splitlines()), words
     printed = [Path(line) for line in smoke.stdout.splitlines() if line.startswith(str(smoke.out))]
     assert {path.name for path in printed} == {

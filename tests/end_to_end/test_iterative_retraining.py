@@ -13,8 +13,9 @@ from ablations.engine.step import Context
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.iterative_retraining import plan, settings
 from ablations.steps import train_student
-from results.analyses.retraining_rounds import FIRST, WAYS
+from results.analyses.retraining_rounds import FIRST
 from results.records import read_records
+from results.vocabulary import WAYS
 
 TOTALS = (1, 2, 3)
 

@@ -11,7 +11,7 @@ import pytest
 from paths import SHARED_DATA
 from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
-from ablations.acquisition.strategies import ACQUISITIONS
+from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.commands import cli
 from ablations.data.artifacts import read_problems
 from ablations.data.cross_fitting import fold_problems
@@ -214,7 +214,7 @@ def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
     assert "process supervision, convincing wrong answers" in capsys.readouterr().out
     frame = read_records(tmp_path / "out" / "records.parquet")
     cells = frame[frame["cell"].notna()].drop_duplicates("cell")
-    assert set(cells["acquisition"]) == set(ACQUISITIONS)
+    assert set(cells["acquisition"]) == set(ACQUISITION_STRATEGIES)
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
     found = active_learning.settings("paper", None, pool, "sharp")  # budgets of up to 200 at this scale
     assert found.data_scales[-1] == max(found.side_scales) == SAMPLES // 2 and found.uniform_scales == (1,)

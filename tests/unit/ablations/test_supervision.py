@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Solution, Solutions, StepScores
 from ablations.supervision import (
-    ARMS,
     IGNORE,
+    TARGETS,
     LabelerArm,
     LabelNoise,
     Supervision,
@@ -121,7 +121,7 @@ def test_final_answer_and_arms():
     assert final_answer(solutions).solution_target.tolist() == [1, 1, 0, 0]
     targets = {
         name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
-        for name, arm in ARMS.items()
+        for name, arm in TARGETS.items()
         if name not in ("process_neutral", "oracle_outcome")  # no neutral in these labels, no ratings
     }
     assert list(targets) == ["process", "prm_outcome", "final_answer"]

@@ -22,9 +22,6 @@ from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibrat
 from results.figures.drawing import run
 from results.figures.gallery import FIGURES, draw_all
 from results.figures.style import (
-    DASHES,
-    MARKERS,
-    PALETTE,
     EndLabel,
     doubling_axis,
     label_ends,
@@ -201,7 +198,9 @@ def test_by_scale_shows_the_numbers_at_the_largest_expected_n(summary: pd.DataFr
     assert best_of_n_by_scale.plot(summary, ax) is ax
     for arm in set(STUDENT_ARMS) & set(summary["arm"]):
         rows = summary[(summary["arm"] == arm) & (summary["metric"] == "best_of_n") & (summary["n"] == 64)]
-        np.testing.assert_allclose(line_of(ax, PALETTE[arm], 4), rows.sort_values("data_scale")["estimate"])
+        np.testing.assert_allclose(
+            line_of(ax, ARMS[arm].color, 4), rows.sort_values("data_scale")["estimate"]
+        )
     assert set(texts(ax)) == {
         "process supervision",
         "PRM-derived outcome",
@@ -213,7 +212,7 @@ def test_by_scale_shows_the_numbers_at_the_largest_expected_n(summary: pd.DataFr
     assert "best of 64" in ax.get_ylabel()
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4", "16", "64"]
     level = float(summary[(summary["arm"] == "majority") & (summary["n"] == 64)]["estimate"].iloc[0])
-    assert [line.get_ydata()[0] for line in ax.lines if line.get_color() == PALETTE["majority"]] == [level]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_color() == ARMS["majority"].color] == [level]
 
 
 def test_by_n_marks_the_single_draw(summary: pd.DataFrame, ax: Axes) -> None:
@@ -221,21 +220,21 @@ def test_by_n_marks_the_single_draw(summary: pd.DataFrame, ax: Axes) -> None:
     rows = summary[
         (summary["arm"] == "process") & (summary["metric"] == "best_of_n") & (summary["data_scale"] == 64)
     ]
-    np.testing.assert_allclose(line_of(ax, PALETTE["process"], 8), rows.sort_values("n")["estimate"])
+    np.testing.assert_allclose(line_of(ax, ARMS["process"].color, 8), rows.sort_values("n")["estimate"])
     hollow = [
         line
         for line in ax.lines
-        if line.get_markerfacecolor() == "white" and line.get_marker() == MARKERS["process"]
+        if line.get_markerfacecolor() == "white" and line.get_marker() == ARMS["process"].marker
     ]
     assert [list(line.get_xdata()) for line in hollow] == [[128.0]]
-    assert set(texts(ax)) == {ARMS[arm] for arm in set(summary["arm"])}
+    assert set(texts(ax)) == {ARMS[arm].words for arm in set(summary["arm"])}
     assert "64 solutions labeled" in ax.get_title()
 
 
 def test_calibration_shows_every_bin_and_its_count(summary: pd.DataFrame, ax: Axes) -> None:
     labeler_calibration.plot(summary, ax)
     middle = (np.arange(10) + 0.5) / 10
-    np.testing.assert_allclose(line_of(ax, PALETTE["labeler"], 10), middle**1.3)
+    np.testing.assert_allclose(line_of(ax, ARMS["labeler"].color, 10), middle**1.3)
     assert {"4.1k", "800", "190", "21k"} <= set(texts(ax))
     with pytest.raises(ValueError, match="found no calibration of the labeler"):
         labeler_calibration.plot(summary[summary["arm"] == "process"], ax)
@@ -248,7 +247,7 @@ def test_learning_curves_have_a_panel_a_data_scale(summary: pd.DataFrame, ax: Ax
         & (summary["metric"] == "validation_best_of_n")
         & (summary["data_scale"] == 4)
     ]
-    np.testing.assert_allclose(line_of(ax, PALETTE["process"], 5), rows.sort_values("n")["estimate"])
+    np.testing.assert_allclose(line_of(ax, ARMS["process"].color, 5), rows.sort_values("n")["estimate"])
     canvas = Figure()
     learning_curves.draw(summary, canvas)
     assert [panel.get_title(loc="left") or panel.get_title() for panel in canvas.axes] == [
@@ -280,7 +279,7 @@ def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) ->
     best_of_n_by_scale.plot(pd.concat([summary, active]), ax)
     assert "process supervision, convincing wrong answers" in texts(ax) and "process supervision" in texts(ax)
     # The arms keep their colours where it is they that are compared; the acquisition is told by its dashes.
-    assert {PALETTE[arm] for arm in STUDENT_ARMS if arm in set(summary["arm"])} <= {
+    assert {ARMS[arm].color for arm in STUDENT_ARMS if arm in set(summary["arm"])} <= {
         line.get_color() for line in ax.lines
     }
 
@@ -293,9 +292,9 @@ def test_long_names_leave_room_for_the_axes(name: str, summary: pd.DataFrame, tm
 
 
 def test_every_arm_has_a_look() -> None:
-    assert set(PALETTE) == set(ARMS) and len(set(PALETTE.values())) == len(PALETTE)
-    assert set(MARKERS) >= set(STUDENT_ARMS) and len(set(MARKERS.values())) == len(MARKERS)
-    assert not set(DASHES) & set(STUDENT_ARMS)
+    markers = [arm.marker for arm in ARMS.values() if arm.marker]
+    assert len({arm.color for arm in ARMS.values()}) == len(ARMS) and len(set(markers)) == len(markers)
+    assert all(arm.marker and arm.line == "-" for arm in STUDENT_ARMS.values())
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.01, 0.3))
@@ -330,7 +329,11 @@ def test_one_data_scale_and_a_narrow_range_are_readable(summary: pd.DataFrame, a
     rows = summary[(summary["data_scale"] == 4).fillna(False).astype(bool) & (summary["n"] == 64)]
     best_of_n_by_scale.plot(rows, ax, n=64)
     low, high = ax.get_xlim()
-    drawn = [float(line.get_xdata()[0]) for line in ax.lines if line.get_marker() in MARKERS.values()]
+    drawn = [
+        float(line.get_xdata()[0])
+        for line in ax.lines
+        if line.get_marker() in {arm.marker for arm in ARMS.values() if arm.marker}
+    ]
     assert len(drawn) == 3 and all(low < x < high for x in drawn)
     ax.set_ylim(0.40, 0.48)
     ax.set_yticks([0.425, 0.45])  # must not be rounded to 42% and 45%

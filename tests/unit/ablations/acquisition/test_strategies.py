@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.acquisition.strategies import (
-    ACQUISITIONS,
+    ACQUISITION_STRATEGIES,
     AcquisitionSettings,
     Candidates,
     _part,
@@ -21,7 +21,7 @@ from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.steps.train_student import draw_rows
 
 DEFAULTS = AcquisitionSettings()
-DISTINCT = [name for name, one in ACQUISITIONS.items() if one.distinct]
+DISTINCT = [name for name, one in ACQUISITION_STRATEGIES.items() if one.distinct]
 
 
 def candidates(right, convincing, steps=None, problem=None, entropy=None, others=()):
@@ -165,7 +165,7 @@ def texts(known, rows):
 
 @settings(deadline=None)
 @given(known=pools(), budget=st.integers(1, 3), seed=st.integers(0, 5), order=st.integers(0, 100))
-@pytest.mark.parametrize("name", ACQUISITIONS)
+@pytest.mark.parametrize("name", ACQUISITION_STRATEGIES)
 def test_every_acquisition(name, known, budget, seed, order):
     """Exactly the budget, no row twice, no text twice where promised, whatever the order of the input."""
     available = len(set(texts(known, range(len(known))))) if name in DISTINCT else len(known)
@@ -266,7 +266,7 @@ def test_a_uniform_share_outside_its_range(share):
     share=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
     data=st.data(),
 )
-@pytest.mark.parametrize("name", ACQUISITIONS)
+@pytest.mark.parametrize("name", ACQUISITION_STRATEGIES)
 def test_every_round(name, known, budget, seed, order, share, data):
     """Exactly the budget, no text that is labelled, twice the same, whatever the order of the input."""
     taken = data.draw(st.lists(st.integers(0, len(known) - 1), unique=True, max_size=6))

@@ -13,7 +13,7 @@ from ablations.evaluation.scoring_rules import (
     product,
     strategies,
 )
-from ablations.supervision import ARMS
+from ablations.supervision import TARGETS
 from results.analyses.scoring import STRATEGIES
 from results.vocabulary import STUDENT_ARMS
 
@@ -56,7 +56,7 @@ def test_results_knows_the_same_strategies():
 def test_the_papers_strategy_is_a_product_with_neutral_as_right():
     assert product(SCORES).tolist() == strategies(3)["product, neutral positive"](SCORES).tolist()
     assert SCORINGS[SCORING_OF["process"]] is SCORINGS[SCORING_OF["process_neutral"]] is product
-    assert set(ARMS) == set(STUDENT_ARMS)
+    assert set(TARGETS) == set(STUDENT_ARMS)
     assert set(SCORING_OF) == {*STUDENT_ARMS, "labeler", "large_prm", "large_orm"}
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ablations.acquisition.strategies import ACQUISITIONS
+from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.data.artifacts import ACQUIRED, OPINION, PROBLEMS, SCORES, SOLUTIONS, read_json
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions, StepScores
@@ -142,7 +142,7 @@ def made(tmp_path, file):
     return found, {"opinions": opinions, "taken": tmp_path / "taken"}, folder("out"), context
 
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+@pytest.mark.parametrize("acquisition", ACQUISITION_STRATEGIES)
 def test_other_labels_and_none_choose_the_same(made, acquisition):
     """The fold of another labeler has other labels; then the labels are deleted."""
     found, given, out, context = made

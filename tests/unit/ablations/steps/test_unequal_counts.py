@@ -6,7 +6,7 @@ import pytest
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.evaluation.best_of_n import best_of_n, random_choice
-from ablations.steps.evaluation_rows import TestSolutions
+from ablations.steps.evaluation_rows import EvaluatedSolutions
 from ablations.steps.train_student import draw_rows
 
 RIGHT = {"p0": (True, False, False), "p1": (False, True)}
@@ -25,7 +25,7 @@ def samples():
 
 def test_every_problem_is_judged_by_all_its_own_solutions(samples, tmp_path):
     samples.write(tmp_path)
-    judged = TestSolutions((tmp_path,))
+    judged = EvaluatedSolutions((tmp_path,))
     assert judged.ns == [1, 2] and not judged.single(2)
     assert judged.each(random_choice, judged.correct, judged.finished).tolist() == [1 / 3, 1 / 2]
     score = np.array([0.9, 0.5, 0.1, 0.2, 0.1])

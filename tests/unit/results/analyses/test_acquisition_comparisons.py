@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from ablations.acquisition.strategies import ACQUISITIONS
+from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from results.analyses.acquisition_comparisons import AcquisitionEfficiency, comparisons, curves, gains
 from results.analyses.active_learning import (
     efficiency_power_table,
@@ -18,12 +18,12 @@ from results.figures.active_learning import plot as by_labels
 from results.figures.best_of_n_by_n import plot as by_n
 from results.figures.best_of_n_by_scale import plot as by_scale
 from results.figures.lines import common_scale
-from results.figures.style import ACQUISITION_MARKERS, ACQUISITION_PALETTE, PALETTE
 from results.records import Record
 from results.stats.data_efficiency import Efficiency
 from results.stats.summaries import summarise
 from results.tables.rendering import text_of
 from results.tables.shared import differences_table
+from results.vocabulary import ACQUISITIONS, ARMS
 
 PROBLEMS, SEEDS, BUDGETS = 50, 3, (1, 2, 4, 8, 16)
 GAIN = {"uniform": 1.0, "uniform_distinct": 1.2, "convincing_wrong_answers": 2.6, "uncertainty": 1.2}
@@ -181,12 +181,13 @@ def test_figures_tell_acquisitions_apart(frame, plot):
     ax = Figure().subplots()
     plot(summarise(frame), ax)
     drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
-    assert drawn == {ACQUISITION_PALETTE[name].upper() for name in GAIN}
+    assert drawn == {ACQUISITIONS[name].color for name in GAIN}
 
 
 def test_every_acquisition_has_a_look():
-    assert set(ACQUISITIONS) <= set(ACQUISITION_PALETTE) == set(ACQUISITION_MARKERS)
-    assert len(set(ACQUISITION_PALETTE.values())) == len(set(ACQUISITION_MARKERS.values()))
+    looks = ACQUISITIONS.values()
+    assert set(ACQUISITION_STRATEGIES) == set(ACQUISITIONS)
+    assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)
 
 
 def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
@@ -196,7 +197,7 @@ def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
     by_labels(summarise(new), ax)
     assert "of tomorrow" in {text.get_text() for text in ax.texts}
     (dashed,) = [line for line in ax.lines if line.is_dashed()]
-    assert dashed.get_color() == PALETTE["process"] and len(dashed.get_xdata()) == len(BUDGETS)
+    assert dashed.get_color() == ARMS["process"].color and len(dashed.get_xdata()) == len(BUDGETS)
 
 
 def test_the_scale_that_all_have(frame):
@@ -210,7 +211,7 @@ def test_the_scale_that_all_have(frame):
 def test_the_figure_draws_one_curve_and_its_shift(frame):
     ax = Figure().subplots()
     by_labels(summarise(frame), ax)
-    colors = [ACQUISITION_PALETTE[name].upper() for name in ("convincing_wrong_answers", "uniform_distinct")]
+    colors = [ACQUISITIONS[name].color for name in ("convincing_wrong_answers", "uniform_distinct")]
     smooth = {to_hex(line.get_color()).upper(): line for line in ax.lines if len(line.get_xdata()) == 100}
     assert sorted(smooth) == sorted(colors)
     texts = [text.get_text() for text in ax.texts]

@@ -13,10 +13,10 @@ from results.analyses.hyperparameters import best_table, headline, sensitivity_t
 from results.analyses.sensitivity import FACTORS, best_learning_rates, best_points, centres, curves
 from results.figures import hyperparameters as figure
 from results.figures.gallery import FIGURES
-from results.figures.style import PALETTE
 from results.records import Record
 from results.stats.summaries import summarise
 from results.tables.rendering import text_of
+from results.vocabulary import ARMS
 
 PROBLEMS, SEEDS = 40, 3
 CENTRE = {"learning_rate": 1e-3, "batch_size": 64, "max_updates": 300, "threshold": 0.2}
@@ -216,7 +216,7 @@ def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tm
     figure.draw(summary, canvas)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
     assert titles == [FACTORS[name].name for name in GAIN]
-    (line,) = [line for line in canvas.axes[0].lines if line.get_color() == PALETTE["process"]][:1]
+    (line,) = [line for line in canvas.axes[0].lines if line.get_color() == ARMS["process"].color][:1]
     found = curves(frame)
     wanted = found[(found["arm"] == "process") & (found["variant"] == "learning_rate")]["estimate"]
     np.testing.assert_allclose(np.asarray(line.get_ydata(), float), wanted)

@@ -10,7 +10,6 @@ from results.analyses.catalogue import analysis_of
 from results.analyses.scoring import (
     MODELS,
     PAPER,
-    REDUCTIONS,
     STRATEGIES,
     StrategyDifference,
     _sentence,
@@ -21,11 +20,11 @@ from results.analyses.scoring import (
     strategy_rows,
 )
 from results.figures import scoring
-from results.figures.style import STRATEGY_MARKERS, STRATEGY_PALETTE
 from results.records import plain
 from results.stats.differences import contrasts
 from results.stats.summaries import summarise
 from results.tables.rendering import number, points, text_of
+from results.vocabulary import REDUCTIONS
 
 
 def test_a_strategy_and_what_it_is_compared_with() -> None:
@@ -159,7 +158,7 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
     drawn = [
         np.asarray(line.get_ydata(), dtype=float)
         for line in ax.lines
-        if line.get_color() == STRATEGY_PALETTE["minimum"] and line.is_dashed()
+        if line.get_color() == REDUCTIONS["minimum"].color and line.is_dashed()
     ]
     assert len(drawn) == 1
     np.testing.assert_allclose(drawn[0], rows["estimate"])
@@ -183,5 +182,5 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
 
 
 def test_every_reduction_has_a_look() -> None:
-    assert set(STRATEGY_PALETTE) == set(STRATEGY_MARKERS) == set(REDUCTIONS)
-    assert len(set(STRATEGY_PALETTE.values())) == len(set(STRATEGY_MARKERS.values())) == len(REDUCTIONS)
+    looks = REDUCTIONS.values()
+    assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)

@@ -6,14 +6,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses.iterative_retraining import chosen_table, headline, rounds_table, ways_table
-from results.analyses.retraining_rounds import FIRST, MEASURES, WAYS, WORDS, difference, last_round
+from results.analyses.retraining_rounds import FIRST, MEASURES, WORDS, difference, last_round
 from results.analyses.selector_stability import causes_table, judge, rules
 from results.figures import iterative_retraining as figure
-from results.figures.style import WAY_MARKERS, WAY_PALETTE
 from results.records import Record
 from results.schema import METRICS
 from results.stats.summaries import summarise
 from results.tables.rendering import text_of
+from results.vocabulary import WAYS
 
 TOTALS, SEEDS, PROBLEMS = (1, 2, 4), 3, 40
 STEADY = {
@@ -91,8 +91,9 @@ def verdicts(frame: pd.DataFrame) -> dict[str, str]:
 
 def test_every_measure_is_a_metric_and_every_way_has_a_look():
     assert set(MEASURES) <= set(METRICS)
-    assert set(WAYS) == set(WAY_PALETTE) == set(WAY_MARKERS)
-    assert len(set(WAY_PALETTE.values())) == len(set(WAY_MARKERS.values())) == len(WAYS)
+    assert (
+        len({way.color for way in WAYS.values()}) == len({way.marker for way in WAYS.values()}) == len(WAYS)
+    )
 
 
 def test_a_difference_is_paired_by_problem_and_seed(steady):
@@ -208,7 +209,7 @@ def test_tables_hold_every_way_and_round(steady):
     shown = [[text_of(cell) for cell in row] for row in rounds_table(steady).rows]
     assert [row[:3] for row in shown] == [
         ["first selector", "0", "1"],
-        *([WAYS[way], str(level), str(TOTALS[level])] for way in list(WAYS)[:3] for level in (1, 2)),
+        *([WAYS[way].words, str(level), str(TOTALS[level])] for way in list(WAYS)[:3] for level in (1, 2)),
         ["all at once", "2", "4"],
     ]
     assert shown[0][3].startswith("50.") and shown[0][4] == "-" and shown[1][4].startswith("0.80")
@@ -227,7 +228,7 @@ def test_lines_begin_with_the_first_selector(steady):
     summary = summarise(steady)
     assert figure.plot(summary, ax, "chosen_error_free") is ax
     lines = {bars.get_label(): bars.lines[0] for bars in ax.containers}
-    assert list(lines) == list(WAYS.values())
+    assert list(lines) == [way.words for way in WAYS.values()]
     assert lines["trained on"].get_xdata()[0] == lines["from the base"].get_xdata()[0] == 1
     rows = summary[(summary["metric"] == "chosen_error_free") & summary["variant"].isin([FIRST, "train_on"])]
     expected = rows.sort_values("level")["estimate"].tolist()
