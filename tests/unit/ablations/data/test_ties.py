@@ -12,7 +12,7 @@ from ablations.data.rank_statistics import centred_ranks
 from ablations.data.ties import level
 from ablations.evaluation.best_of_n import best_of_n, weighted_vote
 from ablations.evaluation.discrimination import auroc, bin_of, calibration
-from ablations.evaluation.scoring_rules import REDUCTIONS
+from ablations.evaluation.scoring_rules import REDUCERS
 from ablations.evaluation.step_metrics import auroc_interval
 
 SUM, ROUND = 0.1 + 0.2 + 0.3, 0.6
@@ -43,7 +43,7 @@ def test_level_by_hand():
 def test_the_order_of_the_steps_does_not_matter(reduction):
     """All orders of five probabilities: one score, whatever the last digits are."""
     rows = list(permutations([0.1, 0.2, 0.3, 0.7, 0.9]))
-    score = REDUCTIONS[reduction](Ragged.from_rows(rows))
+    score = REDUCERS[reduction](Ragged.from_rows(rows))
     assert len(set(level(score).tolist())) == 1
     if reduction != "minimum":
         assert len(set(score.tolist())) > 1
@@ -55,7 +55,7 @@ def test_best_of_n_equals_exact_arithmetic():
     for _ in range(20):
         factors = [rng.permutation([2, 3, 6, 1][: rng.integers(2, 5)]).tolist() for _ in range(5)]
         correct = rng.random(5) < 0.5
-        score = REDUCTIONS["product"](Ragged.from_rows([[x / 10 for x in row] for row in factors]))
+        score = REDUCERS["product"](Ragged.from_rows([[x / 10 for x in row] for row in factors]))
         exact = [np.prod([Fraction(x, 10) for x in row]) for row in factors]
         expected = []
         for n in range(1, 6):

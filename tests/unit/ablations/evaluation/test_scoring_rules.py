@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import StepScores
 from ablations.evaluation.scoring_rules import (
-    REDUCTIONS,
+    REDUCERS,
     SCORING_OF,
     SCORINGS,
     over_steps,
@@ -68,7 +68,7 @@ def test_of_two_classes_neutral_is_neither():
     prob = np.array([[0.2, 0.8], [0.4, 0.6]])
     scores = StepScores(prob=Ragged.from_lengths(prob, np.array([2])), last=np.zeros(1))
     np.testing.assert_allclose(strategies(2)["product"](scores), [np.log(0.48)], rtol=1e-14)
-    for reduction in REDUCTIONS:
+    for reduction in REDUCERS:
         assert over_steps(reduction, "negative")(scores) == over_steps(reduction)(scores)
 
 
