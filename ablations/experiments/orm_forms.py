@@ -22,8 +22,9 @@ from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
 from lightning_modules.outcome_loss import OutcomeLoss
+from results.vocabulary import STUDENT_ARMS
 
-ARMS = ("prm_outcome", "final_answer", "oracle_outcome")
+ARMS = tuple(name for name, arm in STUDENT_ARMS.items() if arm.scoring == "last_token")
 """Arms whose labels are of whole solutions."""
 MOST_SEEDS = 5
 """At scale small, where every form is tried at the two largest data scales."""

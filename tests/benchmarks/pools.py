@@ -11,9 +11,9 @@ from ablations.data.ragged import Ragged
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import read_questions
 from ablations.steps.read_pool import train_tokenizer
-from ablations.world.arithmetic.oracle import NEGATIVE, judge
-from ablations.world.arithmetic.problems import draw_problems
 from ablations.world.bases import shipped_base
+from ablations.world.world import NEGATIVE, draw_problems
+from ablations.world.worlds import world_of
 from lightning_modules.backbones import load_causal
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.sampling import sample
@@ -37,8 +37,9 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
     """Samples of the shipped small base to training problems of the embedded world, rated by the oracle."""
     folder = shipped_base("dropped", "small")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
-    drawn = draw_problems("train", problems, seed)
-    texts = [prompt_of(problem.text) for problem in drawn]
+    world = world_of("dropped")
+    drawn = draw_problems(world, "train", problems, seed)
+    texts = [prompt_of(problem) for problem in drawn]
     completions = sample(
         model, tokenizer, texts, num_samples=samples, temperature=1.0, max_new_tokens=192, seed=seed
     )
@@ -46,7 +47,7 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
     for problem, text, solutions in zip(drawn, texts, completions, strict=True):
         for completion in solutions:
             lines = steps_of(completion.text)
-            wrong = np.flatnonzero(np.array(judge(problem, lines)) == NEGATIVE)
+            wrong = np.flatnonzero(np.array(world.judge(problem, lines)) == NEGATIVE)
             prompts.append(text)
             steps.append(lines)
             first_error.append(int(wrong[0]) if len(wrong) else len(lines))

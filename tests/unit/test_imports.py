@@ -4,6 +4,7 @@
 """
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -127,6 +128,18 @@ def test_a_breach_is_found(file: str, text: str) -> None:
     assert [fault.split(" ")[0] for fault in faults(ROOT / file, text)] == [
         f"{file}:{len(text.splitlines())}"
     ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests" / "benchmarks").glob("*.py")), ids=lambda path: path.stem
+)
+def test_what_benchmarks_import_exists(path: Path) -> None:
+    """No test runs them."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or f"{node.module}.{alias.name}" in MODULES, alias.name
 
 
 def test_results_loads_no_torch() -> None:
