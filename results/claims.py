@@ -48,6 +48,8 @@ class Claim:
     """What finds the differences in records."""
     within: tuple[float, float] = ABOVE_ZERO
     """The bounds, in the unit of the differences."""
+    short: str | None = None
+    """The claim in few words, for the front page; None: it is not shown there."""
 
 
 _NOT_STATED = "not stated"
@@ -60,13 +62,14 @@ _EFFICIENCY = f"{PAPER_EFFICIENCY:g} times, against uniform, by the slopes of tw
 _RETRAINING = "unstable, and no better"
 
 
-def _generalizes(kind: str, problems: str) -> tuple[Claim, ...]:
+def _generalizes(kind: str, problems: str, short: str | None = None) -> tuple[Claim, ...]:
     """Claims on problems of one kind; the paper's are of its best-of-100 on 224 fresh STEM questions."""
     return (
         Claim(
             text=f"process beats final-answer outcome on {problems}",
             paper="72.9 against 63.8 on fresh STEM questions",
             differences=on_kind(kind, "process", "final_answer"),
+            short=short,
         ),
         Claim(
             text=f"process beats majority voting on {problems}",
@@ -97,16 +100,19 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             text="process beats final-answer outcome at every data scale",
             paper=_AT_ALL_SCALES,
             differences=between_arms("process", "final_answer"),
+            short="process supervision beats final-answer outcomes, at every data scale",
         ),
         Claim(
             text="process beats PRM-derived outcome at every data scale",
             paper=_AT_ALL_SCALES,
             differences=between_arms("process", "prm_outcome"),
+            short="process supervision beats PRM-derived outcomes, at every data scale",
         ),
         Claim(
             text="PRM-derived outcome beats final-answer outcome at the two largest data scales",
             paper="clearly above it",
             differences=between_arms("prm_outcome", "final_answer", scales=2),
+            short="PRM-derived outcomes beat final answers, at the two largest data scales",
         ),
         Claim(
             text="PRM-derived outcome beats pass@1 at the largest data scale",
@@ -164,6 +170,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
                 text=f"convincing wrong answers need fewer {words} than distinct uniform solutions",
                 paper=_EFFICIENCY if counted == "labelled_solutions" else _NOT_STATED,
                 differences=data_efficiency(*HYPOTHESIS, counted),
+                short="active learning needs fewer labels" if counted == "labelled_solutions" else None,
             )
             for counted, words in zip(LABELS, ("labeled solutions", "labeled steps"), strict=True)
         ),
@@ -178,6 +185,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             text="the large PRM beats the large ORM",
             paper=f"{LARGE['large_prm']} against {LARGE['large_orm']} {_OF_1860}",
             differences=between_arms("large_prm", "large_orm"),
+            short="a large PRM beats a large ORM",
         ),
         Claim(
             text="the large ORM beats majority voting",
@@ -216,7 +224,11 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         ),
     ),
     "generalization": (
-        *_generalizes("long", "problems longer than those of training"),
+        *_generalizes(
+            "long",
+            "problems longer than those of training",
+            "process supervision beats final-answer outcomes on problems longer than any in training",
+        ),
         *_generalizes("rare", "problems about rare facts"),
     ),
     "iterative_retraining": (

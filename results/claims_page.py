@@ -2,7 +2,7 @@
 
     python -m results.claims_page
 
-writes ``docs/claims.md``, and the table of the main experiment in ``README.md``, from ``results/reference``;
+writes ``docs/results/claims.md`` and the table of ``README.md`` from the records in ``results/reference``;
 run it after a reference run has been replaced.
 """
 
@@ -28,14 +28,11 @@ FRESH = "fresh"
 REFERENCE = Path(__file__).parent / "reference"
 """Folder of the committed runs: EXPERIMENT-small, and EXPERIMENT-small-fresh or EXPERIMENT-small-WORLD."""
 
-PAGE = Path(__file__).parents[1] / "docs" / "claims.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results" / "claims.md"
 """Where the page is written."""
 
-README = PAGE.parents[1] / "README.md"
-"""Holds the main experiment's table, between two marks."""
-
-MAIN = "supervision"
-"""The experiment whose table the front page shows."""
+README = Path(__file__).parents[1] / "README.md"
+"""Holds a table of a few claims, between two marks."""
 
 DASH = "–"
 
@@ -78,9 +75,16 @@ def claims_page(reference: Path = REFERENCE) -> str:
 
 
 def front_page(readme: str, reference: Path = REFERENCE) -> str:
-    """The README with the table of the main experiment as the records have it."""
-    table = _claims(MAIN, CLAIMS[MAIN], reference)
-    return _MARKED.sub(lambda _: table, readme)
+    """The README with its table of claims as the records have it."""
+    rows = [["claim", "paper", "here", "verdict"], ["---"] * 4]
+    for experiment, family in CLAIMS.items():
+        frame = _records(reference / f"{experiment}-small")
+        found = [None] * len(family) if frame is None else findings(frame, family)
+        for claim, one in zip(family, found, strict=True):
+            if claim.short is not None:
+                verdict = DASH if one is None else one.verdict
+                rows.append([claim.short, claim.paper, _cell(one), verdict])
+    return _MARKED.sub(lambda _: _table(rows), readme)
 
 
 def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
@@ -107,9 +111,13 @@ def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
         _row(claim, [None if found is None else found[place] for found in columns])
         for place, claim in enumerate(family)
     ]
-    table = [["claim", "paper", *frames, "verdict"], ["---"] * (3 + len(frames)), *rows]
-    lines = [f"| {' | '.join(cells)} |" for cells in table]
-    return "\n".join([*runs, *([""] if runs else []), *lines, ""])
+    table = _table([["claim", "paper", *frames, "verdict"], ["---"] * (3 + len(frames)), *rows])
+    return "\n".join([*runs, *([""] if runs else []), table])
+
+
+def _table(rows: list[list[str]]) -> str:
+    """Rows of cells as lines of Markdown."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweeps.sweep_workers import Sweep
 
 COMMANDS = {
-    "run": "Search; again, it goes on. The same storage from elsewhere: another worker joins.",
+    "run": "Search. The same command resumes; started elsewhere with the same storage, it joins as another worker.",
     "report": "Tell what was found so far.",
 }
 

@@ -3,7 +3,7 @@
     PYTHONPATH=.:tests/helpers python tests/same_records.py make FOLDER
     PYTHONPATH=.:tests/helpers python tests/same_records.py compare FOLDER OTHER
 
-`make` runs every experiment, two of them on a pool as well, and the README's commands on tiny checkpoints;
+`make` runs every experiment, two of them on a pool as well, and the commands of `docs/how-to/own-data.md`;
 run it in the checkout of each revision. `compare` ends with 1 if records, pools, weights or printed tables
 differ; the revision that records name does not count.
 """

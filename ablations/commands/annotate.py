@@ -1,7 +1,7 @@
 """People as the annotator of the large PRM: files for them to rate, and what they rated.
 
 Generation by generation: `ablations annotate write` chooses what is to be rated next and writes it, people
-rate it, `ablations annotate read` checks the ratings; once all are there, `ablations run` goes on.
+rate it, `ablations annotate read` checks the ratings; once all are there, `ablations run` continues.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
             print(f"{file}: {len(chosen.solutions)} solutions to rate")
             return
         print(f"{file}: {_described(read_labelling(file, chosen.problems, chosen.solutions))}")
-    print("All generations are rated: `ablations run` goes on.")
+    print("All generations are rated: `ablations run` continues.")
 
 
 def _described(found: list[Ratings]) -> str:

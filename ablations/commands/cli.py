@@ -25,16 +25,16 @@ from ablations.engine.locks import locked
 from results.writing import write_text
 
 COMMANDS = {
-    "run": "Run an experiment; again, it goes on from what stands.",
-    "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or what it costs on "
-    "some devices. Runs nothing.",
+    "run": "Run an experiment. The same command resumes it.",
+    "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or its cost on given "
+    "devices. Runs nothing.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
-    "status": "Show how a run stands, from another terminal too.",
-    "report": "Write figures, table and report again from a run's records.",
+    "status": "Show the state of a run, also from another terminal.",
+    "report": "Write figures, table and report from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
-    "grade": "Grade the final answers of solutions anew, by mathematical equivalence.",
-    "sample": "Sample solutions of problems from any checkpoint; again, it goes on from what stands.",
-    "label": "Label the steps of solutions with any public PRM; again, it goes on from what stands.",
+    "grade": "Grade the final answers of solutions by mathematical equivalence.",
+    "sample": "Sample solutions of problems from any checkpoint. The same command resumes it.",
+    "label": "Label the steps of solutions with any public PRM. The same command resumes it.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
@@ -45,7 +45,7 @@ COMMANDS = {
 }
 WORLD_COMMANDS = {
     "check": "Compute the properties that a world must have.",
-    "pretrain": "Make a world's base models again.",
+    "pretrain": "Pretrain a world's base models.",
     "sample": "Print some problems and solutions of a world.",
 }
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
@@ -267,7 +267,7 @@ def _gc(argv: list[str]) -> None:
     parser = jsonargparse.ArgumentParser(prog="ablations gc", description=COMMANDS["gc"], exit_on_error=False)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs' out folders")
     parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
-    parser.add_argument("--delete", action="store_true", help="remove them; else they are listed alone")
+    parser.add_argument("--delete", action="store_true", help="remove them; without it they are only listed")
     args = parser.parse_args(argv)
     runs = sorted(path.parent for path in Path(args.runs).glob(f"*/{RUN_FILE}"))
     sweeps = of_sweeps(Path(args.runs))

@@ -12,7 +12,7 @@ def add_choice(parser: Any) -> None:
         "--family",
         type=str | None,
         default=None,
-        help="of the checkpoint (default: what it tells); a wrong one tells all there are",
+        help="family of the checkpoint (default: detected); a wrong name lists all",
     )
     parser.add_argument("--device", type=str, default="cpu", help=f"one of {', '.join(DEVICES)}")
     parser.add_argument(
@@ -32,7 +32,7 @@ def add_choice(parser: Any) -> None:
     )
     parser.add_argument("--max-tokens", type=int, default=8192, help="tokens of a forward pass")
     parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run the code that lies beside the checkpoint"
+        "--trust-remote-code", action="store_true", help="run code that comes with the checkpoint"
     )
 
 

@@ -52,7 +52,7 @@ def add_arguments(parser: Any) -> None:
     add("peak-tflops", "a device's peak, TFLOP/s (default: its kind's)")
     add("utilisation", "share of the peak in training and scoring (default: its kind's)")
     add("sampling-utilisation", "share of the peak in sampling (default: its kind's)")
-    named = "preset, folder or name of a transformers checkpoint; its config alone is read"
+    named = "preset, folder or name of a transformers checkpoint; only its config is read"
     add("backbone", f"as if students and selectors were this: {named}", str)
     add("large-backbone", f"as if generator, labeler and other large models were this: {named}", str)
     parser.add_argument(

@@ -187,7 +187,7 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument("-n", "--samples", type=int | None, default=None, help="solutions per problem")
     parser.add_argument("--out", type=Path | None, default=None, help="the new pool; compressed by its name")
     parser.add_argument(
-        "--from", dest="source", type=str | None, default=None, help="format (default: what it tells)"
+        "--from", dest="source", type=str | None, default=None, help="format (default: detected)"
     )
     parser.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token each time")
     parser.add_argument(
@@ -219,7 +219,7 @@ def _parse(argv: Sequence[str]) -> Any:
         "--instruction",
         type=str | None,
         default=None,
-        help="what is said beside the problem (default: with a chat template, one step a line and the answer "
+        help="text next to the problem (default: with a chat template, one step a line and the answer "
         f"in \\boxed{{}}; else nothing); {ESCAPES}",
     )
     parser.add_argument("--shots", type=Path | None, default=None, help="file of solved problems to show")
@@ -239,7 +239,7 @@ def _parse(argv: Sequence[str]) -> Any:
     )
     parser.add_argument("--max-batch", type=int, default=256, help="solutions that are written together")
     parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run the code that lies beside the checkpoint"
+        "--trust-remote-code", action="store_true", help="run code that comes with the checkpoint"
     )
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"

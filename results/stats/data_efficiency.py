@@ -11,8 +11,8 @@ on the shift: the gradient of the fit times the deviation from the mean curve.
 
 The shift is not identified where the curves reach no common value, where the baseline does not rise, where
 the logistic misses the points, or where the points leave every shift possible. The result is then a reason,
-not a number. ``docs/data-efficiency.md`` shows by simulation how often the interval holds the truth and how
-often it excludes no gain.
+not a number. ``docs/results/data-efficiency.md`` shows by simulation how often the interval holds the
+truth and how often it excludes no gain.
 
 Shape letters: K points of both curves, S seeds, P problems.
 """

@@ -2,8 +2,8 @@
 
 ``python tests/benchmarks/coverage.py`` simulates runs without a difference, judges them with
 ``results.stats.crossed``, and writes ``results/reference/coverage.json`` and from it the table of
-``docs/statistics.md``; ``--table`` only writes the table. Beside the test in use stand two others: a single t
-with Satterthwaite's degrees of freedom, and a normal tail behind the same 95% interval.
+``docs/results/statistics.md``; ``--table`` only writes the table. Beside the test in use stand two others: a
+single t with Satterthwaite's degrees of freedom, and a normal tail behind the same 95% interval.
 
 Problems and residuals are Gaussian, so their mean squares have chi-squared distributions and are drawn as
 such: 200,000 runs of a setting take under a second.
@@ -23,7 +23,7 @@ from results.stats.crossed import MeanSquares, half_width, satterthwaite
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "results" / "reference" / "coverage.json"
-PAGE = ROOT / "docs" / "statistics.md"
+PAGE = ROOT / "docs" / "results" / "statistics.md"
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
 ALPHAS = (0.05, 0.01, 0.002)
 SHAPES = {"gaussian": None, "1 of 5 fails": 0.2, "half fail": 0.5}

@@ -1,7 +1,7 @@
 """Coverage and power of the estimate of data efficiency and of its primary test, by simulation.
 
 ``python tests/benchmarks/efficiency.py`` writes ``results/reference/data_efficiency.json`` and the table
-between the marks of ``docs/data-efficiency.md``; with ``--table`` only the table, from the JSON.
+between the marks of ``docs/results/data-efficiency.md``; with ``--table`` only the table, from the JSON.
 
 The truth for the baseline is a saturating logistic in log labels, which rises from 0.35 to 0.85 with slope
 1.4 and is halfway at 3.5 solutions per problem; the other curve is the same, shifted by the true efficiency.
@@ -27,7 +27,7 @@ from results.stats.intervals import ALPHA, intervals, paired
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "results" / "reference" / "data_efficiency.json"
-PAGE = ROOT / "docs" / "data-efficiency.md"
+PAGE = ROOT / "docs" / "results" / "data-efficiency.md"
 MARKS = ("<!-- simulation: begin -->\n", "<!-- simulation: end -->\n")
 
 DESIGNS = {

@@ -29,7 +29,7 @@ def loss(folder: Path, devices: int) -> float:
 
 
 def test_the_readme_shows_it() -> None:
-    assert f"```python\n{SCRIPT.read_text()}```" in (ROOT / "README.md").read_text()
+    assert f"```python\n{SCRIPT.read_text()}```" in (ROOT / "docs" / "how-to" / "lightning.md").read_text()
 
 
 def test_it_imports_nothing_of_the_experiments() -> None:

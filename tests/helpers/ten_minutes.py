@@ -1,4 +1,4 @@
-"""The commands of the README's "Your own data in ten minutes", and tiny files and checkpoints for them."""
+"""The commands of `docs/how-to/own-data.md`, and tiny files and checkpoints for them."""
 
 import json
 import re
@@ -10,16 +10,15 @@ import torch
 from paths import ROOT
 from tiny_words import write_generator, write_prm
 
-README = (ROOT / "README.md").read_text()
-_SECTION = README.partition("## Your own data in ten minutes\n")[2].partition("\n## ")[0]
-_OURS, _MINE, _PAPER = re.findall(r"^```\n(.*?)^```$", _SECTION, flags=re.DOTALL | re.MULTILINE)
+PAGE = (ROOT / "docs" / "how-to" / "own-data.md").read_text()
+_OURS, _MINE, _PAPER = re.findall(r"^```\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 _SMALLER = {"--scale small": "--scale smoke", "-n 64": "-n 6", "--data-scale 32": "--data-scale 1"}
-"""What tests say in place of the README's, for the time it takes."""
+"""What tests say in place of the page's, for the time it takes."""
 PROBLEMS = 12
 
 
 def commands(block: str) -> list[list[str]]:
-    """Arguments of `ablations`, command by command, of the README's lines."""
+    """Arguments of `ablations`, command by command, of the page's lines."""
     found = []
     for line in block.splitlines():
         for said, smaller in _SMALLER.items():

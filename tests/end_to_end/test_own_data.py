@@ -1,4 +1,4 @@
-"""Every command of "Your own data in ten minutes", as the README has it, on tiny checkpoints."""
+"""Every command of `docs/how-to/own-data.md`, as the page has it, on tiny checkpoints."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from results.records import read_records
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """A folder with all files that the section names."""
+    """A folder with all files that the page names."""
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path)
 
