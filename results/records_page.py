@@ -5,6 +5,7 @@
 writes ``docs/reference/records.md`` from ``results.schema``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def _type(kind: pa.DataType) -> str:
     return "list<double>" if pa.types.is_list(kind) else str(kind)
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ("---",) * len(heads), *rows])
 

@@ -119,6 +119,9 @@ REDUCTIONS: dict[str, Entry] = {
 }
 """Ways to reduce the probabilities of a solution's steps to one score."""
 
+FIRST = "first_selector"
+"""The variant of the selector with which every way of retraining begins."""
+
 WAYS: dict[str, Entry] = {
     "train_on": Entry(words="trained on", color="#D55E00", marker="o"),
     "from_base": Entry(words="from the base", color="#0072B2", marker="s"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweeps.sweep_workers import Sweep
 
 COMMANDS = {
-    "run": "Search. The same command resumes; started elsewhere with the same storage, it joins as another worker.",
+    "run": "Search. The same command resumes; with the same storage elsewhere, it joins as another worker.",
     "report": "Tell what was found so far.",
 }
 

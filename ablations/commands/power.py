@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.cli import COMMANDS
-from ablations.commands.trained import RECORDS
+from ablations.data.artifacts import RECORDS
 from results.stats.power import MOST
 
 if TYPE_CHECKING:

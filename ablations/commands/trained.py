@@ -14,7 +14,6 @@ from ablations.engine.store import MANIFEST, Store
 if TYPE_CHECKING:
     import pandas as pd
 
-RECORDS = "records.parquet"
 STAGES = ("train", "cell")
 """Stages whose artifacts are trained models, or lead to them."""
 
@@ -104,6 +103,7 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
 
 
 def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
+    from ablations.data.artifacts import RECORDS
     from results.records import plain, read_records
 
     if not (run / RECORDS).is_file():

@@ -26,6 +26,7 @@ TRAINING, CHOICE = "train.json", "choice.json"
 ROWS, CHOSEN = "rows.json", "chosen.json"
 ANNOTATIONS, LABELER = "annotations.parquet", "labeler.json"
 LEFT_OUT = "left_out.txt"
+RECORDS, EXAMPLES = "records.parquet", "examples.json"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, Acquisition
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
+from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold, drawn_task, opinion_task
-from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import at_least, each_once
 from ablations.experiments.sources import folds_of

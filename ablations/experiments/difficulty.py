@@ -14,9 +14,9 @@ from pathlib import Path
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import large_settings, scales
+from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
-from ablations.experiments.reporting import experiment
 from ablations.experiments.settings import at_least
 from ablations.experiments.trainings import records_task, references_task
 from ablations.experiments.world_fold import embedded_fold

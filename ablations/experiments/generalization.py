@@ -15,8 +15,8 @@ from pathlib import Path
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
+from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold, scores_task
-from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task

@@ -12,16 +12,15 @@ from typing import Any
 
 import yaml
 
+from ablations.data.artifacts import RECORDS
 from ablations.engine.experiment import Plan
 from ablations.experiments import scales
-from ablations.experiments.reporting import RECORDS, experiment
+from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trainings import records_task
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
 from ablations.supervision import TARGETS, LabelerArm
-from results.analyses.sensitivity import best_learning_rates
-from results.records import read_records
 from results.writing import write_text
 
 CARRIED = "supervision.yaml"
@@ -176,6 +175,9 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
     one. Nothing else can be carried honestly: `supervision` trains all arms at one batch size, and that two
     changes hold together was not tried. Problems, samples and labeler are the sweep's.
     """
+    from results.analyses.sensitivity import best_learning_rates
+    from results.records import read_records
+
     best = best_learning_rates(read_records(out / RECORDS))
     if not best:
         return

@@ -28,14 +28,13 @@ from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
+from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold, drawn_task, opinion_task
-from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
-from results.analyses.retraining_rounds import FIRST
-from results.vocabulary import WAYS
+from results.vocabulary import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
 """How every round after the first chooses."""

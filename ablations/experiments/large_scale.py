@@ -12,9 +12,9 @@ weighted votes.
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
+from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
-from ablations.experiments.reporting import experiment
 from ablations.experiments.trainings import records_task, references_task
 from ablations.experiments.world_fold import embedded_fold
 

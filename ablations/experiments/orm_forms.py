@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
+from ablations.experiments.definition import experiment
 from ablations.experiments.fold import TrainingFold, scores_task
-from ablations.experiments.reporting import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of

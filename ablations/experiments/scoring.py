@@ -18,7 +18,7 @@ from typing import Any
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
 from ablations.experiments import scales
-from ablations.experiments.reporting import experiment
+from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task

@@ -11,7 +11,7 @@ Expected: process above both outcome arms at every data scale; outcome arms abov
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Task
-from ablations.experiments.reporting import experiment
+from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task

@@ -7,10 +7,8 @@ import pandas as pd
 from results.stats.differences import contrasts
 from results.stats.summaries import rows_of
 from results.tables.rendering import Cell, number, points
-from results.vocabulary import WAYS
+from results.vocabulary import FIRST, WAYS
 
-FIRST = "first_selector"
-"""The variant of the selector that every way begins with."""
 WORDS = {FIRST: "first selector"} | {way: entry.words for way, entry in WAYS.items()}
 """Variant -> words."""
 MEASURES: dict[str, str] = {

@@ -32,7 +32,6 @@ import pandas as pd
 
 from results.analyses.headline import capital, listed
 from results.analyses.retraining_rounds import (
-    FIRST,
     MEASURES,
     NUMBERS,
     Place,
@@ -45,6 +44,7 @@ from results.analyses.retraining_rounds import (
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE
 from results.stats.summaries import comparison_n
 from results.tables.rendering import Table, heads, read, verdict_words, word
+from results.vocabulary import FIRST
 
 
 @dataclass(frozen=True, kw_only=True)

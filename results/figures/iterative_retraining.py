@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.analyses.retraining_rounds import FIRST, MEASURES, NUMBERS, WORDS, of_rounds
+from results.analyses.retraining_rounds import MEASURES, NUMBERS, WORDS, of_rounds
 from results.figures.drawing import Figure, run
 from results.figures.style import doubling_axis, panel_title, percent_axis
 from results.stats.summaries import at_n, comparison_n
-from results.vocabulary import WAYS
+from results.vocabulary import FIRST, WAYS
 
 PANELS = (
     *("best_of_n", "rank_correlation", "chosen_error_free"),

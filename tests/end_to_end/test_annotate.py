@@ -49,7 +49,7 @@ def test_people_who_rate_as_the_annotator_does_make_the_same_large_prm(command, 
     command("annotate", "read", "large_scale")
     told = capsys.readouterr().out
     assert "generation-0.jsonl: 12 solutions, 0 of them not judged; " in told
-    assert told.endswith("All generations are rated: `ablations run` goes on.\n")
+    assert told.endswith("All generations are rated: `ablations run` continues.\n")
     command("run", "large_scale", f"--out={tmp_path / 'people'}")
     argv = ["run", "large_scale", "--scale=smoke", "--workers=1", f"--store={tmp_path / 'store'}"]
     assert cli.main([*argv, f"--out={tmp_path / 'world'}"]) == 0

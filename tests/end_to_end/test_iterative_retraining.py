@@ -13,9 +13,8 @@ from ablations.engine.step import Context
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.iterative_retraining import plan, settings
 from ablations.steps import train_student
-from results.analyses.retraining_rounds import FIRST
 from results.records import read_records
-from results.vocabulary import WAYS
+from results.vocabulary import FIRST, WAYS
 
 TOTALS = (1, 2, 3)
 

@@ -18,7 +18,7 @@ from ablations.data.cross_fitting import fold_problems
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
 from ablations.experiments import active_learning
-from ablations.experiments.reporting import copy
+from ablations.experiments.definition import copy
 from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool

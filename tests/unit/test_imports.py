@@ -159,11 +159,11 @@ def test_results_loads_no_torch() -> None:
     assert said.strip() == "[]"
 
 
-def loaded(argv: Sequence[str], folder: Path) -> str:
+def loaded(argv: Sequence[str], folder: Path, heavy: set[str] = HEAVY) -> str:
     """Which heavy modules a command has imported when it ends."""
     code = (
         f"import sys\nfrom ablations.commands.cli import main\nassert main({list(argv)!r}) == 0\n"
-        f"print(sorted(set({sorted(HEAVY)!r}).intersection(sys.modules)))"
+        f"print(sorted(set({sorted(heavy)!r}).intersection(sys.modules)))"
     )
     said = subprocess.run(
         [sys.executable, "-c", code],
@@ -174,6 +174,11 @@ def loaded(argv: Sequence[str], folder: Path) -> str:
         check=True,
     ).stdout
     return said.splitlines()[-1]
+
+
+def test_the_list_loads_nothing_that_computes(tmp_path: Path) -> None:
+    """It answers within a second."""
+    assert loaded(["list"], tmp_path, HEAVY | {"pandas", "scipy", "matplotlib"}) == "[]"
 
 
 def test_plans_load_no_torch(tmp_path: Path) -> None:

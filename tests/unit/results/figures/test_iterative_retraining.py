@@ -6,14 +6,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from results.analyses.iterative_retraining import chosen_table, headline, rounds_table, ways_table
-from results.analyses.retraining_rounds import FIRST, MEASURES, WORDS, difference, last_round
+from results.analyses.retraining_rounds import MEASURES, WORDS, difference, last_round
 from results.analyses.selector_stability import causes_table, judge, rules
 from results.figures import iterative_retraining as figure
 from results.records import Record
 from results.schema import METRICS
 from results.stats.summaries import summarise
 from results.tables.rendering import text_of
-from results.vocabulary import WAYS
+from results.vocabulary import FIRST, WAYS
 
 TOTALS, SEEDS, PROBLEMS = (1, 2, 4), 3, 40
 STEADY = {

@@ -1,0 +1,66 @@
+"""An experiment at every scale, in every world, with the ending that all share."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ablations.data.artifacts import EXAMPLES, LEFT_OUT, RECORDS
+from ablations.engine.experiment import SCALES, Experiment, Plan
+from ablations.engine.store import Store
+from ablations.experiments.scales import LABELERS
+from ablations.world.worlds import WORLDS
+from results.writing import replacing
+
+
+def experiment(
+    settings: Callable[[str, str | None, Path | None, str | None], Any],
+    plan: Callable[[Any], Plan],
+    also: Callable[[Any, Path], None] | None = None,
+) -> Experiment:
+    """An experiment at every scale and in every world, that ends with records, figures, report and table.
+
+    Args:
+        settings: (scale, world, pool, labeler) -> the defaults.
+        plan: settings -> the tasks.
+        also: (settings, out folder) -> what is written beside these.
+    """
+
+    def report_all(settings: Any, out: Path) -> None:
+        from ablations.experiments.reporting import report  # loads pandas, scipy and matplotlib
+
+        report(settings, out)
+        if also is not None:
+            also(settings, out)
+
+    def finish(settings: Any, store: Store, plan: Plan, out: Path) -> None:
+        copy(store, plan, out)
+        report_all(settings, out)
+
+    return Experiment(
+        settings=settings,
+        plan=plan,
+        finish=finish,
+        report=report_all,
+        scales=SCALES,
+        worlds=tuple(WORLDS),
+        labelers=LABELERS,
+    )
+
+
+def copy(store: Store, plan: Plan, out: Path) -> None:
+    """Copies what a run made out of the store into its folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    _copy(store.path(plan.records) / RECORDS, out / RECORDS)
+    for task in plan.targets:
+        if task.stage == "examples":
+            _copy(store.path(task) / EXAMPLES, out / EXAMPLES)
+    (out / LEFT_OUT).unlink(missing_ok=True)
+    for task in plan.tasks:
+        if task.stage == "pool" and (store.path(task) / LEFT_OUT).is_file():
+            _copy(store.path(task) / LEFT_OUT, out / LEFT_OUT)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)
