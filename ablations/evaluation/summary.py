@@ -23,7 +23,7 @@ from ablations.evaluation.best_of_n import (
 from ablations.evaluation.discrimination import calibration
 from ablations.evaluation.first_error import Threshold, choose_threshold, first_error, hits
 from ablations.evaluation.score_file import Finals, Scored
-from ablations.evaluation.scoring_rules import neutral_positive, over_steps
+from ablations.evaluation.scoring_rules import REDUCERS, neutral_positive, over_steps
 from ablations.evaluation.step_metrics import auroc_interval, calibration_interval, judged
 from results.analyses.evaluations import COLUMNS, WHOLE
 from results.stats.intervals import Estimate, intervals, paired
@@ -31,13 +31,7 @@ from results.stats.intervals import Estimate, intervals, paired
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 
-REDUCTION = {
-    "product": "product",
-    "minimum": "minimum",
-    "mean": "mean",
-    "geometric_mean": "geometric mean",
-    "last": "last step",
-}
+REDUCTION = {name.replace(" ", "_"): name for name in REDUCERS}
 """Scoring strategy, as the command line has it -> key of ``scoring_rules.REDUCERS``."""
 AS_LOGARITHM = ("product", "geometric_mean")
 """Strategies whose scores are logarithms."""

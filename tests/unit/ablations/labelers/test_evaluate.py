@@ -199,15 +199,15 @@ def test_scored_samples_are_evaluated_as_a_pool_too(tmp_path, capsys):
 
 
 def test_one_labeler_and_every_strategy(tmp_path, capsys):
-    words = [word for name in ("mean", "geometric_mean", "last") for word in ("--scoring", name)]
+    words = [word for name in ("mean", "geometric_mean", "last_step") for word in ("--scoring", name)]
     file = write(tmp_path / "pool.jsonl", pool())
     evaluate(file, "--labeler", "good", *words, "--out", tmp_path / "out")
     found = metrics(tmp_path / "out")
     assert {key[:2] for key in found} == {
         ("", ""),
-        *(("good", name) for name in ("mean", "geometric_mean", "last")),
+        *(("good", name) for name in ("mean", "geometric_mean", "last_step")),
     }
-    assert value(found["good", "last", "best_of_n", "2"]) == 0.75  # all end with 0.5
+    assert value(found["good", "last_step", "best_of_n", "2"]) == 0.75  # all end with 0.5
     assert "bad" not in capsys.readouterr().out
 
 
