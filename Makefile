@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test bench soak hostile clean
+.PHONY: run test bench soak hostile site clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
@@ -24,6 +24,9 @@ soak: $(VENV)/.installed-dev
 hostile: $(VENV)/.installed-dev
 	cd tests && PYTHONPATH=..:.:helpers ../$(BIN)/python -m hostile $(HOSTILE)
 
+site: $(VENV)/.installed-docs
+	$(BIN)/zensical build --clean --strict
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -36,5 +39,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet 'zensical>=0.0.73'
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) runs site .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,37 @@
+"""The pages: what they link to exists, all are listed, and the front page stays short."""
+
+import re
+from pathlib import Path
+
+import pytest
+from paths import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page's headings, as GitHub and the site make them."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        found = page if not target else (page.parent / target).resolve()
+        assert found.exists(), target
+        if anchor and found.suffix == ".md":
+            assert anchor in anchors(found), f"{target}#{anchor}"
+
+
+def test_every_page_is_in_the_index_and_on_the_site() -> None:
+    names = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")} - {"index.md"}
+    listed = {target for target, _ in LINK.findall((DOCS / "index.md").read_text(encoding="utf-8"))}
+    site = set(re.findall(r'"([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
+    assert listed == names == site - {"index.md"}
+
+
+def test_the_front_page_is_short() -> None:
+    assert (ROOT / "README.md").stat().st_size <= 12_000
