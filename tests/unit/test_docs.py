@@ -1,10 +1,14 @@
 """The pages: what they link to exists, all are listed, and the front page stays short."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from paths import ROOT
+
+from ablations.commands.reference_pages import PAGES as PAGES_OF_CODE
+from ablations.commands.reference_pages import commands_page, settings_page
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
@@ -35,3 +39,14 @@ def test_every_page_is_in_the_index_and_on_the_site() -> None:
 
 def test_the_front_page_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= 12_000
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="argparse words its help in another way")
+def test_the_page_on_commands_is_that_of_the_code() -> None:
+    page = (PAGES_OF_CODE / "commands.md").read_text(encoding="utf-8")
+    assert page == commands_page(), "run: python -m ablations.commands.reference_pages"
+
+
+def test_the_page_on_settings_is_that_of_the_code() -> None:
+    page = (PAGES_OF_CODE / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page(), "run: python -m ablations.commands.reference_pages"
