@@ -1,4 +1,4 @@
-"""fit(...): the one place that builds a Trainer."""
+"""Training with Lightning: `fit` is the only place that builds a Trainer."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ from lightning_modules.sharding import strategy_of
 
 
 class Progress(Callback):
-    """Reports the share of updates that are done."""
+    """Callback that reports the share of updates done."""
 
     def __init__(self, report: Callable[[float], None]) -> None:
         self.report = report
@@ -30,30 +30,36 @@ class Progress(Callback):
 
 
 class KeepState(Callback):
-    """Keeps the state of a run every so often, whole or not at all, so that a killed run can go on."""
+    """Callback that saves the training state regularly and atomically, so that a killed run can resume."""
 
     def __init__(self, folder: Path, *, every: int) -> None:
-        self.path, self.every = folder / "last.ckpt", every
+        self.path, self.old, self.every = folder / "last.ckpt", folder / "last.old", every
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        # Within an update there are gradients, which no state holds.
+        # Within an update there are accumulated gradients, which a state does not hold.
         if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
             return
         check_finite(trainer, module)
         new = self.path.with_suffix(".new")
         trainer.save_checkpoint(new, weights_only=False)
         if trainer.is_global_zero:
-            for path in (*new.rglob("*"), new):  # of split weights it is a folder
+            for path in (*new.rglob("*"), new):  # a folder if the weights are split
                 sync(path)
-            if self.path.is_dir():
-                discard(self.path)
+            if self.path.is_dir():  # which cannot be replaced in one step
+                discard(self.old)
+                self.path.replace(self.old)
             new.replace(self.path)
+            discard(self.old)
+
+    def existing(self) -> Path | None:
+        """The newest complete state, if there is one: a kill may have come between the two renames."""
+        return next((path for path in (self.path, self.old) if path.exists()), None)
 
 
 def discard(state: Path) -> None:
-    """Removes a state, a file or of split weights a folder, if it is there."""
+    """Removes a state, if it exists: a file, or a folder if the weights are split."""
     if state.is_dir():
         shutil.rmtree(state)
     else:
@@ -61,7 +67,7 @@ def discard(state: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file is on the disk, so that a power cut after its renaming leaves no empty one."""
+    """Waits until a file is on disk, so that a power failure after it is renamed leaves no empty file."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -87,16 +93,16 @@ def fit(
     """Trains for a number of updates.
 
     Args:
-        module: what is trained.
+        module: model to train.
         data: its batches.
-        updates: optimiser updates in all.
+        updates: total number of optimizer updates.
         precision: ``32-true`` or ``bf16-mixed``.
         accelerator: Lightning's name: cpu, cuda, ...
-        accumulate: batches that make an update together.
-        group: the processes that train it together; all call it with the same arguments.
-        logger: one of Lightning's.
-        callbacks: more of Lightning's.
-        checkpoint_folder: where the state is kept; a run that finds one there goes on from it.
+        accumulate: batches per update.
+        group: processes that train it together; all call it with the same arguments.
+        logger: a Lightning logger.
+        callbacks: additional Lightning callbacks.
+        checkpoint_folder: folder for the state; training resumes from a state that exists there.
         checkpoint_every: updates between two states.
         progress: called with the share of updates done.
 
@@ -109,7 +115,7 @@ def fit(
     if checkpoint_folder is not None:
         keep = KeepState(checkpoint_folder, every=checkpoint_every)
         extra.append(keep)
-        resume = str(keep.path) if keep.path.exists() else None
+        resume = keep.existing()
     if progress is not None and group.first:
         extra.append(Progress(progress))
     if logger is not None:
@@ -117,13 +123,13 @@ def fit(
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Data here is small and in memory: loader processes would only cost their start.
+        # Data is small and in memory: loader processes would only add startup time.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Validation is a callback's matter here.
+        # Validation is done by callbacks.
         warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
-        # Lightning's own use of what torch deprecates.
+        # Lightning uses what torch deprecates.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-        # An epoch may be shorter; what is logged is summed over epochs.
+        # An epoch may be shorter; logged values are summed over epochs.
         warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the log")
         # Logits are read, never changed in place.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
@@ -136,7 +142,7 @@ def fit(
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),
-            # alone, whatever launcher's variables there are
+            # a single process, whatever a launcher's variables say
             plugins=[LightningEnvironment()] if group.size == 1 else None,
             callbacks=extra,
             gradient_clip_val=1.0,
@@ -150,10 +156,12 @@ def fit(
         )
         module.train()
         try:
-            trainer.fit(module, data, ckpt_path=resume, weights_only=True if resume else None)
+            state = None if resume is None else str(resume)
+            trainer.fit(module, data, ckpt_path=state, weights_only=True if state else None)
         except Diverged:
             if checkpoint_folder is not None and group.first:
                 discard(keep.path)
+                discard(keep.old)
             raise
-        except SystemExit as told:  # how Lightning hands on Ctrl-C and SIGTERM
+        except SystemExit as told:  # how Lightning passes on Ctrl-C and SIGTERM
             raise KeyboardInterrupt from told

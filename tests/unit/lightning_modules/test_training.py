@@ -142,6 +142,36 @@ def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path)
     assert (tmp_path / "last.ckpt").read_text() == "whole"
 
 
+def test_a_kill_between_the_renames_of_a_split_state_leaves_the_one_before(tmp_path: Path) -> None:
+    """A folder cannot be replaced in one step: the old one is set aside, and found there."""
+
+    class Trainer:
+        is_global_zero, accumulate_grad_batches, callbacks = True, 1, ()
+
+        def __init__(self, step: int) -> None:
+            self.global_step = step
+
+        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+            path.mkdir()
+            (path / "weights").write_text(str(self.global_step))
+
+    keep = KeepState(tmp_path, every=1)
+    assert keep.existing() is None
+    for step in (1, 2):
+        keep.on_train_batch_end(Trainer(step), None, None, None, 0)  # type: ignore[arg-type]
+        assert keep.existing() == tmp_path / "last.ckpt" and len(list(tmp_path.iterdir())) == 1
+        assert (tmp_path / "last.ckpt" / "weights").read_text() == str(step)
+    (tmp_path / "last.ckpt").rename(tmp_path / "last.old")  # killed here
+    assert keep.existing() == tmp_path / "last.old"
+    keep.on_train_batch_end(Trainer(3), None, None, None, 0)  # type: ignore[arg-type]
+    assert keep.existing() == tmp_path / "last.ckpt" and len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "last.old").mkdir()  # killed before it was removed
+    (tmp_path / "last.old" / "weights").write_text("2")
+    keep.on_train_batch_end(Trainer(4), None, None, None, 0)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert (tmp_path / "last.ckpt" / "weights").read_text() == "4"
+
+
 def test_callbacks_of_the_caller_are_called() -> None:
     class Count(lightning.Callback):
         batches = 0
