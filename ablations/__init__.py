@@ -1,1 +1,1 @@
-"""What is compared: solutions, labelers, supervision, evaluation and the pipeline that runs the ablations."""
+"""The comparison: solutions, labelers, supervision, evaluation and the pipeline that runs the ablations."""

@@ -1,4 +1,4 @@
-"""From labelled solutions to training targets: the arms differ here and nowhere else.
+"""Training targets from labeled solutions: the arms differ here and nowhere else.
 
 A step is incorrect if P(negative) exceeds the threshold (`thresholds.exceeds`); the paper uses 0.20 for its
 own large PRM ("Let's Verify Step by Step", arXiv 2305.20050, small-scale synthetic supervision).
@@ -21,13 +21,13 @@ PAPER_THRESHOLD = 0.20
 
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
-    """Targets of R solutions: of their steps or of the whole; exactly one of the two is set."""
+    """Targets of R solutions, for their steps or for whole solutions; exactly one of the two is set."""
 
     step_target: Ragged | None = None
-    """int8 [total steps]: the step's class, IGNORE (-100) no target; or float32 [total steps, C], the
-    probability of each class, zeros no target."""
+    """int8 [total steps]: the step's class, or IGNORE (-100) for no target; or float32 [total steps, C]: the
+    probability of each class, or zeros for no target."""
     solution_target: npt.NDArray[np.int8] | npt.NDArray[np.float32] | None = None
-    """int8 [R]: the solution's class; or float32 [R, C], the probability of each class."""
+    """int8 [R]: the solution's class; or float32 [R, C]: the probability of each class."""
     num_classes: int = 2
     """2: wrong, right. 3: negative, neutral, positive."""
 
@@ -68,13 +68,13 @@ class Supervision:
 
 
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
-    """Process supervision: the step labels up to and including the first incorrect step.
+    """Makes process supervision: the step labels up to and including the first incorrect step.
 
     Args:
-        labels: the labeler's probabilities; with three classes neutral counts as right.
+        labels: the labeler's probabilities; with three classes, neutral counts as right.
         threshold: in [0, 1].
         soft: whether a target is the labeler's probability rather than its decision; the threshold then only
-            says which step is the last one with a target.
+            decides which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
     judged = labels.prob.up_to_first(wrong)
@@ -86,12 +86,12 @@ def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervi
 
 
 def process_neutral(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
-    """Process supervision that keeps neutral as a class of its own, as the large PRM has it.
+    """Makes process supervision that keeps neutral as a class of its own, as in the large PRM.
 
-    A step that is not incorrect is neutral where that is more probable than positive.
+    A step that is not incorrect is neutral if that is more probable than positive.
 
     Args:
-        labels: the labeler's probabilities, of three classes.
+        labels: the labeler's probabilities of three classes.
         threshold: in [0, 1].
         soft: as in ``process``.
 
@@ -110,11 +110,11 @@ def process_neutral(labels: StepScores, threshold: float, soft: bool = False) ->
 
 
 def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
-    """Outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
+    """Makes outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
 
     Args:
         labels: the labeler's probabilities.
-        threshold: in [0, 1]; of no meaning to soft targets.
+        threshold: in [0, 1]; does not affect soft targets.
         soft: whether the target is the probability that no step is incorrect, the product over the steps.
 
     Raises:
@@ -133,12 +133,12 @@ def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Sup
 
 
 def final_answer(solutions: Solutions) -> Supervision:
-    """Outcome supervision by checking the final answer."""
+    """Makes outcome supervision by checking the final answer."""
     return Supervision(solution_target=solutions.final_correct.astype(np.int8))
 
 
 def oracle_outcome(ratings: Ragged) -> Supervision:
-    """Outcome supervision without label noise: right if and only if the oracle rates no step as wrong.
+    """Makes outcome supervision without label noise: right if and only if the oracle rates no step as wrong.
 
     Args:
         ratings: int8 [total steps] of 1, 0 or -1, one row per solution; -1 is wrong.
@@ -149,22 +149,22 @@ def oracle_outcome(ratings: Ragged) -> Supervision:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelerArm:
-    """A form of supervision that the labeler gives."""
+    """A form of supervision from the labeler."""
 
     targets: Callable[[StepScores, float, bool], Supervision]
-    """(labels, threshold, whether they are soft) -> targets."""
+    """(labels, threshold, whether targets are soft) -> targets."""
     keeps_neutral: bool = False
-    """Whether it takes labels of three classes."""
+    """Whether it keeps neutral as a class of its own, and so needs labels of three classes."""
 
     @property
     def not_in_a_pool(self) -> str | None:
-        """Why it cannot be had with a pool; None: it can."""
+        """Why it is unavailable with a pool; None: it is available."""
         return "its labelers know no neutral" if self.keeps_neutral else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerArm:
-    """A form of supervision that needs no labeler, and does not wait for it."""
+    """A form of supervision that needs no labeler and does not wait for one."""
 
     targets: Callable[[Solutions], Supervision]
     """solutions -> targets."""
@@ -191,14 +191,14 @@ TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LabelNoise:
-    """How far labels differ from the oracle's, as shares in [0, 1]; NaN where there are no such labels."""
+    """Differences of labels from the oracle's, as shares in [0, 1]; NaN where there are no such labels."""
 
     differing: float
     """Share of labels that differ from the oracle's."""
     false_positives: float
-    """Share of labels "right" that the oracle calls wrong."""
+    """Share of "right" labels that the oracle calls wrong."""
     false_negatives: float
-    """Share of labels "wrong" that the oracle calls right."""
+    """Share of "wrong" labels that the oracle calls right."""
 
 
 def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
@@ -232,12 +232,12 @@ def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
 
 
 def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """P(wrong) [n] -> float32 [n, 2], the probability of either class."""
+    """Converts P(wrong) [n] to the probabilities of both classes, float32 [n, 2]."""
     return np.stack([wrong, 1 - wrong], axis=1).astype(np.float32)
 
 
 def _soft(labels: StepScores, prob: npt.NDArray[np.floating], judged: npt.NDArray[np.bool_]) -> Supervision:
-    """Probabilities [total steps, C] as targets of the steps that are judged."""
+    """Makes probabilities [total steps, C] the targets of the steps that are judged."""
     target = np.where(judged[:, None], prob, 0).astype(np.float32)
     return Supervision(
         step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=prob.shape[1]

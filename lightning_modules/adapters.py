@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, through peft): all that is trained beside a head, and all of a model that is kept.
+"""Low-rank adapters (LoRA, through peft): only they and the head are trained and saved.
 
 A folder of adapters holds them and the head as peft writes them, and the config of the whole model; the
 weights that they adapt stay where they are.
@@ -31,21 +31,21 @@ def add_adapters(
     targets: Sequence[str] | None,
     seed: int,
 ) -> Any:
-    """A token classification model of which only adapters and the head are trained.
+    """Adds adapters to a token classification model, so that only they and the head are trained.
 
     Args:
-        model: it is changed in place.
-        rank: of the adapters.
-        alpha: what they add is multiplied by ``alpha / rank``.
-        dropout: of what goes into them.
-        targets: last names of the layers that get one; None: all linear layers but the head.
-        seed: of their weights.
+        model: model to change in place.
+        rank: rank of the adapters.
+        alpha: the adapters' output is multiplied by ``alpha / rank``.
+        dropout: dropout on the adapters' inputs.
+        targets: last names of the layers that get an adapter; None: all linear layers except the head.
+        seed: seed for the adapters' weights.
 
     Returns:
         peft's model around it.
 
     Raises:
-        ValueError: peft is not installed, or a target is no linear layer of the model.
+        ValueError: peft is not installed, or a target is not a linear layer of the model.
     """
     if importlib.util.find_spec("peft") is None:
         raise ValueError("lora: found no peft on this machine; allowed: null, or where peft is installed")
@@ -69,19 +69,19 @@ def add_adapters(
     with torch.random.fork_rng(devices=[]), _quietly():
         torch.manual_seed(seed)
         adapted = peft.get_peft_model(model, config)
-    adapted.peft_config["default"].base_model_name_or_path = None  # whoever loads it says where that is
+    adapted.peft_config["default"].base_model_name_or_path = None  # given by whoever loads it
     return adapted
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
-    """Last names of a backbone's linear layers, its head left out."""
+    """Lists the last names of a backbone's linear layers, without its head."""
     kinds = (torch.nn.Linear, Conv1D)
     found = {name for name, module in model.base_model.named_modules() if isinstance(module, kinds)}
     return sorted({name.rpartition(".")[2] for name in found})
 
 
 def is_adapted(model: torch.nn.Module) -> bool:
-    """Whether a model has adapters."""
+    """Returns whether a model has adapters."""
     return hasattr(model, "peft_config")
 
 
@@ -89,9 +89,9 @@ def save_adapters(model: Any, folder: str | Path, state: dict[str, torch.Tensor]
     """Writes adapters, head and the whole model's config.
 
     Args:
-        model: as `add_adapters` made it.
-        folder: where.
-        state: weights to take them from; None: the model's own.
+        model: model made by `add_adapters`.
+        folder: folder to write to.
+        state: weights to write instead of the model's own; None: the model's own.
     """
     import peft
     from safetensors.torch import save_file
@@ -105,11 +105,11 @@ def save_adapters(model: Any, folder: str | Path, state: dict[str, torch.Tensor]
 
 
 def load_adapters(folder: str | Path, base: str | Path) -> Any:
-    """The model that `save_adapters` wrote, around the base that it adapts; it can be trained on.
+    """Loads what `save_adapters` wrote, around the base that it adapts; its training can be continued.
 
     Args:
-        folder: of the adapters.
-        base: of the weights that they were trained beside, in the same dtype.
+        folder: folder of the adapters.
+        base: folder of the weights with which they were trained, in the same dtype.
     """
     import peft
 
@@ -122,7 +122,7 @@ def load_adapters(folder: str | Path, base: str | Path) -> Any:
 
 
 def merged(model: Any) -> PreTrainedModel:
-    """A model of the same logits without adapters: what they add is added to the weights. Changes it."""
+    """Merges the adapters into the weights: the same logits without adapters. Changes the model."""
     plain: PreTrainedModel = model.merge_and_unload()
     return plain
 
@@ -130,6 +130,6 @@ def merged(model: Any) -> PreTrainedModel:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
-        # peft's own use of what transformers deprecates
+        # peft uses what transformers deprecates
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         yield

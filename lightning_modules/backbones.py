@@ -30,16 +30,16 @@ DROPOUTS = (
     *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
     *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
 )
-"""What configs call the shares that are dropped; there is none unless it is asked for."""
+"""Names of dropout shares in configs; there is no dropout unless it is requested."""
 _CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
 
 
 def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:
-    """A preset as transformers describes it, with tied embeddings.
+    """Makes transformers' config of a preset, with tied embeddings.
 
     Args:
-        preset: sizes.
-        vocabulary: tokens of the tokenizer.
+        preset: sizes of the model.
+        vocabulary: number of tokens of the tokenizer.
         special: ids of its special tokens, by their names in the config.
     """
     config: PreTrainedConfig = _CONFIGS[preset.architecture](
@@ -57,7 +57,7 @@ def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> Pre
 
 
 def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
-    """A causal language model with random weights, tied embeddings and the tokenizer's special tokens."""
+    """Builds a causal language model for a tokenizer, with random weights and tied embeddings."""
     config = preset_config(
         preset,
         len(tokenizer),
@@ -73,17 +73,18 @@ def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: in
 def load_whole(
     kind: Any, checkpoint: str | Path, dtype: str | torch.dtype, *, new_head: bool = False, **arguments: Any
 ) -> PreTrainedModel:
-    """A model whose weights come from safetensors alone; none is drawn at random in place of a missing one.
+    """Loads a model from safetensors only; a missing weight is an error, not initialized at random.
 
     Args:
-        kind: transformers' class for it.
-        checkpoint: its folder or its name.
-        dtype: of the weights; auto: as they are.
-        new_head: whether the head of a token classifier is drawn anew, whatever the checkpoint holds of it.
-        arguments: for `from_pretrained`.
+        kind: class in transformers.
+        checkpoint: folder or name of the checkpoint.
+        dtype: dtype of the weights; auto: unchanged.
+        new_head: whether a token classifier's head may be missing or have another shape, because the caller
+            initializes it again.
+        arguments: arguments for `from_pretrained`.
 
     Raises:
-        ValueError: weights are missing, of other shapes, or cannot be read.
+        ValueError: weights are missing, have other shapes, or cannot be read.
     """
     try:
         model, info = kind.from_pretrained(
@@ -112,10 +113,10 @@ def load_whole(
 
 
 def load_causal(checkpoint: str | Path) -> PreTrainedModel:
-    """A causal language model from a folder or a name, in float32 and without dropout.
+    """Loads a causal language model from a folder or by name, in float32 and without dropout.
 
     Raises:
-        ValueError: the folder is absent, or weights are missing, of other shapes, or cannot be read.
+        ValueError: the folder does not exist, or weights are missing, have other shapes, or cannot be read.
     """
     return load_whole(AutoModelForCausalLM, checkpoint, torch.float32, config=_config(checkpoint))
 
@@ -128,21 +129,21 @@ def load_classifier(
     dtype: Dtype = "float32",
     attention: Attention = "sdpa",
 ) -> PreTrainedModel:
-    """The same checkpoint with a token classification head of ``num_labels`` classes, drawn from ``seed``.
+    """Loads a checkpoint with a new token classification head of ``num_labels`` classes, drawn from ``seed``.
 
-    The head is small, so that the first updates turn it towards the task before it sends the backbone, whose
-    updates Adam makes as large for noise as for a signal, in a direction that means nothing.
+    The head's weights are small, so that the first updates align it with the task before it pushes the
+    backbone in a meaningless direction: Adam's updates are as large for noise as for a signal.
 
     Args:
-        checkpoint: a folder or a name.
-        num_labels: of the head.
-        seed: of the head.
-        dtype: of the weights.
-        attention: which of transformers' implementations.
+        checkpoint: folder or name of the checkpoint.
+        num_labels: number of classes of the head.
+        seed: seed for the head's weights.
+        dtype: dtype of the weights.
+        attention: attention implementation in transformers.
 
     Raises:
-        ValueError: the folder is absent, its architecture has no such head here, weights are missing, or the
-            implementation of attention is not installed.
+        ValueError: the folder does not exist, its architecture has no such head here, weights are missing, or
+            the attention implementation is not installed.
     """
     config = _config(checkpoint, num_labels=num_labels)
     check_architecture(str(checkpoint), config.model_type, config.architectures)
@@ -166,24 +167,24 @@ def load_classifier(
 
 
 def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
-    """The last layer of a token classification model, and its name: score or classifier, by family."""
+    """Returns name (score or classifier, by family) and module of a token classifier's last layer."""
     children = [(name, child) for name, child in model.named_children() if isinstance(child, torch.nn.Linear)]
     assert len(children) == 1, f"{type(model).__name__} has one linear layer behind its backbone"
     return children[0]
 
 
 def recompute_activations(model: PreTrainedModel) -> None:
-    """What is inside a layer is computed again for its gradients rather than kept: less memory, more time."""
+    """Makes layers recompute their activations for the gradients instead of keeping them, to save memory."""
     name = "activation_checkpointing_enable"  # as transformers calls it now
     enable = getattr(model, name if hasattr(model, name) else "gradient_checkpointing_enable")
     enable({"use_reentrant": False})
 
 
 def check_architecture(checkpoint: str, model_type: str | None, architectures: Sequence[str] | None) -> None:
-    """Holds what a checkpoint's config says of it to what students can be made of.
+    """Checks that a student can be made from a checkpoint, by the architecture in its config.
 
     Raises:
-        ValueError: it is no causal language model, or transformers has no token classifier of its kind.
+        ValueError: it is not a causal language model, or transformers has no token classifier of its kind.
     """
     known = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES))
     if model_type not in known:
@@ -200,7 +201,7 @@ def check_architecture(checkpoint: str, model_type: str | None, architectures: S
 
 
 def _config(checkpoint: str | Path, **more: Any) -> PreTrainedConfig:
-    """A checkpoint's config, with no dropout in it."""
+    """Loads a checkpoint's config and sets all dropout in it to 0."""
     if isinstance(checkpoint, Path) and not (checkpoint / "config.json").is_file():
         raise ValueError(
             f"checkpoint {checkpoint}: found no config.json; allowed: a transformers checkpoint folder"

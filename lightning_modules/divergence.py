@@ -1,4 +1,4 @@
-"""Trainings that diverge: a loss or a weight that is not finite stops them before anything is written."""
+"""Detection of diverged training: a loss or weight that is not finite stops it before anything is written."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 EVERY = 20
-"""Updates between two checks where a check waits for a GPU or for other processes."""
+"""Number of updates between checks where a check waits for a GPU or for other processes."""
 FREE = ("cpu",)
 """Devices that a check does not wait for."""
 NEVER = torch.iinfo(torch.int64).max
 
 
 class Diverged(ValueError):
-    """A training whose loss or weights are no longer finite."""
+    """Error of a training whose loss or weights are no longer finite."""
 
 
 class Watch(Callback):
     """Remembers the first update whose loss is not finite, and stops the training.
 
-    What is remembered stays on the device. It is read after every update on a CPU, else after every EVERY
-    updates, and always before weights are judged or written.
+    The remembered update stays on the device. It is read after every update in a single process on a CPU,
+    otherwise every EVERY updates, and always before weights are evaluated or written.
     """
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class Watch(Callback):
         self.check(trainer, module)
 
     def check(self, trainer: lightning.Trainer, module: Any, *, weights: bool = True) -> None:
-        """Raises `Diverged` if a loss so far, or a weight now, is not finite; all processes must call it."""
+        """Raises `Diverged` if any loss so far or any weight is not finite; all processes must call it."""
         first = torch.tensor(NEVER, device=module.device) if self._first is None else self._first
         sound = all_finite(module) if weights else torch.ones_like(first, dtype=torch.bool)
         found = torch.stack([first, sound.to(first.dtype)])
         if trainer.world_size > 1:
             found = trainer.strategy.reduce(found, reduce_op="min")
         loss_at, whole = found.tolist()
-        if loss_at == 1:  # nothing was learned before it
+        if loss_at == 1:  # no update was made before it
             raise Diverged(
                 "base: found weights or data whose loss is not finite before the first update; allowed: a "
                 "finite loss"
@@ -71,10 +71,10 @@ class Watch(Callback):
 
 
 def check_finite(trainer: lightning.Trainer, module: Any) -> None:
-    """Stops a training that has diverged, before its weights are used; all processes must call it.
+    """Stops training that has diverged, before its weights are used; all processes must call it.
 
     Raises:
-        Diverged: a loss so far, or a weight now, is not finite.
+        Diverged: a loss so far or a weight is not finite.
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Watch):
@@ -82,7 +82,7 @@ def check_finite(trainer: lightning.Trainer, module: Any) -> None:
 
 
 def all_finite(module: torch.nn.Module) -> torch.Tensor:
-    """Whether all trained weights are finite (bool, on their device); of split weights, this process's."""
+    """Returns whether all trained weights (if split, this process's) are finite: bool, on their device."""
     sound = [
         torch.isfinite(part.to_local() if hasattr(part, "to_local") else part).all()
         for part in module.parameters()

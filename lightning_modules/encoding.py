@@ -1,10 +1,10 @@
-"""Prompt and steps to token ids and to the positions that judge the steps: the one truth about positions.
+"""Encoding of prompts and steps as token ids, and the only definition of the positions that judge steps.
 
 A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last
 token of its text and separator. The whole text is tokenized once, so that the ids are those the model knows
-from pretraining; where a token would straddle the end of a prompt or a step, that solution is tokenized
-piece by piece instead. The prompt is opened as `tokenization.opening` says: behind the BOS token, or through
-the chat template.
+from pretraining; if a token would straddle the end of a prompt or a step, that solution is tokenized piece by
+piece instead. The prompt is opened as in `tokenization.opening`: after the BOS token, or through the chat
+template.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from lightning_modules.tokenization import opening
 IGNORE = -100
 """Target of a token, or a step, that is not trained on."""
 MOST_CLASSES = 128
-"""Classes that the int8 targets of tokens can hold."""
+"""Number of classes that the int8 targets of tokens can hold."""
 SUM_TOLERANCE = 1e-3
-"""By which the sum of probabilities may differ from 1."""
+"""Most by which the sum of probabilities may differ from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One solution, with its targets if it is to be trained on."""
+    """One solution, with its targets if it is used for training."""
 
     prompt: str
-    """Problem as the model reads it, its closing newline included."""
+    """Problem as the model reads it, including its closing newline."""
     steps: tuple[str, ...]
     """Texts of the steps, without separators."""
     step_targets: tuple[int, ...] | None = None
-    """Class of each step, a whole number, or -100 for none (process supervision)."""
+    """Class of each step, an integer, or -100 for none (process supervision)."""
     solution_target: int | None = None
-    """Class of the whole solution, the target of all its tokens (outcome supervision)."""
+    """Class of the whole solution, which is the target of all its tokens (outcome supervision)."""
 
     def __post_init__(self) -> None:
         if isinstance(self.steps, str):
@@ -67,9 +67,9 @@ class Encoded:
     solution_start: int
     """Index of the first token after the prompt; T if the solution has none."""
     step_end: np.ndarray
-    """int64 [S], index of the token that judges each step; steps cut away are not in it."""
+    """int64 [S], index of the token that judges each step, without steps that were cut off."""
     cut_steps: int = 0
-    """Steps that did not fit into `max_length` tokens."""
+    """Number of steps that did not fit into `max_length` tokens."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -89,21 +89,22 @@ def encode_all(
     separator: str = "\n",
     max_length: int | None = None,
 ) -> list[Encoded]:
-    """Encodes many solutions in one call of the tokenizer; equal solutions are tokenized once.
+    """Encodes many solutions in one tokenizer call; equal solutions are tokenized once.
 
     Args:
-        tokenizer: A tokenizer of transformers; its chat template or else its BOS token, if it has one, opens
-            every solution.
+        tokenizer: A tokenizer from transformers; its chat template or else its BOS token, if it has one,
+            opens every solution.
         prompts: N prompts.
         steps: Texts of the steps of each of the N solutions.
         separator: Text after each step.
-        max_length: Most tokens of a solution, whole steps are kept; None: no limit.
+        max_length: Most tokens of a solution; steps are kept or cut off whole; None: no limit.
 
     Returns:
         N encoded solutions, in order; equal solutions are the same object.
 
     Raises:
-        ValueError: If a step has no token of its own, naming the example, or `max_length` is below 1.
+        ValueError: If a step has no token of its own (names the example), a solution has no token at all, or
+            `max_length` is below 1.
     """
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length is {max_length}; allowed: at least 1, or None")
@@ -150,20 +151,20 @@ def token_targets(
     solution_target: int | np.ndarray | None = None,
     num_classes: int = MOST_CLASSES,
 ) -> np.ndarray:
-    """Targets of a solution's tokens: at the step ends, or at every token of the solution.
+    """Makes the targets of a solution's tokens: at the step ends, or at every token of the solution.
 
     Args:
         encoded: Solution in tokens.
-        step_target: Class of each step, -100 for none, or the classes' probabilities [S, C], zeros for none;
-            the steps that were cut away are among them.
-        solution_target: Class of the whole solution, or the classes' probabilities [C].
-        num_classes: Classes of the model.
+        step_target: Class of each step, -100 for none, or class probabilities [S, C], zeros for none;
+            includes the steps that were cut off.
+        solution_target: Class of the whole solution, or class probabilities [C].
+        num_classes: Number of classes of the model.
 
     Returns:
-        int8 [T], -100 where a token has no target; of probabilities float32 [T, C], zeros where it has none.
+        int8 [T], -100 where a token has no target; for probabilities float32 [T, C], zeros where it has none.
 
     Raises:
-        ValueError: Unless exactly one target is given, with one entry per step, of classes or probabilities.
+        ValueError: Unless exactly one target is given, with one class or row of probabilities per step.
     """
     if (step_target is None) == (solution_target is None):
         raise ValueError("step_target and solution_target are both set or both missing; allowed: exactly one")
@@ -183,21 +184,21 @@ def token_targets(
 
 
 def wrong_targets(target: np.ndarray, num_classes: int) -> np.ndarray:
-    """Positions [...] of targets that are neither a class nor -100; of probabilities [N, C], of their rows.
+    """Finds targets [N] that are neither a class nor -100, or bad rows of probabilities [N, C].
 
-    Probabilities are a row of numbers in [0, 1] whose sum is 1, or of zeros for no target.
+    A row of probabilities holds numbers in [0, 1] that sum to 1, or zeros for no target. Returns indices.
     """
     if target.ndim == 1:
         bad = (target != IGNORE) & ((target < 0) | (target >= num_classes))
     else:
         total = target.sum(axis=1)
-        within = ((target >= 0) & (target <= 1)).all(axis=1)  # nor is NaN
+        within = ((target >= 0) & (target <= 1)).all(axis=1)  # false for NaN too
         bad = ~(within & ((np.abs(total - 1) < SUM_TOLERANCE) | (total == 0)))
     return np.flatnonzero(bad)
 
 
 def _checked(given: np.ndarray, name: str, num_classes: int) -> np.ndarray:
-    """Targets [N] or [N, C], if they are classes or the classes' probabilities."""
+    """Returns targets [N] or [N, C] if they are classes or class probabilities, else raises a ValueError."""
     if given.ndim == 1 and not len(given):
         return given.astype(np.int8)
     whole = given.dtype.kind in "iu" and given.ndim == 1
@@ -219,7 +220,7 @@ def _no_targets(tokens: int, like: np.ndarray) -> np.ndarray:
 
 
 def _class_of(target: Any, name: str) -> int:
-    """A target as a whole number. A bool is none: it does not say which of three classes it means."""
+    """Returns a target as an int. A bool is rejected: it does not say which of three classes it means."""
     whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
     if not whole or not (target == IGNORE or 0 <= target < MOST_CLASSES):
         found = target.item() if isinstance(target, np.generic) else target
@@ -232,7 +233,7 @@ def _allowed(num_classes: int) -> str:
 
 
 def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[int], np.ndarray] | None]:
-    """Ids of each joined text and the token count of its pieces; None where a token straddles two."""
+    """Returns ids of each joined text and token counts of its pieces; None where a token straddles two."""
     if not pieces or not getattr(tokenizer, "is_fast", False):
         return [None] * len(pieces)
     batch = tokenizer(
@@ -247,9 +248,8 @@ def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[
     for piece, ids, offsets in zip(pieces, batch["input_ids"], batch["offset_mapping"], strict=True):
         span = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
         boundary = np.cumsum([len(part) for part in piece])
-        # A boundary is sound if the tokens before it end at or before it and those after it start at or
-        # after it. Tokens that span nothing (some tokenizers trim white space off their spans) cannot be
-        # placed.
+        # A boundary is valid if the tokens before it end at or before it and those after it start at or
+        # after it. Tokens with empty spans (some tokenizers trim whitespace from them) cannot be placed.
         before = np.searchsorted(span[:, 1], boundary, side="right")
         starts = np.append(span[:, 0], boundary[-1])
         ordered = bool(np.all(np.diff(span[:, 1]) >= 0) and np.all(span[:, 0] < span[:, 1]))
@@ -262,7 +262,7 @@ def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[
 
 
 def _tokenize_pieces(tokenizer: Any, piece: list[str]) -> tuple[list[int], np.ndarray]:
-    """Ids of the pieces tokenized one by one, joined, and the tokens of each."""
+    """Tokenizes the pieces one by one; returns the joined ids and the token count of each piece."""
     rows = [
         tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] if part else []
         for part in piece

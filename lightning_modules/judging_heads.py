@@ -1,6 +1,6 @@
-"""Judges of steps, read from checkpoints: models that give class logits at every token, whatever their head.
+"""Models that judge steps, loaded from checkpoints: class logits at every token, whatever their head.
 
-Classes go from negative to positive, as in a RewardModel, so that `inference.score` takes them all.
+Classes go from negative to positive, as in a RewardModel, so that `scoring.score` accepts them all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lightning_modules.prefix_trees import tolerance
 
 
 class _Headed(PreTrainedModel):
-    """A decoder of transformers, named ``model``, and a head with the name that its checkpoints give it."""
+    """A decoder from transformers, named ``model``, and a head with the name that its checkpoints give it."""
 
     base_model_prefix = "model"
     classes = 2
@@ -44,7 +44,7 @@ class _Headed(PreTrainedModel):
         raise NotImplementedError
 
     def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
-        """Logits [B, T, C] of hidden states."""
+        """Computes logits [B, T, C] from hidden states."""
         raise NotImplementedError
 
     def forward(self, **inputs: Any) -> TokenClassifierOutput:
@@ -63,7 +63,7 @@ class TwoLayerHead(_Headed):
 
 
 class ValueHead(_Headed):
-    """One value a token, named ``v_head.summary``: Skywork's PRMs. Its sigmoid is the positive class's."""
+    """One value per token, named ``v_head.summary``: Skywork's PRMs. Its sigmoid is P(positive)."""
 
     def add_head(self, config: PreTrainedConfig) -> None:
         self.v_head = nn.ModuleDict({"summary": nn.Linear(config.hidden_size, 1)})
@@ -87,17 +87,17 @@ class ThreeClassHead(_Headed):
 
 
 class WordJudge(nn.Module):
-    """A causal language model whose next word is the judgement: its logits of two tokens alone."""
+    """A causal language model whose next word is the judgment: only its logits of two tokens."""
 
     def __init__(self, model: PreTrainedModel, *, negative: int, positive: int) -> None:
         """
         Args:
-            model: of transformers, with an output layer.
+            model: a causal language model from transformers, with an output layer.
             negative: the token that says that a step is wrong.
             positive: the token that says that it is right.
 
         Raises:
-            ValueError: its logits are more than its output layer's product.
+            ValueError: it has no output layer, or its logits are more than that layer's product.
         """
         super().__init__()
         output = model.get_output_embeddings()
@@ -117,15 +117,15 @@ class WordJudge(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Dtype of the weights."""
         return self.words.weight.dtype
 
     def forward(self, **inputs: Any) -> TokenClassifierOutput:
-        """Logits [B, T, 2] of every next token."""
+        """Computes the two tokens' logits [B, T, 2] as the next token at every position."""
         return TokenClassifierOutput(logits=self.words(self.model(**inputs).last_hidden_state))
 
     def _check(self, model: PreTrainedModel, words: list[int]) -> None:
-        """Some models bend or scale their logits after the output layer."""
+        """Rejects models that cap or scale their logits after the output layer."""
         ids = torch.tensor([[*words, *words]], device=self.words.weight.device)
         with torch.inference_mode():
             theirs = model(input_ids=ids, use_cache=False).logits[..., words].double()
@@ -138,25 +138,25 @@ class WordJudge(nn.Module):
 
 
 def load_headed(kind: type[_Headed], folder: Path, *, dtype: str) -> PreTrainedModel:
-    """A checkpoint with one of the heads above, without the code that may lie beside it.
+    """Loads a checkpoint with one of the heads above, without any code stored next to it.
 
     Args:
-        kind: which head.
-        folder: the checkpoint's.
-        dtype: of the weights, as torch names it; auto: what the checkpoint says.
+        kind: class of the head.
+        folder: folder of the checkpoint.
+        dtype: dtype of the weights, as torch names it; auto: as in the checkpoint.
 
     Raises:
-        ValueError: transformers does not know its decoder, or weights are missing or of other shapes.
+        ValueError: transformers does not know its decoder, or weights are missing or have other shapes.
     """
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     return load_whole(kind, folder, dtype, config=config)
 
 
 def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
-    """A token classification model of transformers.
+    """Loads a token classification model with transformers.
 
     Raises:
-        ValueError: weights are missing or of other shapes.
+        ValueError: weights are missing or have other shapes.
     """
     return load_whole(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
 
@@ -164,10 +164,10 @@ def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool =
 def load_word_judge(
     folder: Path, *, negative: int, positive: int, dtype: str, trust_remote_code: bool = False
 ) -> WordJudge:
-    """A causal language model that judges by two words; see `WordJudge`.
+    """Loads a causal language model that judges by two words; see `WordJudge`.
 
     Raises:
-        ValueError: weights are missing or of other shapes, or `WordJudge` raises it.
+        ValueError: weights are missing or have other shapes, or `WordJudge` raises it.
     """
     model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
     return WordJudge(model, negative=negative, positive=positive)

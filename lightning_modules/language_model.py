@@ -1,4 +1,4 @@
-"""LanguageModel: next-token training of a causal backbone (pretraining, MathMix, generator), and its text."""
+"""Next-token training of a causal backbone (pretraining, MathMix, generator), and batches of text for it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -12,32 +12,32 @@ from lightning_modules.encoding import IGNORE
 from lightning_modules.optimization import adamw, learning_rate_at
 
 Batch = tuple[np.ndarray, np.ndarray]
-"""(token ids, targets), each int64 [B, T]; the target of a position is its own token or ``IGNORE``."""
+"""Token ids and targets, each int64 [B, T]; the target of a position is its own token or ``IGNORE``."""
 
 
 def bucket(
     documents: Sequence[np.ndarray], targets: Sequence[np.ndarray], *, tokens: int, pad: int, seed: int
 ) -> list[Batch]:
-    """Batches of documents of about equal length, in random order, every document in exactly one.
+    """Makes batches of documents of similar length, in random order, with every document in exactly one.
 
     Documents are padded on the right, where causal attention needs no mask, and never share a row: none sees
     another.
 
     Args:
-        documents: token ids of each.
-        targets: the same shapes; ``IGNORE`` where nothing is to be learnt.
+        documents: token ids of each document.
+        targets: targets of the same shapes; ``IGNORE`` where nothing should be learned.
         tokens: most cells of a batch, unless one document has more.
         pad: token id that fills a row.
-        seed: of the order of equally long documents and of the batches.
+        seed: seed for the order of equally long documents and of the batches.
     """
     groups = _groups([len(document) for document in documents], tokens, seed)
     return [_batch(documents, targets, group, pad) for group in groups]
 
 
 class Passes:
-    """Batches of documents as `bucket` makes them, pass after pass, each in an order of its own.
+    """Batches of documents as `bucket` makes them, pass after pass, each pass in its own order.
 
-    A batch is made when it is asked for: the documents alone are held.
+    A batch is made on request; only the documents are kept in memory.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Passes:
             targets: see `bucket`.
             tokens: see `bucket`.
             pad: see `bucket`.
-            seed: of the order of every pass.
+            seed: seed for the order of every pass.
         """
         self.documents, self.targets, self.tokens, self.pad = documents, targets, tokens, pad
         self.lengths = [len(document) for document in documents]
@@ -64,11 +64,11 @@ class Passes:
         self._groups = self._of_pass(0)
 
     def __len__(self) -> int:
-        """Batches of a pass: they depend on the documents' lengths alone, so all passes have as many."""
+        """Counts the batches of a pass: only the documents' lengths matter, so all passes have as many."""
         return len(self._groups)
 
     def __call__(self, update: int) -> Batch:
-        """The batch of an update, 0-based; always the same for the same update."""
+        """Returns the batch of an update, 0-based; always the same for the same update."""
         number, at = divmod(update, len(self))
         if number != self._pass:
             self._pass, self._groups = number, self._of_pass(number)
@@ -79,7 +79,7 @@ class Passes:
 
 
 def _groups(lengths: Sequence[int], tokens: int, seed: int | list[int]) -> list[list[int]]:
-    """Documents of about equal length together, in random order; which they are is random among equals."""
+    """Groups documents of similar length, in random order; equally long ones are shuffled."""
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(lengths))
     order = shuffled[np.argsort([lengths[i] for i in shuffled], kind="stable")]
@@ -103,13 +103,13 @@ def _batch(
 
 
 class TextData(lightning.LightningDataModule):
-    """A batch of text an update; a resumed run goes on with the batch after its last update."""
+    """Text data with one batch per update; a resumed run continues with the batch after its last update."""
 
     def __init__(self, make_batch: Callable[[int], Batch], *, updates: int) -> None:
         """
         Args:
             make_batch: update (0-based) -> batch, always the same for the same update.
-            updates: how many there are.
+            updates: number of updates.
         """
         super().__init__()
         self.make_batch, self.updates = make_batch, updates
@@ -129,7 +129,7 @@ class _Stream:
 
 
 class LanguageModel(lightning.LightningModule):
-    """Next-token cross-entropy on the positions that have a target."""
+    """A causal language model trained with next-token cross-entropy on the positions that have a target."""
 
     def __init__(
         self,
@@ -143,12 +143,12 @@ class LanguageModel(lightning.LightningModule):
     ) -> None:
         """
         Args:
-            backbone: a transformers causal language model.
-            learning_rate: the highest one.
+            backbone: a causal language model from transformers.
+            learning_rate: highest learning rate.
             total_updates: length of the schedule.
             warmup: share of updates with a rising learning rate.
-            decay: share of updates, at the end, with a falling one.
-            weight_decay: on matrices only.
+            decay: share of updates, at the end, with a falling learning rate.
+            weight_decay: weight decay, on matrices only.
         """
         super().__init__()
         self.backbone = backbone

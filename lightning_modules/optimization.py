@@ -1,10 +1,10 @@
-"""The one optimiser and the one shape of schedule that every model here is trained with."""
+"""The optimizer and the shape of schedule that every model here is trained with."""
 
 import torch
 
 
 def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices other than embeddings, none on norms and biases."""
+    """Makes AdamW, with weight decay on matrices other than embeddings, and none on norms and biases."""
     embeddings = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
     parameters = [p for p in module.parameters() if p.requires_grad]
     decayed = [p for p in parameters if p.ndim > 1 and id(p) not in embeddings]
@@ -16,14 +16,14 @@ def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) ->
 def learning_rate_at(
     update: int, total: int, *, warmup: float, decay: float, end: int | None = None
 ) -> float:
-    """Share of the highest learning rate at an update: a linear rise, a plateau, a linear fall to zero.
+    """Returns the share of the highest learning rate: a linear rise, a plateau, a linear fall to zero.
 
     Args:
-        update: 0-based.
-        total: number of updates of the schedule.
+        update: 0-based number of the update.
+        total: number of updates in the schedule.
         warmup: share of ``total`` spent rising.
         decay: share of ``total`` spent falling; ``1 - warmup`` leaves no plateau.
-        end: number of updates after which training ends, if before ``total``: then the plateau is shorter,
+        end: number of updates after which training ends, if before ``total``: the plateau is then shorter,
             and the fall just as long.
     """
     rising, falling = max(1, round(warmup * total)), falling_updates(total, decay)
@@ -32,5 +32,5 @@ def learning_rate_at(
 
 
 def falling_updates(total: int, decay: float) -> int:
-    """Updates in which the learning rate falls to zero, of ``total`` in the schedule."""
+    """Counts the updates in which the learning rate falls to zero, out of ``total`` in the schedule."""
     return max(1, round(decay * total))

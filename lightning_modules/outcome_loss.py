@@ -1,31 +1,31 @@
-"""How a label of a whole solution is taught: at which of its tokens, and with what weights."""
+"""Loss for the label of a whole solution: at which of its tokens it applies, and with what weights."""
 
 from typing import Literal
 
 import numpy as np
 
 OutcomeLoss = Literal["every_token", "last_token", "every_and_last", "mean_logit"]
-"""What the cross-entropy is taken of:
+"""Predictions whose cross-entropy is the loss:
 
-* ``every_token``: of the prediction at every token of the solution, each token equally;
-* ``last_token``: of the prediction at the last token;
+* ``every_token``: the prediction at every token of the solution, each token weighted equally;
+* ``last_token``: the prediction at the last token;
 * ``every_and_last``: as ``every_token``, but the last token weighs as much as all others together;
-* ``mean_logit``: of one prediction, the softmax of the mean over the tokens of their logits. The head is
-  linear, so this is the head on mean-pooled hidden states, the usual pooling of sequence classifiers.
+* ``mean_logit``: a single prediction, the softmax of the mean of the tokens' logits. The head is linear, so
+  this is the head on mean-pooled hidden states, the usual pooling of sequence classifiers.
 
 A solution is scored by the prediction at its last token, and under ``mean_logit`` by the pooled prediction.
 """
 
 
 def token_weights(count: int, loss: OutcomeLoss) -> np.ndarray:
-    """float32 [count]: weights of the tokens of a solution.
+    """Returns the weights of a solution's tokens, float32 [count].
 
-    Their sum is the number of tokens with a weight, so that all losses have the same scale; the weights of
+    They sum to the number of tokens with a weight, so that all losses have the same scale; the weights of
     ``mean_logit`` are those of the mean, and sum to 1.
 
     Args:
-        count: tokens of the solution, without the problem.
-        loss: how its label is taught.
+        count: number of tokens of the solution, without the problem.
+        loss: form of the loss.
     """
     if count == 0 or loss == "every_token":
         return np.ones(count, np.float32)

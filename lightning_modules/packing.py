@@ -1,6 +1,6 @@
-"""Rows as full and as few as pays: where to cut a forest into chunks, and how to pack chunks into rows.
+"""Packing at the least cost: where to cut a forest into chunks, and how to pack chunks into rows.
 
-Rows are packed for what passes over them cost, which grows with the square of their width.
+The cost of a forward pass over rows grows with the square of their width.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-"""Row widths that are tried."""
+"""Row widths to try."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowCost:
-    """What a pass over B rows of T tokens costs: ``B T (attention_tokens + T) + per_pass``, without unit."""
+    """Cost of a pass over B rows of T tokens: ``B T (attention_tokens + T) + per_pass``, without a unit."""
 
     attention_tokens: float = 400.0
     """Width of a row, in tokens, at which attention costs as much as everything else."""
@@ -26,7 +26,7 @@ class RowCost:
     """Fixed cost of one more forward pass, in tokens of a narrow row."""
 
     def row(self, width: np.ndarray | float) -> Any:
-        """Cost of one row of `width` tokens."""
+        """Returns the cost of one row of `width` tokens."""
         return width * (self.attention_tokens + width)
 
     @property
@@ -36,10 +36,10 @@ class RowCost:
 
 
 def cost_of(model: torch.nn.Module) -> RowCost:
-    """Cost of a transformers model's rows, from the sizes in its config.
+    """Estimates the cost of a transformers model's rows from the sizes in its config.
 
-    A token of a layer takes about ``2 (4 h^2 + 3 h i)`` operations and its attention ``4 h`` a token of the
-    row.
+    In each layer a token takes about ``2 (4 h^2 + 3 h i)`` operations, and its attention ``4 h`` per token of
+    the row.
     """
     config = getattr(model, "config", None)
     hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
@@ -52,8 +52,8 @@ def cut_chunks(length: np.ndarray, shared: np.ndarray, capacity: int) -> np.ndar
     """Marks the sequences that begin a chunk of at most `capacity` tokens; few tokens are re-included.
 
     A cut before sequence u costs the `shared[u]` tokens of its path. Cuts that cost next to nothing are all
-    made: small chunks pack better. The others by dynamic programming over a window, as a chunk is a run of
-    sequences.
+    made, because small chunks pack better. The others are found by dynamic programming over a window, because
+    a chunk is a run of sequences.
     """
     count, cheap = len(length), capacity // 64
     shares, new = shared.tolist(), np.concatenate([[0], np.cumsum(length - shared)]).tolist()
@@ -99,13 +99,13 @@ def best_fit(size: np.ndarray, capacity: int) -> list[list[int]]:
 
 
 def candidate_widths(length: np.ndarray) -> list[int]:
-    """Row widths worth a try: the longest sequence, and round widths from the typical one on."""
+    """Lists row widths worth trying: that of the longest sequence, and round widths from the median up."""
     longest, typical = int(length.max()), int(np.median(length))
     return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
 
 
 def rows_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> float:
-    """Cost of rows that hold `fill` tokens, split into blocks as well as can be."""
+    """Returns the cost of rows that hold `fill` tokens, split into blocks by `split_rows`."""
     fill = -np.sort(-fill)
     starts = split_rows(fill, cost, max_tokens)
     return float(
@@ -114,10 +114,10 @@ def rows_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> float:
 
 
 def split_rows(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[int]:
-    """Where to split rows, widest first, into blocks; a block is as wide as its first row.
+    """Finds where to split rows, widest first, into blocks; a block is as wide as its first row.
 
-    Few rows are split at the least cost by dynamic programming. Of many, blocks are filled to `max_tokens`:
-    their rows hardly differ.
+    A few rows are split at the least cost by dynamic programming. With many rows, which hardly differ, blocks
+    are filled to `max_tokens`.
     """
     count = len(fill)
     most = (count if max_tokens is None else np.maximum(max_tokens // fill, 1)) * np.ones(
@@ -143,7 +143,7 @@ def split_rows(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[
 
 
 def first_of_chunks(rows: list[list[int]], count: int) -> np.ndarray:
-    """Marks the sequences whose predecessor does not stand before them in the same row."""
+    """Marks the sequences whose predecessor does not come right before them in the same row."""
     first = np.ones(count, dtype=bool)
     for row in rows:
         for before, after in zip(row[:-1], row[1:], strict=True):

@@ -1,15 +1,15 @@
-"""How fast the processor multiplies matrices."""
+"""Speed of matrix products on the processor."""
 
 import time
 
 import torch
 
 SIDE = 512
-"""Of the square matrices: they lie in the processor's cache."""
+"""Side of the square matrices, which fit into the processor's cache."""
 
 
 def measured_peak(seconds: float = 0.3) -> float:
-    """The best rate of a product of float32 matrices in one thread at this moment, FLOP/s."""
+    """Measures the best rate of a product of float32 matrices in one thread at this moment, in FLOP/s."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""A second look at where steps are judged, by another way than `encoding` found it: the tokens' own text."""
+"""A check of the positions where steps are judged, independent of `encoding`: tokens are decoded again."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def verify_positions(
     names: Sequence[str],
     separator: str = "\n",
 ) -> None:
-    """Reads the tokens of every step back and holds them against its text and separator.
+    """Decodes the tokens of every step and compares them with its text and separator.
 
-    So a token that is judged is its step's last one, whichever way the tokenizer went. What tokenizers may
-    change is let pass: letters' case and composition, the space before a step's first word, and characters
-    that they do not know.
+    This ensures that the token at which a step is judged is its last one, however the tokenizer works. It
+    allows what tokenizers may change: letters' case and composition, the space before a step's first word,
+    and unknown characters.
 
     Args:
-        tokenizer: of transformers.
+        tokenizer: tokenizer from transformers.
         steps: texts of the steps of N solutions.
-        encoded: the same solutions in tokens; steps that were cut away are not looked at.
-        names: what an error calls each solution.
+        encoded: the same solutions in tokens; steps that were cut off are not checked.
+        names: name of each solution in error messages.
         separator: text after each step.
 
     Raises:
-        ValueError: a step's tokens read back as another text, naming the solution and the step.
+        ValueError: a step's tokens decode to a different text; names the solution and the step.
     """
     places: list[tuple[int, int]] = []
     segments: list[list[int]] = []
@@ -58,7 +58,7 @@ def verify_positions(
 
 
 def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
-    """Raises a ValueError if a solution has more tokens than a model has positions, or one without a row."""
+    """Raises a ValueError if a solution is longer than a model's positions, or has a token without a row."""
     config: Any = getattr(model, "config", None)
     positions = getattr(config, "max_position_embeddings", None)
     longest = max((len(solution) for solution in encoded), default=0)
@@ -72,12 +72,12 @@ def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
 
 
 def row_count(model: Any) -> int:
-    """Counts the rows of a model's embeddings: tokens that it can read."""
+    """Counts the rows of a model's embeddings: the tokens that it can read."""
     return int(model.get_input_embeddings().weight.shape[0])
 
 
 def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
-    """Raises a ValueError if a text has a token that a model has no row of its embeddings for."""
+    """Raises a ValueError if a text has a token for which a model has no row in its embeddings."""
     rows = row_count(model)
     largest = max((int(ids.max()) for ids in texts if len(ids)), default=0)
     if largest >= rows:
@@ -100,6 +100,6 @@ def _plain(text: str) -> str:
 
 
 def _reads_as(wanted: str, found: str, unknown: str | None) -> bool:
-    """Whether two texts are the same, but for what is unknown in the second."""
+    """Returns whether two texts are the same, except for unknown tokens in the second."""
     parts = [found] if unknown is None else found.split(_plain(unknown))
     return re.fullmatch(".+".join(map(re.escape, parts)), wanted, re.DOTALL) is not None

@@ -1,12 +1,12 @@
-"""Solutions of a batch as token tries: what several solutions begin with is computed once.
+"""Token tries of a batch's solutions: prefixes that solutions share are computed once.
 
-Sequences are sorted and become a forest of prefix tries: equal solutions collapse to one path, shared
-prompts and shared first steps to one branch. The forest is written out depth first, cut into chunks that
-re-include the path to their first token, and chunks are packed into rows. A token sees its ancestors and
-itself alone, and its position is its depth, so that a causal transformer computes for it exactly what it
-computes in the solution on its own.
+Sequences are sorted into a forest of prefix tries: equal solutions collapse to one path, shared prompts and
+shared first steps to one branch. The forest is written out depth first and cut into chunks that re-include
+the path to their first token, and chunks are packed into rows. A token sees only its ancestors and itself,
+and its position is its depth, so that a causal transformer computes for it exactly what it computes for the
+solution alone.
 
-Shape letters: B rows, T tokens of a row, C classes, N sequences.
+Shape letters: B rows, T tokens per row, C classes, N sequences.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lightning_modules.packing import (
 )
 
 TOLERANCE = 1e-4
-"""Share of the largest logit by which equal computations in float32 may differ."""
+"""Most by which equal computations in float32 may differ, as a share of the largest logit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,38 +36,38 @@ class Layout:
     """Sequences laid out as one tensor of rows, for one forward pass."""
 
     token_BT: torch.Tensor
-    """int64, token ids; 0 in cells that hold nothing."""
+    """int64, token ids; 0 in empty cells."""
     position_BT: torch.Tensor
     """int64, depth of the token in its trie."""
     end_BT: torch.Tensor
-    """int64, column after the last descendant of the token; its own column + 1 in cells that hold nothing."""
+    """int64, column after the last descendant of the token; its own column + 1 in empty cells."""
     shared: bool
-    """Whether rows hold tries, or one sequence each."""
+    """Whether rows hold tries rather than one sequence each."""
     sequences: np.ndarray
-    """int64 [N], which of the given sequences lie here, ascending."""
+    """int64 [N], indices of the given sequences that this layout holds, ascending."""
     node_of: np.ndarray
     """int64, flat cell (row * T + column) of each token of those sequences, one sequence after the other."""
     offsets: np.ndarray
     """int64 [N + 1], where each sequence begins in `node_of`."""
 
     def cells(self, index: int) -> np.ndarray:
-        """Flat cells of the tokens of the `index`-th sequence of this layout."""
+        """Returns the flat cells of the tokens of this layout's `index`-th sequence."""
         return self.node_of[self.offsets[index] : self.offsets[index + 1]]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Layout:
-        """The layout with its tensors on a device."""
+        """Returns the layout with its tensors on a device."""
         tensors = ("token_BT", "position_BT", "end_BT")
         moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in tensors}
         return replace(self, **moved)
 
     def visible(self) -> torch.Tensor:
-        """bool [B, 1, T, T]: whether a token (third axis) sees another (last axis): an ancestor or itself."""
+        """Marks the tokens (last axis) that a token (third) sees, itself and ancestors: bool [B, 1, T, T]."""
         column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
         before = column[None, :, None] >= column[None, None, :]
         return (before & (column[None, :, None] < self.end_BT[:, None, :]))[:, None]
 
     def inputs(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
-        """Keyword arguments of a transformers model's forward pass."""
+        """Makes the keyword arguments for a transformers model's forward pass."""
         if not self.shared:
             column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
             held = column < self.end_BT[:, :1]
@@ -76,8 +76,8 @@ class Layout:
                 "attention_mask": held.long(),
                 "position_ids": self.position_BT,
             }
-        # Additive, as eager attention needs it and as the CPU's fused kernel turns a bool mask into at every
-        # layer.
+        # Additive, because eager attention needs it and because the CPU's fused kernel would convert a bool
+        # mask at every layer.
         mask = torch.zeros((), dtype=dtype, device=self.token_BT.device).masked_fill(
             ~self.visible(), torch.finfo(dtype).min
         )
@@ -91,7 +91,7 @@ def layout(
     share_prefixes: bool = True,
     cost: RowCost | None = None,
 ) -> Layout:
-    """All sequences in one tensor; see `layouts`."""
+    """Lays all sequences out in one tensor; see `layouts`."""
     cost = replace(cost or RowCost(), pass_tokens=float("inf"))
     return layouts(token_ids, capacity, max_tokens=None, share_prefixes=share_prefixes, cost=cost)[0]
 
@@ -104,18 +104,18 @@ def layouts(
     share_prefixes: bool = True,
     cost: RowCost | None = None,
 ) -> list[Layout]:
-    """Lays sequences out as few and narrow rows as pays, in blocks of rows of similar width.
+    """Lays sequences out in rows at the least cost, in blocks of rows of similar width.
 
     Args:
         token_ids: N sequences of token ids, none empty.
-        capacity: Most tokens of a row, unless one sequence has more; None: what costs least.
-        max_tokens: Most cells of a block, unless one row has more; None: no limit.
-        share_prefixes: Whether common prefixes are computed once. False, for models without masks of any
-            shape: a row a distinct sequence, padded on the right.
-        cost: What rows and passes cost.
+        capacity: Most tokens per row, unless one sequence has more; None: what costs least.
+        max_tokens: Most cells per block, unless one row has more; None: no limit.
+        share_prefixes: Whether common prefixes are computed once. False, for models that do not take masks of
+            any shape: one row per distinct sequence, padded on the right.
+        cost: Cost of rows and passes.
 
     Returns:
-        Blocks; every sequence lies in exactly one.
+        Blocks; every sequence is in exactly one.
 
     Raises:
         ValueError: If there is no sequence, one is empty, or `capacity` or `max_tokens` is below 1.
@@ -147,18 +147,18 @@ def layouts(
 
 @dataclass(frozen=True, kw_only=True)
 class _Forest:
-    """Distinct sequences in lexicographic order; `U` of them, the longest of `T` tokens."""
+    """`U` distinct sequences in lexicographic order, the longest of `T` tokens."""
 
     token_UT: np.ndarray
     length: np.ndarray
     shared: np.ndarray
-    """[U], tokens that a sequence has in common with the one before it; 0 where a chunk begins."""
+    """[U], number of tokens that a sequence shares with the one before it; 0 where a chunk begins."""
     inverse: np.ndarray
-    """[N], which distinct sequence each given one is."""
+    """[N], index of the distinct sequence that equals each given one."""
 
     @staticmethod
     def grow(token_ids: Sequence[np.ndarray]) -> _Forest:
-        # Big-endian bytes compare as the ids do, a prefix before what it begins.
+        # Big-endian bytes sort like the ids, a prefix before longer sequences.
         keys = [np.asarray(ids, dtype=">i4").tobytes() for ids in token_ids]
         distinct = {key: index for index, key in enumerate(sorted(set(keys)))}
         inverse = np.array([distinct[key] for key in keys], dtype=np.int64)
@@ -172,11 +172,11 @@ class _Forest:
         return _Forest(token_UT=token_UT, length=length, shared=shared, inverse=inverse)
 
     def cut(self, first: np.ndarray) -> _Forest:
-        """The forest with chunks that begin at the sequences marked in `first`."""
+        """Returns the forest with chunks that begin at the sequences marked in `first`."""
         return replace(self, shared=np.where(first, 0, self.shared))
 
     def pack(self, capacity: int) -> tuple[list[list[int]], np.ndarray]:
-        """Rows as lists of sequences, and the tokens in each row."""
+        """Returns rows as lists of sequences, and the number of tokens in each row."""
         first = cut_chunks(self.length, self.shared, capacity)
         start = np.flatnonzero(first)
         size = np.add.reduceat(np.where(first, self.length, self.length - self.shared), start)
@@ -184,14 +184,14 @@ class _Forest:
         packed = [sorted(row) for row in best_fit(size, capacity)]
         rows = [[u for chunk in row for u in range(start[chunk], stop[chunk])] for row in packed]
         fill = np.array([int(size[row].sum()) for row in packed])
-        for index, row in enumerate(packed):  # neighbours that meet again share what they had in common
+        for index, row in enumerate(packed):  # neighbors in one row again share their prefix
             fill[index] -= sum(
                 int(self.shared[start[b]]) for a, b in zip(row[:-1], row[1:], strict=True) if b == a + 1
             )
         return rows, fill
 
     def write(self, rows: list[list[int]], shared: bool) -> Layout:
-        """One block: rows hold whole chunks, and the sequences of a row follow each other depth first."""
+        """Writes one block: rows hold whole chunks, with the sequences of a row in depth-first order."""
         order = np.array([u for row in rows for u in row])
         length, common, token_UT = self.length[order], self.shared[order], self.token_UT[order]
         U, width = token_UT.shape
@@ -243,18 +243,19 @@ class _Forest:
 
 
 def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: int) -> torch.Tensor:
-    """Targets of the sequences, merged at the tokens they share.
+    """Merges the targets of the sequences at the tokens they share.
 
     ``-(weight * log_softmax(logits)).sum()`` is then exactly the sum of the sequences' cross-entropies.
 
     Args:
-        layout: Where the sequences lie.
-        targets: Of each sequence that was laid out (in all blocks), either int [T] with -100 for no target,
-            or float [T, C], the weight of each class at each token.
-        num_classes: C.
+        layout: Layout of the sequences.
+        targets: Targets of each sequence that was laid out (in all blocks), either int [T] with -100 for no
+            target, or float [T, C], the weight of each class at each token.
+        num_classes: Number of classes, C.
 
     Returns:
-        float32 [B, T, C], how many sequences have each class as target at each cell.
+        float32 [B, T, C], number of sequences with each class as target at each cell; for float targets, the
+            sum of their weights.
 
     Raises:
         ValueError: If a target is neither a class nor -100.
@@ -277,25 +278,25 @@ def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: i
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """Share of the largest logit by which equal computations may differ."""
+    """Returns the most by which equal computations may differ, as a share of the largest logit."""
     return max(TOLERANCE, 8 * torch.finfo(dtype).eps)
 
 
 def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
-    """Whether a model computes the same in tries as in plain rows, by one try on random sequences.
+    """Tests on random sequences whether a model computes the same in tries as in plain rows.
 
-    It is as exact as the weights are: what counts is the share of the largest logit, for those of a new head
-    are small.
+    The tolerance follows the precision of the weights and is relative to the largest logit, because a new
+    head's logits are small.
 
     Args:
         model: A transformers model that returns `logits`.
-        seed: Of the random sequences.
+        seed: Seed for the random sequences.
     """
     config = getattr(model, "config", None)
     takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
     windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}
     if not takes_masks or windows or getattr(config, "sliding_window", None) is not None:
-        return False  # our mask would not reach the kernel, or stand in for a window it knows nothing of
+        return False  # our mask would not reach the kernel, or would replace a window that it lacks
     parameter = next(model.parameters())
     random = np.random.default_rng(seed)
     vocabulary = int(config.vocab_size)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Sizes, kinds of numbers and of attention by name: settings are made of these, without importing torch."""
+"""Names of model sizes, dtypes and attention implementations, so that settings need not import torch."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -7,25 +7,25 @@ Architecture = Literal["llama", "qwen2"]
 Dtype = Literal["float32", "bfloat16"]
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
 Precision = Literal["32-true", "bf16-mixed"]
-"""Lightning's names."""
+"""Lightning's names of precisions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """Sizes of a transformer that is built from scratch."""
+    """Sizes of a transformer built from scratch."""
 
     architecture: Architecture = "llama"
-    """Which of transformers' families."""
+    """Model family in transformers."""
     hidden: int
     """Width of the residual stream."""
     layers: int
-    """Number of blocks. Verifying takes depth: a step is predicted before it can be compared."""
+    """Number of blocks. Verification needs depth: a step is predicted before it can be compared."""
     heads: int
-    """Attention heads; ``hidden`` is a multiple of it."""
+    """Number of attention heads; ``hidden`` is a multiple of twice this number."""
     intermediate: int
     """Width of the feed-forward part."""
     max_positions: int = 1024
-    """Longest sequence, in tokens."""
+    """Length of the longest sequence, in tokens."""
 
     def __post_init__(self) -> None:
         if self.architecture not in get_args(Architecture):
@@ -45,5 +45,5 @@ PRESETS: dict[str, Preset] = {
     "shallow": Preset(hidden=64, layers=2, heads=4, intermediate=176),
     "shallow_large": Preset(hidden=112, layers=3, heads=4, intermediate=304),
 }
-"""``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds of facts, where
-there is much to know and little to compute."""
+"""Presets by name. ``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds
+of facts, where there is much to know and little to compute."""

@@ -1,8 +1,7 @@
 """The processes that train and run one model together: ranks of a group.
 
-Whoever started them (torchrun, SLURM, or `ablations` itself, which says what torchrun would) has told each
-its rank in the environment; Lightning finds it there too. A process that nobody started so is a group by
-itself.
+The launcher (torchrun, SLURM, or `ablations` itself, which sets what torchrun would) puts each process's rank
+in its environment, where Lightning finds it too. A process started in any other way is a group by itself.
 """
 
 from __future__ import annotations
@@ -21,30 +20,30 @@ if TYPE_CHECKING:
 
 Strategy = Literal["auto", "ddp", "fsdp"]
 PATIENCE = timedelta(days=30)
-"""For processes that wait until the first one has done what it does alone."""
+"""How long processes wait for work that only the first one does."""
 START = timedelta(minutes=2)
-"""In which all processes of a group have to be started."""
+"""Time within which all processes of a group have to be started."""
 POLL = 0.1
-"""Seconds between two looks for the others."""
+"""Seconds between two checks for the other processes."""
 BY_SRUN = ("SLURM_STEP_NUM_TASKS", "SLURM_SRUN_COMM_HOST")
-"""What srun tells the tasks that it starts; a batch script, which is one process, has none of them."""
+"""Variables that srun sets for the tasks it starts; a batch script, which is one process, has neither."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """What a process knows of those that it computes with."""
+    """A process's view of the processes that it computes with."""
 
     rank: int = 0
-    """Of this process: 0 to size - 1."""
+    """Rank of this process: 0 to size - 1."""
     size: int = 1
-    """Number of processes, one a device."""
+    """Number of processes, one per device."""
     nodes: int = 1
-    """Machines that they are on, as many on each."""
+    """Number of machines, with equally many processes on each."""
     strategy: Strategy = "auto"
     """How they share a model in training: each has all of it (ddp, which auto means) or a part (fsdp)."""
     patient: Any = field(default=None, repr=False)
-    """torch's group of them that waits as long as it takes."""
+    """torch's group of these processes with the long timeout ``PATIENCE``."""
 
     @property
     def first(self) -> bool:
@@ -52,7 +51,7 @@ class Group:
         return self.rank == 0
 
     def sum(self, array: np.ndarray) -> np.ndarray:
-        """The sum of the processes' arrays, of equal shapes; all must call it, and all get it."""
+        """Sums the processes' arrays, of equal shapes; all must call it, and all get the sum."""
         if self.size == 1:
             return array
         import torch
@@ -63,7 +62,7 @@ class Group:
         return summed
 
     def share(self, value: T) -> T:
-        """The first process's value, however long it takes to come; all must call it."""
+        """Returns the first process's value, however long it takes; all must call it."""
         if self.size == 1:
             return value
         import torch
@@ -74,7 +73,7 @@ class Group:
         return shared
 
     def wait(self) -> None:
-        """Until all processes are here, however long it takes."""
+        """Waits until all processes get here, however long it takes."""
         if self.size > 1:
             import torch
 
@@ -86,9 +85,9 @@ ALONE = Group()
 
 @contextlib.contextmanager
 def joined(strategy: Strategy = "auto") -> Iterator[Group]:
-    """The group that this process was started in, for as long as the context lasts.
+    """Joins the group that this process was started in, for as long as the context lasts.
 
-    GPUs are given out by the rank on the machine; "cuda" means this process's own within.
+    GPUs are assigned by the rank on the machine; within the context "cuda" is this process's own.
 
     Raises:
         ValueError: not all processes of the group were started, or they do not reach each other.
@@ -120,17 +119,17 @@ def joined(strategy: Strategy = "auto") -> Iterator[Group]:
 
 
 def meeting(address: str, port: int, rank: int, size: int, within: timedelta = START) -> Any:
-    """The store by which all processes of a group have found each other.
+    """Waits for all processes of a group and returns the store by which they found each other.
 
     Args:
-        address: of the first process, or of torchrun's agent.
-        port: at that address.
-        rank: of this process.
-        size: of the group.
-        within: how long the others are waited for.
+        address: address of the first process, or of torchrun's agent.
+        port: port at that address.
+        rank: rank of this process.
+        size: number of processes in the group.
+        within: how long to wait for the others.
 
     Raises:
-        ValueError: some of them did not come, or the address cannot be used.
+        ValueError: some of them did not arrive, or the address cannot be used.
     """
     from torch.distributed import DistError, PrefixStore, TCPStore
     from torch.distributed.constants import default_pg_timeout
@@ -150,7 +149,7 @@ def meeting(address: str, port: int, rank: int, size: int, within: timedelta = S
             f"launcher: rank {rank} cannot use {address}:{port} ({' '.join(str(error).split())[:200]}); "
             "allowed: an address of this machine that no other program uses"
         ) from None
-    # torchrun starts all ranks again where one failed, with the same store
+    # torchrun restarts all ranks if one fails, with the same store
     store = PrefixStore(f"ablations/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", tcp)
     names = [f"rank/{number}" for number in range(size)]
     store.set(names[rank], "here")
@@ -165,10 +164,10 @@ def meeting(address: str, port: int, rank: int, size: int, within: timedelta = S
 
 
 def check_slurm() -> None:
-    """Checks that SLURM has started as many processes as it says that there are.
+    """Checks that SLURM started as many processes as it reports.
 
     Raises:
-        ValueError: it has not, or says nothing of how many there are on each machine.
+        ValueError: it did not, or does not report how many there are on each machine.
     """
     tasks = int(os.environ["SLURM_NTASKS"])
     if tasks == 1:
@@ -187,7 +186,7 @@ def check_slurm() -> None:
 
 
 def _reachable(address: str, port: int, end: float) -> bool:
-    """Whether anyone listens at an address before a time."""
+    """Returns whether anything listens at an address before the time ``end``."""
     while True:
         try:
             with socket.create_connection((address, port), timeout=POLL * 10):
@@ -199,7 +198,7 @@ def _reachable(address: str, port: int, end: float) -> bool:
 
 
 def _nodes(node: int) -> int:
-    """The number of machines, found out by all processes together."""
+    """Counts the machines; all processes must call it."""
     import torch
 
     most = torch.tensor(node)

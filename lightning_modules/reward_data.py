@@ -1,10 +1,10 @@
 """Batches of solutions for a RewardModel, the same whatever the number of processes.
 
-`batch_size` counts the solutions of one optimiser update. Every update's solutions are drawn from the seed
-alone; each process and each accumulated batch takes its slice of them, and knows how many targets the whole
-update has. So training on K processes, or with accumulation, follows the same path as training on one. The
-batches come as a plain iterable: Lightning adds no sampler of its own to it
-(``use_distributed_sampler=False`` says so to the reader).
+`batch_size` counts the solutions of one optimizer update. Every update's solutions are drawn from the seed
+alone; each process and each accumulated batch takes its slice of them and knows how many targets the whole
+update has. Training on K processes, or with accumulation, therefore follows the same path as training on one.
+The batches are a plain iterable, to which Lightning adds no sampler of its own
+(``use_distributed_sampler=False`` makes this explicit).
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from lightning_modules.prefix_trees import Layout, layouts, target_weights
 
 @dataclass(frozen=True, kw_only=True)
 class LogitMeans:
-    """The N solutions of a block whose target is that of the mean of their logits."""
+    """The N solutions of a block whose targets apply to the mean of their logits."""
 
     cell: torch.Tensor
     """int64 [all tokens]: flat cells of their tokens, one solution after the other."""
     solution: torch.Tensor
-    """int64 [all tokens]: whose token it is, 0 to N - 1."""
+    """int64 [all tokens]: the solution of each token, 0 to N - 1."""
     weight: torch.Tensor
-    """float32 [all tokens]: share of the token in its solution's mean."""
+    """float32 [all tokens]: weight of the token in its solution's mean."""
     target: torch.Tensor
     """float32 [N, C]: probability of each class."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> LogitMeans:
-        """The pool on a device."""
+        """Returns the means with their tensors on a device."""
         names = ("cell", "solution", "weight", "target")
         return LogitMeans(
             **{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
         )
 
     def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
-        """[N, C]: the mean of each solution's logits."""
+        """Computes the mean of each solution's logits, [N, C]."""
         found = logits_BTC.flatten(0, 1)[self.cell] * self.weight[:, None]
         return torch.zeros_like(self.target).index_add(0, self.solution, found)
 
@@ -56,14 +56,14 @@ class RewardBatch:
     layouts: tuple[Layout, ...]
     """Blocks of solutions, one forward pass each."""
     weights: tuple[torch.Tensor, ...]
-    """float32 [B, T, C] for each block: how many solutions have a class as target at a cell."""
+    """float32 [B, T, C] for each block: total weight of solutions with a class as target at a cell."""
     target_count: int
-    """Targets in the whole update, over all processes and accumulated batches."""
+    """Number of targets in the whole update, over all processes and accumulated batches."""
     pools: tuple[LogitMeans, ...] = ()
     """For each block, the means of logits that have the targets; empty: the tokens have them."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
-        """The batch with its tensors on a device."""
+        """Returns the batch with its tensors on a device."""
         return replace(
             self,
             layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
@@ -77,20 +77,20 @@ class RewardDataset:
     """Solutions in tokens, with a target or none at each token."""
 
     token_ids: Sequence[np.ndarray]
-    """int [T] of each solution."""
+    """Token ids of each solution, int [T]."""
     targets: Sequence[np.ndarray]
-    """Of each solution: int [T], a class or -100; or float [T, C], the classes' probabilities or zeros."""
+    """Targets of each solution: int [T], a class or -100; or float [T, C], class probabilities or zeros."""
     num_classes: int
     """Number of classes of the model."""
     share_prefixes: bool = True
-    """Whether what solutions begin with is computed once; see `batching.check_layout`."""
+    """Whether common prefixes are computed once; see `prefix_trees.check_layout`."""
     cost: RowCost = field(default_factory=RowCost)
-    """What rows cost the model that is trained; see `batching.cost_of`."""
+    """Cost of rows for the model that is trained; see `packing.cost_of`."""
     outcome_loss: OutcomeLoss = "every_token"
-    """What is made of targets that all tokens of a solution share; see `outcome_loss`."""
+    """Loss for targets that all tokens of a solution share; see `outcome_loss`."""
     drawn: Sequence[np.ndarray] | None = None
-    """Which solutions are drawn together and counted as one, as alternatives of a step are: so they share
-    what they begin with. None: each alone."""
+    """Groups of solutions that are drawn together and counted as one, such as alternatives of a step, so that
+    they share their prefix. None: each alone."""
 
     def __post_init__(self) -> None:
         if len(self.token_ids) == 0:
@@ -124,7 +124,7 @@ class RewardDataset:
         outcome_loss: OutcomeLoss = "every_token",
         **options: Any,
     ) -> RewardDataset:
-        """Targets at step ends, or of solutions, which are taught by `outcome_loss`."""
+        """Makes a dataset with targets at step ends, or of whole solutions, taught by `outcome_loss`."""
         if (step_targets is None) == (solution_targets is None):
             raise ValueError(
                 "step_targets and solution_targets are both set or both missing; allowed: exactly one"
@@ -150,18 +150,18 @@ class RewardDataset:
         return len(self.token_ids if self.drawn is None else self.drawn)
 
     def _solutions(self, index: np.ndarray) -> Iterable[int]:
-        """Those that are drawn at `index`."""
+        """Returns the solutions that are drawn at `index`."""
         return index if self.drawn is None else (i for at in index for i in self.drawn[at])
 
     def target_count(self, index: np.ndarray) -> int:
-        """Number of targets of what is drawn at `index`: tokens, or solutions with a mean of logits."""
+        """Counts the targets of what is drawn at `index`: tokens, or solutions with a mean of logits."""
         counts = [np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)]
         return int(np.count_nonzero(counts) if self.outcome_loss == "mean_logit" else sum(counts))
 
     def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
-        """The solutions at `index`, laid out; one cell without a target if there is none.
+        """Lays out the solutions at `index`, or one cell without a target if there are none with a target.
 
-        What follows a solution's last target cannot change its loss and is left out.
+        Tokens after a solution's last target cannot change its loss and are left out.
         """
         token_ids, targets = [], []
         for i in self._solutions(index):
@@ -181,7 +181,7 @@ class RewardDataset:
         return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count, pools=pools)
 
     def _weighted(self, target: np.ndarray) -> np.ndarray:
-        """float32 [T, C]: the classes' probabilities at each token, times the token's weight."""
+        """Returns class probabilities at each token times the token's weight, float32 [T, C]."""
         held = np.flatnonzero(has_target(target))
         weighted = np.zeros((len(target), self.num_classes), np.float32)
         share = np.eye(self.num_classes, dtype=np.float32)[target[held]] if target.ndim == 1 else target[held]
@@ -190,7 +190,7 @@ class RewardDataset:
 
 
 def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> LogitMeans:
-    """The pool of a block, from the weighted targets [T, C] of all sequences."""
+    """Makes the means of a block from the weighted targets [T, C] of all sequences."""
     joined = np.concatenate([targets[sequence] for sequence in block.sequences])
     solution = np.repeat(np.arange(len(block.sequences)), np.diff(block.offsets))
     held = joined.any(axis=1)
@@ -205,7 +205,7 @@ def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> Log
 
 
 def has_target(target: np.ndarray) -> np.ndarray:
-    """bool [T]: which tokens of a solution have a target."""
+    """Marks the tokens of a solution that have a target, bool [T]."""
     return np.asarray(target != IGNORE) if target.ndim == 1 else np.asarray(target.any(axis=1))
 
 
@@ -224,23 +224,23 @@ class GlobalBatches:
     ) -> None:
         """
         Args:
-            dataset: What is drawn from.
-            batch_size: Solutions of an update.
-            seed: Of the order; None: as given.
+            dataset: Solutions to draw from.
+            batch_size: Solutions per update.
+            seed: Seed for the order; None: the order of the dataset.
             epochs: Passes over the data in one epoch of the trainer.
-            trainer: Knows the process and the epoch; None: one process, epoch 0.
-            accumulate: Batches that the trainer accumulates to an update.
+            trainer: Trainer that knows the process and the epoch; None: one process, epoch 0.
+            accumulate: Batches per update that the trainer accumulates.
         """
         self.dataset, self.batch_size, self.seed, self.epochs = dataset, batch_size, seed, epochs
         self.trainer, self.accumulate = trainer, accumulate
-        self._served = (0, 0)  # epoch, batches of it
+        self._served = (0, 0)  # epoch, number of its batches
         self._resume = (0, 0)
 
     def __len__(self) -> int:
         return self.epochs * -(-len(self.dataset) // self.batch_size) * self.accumulate
 
     def updates(self, epoch: int) -> Iterator[np.ndarray]:
-        """Solutions of each update of an epoch, over all processes."""
+        """Yields the solutions of each update of an epoch, over all processes."""
         for number in range(epoch * self.epochs, (epoch + 1) * self.epochs):
             order = np.arange(len(self.dataset))
             if self.seed is not None:
@@ -265,16 +265,16 @@ class GlobalBatches:
                     yield self.dataset.batch(slices[part * world + rank], count)
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the epoch is; Lightning keeps it in checkpoints."""
+        """Returns the position in the epoch; Lightning saves it in checkpoints."""
         return {"epoch": self._served[0], "batches": self._served[1]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was taken."""
+        """Resumes where `state_dict` was taken."""
         self._served = self._resume = (state["epoch"], state["batches"])
 
 
 class RewardData(lightning.LightningDataModule):
-    """Data of a RewardModel, from examples or from a `RewardDataset` made before."""
+    """Data for a RewardModel, from examples or from an existing `RewardDataset`."""
 
     def __init__(
         self,
@@ -294,16 +294,16 @@ class RewardData(lightning.LightningDataModule):
         """
         Args:
             examples: Solutions with targets.
-            tokenizer: A tokenizer of transformers; not needed with a `RewardDataset`.
-            batch_size: Solutions of an update, over all processes and accumulated batches.
-            seed: Of the order of the solutions.
+            tokenizer: A tokenizer from transformers; not needed with a `RewardDataset`.
+            batch_size: Solutions per update, over all processes and accumulated batches.
+            seed: Seed for the order of the solutions.
             epochs: Passes over the data in one epoch of the trainer.
             num_classes: Number of classes of the model.
             separator: Text after each step.
-            max_length: Most tokens of a solution, whole steps are kept.
+            max_length: Most tokens of a solution; steps are kept or cut off whole.
             validation: Solutions to validate on.
-            share_prefixes: See `batching.check_layout`.
-            cost: See `batching.cost_of`.
+            share_prefixes: See `prefix_trees.check_layout`.
+            cost: See `packing.cost_of`.
         """
         super().__init__()
         for name, value in (("batch_size", batch_size), ("epochs", epochs)):
@@ -329,7 +329,7 @@ class RewardData(lightning.LightningDataModule):
 
     @property
     def updates(self) -> int:
-        """Updates in one epoch of the trainer."""
+        """Number of updates in one epoch of the trainer."""
         return self.epochs * -(-len(self.train_set) // self.batch_size)
 
     def train_dataloader(self) -> GlobalBatches:
@@ -358,10 +358,10 @@ def encode_examples(
     max_length: int | None = None,
     **options: Any,
 ) -> RewardDataset:
-    """A dataset from examples that have targets.
+    """Makes a dataset from examples that have targets.
 
     Raises:
-        ValueError: If an example has no target, or one that is no class of the model, naming it.
+        ValueError: If an example has no target, or one that is not a class of the model; names the example.
     """
     encoded = encode_all(
         tokenizer, [e.prompt for e in examples], [e.steps for e in examples], separator, max_length
@@ -381,7 +381,7 @@ def encode_examples(
 
 
 def _targets_of(where: str, encoded: Encoded, num_classes: int, **target: Any) -> np.ndarray:
-    """Targets of a solution's tokens; errors say of which solution."""
+    """Makes the targets of a solution's tokens; errors name the solution."""
     try:
         return token_targets(encoded, num_classes=num_classes, **target)
     except ValueError as error:

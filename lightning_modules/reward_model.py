@@ -1,6 +1,6 @@
-"""RewardModel: class logits at every token, trained on the targets it is given.
+"""Reward model: class logits at every token, trained on given targets.
 
-It knows nothing of what the targets mean: process and outcome supervision differ in the targets alone.
+It does not know what the targets mean: process and outcome supervision differ only in the targets.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from lightning_modules.reward_data import RewardBatch
 from lightning_modules.sharding import shard
 
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
-"""Names of the classes, in the order of the logits."""
+"""Number of classes -> their names, in the order of the logits."""
 
 POOLED = "mean_logit_scores_solution"
-"""Name in a backbone's config: whether the mean of its logits scores a solution, not its last token."""
+"""Config attribute of a backbone: whether a solution is scored by the mean of its tokens' logits rather than
+at its last token."""
 
 
 class RewardModel(lightning.LightningModule):
-    """Masked cross-entropy at the tokens that have a target, divided by their number in the global batch."""
+    """Class logits trained by cross-entropy at tokens with a target, averaged over an update's targets."""
 
     def __init__(
         self,
@@ -44,22 +45,22 @@ class RewardModel(lightning.LightningModule):
     ) -> None:
         """
         Args:
-            backbone: A token classification model of transformers with two or three classes, or peft's
+            backbone: A token classification model from transformers with two or three classes, or peft's
                 around one.
-            learning_rate: The highest one.
-            total_updates: Length of the schedule; None: what the trainer is going to run.
+            learning_rate: Highest learning rate.
+            total_updates: Length of the schedule; None: the number of updates that the trainer will run.
             warmup: Share of updates with a rising learning rate.
             decay: Share of updates, at the end, with a learning rate that falls to zero; None: all after the
                 warmup.
-            weight_decay: On matrices only.
-            dropout: Before the head. Elsewhere there is none, but for what adapters have of their own.
-            seed: Of dropout: what is dropped in an update depends on it and on the update alone.
+            weight_decay: Weight decay, on matrices only.
+            dropout: Dropout before the head. There is none elsewhere, except in adapters.
+            seed: Seed for dropout: what is dropped depends only on it, the update, the batch and the process.
             pooled: Whether a solution is scored by the mean of its tokens' logits rather than at its last
                 token; None: as the backbone's config says.
 
         Raises:
-            ValueError: If the backbone has another number of classes, attention dropout, or dropout is asked
-                of one without a module for it.
+            ValueError: If the backbone has another number of classes or attention dropout, or if dropout is
+                requested for one without a module for it.
         """
         super().__init__()
         if backbone.config.num_labels not in CLASSES:
@@ -70,7 +71,7 @@ class RewardModel(lightning.LightningModule):
         before_head = getattr(plain, "dropout", None)
         if dropout and not isinstance(before_head, torch.nn.Dropout):
             raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(plain).__name__}")
-        for name, module in plain.named_modules():  # transformers gives the head a tenth unasked
+        for name, module in plain.named_modules():  # transformers gives the head 0.1 by default
             if isinstance(module, torch.nn.Dropout) and ".lora_dropout." not in name:
                 module.p = dropout if module is before_head else 0.0
         backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
@@ -82,18 +83,18 @@ class RewardModel(lightning.LightningModule):
         self.total_updates, self.warmup = total_updates, warmup
         self.decay = 1.0 - warmup if decay is None else decay
         self.end: int | None = None
-        """Updates after which training ends, if before `total_updates`; may be set while training."""
+        """Update after which training ends, if before `total_updates`; may be set during training."""
         self.seed = seed
         self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
-        self.strict_loading = not is_adapted(backbone)  # what is frozen is in no state of a training
+        self.strict_loading = not is_adapted(backbone)  # a saved state has no frozen weights
 
     def forward(self, layout: Layout) -> torch.Tensor:
-        """Logits [B, T, C] of a block of solutions."""
+        """Computes logits [B, T, C] for a block of solutions."""
         return self.backbone(**layout.inputs(self.backbone.dtype), use_cache=False).logits
 
     def loss_sum(self, batch: RewardBatch, stage: str = "train") -> torch.Tensor:
-        """Sum of the cross-entropies of this process's share of the batch."""
+        """Sums the cross-entropies of this process's share of the batch."""
         loss = torch.zeros((), device=self.device)
         sums = torch.zeros(3, device=self.device)
         for block, (layout, weight) in enumerate(zip(batch.layouts, batch.weights, strict=True)):
@@ -112,7 +113,7 @@ class RewardModel(lightning.LightningModule):
         if self.drops:
             at = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
             torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
-        # Lightning averages over processes and accumulated batches what has to be a sum over them.
+        # Lightning averages over processes and accumulated batches, but this has to be a sum over them.
         parts = self.trainer.world_size * self.trainer.accumulate_grad_batches
         return self.loss_sum(batch) * (parts / max(batch.target_count, 1))
 
@@ -130,7 +131,7 @@ class RewardModel(lightning.LightningModule):
         self._log_sums("validation")
 
     def _log_sums(self, stage: str) -> None:
-        """Logs the mean loss and accuracy over all targets since the last time, of all processes."""
+        """Logs the mean loss and accuracy over the targets of all processes since the last call."""
         sums = self._sums.pop(stage, torch.zeros(3, device=self.device))
         if self.trainer.world_size > 1:
             sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
@@ -140,12 +141,12 @@ class RewardModel(lightning.LightningModule):
             self.log(f"{stage}_accuracy", hits / count, sync_dist=True)
 
     def configure_model(self) -> None:
-        """Splits the weights over the processes, where that is how they share the model."""
+        """Splits the weights over the processes, if that is how they share the model."""
         if self.device_mesh is not None:
             shard(self.backbone, self.device_mesh["data_parallel"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps what is trained, and not what a base has anyway."""
+        """Drops frozen weights from the checkpoint, because the base has them."""
         frozen = {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
         held = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: tensor for name, tensor in held.items() if name not in frozen}
@@ -164,12 +165,12 @@ class RewardModel(lightning.LightningModule):
     def export(
         self, folder: str | Path, tokenizer: Any = None, state: dict[str, torch.Tensor] | None = None
     ) -> None:
-        """Writes weights (safetensors), config and tokenizer as transformers does; of adapters, these alone.
+        """Writes weights (safetensors), config and tokenizer as transformers does, without an adapted base.
 
         Args:
-            folder: where.
-            tokenizer: of transformers; None: none is written.
-            state: all weights, as `sharding.whole_state` has them; None: the model's own.
+            folder: Folder to write to.
+            tokenizer: A tokenizer from transformers; None: none is written.
+            state: All weights, as `sharding.whole_state` returns them; None: the model's own.
         """
         if state is not None:
             state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
@@ -187,9 +188,9 @@ class RewardModel(lightning.LightningModule):
         """Reads what `export` wrote.
 
         Args:
-            folder: where.
-            base: Folder of the weights that adapters were trained beside; not needed without adapters.
-            arguments: The constructor's.
+            folder: Folder that it wrote.
+            base: Folder of the weights with which adapters were trained; not needed without adapters.
+            arguments: Arguments of the constructor.
         """
         if not (Path(folder) / "config.json").is_file():
             raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
@@ -203,5 +204,5 @@ class RewardModel(lightning.LightningModule):
 
 
 def probability_of_correct(prob: Any) -> Any:
-    """P(correct) from class probabilities [..., C]: all but the negative class, neutral counted as right."""
+    """Computes P(correct) from class probabilities [..., C]: all but negative, so neutral counts as right."""
     return prob[..., 1] if prob.shape[-1] == 2 else 1.0 - prob[..., 0]

@@ -1,4 +1,4 @@
-"""The keys and values that attention keeps, in a place with room for more."""
+"""A key-value cache for attention with room to grow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from transformers.cache_utils import DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
-    """A layer's cache that doubles its room when full; transformers' is copied whole at every token."""
+    """A layer's cache that doubles its room when full; the one in transformers is copied at every token."""
 
     _room: tuple[torch.Tensor, torch.Tensor] | None = None
 
@@ -36,7 +36,7 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
     def select(self, rows: torch.Tensor) -> None:
-        """Keeps `rows` of the batch, in that order, each as often as it is named."""
+        """Keeps `rows` of the batch, in that order, each as often as it is listed."""
         assert self.keys is not None and self.values is not None
         self._room = None
         self.keys, self.values = self.keys[rows], self.values[rows]

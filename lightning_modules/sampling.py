@@ -1,8 +1,7 @@
-"""Many solutions per problem from a causal language model, with a KV cache.
+"""Sampling of many solutions per problem from a causal language model, with a KV cache.
 
-A sample's randomness comes from the seed, its prompt and its number alone. Which other samples share its
-batch, how the prompts are split over shards and which device it runs on decide nothing but the rounding of
-logits.
+A sample's randomness comes only from the seed, its prompt and its number. Which other samples share its
+batch, how the prompts are split over shards and which device it runs on affect only the rounding of logits.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ _COMPACT_SHARE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """One sample's text."""
+    """One sampled completion."""
 
     text: str
-    """What follows the prompt, without the end-of-text token and what the stop string begins."""
+    """Text after the prompt, without the end-of-text token and without anything from the stop string on."""
     finished: bool
-    """Whether it ended by itself; False: it ran into the limit of tokens."""
+    """Whether it ended by itself; False: it reached the token limit."""
     tokens: int = 0
-    """How many were drawn, the one that ended it among them."""
+    """Number of tokens drawn, including the one that ended it."""
 
 
 def sample(
@@ -51,21 +50,21 @@ def sample(
     """Draws completions of prompts.
 
     Args:
-        model: A causal language model of transformers, on its device.
+        model: A causal language model from transformers, on its device.
         tokenizer: Its tokenizer; a BOS token, if there is one, opens every prompt.
         prompts: P prompts. Equal ones get different samples.
-        num_samples: Completions a prompt.
-        temperature: Divides the logits; 0 takes the likeliest token.
-        min_p: A token less likely than this share of the likeliest one is never drawn; 0: any may be.
+        num_samples: Number of completions per prompt.
+        temperature: Divisor of the logits; 0 takes the most likely token.
+        min_p: Tokens less likely than this share of the most likely one are never drawn; 0: any may be.
         max_new_tokens: Most tokens of a completion.
-        stop: A string that ends a completion and is cut off it, or a function of the text so far that says
-            whether it is complete. The end-of-text token ends it too.
-        seed: Of the samples.
-        batch_size: Samples that are decoded together.
-        progress: Called with the samples done and their number in all.
+        stop: A string that ends a completion and is cut off from it, or a function of the text so far that
+            returns whether it is complete. The end-of-text token ends it too.
+        seed: Seed for the samples.
+        batch_size: Number of samples decoded together.
+        progress: Called with the number of samples done and the total.
 
     Returns:
-        For each prompt its completions.
+        The completions of each prompt.
 
     Raises:
         ValueError: If a number is out of range, or a prompt has no token.
@@ -103,7 +102,7 @@ def sample(
 
 
 class Sampler:
-    """A model with all that says how it is sampled from."""
+    """A model and the settings with which it is sampled."""
 
     def __init__(
         self,
@@ -120,15 +119,15 @@ class Sampler:
     ) -> None:
         """
         Args:
-            model: A causal language model of transformers, on its device.
+            model: A causal language model from transformers, on its device.
             tokenizer: Its tokenizer.
-            temperature: Divides the logits; 0 takes the likeliest token.
-            min_p: As `sample` takes it.
+            temperature: Divisor of the logits; 0 takes the most likely token.
+            min_p: See `sample`.
             max_new_tokens: Most tokens of a completion.
-            stop: As `sample` takes it.
-            stop_characters: Where `stop` is a function: characters, one of which is in the token by which a
-                text becomes complete; None: any token may do it.
-            ends: Tokens that end a completion, beside those that tokenizer and model name.
+            stop: See `sample`.
+            stop_characters: If `stop` is a function: characters, at least one of which is in any token that
+                completes a text; None: any token may complete it.
+            ends: Tokens that end a completion, in addition to those that tokenizer and model name.
             positions: Most tokens of a prompt and its completion; None: no limit.
         """
         self.model, self.tokenizer, self.temperature, self.min_p = model, tokenizer, temperature, min_p
@@ -158,15 +157,15 @@ class Sampler:
 
         Args:
             ids: Tokens of the prompts, at least one each.
-            entropy: Of each prompt's samples, as `entropy_of` gives it.
-            wanted: Prompt, by its place in `ids`, and number of each sample.
-            batch_size: Samples that are decoded together.
-            progress: Called with the samples done and their number in all.
+            entropy: Entropy of each prompt's samples, from `entropy_of`.
+            wanted: Index of the prompt in `ids`, and number, of each sample.
+            batch_size: Number of samples decoded together.
+            progress: Called with the number of samples done and the total.
 
         Returns:
-            A completion for each that is wanted.
+            The completion of each wanted sample.
         """
-        # Prompts of like length share a batch: little padding, most often none.
+        # Prompts of similar length share a batch, so that there is little or no padding.
         order = sorted(range(len(wanted)), key=lambda index: len(ids[wanted[index][0]]))
         results: dict[int, Completion] = {}
         was_training = self.model.training
@@ -202,9 +201,9 @@ class Sampler:
         token_RT = np.zeros((len(rows), self.max_new_tokens), dtype=np.int64)
         length = np.zeros(len(rows), dtype=np.int64)
         done = np.zeros(len(rows), dtype=bool)
-        over = np.zeros(len(rows), dtype=bool)  # done, or at its limit
+        over = np.zeros(len(rows), dtype=bool)  # done, or at the token limit
         limit = np.array([self._limit(len(ids[prompt])) for prompt, _ in rows])
-        row = np.arange(len(rows))  # which row each place of the batch decodes
+        row = np.arange(len(rows))  # row that each place in the batch decodes
         any_padding = bool(padding.any())
         for step in range(self.max_new_tokens):
             tokens = self._draw(logits, draw[:, step])
@@ -225,7 +224,7 @@ class Sampler:
             past = cache.get_seq_length()
             position = past - padding
             if self.positions is not None:
-                position = position.clamp(max=self.positions - 1)  # of rows that are over and still here
+                position = position.clamp(max=self.positions - 1)  # for rows that are over but still here
             logits = self.model(
                 input_ids=tokens[:, None],
                 attention_mask=self._seen(padding, past + 1) if any_padding else None,
@@ -236,11 +235,11 @@ class Sampler:
         return self._texts(token_RT, length, done)
 
     def _limit(self, prompt: int) -> int:
-        """Most new tokens after a prompt of so many."""
+        """Returns the most new tokens after a prompt of `prompt` tokens."""
         return min(self.max_new_tokens, (self.positions or prompt + self.max_new_tokens) - prompt)
 
     def _prefill(self, ids: list[Sequence[int]], cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of the prompts' last tokens [P, V] and the padding on their left [P]; fills the cache."""
+        """Fills the cache; returns logits of the prompts' last tokens [P, V] and their left padding [P]."""
         longest = max(map(len, ids))
         token_PT = torch.tensor([[0] * (longest - len(row)) + list(row) for row in ids], device=self.device)
         padding = torch.tensor([longest - len(row) for row in ids], device=self.device)
@@ -256,7 +255,7 @@ class Sampler:
         return logits[:, -1], padding
 
     def _seen(self, padding: torch.Tensor, length: int) -> torch.Tensor:
-        """bool [B, T]: what is no padding. The model itself adds what its attention leaves out."""
+        """Marks what is not padding, bool [B, T]. The model adds its own mask, causal or windowed."""
         return torch.arange(length, device=self.device) >= padding[:, None]
 
     @staticmethod
@@ -267,7 +266,7 @@ class Sampler:
         return tuple(tensor[rows] for tensor in tensors)
 
     def _draw(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-        """One token a row: where the cumulative distribution passes the row's uniform number."""
+        """Draws one token per row: where the cumulative distribution passes the row's uniform number."""
         if self.temperature == 0:
             return logits.argmax(-1)
         prob = (logits.double() / self.temperature).softmax(-1)
@@ -280,7 +279,7 @@ class Sampler:
     def _apply_stop(
         self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray, rows: np.ndarray
     ) -> None:
-        """Marks rows as done whose text is complete."""
+        """Marks rows whose text is complete as done."""
         if self.stop is None or len(rows) == 0:
             return
         rows = rows[~done[rows]]
@@ -304,26 +303,26 @@ class Sampler:
 
 
 def end_tokens(model: Any, tokenizer: Any) -> np.ndarray:
-    """int64, ascending: the tokens by which a model ends a text, as its tokenizer and itself name them."""
+    """Returns the tokens with which a model ends a text, according to its tokenizer and config, ascending."""
     named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     ends = {tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])} - {None}
     return np.array(sorted(ends), dtype=np.int64)
 
 
 def _holding(tokenizer: Any, size: int, characters: str | None) -> np.ndarray:
-    """bool [V]: whether a token may hold one of some characters; None: any token may."""
+    """Marks the tokens that may contain any of the characters, bool [V]; None: all may."""
     found = np.ones(size, dtype=bool)
-    if characters is None or " " in characters:  # which decoders take off where a text begins
+    if characters is None or " " in characters:  # decoders strip a text's leading space
         return found
     known = min(size, len(tokenizer))
     pieces = tokenizer.batch_decode([[token] for token in range(known)])
-    sought = {*characters, "\N{REPLACEMENT CHARACTER}"}  # a part of any character
+    sought = {*characters, "\N{REPLACEMENT CHARACTER}"}  # part of any character
     found[:known] = [not sought.isdisjoint(piece) for piece in pieces]
     return found
 
 
 def entropy_of(seed: int, prompts: Sequence[str]) -> list[list[int]]:
-    """Entropy of each prompt's samples: the seed, the prompt's text and how often it came before."""
+    """Makes the entropy of each prompt's samples from the seed, the text and how often it came before."""
     seen: dict[str, int] = {}
     seeds = []
     for prompt in prompts:

@@ -1,4 +1,4 @@
-"""Scores of many solutions: every distinct token once, results in the order they were asked for."""
+"""Scoring of many solutions: every distinct token is computed once; results keep the given order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scores:
     """Class probabilities of solutions, ragged over their steps."""
 
     prob: np.ndarray
-    """float64 [all steps, C], at the end of each step, one solution after the other."""
+    """float64 [all steps, C], class probabilities at the end of each step, one solution after the other."""
     offsets: np.ndarray
     """int64 [N + 1], where each solution begins in `prob`."""
     last: np.ndarray
@@ -32,7 +32,7 @@ class Scores:
         return len(self.last)
 
     def steps(self, index: int) -> np.ndarray:
-        """float64 [S, C], one solution's steps."""
+        """Returns the class probabilities of one solution's steps, float64 [S, C]."""
         return self.prob[self.offsets[index] : self.offsets[index + 1]]
 
 
@@ -45,20 +45,19 @@ def score(
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
 ) -> Scores:
-    """Class probabilities at every step's end, and P(correct) of each solution, on the model's device.
+    """Computes class probabilities at each step's end and P(correct) of each solution, on the model's device.
 
-    A solution's scores depend on the model and the solution alone, up to the rounding of differently shaped
-    products. Processes take turns at the blocks that one would compute, so that they round as one does.
+    A solution's scores depend only on the model and the solution, up to the rounding of differently shaped
+    products. Processes share the blocks that a single one would compute, so that rounding does not change.
 
     Args:
-        model: A RewardModel, or a token classification model of transformers.
+        model: A RewardModel, or a token classification model from transformers.
         solutions: N solutions in tokens, in any order.
-        max_tokens: Cells of a forward pass.
-        share_prefixes: Whether common prefixes are computed once; None: if that is found to be right for
-            this model.
+        max_tokens: Most cells of a forward pass.
+        share_prefixes: Whether common prefixes are computed once; None: if a check shows that this is right
+            for this model.
         progress: Called with the share of this process's solutions done, from 0 to 1.
-        group: The processes that score them together; all call it with the same solutions, all get all
-            scores.
+        group: Processes that score together; all call it with the same solutions, and all get all scores.
 
     Returns:
         Scores in the order of `solutions`.
@@ -67,7 +66,7 @@ def score(
     num_classes = int(backbone.config.num_labels)
     step_count = np.array([len(solution.step_end) for solution in solutions], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(step_count)]).astype(np.int64)
-    # The last row of each solution is its last token's; a solution ends with its last step's end as a rule.
+    # The last row of each solution is its last token's, which usually is the end of its last step.
     asked = [np.append(solution.step_end, len(solution.ids) - 1) for solution in solutions]
     prob = np.zeros((int(offsets[-1]), num_classes))
     last = np.zeros((len(solutions), num_classes))
@@ -113,9 +112,9 @@ def score(
 
 
 def _of_mean(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:
-    """float64 [N, C]: class probabilities of the mean of each solution's logits, from its start on.
+    """Returns class probabilities of the mean of each solution's logits after the prompt, float64 [N, C].
 
-    Of a solution without tokens of its own, those at its last token.
+    For a solution without tokens of its own, those at its last token.
     """
     flat_NC = logits_BTC.flatten(0, 1).double().cpu().numpy()
     cells = [block.cells(index) for index in range(len(starts))]
@@ -132,18 +131,18 @@ def score_texts(
     max_length: int | None = None,
     max_tokens: int = 8192,
 ) -> Iterator[tuple[Scores, np.ndarray]]:
-    """Scores a stream of shards, one in memory at a time; solutions of one problem belong into one shard.
+    """Scores a stream of shards, one in memory at a time; all solutions of a problem belong in one shard.
 
     Args:
         model: See `score`.
-        tokenizer: The model's.
+        tokenizer: The model's tokenizer.
         shards: Prompts and steps of each shard's solutions.
         separator: Text after each step.
         max_length: Most tokens of a solution; steps that do not fit have no score.
-        max_tokens: Cells of a forward pass.
+        max_tokens: Most cells of a forward pass.
 
     Yields:
-        A shard's scores, and how many steps of each solution were cut away, int64 [N].
+        A shard's scores, and how many steps of each solution were cut off, int64 [N].
     """
     share_prefixes = check_layout(getattr(model, "backbone", model))
     for prompts, steps in shards:

@@ -1,4 +1,4 @@
-"""How processes share a model in training: Lightning's strategy, what each holds, and all of it again."""
+"""Sharing of a model between processes in training: Lightning's strategy, splitting and gathering weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning_modules.process_group import Group
 
 
 def strategy_of(group: Group) -> str | Strategy:
-    """Lightning's strategy for a group."""
+    """Returns Lightning's strategy for a group."""
     if group.size == 1:
         return "auto"
     if group.strategy == "fsdp":
@@ -24,10 +24,10 @@ def strategy_of(group: Group) -> str | Strategy:
 
 
 def shard(backbone: PreTrainedModel, mesh: Any) -> None:
-    """Splits a backbone's weights over the processes of a mesh: each of its layers a unit, and the rest one.
+    """Splits a backbone's weights over the processes of a mesh: each layer is a unit, the rest another.
 
     Raises:
-        ValueError: transformers does not say what the layers of this architecture are, or it has adapters.
+        ValueError: transformers does not name the layers of this architecture, or the backbone has adapters.
     """
     if is_adapted(backbone):
         raise ValueError("strategy: found fsdp with lora; allowed with adapters: auto, ddp")
@@ -41,20 +41,20 @@ def shard(backbone: PreTrainedModel, mesh: Any) -> None:
         )
     for module in (*layers, backbone):
         part = fully_shard(module, mesh=mesh)
-        if mesh.device_type == "cpu":  # gloo knows no average
+        if mesh.device_type == "cpu":  # gloo cannot average
             part.set_force_sum_reduction_for_comms(True)
 
 
 def units(backbone: PreTrainedModel) -> list[torch.nn.Module]:
-    """The layers that transformers would not split over devices."""
+    """Lists the layers that transformers would not split over devices."""
     names = set(backbone._no_split_modules or ())
     return [module for module in backbone.modules() if type(module).__name__ in names]
 
 
 def whole_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of all weights that are trained, however they are split; all processes must call it.
+    """Copies all trained weights, however they are split; all processes must call it.
 
-    Of split weights the first process alone gets them.
+    If the weights are split, only the first process gets them.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
     found = get_model_state_dict(module, options=options)

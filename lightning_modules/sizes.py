@@ -1,4 +1,4 @@
-"""How large a backbone is, from its config alone: no weights are made or read."""
+"""Size of a backbone, from its config alone: no weights are made or read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,32 +12,32 @@ from lightning_modules.presets import PRESETS
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What decides the operations of a transformer."""
+    """Numbers that determine how many operations a transformer takes."""
 
     name: str
-    """For people."""
+    """Name for display."""
     parameters: int
-    """All of the language model; tied embeddings are counted once."""
+    """Parameters of the whole language model; tied embeddings are counted once."""
     reward: int
-    """Parameters by which a token is multiplied in a reward model: no embeddings; its small head left out."""
+    """Parameters that multiply each token in a reward model: without embeddings and its small head."""
     language: int
-    """The same in a language model, whose head is as large as its vocabulary."""
+    """The same for a language model, with its head, which is as large as the vocabulary."""
     layers: int
     """Number of blocks."""
     width: int
-    """Of attention: heads times their width."""
+    """Width of attention: number of heads times the width of a head."""
 
 
 def size_of(name: str, *, vocabulary: int, download: bool = False) -> Size:
-    """The size of a preset, or of a transformers checkpoint whose config alone is read.
+    """Measures a preset, or a transformers checkpoint, of which only the config is read.
 
     Args:
-        name: a preset's, a folder with a config.json, or a checkpoint's name.
-        vocabulary: tokens, of a preset.
-        download: whether a config may be fetched that is not on this machine.
+        name: name of a preset, a folder with a config.json, or a checkpoint's name.
+        vocabulary: number of tokens in the vocabulary of a preset.
+        download: whether a config that is not on this machine may be downloaded.
 
     Raises:
-        ValueError: nothing of that name is found, or it is no dense causal language model.
+        ValueError: nothing of that name is found, or it is not a dense causal language model.
     """
     if name in PRESETS:
         return measured(name, preset_config(PRESETS[name], vocabulary))
@@ -58,10 +58,10 @@ def size_of(name: str, *, vocabulary: int, download: bool = False) -> Size:
 
 
 def measured(name: str, config: PreTrainedConfig) -> Size:
-    """Counts the parameters of a causal language model that is built without memory.
+    """Counts the parameters of a causal language model that is built without memory for its weights.
 
     Raises:
-        ValueError: the config is of another kind of model.
+        ValueError: the config belongs to another kind of model.
     """
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)

@@ -1,7 +1,7 @@
-"""The tokenizer of a checkpoint, as models here read with it: one rule for presets and for any checkpoint.
+"""Loading and use of a checkpoint's tokenizer: one rule for presets and for any checkpoint.
 
-Whether a model reads its problems through a chat template is a matter of its tokenizer alone: one that has a
-template uses it, and one that shall not is stripped of it before it is saved beside the model.
+Only the tokenizer decides whether a model reads its problems through a chat template: a tokenizer with a
+template uses it, and one that should not is stripped of it before it is saved next to the model.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 DATE = "26 Jul 2024"
-"""What templates that tell the model the day are given, whatever day it is, so that scores do not depend on
-it; Llama's fall back on this one themselves."""
+"""Fixed date for templates that give the model today's date, so that scores do not depend on the day; Llama's
+templates fall back on this date themselves."""
 _FIXED_DAY = f"{{%- macro strftime_now(format) -%}}{DATE}{{%- endmacro -%}}"
 
 
 def load_tokenizer(folder: str | Path, *, chat_template: bool = True) -> Any:
-    """The tokenizer in a folder. Its end stands in for a padding token that it lacks; none is ever added.
+    """Loads the tokenizer in a folder. If it lacks a padding token, EOS is used; no token is ever added.
 
     Args:
-        folder: of a checkpoint.
-        chat_template: whether it keeps the chat template that it has, and so reads problems through it.
+        folder: folder of a checkpoint.
+        chat_template: whether it keeps its chat template, if any, and so reads problems through it.
     """
-    from transformers import AutoTokenizer  # here, for those who read tokens need not wait for it
+    from transformers import AutoTokenizer  # imported here because other users need not wait for it
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
@@ -39,21 +39,21 @@ def load_tokenizer(folder: str | Path, *, chat_template: bool = True) -> Any:
 
 
 def has_chat_template(tokenizer: Any) -> bool:
-    """Whether problems are read through a chat template."""
+    """Returns whether problems are read through a chat template."""
     return bool(getattr(tokenizer, "chat_template", None))
 
 
 def rendered(tokenizer: Any, turns: list[dict[str, str]], way_out: str = "", **options: Any) -> str:
-    """Turns of a conversation in the chat template of a tokenizer.
+    """Renders the turns of a conversation with the chat template of a tokenizer.
 
     Args:
-        tokenizer: of transformers.
-        turns: role and content of each.
-        way_out: what an error says can be done.
-        options: of `apply_chat_template`.
+        tokenizer: tokenizer from transformers.
+        turns: role and content of each turn.
+        way_out: what an error suggests doing instead.
+        options: arguments for `apply_chat_template`.
 
     Raises:
-        ValueError: the template does not take these turns, with what it says.
+        ValueError: the template does not accept these turns; includes its message.
     """
     from jinja2 import TemplateError
 
@@ -69,13 +69,13 @@ def rendered(tokenizer: Any, turns: list[dict[str, str]], way_out: str = "", **o
 
 
 def check_vocabulary(tokenizer: Any, rows: int | None, field: str) -> None:
-    """Checks that a model has a row of its embeddings for every token that it may be given.
+    """Checks that a model's embeddings have a row for every token that it may be given.
 
     Args:
-        tokenizer: of transformers. It may have padding and unknown tokens without a row, which transformers'
-            own classes add: no text becomes them; see `positions.check_ids`.
-        rows: of the embeddings; None: not known.
-        field: what errors call the setting that names the checkpoint.
+        tokenizer: tokenizer from transformers. It may have padding and unknown tokens without a row, which
+            transformers' own classes add: no text is tokenized to them; see `positions.check_ids`.
+        rows: number of rows of the embeddings; None: not known.
+        field: name, in errors, of the setting that names the checkpoint.
 
     Raises:
         ValueError: the tokenizer has more tokens than the model has rows.
@@ -94,14 +94,14 @@ def check_vocabulary(tokenizer: Any, rows: int | None, field: str) -> None:
 
 
 def opening(tokenizer: Any, prompt: str, way_out: str = "") -> tuple[str, list[int]]:
-    """What is read before a solution's first step: its text, and the tokens before that.
+    """Returns what is read before a solution's first step: its text, and the tokens before that text.
 
-    With a chat template the problem is the user's turn, its closing newline taken off, and the solution
-    begins where the assistant's turn does; all special tokens are the template's. Without one the problem is
-    read as it is, behind the BOS token if there is one.
+    With a chat template, the problem is the user's turn, without its closing newline, and the solution begins
+    where the assistant's turn does; all special tokens come from the template. Without one, the problem is
+    read unchanged, after the BOS token if there is one.
 
     Raises:
-        ValueError: the chat template does not take a user's turn; ``way_out`` says what else can be done.
+        ValueError: the chat template does not accept a user's turn; ``way_out`` suggests what else to do.
     """
     if has_chat_template(tokenizer):
         turn = [{"role": "user", "content": prompt.removesuffix("\n")}]

@@ -1,1 +1,1 @@
-"""What comes out of a run: records, statistics, tables, figures and the report. Knows nothing of training."""
+"""Outputs of a run: records, statistics, tables, figures and the report. Independent of training."""

@@ -1,4 +1,4 @@
-"""The differences that claims are about: each function here names a comparison, and finds it in records."""
+"""Differences that claims are about: each function here names a comparison and finds it in records."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ from results.stats.summaries import PRIMARY_N, comparison_n, rows_of, tested_n
 from results.vocabulary import TRAINING_SETS, WAYS, acquisition_words, arm_words, is_plain
 
 POINTS, TIMES = "points", "times"
-"""Unit of a difference: a share of problems solved, or the log of a ratio of labels."""
+"""Units of differences: a share of problems solved, or the log of a ratio of labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One difference between two things, as the records have it."""
+    """One difference between two things in the records."""
 
     arm: str
-    """The first, in words."""
+    """The first of the two, in words."""
     against: str
     """What it is compared with, in words."""
     where: str = ""
     """Which of several such differences it is, in words; empty if there is only one."""
     n: int | None
-    """N of best-of-N; None where different N are compared."""
+    """N of best-of-N; None if different N are compared."""
     found: Estimate
-    """The difference; without terms where nothing is known of its variance."""
+    """The difference; without terms if nothing is known about its variance."""
     seeds: int
-    """Seeds that were paired; 0: the arms have none."""
+    """Number of seeds paired; 0 if the arms have none."""
     unit: str = POINTS
     """``POINTS`` or ``TIMES``."""
     reason: str = ""
-    """Why there is no estimate; empty where there is one."""
+    """Why there is no estimate; empty if there is one."""
 
 
 Differences = Callable[[pd.DataFrame], Sequence[Difference]]
@@ -50,13 +50,13 @@ Differences = Callable[[pd.DataFrame], Sequence[Difference]]
 
 
 def between_arms(arm: str, against: str, *, scales: int | None = None, n: int = PRIMARY_N) -> Differences:
-    """One arm minus another at each data scale, ascending.
+    """Find one arm minus another at each data scale, ascending.
 
     Args:
         arm: key of ``ARMS``.
         against: key of ``ARMS``.
-        scales: how many data scales, the largest ones; None: every one.
-        n: of best-of-N; a run that measures only smaller N uses its largest.
+        scales: how many of the largest data scales to compare; None for all.
+        n: N of best-of-N; a run that measures only smaller N uses its largest.
     """
 
     def find(frame: pd.DataFrame) -> list[Difference]:
@@ -70,7 +70,7 @@ def between_arms(arm: str, against: str, *, scales: int | None = None, n: int = 
 
 
 def between_doublings(arm: str, up_to: int) -> Differences:
-    """An arm's best-of-2N minus its best-of-N, for 2N up to a number, at its largest data scale."""
+    """Find an arm's best-of-2N minus its best-of-N, for 2N up to ``up_to``, at its largest data scale."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         rows = _unvaried(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
@@ -78,7 +78,7 @@ def between_doublings(arm: str, up_to: int) -> Differences:
             rows = rows[rows["data_scale"] == rows["data_scale"].max()]
         ns = sorted({int(n) for n in rows["n"]})
         pairs = [(str(2 * n), str(n)) for n in ns if 2 * n in ns and 2 * n <= up_to]
-        # N stands as a variant of one best-of-N, since differences are between variants of equal N.
+        # N becomes the variant of a single best-of-N, because differences are between variants of equal N.
         varied = rows.assign(variant=rows["n"].astype(int).astype(str), n=0)
         found = contrasts(varied, "variant", pairs, "best_of_n", 0)
         return [
@@ -97,7 +97,7 @@ def between_doublings(arm: str, up_to: int) -> Differences:
 
 
 def mean_gain(acquisition: str, baseline: str) -> Differences:
-    """The mean gain of one acquisition over another at equal, preset, rising budgets."""
+    """Find the mean gain of one acquisition over another at equal, preset, increasing budgets."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         if not _has_best_of_n(frame):
@@ -112,10 +112,10 @@ def mean_gain(acquisition: str, baseline: str) -> Differences:
 
 
 def data_efficiency(acquisition: str, baseline: str, counted: str) -> Differences:
-    """The log of how many times fewer labels one acquisition needs than another.
+    """Find the log of how many times fewer labels one acquisition needs than another.
 
     Args:
-        acquisition: the one that is judged.
+        acquisition: the one being evaluated.
         baseline: the one it is compared with.
         counted: key of ``acquisitions.LABELS``.
     """
@@ -141,7 +141,7 @@ def data_efficiency(acquisition: str, baseline: str, counted: str) -> Difference
 
 
 def by_quintile(arm: str, against: str) -> Differences:
-    """One arm minus another in each quintile of difficulty, the easiest first."""
+    """Find one arm minus another in each quintile of difficulty, easiest first."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         rows = of_quintiles(frame)
@@ -153,7 +153,7 @@ def by_quintile(arm: str, against: str) -> Differences:
 
 
 def gain_of_the_hardest(arm: str) -> Differences:
-    """What best-of-N gains over best-of-1 in the hardest quintile, minus what it gains in each other."""
+    """Find the gain of best-of-N over best-of-1 in the hardest quintile minus that in each other one."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         n = _tested_n(of_quintiles(frame))
@@ -174,7 +174,7 @@ def gain_of_the_hardest(arm: str) -> Differences:
 
 
 def between_training_sets(one: str, other: str) -> Differences:
-    """The large ORM on one set of solutions minus that on another; keys of ``TRAINING_SETS``."""
+    """Find best-of-N of the large ORM trained on one set minus on another; keys of ``TRAINING_SETS``."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         orms = frame[frame["arm"] == "large_orm"]
@@ -188,7 +188,7 @@ def between_training_sets(one: str, other: str) -> Differences:
 
 
 def between_strategies(arm: str, one: str, other: str) -> Differences:
-    """An arm's solutions scored in one way minus in another; keys of ``STRATEGIES``."""
+    """Find an arm's best-of-N under one scoring strategy minus another; keys of ``STRATEGIES``."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         rows = strategy_rows(frame[frame["arm"] == arm])
@@ -199,7 +199,7 @@ def between_strategies(arm: str, one: str, other: str) -> Differences:
 
 
 def between_ways(one: str, other: str) -> Differences:
-    """The selector after the last round of one way of retraining minus that of another; keys of ``WAYS``."""
+    """Find best-of-N of the last selector of one way of retraining minus another; keys of ``WAYS``."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         rows = of_rounds(frame)
@@ -213,7 +213,7 @@ def between_ways(one: str, other: str) -> Differences:
 
 
 def on_kind(kind: str, arm: str, against: str) -> Differences:
-    """One arm minus another on test problems of one kind; a key of ``generalization.KINDS``."""
+    """Find one arm minus another on test problems of one kind, a key of ``generalization.KINDS``."""
 
     def find(frame: pd.DataFrame) -> list[Difference]:
         return list(between_arms(arm, against)(of_kind(frame, kind)))
@@ -222,12 +222,12 @@ def on_kind(kind: str, arm: str, against: str) -> Differences:
 
 
 def _unvaried(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of plain acquisitions where nothing else is varied."""
+    """Return the rows of the default acquisition where nothing else is varied."""
     return plain(frame[frame["acquisition"].map(is_plain).astype(bool)])
 
 
 def _difference(row: Any, arm: str, against: str, where: str = "") -> Difference:
-    """A row of differences."""
+    """Convert a row of differences to a ``Difference``."""
     return Difference(arm=arm, against=against, where=where, n=int(row.n), found=row.found, seeds=row.seeds)
 
 
@@ -236,7 +236,7 @@ def _labeled(row: Any) -> str:
 
 
 def _tested_n(rows: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
-    """The N at which best-of-N is compared, from the rows of a scorer or of a reference."""
+    """Return the N at which best-of-N is compared, from the rows of a scorer or a reference."""
     return tested_n(rows[rows["metric"].isin(["best_of_n", "majority"])], wanted)
 
 

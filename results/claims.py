@@ -1,7 +1,7 @@
-"""The claims of every experiment, fixed before any run on the test problems.
+"""Claims of every experiment, fixed before any run on the test problems.
 
-A claim is that every one of some differences lies between two bounds. ``results.findings`` says what records
-make of it. Whatever else a report shows is descriptive.
+A claim states that every one of its differences lies between two bounds. ``results.findings`` tests claims
+against records. Everything else that a report shows is descriptive.
 """
 
 from dataclasses import dataclass
@@ -38,18 +38,18 @@ EQUAL = (-MARGIN, MARGIN)
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Every one of some differences lies between two bounds."""
+    """Claim that every one of some differences lies between two bounds."""
 
     text: str
     """The claim, in words that do not name N."""
     paper: str
     """What the paper found, in a few words and numbers."""
     differences: Differences
-    """What finds the differences in records."""
+    """Function that finds the differences in records."""
     within: tuple[float, float] = ABOVE_ZERO
     """The bounds, in the unit of the differences."""
     short: str | None = None
-    """The claim in few words, for the front page; None: it is not shown there."""
+    """The claim in a few words, for the front page; None if it is not shown there."""
 
 
 _NOT_STATED = "not stated"
@@ -63,7 +63,7 @@ _RETRAINING = "unstable, and no better"
 
 
 def _generalizes(kind: str, problems: str, short: str | None = None) -> tuple[Claim, ...]:
-    """Claims on problems of one kind; the paper's are of its best-of-100 on 224 fresh STEM questions."""
+    """Make claims on problems of one kind; the paper reports best-of-100 on 224 fresh STEM questions."""
     return (
         Claim(
             text=f"process beats final-answer outcome on {problems}",
@@ -85,7 +85,7 @@ def _generalizes(kind: str, problems: str, short: str | None = None) -> tuple[Cl
 
 
 def _scores_equally(strategy: str, words: str) -> Claim:
-    """A claim that a strategy is as good as the product with neutral as positive, on the labeler."""
+    """Make the claim that a strategy is as good as the product with neutral as positive, for the labeler."""
     return Claim(
         text=f"{words} solves as many problems as the product with neutral as positive, to within {_MARGIN}",
         paper=f"{100 * STRATEGIES[strategy]:.1f} against {100 * STRATEGIES[_PRODUCT]:.1f} {_OF_1860}",
@@ -248,4 +248,4 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         ),
     ),
 }
-"""Experiment -> its family of claims, in the order of its table; other experiments have none."""
+"""Experiment -> its family of claims, in table order; other experiments have none."""

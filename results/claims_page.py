@@ -1,9 +1,9 @@
-"""The page of claims: what the paper found, and what the committed reference runs say, world by world.
+"""Page of claims: what the paper found, and what the committed reference runs show, world by world.
 
     python -m results.claims_page
 
-writes ``docs/results/claims.md`` and the table of ``README.md`` from the records in ``results/reference``;
-run it after a reference run has been replaced.
+writes ``docs/results/claims.md`` and the table in ``README.md`` from the records in ``results/reference``.
+Run it after replacing a reference run.
 """
 
 import re
@@ -20,19 +20,19 @@ from results.tables.rendering import text_of
 from results.writing import write_text
 
 HELD_OUT = ("other_facts", "dropped")
-"""Worlds on which nothing is chosen, in the order of their columns."""
+"""Worlds on which nothing is chosen, in column order."""
 
 FRESH = "fresh"
-"""The models of the default world, judged on problems that were drawn after everything was chosen."""
+"""Suffix of runs that evaluate the default world's models on problems drawn after everything was chosen."""
 
 REFERENCE = Path(__file__).parent / "reference"
 """Folder of the committed runs: EXPERIMENT-small, and EXPERIMENT-small-fresh or EXPERIMENT-small-WORLD."""
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "claims.md"
-"""Where the page is written."""
+"""Path of the generated page."""
 
 README = Path(__file__).parents[1] / "README.md"
-"""Holds a table of a few claims, between two marks."""
+"""Path of the README, which has a table of a few claims between two markers."""
 
 DASH = "–"
 
@@ -62,20 +62,20 @@ verdicts are next to their numbers. A dash: there are no such records.
 
 
 def claims_page(reference: Path = REFERENCE) -> str:
-    """The page as Markdown.
+    """Return the page as Markdown.
 
     Args:
         reference: folder of reference runs.
 
     Raises:
-        ValueError: a folder holds records of another world than its name says.
+        ValueError: a folder holds records of a different world than its name says.
     """
     sections = [_section(experiment, family, reference) for experiment, family in CLAIMS.items()]
     return "\n".join([_INTRODUCTION, *sections])
 
 
 def front_page(readme: str, reference: Path = REFERENCE) -> str:
-    """The README with its table of claims as the records have it."""
+    """Return the README with its table of claims updated from the records."""
     rows = [["claim", "paper", "here", "verdict"], ["---"] * 4]
     for experiment, family in CLAIMS.items():
         frame = _records(reference / f"{experiment}-small")
@@ -88,12 +88,12 @@ def front_page(readme: str, reference: Path = REFERENCE) -> str:
 
 
 def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
-    """The claims of one experiment under its heading."""
+    """Return the claims of one experiment under its heading."""
     return f"## {experiment}\n\n{_claims(experiment, family, reference)}"
 
 
 def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
-    """The table of one experiment, after a line on each of its runs."""
+    """Return the table of one experiment, preceded by one line per run."""
     run = reference / f"{experiment}-small"
     default = _records(run)
     world = None if default is None else default["dataset"].iloc[0]
@@ -116,12 +116,12 @@ def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
 
 
 def _table(rows: list[list[str]]) -> str:
-    """Rows of cells as lines of Markdown."""
+    """Format rows of cells as a Markdown table."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:
-    """A claim, what the paper found, and what each run's records say."""
+    """Return a claim's row: what the paper found, and what each run's records show."""
     here, *others = found
     n = next((one.weakest.n for one in found if one and one.differences), None)
     name = claim.text if n is None else f"{claim.text} (best-of-{n})"
@@ -130,7 +130,7 @@ def _row(claim: Claim, found: list[Finding | None]) -> list[str]:
 
 
 def _records(folder: Path, world: str | None = None) -> pd.DataFrame | None:
-    """Those of a run; None if there is no such run."""
+    """Read the records of a run; None if there is no such run."""
     path = folder / "records.parquet"
     if not path.is_file():
         return None
@@ -142,7 +142,7 @@ def _records(folder: Path, world: str | None = None) -> pd.DataFrame | None:
 
 
 def _cell(one: Finding | None) -> str:
-    """The difference where a claim is weakest, and where that is."""
+    """Format the difference where a claim is weakest, and where that is."""
     if one is None or not one.differences:
         return DASH
     shown = text_of(difference_cell(one.weakest))

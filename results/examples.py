@@ -1,22 +1,22 @@
-"""Test problems for the report's browser: ``examples.json``, its form and its validator.
+"""Test problems for the report's browser: ``examples.json``, its format and its validator.
 
 The file holds a list; each item is one problem::
 
-    {"problem_id": "p7",            id, not empty, once in the file
+    {"problem_id": "p7",            id, not empty, unique in the file
      "problem": "Start at 40 ...",  text of the problem
      "answer": "59",                right final answer
      "solutions": [                 at least one, each text once
-       {"sample": 3,                index of its first draw, 0 or more, once a problem
-        "answer": "59",             final answer, null where it has none
+       {"sample": 3,                index of its first draw, 0 or more, unique per problem
+        "answer": "59",             final answer, null if it has none
         "finished": true,           whether sampling ended by itself
         "final_correct": true,      whether the answer is right
         "count": 2,                 how many times this text was drawn, 1 or more
         "steps": [
           {"text": "40+8=48",
-           "oracle": 1,             -1 wrong, 0 neutral, 1 right, null where nobody judged
+           "oracle": 1,             -1 wrong, 0 neutral, 1 right, null if not judged
            "scores": {"process": 0.97}}],       arm -> probability that the step is right, 0 to 1
         "solution_scores": {"process": -0.04},  arm -> the number it ranks by, higher is better, finite
-        "chosen_by": ["process"]}]}             arms that choose this solution among all that were drawn
+        "chosen_by": ["process"]}]}             arms that choose this solution among all drawn
 """
 
 import json
@@ -43,17 +43,17 @@ _STEP = ("text", "oracle", "scores")
 
 
 def check_examples(examples: Any, where: str = "examples") -> list[dict[str, Any]]:
-    """Hold examples to the form above.
+    """Check that examples have the format above.
 
     Args:
-        examples: what was read from the file.
-        where: name for messages, as the file's path.
+        examples: contents of the file.
+        where: name for messages, such as the file's path.
 
     Returns:
         The examples, unchanged.
 
     Raises:
-        ValueError: names the place (as ``[3].solutions[2].count``), what was found and what is allowed.
+        ValueError: names the place (such as ``[3].solutions[2].count``), what was found and what is allowed.
     """
     if not isinstance(examples, list):
         raise _fault(where, "", examples, "a list of problems")
@@ -169,7 +169,7 @@ def read_examples(path: str | Path) -> list[dict[str, Any]]:
     """Read and check ``examples.json``.
 
     Raises:
-        ValueError: as ``check_examples``, or the file is not JSON.
+        ValueError: as for ``check_examples``, or the file is not JSON.
     """
     try:
         examples = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -179,10 +179,10 @@ def read_examples(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_examples(path: str | Path, examples: Sequence[dict[str, Any]]) -> None:
-    """Check examples and write them, one problem a line.
+    """Check examples and write them, one problem per line.
 
     Raises:
-        ValueError: as ``check_examples``.
+        ValueError: as for ``check_examples``.
     """
     checked = check_examples(list(examples), str(path))
     lines = ",\n".join(json.dumps(problem, ensure_ascii=False, allow_nan=False) for problem in checked)

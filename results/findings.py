@@ -1,13 +1,14 @@
-"""What records say of the claims of their experiment.
+"""What records show about the claims of their experiment.
 
-A claim has one p: the largest over its differences, so that it holds only where every one of them does (an
-intersection-union test needs no correction for their number); where some difference lies outside the bounds,
-the smallest such p times the number of differences, against the claim. The p of a difference is that of its
-distance from the nearer bound. The p of a family are corrected after Holm. A claim is
+A claim has one p. If all its differences lie within the bounds, this is the largest of their p, so that the
+claim holds only if every one of them does (an intersection-union test needs no correction for their number).
+If some difference lies outside, it is the smallest p of those times the number of differences, and counts
+against the claim. The p of a difference is that of its distance from the nearer bound. Holm's procedure
+corrects the p of a family. A claim is
 
 * reproduced, if its p is below ``ALPHA`` and all differences lie within the bounds;
 * not reproduced, if its p is below ``ALPHA`` and a difference lies outside; or if it says that the first is
-  better, and some difference is equivalent (``MARGIN``) and the claim is not reproduced;
+  better, some difference is equivalent (``MARGIN``) and the claim is not reproduced;
 * inconclusive otherwise, with what the run could have detected where the claim is weakest.
 """
 
@@ -35,35 +36,35 @@ from results.tables.rendering import (
 )
 
 TABLE = "claims"
-"""Id of the table of claims."""
+"""Id of the claims table."""
 
 DESCRIPTIVE = "Descriptive: not part of the claims, p and verdicts are not corrected for their number."
-"""Said of everything else that a report shows."""
+"""Note on everything else that a report shows."""
 
 REPRODUCED, NOT_REPRODUCED, NO_RECORDS = "reproduced", "not reproduced", "no records"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A claim and what the records say of it."""
+    """A claim and what the records show about it."""
 
     claim: Claim
-    """What was tested."""
+    """Claim that was tested."""
     differences: tuple[Difference, ...]
     """Its differences; empty without records."""
     p: float
-    """Two-sided, corrected after Holm for the family; NaN where it cannot be computed."""
+    """Two-sided p, Holm-corrected for the family; NaN if it cannot be computed."""
     comparisons: int
-    """Claims of the family."""
+    """Number of claims in the family."""
 
     @property
     def weakest(self) -> Difference:
-        """The difference that decides: the smallest p outside the bounds, else the largest p within."""
+        """The deciding difference: the smallest p outside the bounds, otherwise the largest p within."""
         return min(self.differences, key=lambda one: _rank(self.claim, one))
 
     @property
     def verdict(self) -> str:
-        """reproduced, not reproduced, inconclusive, or no records."""
+        """One of "reproduced", "not reproduced", "inconclusive" and "no records"."""
         if not self.differences:
             return NO_RECORDS
         if self.p < ALPHA:
@@ -76,7 +77,7 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """The verdict; whether it is of one seed; if inconclusive, why or what could be detected."""
+        """The verdict; whether it rests on one seed; if inconclusive, why or what could be detected."""
         if not self.differences:
             return self.verdict
         notes = ["one seed"] if self.weakest.seeds == 1 else []
@@ -86,7 +87,7 @@ class Finding:
 
     @property
     def detectable(self) -> float:
-        """The smallest distance from a bound that the run detects with 80% power; NaN where not known."""
+        """The smallest distance from a bound that the run detects with 80% power; NaN if unknown."""
         return self.weakest.found.detectable(self.comparisons)
 
     def _could_detect(self) -> str:
@@ -96,36 +97,36 @@ class Finding:
 
     @property
     def holding(self) -> int:
-        """How many differences are shown to lie within the bounds, before correction."""
+        """Number of differences shown to lie within the bounds, before correction."""
         known = [distance(self.claim, one) for one in self.differences]
         return sum(inside > 0 and p < ALPHA for inside, p in known)
 
 
 def distance(claim: Claim, one: Difference) -> tuple[float, float]:
-    """How far a difference lies within a claim's bounds, below zero outside; and the two-sided p of that."""
+    """Return how far a difference lies within a claim's bounds (negative if outside), and its two-sided p."""
     low, high = claim.within
     inside = min(one.found.estimate - low, high - one.found.estimate)
     return inside, replace(one.found, estimate=inside).p
 
 
 def _rank(claim: Claim, one: Difference) -> tuple[bool, float]:
-    """By which the difference that decides comes first."""
+    """Return a sort key that puts the deciding difference first."""
     inside, p = distance(claim, one)
     known = np.inf if np.isnan(p) else p
     return (False, known) if inside <= 0 else (True, -known)
 
 
 def claims_of(frame: pd.DataFrame) -> tuple[Claim, ...]:
-    """The family of the experiment whose records these are; empty where it has none."""
+    """Return the family of claims of the records' experiment; empty if it has none."""
     return CLAIMS.get(next(iter(frame["experiment"]), ""), ())
 
 
 def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list[Finding]:
-    """What records say of each claim, in the order of the family.
+    """Find what records show about each claim, in the order of the family.
 
     Args:
         frame: records of one experiment, scale and dataset.
-        claims: the family; None: that of the experiment.
+        claims: the family; None for that of the experiment.
     """
     family = claims_of(frame) if claims is None else tuple(claims)
     found = [tuple(claim.differences(frame)) for claim in family]
@@ -137,7 +138,7 @@ def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list
 
 
 def _p(claim: Claim, differences: Sequence[Difference]) -> float:
-    """The p of one claim, before the correction."""
+    """Return the p of one claim, before correction."""
     known = [distance(claim, one) for one in differences]
     if not known or any(np.isnan(p) for _, p in known):
         return float("nan")
@@ -146,7 +147,7 @@ def _p(claim: Claim, differences: Sequence[Difference]) -> float:
 
 
 def claims_table(found: Sequence[Finding]) -> Table:
-    """A family of claims and their verdicts."""
+    """Tabulate a family of claims and their verdicts."""
     return Table(
         id=TABLE,
         title="Claims",
@@ -185,7 +186,7 @@ def _row(one: Finding) -> tuple[Cell, ...]:
 
 
 def difference_cell(one: Difference) -> Cell:
-    """A difference with its interval: signed points, or how many times fewer labels."""
+    """Format a difference with its interval: signed points, or how many times fewer labels."""
     found = one.found
     if one.unit == TIMES:
         return times(*(float(np.exp(end)) for end in (found.estimate, found.lower, found.upper)))
@@ -193,7 +194,7 @@ def difference_cell(one: Difference) -> Cell:
 
 
 def counted(found: Sequence[Finding]) -> str:
-    """How many claims have which verdict: a sentence."""
+    """Say in a sentence how many claims have which verdict."""
     verdicts = [one.verdict for one in found]
     parts = [
         f"{verdicts.count(verdict)} {'is' if verdicts.count(verdict) == 1 else 'are'} {words}"

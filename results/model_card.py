@@ -1,4 +1,4 @@
-"""The model card of a reward model: what it was trained on, how good it is, how to score with it."""
+"""Model card of a reward model: what it was trained on, how good it is and how to score with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,51 +22,51 @@ _AUROCS = {"solution_auroc": "solution AUROC within problems", "step_auroc": "st
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a model card says."""
+    """Contents of a model card."""
 
     name: str
-    """Of the model."""
+    """Name of the model."""
     arm: str
     """Its supervision, in words."""
     supervision: str
-    """A sentence on what it learned from."""
+    """Sentence on what it learned from."""
     of_steps: bool
-    """Whether its score of a solution is the product over the steps; else that of an outcome."""
+    """Whether it scores a solution by the product over its steps; otherwise as an outcome."""
     classes: tuple[str, ...]
-    """Names of its classes, in their order."""
+    """Names of its classes, in order."""
     data: tuple[tuple[str, str], ...]
-    """Facts of the data and who labelled it, by name."""
+    """Facts about the data and who labeled it, by name."""
     training: tuple[tuple[str, str], ...]
-    """Facts of the training, by name."""
+    """Facts about the training, by name."""
     records: pd.DataFrame | None
-    """Records of its run; None where it was not found in one."""
+    """Records of its run; None if no run contains it."""
     cell: str | None
-    """Which of the records' cells it is of."""
+    """Its cell in the records."""
     folds: int
-    """Models that make up the cell."""
+    """Number of models that make up the cell."""
     aurocs: Mapping[str, Estimate]
     """Metric -> its estimate with an interval, where the records have none."""
     problem: str
-    """Of the code sample."""
+    """Problem of the code sample."""
     steps: tuple[str, ...]
-    """Of the code sample."""
+    """Solution steps of the code sample."""
     chat_template: bool
     """Whether it reads problems through its tokenizer's chat template."""
     license: str | None
-    """As the hub names it."""
+    """License, as the hub names it."""
     address: str
-    """Of its artifact."""
+    """Address of its artifact."""
     revision: str
-    """Of the code that wrote the card."""
+    """Revision of the code that wrote the card."""
     pooled: bool = False
-    """Whether an outcome is scored by the mean of the logits of all tokens; else at the last token."""
+    """Whether an outcome is scored by the mean of all tokens' logits; otherwise at the last token."""
 
 
 def model_card(card: Card) -> str:
-    """The card as Markdown, behind a front matter of YAML as the hub reads it."""
+    """Return the card as Markdown, with the YAML front matter that the hub reads."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
-        autoescape=False,  # it is no HTML
+        autoescape=False,  # the output is not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -98,7 +98,7 @@ def _metadata(card: Card) -> dict[str, Any]:
 
 
 def _results(card: Card) -> list[dict[str, Any]]:
-    """What the hub shows: best-of-N at the largest N that is an expectation, and AUROCs."""
+    """Return what the hub shows: best-of-N at the largest N that is an expectation, and AUROCs."""
     if card.records is None:
         return []
     summary = summarise(_own(card))
@@ -119,13 +119,13 @@ def _dataset(card: Card) -> str | None:
 
 
 def _own(card: Card) -> pd.DataFrame:
-    """The records of this model, or of the models of all folds."""
+    """Return the records of this model, or of the models of all folds."""
     assert card.records is not None
     return plain(card.records[card.records["cell"] == card.cell])
 
 
 def _metrics(card: Card) -> dict[str, Any] | None:
-    """Heads and rows of the table of metrics; None without records, or where they hold no best-of-N."""
+    """Return heads and rows of the metrics table; None without records or without best-of-N in them."""
     if card.records is None:
         return None
     own, frame = _own(card), plain(card.records)
@@ -159,7 +159,7 @@ def _metrics(card: Card) -> dict[str, Any] | None:
 
 
 def _best_of(summary: pd.DataFrame, name: str, n: int) -> Cell:
-    """What a column has to set beside best-of-N: of pass@1 the same everywhere."""
+    """Return a column's entry in the best-of-N row; for pass@1 it is the same in every row."""
     metric = {"majority voting": "majority", "pass@1": "random"}.get(name, "best_of_n")
     rows = at_n(summary[summary["metric"] == metric], 1 if metric == "random" else n)
     row = next(rows_of(rows), None)
@@ -172,5 +172,5 @@ def _auroc(summary: pd.DataFrame, metric: str) -> Cell:
 
 
 def facts_of(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Named facts as text, those that are None left out."""
+    """Return named facts as text, leaving out those that are None."""
     return tuple((name, str(value)) for name, value in pairs if value is not None)

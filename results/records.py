@@ -1,4 +1,4 @@
-"""The record: one tidy Parquet row for each cell, metric and n; made, written and read by the schema."""
+"""Records: one tidy Parquet row per cell, metric and n; made, written and read according to the schema."""
 
 import json
 import math
@@ -32,7 +32,7 @@ class Record:
     scale: str
     """Name of the experiment's scale."""
     dataset: str
-    """World or pool."""
+    """Name of the world or pool."""
     arm: str
     """Key of ``ARMS``."""
     metric: str
@@ -40,7 +40,7 @@ class Record:
     value: float
     """Share, 0 to 1, or correlation, -1 to 1."""
     config: str
-    """JSON object."""
+    """Config as a JSON object."""
     revision: str
     """Git commit."""
     single_draw: bool = False
@@ -58,21 +58,21 @@ class Record:
     level: float | None = None
     """Number that goes with the variant."""
     n: int | None = None
-    """Solutions, updates or bin index, by metric."""
+    """Solutions, updates or bin index, depending on the metric."""
     x: float | None = None
     """Mean predicted probability of a bin."""
     count: int | None = None
     """Steps in a bin."""
     problem_values: tuple[float, ...] | None = None
-    """Value on each problem that has it [P]."""
+    """Value on each problem that has one [P]."""
     solutions_hash: str | None = None
     """sha256 of the training solutions."""
     distinct_solutions: int | None = None
     """Distinct training solutions."""
     labelled_solutions: int | None = None
-    """Labelled training solutions."""
+    """Labeled training solutions."""
     labelled_steps: int | None = None
-    """Labelled steps of them."""
+    """Labeled steps of the training solutions."""
 
     def __post_init__(self) -> None:
         if self.problem_values is not None:
@@ -83,7 +83,7 @@ class Record:
 
 
 def _row_fault(row: Mapping[str, Any]) -> str | None:
-    """The first rule a row breaks, as "column: found ..., allowed ...", or None."""
+    """Return the first rule that a row breaks, as "column: found ..., allowed ...", or None."""
     for name, column in COLUMNS.items():
         if row[name] is None and not column.nullable:
             return f"{name}: found null, allowed {column.unit}"
@@ -139,7 +139,7 @@ def _short(values: np.ndarray) -> str:
 
 
 def _check_rows(frame: pd.DataFrame, where: str) -> None:
-    """Hold every row, and the file as a whole, to the rules.
+    """Check every row, and the file as a whole, against the rules.
 
     Raises:
         ValueError: names file, row, column, what was found and what is allowed.
@@ -179,7 +179,7 @@ def _check_rows(frame: pd.DataFrame, where: str) -> None:
 
 
 def _plain(column: pd.Series) -> list[Any]:
-    """A column's values as plain Python objects, null as None."""
+    """Return a column's values as plain Python objects, with null as None."""
     missing = column.isna().tolist()
     return [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
 
@@ -192,10 +192,10 @@ def read_records(path: str | Path) -> pd.DataFrame:
     """Read and check a table of records.
 
     Args:
-        path: a Parquet file with the columns of ``COLUMNS``; further columns are an error.
+        path: a Parquet file with the columns of ``COLUMNS``; additional columns are an error.
 
     Returns:
-        One row a record. Integers are ``Int64`` (null is ``<NA>``); ``problem_values`` holds arrays [P] or
+        One row per record. Integers are ``Int64`` (null is ``<NA>``); ``problem_values`` holds arrays [P] or
         None.
 
     Raises:
@@ -223,10 +223,10 @@ def read_records(path: str | Path) -> pd.DataFrame:
 
 
 def write_records(path: str | Path, rows: Iterable[Record]) -> None:
-    """Check records and write them as one Parquet file, whole or not at all, rows in the order given.
+    """Check records and write them atomically as one Parquet file, with rows in the order given.
 
     Raises:
-        ValueError: as ``read_records``.
+        ValueError: as for ``read_records``.
     """
     path = Path(path)
     table = _to_table(rows)
@@ -248,7 +248,7 @@ def _to_table(rows: Iterable[Record]) -> pa.Table:
 
 
 def check_same_solutions(frame: pd.DataFrame) -> None:
-    """Hold the arms to the comparison's premise: at a data scale and seed all were given the same solutions.
+    """Check the comparison's premise: at each data scale and seed, all arms were given the same solutions.
 
     Raises:
         ValueError: names the data scale, the seed and each arm's hash.
@@ -265,5 +265,5 @@ def check_same_solutions(frame: pd.DataFrame) -> None:
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of records, or of what ``summarise`` made of them, where nothing else is varied."""
+    """Return the rows of records, or of a ``summarise`` result, where nothing else is varied."""
     return frame[frame["variant"].isna()]

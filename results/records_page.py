@@ -1,4 +1,4 @@
-"""The page on records: every column and metric of the tidy table.
+"""Reference page on records: every column and metric of the tidy table.
 
     python -m results.records_page
 
@@ -15,7 +15,7 @@ from results.vocabulary import ARMS
 from results.writing import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "records.md"
-"""Where the page is written."""
+"""Path of the generated page."""
 
 _INTRODUCTION = """\
 # Records
@@ -29,7 +29,7 @@ draws one figure. A row that breaks the schema is refused when it is written and
 
 
 def records_page() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     columns = [
         (f"`{name}`", _type(column.type), "yes" if column.nullable else "no", column.unit, column.meaning)
         for name, column in COLUMNS.items()
@@ -56,12 +56,12 @@ def records_page() -> str:
 
 
 def _type(kind: pa.DataType) -> str:
-    """A column's type, without what Arrow says of a list's items."""
+    """Return a column's type, without Arrow's details about list items."""
     return "list<double>" if pa.types.is_list(kind) else str(kind)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Format a table as Markdown."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ("---",) * len(heads), *rows])
 
 

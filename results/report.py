@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file with everything inside, nothing fetched when it is opened."""
+"""Report of a run: one self-contained HTML file that fetches nothing when opened."""
 
 import base64
 import hashlib
@@ -39,17 +39,17 @@ READING = (
     "Seeds redraw the training solutions, their order and the new weights. They share the problems, the base "
     "model, the generator and the labeler, so intervals are conditional on these.",
 )
-"""What every report says of its numbers."""
+"""Notes on how to read the numbers, shown in every report."""
 
 
 def embed_json(data: Any) -> Markup:
-    """Data as JSON that no HTML parser can mistake for markup: every ``<`` is written as an escape."""
+    """Return data as JSON that no HTML parser can mistake for markup: every ``<`` is escaped."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def browser_data(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the browser of problems reads: the examples, and which arms score and choose in them."""
+    """Return what the problem browser reads: the examples, and the arms that score and choose in them."""
     solutions = [solution for problem in examples for solution in problem["solutions"]]
     scoring = {arm for s in solutions for arm in s["solution_scores"]} | {
         a for s in solutions for t in s["steps"] for a in t["scores"]
@@ -64,7 +64,7 @@ def browser_data(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _figure(path: Path) -> dict[str, Any]:
-    """A figure as a data address; an image cannot run scripts, whatever its file holds."""
+    """Encode a figure as a data URL; an image cannot run scripts, whatever its file contains."""
     known = FIGURES.get(path.stem)
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     return {
@@ -93,17 +93,17 @@ def write_report(
         examples_path: ``examples.json`` for the browser of test problems, or None for a report without it.
         out_html: where to write.
         title: heading of the report.
-        config: whole config of the run, shown as JSON.
-        notes: sentences on deviations and on what the reader should know.
+        config: complete config of the run, shown as JSON.
+        notes: sentences on deviations and anything else the reader should know.
         figures: SVG files to show, in this order.
-        account: what is made of the records; None: it is computed.
+        account: analysis of the records; None to compute it.
 
     Returns:
         The path written.
 
     Raises:
-        ValueError: records or examples are not as documented, the arms were given different solutions, or a
-            figure is not an SVG file.
+        ValueError: records or examples are invalid, the arms were given different solutions, or a figure is
+            not an SVG file.
     """
     frame = read_records(records_path)
     check_same_solutions(frame)
@@ -144,7 +144,7 @@ def write_report(
 
 
 def _facts(frame: pd.DataFrame) -> list[str]:
-    """The line beneath the title."""
+    """Return the facts shown on the line below the title."""
     summary = summarise(frame)
     facts = [
         f"experiment {frame[name].iloc[0]}" if name == "experiment" else f"{name} {frame[name].iloc[0]}"

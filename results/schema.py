@@ -1,4 +1,4 @@
-"""The table of records: what its columns are, and what its metrics mean."""
+"""The table of records: its columns and the meaning of its metrics."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ from results.vocabulary import ARMS, STUDENT_ARMS
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What a metric is and which rows may hold it."""
+    """Definition of a metric, and which rows may hold it."""
 
     meaning: str
-    """One line."""
+    """Meaning, in one line."""
     n: str | None
-    """What ``n`` counts; None where the metric has no n."""
+    """What ``n`` counts; None if the metric has no n."""
     arms: tuple[str, ...]
     """Arms that may hold it."""
     has_bins: bool = False
     """Whether ``x`` and ``count`` are given."""
     least: float = 0.0
-    """Least value: 0 of a share, -1 of a correlation; the most is 1."""
+    """Smallest possible value: 0 for a share, -1 for a correlation; the largest is 1."""
 
 
 _SCORERS = (*STUDENT_ARMS, "labeler", "large_prm", "large_orm")
@@ -169,7 +169,7 @@ class Column:
     """One column of the record table."""
 
     type: pa.DataType
-    """Its Arrow type."""
+    """Arrow type."""
     unit: str
     """Unit or kind of value."""
     meaning: str
@@ -290,7 +290,7 @@ SCHEMA = pa.schema(
 )
 
 CELL = ("arm", "acquisition", "data_scale", "variant", "level")
-"""Columns that name a kind of reward model and its evaluation, whatever its seed."""
+"""Columns that identify a kind of reward model and its evaluation, regardless of seed."""
 
 KEY = ("experiment", "scale", "dataset", *CELL, "seed", "metric", "n")
-"""Columns that name a row: no two rows of a file agree in all of them."""
+"""Columns that identify a row: no two rows of a file agree in all of them."""

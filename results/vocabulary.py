@@ -1,25 +1,25 @@
-"""What arms, acquisitions and variants are called and how they look: one record each, read by everything.
+"""Names and appearance of arms, acquisitions and variants: one entry each, used everywhere.
 
-Colors are after Okabe and Ito, told apart with any color vision; markers see to it that color never carries
-the meaning alone.
+Colors follow Okabe and Ito and are distinguishable with any color vision; markers ensure that color never
+carries the meaning alone.
 """
 
 from dataclasses import dataclass
 
 Line = str | tuple[int, tuple[float, ...]]
-"""A line style of matplotlib."""
+"""A matplotlib line style."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One name in the records."""
+    """Display settings of one name in the records."""
 
     words: str
-    """In figures and tables."""
+    """Display name in figures and tables."""
     color: str
-    """Hexadecimal."""
+    """Hexadecimal color."""
     marker: str
-    """Of matplotlib; empty: a line without points."""
+    """Matplotlib marker; empty for a line without points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class Arm(Entry):
     """One line of a figure."""
 
     marker: str = ""
-    """Of matplotlib; empty: a line without points."""
+    """Matplotlib marker; empty for a line without points."""
     line: Line = "-"
-    """Its style."""
+    """Line style."""
     scoring: str | None = None
-    """How its reward model's solutions are scored (key of ``ablations.evaluation.scoring_rules.SCORINGS``): a
-    PRM's by the product over steps, an ORM's at the last token. None: it has no reward model."""
+    """How its reward model scores solutions (key of ``ablations.evaluation.scoring_rules.SCORINGS``): a PRM
+    by the product over steps, an ORM at the last token. None if it has no reward model."""
     learned_from: str | None = None
-    """A sentence for model cards; None: no student is trained this way."""
+    """Sentence for model cards; None if no student is trained this way."""
 
 
 ARMS: dict[str, Arm] = {
@@ -92,13 +92,13 @@ ARMS: dict[str, Arm] = {
 }
 
 STUDENT_ARMS: dict[str, Arm] = {name: arm for name, arm in ARMS.items() if arm.learned_from is not None}
-"""Those with a reward model of their own for each data scale and seed."""
+"""Arms with a reward model of their own for each data scale and seed."""
 
 REFERENCE_ARMS: dict[str, Arm] = {name: arm for name, arm in ARMS.items() if name not in STUDENT_ARMS}
-"""Those without data scale and seed."""
+"""Arms without a data scale and seed."""
 
 PLAIN_ACQUISITION = "uniform"
-"""The acquisition that goes without saying."""
+"""The default acquisition, which the names of arms leave out."""
 
 ACQUISITIONS: dict[str, Entry] = {
     PLAIN_ACQUISITION: Entry(words="uniform", color="#0072B2", marker="o"),
@@ -108,7 +108,7 @@ ACQUISITIONS: dict[str, Entry] = {
     "uncertainty": Entry(words="uncertainty", color="#009E73", marker="^"),
     "disagreement": Entry(words="disagreement", color="#A8508A", marker="v"),
 }
-"""Ways to choose the solutions that are labeled."""
+"""Ways to choose the solutions to label."""
 
 REDUCTIONS: dict[str, Entry] = {
     "product": Entry(words="product", color="#0072B2", marker="o"),
@@ -117,10 +117,10 @@ REDUCTIONS: dict[str, Entry] = {
     "geometric mean": Entry(words="geometric mean", color="#A8508A", marker="^"),
     "last step": Entry(words="last step", color="#8A8A8A", marker="v"),
 }
-"""Ways to reduce the probabilities of a solution's steps to one score."""
+"""Ways to reduce a solution's step probabilities to one score."""
 
 FIRST = "first_selector"
-"""The variant of the selector with which every way of retraining begins."""
+"""Variant of the selector with which every way of retraining begins."""
 
 WAYS: dict[str, Entry] = {
     "train_on": Entry(words="trained on", color="#D55E00", marker="o"),
@@ -128,7 +128,7 @@ WAYS: dict[str, Entry] = {
     "uniform_share": Entry(words="uniform share", color="#B8860B", marker="D"),
     "one_shot": Entry(words="all at once", color="#555555", marker="^"),
 }
-"""Ways to make the selector of a later round of retraining."""
+"""Ways to make the selector of a later retraining round."""
 
 FORMS: dict[str, Entry] = {
     "every_token": Entry(words="every token", color="#0072B2", marker="o"),
@@ -144,26 +144,26 @@ TRAINING_SETS: dict[str, Entry] = {
     "collected": Entry(words="the large PRM's collected solutions", color="#D55E00", marker="s"),
     "both": Entry(words="both together", color="#A8508A", marker="D"),
 }
-"""What a large ORM is trained on; the records have it as its acquisition."""
+"""Training sets of large ORMs, which the records store as the acquisition."""
 
 
 def is_plain(acquisition: object) -> bool:
-    """Whether an acquisition goes without saying: uniform, or null as for references."""
+    """Return whether an acquisition is the default: uniform, or null as for references."""
     return not isinstance(acquisition, str) or acquisition == PLAIN_ACQUISITION
 
 
 def acquisition_words(acquisition: object) -> str:
-    """An acquisition in words; one without a record, by its name."""
+    """Return an acquisition's display name, or its name in the records if it has no entry."""
     known = ACQUISITIONS.get(str(acquisition))
     return str(acquisition).replace("_", " ") if known is None else known.words
 
 
 def arm_words(arm: str, acquisition: object = None) -> str:
-    """The paper's words for an arm, with the acquisition where it is not the plain one."""
+    """Return the paper's words for an arm, with the acquisition unless it is the default."""
     words = ARMS[arm].words
     return words if is_plain(acquisition) else f"{words}, {acquisition_words(acquisition)}"
 
 
 def short_words(arm: str) -> str:
-    """The words for an arm, without what it was trained on."""
+    """Return the words for an arm, without what it was trained on."""
     return ARMS[arm].words.removesuffix(", collected data")

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, through links, and whose lack of room has a name."""
+"""Atomic file writes that follow links, and whose errors name the file when the disk is full."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Of writing, whose errors name no file."""
+"""Error numbers of writes that ran out of room, whose errors name no file."""
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Adds a file's name to the errors of a disk without room."""
+    """Adds the file's name to errors caused by a lack of disk space."""
     try:
         yield
     except OSError as error:
@@ -25,9 +25,9 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of another once all has gone well; else nothing is left of it.
+    """Yields a temporary path whose file replaces ``path`` on success and is deleted otherwise.
 
-    Where the path is a link, what it names is replaced.
+    If the path is a link, the file it points to is replaced.
     """
     path = path.resolve()
     partial = path.with_name(f".{uuid.uuid4().hex[:12]}{path.suffix}")
@@ -40,6 +40,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8, whole or not at all."""
+    """Writes text as UTF-8, atomically."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")

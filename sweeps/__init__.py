@@ -1,1 +1,1 @@
-"""Hyperparameters by search: spaces, studies, the objective on validation problems."""
+"""Hyperparameter search: spaces, studies, and the objective on validation problems."""

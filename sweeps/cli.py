@@ -1,4 +1,4 @@
-"""The command `sweeps`: search the hyperparameters of each kind of supervision, and tell what was found."""
+"""The command `sweeps`: search the hyperparameters of each kind of supervision, and report the results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command.
+    """Runs the command.
 
     Returns:
-        Exit code, as ``failures.guarded`` says; 1 also where trials failed or workers died.
+        Exit code, as ``failures.guarded`` says; also 1 if trials failed or workers died.
     """
     import jsonargparse
     import optuna
@@ -67,21 +67,21 @@ def sweep(
     devices: int = 1,
     strategy: Strategy = "auto",
 ) -> int:
-    """Searches.
+    """Searches the hyperparameters.
 
     Args:
-        space: what is searched.
+        space: name of the search space.
         scale: smoke, quick, small or paper.
-        trials: for each arm.
+        trials: number of trials per arm.
         world: embedded world.
         arms: forms of supervision.
-        storage: SQLAlchemy's URL (default: an SQLite file in the out folder).
+        storage: SQLAlchemy URL (default: an SQLite file in the out folder).
         store: folder of artifacts.
-        out: folder for the results (default: runs/sweeps, named by the choice).
-        workers: trials at once (default: as many as the cores allow, a device of a trial taking one).
-        heartbeat: seconds between a worker's signs of life; after three in silence its trial is tried again.
-        devices: processes, or GPUs, for a trial's model.
-        strategy: how they share it: auto, ddp or fsdp.
+        out: folder for the results (default: a folder in runs/sweeps, named by space, scale and world).
+        workers: trials at once (default: as many as the cores allow, with one core per device of a trial).
+        heartbeat: seconds between a worker's heartbeats; after three missed ones, its trial is retried.
+        devices: processes, or GPUs, per trial.
+        strategy: how they share the model: auto, ddp or fsdp.
     """
     from ablations.engine.processes import default_workers
     from ablations.engine.ranks import Devices, check_gpus
@@ -108,15 +108,15 @@ def tell(
     storage: str | None = None,
     out: Path | None = None,
 ) -> int:
-    """Tells what was found so far.
+    """Reports what was found so far.
 
     Args:
-        space: what is searched.
+        space: name of the search space.
         scale: smoke, quick, small or paper.
         world: embedded world.
         arms: forms of supervision.
-        storage: SQLAlchemy's URL (default: an SQLite file in the out folder).
-        out: folder for the results (default: runs/sweeps, named by the choice).
+        storage: SQLAlchemy URL (default: an SQLite file in the out folder).
+        out: folder for the results (default: a folder in runs/sweeps, named by space, scale and world).
     """
     chosen, folder = _sweep(space, scale, 1, world, arms, storage, Path("runs/store"), out)
     _tell(chosen, folder)
@@ -133,7 +133,7 @@ def _sweep(
     store: Path,
     out: Path | None,
 ) -> tuple[Sweep, Path]:
-    """What was chosen, and the folder for the results."""
+    """Returns the chosen sweep and the folder for the results."""
     from ablations.data.checks import allowed
     from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import settings
@@ -161,7 +161,7 @@ def _sweep(
 
 
 def _tell(chosen: Sweep, folder: Path) -> int:
-    """Writes and prints what was found; returns how many planned trials nobody has finished."""
+    """Writes and prints the results; returns how many planned trials are unfinished."""
     from sweeps.report import write
     from sweeps.spaces import SPACES
     from sweeps.study import missing

@@ -1,4 +1,4 @@
-"""One trial of a study: a reward model trained at a suggested point and judged on validation problems."""
+"""One trial of a study: a reward model trained at a suggested point, evaluated on validation problems."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -26,21 +26,21 @@ class Objective:
     """Best-of-N on validation problems, as a function of an Optuna trial; larger is better."""
 
     settings: HyperparametersSettings
-    """All that is not searched; the share of the labels among it."""
+    """All settings that are not searched, including the share of labels."""
     fold: TrainingFold
-    """What is trained and judged on."""
+    """Data for training and evaluation."""
     arm: str
     """Form of supervision."""
     space: Space
-    """What is searched."""
+    """Hyperparameters to search."""
     store: Store
-    """Where artifacts are."""
+    """Store of artifacts."""
     devices: Devices
-    """What the model is trained and scores on."""
+    """Devices for training and scoring."""
 
     @cached_property
     def ranges(self) -> dict[str, Range | Categorical]:
-        """Of the hyperparameters that this arm has."""
+        """Ranges of the hyperparameters that this arm has."""
         of_labeler = self.space.of_labeler if isinstance(TARGETS[self.arm], LabelerArm) else {}
         found = {**self.space.of_all, **of_labeler}
         if isinstance(of_updates := found.get("max_updates"), Categorical):
@@ -52,13 +52,13 @@ class Objective:
         return found
 
     def __call__(self, asked: optuna.Trial) -> float:
-        """Trains and judges at a suggested point.
+        """Trains and evaluates at a suggested point.
 
         Returns:
             Share of validation problems solved by best-of-N.
 
         Raises:
-            optuna.TrialPruned: the training had no prospects; nothing of it is left.
+            optuna.TrialPruned: the trial was not promising; its unfinished work is deleted.
             Diverged: the training diverged.
         """
         task = self.task(self._suggested(asked))
@@ -83,7 +83,7 @@ class Objective:
         return float(np.mean([row["value"] for row in rows if row["metric"] == METRIC]))
 
     def task(self, point: Hyperparameters) -> Task:
-        """The training and its judgement at a point."""
+        """Returns the task that trains and evaluates at a point."""
         return trial(
             self.settings, self.fold, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
         )

@@ -1,4 +1,4 @@
-"""What a sweep found: each arm's trials, which hyperparameters matter, its best point as a config."""
+"""Results of a sweep: each arm's trials, which hyperparameters matter, its best point as a config."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +22,11 @@ from sweeps.spaces import Categorical, Range, Space
 from sweeps.study import PLANNED, artifacts, complete, failed, finished
 
 LEAST = 8
-"""Complete trials from which importances are told."""
+"""Fewest complete trials for which importances are reported."""
 
 
 def trials_frame(studies: Mapping[str, optuna.Study]) -> pd.DataFrame:
-    """A row a planned trial: arm, planned number, state, value (NaN if pruned or failed), and parameters."""
+    """Returns a row per planned trial: arm, number, state, value (NaN if pruned or failed), parameters."""
     rows = []
     for arm, study in studies.items():
         for one in (*finished(study), *failed(study)):
@@ -37,7 +37,7 @@ def trials_frame(studies: Mapping[str, optuna.Study]) -> pd.DataFrame:
 
 
 def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
-    """How many trials each arm had, how they ended, and its best value."""
+    """Tabulates how many trials each arm had, how they ended, and its best value."""
     rows = []
     for arm, study in studies.items():
         over, whole_ones = finished(study), complete(study)
@@ -65,7 +65,7 @@ def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
 
 
 def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
-    """How much each hyperparameter tells the best trials from all (PED-ANOVA)."""
+    """Tabulates how well each hyperparameter separates the best trials from all (PED-ANOVA)."""
     found = {
         arm: get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
         for arm, study in studies.items()
@@ -87,7 +87,7 @@ def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
 
 
 def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
-    """Value against each hyperparameter, a point a complete trial; returns the files."""
+    """Plots value against each hyperparameter, one point per complete trial; returns the files."""
     known = {**space.of_all, **space.of_labeler}
     ranges = {name: one for name, one in known.items() if _column(name) in frame}
     told = frame[frame["state"] == TrialState.COMPLETE.name]
@@ -120,7 +120,7 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
 
 
 def _axis(ax: Axes, one: Range | Categorical) -> None:
-    """The x axis of a hyperparameter: its whole range, or its values."""
+    """Sets the x axis of a hyperparameter: its whole range, or its values."""
     ax.grid(visible=False, axis="x")
     if isinstance(one, Categorical):
         values = [float(value) for value in one.values]
@@ -142,7 +142,7 @@ def _column(name: str) -> str:
 
 
 def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings) -> str | None:
-    """An arm's best point as a config for `ablations run supervision`; None without a complete trial."""
+    """Returns an arm's best point as a config of `ablations run supervision`; None if no trial completed."""
     known = complete(study)
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""What is searched: pure data."""
+"""Search spaces, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """Numbers between two ends, both included."""
+    """A range of numbers, including both ends."""
 
     low: float
     """Lower end."""
     high: float
     """Upper end."""
     log: bool = False
-    """Whether every doubling is as likely."""
+    """Whether every doubling is equally likely."""
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
@@ -27,7 +27,7 @@ class Categorical:
     """A few values."""
 
     values: tuple[float | bool, ...]
-    """Two or more, each once."""
+    """Two or more distinct values."""
 
     def __post_init__(self) -> None:
         if len(self.values) < 2 or len(set(self.values)) != len(self.values):
@@ -36,18 +36,18 @@ class Categorical:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """The hyperparameters that are searched, by their names in ``ablations.experiments.trials``."""
+    """The hyperparameters to search, by their names in ``ablations.experiments.trials``."""
 
     of_all: Mapping[str, Range | Categorical]
-    """For every kind of supervision."""
+    """Hyperparameters of every kind of supervision."""
     of_labeler: Mapping[str, Range | Categorical]
-    """Besides, for supervision that the labeler gives."""
+    """Additional hyperparameters of supervision that the labeler gives."""
 
 
 _TRAINING: dict[str, Range | Categorical] = {
     "learning_rate": Range(low=2e-4, high=8e-3, log=True),
     "batch_size": Categorical(values=(16, 32, 64, 128)),
-    "max_updates": Categorical(values=(0.25, 0.5, 1.0, 2.0)),  # times those of the scale
+    "max_updates": Categorical(values=(0.25, 0.5, 1.0, 2.0)),  # multiples of the scale's updates
     "warmup": Range(low=0.0, high=0.3),
     "weight_decay": Range(low=1e-4, high=0.3, log=True),
     "dropout": Range(low=0.0, high=0.3),

@@ -1,7 +1,7 @@
-"""A study an arm: as many trials planned for each, taken by any number of workers, none of them twice.
+"""One study per arm: equally many trials planned for each, taken by any number of workers, none twice.
 
-Trials are planned before the first begins, as waiting ones with a number; a worker takes one that waits. One
-whose worker dies is found by its silent heartbeat and planned again, once. So the count is exact, however
+Trials are planned before the first begins, as waiting trials with a number; a worker takes one that waits.
+If its worker dies, the heartbeat stops, and the trial is planned again, once. So the count is exact, however
 many workers there are and however they end.
 """
 
@@ -26,21 +26,21 @@ from ablations.engine.files import lock_of
 from ablations.engine.locks import locked
 
 HEARTBEAT = 30
-"""Seconds between two signs of life of a worker."""
+"""Seconds between two heartbeats of a worker."""
 PLANNED, SURPLUS, ARTIFACTS = "planned", "surplus", "artifacts"
-"""Attributes of trials: the number that was planned; that it was asked for in vain; addresses in the store of
-all that it reads and makes."""
-# Heartbeats are what Optuna calls experimental; they are held by our own tests.
+"""Attributes of trials: the planned number; that it was asked for in vain; addresses in the store of all
+artifacts that it reads and makes."""
+# Optuna calls heartbeats experimental; our own tests cover them.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
-    """A storage by SQLAlchemy's URL, as ``sqlite:///sweeps.db`` or ``postgresql://user@host/name``.
+    """Opens the storage at an SQLAlchemy URL: ``sqlite:///sweeps.db``, ``postgresql://user@host/name``.
 
     Args:
-        url: of the database.
-        heartbeat: seconds between two signs of life of a worker; after three of them in silence it is dead.
+        url: URL of the database.
+        heartbeat: seconds between two heartbeats of a worker; after three missed ones it counts as dead.
 
     Raises:
         ValueError: there is no such database, or its kind is unknown.
@@ -50,7 +50,7 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
         file = sqlite_file(url)
         if file is not None and not file.exists():
             made = [file, *(folder for folder in file.parents if not folder.exists())]
-        with alone_on(url):  # who comes while the tables are made waits for them
+        with alone_on(url):  # others wait until the tables are made
             return RDBStorage(
                 url,
                 heartbeat_interval=heartbeat,
@@ -58,7 +58,7 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=1),
             )
     except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
-        with contextlib.suppress(OSError):  # folders that others have put something into stay
+        with contextlib.suppress(OSError):  # keeps folders that others have written to
             for path in made:
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -66,12 +66,12 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
 
 
 def sqlite_url(path: Path) -> str:
-    """SQLAlchemy's URL of an SQLite file, whatever characters its name has."""
+    """Returns the SQLAlchemy URL of an SQLite file, whatever characters its name has."""
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The SQLite file that SQLAlchemy's URL names; None: a server's database, or one in memory."""
+    """Returns the SQLite file that an SQLAlchemy URL names; None: a server's database, or one in memory."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         return None
@@ -80,7 +80,7 @@ def sqlite_file(url: str) -> Path | None:
 
 @contextlib.contextmanager
 def alone_on(url: str) -> Iterator[None]:
-    """Alone on an SQLite file, which gives one trial to two workers; a server locks its rows."""
+    """Locks an SQLite file, which would give one trial to two workers; a server locks its rows itself."""
     file = sqlite_file(url)
     with contextlib.nullcontext() if file is None else locked(lock_of(file)):
         yield
@@ -88,16 +88,16 @@ def alone_on(url: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Studies:
-    """The studies of a sweep, one an arm, on one storage."""
+    """The studies of a sweep, one per arm, on one storage."""
 
     name: str
-    """Of the sweep."""
+    """Name of the sweep."""
     arms: tuple[str, ...]
     """Forms of supervision."""
     storage: RDBStorage
-    """Shared by all workers."""
+    """Storage that all workers share."""
     seed: int = 0
-    """Of the sampler; worker k has seed + k."""
+    """Seed of the sampler; worker k has seed + k."""
 
     def __enter__(self) -> Studies:
         return self
@@ -106,12 +106,12 @@ class Studies:
         self.close()
 
     def close(self) -> None:
-        """Closes the links of this thread and of the pool; the studies may be used again."""
+        """Closes the connections of this thread and of the pool; the studies may be used again."""
         self.storage.remove_session()
         self.storage.engine.dispose()
 
     def study(self, arm: str, worker: int = 0) -> optuna.Study:
-        """An arm's study, made if it is not there."""
+        """Returns an arm's study; creates it if it does not exist."""
         return optuna.create_study(
             study_name=f"{self.name}-{arm}",
             storage=self.storage,
@@ -122,7 +122,7 @@ class Studies:
         )
 
     def plan(self, trials: int) -> None:
-        """Plans as many trials for each arm; those that are planned already count, unless they failed."""
+        """Plans this many trials for each arm; those already planned count, unless they failed."""
         for arm in self.arms:
             study = self.study(arm)
             known = {
@@ -135,10 +135,10 @@ class Studies:
                     study.enqueue_trial({}, user_attrs={PLANNED: number})
 
     def work(self, objective: Callable[[str], Callable[[optuna.Trial], float]], worker: int = 0) -> None:
-        """Takes planned trials until none is left, the arms by turns.
+        """Takes planned trials until none is left, alternating between the arms.
 
         Args:
-            objective: arm -> what is to be maximised.
+            objective: arm -> the function to maximize.
             worker: number of this worker.
         """
         studies = {arm: self.study(arm, worker) for arm in self.arms}
@@ -151,10 +151,10 @@ class Studies:
                 one.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) for one in studies.values()
             ):
                 return
-            time.sleep(min(1.0, HEARTBEAT / 10))  # some worker has the last ones: it may die yet
+            time.sleep(min(1.0, HEARTBEAT / 10))  # a worker with the last ones may still die
 
     def _take(self, study: optuna.Study, function: Callable[[optuna.Trial], float]) -> bool:
-        """One waiting trial, if there is one; returns whether there was."""
+        """Runs one waiting trial, if there is one; returns whether there was."""
         with contextlib.ExitStack() as asking:
             asking.enter_context(alone_on(self.storage.url))
             self._miss_silent(study)
@@ -165,9 +165,9 @@ class Studies:
         return True
 
     def _miss_silent(self, study: optuna.Study) -> None:
-        """Gives running trials without any sign of life their first one, so that Optuna misses the next.
+        """Records a first heartbeat for running trials that have none, so that Optuna misses the next.
 
-        A worker that dies between taking a trial and its own first sign would be waited for without end.
+        Otherwise a worker that dies between taking a trial and its own first heartbeat is awaited forever.
         """
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if not running:
@@ -181,7 +181,7 @@ class Studies:
     def _optimize(
         self, study: optuna.Study, function: Callable[[optuna.Trial], float], asking: contextlib.ExitStack
     ) -> None:
-        """Asks for one trial, lets the others ask, and works on it."""
+        """Asks for one trial, lets the other workers ask, and runs it."""
 
         def planned_only(asked: optuna.Trial) -> float:
             asking.close()
@@ -193,7 +193,7 @@ class Studies:
         study.optimize(planned_only, n_trials=1, catch=(Exception,), callbacks=[self._told])
 
     def _told(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """A line for a trial that is over."""
+        """Prints a line for a trial that has ended."""
         if planned(trial):
             value = f" {100 * trial.value:.1f}%" if trial.value is not None else ""
             what = f"{study.study_name} trial {trial.user_attrs[PLANNED]}: {trial.state.name.lower()}{value}"
@@ -202,12 +202,12 @@ class Studies:
 
 
 def planned(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of those that were planned, or such a one tried again."""
+    """Whether a trial is one of the planned ones, or a retry of one."""
     return PLANNED in trial.user_attrs and SURPLUS not in trial.user_attrs
 
 
 def surplus(study: optuna.Study, asked: optuna.Trial) -> bool:
-    """Whether no trial waited when this one was asked for, or two workers planned it and the other has it."""
+    """Whether no trial waited when this one was asked for, or another worker has the same planned one."""
     if PLANNED not in asked.user_attrs:
         return True
     return any(
@@ -218,27 +218,27 @@ def surplus(study: optuna.Study, asked: optuna.Trial) -> bool:
 
 
 def artifacts(trial: FrozenTrial) -> list[str]:
-    """Addresses in the store of all that a trial read and made."""
+    """Returns the addresses in the store of all artifacts that a trial read and made."""
     return list(trial.user_attrs.get(ARTIFACTS, []))
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
-    """The planned trials that have come to an end, by their planned number."""
+    """Returns the planned trials that completed or were pruned, sorted by planned number."""
     over = [one for one in study.get_trials(deepcopy=False, states=FINISHED) if planned(one)]
     return sorted(over, key=lambda one: int(one.user_attrs[PLANNED]))
 
 
 def missing(study: optuna.Study) -> list[int]:
-    """The planned numbers that no trial has finished, however often it was tried."""
+    """Returns the planned numbers that no trial has finished, however many tried."""
     known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
     return sorted(known - {one.user_attrs[PLANNED] for one in finished(study)})
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
-    """The finished trials that were not pruned: those with a value."""
+    """Returns the finished trials that were not pruned: those with a value."""
     return [one for one in finished(study) if one.state == TrialState.COMPLETE]
 
 
 def failed(study: optuna.Study) -> list[FrozenTrial]:
-    """The planned trials that failed, those that were tried again among them."""
+    """Returns the planned trials that failed, including those that were retried."""
     return [one for one in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if planned(one)]

@@ -1,4 +1,4 @@
-"""Workers of a sweep: processes of this machine, each with its own link to the storage."""
+"""Workers of a sweep: processes on this machine, each with its own connection to the storage."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from sweeps.study import HEARTBEAT, Studies, storage_of
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """All that a worker must know."""
+    """Everything that a worker needs to know."""
 
     space: str
     """Key in ``SPACES``."""
     settings: HyperparametersSettings
-    """What is not searched."""
+    """Settings that are not searched."""
     trials: int
-    """For each arm."""
+    """Number of trials per arm."""
     storage: str
-    """URL."""
+    """URL of the storage."""
     store: Path
     """Folder of artifacts."""
     heartbeat: int = HEARTBEAT
-    """Seconds between two signs of life of a worker."""
+    """Seconds between two heartbeats of a worker."""
     devices: Devices = Devices()
-    """What a trial's model is trained and scores on; the ranks know nothing of the storage."""
+    """Devices of a trial's model, for training and scoring; the ranks know nothing of the storage."""
 
     @property
     def studies(self) -> Studies:
-        """On a link of their own to the storage."""
+        """The studies, on their own connection to the storage."""
         name = "-".join(filter(None, [self.space, self.settings.scale, self.settings.world]))
         storage = storage_of(self.storage, self.heartbeat)
         return Studies(name=name, arms=self.settings.arms, storage=storage)
 
     def objective(self, arm: str) -> Callable[[optuna.Trial], float]:
-        """What is maximised for an arm."""
-        from sweeps.objective import Objective  # torch is first imported in the worker
+        """Returns the function to maximize for an arm."""
+        from sweeps.objective import Objective  # only workers need torch
 
         return Objective(
             settings=self.settings,
@@ -62,15 +62,15 @@ class Sweep:
 
 
 class WorkersDied(RankFailed):
-    """No worker of a sweep is left."""
+    """All workers of a sweep died."""
 
 
 def run(sweep: Sweep, workers: int) -> None:
-    """Plans the trials, makes what all of them read, and works until none is left.
+    """Plans the trials, makes their shared inputs, and works until none is left.
 
     Raises:
-        WorkersDied: all workers died. Where one does, the others go on, and its trial is tried again.
-        RunFailed: what all trials read could not be made.
+        WorkersDied: all workers died. If only some die, the others continue, and retry their trials.
+        RunFailed: the shared inputs could not be made.
     """
     with sweep.studies as studies:
         studies.plan(sweep.trials)
@@ -97,7 +97,7 @@ def run(sweep: Sweep, workers: int) -> None:
 
 
 def work(sweep: Sweep, number: int) -> None:
-    """One worker."""
+    """Runs one worker."""
     if sweep.settings.students.device == "cuda":
         take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
@@ -107,7 +107,7 @@ def work(sweep: Sweep, number: int) -> None:
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Takes the traceback off what Optuna logs of a trial whose training diverged."""
+    """Drops the traceback from what Optuna logs about a trial whose training diverged."""
     from lightning_modules.divergence import Diverged
 
     if record.exc_info and isinstance(record.exc_info[1], Diverged):

@@ -1,1 +1,1 @@
-"""Which solutions are labeled."""
+"""Choosing which solutions to label."""

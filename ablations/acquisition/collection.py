@@ -1,10 +1,9 @@
-"""What the annotator of the large PRM is shown: each generation's convincing wrong answers.
+"""Solutions shown to the annotator of the large PRM: each generation's convincing wrong answers.
 
-The PRM of the generation before scores a pool; of the solutions that nobody has rated yet, the most
-convincing ones with a wrong final answer are rated next. A selection sees what an acquisition sees: texts,
-final answers and the PRM's scores, and which solutions have been rated, but none of the ratings. Where too
-few wrong ones are left, fewer are bought. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section
-2.4.
+The previous generation's PRM scores a pool; among the solutions not rated yet, the most convincing ones with
+a wrong final answer are rated next. A selection sees what an acquisition sees: texts, final answers, the
+PRM's scores and which solutions have been rated, but none of the ratings. If too few wrong ones are left,
+fewer are bought. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
 """
 
 from collections.abc import Callable
@@ -22,19 +21,19 @@ from ablations.data.ties import level
 
 
 def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> Rows:
-    """Rows to rate next, ascending; the same whatever the order of the candidates.
+    """Chooses the rows to rate next, ascending; the order of the candidates does not matter.
 
     Args:
         selection: key in ``SELECTIONS``.
-        candidates: the whole pool; the first of its selectors is the PRM of the generation before.
+        candidates: the whole pool; its first selector is the previous generation's PRM.
         labelled: rows that have been rated; their texts are not rated again.
         k: solutions per problem.
 
     Returns:
-        int64: at most ``k`` times the number of problems; every text of a problem once.
+        int64: at most ``k`` times the number of problems; no text of a problem twice.
 
     Raises:
-        ValueError: a selection that does not exist, or k is below 1.
+        ValueError: the selection does not exist, or k is below 1.
     """
     if selection not in SELECTIONS:
         raise ValueError(f"selection: found {selection!r}; allowed: {', '.join(SELECTIONS)}")
@@ -52,12 +51,12 @@ def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> R
 
 
 def per_problem(left: Candidates, k: int, problems: int) -> Rows:
-    """The ``k`` most convincing of each problem; all of a problem that has fewer."""
+    """Chooses the ``k`` most convincing solutions of each problem, or all if it has fewer."""
     return best_of_each(left.problem, left.convincing[0], np.full(problems, k))
 
 
 def whole_set(left: Candidates, k: int, problems: int) -> Rows:
-    """The ``k * problems`` most convincing, whichever problems they solve."""
+    """Chooses the ``k * problems`` most convincing solutions, whichever problems they solve."""
     return np.argsort(-level(left.convincing[0]), kind="stable")[: k * problems]
 
 
@@ -65,4 +64,4 @@ SELECTIONS: dict[str, Callable[[Candidates, int, int], Rows]] = {
     "per_problem": per_problem,
     "whole_set": whole_set,
 }
-"""Name -> (unrated wrong answers in the order drawn, k, number of problems) -> which of them."""
+"""Name -> (unrated wrong answers in the order drawn, k, number of problems) -> rows of those chosen."""

@@ -1,4 +1,4 @@
-"""How steady a selector is from round to round, and what might unsettle it.
+"""Stability of a selector from round to round, and what might disturb it.
 
 Shape letters: R solutions of P problems, L chosen ones.
 """
@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer]) -> Floats:
-    """Spearman's rank correlation of two scores of the same solutions, within each problem.
+    """Computes Spearman's rank correlation of two scores of the same solutions, within each problem.
 
     Args:
         one: [R]; -inf and ties are allowed, NaN is not.
@@ -28,8 +28,8 @@ def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer])
         problem: [R], 0..P-1.
 
     Returns:
-        float64 [P], -1 to 1. NaN where a problem has fewer than two solutions, for it has no order; 0 where
-        it has, but one of the scores ties all of them.
+        float64 [P], -1 to 1. NaN if a problem has fewer than two solutions, because it has no order; 0 if it
+        has two or more, but one of the scores ties all of them.
 
     Raises:
         ValueError: unequal lengths or a NaN score.
@@ -48,20 +48,20 @@ def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer])
 def repeats(
     steps: Ragged, problem: npt.NDArray[np.integer], taken: Rows, chosen: Rows, similarity: float
 ) -> Bools:
-    """Which of the chosen are near-duplicates of what was taken before, or of one chosen beside them.
+    """Marks the chosen rows that are near-duplicates of rows taken before or of another chosen one.
 
     Args:
-        steps: int64, of R solutions; equal codes are equal texts of steps.
+        steps: int64, steps of R solutions; equal codes are equal texts of steps.
         problem: [R], 0..P-1.
-        taken: rows labelled before.
+        taken: rows labeled before.
         chosen: L rows.
-        similarity: least share of their joint steps that is in both (Jaccard), 0 to 1.
+        similarity: minimum Jaccard similarity between the steps of near-duplicates, 0 to 1.
 
     Returns:
         bool [L], in the order of ``chosen``.
     """
     rows = np.concatenate([taken, chosen])
-    order = np.argsort(problem[rows], kind="stable")  # of each problem what was taken stands first
+    order = np.argsort(problem[rows], kind="stable")  # within each problem, what was taken comes first
     marked = np.zeros(len(rows), dtype=bool)
     for some in np.split(order, np.flatnonzero(np.diff(problem[rows][order])) + 1):
         marked[some] = near_duplicates(steps.take(rows[some]), similarity)
@@ -70,23 +70,23 @@ def repeats(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JudgedSteps:
-    """What a selector says of steps that have a label."""
+    """A selector's verdicts on steps that have a label."""
 
     wrong: Floats
     """[n]: its P(negative), kept rather than its complement, which would round small values away."""
     label: Bools
-    """[n]: whether the labeler finds it right."""
+    """[n]: whether the step is right according to the labeler."""
 
     @classmethod
     def of(cls, scores: StepScores, target: Ragged) -> "JudgedSteps":
-        """The steps up to each solution's first incorrect one.
+        """Takes the steps up to each solution's first incorrect one.
 
         Args:
-            scores: the selector's, of R solutions.
-            target: int8 [total steps] of 1, 0 and IGNORE, as ``ablations.supervision.process`` makes them.
+            scores: the selector's scores of R solutions.
+            target: int8 [total steps] of 1, 0 and IGNORE, as made by ``ablations.supervision.process``.
 
         Raises:
-            ValueError: the two have other numbers of steps.
+            ValueError: the two differ in their numbers of steps.
         """
         if not np.array_equal(scores.prob.offsets, target.offsets):
             raise ValueError("target: found other numbers of steps than the scores have; allowed: the same")
@@ -95,16 +95,16 @@ class JudgedSteps:
 
     @classmethod
     def joined(cls, parts: "list[JudgedSteps]") -> "JudgedSteps":
-        """Those of several folds, one after the other."""
+        """Joins the steps of several folds, one after the other."""
         return cls(
             wrong=np.concatenate([part.wrong for part in parts]),
             label=np.concatenate([part.label for part in parts]),
         )
 
     def calibration_error(self, bins: int) -> float:
-        """Expected calibration error of P(the step is right), over bins of equal width."""
+        """Computes the expected calibration error of P(the step is right), over bins of equal width."""
         return calibration(1 - self.wrong, self.label, bins).expected_error
 
     def agreement(self) -> float:
-        """Area under the ROC curve; NaN where all steps are right or all wrong."""
+        """Computes the area under the ROC curve; NaN if all steps are right or all are wrong."""
         return auroc(-self.wrong, self.label)

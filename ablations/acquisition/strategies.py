@@ -1,11 +1,11 @@
-"""Which solutions are labelled: a pool, and what selectors think of it -> the rows to buy labels for.
+"""Choosing the solutions to label: a pool and its selectors' scores -> the rows to buy labels for.
 
 An acquisition sees what costs no label: the texts, whether the final answer is right, and the scores of
-selectors (the paper's PRM_selector, trained on one labelled solution a problem). It never sees the labeler's
+selectors (the paper's PRM_selector, trained on one labeled solution per problem). It never sees the labeler's
 labels. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 4.2.
 
-The budget is a number of solutions per problem. Where a problem has fewer distinct texts than that, its share
-goes to the problems that have the most left, so that every acquisition buys equally many labels.
+The budget is a number of solutions per problem. If a problem has fewer distinct texts than that, the rest of
+its share goes to the problems that have the most left, so every acquisition buys the same number of labels.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ NONE: Rows = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """R solutions of P problems, unlabelled."""
+    """R unlabeled solutions of P problems."""
 
     problem: npt.NDArray[np.integer]
     """[R]: 0..P-1."""
@@ -33,9 +33,9 @@ class Candidates:
     steps: Ragged
     """int64 [total steps]: equal codes are equal texts of steps."""
     final_correct: npt.NDArray[np.bool_]
-    """[R]."""
+    """[R]: whether the final answer is right."""
     convincing: npt.NDArray[np.float64]
-    """[K, R]: log of the product of the step probabilities, by each of K selectors; the first one leads."""
+    """[K, R]: log of the product of the step probabilities, by each of K selectors; the main one is first."""
     entropy: npt.NDArray[np.float64]
     """[R]: mean over steps of the first selector's binary entropy, nats; 0 without one."""
 
@@ -53,7 +53,7 @@ class Candidates:
         return len(self.problem)
 
     def take(self, rows: Rows) -> "Candidates":
-        """Chosen rows, in the given order."""
+        """Returns the given rows, in their order."""
         return Candidates(
             problem=self.problem[rows],
             sample=self.sample[rows],
@@ -66,12 +66,12 @@ class Candidates:
 
 @dataclass(frozen=True, kw_only=True)
 class AcquisitionSettings:
-    """What acquisitions share."""
+    """Settings that acquisitions share."""
 
     wrong_fraction: float = 0.8
     """Share of the budget that goes to convincing wrong answers first (the paper's 80%)."""
     similarity: float = 0.7
-    """Near-duplicates: at least this share of their joint steps is in both (Jaccard)."""
+    """Minimum Jaccard similarity between the steps of near-duplicates."""
 
     def __post_init__(self) -> None:
         for name in ("wrong_fraction", "similarity"):
@@ -81,28 +81,28 @@ class AcquisitionSettings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Request:
-    """What is to be bought."""
+    """The labels to buy."""
 
     share: Rows
-    """[P]: solutions of each problem, at most as many as there are candidates of it."""
+    """[P]: number of solutions to choose for each problem, at most its number of candidates."""
     labelled: Candidates
-    """What is labelled already."""
+    """Solutions that are already labeled."""
     settings: AcquisitionSettings
-    """What acquisitions share."""
+    """Settings that acquisitions share."""
     rng: np.random.Generator
-    """Of what is drawn."""
+    """Random generator for what is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acquisition:
-    """A way to choose."""
+    """A way to choose solutions."""
 
     choose: Callable[[Candidates, Request], Rows]
     """(candidates in the order drawn, request) -> rows of the candidates, ``share.sum()`` of them."""
     distinct: bool = True
     """Whether it sees each text once."""
     asks_selector: bool = True
-    """Whether it reads what a selector thinks."""
+    """Whether it reads a selector's scores."""
 
 
 def acquire(
@@ -115,15 +115,15 @@ def acquire(
     taken: Rows = NONE,
     uniform_share: float = 0.0,
 ) -> Rows:
-    """Rows to label, ascending; the same whatever the order of the candidates.
+    """Chooses the rows to label, ascending; the order of the candidates does not matter.
 
     Args:
         name: key in ``ACQUISITION_STRATEGIES``.
-        candidates: R of them.
+        candidates: R solutions.
         budget: solutions per problem.
-        settings: what the acquisition is to do.
-        seed: of what it draws.
-        taken: rows that are labelled already; they and all of their equal texts are left out.
+        settings: settings of the acquisition.
+        seed: seed for what it draws.
+        taken: rows that are already labeled; they and all equal texts are left out.
         uniform_share: share of the budget that is drawn uniformly first, 0 to 1; the acquisition buys the
             rest.
 
@@ -132,7 +132,7 @@ def acquire(
 
     Raises:
         ValueError: the pool has fewer solutions (distinct ones, if they must be) than the budget, or there
-            is no selector to ask.
+            is no selector to use.
     """
     if budget < 1:
         raise ValueError(f"budget: found {budget}; allowed: 1 or more")
@@ -161,7 +161,7 @@ def acquire(
 
 
 def uniform(known: Candidates, request: Request) -> Rows:
-    """The first of an order that is drawn for each problem; a smaller budget's are among a larger one's."""
+    """Chooses the first of a random order drawn per problem; a smaller budget's are among a larger one's."""
     has = np.bincount(known.problem, minlength=len(request.share))
     order_PM = request.rng.permuted(np.tile(np.arange(has.max()), (len(request.share), 1)), axis=1)
     place_PM = np.argsort(order_PM, axis=1)
@@ -170,9 +170,9 @@ def uniform(known: Candidates, request: Request) -> Rows:
 
 
 def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
-    """First the most convincing with a wrong final answer, then the most convincing of those that remain.
+    """Chooses the most convincing wrong final answers first, then the most convincing of those that remain.
 
-    Where a problem has too few wrong ones, those that remain fill its share.
+    If a problem has too few wrong ones, those that remain fill its share.
     """
     score = known.convincing[0]
     wrong = np.flatnonzero(~known.final_correct)
@@ -184,15 +184,15 @@ def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
 
 
 def uncertainty(known: Candidates, request: Request) -> Rows:
-    """Those of whose steps the selector is least certain."""
+    """Chooses the solutions whose steps the selector is least certain about."""
     return best_of_each(known.problem, known.entropy, request.share)
 
 
 def disagreement(known: Candidates, request: Request) -> Rows:
-    """Those of whose rightness (the product over steps) the selectors think most differently.
+    """Chooses the solutions on whose correctness (the product over steps) the selectors disagree most.
 
     Raises:
-        ValueError: there is one selector only.
+        ValueError: there is only one selector.
     """
     if len(known.convincing) < 2:
         raise ValueError("convincing: found one selector; allowed for disagreement: two or more")
@@ -200,7 +200,7 @@ def disagreement(known: Candidates, request: Request) -> Rows:
 
 
 def diverse(known: Candidates, request: Request) -> Rows:
-    """Convincing wrong answers; near-duplicates of labelled or chosen ones last."""
+    """Chooses convincing wrong answers, near-duplicates of labeled or chosen ones last."""
     wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
     order = np.lexsort((-level(known.convincing[0], known.problem), known.problem))
     bounds = np.searchsorted(known.problem[order], np.arange(len(request.share) + 1))
@@ -235,19 +235,19 @@ ACQUISITION_STRATEGIES: dict[str, Acquisition] = {
 
 
 def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[np.int64]:
-    """int64 [R]: equal codes are equal texts of one problem."""
+    """Returns a code of each text, int64 [R]: equal codes are equal texts of one problem."""
     codes: dict[tuple[int, bytes], int] = {}
     keys = ((p, steps.row(row).tobytes()) for row, p in enumerate(problem.tolist()))
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 
 def first_of_equal(text: npt.NDArray[np.int64]) -> Rows:
-    """int64, ascending: the first row of each code that ``text_codes`` gave."""
+    """Returns the first row of each code from ``text_codes``, ascending."""
     return np.sort(np.unique(text, return_index=True)[1])
 
 
 def resemble(text: set[int], other: set[int], similarity: float) -> bool:
-    """Whether at least this share of the steps in either is in both (Jaccard)."""
+    """Returns whether at least this share of the steps in either is in both (Jaccard)."""
     return len(text & other) >= similarity * len(text | other)
 
 
@@ -256,7 +256,7 @@ def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
 
     Args:
         texts: steps of solutions of one problem; equal codes are equal texts of steps.
-        similarity: least share of their joint steps that is in both (Jaccard), 0 to 1.
+        similarity: minimum Jaccard similarity between the steps of near-duplicates, 0 to 1.
 
     Returns:
         bool [len(texts)].
@@ -272,7 +272,7 @@ def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
 
 
 def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Rows:
-    """int64 [P]: what each problem gets of the budget, at most what it has."""
+    """Divides the budget among the problems, each at most what it has: int64 [P]."""
     has = np.bincount(problem, minlength=problems)
     if has.sum() < budget * len(has):
         raise ValueError(
@@ -286,9 +286,10 @@ def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Row
 
 
 def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
-    """int64 [P]: a fraction of each problem's share, and exactly that of their sum.
+    """Takes a fraction of each problem's share, and exactly that fraction of their sum: int64 [P].
 
-    What rounding down leaves goes to problems drawn at random, one each: a share of one cannot be split.
+    What rounding down leaves over goes to problems drawn at random, one each, because a share of one cannot
+    be split.
     """
     part = np.floor(fraction * share).astype(np.int64)
     order = rng.permutation(len(share))
@@ -298,7 +299,7 @@ def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
 
 
 def best_of_each(problem: npt.NDArray[np.integer], score: npt.NDArray[np.floating], share: Rows) -> Rows:
-    """The rows of the highest scores, ``share`` of each problem; of equal scores the one drawn first."""
+    """Returns the rows with the highest scores, ``share`` per problem; ties go to the one drawn first."""
     order = np.lexsort((-level(score, problem), problem))
     start = np.searchsorted(problem[order], np.arange(len(share)))
     place = np.arange(len(order)) - start[problem[order]]

@@ -1,7 +1,7 @@
-"""People as the annotator of the large PRM: files for them to rate, and what they rated.
+"""People as annotators of the large PRM: files for them to rate, and their ratings.
 
-Generation by generation: `ablations annotate write` chooses what is to be rated next and writes it, people
-rate it, `ablations annotate read` checks the ratings; once all are there, `ablations run` continues.
+In each generation, `ablations annotate write` chooses and writes the solutions to rate next, people rate
+them, and `ablations annotate read` checks the ratings; once all are there, `ablations run` continues.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ from ablations.formats.annotation_file import Ratings, read_labelling, write_lab
 
 
 def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -> None:
-    """Checks all ratings that are there and says what they are like, up to the first generation without.
+    """Checks and describes all existing ratings, up to the first generation without any.
 
     Args:
-        settings: of an experiment whose data is collected, with the folder of labelling files.
-        store: where artifacts are; the PRMs that choose are made here.
-        workers: processes.
-        write: whether to write the labelling file of the first generation without one.
+        settings: settings of an experiment that collects data, with the folder of labeling files.
+        store: the artifact store; the PRMs that choose solutions are trained into it.
+        workers: number of processes.
+        write: whether to write the labeling file of the first generation without one.
 
     Raises:
-        ValueError: the experiment collects nothing, there is no folder, or ratings are missing or wrong.
+        ValueError: the experiment collects nothing, no folder is set, or ratings are missing or wrong.
     """
     if not isinstance(settings, LargeScaleSettings):
         raise ValueError("experiment: found one whose labels are not collected; allowed: large_scale")

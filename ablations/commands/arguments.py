@@ -1,6 +1,6 @@
-"""The arguments of the commands that concern an experiment: defaults by scale, config files, flags.
+"""Arguments of the commands that take an experiment: defaults by scale, config files, flags.
 
-A setting comes from the experiment's defaults for the scale, over which goes `--config`, over which go flags.
+Settings come from the experiment's defaults for the scale; `--config` overrides them, flags override both.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from ablations.engine.resources import Resources
 from lightning_modules.process_group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
-"""Flags of `run` that `plan` has no use for, or another for."""
+"""Flags of `run` that `plan` does not use, or uses differently."""
 ESCAPES = r"\n, \t and \\ stand for a line break, a tab and a backslash"
-"""What the help of flags says whose values go through `unescaped`."""
+"""Help text of flags whose values go through `unescaped`."""
 MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
-"""What `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
+"""File that `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 STARTED_IN = "started_in"
-"""In that file: the folder that the run was started in, from the file's own folder."""
+"""Field of that file: the folder that the run was started in, from the file's own folder."""
 
 
 def experiments() -> Mapping[str, Experiment]:
-    """All of them, by name."""
+    """Returns all experiments by name."""
     from ablations.experiments import EXPERIMENTS
 
     return EXPERIMENTS
 
 
 def unescaped(name: str, text: str) -> str:
-    r"""A text as a shell passes it, with line breaks for \n, tabs for \t and backslashes for \\.
+    r"""Returns a text from the shell with line breaks for \n, tabs for \t and backslashes for \\.
 
     Raises:
-        ValueError: an escape may as well begin a LaTeX command, as in \text.
+        ValueError: an escape could also begin a LaTeX command, as in \text.
     """
     if (found := re.search(r"(?<!\\)(?:\\\\)*(\\[nt][a-z]\w*)", text)) is not None:
         command = found[1]
@@ -57,7 +57,7 @@ def unescaped(name: str, text: str) -> str:
 
 
 def check_logger(kind: str) -> None:
-    """That `Logs.kind` may be this; Lightning is imported only for another than the usual.
+    """Checks a value of `Logs.kind`; imports Lightning only for an unusual one.
 
     Raises:
         ValueError: no logger of Lightning has this name.
@@ -70,7 +70,7 @@ def check_logger(kind: str) -> None:
 
 
 def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
-    """Parses in two goes, for the scale decides the defaults of the settings.
+    """Parses in two passes, because the scale determines the settings' defaults.
 
     Returns:
         The experiment, and the arguments: `settings` is its dataclass, `dump` all of them as YAML.
@@ -79,7 +79,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
 
     from ablations.experiments.settings import Precision
 
-    if importlib.util.find_spec("docstring_parser"):  # it tells the help of each field
+    if importlib.util.find_spec("docstring_parser"):  # it provides the help of each field
         jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     known = experiments()
     if not argv or argv[0].startswith("-"):
@@ -99,7 +99,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
             continue  # the pool says whose scores it holds
         if choice[facet] is not None and names:
             allowed(facet, choice[facet], names)
-    if command == "report":  # the run's file holds every setting: its pool need not be there any more
+    if command == "report":  # the run's file holds every setting, so its pool may be gone
         settings = experiment.settings(choice["scale"], None, None, None)
     else:
         pool = None if choice["pool"] is None else Path(choice["pool"])
@@ -174,7 +174,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
 
 
 def _add_machine(parser: Any) -> None:
-    """What a run computes with, and logs to."""
+    """Adds the flags for what a run computes with and logs to."""
     parser.add_argument("--executor", type=str, default="local", help="local: this machine; ray: a cluster")
     parser.add_argument(
         "--address",
@@ -204,7 +204,7 @@ def _add_machine(parser: Any) -> None:
 
 
 def _without_machine(command: str, path: str) -> str:
-    """A config file; for `plan`, to which a run's own devices say nothing, what it holds beside them."""
+    """Returns a config file; for `plan`, its content without the flags for a run's machine."""
     import yaml
 
     if command != "plan":
@@ -214,7 +214,7 @@ def _without_machine(command: str, path: str) -> str:
 
 
 def _check_choice(found: Any, chosen: Any) -> None:
-    """Settings must be of the scale, world, pool and labeler that were chosen beside them."""
+    """Checks that settings match the scale, world, pool and labeler that were chosen separately."""
     for name in ("scale", "world", "pool.path", "pool.labeler"):
         values = []
         for value in (found, chosen):
@@ -233,7 +233,7 @@ def _one_of(what: str, allowed: Sequence[str]) -> str:
 
 
 def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
-    """What decides the defaults of the settings, from the config files and the flags.
+    """Finds what determines the settings' defaults in the config files and the flags.
 
     Returns:
         Scale, world, pool, labeler and precision; the arguments without `--config`; the config files.
@@ -258,7 +258,7 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping from a YAML file; ValueError if it is none."""
+    """Reads a mapping from a YAML file; raises a ValueError if it holds none."""
     import yaml
 
     try:
@@ -276,10 +276,10 @@ class _Look(argparse.ArgumentParser):
 
 
 def parse_run_file(run_dir: Path) -> tuple[Experiment, Any]:
-    """The experiment and the arguments of a run, from what it left in its out folder.
+    """Reads a run's experiment and arguments from the file in its out folder.
 
     Raises:
-        ValueError: there is no such file, or it is malformed.
+        ValueError: the file is missing or malformed.
     """
     file = run_dir / RUN_FILE
     if not file.is_file():

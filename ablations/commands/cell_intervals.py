@@ -1,4 +1,4 @@
-"""Intervals of a cell's AUROCs, which its records hold as plain numbers: from scores in the store."""
+"""Intervals for a cell's AUROCs, from scores in the store; its records hold only plain numbers."""
 
 from pathlib import Path
 
@@ -15,16 +15,16 @@ from results.stats.intervals import Estimate
 
 
 def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dict[str, Estimate]:
-    """Metric -> its estimate on the test solutions of all folds, with its interval by problem.
+    """Estimates a cell's AUROCs on the test solutions of all folds, with intervals by problem.
 
     Args:
-        store: of the artifacts.
-        inputs: addresses of what the cell read.
-        arm: of the cell.
+        store: the artifact store.
+        inputs: addresses of the cell's inputs.
+        arm: the cell's arm.
 
     Returns:
-        Solution and step AUROC; no step AUROC where nobody knows which steps are right, and nothing where the
-        artifacts are not in the store any more.
+        Metric -> estimate, for solution and step AUROC; no step AUROC without ratings of the steps, and
+        nothing if the artifacts are no longer in the store.
     """
     needed = {name: inputs.get(name, []) for name in ("samples", "scores", "ratings")}
     if any(store.fault(address) is not None for given in needed.values() for address in given):

@@ -1,4 +1,4 @@
-"""The command line: which experiment, at which scale, on which machine. Science is in the settings."""
+"""The command line: which experiment, at which scale, on which machine. The science is in the settings."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ WORLD_COMMANDS = {
     "sample": "Print some problems and solutions of a world.",
 }
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-"""For transformers, unless the user says otherwise: it reports every new head, as all heads here are."""
+"""Variables for transformers, unless the user sets them: it reports every new head, as all heads here are."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command `ablations`.
+    """Runs the command `ablations`.
 
     Args:
-        argv: the arguments; None takes those of the process.
+        argv: the arguments; None: those of the process.
 
     Returns:
-        Exit code, as ``failures.guarded`` says.
+        Exit code, as documented for ``failures.guarded``.
     """
     from ablations.engine.failures import guarded
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def quieten() -> None:
-    """Warnings of ours are plain lines, and libraries say little."""
+    """Makes our warnings plain lines and keeps libraries quiet."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -124,7 +124,7 @@ def _dispatch(argv: list[str]) -> None:
 
 
 def _module_of(command: str) -> Callable[[Sequence[str]], None]:
-    """The function of a command that has a module of its own, of the same name."""
+    """Returns the function of a command that has its own module; both are named after the command."""
     function: Callable[[Sequence[str]], None] = getattr(
         importlib.import_module(f"ablations.commands.{command}"), command
     )
@@ -163,7 +163,7 @@ def _run(experiment: Experiment, args: Any) -> None:
             resources=args.resources,
         )
         run_tasks(targets, store, args.workers, experiment.stages, reporter, machine)
-        with locked(lock_of(args.out)):  # the same run from several machines: one after the other
+        with locked(lock_of(args.out)):  # one at a time, if several machines share the run
             experiment.finish(args.settings, store, plan, args.out)
 
 
@@ -201,7 +201,7 @@ def _plan(experiment: Experiment, args: Any) -> None:
 
 
 def _annotate(argv: list[str]) -> None:
-    """`annotate write EXPERIMENT` and `annotate read EXPERIMENT`, with the flags of `run`."""
+    """Runs `annotate write EXPERIMENT` or `annotate read EXPERIMENT`, with the flags of `run`."""
     import jsonargparse
 
     from ablations.commands.annotate import annotate
@@ -308,7 +308,7 @@ def _list(argv: list[str]) -> None:
 
 
 def _world(argv: list[str]) -> None:
-    """The flags of `world check` are the arguments of `ablations.commands.world.cli_check`, and so on."""
+    """Runs a `world` command; the flags of `check` are the arguments of `cli_check`, and so on."""
     import jsonargparse
 
     parser = jsonargparse.ArgumentParser(

@@ -1,4 +1,4 @@
-"""`ablations convert`: a file of one format as a file of another, with an account of what was lost."""
+"""`ablations convert`: converts a file from one format to another and reports what was lost."""
 
 from __future__ import annotations
 
@@ -22,65 +22,65 @@ from ablations.formats.rows import ReadHooks, whole
 TWICE = "problems that were there before"
 COMPRESSED = (".gz", ".zst")
 OVERLAP = ("stop", "leave_out", "keep")
-"""What can be done about a problem that is held out: nothing is written, or all but it, or it too."""
+"""Actions on a held-out problem: write nothing, write all but it, or write it too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What is converted to what, and how."""
+    """Formats and options of a conversion."""
 
     source: Format
-    """Format of what is read."""
+    """Format to read."""
     target: Format
-    """Format of what is written."""
+    """Format to write."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the source's reader by name."""
+    """Options of the source's reader, by name."""
     each_alternative: bool = False
-    """Write each labelled alternative of a step as a solution that ends with it."""
+    """Whether to write each labeled alternative of a step as a solution that ends with it."""
     threshold: float | None = None
     """P(wrong) above which a step is rated wrong, where probabilities become ratings; in [0, 1]."""
     held_out: Mapping[str, Path] = field(default_factory=dict)
     """Letters and digits of problems that must not be written, each with the file that holds it."""
     overlap: str = "stop"
-    """What is done about them, one of ``OVERLAP``."""
+    """Action on them, one of ``OVERLAP``."""
     skip_bad: Path | None = None
     """File for malformed lines; None: the first one is an error."""
 
 
 @dataclass(kw_only=True)
 class ConversionSummary:
-    """What became of the solutions of a file; all counts are of solutions but ``skipped``, of lines."""
+    """The result of converting a file; counts are of solutions unless stated otherwise."""
 
     read: int = 0
-    """Those that the reader gave."""
+    """Solutions that were read."""
     written: int = 0
-    """Those that were written; with alternatives as solutions, more than were read."""
+    """Solutions that were written; with alternatives as solutions, more than were read."""
     skipped: int = 0
     """Malformed lines that were set aside."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """Those that the reader's options drop, by kind."""
+    """Solutions that the reader's options drop, by kind."""
     overlap: int = 0
-    """Those whose problem is held out."""
+    """Solutions whose problem is held out."""
     first_overlap: str | None = None
-    """The first such problem, and the file that holds it."""
+    """The first such problem and the file that holds it."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """Those that the target cannot hold, by reason."""
+    """Solutions that the target cannot hold, by reason."""
     lost: Counter[str] = field(default_factory=Counter)
-    """Those written that lost a feature, by its name in ``FEATURES``."""
+    """Written solutions that lost a feature, by its name in ``FEATURES``."""
     unread: Counter[str] = field(default_factory=Counter)
-    """Rows with a field that the reader does not read, by its name."""
+    """Rows with a field that the reader does not read, by the field's name."""
 
 
 def convert(
     source: Path, target: Path, how: Conversion, progress: Callable[[int], object] | None = None
 ) -> ConversionSummary:
-    """Converts a file; one row is held at a time, and the target is written whole or not at all.
+    """Converts a file, holding one row at a time; the target is written atomically.
 
     Args:
-        source: of ``how.source``.
-        target: of ``how.target``; compressed if its name ends in .gz or .zst.
-        how: what to what.
-        progress: given the bytes of the source that have been read, now and then.
+        source: file in the format ``how.source``.
+        target: file in the format ``how.target``; compressed if its name ends in .gz or .zst.
+        how: formats and options.
+        progress: called now and then with the bytes of the source read so far.
 
     Raises:
         ValueError: a row is malformed and not set aside, a held-out problem stops it, or a rule of the target
@@ -113,7 +113,7 @@ def _aside(file: IO[bytes], account: ConversionSummary) -> Callable[[bytes], obj
 def _fitted(
     records: Iterator[LabeledSolution], how: Conversion, account: ConversionSummary
 ) -> Iterator[LabeledSolution]:
-    """What the target can hold, the rest taken into the account."""
+    """Yields what the target can hold and counts the rest in ``account``."""
     abilities = how.target.abilities
     before: set[str] = set()
     for record in records:
@@ -154,14 +154,14 @@ def _fitted(
 
 
 def _with_scores(record: LabeledSolution, labeler: str) -> LabeledSolution:
-    """The record, whose labels become what they are: a labeler's scores."""
+    """Returns the record with its labels turned into what they are: a labeler's scores."""
     right = [1 - one.wrong for one in record.labels if isinstance(one, Probabilities)]
     scores = {labeler: tuple(right)} if len(right) == len(record.steps) else {}
     return replace(record.relabelled(lambda _: None), step_scores={**record.step_scores, **scores})
 
 
 def described(account: ConversionSummary) -> str:
-    """The account as a table."""
+    """Formats the account as a table."""
     rows = [("read", account.read)]
     rows += [(f"dropped: {kind}", count) for kind, count in account.dropped.items()]
     rows.append(("skipped: malformed lines", account.skipped))
@@ -175,10 +175,10 @@ def described(account: ConversionSummary) -> str:
 
 
 def command(argv: Sequence[str], summary: str) -> None:
-    """`ablations convert`, which prints the account.
+    """Runs `ablations convert` and prints the account.
 
     Raises:
-        ValueError: a mistake of the user's; nothing is written then.
+        ValueError: the user made a mistake; nothing is written.
     """
     args = _parsed(argv, summary)
     how = Conversion(
@@ -295,7 +295,7 @@ def _check_places(args: Any, how: Conversion) -> None:
 
 
 def _bar(path: Path) -> AbstractContextManager[Callable[[int], object] | None]:
-    """A bar by bytes on a terminal, nothing elsewhere."""
+    """Returns a progress bar by bytes on a terminal, and nothing elsewhere."""
     return _terminal_bar(path) if sys.stderr.isatty() else nullcontext()
 
 

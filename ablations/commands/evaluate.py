@@ -1,4 +1,4 @@
-"""``ablations evaluate``: how good any reward model is, by its checkpoint or by scores computed elsewhere."""
+"""``ablations evaluate``: evaluates any reward model, by its checkpoint or by scores computed elsewhere."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NEED_THRESHOLD = (
 
 
 def evaluate(argv: Sequence[str]) -> None:
-    """Runs the command. A file of scores needs no model, and torch is not imported.
+    """Runs the command. A file of scores needs no model, so torch is not imported.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument, a file or the checkpoint is not as it must be.
+        ValueError: an argument, a file or the checkpoint is invalid.
     """
     args = _parse(argv)
     from ablations.evaluation.summary import final_rows, step_rows
@@ -69,7 +69,7 @@ def evaluate(argv: Sequence[str]) -> None:
 
 @contextmanager
 def _workplace(out: Path | None) -> Iterator[Path]:
-    """Where files are made: the out folder as it will be, or one that nobody sees."""
+    """Yields the folder to write into: the future out folder, or a temporary one."""
     if out is not None:
         with new_folder(out, "out") as folder:
             yield folder
@@ -79,7 +79,7 @@ def _workplace(out: Path | None) -> Iterator[Path]:
 
 
 def _check(args: Any, scored: Scored, other: Scored | None) -> None:
-    """What can be told before anything is scored."""
+    """Checks what can be checked before anything is scored."""
     from ablations.evaluation.score_file import SOFT_LABELS
 
     if scored.finals is None and not scored.rated:
@@ -115,7 +115,7 @@ def _read(file: Path, field: str) -> Scored:
 
 
 def _label_all(args: Any, folder: Path) -> dict[str, Any]:
-    """Writes what a checkpoint says of the solutions, and of those for the threshold; facts on both."""
+    """Writes a checkpoint's scores of the solutions and of those for the threshold; returns facts on both."""
     choice = choice_of(args, args.source)
     from ablations.engine.shards import discard_unfinished
     from ablations.labelers.any_file import label_file
@@ -144,7 +144,7 @@ def _label_all(args: Any, folder: Path) -> dict[str, Any]:
 
 
 def _thresholds(args: Any, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
-    """Labeler -> its threshold, where that is from, and what F1 it had there."""
+    """Returns labeler -> its threshold, the source of the threshold, and its F1 there."""
     from ablations.evaluation.summary import chosen_threshold
 
     if other is None:

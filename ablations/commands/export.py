@@ -1,4 +1,4 @@
-"""``ablations export CELL OUT``: a trained reward model as a folder for transformers, with a model card."""
+"""``ablations export CELL OUT``: exports a trained reward model for transformers, with a model card."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ablations.engine.files import check_new, new_folder
 
 CARD = "README.md"
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
-"""Of models that were trained on texts that people wrote: none of these is shown."""
+"""Sample for models trained on texts that people wrote, so that none of those texts is shown."""
 
 
 def export(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument is not as it must be, or there is no such model.
+        ValueError: an argument is invalid, or there is no such model.
     """
     args = _parse(argv)
     out = Path(args.out)
@@ -42,16 +42,16 @@ def export(argv: Sequence[str]) -> None:
 
 
 def write(trained: Trained, out: Path, *, name: str, license: str | None = None) -> None:
-    """Writes a model and its card into a new folder, whole or not at all.
+    """Writes a model and its card into a new folder, atomically.
 
     Args:
         trained: the model.
         out: the folder.
-        name: of the model, in its card.
-        license: as the hub names it; None: the card names none.
+        name: the model's name in its card.
+        license: license as the hub names it; None: the card names none.
 
     Raises:
-        ValueError: something stands there, or the model is not whole.
+        ValueError: ``out`` already exists, or the model is incomplete.
     """
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
@@ -64,7 +64,7 @@ def write(trained: Trained, out: Path, *, name: str, license: str | None = None)
 
 
 def _write_model(trained: Trained, folder: Path) -> None:
-    """Weights, config and tokenizer; what adapters add is added to the weights that they adapt."""
+    """Writes weights, config and tokenizer; adapters are merged into the weights."""
     from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters, merged
 
     model = trained.folder / "model"
@@ -80,13 +80,13 @@ def _write_model(trained: Trained, folder: Path) -> None:
 
 
 def card_of(trained: Trained, *, name: str, license: str | None, config: dict[str, Any]) -> Any:
-    """What is known of a model, for its card.
+    """Collects what is known about a model for its card.
 
     Args:
         trained: the model.
-        name: of it.
-        license: as the hub names it.
-        config: the model's own, as transformers writes it.
+        name: the model's name.
+        license: license as the hub names it.
+        config: the model's config, as transformers writes it.
     """
     from ablations.commands.cell_intervals import auroc_intervals
     from ablations.engine.revision import revision
@@ -124,7 +124,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
 
 
 def _sample_of(world: str) -> tuple[str, tuple[str, ...]]:
-    """A problem of an embedded world and a right solution of it."""
+    """Returns a problem of an embedded world and a right solution to it."""
     import numpy as np
 
     from ablations.world.world import draw_problems

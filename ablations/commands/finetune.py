@@ -1,4 +1,4 @@
-"""``ablations finetune KIND ... --out FOLDER``: the paper's way on real checkpoints, link by link."""
+"""``ablations finetune KIND ... --out FOLDER``: the paper's finetuning chain on real checkpoints."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ablations.labelers.choice import DEVICES
 from lightning_modules.process_group import Strategy
 
 HELD_OUT_SHARE = 0.1
-"""The default where a model is judged on them, and of the tokenizer that it begins with."""
+"""Default share for models evaluated on held-out problems, and for the tokenizer that they start with."""
 READER_OPTIONS = ("keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem", "labeler")
-"""Of readers of labels, by their names in ``converting.OPTIONS``: they decide which labels there are."""
+"""Options of label readers, by their names in ``convert.OPTIONS``; they determine which labels are read."""
 TOKENS = "batch-tokens"
 LEAST = {"most": 1, "vocabulary": 258, "checkpoint_every": 1}
-"""Of flags that none of the settings checks; a vocabulary holds every byte, the padding and the end."""
+"""Minimums of flags that no settings class checks; a vocabulary holds every byte, the padding and the end."""
 SLOW = 1e-5
-"""Learning rate. The paper names none, and says that a PRM was stable with low ones alone."""
+"""Default learning rate. The paper gives none, but says that a PRM was stable only with low ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,31 +34,31 @@ class Kind:
     """A kind of finetuning."""
 
     summary: str
-    """What it makes of what."""
+    """Summary for the help: what it makes from what."""
     add_flags: Callable[[Any], None]
     """Adds its own flags to a parser."""
     files: tuple[str, ...]
-    """Those of its flags that name files."""
+    """Flags that name files."""
     share: float
-    """Of the problems that are held out, where no file says which."""
+    """Share of the problems to hold out if no file names them."""
     decides: tuple[str, ...] = ()
-    """Those that decide the result beside files, course and share."""
+    """Flags that determine the result in addition to files, course and share."""
     reads_labels: bool = False
-    """Whether it has READER_OPTIONS."""
+    """Whether it takes READER_OPTIONS."""
     course: Course | None = None
-    """The defaults; None: nothing is trained."""
+    """Default course; None: nothing is trained."""
     batch: str = TOKENS
-    """How the flag is called that says what makes an update."""
+    """Name of the flag for the size of an update."""
 
 
 def finetune(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument, a file or the base is not as it must be.
+        ValueError: an argument, a file or the base is invalid.
     """
     name, args = _parse(argv)
     kind = KINDS[name]
@@ -76,7 +76,7 @@ def finetune(argv: Sequence[str]) -> None:
     if kind.reads_labels:
         config["options"] = {name: getattr(args, name) for name in READER_OPTIONS if getattr(args, name)}
     allowed("log_format", args.log_format, LOG_FORMATS)
-    # what computes is imported after the arguments are understood: mistakes are told at once
+    # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.finetuning.chain import Link, base_facts, file_facts, forge
     from ablations.finetuning.provenance import described
     from ablations.labelers.checkpoints import find_checkpoint
@@ -98,7 +98,7 @@ def finetune(argv: Sequence[str]) -> None:
 
 
 def _share(share: float, files: list[str] | None) -> float:
-    """Of the problems that is drawn to be held out: none where files say which."""
+    """Returns the share of the problems that is drawn to be held out; 0 if files name them."""
     if not 0 <= share < 1:
         raise ValueError(f"held_out_share: found {share}; allowed: 0 or more, and below 1")
     return 0.0 if files else share

@@ -1,4 +1,4 @@
-"""``ablations grade SOLUTIONS --out POOL``: a pool's final answers graded anew, into a new pool."""
+"""``ablations grade SOLUTIONS --out POOL``: grades a pool's final answers again, into a new pool."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from ablations.grading.unanswered import describe_unanswered
 
 WORDS = {True: "right", False: "wrong", None: "ungraded"}
 FIRST = 10
-"""Solutions that are shown of those that are told."""
+"""Maximum number of solutions shown per list."""
 SHOWN = 40
-"""Characters of an answer that are shown."""
+"""Maximum number of characters shown of an answer."""
 
 
 def grade(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument or the pool is not as it must be, or Math-Verify is needed and not there.
+        ValueError: an argument or the pool is invalid, or Math-Verify is needed and missing.
     """
     args = _parse(argv)
     source, out = Path(args.solutions), Path(args.out)
@@ -57,18 +57,18 @@ def grade(argv: Sequence[str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Answers:
-    """The R solutions of a pool, as far as they matter here."""
+    """The parts of a pool's R solutions that matter here."""
 
     texts: list[str | None]
     """Their answers."""
     references: list[str]
-    """The right ones."""
+    """The reference answers."""
     finished: list[bool]
-    """Whether they came to their end; else they cannot be right."""
+    """Whether they are finished; unfinished ones cannot be right."""
     said: list[bool | None]
-    """What the file says of them."""
+    """Verdicts in the file."""
     names: list[tuple[str, int]]
-    """Problem and number."""
+    """Problem ID and sample number."""
 
     @classmethod
     def of(cls, pool: Pool) -> _Answers:
@@ -91,12 +91,12 @@ class _Answers:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What became of the R solutions."""
+    """The results for the R solutions."""
 
     verdicts: list[bool | None]
-    """Whether they are right."""
+    """Whether they are right; None: ungraded."""
     spelled: list[str | None]
-    """Their answers, in one spelling if that was asked for."""
+    """Their answers, with equal ones spelled alike if requested."""
 
 
 def _graded(answers: _Answers, grader: Grader, reporter: Reporter, *, merge: bool) -> _Found:
@@ -123,7 +123,7 @@ def _spelled(
     grader: Grader,
     progress: Callable[[int, int], None],
 ) -> list[str | None]:
-    """The answers, those of a problem that are equal in one spelling."""
+    """Returns the answers, with equal answers to a problem spelled alike."""
     rows_of: dict[str, list[int]] = {}
     for row, (problem, _) in enumerate(answers.names):
         rows_of.setdefault(problem, []).append(row)
@@ -144,7 +144,7 @@ def _spelled(
 def _one_task(
     reporter: Reporter, label: str, total: int, before: int = 0
 ) -> Iterator[Callable[[int, int], None]]:
-    """Tells a reporter of one task, after so much was done; gives what is to be called with its progress."""
+    """Reports one task, after ``before`` solutions of earlier work; yields the callback for its progress."""
     task = Task(stage="grade", version=1, config={"label": label}, label=label, weight=float(total))
     began = time.monotonic()
 
@@ -158,7 +158,7 @@ def _one_task(
 
 
 def _told(answers: _Answers, found: _Found) -> str:
-    """Compare the verdicts with those in the file, and list those that differ and the ungraded ones."""
+    """Compares the verdicts with those in the file, and lists those that differ and the ungraded ones."""
     count = Counter(zip(answers.said, found.verdicts, strict=True))
     rows = [(f"was {word}", *(f"{count[said, now]:,}" for now in WORDS)) for said, word in WORDS.items()]
     rows.append(("in all", *(f"{sum(count[said, now] for said in WORDS):,}" for now in WORDS)))
@@ -188,7 +188,7 @@ def _told(answers: _Answers, found: _Found) -> str:
 
 
 def _unanswered(pool: Pool, answers: _Answers) -> str:
-    """Say how many solutions have no answer in the file, and how many of those state one in their steps."""
+    """Reports how many solutions lack an answer in the file, and how many of these state one in a step."""
     rows = [row for row, text in enumerate(answers.texts) if text is None or not text.strip()]
     finished = [row for row in rows if answers.finished[row]]
     steps = [pool.solutions.row(row).steps for row in finished]

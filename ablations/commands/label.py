@@ -1,4 +1,4 @@
-"""``ablations label SOLUTIONS --labeler CHECKPOINT --out POOL``: a public PRM's scores, into a new pool."""
+"""``ablations label SOLUTIONS --labeler CHECKPOINT --out POOL``: writes a pool with a public PRM's scores."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def label(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument, the pool or the checkpoint is not as it must be.
+        ValueError: an argument, the pool or the checkpoint is invalid.
     """
     args = _parse(argv)
-    # what computes is imported after the arguments are understood: mistakes are told at once
+    # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.formats.pool import read_pool
     from ablations.labelers.any_file import add_labels
     from ablations.labelers.checkpoints import short_name
@@ -78,7 +78,7 @@ def label(argv: Sequence[str]) -> None:
 
 
 def _write_left_out(out: Path, too_long: Sequence[TooLong]) -> Path:
-    """The solutions that do not fit, one a line; no file where all do."""
+    """Writes the solutions that do not fit, one per line; writes no file if all fit."""
     path = out.with_name(f"{out.name}.left_out.jsonl")
     if too_long:
         write_text(path, "".join(json.dumps(asdict(one)) + "\n" for one in too_long))

@@ -7,7 +7,7 @@ from ablations.labelers.choice import DEVICES, DTYPES, LabelerChoice
 
 
 def add_choice(parser: Any) -> None:
-    """Adds what a user decides about a labeler, its checkpoint aside."""
+    """Adds the flags that configure a labeler, except for its checkpoint."""
     parser.add_argument(
         "--family",
         type=str | None,
@@ -37,7 +37,7 @@ def add_choice(parser: Any) -> None:
 
 
 def choice_of(args: Any, checkpoint: str) -> LabelerChoice:
-    """The choice that was made.
+    """Returns the labeler choice that the flags make.
 
     Raises:
         ValueError: a flag has a value that is not allowed.

@@ -1,4 +1,4 @@
-"""What `plan` says of costs, where it is asked for devices or backbones: which flags, and which tables."""
+"""Costs in `plan`, reported when devices or backbones are given: the flags and the tables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from lightning_modules.sizes import Size
 
 COUNTS = (1, 8, 64)
-"""Numbers of devices, unless others are given."""
+"""Default numbers of devices."""
 FLAGS = (
     *("devices", "device_kind", "peak_tflops", "utilisation", "sampling_utilisation"),
     *("backbone", "large_backbone"),
 )
-"""Any of these asks for the costs."""
+"""Flags that request the costs, each by itself."""
 COUNTED = """\
 All tasks are counted, cached or not, as if their models ran on such devices, on as many of them as can share
 the task. Tokens are those that are computed: where solutions are scored, what several to one problem begin
@@ -30,7 +30,7 @@ with, and equal ones, count once; where steps are learned, a solution counts up 
 solutions are sampled, their problem counts once. Lengths are those of the embedded world's solutions, or of
 GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
 FILLING = 100_000_000
-"""Parameters below which a model's kernels are too short to fill a GPU."""
+"""Number of parameters below which a model's kernels are too short to fill a GPU."""
 _ROLES: dict[Role, str] = {
     "student": "students and selectors",
     "generator": "generator",
@@ -39,7 +39,7 @@ _ROLES: dict[Role, str] = {
 
 
 def add_arguments(parser: Any) -> None:
-    """The flags of `plan` alone."""
+    """Adds the flags that only `plan` has."""
 
     def add(flag: str, help: str, kind: Any = float, **more: Any) -> None:
         parser.add_argument(f"--{flag}", type=kind, default=None, help=help, **more)
@@ -63,17 +63,17 @@ def add_arguments(parser: Any) -> None:
 
 
 def asks_for_costs(args: Any) -> bool:
-    """Whether one of the flags is given."""
+    """Returns whether one of the flags is given."""
     return any(getattr(args, flag) is not None for flag in FLAGS)
 
 
 def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
-    """Costs by kind of work, the longest path, and predicted against measured seconds.
+    """Describes costs by kind of work, the longest path, and predicted against measured seconds.
 
     Args:
-        args: the command's.
-        tasks: every one after its inputs.
-        store: with the timings of what was made before.
+        args: the command's arguments.
+        tasks: all tasks, each after its inputs.
+        store: store with the timings of earlier tasks.
 
     Raises:
         ValueError: a backbone, a device or a number is not allowed; the message says what is.
@@ -126,7 +126,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
 
 
 def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
-    """The backbone of each role that the tasks name: the one that a flag names, or that of the settings."""
+    """Returns the backbone's size for each role in the tasks, as given by a flag or by the settings."""
     from ablations.world.text import build_tokenizer
     from ablations.world.worlds import world_of
     from lightning_modules.sizes import size_of
@@ -155,7 +155,7 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
 
 
 def _without_revision(checkpoint: str | None) -> str | None:
-    """A checkpoint's name as transformers takes it."""
+    """Returns a checkpoint's name as transformers takes it."""
     if checkpoint is None or Path(checkpoint).is_dir():
         return checkpoint
     return checkpoint.partition("@")[0]

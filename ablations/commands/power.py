@@ -1,4 +1,4 @@
-"""``ablations power RUN``: which differences a run can detect, from the variances of an earlier one."""
+"""``ablations power RUN``: the differences that a run can detect, from the variances of an earlier one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def power(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument is not as it must be, or there are no records to plan with.
+        ValueError: an argument is invalid, or there are no records to plan with.
     """
     from results.analyses.active_learning import efficiency_power_table
     from results.analyses.planning import planned, power_table
@@ -51,7 +51,7 @@ def power(argv: Sequence[str]) -> None:
 
 
 def _records(run: str) -> pd.DataFrame:
-    """The records of a run's folder, of a file, or of the committed reference of an experiment."""
+    """Reads the records of a run's folder, a file, or an experiment's committed reference run."""
     import results
     from results.records import read_records
 

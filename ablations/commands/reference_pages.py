@@ -1,4 +1,4 @@
-"""The pages on commands and settings, as the code has them.
+"""Reference pages on commands and settings, generated from the code.
 
     python -m ablations.commands.reference_pages
 
@@ -21,10 +21,10 @@ from ablations.experiments import EXPERIMENTS
 from results.writing import write_text
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
-"""Where the pages are written."""
+"""Folder of the pages."""
 
 SCALE = "small"
-"""Whose values the page on settings shows."""
+"""Scale whose values the page on settings shows."""
 
 _COMMANDS = """\
 # Commands
@@ -52,7 +52,7 @@ A setting is a flag (`--settings.students.backbone large`), or a line of the YAM
 
 
 def commands_page() -> str:
-    """The page on commands, as Markdown."""
+    """Returns the page on commands, as Markdown."""
     names = [
         *(["run", "supervision"] if name == "run" else [name] for name in COMMANDS if name != "world"),
         *(["world", name] for name in WORLD_COMMANDS),
@@ -62,7 +62,7 @@ def commands_page() -> str:
 
 
 def settings_page() -> str:
-    """The page on settings, as Markdown; what experiments share is listed with the first of them."""
+    """Returns the page on settings, as Markdown; shared settings are listed with the first experiment."""
     shown: set[str] = set()
     sections = [_SETTINGS]
     for name, experiment in EXPERIMENTS.items():
@@ -76,7 +76,7 @@ def settings_page() -> str:
 
 
 def _help(name: list[str]) -> str:
-    """What a command's `--help` prints on a terminal of 100 columns."""
+    """Returns what a command's `--help` prints on a terminal of 100 columns."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "100"
     try:
@@ -93,11 +93,11 @@ def _help(name: list[str]) -> str:
 
 
 def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
-    """Name, value and meaning of each field, those of nested settings too.
+    """Yields name, value and meaning of each field, including those of nested settings.
 
     Args:
-        settings: a dataclass; or a class of one, where there is none by default.
-        within: what stands before its names.
+        settings: a dataclass instance, or the class if there is no instance by default.
+        within: prefix of the names.
     """
     kind = settings if isinstance(settings, type) else type(settings)
     meanings = {
@@ -119,7 +119,7 @@ def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML has it, as far as it is simple."""
+    """Formats a simple value as YAML does."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, tuple):
@@ -128,7 +128,7 @@ def _shown(value: Any) -> str:
 
 
 def _table(rows: list[tuple[str, str, str]]) -> str:
-    """A table in Markdown."""
+    """Formats rows as a Markdown table."""
     heads = [("setting", "value", "meaning"), ("---",) * 3]
     cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in [*heads, *cells])

@@ -1,4 +1,4 @@
-"""A run's file, read from any folder: what its relative paths mean."""
+"""A run's file and the meaning of its relative paths, from any folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ablations.commands.arguments import RUN_FILE, STARTED_IN, read_yaml
 
 
 def run_file(args: Any) -> str:
-    """The text of a run's file: all arguments, and the folder that the run is started in.
+    """Returns the text of a run's file: all arguments, and the folder that the run is started in.
 
-    That folder is relative to the out folder where it contains it, so that both can be moved together.
+    That folder is relative to the out folder if it contains it, so that both can be moved together.
     """
     here, out = Path.cwd(), args.out.resolve()
     folder = os.path.relpath(here, out) if out.is_relative_to(here.resolve()) else str(here)
@@ -21,12 +21,12 @@ def run_file(args: Any) -> str:
 
 
 def started_in(run_dir: Path) -> Path:
-    """The folder that a run was started in, to which the relative paths of its file belong.
+    """Returns the folder that a run was started in, which its file's relative paths refer to.
 
-    The current folder where the file does not say, as older ones.
+    This is the current folder if the file does not name one, as in older runs.
 
     Raises:
-        ValueError: it is not there any more.
+        ValueError: the folder no longer exists.
     """
     folder = read_yaml(run_dir / RUN_FILE).get(STARTED_IN)
     if folder is None:
@@ -41,6 +41,6 @@ def started_in(run_dir: Path) -> Path:
 
 
 def store_of_run(run_dir: Path) -> Path:
-    """A run's folder of artifacts, from the current folder."""
+    """Returns the path of a run's artifact store from the current folder."""
     folder, store = started_in(run_dir), Path(read_yaml(run_dir / RUN_FILE)["store"])
     return store if folder.resolve() == Path.cwd() else folder / store

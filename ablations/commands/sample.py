@@ -1,7 +1,7 @@
-"""``ablations sample PROBLEMS --generator CHECKPOINT -n N --out POOL``: solutions of problems, as a pool.
+"""``ablations sample PROBLEMS --generator CHECKPOINT -n N --out POOL``: samples solutions into a pool.
 
-The same command, started again while it runs, shares its work, on any machine that sees the same disk if file
-locks hold there: each shard is made by one of them, and the first to find all done writes the pool.
+The same command, started again while it runs, shares the work, on any machine that sees the same disk if file
+locks work there: each shard is made by one of them, and the first to find all done writes the pool.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def sample(argv: Sequence[str]) -> None:
     """Runs the command.
 
     Args:
-        argv: its arguments.
+        argv: the command's arguments.
 
     Raises:
-        ValueError: an argument, the problems or the checkpoint is not as it must be.
+        ValueError: an argument, the problems or the checkpoint is invalid.
     """
     args = _parse(argv)
     if not args.show_prompt and (args.samples is None or args.out is None):
@@ -69,7 +69,7 @@ def sample(argv: Sequence[str]) -> None:
     out = None if args.show_prompt else Path(args.out)
     if out is not None:
         check_new(out, "out")
-    # what computes is imported after the arguments are understood: mistakes are told at once
+    # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.generators.generator import find_generator
     from ablations.generators.problem_files import read_problems, read_shots
 
@@ -110,7 +110,7 @@ def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_for
 def _graded(
     out: Path, problems: list[Problem], shards: Shards, generator: Generator, log_format: str
 ) -> SamplingSummary:
-    """Writes the pool."""
+    """Grades the solutions and writes the pool."""
     from ablations.engine.processes import default_workers
     from ablations.engine.step import Task
     from ablations.generators.sampled_pool import write_pool
@@ -136,14 +136,14 @@ def _graded(
 
 
 def _write_left_out(out: Path, account: SamplingSummary) -> None:
-    """The problems that are not in the pool, one a line; no file where all are."""
+    """Writes the problems that are not in the pool, one per line; writes no file if all are."""
     if account.left_out:
         lines = [json.dumps({"problem_id": name}) + "\n" for name in account.left_out]
         write_text(out.with_name(f"{out.name}.left_out.jsonl"), "".join(lines))
 
 
 def _described(out: Path, generator: Generator, account: SamplingSummary, speed: float | None) -> str:
-    """What there is now, for people."""
+    """Describes the result for display."""
     who = generator.identity
     graded = account.solutions - account.ungraded
     right = f"{account.right / graded:.1%} of those graded" if graded else "none graded"

@@ -1,4 +1,4 @@
-"""Reward models that a run has trained: found in a store by their address, or in a run by their cell."""
+"""Trained reward models, found in a store by their address or in a run by their cell."""
 
 from __future__ import annotations
 
@@ -20,63 +20,63 @@ STAGES = ("train", "cell")
 
 @dataclass(frozen=True, kw_only=True)
 class Which:
-    """Which of a run's reward models; None: the only one there is."""
+    """Selection of one of a run's reward models; for a field that is None, the only value there is."""
 
     arm: str | None = None
     """Kind of supervision."""
     acquisition: str | None = None
-    """How the labelled solutions were chosen; None: uniform, if it is among them."""
+    """How the labeled solutions were chosen; None: uniform, if the run has it."""
     data_scale: int | None = None
     """Solutions labeled per problem."""
     seed: int | None = None
     """Seed of the training."""
     fold: int | None = None
-    """Of a pool's cross-fitting, from 0."""
+    """Fold of a pool's cross-fitting, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """A trained reward model, and what is known of it."""
+    """A trained reward model and what is known about it."""
 
     store: Store
-    """Where it is."""
+    """Store that holds it."""
     address: str
-    """Of the training's artifact, ``train/KEY``."""
+    """Address of the training's artifact, ``train/KEY``."""
     config: dict[str, Any]
-    """Of the training."""
+    """Configuration of the training."""
     inputs: dict[str, Any]
-    """Addresses of what it read."""
+    """Addresses of the training's inputs."""
     cell: str | None = None
-    """Key of the cell that it is of, where it was found by one."""
+    """Key of its cell, if it was found by one."""
     cell_inputs: dict[str, Any] = field(default_factory=dict)
-    """Addresses of what that cell read."""
+    """Addresses of that cell's inputs."""
     folds: int = 1
-    """Models that make up the cell."""
+    """Number of models in the cell."""
     records: pd.DataFrame | None = None
-    """The run's records, where it was found in a run."""
+    """The run's records, if it was found in a run."""
 
     @property
     def folder(self) -> Path:
-        """The artifact's."""
+        """Folder of the artifact."""
         return self.store.root / self.address
 
     def manifest_of(self, name: str) -> dict[str, Any]:
-        """Manifest of what it read by a name; empty if it read nothing so named, or if that is gone."""
+        """Returns the manifest of a named input; empty if there is no such input or it is gone."""
         address = self.inputs.get(name)
         file = self.store.root / str(address) / MANIFEST
         return _manifest(file) if isinstance(address, str) and file.is_file() else {}
 
 
 def find(named: str, which: Which, store: Path | None) -> Trained:
-    """A trained reward model.
+    """Finds a trained reward model.
 
     Args:
         named: a run's out folder; an artifact's folder, or its address ``train/KEY`` or ``cell/KEY``.
-        which: of a run's models, or of a cell's folds.
+        which: selection among a run's models or a cell's folds.
         store: folder of artifacts; None: the run's, or runs/store.
 
     Raises:
-        ValueError: there is none, there are several, or its files are damaged.
+        ValueError: there is no such model, there are several, or its files are damaged.
     """
     folder = Path(named)
     if (folder / RUN_FILE).is_file():
@@ -117,7 +117,7 @@ def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
 
 
 def _narrowed(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.DataFrame:
-    """The cells with a value of a column; the one that they have, where none is asked for."""
+    """Returns the cells with the wanted value in a column; if none is given, with the only value there is."""
     there = sorted(set(cells[name].dropna().tolist()))
     if wanted is None and (name == "acquisition" and "uniform" in there):
         wanted = "uniform"
@@ -130,7 +130,7 @@ def _narrowed(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.Da
 
 
 def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | None = None) -> Trained:
-    """The training of a cell's fold."""
+    """Returns the training of a cell's fold."""
     address = f"cell/{cell}"
     _check(store, address)
     inputs = _manifest(store.root / address / MANIFEST)["inputs"]

@@ -10,25 +10,25 @@ from ablations.data.ragged import Ragged
 
 MAJORITY_DRAWS = 100
 STUDIED_N = 128
-"""The N at which voting is compared with pass@N, or the most that was drawn."""
+"""The N at which voting is compared with pass@N; less if fewer solutions were drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
-    """One property."""
+    """A measured property of a world."""
 
     name: str
-    """What is measured."""
+    """Name of the measured quantity."""
     value: str
-    """As measured."""
+    """Measured value."""
     allowed: str
-    """What it must be."""
+    """Allowed values."""
     holds: bool
-    """Whether it is."""
+    """Whether the value is allowed."""
 
 
 def check(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
-    """Measures a world on the test problems' samples of the experiment ``supervision`` at a scale."""
+    """Measures a world on the test samples of the experiment ``supervision`` at a scale."""
     from ablations.data.artifacts import Samples, read_ratings
     from ablations.engine.processes import default_workers
     from ablations.engine.run import run_tasks
@@ -62,13 +62,13 @@ def properties(
     ratings: Ragged,
     slips: np.ndarray,
 ) -> list[Property]:
-    """The measured properties.
+    """Computes the properties.
 
     Args:
         correct_PM: whether each solution's final answer is right.
         answer_PM: codes of final answers, -1 for none.
         texts: the P * M solutions, problem by problem.
-        ratings: the oracle's, in the same order.
+        ratings: the oracle's ratings, in the same order.
         slips: bool [P * M]: whether each has a wrong step that no author would write.
     """
     from ablations.evaluation.best_of_n import majority, pass_at_n
@@ -128,7 +128,7 @@ def properties(
 
 
 def format_check(world: str, found: Sequence[Property]) -> str:
-    """A Markdown table of the properties."""
+    """Formats the properties as a Markdown table."""
     lines = [f"| world `{world}` | measured | must be | holds |", "|---|---|---|---|"]
     lines += [f"| {p.name} | {p.value} | {p.allowed} | {'yes' if p.holds else 'NO'} |" for p in found]
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""Problems, solutions and what is known of their steps."""
+"""Problems, solutions and what is known about their steps."""

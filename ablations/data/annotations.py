@@ -1,4 +1,4 @@
-"""What an annotator said of the steps of some solutions, a human or one of the embedded world."""
+"""Step ratings of some solutions by an annotator, either human or of the embedded world."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Annotations:
     """Ratings of the steps of K solutions."""
 
     rows: npt.NDArray[np.int64]
-    """[K]: which of the samples each is; none twice."""
+    """[K]: row of each solution in the samples; no row twice."""
     ratings: list[list[int | None]]
-    """K: one a step, 1 right, 0 neutral, -1 wrong, None not rated (as the steps after the first error)."""
+    """K lists, one rating per step: 1 right, 0 neutral, -1 wrong, None unrated (as after the first error)."""
 
     def __post_init__(self) -> None:
         if len(self.rows) != len(self.ratings):
@@ -39,17 +39,17 @@ class Annotations:
 
     @property
     def rated_steps(self) -> int:
-        """Steps that have a rating."""
+        """Number of steps that have a rating."""
         return sum(rating is not None for ratings in self.ratings for rating in ratings)
 
     @property
     def right_steps(self) -> int:
-        """Steps that are rated right or neutral, which counts as right."""
+        """Number of steps rated right or neutral, which counts as right."""
         return sum(rating is not None and rating >= 0 for ratings in self.ratings for rating in ratings)
 
     @classmethod
     def join(cls, parts: "Sequence[Annotations]") -> "Annotations":
-        """Several as one, in the order of the samples.
+        """Joins several annotations into one, in the order of the samples.
 
         Raises:
             ValueError: two of them rate the same solution.
@@ -60,7 +60,7 @@ class Annotations:
         return cls(rows=rows[order], ratings=[ratings[i] for i in order])
 
     def write(self, path: Path) -> None:
-        """Writes a Parquet file of the columns ``row`` and ``rating``."""
+        """Writes a Parquet file with the columns ``row`` and ``rating``."""
         ratings = pa.array(self.ratings, type=pa.list_(pa.int8()))
         pq.write_table(pa.table({"row": pa.array(self.rows), "rating": ratings}), path)
 

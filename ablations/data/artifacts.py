@@ -1,4 +1,4 @@
-"""What artifacts hold: the file names that stages share, and how they are read and written."""
+"""Contents of artifacts: file names that stages share, and functions that read and write the files."""
 
 import json
 from collections.abc import Sequence
@@ -34,86 +34,86 @@ class Samples:
     """Problems and their solutions, in the same order of problems."""
 
     problems: list[Problem]
-    """P of them."""
+    """The P problems."""
     solutions: Solutions
-    """R rows, those of each problem together."""
+    """R solutions, those of each problem contiguous."""
 
     @classmethod
     def read(cls, folder: Path) -> "Samples":
-        """From the two files that ``write`` makes; columns of solutions are read when they are asked for."""
+        """Reads the two files that ``write`` makes; columns of solutions are read on demand."""
         return cls(problems=read_problems(folder), solutions=Solutions.read(folder / SOLUTIONS))
 
     def write(self, folder: Path) -> None:
-        """Into ``PROBLEMS`` and ``SOLUTIONS`` of an existing folder."""
+        """Writes ``PROBLEMS`` and ``SOLUTIONS`` into an existing folder."""
         write_problems(folder, self.problems)
         self.solutions.write(folder / SOLUTIONS)
 
     def take_problems(self, index: Sequence[int]) -> "tuple[Samples, np.ndarray]":
-        """Some problems with all their solutions, and the rows these had here."""
+        """Returns some problems with all their solutions, and the row numbers of these in ``self``."""
         of_problem = self.solutions.problem_index
         rows = np.concatenate([np.flatnonzero(of_problem == p) for p in index])
         chosen = Samples(problems=[self.problems[p] for p in index], solutions=self.solutions.take(rows))
         return chosen, rows
 
     def take(self, rows: npt.ArrayLike) -> "Samples":
-        """Some solutions, with the problems that they solve."""
+        """Returns some solutions, with the problems that they solve."""
         chosen = np.asarray(rows, dtype=np.int64)
         held = dict.fromkeys(self.solutions.problem_index[chosen].tolist())
         return Samples(problems=[self.problems[p] for p in held], solutions=self.solutions.take(chosen))
 
     def prompts(self) -> list[str]:
-        """What each of the R solutions answers, as models read it."""
+        """Returns the prompt of each of the R solutions, as models read it."""
         texts = [prompt_of(problem.text) for problem in self.problems]
         return [texts[p] for p in self.solutions.problem_index]
 
     def steps(self) -> list[list[str]]:
-        """The steps of each of the R solutions."""
+        """Returns the steps of each of the R solutions."""
         steps: list[list[str]] = self.solutions.column("steps").to_pylist()
         return steps
 
 
 def prompt_of(text: str) -> str:
-    """A problem as models read it."""
+    """Returns a problem as models read it."""
     return f"{text}\n"
 
 
 def steps_of(completion: str) -> tuple[str, ...]:
-    """The steps of a completion, one a line."""
+    """Returns the steps of a completion, one per line."""
     return tuple(completion.removesuffix("\n").split("\n"))
 
 
 def labelled_rows(folder: Path) -> np.ndarray:
-    """int64, ascending: what was chosen by a draw or an acquisition, and what it knew to be labelled."""
+    """Returns the rows that a draw or acquisition chose or knew to be labeled: int64, ascending."""
     facts = read_json(folder / ACQUIRED)
     return np.array(sorted([*facts["rows"], *facts.get("taken", [])]), dtype=np.int64)
 
 
 def write_problems(folder: Path, problems: Sequence[Problem]) -> None:
-    """Into ``PROBLEMS``, a row each in the given order."""
+    """Writes ``PROBLEMS``, one row per problem in the given order."""
     columns = {name: [getattr(p, name) for p in problems] for name in ("problem_id", "text", "answer")}
     pq.write_table(pa.table(columns), folder / PROBLEMS)
 
 
 def read_problems(folder: Path) -> list[Problem]:
-    """All of ``PROBLEMS``, in the order written."""
+    """Reads ``PROBLEMS``, in the order written."""
     return [Problem(**row) for row in pq.read_table(folder / PROBLEMS).to_pylist()]
 
 
 def write_ratings(folder: Path, ratings: Ragged) -> None:
-    """int8 [total steps] of 1, 0, -1, a row a solution, into ``RATINGS``."""
+    """Writes ``RATINGS``: int8 [total steps] of 1, 0, -1, one row per solution."""
     pq.write_table(pa.table({"rating": ratings.to_arrow()}), folder / RATINGS)
 
 
 def read_ratings(folder: Path) -> Ragged:
-    """int8 [total steps] of 1, 0, -1, a row a solution, from ``RATINGS``."""
+    """Reads ``RATINGS``: int8 [total steps] of 1, 0, -1, one row per solution."""
     return Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Plain JSON for people too, its names sorted: equal values are equal bytes."""
+    """Writes indented JSON with sorted names, so that equal values give equal bytes."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """What ``write_json`` wrote; tuples come back as lists."""
+    """Reads what ``write_json`` wrote; tuples come back as lists."""
     return json.loads(path.read_text(encoding="utf-8"))

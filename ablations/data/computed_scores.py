@@ -7,7 +7,7 @@ from ablations.data.solutions import StepScores
 
 
 def from_positive(positive: Ragged) -> StepScores:
-    """Two-class labels: P(negative) = 1 - P(the step is right).
+    """Builds two-class labels: P(negative) = 1 - P(the step is right).
 
     Args:
         positive: float [total steps] in [0, 1].
@@ -16,7 +16,7 @@ def from_positive(positive: Ragged) -> StepScores:
         Labels of R solutions; `last` is the last step's probability, 0 for a solution without steps.
 
     Raises:
-        ValueError: a probability is NaN or outside [0, 1], or values are not of one dimension.
+        ValueError: a probability is NaN or outside [0, 1], or the values are not one-dimensional.
     """
     values = positive.values
     if values.ndim != 1 or not np.issubdtype(values.dtype, np.floating):

@@ -1,10 +1,10 @@
-"""How problems are dealt to the folds of a pool."""
+"""Assignment of problems to the folds of a pool."""
 
 import numpy as np
 
 
 def fold_problems(count: int, *, fold: int, folds: int, part: str, seed: int) -> list[int]:
-    """Which of ``count`` problems lie in a part of a fold; the parts of a fold are disjoint and make up all.
+    """Returns which of ``count`` problems are in a part of a fold; its parts are disjoint and cover all.
 
     Raises:
         ValueError: there are fewer problems than folds.

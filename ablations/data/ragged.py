@@ -1,4 +1,4 @@
-"""Rows of different length in one flat array."""
+"""Rows of different lengths in one flat array."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ragged:
-    """R rows of different length over one array."""
+    """R rows of different lengths over one array."""
 
     values: npt.NDArray
     """[total, ...]: the rows one after the other."""
@@ -44,7 +44,7 @@ class Ragged:
 
     @classmethod
     def concatenate(cls, parts: "Sequence[Ragged]") -> "Ragged":
-        """The rows of several, one after the other; at least one."""
+        """Concatenates the rows of one or more arrays."""
         lengths = np.concatenate([part.lengths for part in parts])
         return cls.from_lengths(np.concatenate([part.values for part in parts]), lengths)
 
@@ -53,7 +53,7 @@ class Ragged:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """int64 [R]."""
+        """int64 [R]: number of values in each row."""
         return np.diff(self.offsets)
 
     @property
@@ -62,15 +62,15 @@ class Ragged:
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def row(self, i: int) -> npt.NDArray:
-        """Row i, a view; negative numbers count from the end."""
+        """Returns row i as a view; negative numbers count from the end."""
         i = range(len(self))[i]
         return self.values[self.offsets[i] : self.offsets[i + 1]]
 
     def take(self, idx: Sequence[int] | npt.NDArray[np.integer]) -> "Ragged":
-        """Chosen rows in the given order; a run of consecutive rows shares the values.
+        """Returns chosen rows in the given order; consecutive rows are a view of the values.
 
         Raises:
-            ValueError: a number outside 0..R-1.
+            ValueError: a number is outside 0..R-1.
         """
         chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
         if chosen.size and (chosen.min() < 0 or chosen.max() >= len(self)):
@@ -84,7 +84,7 @@ class Ragged:
         return Ragged(values=self.values[gather], offsets=offsets)
 
     def up_to_first(self, flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Marks each row's values up to and including its first flagged one; all of a row without any.
+        """Marks each row's values up to and including its first flagged one, or all if none is flagged.
 
         Args:
             flag: bool [total].
@@ -100,25 +100,25 @@ class Ragged:
 
         Args:
             ufunc: for example np.add or np.minimum.
-            empty: what a row without values gives; `ufunc.reduceat` would give the next row's first value.
+            empty: result for a row without values; `ufunc.reduceat` would give the next row's first value.
 
         Returns:
             float64 [R].
         """
         result = np.full(len(self), empty, np.float64)
         some = self.offsets[:-1] < self.offsets[1:]
-        if some.any():  # the starts of the rows that hold values are strictly rising: no pitfall left
+        if some.any():  # starts of non-empty rows rise strictly, as `reduceat` needs
             result[some] = ufunc.reduceat(self.values, self.offsets[:-1][some])
         return result
 
     def to_arrow(self) -> pa.LargeListArray:
-        """A list array over the same memory; values of one dimension."""
+        """Returns a list array over the same memory; the values must be one-dimensional."""
         values = np.ascontiguousarray(self.values)
         return pa.LargeListArray.from_arrays(pa.array(self.offsets), pa.array(values))
 
     @classmethod
     def from_arrow(cls, column: pa.Array | pa.ChunkedArray) -> "Ragged":
-        """From a list array of numbers without nulls; no copy if it is one chunk.
+        """Builds from a list array of numbers without nulls; no copy if it is one chunk.
 
         Raises:
             ValueError: a row or a value is null.

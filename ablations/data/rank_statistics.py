@@ -1,4 +1,4 @@
-"""Ranks within groups, and Spearman's correlation of two of them.
+"""Ranks within groups, and Spearman's correlation between two sets of them.
 
 Shape letters: R values in G groups.
 """
@@ -13,15 +13,15 @@ Groups = npt.NDArray[np.integer]
 
 
 def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
-    """Ranks of values within their groups, ties at their mean, less the group's mean rank.
+    """Ranks values within their groups, with ties at their mean, and subtracts the group's mean rank.
 
     Args:
         group: integers [R] in 0..groups-1.
-        values: [R], no NaN; which tie, ``ablations.data.ties`` says.
-        groups: G.
+        values: [R], no NaN; ``ablations.data.ties`` defines which of them tie.
+        groups: number of groups, G.
 
     Returns:
-        float64 [R]; each group's sum to 0, exactly 0 where its values are all equal.
+        float64 [R]; each group's ranks sum to 0, and are exactly 0 where its values are all equal.
     """
     values = level(values, group)
     order = np.lexsort((values, group))
@@ -29,7 +29,7 @@ def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
     starts = np.ones(len(order), bool)
     starts[1:] = (sorted_group[1:] != sorted_group[:-1]) | (sorted_values[1:] != sorted_values[:-1])
     tie = np.cumsum(starts) - 1
-    # Places are whole numbers and their means halves at most, so that equal ranks are equal in floats.
+    # Places are integers and their means multiples of one half, so equal ranks are exactly equal as floats.
     mean_place = np.bincount(tie, np.arange(len(order))) / np.bincount(tie)
     size_G = np.bincount(group, minlength=groups)
     middle_G = np.cumsum(size_G) - (size_G + 1) / 2
@@ -39,13 +39,13 @@ def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
 
 
 def correlation(group: Groups, one: Floats, two: Floats, groups: int) -> Floats:
-    """Spearman's correlation within each group, of two that ``centred_ranks`` gave.
+    """Computes Spearman's correlation within each group, from two results of ``centred_ranks``.
 
     Args:
         group: integers [R] in 0..groups-1.
         one: [R].
         two: [R].
-        groups: G.
+        groups: number of groups, G.
 
     Returns:
         float64 [G], -1 to 1; 0 where one of the two ties the whole group, or the group is empty.

@@ -1,4 +1,4 @@
-"""Problems and their solutions as a table over Arrow.
+"""Problems and their solutions, as an Arrow table.
 
 Shape letters: R solutions in all, P problems, M solutions per problem.
 """
@@ -43,7 +43,7 @@ class Problem:
     problem_id: str
     """Unique name."""
     text: str
-    """What is asked."""
+    """Text of the problem."""
     answer: str
     """Reference final answer."""
 
@@ -53,7 +53,7 @@ class Solution:
     """One sampled solution; a row of `Solutions`."""
 
     problem_id: str
-    """The problem it solves."""
+    """Problem that it solves."""
     sample: int
     """Its number among the solutions of its problem, from 0."""
     steps: tuple[str, ...]
@@ -61,7 +61,7 @@ class Solution:
     answer: str | None
     """Final answer; None if there is none."""
     finished: bool
-    """Whether it came to its end; an unfinished solution can never be chosen."""
+    """Whether it is complete; an unfinished solution can never be chosen."""
     final_correct: bool
     """Whether the final answer is right."""
 
@@ -73,9 +73,9 @@ class Solution:
 
 
 class Solutions:
-    """Solutions in columns, one row a solution, the rows of one problem contiguous.
+    """Solutions in columns, one row per solution, the rows of one problem contiguous.
 
-    Over a Parquet file each column is read when it is first asked for, and only the chosen rows are kept.
+    From a Parquet file, each column is read when it is first needed, and only the chosen rows are kept.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -85,7 +85,7 @@ class Solutions:
             table: has the columns of `SCHEMA` (string and list widths may differ).
 
         Raises:
-            ValueError: a column is missing, has another type or a null, or a problem's rows stand apart.
+            ValueError: a column is missing, has another type or nulls, or a problem's rows are separated.
         """
         _check_columns(table.schema)
         if table.column_names != SCHEMA.names:
@@ -141,12 +141,12 @@ class Solutions:
         return self._length
 
     def row(self, i: int) -> Solution:
-        """One solution by its row number."""
+        """Returns one solution by its row number."""
         fields = {name: self.column(name)[i].as_py() for name in SCHEMA.names}
         return Solution(**{**fields, "steps": tuple(fields["steps"])})
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, read from the file at the first call."""
+        """Returns one column, read from the file at the first call."""
         if name not in self._loaded:
             assert self._source is not None
             self._loaded[name] = _read_rows(self._source, name, self._rows)
@@ -158,13 +158,13 @@ class Solutions:
         return pa.table([self.column(name) for name in SCHEMA.names], schema=SCHEMA)
 
     def take(self, idx: Sequence[int] | npt.NDArray[np.integer]) -> "Solutions":
-        """Chosen rows in the given order, which may repeat.
+        """Returns chosen rows in the given order; rows may repeat.
 
         Args:
             idx: row numbers in 0..R-1.
 
         Raises:
-            ValueError: a number out of range, or a problem's rows would no longer be contiguous.
+            ValueError: a number is out of range, or a problem's rows would no longer be contiguous.
         """
         chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
         _check_rows(chosen, len(self))
@@ -177,22 +177,22 @@ class Solutions:
 
     @property
     def sample(self) -> npt.NDArray[np.int32]:
-        """int32 [R]: number among the solutions of its problem."""
+        """int32 [R]: number of each solution among those of its problem."""
         return self.column("sample").to_numpy()
 
     @property
     def finished(self) -> npt.NDArray[np.bool_]:
-        """bool [R]."""
+        """bool [R]: whether each solution is complete."""
         return self.column("finished").to_numpy()
 
     @property
     def final_correct(self) -> npt.NDArray[np.bool_]:
-        """bool [R]."""
+        """bool [R]: whether each final answer is right."""
         return self.column("final_correct").to_numpy()
 
     @cached_property
     def answer_code(self) -> npt.NDArray[np.int32]:
-        """int32 [R]: equal answer texts have equal codes; -1 = no answer, or one of white space."""
+        """int32 [R]: equal answer texts have equal codes; -1 = no answer, or a blank one."""
         encoded = self.column("answer").combine_chunks().dictionary_encode()
         code = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         blank = [i for i, answer in enumerate(encoded.dictionary.to_pylist()) if not answer.strip()]
@@ -201,7 +201,7 @@ class Solutions:
 
     @cached_property
     def n_steps(self) -> npt.NDArray[np.int32]:
-        """int32 [R]: number of steps; the texts are not kept for it."""
+        """int32 [R]: number of steps, counted without keeping the texts."""
         counts = [pc.list_value_length(batch.column("steps")) for batch in self._batches(["steps"])]
         return np.concatenate([np.zeros(0), *(count.to_numpy() for count in counts)]).astype(np.int32)
 
@@ -218,11 +218,11 @@ class Solutions:
 
     @property
     def problem_ids(self) -> list[str]:
-        """The P problems in order of first appearance."""
+        """Ids of the P problems, in order of first appearance."""
         return self._problems[1]
 
     def per_problem(self, values_R: npt.NDArray) -> npt.NDArray:
-        """Folds values of the rows into one row a problem.
+        """Folds values of the rows into one row per problem.
 
         Args:
             values_R: [R, ...].
@@ -231,7 +231,7 @@ class Solutions:
             [P, M, ...].
 
         Raises:
-            ValueError: the problems have unequal numbers of solutions.
+            ValueError: there is not one value per row, or the problems have unequal numbers of solutions.
         """
         counts = np.bincount(self.problem_index)
         if len(values_R) != len(self):
@@ -243,11 +243,11 @@ class Solutions:
 
     @property
     def counts(self) -> IntArray:
-        """int64 [P]: solutions of each problem."""
+        """int64 [P]: number of solutions per problem."""
         return np.bincount(self.problem_index).astype(np.int64)
 
     def content_hash(self) -> str:
-        """sha256 (hex) over problem ids and step texts in row order, whatever the chunks or the file."""
+        """Hashes problem ids and step texts in row order, whatever the chunks or the file: sha256 in hex."""
         # Separate streams of lengths and texts, so that no two different tables give the same bytes.
         streams = [hashlib.sha256() for _ in range(5)]
         for batch in self._batches(["problem_id", "steps"]):
@@ -259,7 +259,7 @@ class Solutions:
         return hashlib.sha256(b"".join(stream.digest() for stream in streams)).hexdigest()
 
     def distinct(self) -> int:
-        """Number of distinct pairs of problem and steps."""
+        """Returns the number of distinct pairs of problem and steps."""
         seen: set[bytes] = set()
         for batch in self._batches(["problem_id", "steps"]):
             ids_length, ids = _text_bytes(batch.column("problem_id"))
@@ -277,7 +277,7 @@ class Solutions:
         return len(seen)
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        """Row batches of some columns; straight from the file where nothing is loaded or chosen."""
+        """Yields row batches of some columns, straight from the file where nothing is loaded or chosen."""
         if self._source is not None and self._rows is None and not all(n in self._loaded for n in names):
             with pq.ParquetFile(self._source) as file:
                 schema = pa.schema([SCHEMA.field(name) for name in names])
@@ -298,7 +298,7 @@ def _check_columns(schema: pa.Schema, where: str = "") -> None:
 
 
 def _wide(kind: pa.DataType) -> str:
-    """A type's name without the width of its offsets."""
+    """Returns a type's name without the width of its offsets."""
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return f"list<{_wide(kind.value_type)}>"
     return "string" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else str(kind)
@@ -321,7 +321,7 @@ def _first_appearance(code: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int
 
 
 def _read_rows(path: Path, name: str, rows: IntArray | None) -> pa.ChunkedArray:
-    """A column of a Parquet file; with `rows`, one row group is held beside what is chosen."""
+    """Reads a column of a Parquet file; with `rows`, holds one row group at a time plus the chosen rows."""
     kind = SCHEMA.field(name).type
     if rows is None:
         return pq.read_table(path, columns=[name]).column(name).cast(kind)
@@ -341,7 +341,7 @@ def _read_rows(path: Path, name: str, rows: IntArray | None) -> pa.ChunkedArray:
 
 
 def _text_bytes(array: pa.Array) -> tuple[IntArray, memoryview]:
-    """Byte lengths of the texts of a large_string array, and all its bytes, without a copy of the latter."""
+    """Returns byte lengths of the texts of a large_string array, and all its bytes without copying them."""
     if len(array) == 0:
         return np.zeros(0, "<i8"), memoryview(b"")
     _, offsets_buffer, data = array.buffers()

@@ -22,8 +22,8 @@ class StepScores:
     """Class probabilities of the steps of R solutions, in the solutions' row order."""
 
     prob: Ragged
-    """float64 [total steps, C], classes (negative, positive) or (negative, neutral, positive); each
-    step's sum to 1. All classes of a step that the model could not read are NaN."""
+    """float64 [total steps, C], classes (negative, positive) or (negative, neutral, positive); they
+    sum to 1 per step. All classes of a step that the model could not read are NaN."""
     last: npt.NDArray[np.float64]
     """float64 [R]: P(the solution is correct) at its last token; NaN if steps are unread."""
 
@@ -36,7 +36,7 @@ class StepScores:
             found = f"{self.last.dtype} {self.last.shape}"
             raise ValueError(f"last: found {found}; allowed: float64 ({len(self.prob)},), one a solution")
         last = self.last
-        if len(values) and np.isnan(values[:, 0]).any():  # no copies where all is read, as it mostly is
+        if len(values) and np.isnan(values[:, 0]).any():  # no copies if every step was read, as is usual
             unscored = self.unscored
             if not np.isnan(last[unscored]).all():
                 raise ValueError("last: found a number for a solution with unread steps; allowed: NaN")
@@ -51,7 +51,7 @@ class StepScores:
 
     @classmethod
     def from_positive(cls, positive: Ragged) -> "StepScores":
-        """Two classes from P(the step is right); `last` is the last step's (0 where there is no step).
+        """Builds two classes from P(the step is right); `last` is the last step's (0 where there is no step).
 
         Args:
             positive: float [total steps] in [0, 1].
@@ -74,21 +74,21 @@ class StepScores:
 
     @property
     def n_classes(self) -> int:
-        """2 or 3."""
+        """Number of classes, 2 or 3."""
         return self.prob.values.shape[1]
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes in their order."""
+        """Names of the classes, in order."""
         return ("negative", "positive") if self.n_classes == 2 else ("negative", "neutral", "positive")
 
     def take(self, idx: Sequence[int] | npt.NDArray[np.integer]) -> "StepScores":
-        """The scores of chosen solutions, in the given order."""
+        """Returns the scores of chosen solutions, in the given order."""
         chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
         return StepScores(prob=self.prob.take(chosen), last=self.last[chosen])
 
     def write(self, path: str | Path) -> None:
-        """Writes a Parquet file: one list column a class, and `last`."""
+        """Writes a Parquet file: one list column per class, and `last`."""
         columns = {
             name: Ragged(values=self.prob.values[:, c], offsets=self.prob.offsets).to_arrow()
             for c, name in enumerate(self.classes)
@@ -101,14 +101,14 @@ class StepScores:
         """Reads what `write` wrote.
 
         Raises:
-            ValueError: the columns are others.
+            ValueError: the file has other columns or unequal lengths.
         """
         names = pq.read_schema(path).names
         if names not in (["negative", "positive", "last"], ["negative", "neutral", "positive", "last"]):
             raise ValueError(f"{path}: columns: found {names}; allowed: negative, [neutral,] positive, last")
         last = pq.read_table(path, columns=["last"]).column("last").to_numpy()
         values: npt.NDArray[np.float64] = np.zeros((0, len(names) - 1))
-        for c, name in enumerate(names[:-1]):  # one class at a time: no second copy of all of them
+        for c, name in enumerate(names[:-1]):  # one class at a time, to avoid a second copy of all of them
             part = Ragged.from_arrow(pq.read_table(path, columns=[name]).column(name))
             if c == 0:
                 offsets, values = part.offsets, np.empty((len(part.values), len(names) - 1))

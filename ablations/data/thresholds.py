@@ -1,4 +1,4 @@
-"""The one comparison of P(wrong) with a threshold."""
+"""The only place where P(wrong) is compared with a threshold."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ROUNDING = 1e-7
 
 
 def exceeds(wrong: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_] | np.bool_:
-    """Whether P(wrong) is above a threshold; equal up to rounding is not above.
+    """Returns whether P(wrong) is above a threshold; equal up to rounding is not above.
 
     Args:
         wrong: P(wrong) of steps, in [0, 1], or -inf or inf.
@@ -21,5 +21,5 @@ def exceeds(wrong: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bo
 
 
 def reach(threshold: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The highest P(wrong) that does not exceed a threshold."""
+    """Returns the highest P(wrong) that does not exceed a threshold."""
     return np.asarray(threshold, np.float64) + ROUNDING

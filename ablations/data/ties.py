@@ -1,8 +1,8 @@
-"""Which scores are equal: those that differ by no more than floating-point rounding.
+"""Ties between scores: scores that differ by no more than floating-point rounding are equal.
 
-The same terms added or multiplied in another order give another last digit: 0.1 + 0.2 + 0.3 exceeds 0.6.
-Scores are compared only after ``level``, so that such scores tie in best-of-N, AUROC, rank correlation and
-acquisition alike. Stored scores keep their exact values.
+The same terms added or multiplied in a different order give a different last digit: 0.1 + 0.2 + 0.3 exceeds
+0.6. Scores are compared only after ``level``, so that such scores tie in best-of-N, AUROC, rank correlation
+and acquisition alike. Stored scores keep their exact values.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 ROUNDING = 1e-12
 """Relative difference below which scores are equal.
 
-Sums in float64 of thousands of terms of one sign differ by less. Different float32 probabilities differ by
+Float64 sums of thousands of terms of one sign differ by less. Different float32 probabilities differ by
 more: 6e-8 near 1, or 6e-10 of a log-product of -100.
 """
 
@@ -19,15 +19,15 @@ more: 6e-8 near 1, or 6e-10 of a log-product of -100.
 def level(score: npt.NDArray, group: npt.NDArray[np.integer] | None = None) -> npt.NDArray[np.float64]:
     """Gives equal scores the same value.
 
-    In ascending order, a score that exceeds the one before by less than ``ROUNDING`` of the smaller magnitude
-    takes its value.
+    In ascending order, a score that exceeds the previous one by less than ``ROUNDING`` of the smaller
+    magnitude takes its value.
 
     Args:
         score: [R]; infinities are allowed, and NaN stays NaN.
-        group: integers [R]; scores are compared within their group. None: all with all.
+        group: integers [R]; scores are compared within their group. None compares all scores.
 
     Returns:
-        float64 [R]: the lowest of the scores that each is equal to.
+        float64 [R]: for each score, the lowest of those that it ties with.
     """
     score = score.astype(np.float64)
     group = np.zeros(len(score), np.int64) if group is None else group
@@ -41,6 +41,6 @@ def level(score: npt.NDArray, group: npt.NDArray[np.integer] | None = None) -> n
 
 
 def exceeds(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """bool, elementwise: whether ``one`` is greater than ``other`` by more than rounding."""
+    """Returns elementwise whether ``one`` is greater than ``other`` by more than rounding."""
     with np.errstate(invalid="ignore"):  # inf - inf; the first comparison finds them equal
         return (one > other) & ~(one - other < ROUNDING * np.minimum(np.abs(one), np.abs(other)))

@@ -1,4 +1,4 @@
-"""One attempt at a task, in whatever process: what it prints is kept, and what becomes of it is told."""
+"""One attempt at a task, in any process: its output is kept, and its outcome is returned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ablations.engine.store import Store
 def attempt(
     recipe: Recipe, store: Store, stages: str, machine: Machine, report: Callable[[float], None]
 ) -> tuple[Any, ...]:
-    """Makes one artifact in a process that makes nothing else meanwhile.
+    """Makes one artifact in a process that makes nothing else at the same time.
 
     Returns:
         `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the stage raised.
@@ -35,13 +35,13 @@ def attempt(
 
 
 def last_words(root: Path, key: str) -> str:
-    """The end of what a process printed that died while it made an artifact."""
+    """Returns the end of what a process printed before it died while making an artifact."""
     printed = root / "logs" / f"{key}.txt"
     return printed.read_text(encoding="utf-8", errors="replace")[-4000:] if printed.exists() else ""
 
 
 def throttled(report: Callable[[float], None], every: float) -> Callable[[float], None]:
-    """Passes on what a task says of its progress, once in so many seconds."""
+    """Returns a progress callback that passes on at most one report per ``every`` seconds."""
     last = 0.0
 
     def progress(fraction: float) -> None:
@@ -55,14 +55,14 @@ def throttled(report: Callable[[float], None], every: float) -> Callable[[float]
 
 
 def described(error: BaseException) -> tuple[str, str, str]:
-    """An exception's type, last line (of a fault of the system or a library all in one) and traceback."""
+    """Returns an exception's type, last line (all in one for a system or library fault) and traceback."""
     lines = str(error).strip().splitlines() or ["no message"]
     line = failures.described(error) or lines[-1]
     return type(error).__name__, line, "".join(traceback.format_exception(error))
 
 
 def _printing_to(path: Path, stage: Stage) -> Stage:
-    """The stage, with all that it prints, from C too, sent to a file, which is kept unless empty."""
+    """Returns the stage with all its output, even from C, sent to a file, which is kept unless empty."""
 
     def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What an experiment is to the command line: settings, a plan of tasks, and a report."""
+"""Experiments as the command line sees them: settings, a plan of tasks, and a report."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SCALES = ("smoke", "quick", "small", "paper")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What an experiment wants made."""
+    """Tasks that an experiment needs done."""
 
     targets: tuple[Task, ...]
-    """Every task that must stand, in the order of the report."""
+    """Every task whose artifact must exist, in the order of the report."""
     records: Task
-    """The task whose artifact holds the tidy records."""
+    """Task whose artifact holds the tidy records."""
 
     @property
     def tasks(self) -> list[Task]:
-        """All tasks, every one after its inputs."""
+        """All tasks, each after its inputs."""
         return ordered((*self.targets, self.records))
 
 
@@ -43,13 +43,13 @@ class Experiment:
     stages: str = DEFAULT_STAGES
     """Import path `module:NAME` of the stage table."""
     scales: tuple[str, ...] = SCALES
-    """Scales it can be run at."""
+    """Scales at which it can run."""
     worlds: tuple[str, ...] = ()
-    """Worlds it can be run in, the default first."""
+    """Worlds in which it can run, the default first."""
     labelers: tuple[str, ...] = ()
-    """Labelers it can be run with, the default first."""
+    """Labelers with which it can run, the default first."""
 
     @property
     def summary(self) -> str:
-        """The first line of the docstring of `plan`."""
+        """First line of the docstring of `plan`."""
         return ((self.plan.__doc__ or "").strip().splitlines() or [""])[0]

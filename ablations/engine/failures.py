@@ -1,5 +1,5 @@
-"""How a command ends that cannot go on: one line for the user's mistakes and for faults of the system and of
-libraries, the traceback for faults of ours.
+"""How a failing command ends: one line for user mistakes and for faults of the system and of libraries, the
+traceback for our own bugs.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ LIBRARIES = (
 )
 """Packages whose own exceptions say what is wrong with a file, a server or the network."""
 OURS = (LookupError, TypeError, AttributeError, AssertionError, NameError)
-"""Never a fault of the system, except for an AssertionError of torch about CUDA."""
+"""Exceptions that are never system faults, except for an AssertionError of torch about CUDA."""
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 CUDA = ("Torch not compiled with CUDA", "NVIDIA driver", "No CUDA GPUs", "CUDA error", "CUDA driver")
 
 
 def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
-    """Runs a command and says in words how it failed, if it did.
+    """Runs a command and explains how it failed, if it did.
 
     Args:
         program: its name.
         argv: its arguments.
-        work: what it does; returns its exit code.
+        work: does the work and returns the exit code.
 
     Returns:
-        The exit code: that of `work`; 1 tasks failed, or a fault of ours; 2 a mistake of the user's or a
-        fault of the system or a library (one line on standard error); 130 interrupted; 141 nobody reads
-        the output.
-        With ABLATIONS_DEBUG set in the environment, all but failed tasks are raised.
+        The exit code: that of `work`; 1 for failed tasks or a bug of ours; 2 for a user mistake or a fault of
+        the system or a library (one line on standard error); 130 if interrupted; 141 if no one reads the
+        output.
+        With ABLATIONS_DEBUG set in the environment, mistakes, faults and bugs are raised instead.
     """
     from jsonargparse import ArgumentError
 
@@ -77,7 +77,7 @@ def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
         return 130
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
-            return 141  # 128 + SIGPIPE, as of a program that the signal ends
+            return 141  # 128 + SIGPIPE, as for a program that the signal ends
         if os.environ.get("ABLATIONS_DEBUG"):
             raise
         line = _mistake(str(error)) if isinstance(error, (ValueError, ArgumentError)) else described(error)
@@ -91,7 +91,7 @@ def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
 
 
 def described(error: BaseException) -> str | None:
-    """A fault of the system or of a library in one line; None: it is a fault of ours.
+    """Describes a fault of the system or of a library in one line; returns None for our own bugs.
 
     The line has the form `FIELD: found X; allowed: Y`.
     """
@@ -107,7 +107,7 @@ def described(error: BaseException) -> str | None:
         return _of_system(error, text)
     raised_by = _packages(error.__traceback__)
     if package in LIBRARIES:
-        if package == "jinja2" and "results" in raised_by:  # a template of ours
+        if package == "jinja2" and "results" in raised_by:  # one of our templates
             return None
         return f"{package}: found {_short(text)}; allowed: files and services that {package} can read"
     if type(error) is Exception and raised_by & {"tokenizers", "transformers"}:
@@ -116,11 +116,11 @@ def described(error: BaseException) -> str | None:
 
 
 def prepare_streams() -> None:
-    """Opens what is closed of the standard streams, and escapes what their encoding cannot hold."""
+    """Opens the standard streams that are closed, and escapes what their encoding cannot represent."""
     for number in range(3):
         try:
             os.fstat(number)
-        except OSError:  # else the next file that is opened would be taken for it
+        except OSError:  # otherwise the next file opened would get its number
             os.open(os.devnull, os.O_RDWR)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -141,13 +141,13 @@ def _of_system(error: OSError, text: str) -> str:
 
 
 def _mistake(message: str) -> str:
-    """A mistake in one line; of a value that fits none of several types, what our own rules say of it."""
+    """Formats a mistake in one line; for a value that fits none of several types, our own rule's message."""
     ours = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
     return ours[0] if ours and "Union subtypes" in message else " ".join(message.split())
 
 
 def _request(program: str, argv: Sequence[str]) -> str:
-    """Asks for a report, with what it must say."""
+    """Returns a request for a bug report, with what it must include."""
     from importlib import metadata
 
     from ablations.engine.revision import revision
@@ -160,7 +160,7 @@ def _request(program: str, argv: Sequence[str]) -> str:
 
 
 def _nobody_reads() -> bool:
-    """Whether the reader of standard output or error is gone."""
+    """Returns whether the reader of standard output or error is gone."""
     poll = select.poll()
     for number in (1, 2):
         poll.register(number, 0)
@@ -168,7 +168,7 @@ def _nobody_reads() -> bool:
 
 
 def _silence_if_stuck() -> None:
-    """Drops output that cannot be written, or Python would fail to write it once more when it ends."""
+    """Drops output that cannot be written, because Python would fail to write it again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -178,12 +178,12 @@ def _silence_if_stuck() -> None:
 
 
 def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody is there to tell
+    with contextlib.suppress(OSError):  # no one is there to read it
         print(text, file=sys.stderr, flush=True)
 
 
 def _packages(trace: TracebackType | None) -> set[str]:
-    """The packages whose functions an exception has passed through."""
+    """Returns the packages whose functions an exception has passed through."""
     return {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(trace)}
 
 

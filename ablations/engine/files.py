@@ -1,4 +1,4 @@
-"""Files and folders that a user names: what they hold, and new ones that are written whole or not at all."""
+"""Files and folders that a user names: checks of existing ones, and atomic writing of new ones."""
 
 import hashlib
 import os
@@ -12,14 +12,14 @@ from ablations.engine.locks import locked
 from results.writing import naming
 
 ROOM = 32
-"""Bytes of a file name that are left for the endings of unfinished files, shards and locks next to it."""
+"""Bytes of a file name reserved for the suffixes of unfinished files, shards and locks next to it."""
 
 
 def sha256_of(path: Path, field: str = "file") -> str:
-    """Of a file that the user named in a field.
+    """Returns the sha256 of a file that the user named in a field.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such file.
     """
     if not path.is_file():
         raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
@@ -28,10 +28,10 @@ def sha256_of(path: Path, field: str = "file") -> str:
 
 
 def unchanged(path: str, sha256: str) -> Path:
-    """A file that the user named, still with the content that the plan found in it.
+    """Returns a file that the user named, if it still has the content that the plan found in it.
 
     Raises:
-        ValueError: it has another.
+        ValueError: its content has changed, or it is gone.
     """
     if sha256_of(Path(path)) != sha256:
         raise ValueError(f"{path}: found changed while the run goes on; allowed: the file as it was planned")
@@ -39,7 +39,7 @@ def unchanged(path: str, sha256: str) -> Path:
 
 
 def check_new(path: Path, field: str) -> None:
-    """Checks that a new file or folder can be written; nothing is left of the try.
+    """Checks that a new file or folder can be written; leaves nothing behind.
 
     Raises:
         ValueError: something is there already, or it cannot be written.
@@ -50,12 +50,12 @@ def check_new(path: Path, field: str) -> None:
 
 
 def check_output(path: Path, field: str, *, folder: bool = False) -> None:
-    """Checks before any work that an output can be written; nothing is left of the try.
+    """Checks before any work that an output can be written; leaves nothing behind.
 
     Args:
-        path: of a file or folder that may be there; folders above it may be missing.
-        field: what the user named it in.
-        folder: whether a folder may be there, in place of a file.
+        path: file or folder that may exist already; folders above it may be missing.
+        field: the field in which the user named it.
+        folder: whether a folder may exist there, rather than a file.
 
     Raises:
         ValueError: it cannot be written.
@@ -94,11 +94,11 @@ def alone(path: Path, field: str) -> Iterator[None]:
     """Keeps every other process of this project from writing an output.
 
     Args:
-        path: of a file or folder; the folder that it is in is made.
-        field: what the user named it in.
+        path: file or folder; its parent folder is created.
+        field: the field in which the user named it.
 
     Raises:
-        ValueError: another process writes it.
+        ValueError: another process is writing it.
     """
     with locked(lock_of(path), wait=False) as held:
         if not held:
@@ -110,21 +110,21 @@ def alone(path: Path, field: str) -> Iterator[None]:
 
 
 def lock_of(path: Path) -> Path:
-    """The file whose lock is that of an output; a link and what it names have the same."""
+    """Returns the lock file of an output; a link and its target share one."""
     path = path.resolve()
     return path.with_name(f"{path.name}.lock")
 
 
 @contextmanager
 def new_folder(path: Path, field: str) -> Iterator[Path]:
-    """A folder to fill, which takes its place once all has gone well; else nothing is left of it.
+    """Yields a folder to fill, which is moved to ``path`` on success and deleted on failure.
 
     Args:
-        path: where it shall be.
-        field: what the user named it in.
+        path: final path of the folder.
+        field: the field in which the user named it.
 
     Raises:
-        ValueError: something is there, before or meanwhile, or another process is about to write it.
+        ValueError: something is there, before or afterwards, or another process is writing it.
     """
     check_new(path, field)
     with alone(path, field):
@@ -136,4 +136,4 @@ def new_folder(path: Path, field: str) -> Iterator[Path]:
             check_new(path, field)
             unfinished.rename(path)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)  # gone if it took its place
+            shutil.rmtree(unfinished, ignore_errors=True)  # already moved on success

@@ -9,21 +9,21 @@ from pathlib import Path
 from ablations.engine.store import Store
 
 ARTIFACTS_FILE = "artifacts.txt"
-"""What a sweep leaves in its out folder: the addresses of all that its trials read and made, one a line."""
+"""File in a sweep's out folder with the addresses of all that its trials read and made, one per line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unused:
-    """An artifact that no run refers to."""
+    """An artifact that no run or sweep refers to."""
 
     address: str
     """`<stage>/<key>`."""
     size: int
-    """Bytes."""
+    """Size in bytes."""
 
 
 def unused(store: Store, used: Collection[str]) -> list[Unused]:
-    """The artifacts of a store but for those at some addresses, by address."""
+    """Returns the artifacts of a store whose addresses are not in ``used``, sorted by address."""
     return [
         Unused(address=address, size=store.size(address))
         for address in store.addresses()
@@ -32,15 +32,15 @@ def unused(store: Store, used: Collection[str]) -> list[Unused]:
 
 
 def of_sweeps(runs: Path) -> dict[Path, set[str]]:
-    """The addresses that sweeps refer to, by the file that says so."""
+    """Returns the addresses that sweeps refer to, by the file that lists them."""
     files = sorted({*runs.glob(f"*/{ARTIFACTS_FILE}"), *runs.glob(f"*/*/{ARTIFACTS_FILE}")})
     return {file: set(file.read_text(encoding="utf-8").split()) for file in files}
 
 
 def remove(store: Store, found: Collection[Unused]) -> list[Unused]:
-    """Deletes artifacts; those that some process works on at the moment stay.
+    """Deletes artifacts, except those that a process is working on.
 
     Returns:
-        What was deleted.
+        The deleted artifacts.
     """
     return [one for one in found if store.discard(one.address)]

@@ -1,4 +1,4 @@
-"""Locks on files, which the system gives back when the process that holds them dies, however it dies."""
+"""File locks, which the system releases when the process that holds them dies, however it dies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
-    """Holds the lock of a file; yields whether it was got, which is always so with `wait`.
+    """Holds the lock of a file; yields whether it was acquired, which is always so with `wait`.
 
     Args:
-        path: of the file; made, and removed by the last who has held it.
+        path: the file; created if missing, and removed by its last holder.
         wait: whether to wait for it.
-        shared: hold it with all others that ask for it so, and with none that does not.
+        shared: hold it together with all others that ask for it shared, and with no others.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -34,18 +34,18 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), os.stat(path)):
                 break
-        os.close(file)  # its last holder deleted it before we got it: lock the new one
+        os.close(file)  # its last holder deleted it before we acquired it: lock the new one
     try:
         yield True
     finally:
         if not shared or _last(file):
             path.unlink(missing_ok=True)
-        fcntl.flock(file, fcntl.LOCK_UN)  # by name: a child process may hold a copy of the descriptor
+        fcntl.flock(file, fcntl.LOCK_UN)  # explicitly: a child process may hold a copy of the descriptor
         os.close(file)
 
 
 def _last(file: int) -> bool:
-    """Whether nobody else holds a lock that this process shared; then it holds it alone."""
+    """Returns whether no one else holds a lock that this process shares; it is then exclusive."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

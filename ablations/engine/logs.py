@@ -1,4 +1,4 @@
-"""Where trainings write what they see on the way: any of Lightning's loggers, a run of it a training."""
+"""Logs of trainings: any of Lightning's loggers, with one logger run per training."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Logs:
     """A kind of logger, and the training that is logged."""
 
     kind: str = NONE
-    """A class of `lightning.pytorch.loggers`, or none."""
+    """Name of a class in `lightning.pytorch.loggers`, or none."""
     folder: Path = Path()
-    """Where it writes what it does not send elsewhere."""
+    """Folder for what the logger does not send elsewhere."""
     title: str = ""
-    """Of the training, for people."""
+    """Title of the training, for display."""
     key: str = ""
-    """Of the training: the same one goes on in the same place."""
+    """Key of the training; the same key continues the same log."""
 
     def of(self, label: str, key: str) -> Logs:
-        """For one training."""
+        """Returns the logs of one training."""
         return replace(self, title=label.replace("/", " "), key=key)
 
     def logger(self) -> Logger | None:
-        """Lightning's logger, told of what it takes."""
+        """Returns Lightning's logger, with those arguments that it accepts; None if the kind is none."""
         if self.kind == NONE:
             return None
         from lightning.pytorch import loggers

@@ -1,4 +1,4 @@
-"""What a run is given to compute with. Nothing here decides a number."""
+"""The machine or cluster that a run computes on, and its logs. Nothing here affects a number."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Machine:
     """One machine, or a cluster."""
 
     devices: Devices = Devices()
-    """What one model is trained and scores on."""
+    """Devices on which one model trains and scores."""
     logs: Logs = Logs()
-    """What trainings log to."""
+    """Where trainings log."""
     executor: str = "local"
-    """A name in `executors.EXECUTORS`."""
+    """A name in `ablations.engine.run.EXECUTORS`."""
     address: str | None = None
-    """`HOST:PORT` or `auto` of the Ray cluster to join; None starts a Ray here, for one run alone."""
+    """`HOST:PORT` of the Ray cluster to join, or `auto`; None starts Ray here, only for this run."""
     resources: Resources = Resources()
-    """What a task asks of the cluster, for each device of its model."""
+    """Resources that a task requests from the cluster, per device of its model."""
 
     def __post_init__(self) -> None:
         if self.executor != "ray":

@@ -1,4 +1,4 @@
-"""What every process that computes does: one thread, and no life after its parent's."""
+"""Rules for every process that computes: it uses one thread, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB
 
 
 def default_workers(threads: int = 1) -> int:
-    """How many tasks of so many threads this process's cores can compute at once; at least 1."""
+    """Returns how many tasks of ``threads`` threads each this process's cores can run at once; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, cores // threads)
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Everything computes with one thread, also in processes started and libraries first imported within."""
+    """Limits computation to one thread, also in processes started and libraries first imported within."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     torch = sys.modules.get("torch")
@@ -40,7 +40,7 @@ def one_thread() -> Iterator[None]:
 
 
 def end_with_parent() -> None:
-    """From now on this process ends at once when the one that started it does."""
+    """Makes this process end as soon as the one that started it does."""
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

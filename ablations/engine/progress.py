@@ -1,4 +1,4 @@
-"""How a run tells where it stands: bars on a terminal, plain lines elsewhere, or JSON for machines."""
+"""Progress reports of a run: bars on a terminal, plain lines elsewhere, or JSON for machines."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ LOG_FORMATS = ("text", "json")
 SILENCE = 60.0
 """Seconds without a line after which plain output says what is running."""
 EVERY = 5.0
-"""Seconds between two lines on the progress of one task, for machines."""
+"""Seconds between two JSON lines on the progress of one task."""
 
 
 class Reporter(Protocol):
-    """What a run tells while it goes on. `left` is the estimate of the seconds left."""
+    """Receiver of a run's progress. `left` is the estimate of the seconds left."""
 
     def begin(self, total: int, standing: int, work: float) -> None:
-        """A run begins with `total` tasks to make, `standing` there already, of `work` seconds in all."""
+        """Called when a run begins: `total` tasks to make in `work` seconds, `standing` made before."""
 
     def started(self, task: Task) -> None:
-        """A task begins."""
+        """Called when a task begins."""
 
     def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
-        """A task has done `fraction` of its work, the run `done` of the `work` told at the beginning."""
+        """Called when a task has done `fraction` of its work, and the run `done` of its `work`."""
 
     def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
-        """A task is over: after `seconds` (None: another run made it), or with a `failure` in one line."""
+        """Called when a task ends, with its `seconds` (None: another run made it) or a one-line `failure`."""
 
     def blocked(self, task: Task) -> None:
-        """A task will not be tried, for what it needs has failed."""
+        """Called when a task will not be tried because what it needs has failed."""
 
     def close(self) -> None:
-        """The run is over."""
+        """Called when the run is over."""
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: 0.4 s, 23 s, 5 min, 2 h 10 min."""
+    """Formats seconds for display: 0.4 s, 23 s, 5 min, 2 h 10 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 90:
@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """A plain table, columns as wide as they need to be; those numbered in `right` are right-aligned."""
+    """Formats a plain table, columns as wide as needed; those numbered in `right` are right-aligned."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = (
@@ -66,7 +66,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequ
 
 
 class Lines:
-    """A line at each task's end; in a long silence, one that says what is running."""
+    """Prints a line at each task's end and, after a long silence, one that says what is running."""
 
     def __init__(self, file: TextIO | None = None, silence: float = SILENCE) -> None:
         self._file = file
@@ -106,7 +106,7 @@ class Lines:
 
 
 class Bars:
-    """One bar for the whole run, one for each running task; what has failed stays above them."""
+    """Shows one bar for the whole run and one for each running task; failures stay above them."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -160,7 +160,7 @@ class Bars:
 
 
 class Json:
-    """For machines: an object a line, with `time` (seconds since the epoch) and `event`."""
+    """Prints one JSON object per line, for machines, with `time` (seconds since the epoch) and `event`."""
 
     def __init__(self, file: TextIO | None = None, every: float = EVERY) -> None:
         self._file = file
@@ -195,13 +195,13 @@ class Json:
 
 
 def reporter_of(log_format: str = "text") -> Reporter:
-    """Bars if standard error is a terminal, lines elsewhere, objects for machines.
+    """Returns bars if standard error is a terminal, lines elsewhere, or JSON for machines.
 
     Args:
         log_format: one of ``LOG_FORMATS``.
 
     Raises:
-        ValueError: it is another.
+        ValueError: it is none of them.
     """
     if log_format not in LOG_FORMATS:
         raise ValueError(f"log_format: found {log_format!r}; allowed: {', '.join(LOG_FORMATS)}")

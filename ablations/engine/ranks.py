@@ -1,10 +1,10 @@
-"""Many devices for one model: stages that are run by several processes together.
+"""Several devices for one model: stages that several processes run together.
 
-On one machine the process that makes an artifact, its owner, starts the ranks, hears from the first of them
-how it goes on, and ends them when it is over or one of them dies. Ranks read the inputs and write the
-artifact's files; the store's locks and whatever else the owner holds, such as a trial of a sweep, are none of
-theirs. Under torchrun or SLURM the ranks stand already: the first one runs the pipeline, the others wait for
-the stages that it asks them to run with it.
+On one machine, the process that makes an artifact, its owner, starts the ranks, gets the progress from the
+first of them, and ends them when the stage is over or one of them dies. Ranks read the inputs and write the
+artifact's files; they have nothing to do with the store's locks or whatever else the owner holds, such as a
+trial of a sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the
+others wait for the stages that it asks them to run with it.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from ablations.engine.step import Context, Inputs, Stage, load_stages
 from lightning_modules.process_group import ALONE, Group, Strategy, joined
 
 LAUNCHERS = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}
-"""Variables by which torchrun and SLURM are known."""
+"""Environment variables by which torchrun and SLURM are recognized."""
 GRACE = 1.0
-"""Seconds in which, after one rank's trouble, the others' is waited for: it may be the cause."""
+"""Seconds to wait, after one rank fails, for failures of the others, which may be the cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Devices:
-    """What one model is trained and scores on."""
+    """Devices on which one model trains and scores."""
 
     devices: int = 1
-    """Processes on each machine, one a GPU where there are GPUs."""
+    """Processes per machine, one per GPU where there are GPUs."""
     nodes: int = 1
-    """Machines; more than one under torchrun or SLURM alone."""
+    """Number of machines; more than one only under torchrun or SLURM."""
     strategy: Strategy = "auto"
-    """How they share a model in training: auto and ddp give each all of it, fsdp a part."""
+    """How processes share a model in training: auto and ddp give each all of it, fsdp a part."""
     group: Group = field(default=ALONE, compare=False)
-    """The group that this process was started in."""
+    """Group that this process was started in."""
 
     def __post_init__(self) -> None:
         for name in ("devices", "nodes"):
@@ -56,10 +56,10 @@ class Devices:
             raise ValueError(f"strategy: found {self.strategy!r}; allowed: {', '.join(get_args(Strategy))}")
 
     def within(self, group: Group) -> Devices:
-        """These devices, if they are those of the group that this process was started in.
+        """Returns these devices, if they fit the group that this process was started in.
 
         Raises:
-            ValueError: they are not.
+            ValueError: they do not.
         """
         if group.size == 1:
             if self.nodes > 1:
@@ -72,11 +72,11 @@ class Devices:
         return replace(self, devices=here, nodes=group.nodes, group=group)
 
     def spread(self, stages: str, name: str) -> Stage:
-        """A stage of a table, on these devices if it can be spread over them.
+        """Returns a stage of a table, on these devices if it can be spread over them.
 
         Args:
             stages: import path `module:NAME` of the table.
-            name: of the stage.
+            name: name of the stage.
         """
         stage = load_stages(stages)[name]
         stage.load()
@@ -112,11 +112,11 @@ class Call:
     stage: str
     """Name of the stage."""
     config: dict[str, Any]
-    """Its config."""
+    """Config of the stage."""
     inputs: Inputs
     """Folders of its inputs."""
     out: Path
-    """Where the first rank writes."""
+    """Folder in which the first rank writes."""
     scratch: Path
     """See `Context`."""
     local: dict[str, Any]
@@ -143,18 +143,18 @@ class Call:
 
 
 class RankFailed(RuntimeError):
-    """One of the processes that ran a stage together failed or died."""
+    """Raised when one of the processes that run a stage together failed or died."""
 
 
 def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
-    """Checks that this machine has what trainings ask of it, before anything is made.
+    """Checks that this machine has what trainings need, before anything is made.
 
     Args:
-        configs: of stages; ``device`` and ``attention`` are looked at.
-        devices: that train one model together.
+        configs: configs of stages; ``device`` and ``attention`` are checked.
+        devices: number of devices that train one model together.
 
     Raises:
-        ValueError: there is no GPU, or not as many, or flash attention is not installed.
+        ValueError: there is no GPU, there are too few, or flash attention is not installed.
     """
     asked = list(configs)
     if any(config.get("device") == "cuda" for config in asked):
@@ -174,11 +174,11 @@ def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
 
 
 def take_gpus(number: int, count: int) -> None:
-    """This process's share of the machine's GPUs, if there are any: as many, by turns.
+    """Limits this process to its share of the machine's GPUs, if there are any, assigned by turns.
 
     Args:
-        number: of the process among its like.
-        count: GPUs that it needs.
+        number: number of the process among the workers.
+        count: number of GPUs that it needs.
     """
     import torch
 
@@ -192,14 +192,14 @@ def take_gpus(number: int, count: int) -> None:
 
 @contextlib.contextmanager
 def started(asked: Devices) -> Iterator[Devices]:
-    """The devices that were asked for, within the group that torchrun or SLURM started this process in.
+    """Yields the requested devices, within the group that torchrun or SLURM started this process in.
 
-    All ranks but the first have followed it to the end before they get them.
+    All ranks but the first follow it to the end before they get them.
 
     Raises:
-        ValueError: others were asked for than were started.
+        ValueError: the requested devices are not those that were started.
     """
-    if not LAUNCHERS & set(os.environ):  # nor need torch be imported
+    if not LAUNCHERS & set(os.environ):  # and torch need not be imported
         yield asked.within(ALONE)
         return
     with joined(asked.strategy) as group:
@@ -212,7 +212,7 @@ def started(asked: Devices) -> Iterator[Devices]:
 
 
 def _follow(group: Group) -> None:
-    """Runs with the first rank what it asks for, until it asks for no more."""
+    """Runs with the first rank what that rank asks for, until it asks for no more."""
     while (call := group.share(None)) is not None:
         call.run(group, lambda fraction: None, lambda share, value: None)
 
@@ -221,7 +221,7 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
     """Starts the ranks and waits for them.
 
     Raises:
-        RankFailed: one of them failed or died; none of them is left.
+        RankFailed: one of them failed or died; none of them is left running.
         Diverged: the training that they shared diverged.
     """
     spawn = get_context("spawn")
@@ -268,9 +268,9 @@ def _received(connection: Connection) -> tuple[Any, ...]:
 
 
 def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ...]) -> str:
-    """Why a group failed: the rank that a signal ended, or else the one that failed first.
+    """Returns why a group failed: the rank that a signal ended, or else the one that failed first.
 
-    The others miss it, and fail too.
+    The others fail too, because they miss it.
     """
     failures = [last[1:]] if last[0] == "failed" else []
     end = time.monotonic() + GRACE
@@ -293,7 +293,7 @@ def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ..
 
 
 def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port: int) -> None:
-    """A process of a group that this machine alone is in."""
+    """Runs one process of a group that is on this machine only."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the owner decides
     os.environ |= {

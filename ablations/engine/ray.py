@@ -1,10 +1,10 @@
 """Runs tasks on a Ray cluster whose nodes share the store's folder.
 
-Ray starts what it is given first come, first served. So it gets no more than the cluster can run at once, the
-longest remaining path first, and the rest waits here. A task whose worker or node dies is tried again by Ray,
-elsewhere if need be, and goes on from its scratch folder; one whose stage raises is not. A node takes part if
-it sees the store and has this machine's code: all are asked before anything runs, and one that joins later
-when its first task starts there.
+Ray starts tasks first come, first served. So it gets no more than the cluster can run at once, the longest
+remaining path first, and the rest waits here. Ray retries a task whose worker or node dies, elsewhere if need
+be, and the task resumes from its scratch folder; a task whose stage raises is not retried. A node takes part
+if it sees the store and has this machine's code: all nodes are checked before anything runs, and one that
+joins later is checked when its first task starts there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ablations.engine.step import Recipe, Task, load_stages
 from ablations.engine.store import Store
 
 EVERY = 1.0
-"""Seconds between two looks at the nodes and at the progress, and between two reports of one task."""
+"""Seconds between two checks of the nodes and the progress, and between two reports of one task."""
 
 log = logging.getLogger("ablations")
 
@@ -39,12 +39,12 @@ def run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine
         run: what to make.
         store: on a path that all nodes share.
         stages: import path of the stage table, which all nodes have.
-        workers: most tasks at once; None: what the cluster has room for.
-        machine: the cluster's address, None for one of its own on this machine, and what a task asks for.
+        workers: maximum number of tasks at once; None: as many as the cluster has room for.
+        machine: the cluster's address, None to start one on this machine, and what a task requests.
 
     Raises:
         ValueError: there is no cluster at the address, a node may not take part, or no node has what a task
-            asks for.
+            requests.
     """
     if not run.ready:
         return
@@ -59,12 +59,12 @@ def run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine
             nodes.check(run.needed)
             _Crew(run, store, stages, workers, machine, nodes).work()
     finally:
-        store.clean()  # what workers that died left
+        store.clean()  # removes what dead workers left behind
 
 
 @ray.remote
 def _make(terms: Terms, stages: str, machine: Machine, recipe: Recipe, board: Any) -> tuple[Any, ...]:
-    """What ``attempt`` returns, or `("unfit", node, why)`, in a worker process."""
+    """Runs ``attempt`` in a worker process; returns its result, or `("unfit", node, why)`."""
     if (why := terms.breach()) is not None:
         return "unfit", ray.get_runtime_context().get_node_id(), why
     report = throttled(lambda fraction: board.tell.remote(recipe.key, fraction), EVERY)
@@ -72,7 +72,7 @@ def _make(terms: Terms, stages: str, machine: Machine, recipe: Recipe, board: An
 
 
 class _Board:
-    """How far tasks are: they write it here, the driver reads it."""
+    """Progress of tasks: they write it here, and the driver reads it."""
 
     def __init__(self) -> None:
         self._fractions: dict[str, float] = {}
@@ -81,13 +81,13 @@ class _Board:
         self._fractions[key] = fraction
 
     def read(self) -> dict[str, float]:
-        """What is new since the last time."""
+        """Returns what is new since the last call."""
         told, self._fractions = self._fractions, {}
         return told
 
 
 class _Crew:
-    """The tasks that Ray has been given, and what becomes of them."""
+    """Tasks that were submitted to Ray, and their outcomes."""
 
     def __init__(
         self, run: Run, store: Store, stages: str, workers: int | None, machine: Machine, nodes: Nodes
@@ -103,7 +103,7 @@ class _Crew:
         self._waiting: Task | None = None
 
     def work(self) -> None:
-        """Until nothing is left that can be made."""
+        """Runs tasks until nothing is left that can be made."""
         looked = -EVERY
         try:
             while self._run.ready or self._flying:
@@ -128,7 +128,7 @@ class _Crew:
         self._nodes.look()
         self._run.workers = self._at_once()
         by_key = {task.key: task for task in self._flying.values()}
-        if ray.wait([self._news], timeout=0)[0]:  # nothing waits for the board to start
+        if ray.wait([self._news], timeout=0)[0]:  # do not wait for the board to start
             for key, fraction in ray.get(self._news).items():
                 if key in by_key:
                     self._run.progressed(by_key[key], fraction)
@@ -138,7 +138,7 @@ class _Crew:
             log.warning("no node is left that is large enough for %s: it waits for one", self._waiting.label)
 
     def _at_once(self) -> int:
-        """For the estimate, how many tasks run at once, of those that ask for what is scarcest."""
+        """Returns how many tasks run at once, limited by the scarcest resource; for the time estimate."""
         counts = [
             int(self._nodes.all[name] / amount)
             for task in self._run.needed
@@ -150,7 +150,7 @@ class _Crew:
         return self._workers is None or len(self._flying) < self._workers
 
     def _fitting(self) -> list[Task]:
-        """The ready tasks for which the cluster has room beside those that Ray has."""
+        """Returns the ready tasks for which the cluster has room next to those that Ray has."""
         asked = self._nodes.asked
         room = Counter(self._nodes.all)
         for task in self._flying.values():
@@ -164,7 +164,7 @@ class _Crew:
         ] = task
 
     def _take_in(self, answer: ObjectRef, task: Task) -> None:
-        """What has become of a task."""
+        """Handles the outcome of a task."""
         try:
             outcome, *more = ray.get(answer)
         except RayError as error:

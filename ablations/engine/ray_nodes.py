@@ -24,30 +24,30 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 RETRIES = 3
-"""How often a task is tried again whose worker died."""
+"""Number of times that a task whose worker died is retried."""
 PATIENCE = 300.0
-"""Seconds that a node has to answer, a worker's start included."""
+"""Seconds that a node has to answer, including a worker's start."""
 OBJECTS = 100 * 1024 * 1024
-"""Bytes of shared memory for Ray's objects where it is started here: artifacts do not go through it."""
+"""Bytes of shared memory for Ray's objects if Ray is started here: artifacts do not go through it."""
 PASSED_ON = ("TRANSFORMERS_VERBOSITY", "HF_HUB_DISABLE_PROGRESS_BARS")
-"""Variables of this process that workers get too, if set."""
+"""Environment variables of this process that workers get too, if set."""
 
 log = logging.getLogger("ablations")
 
 
 @contextlib.contextmanager
 def connected(address: str | None, workers: int | None) -> Iterator[None]:
-    """Within, this process is a driver of the cluster.
+    """Makes this process a driver of the cluster within the context.
 
     Args:
-        address: of the cluster to join; None starts a Ray on this machine, and ends it.
-        workers: processors of a Ray that is started.
+        address: address of the cluster to join; None starts Ray on this machine, and ends it.
+        workers: number of processors if Ray is started.
 
     Raises:
         ValueError: there is no cluster at the address.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # or a task too large is tried for ever
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # or a task too large is retried forever
     variables = dict.fromkeys(THREADS, "1")
     variables |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if address is None:
@@ -65,7 +65,7 @@ def connected(address: str | None, workers: int | None) -> Iterator[None]:
         how = {"address": address}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
-        with contextlib.chdir("/"):  # where workers would look for code before what is installed
+        with contextlib.chdir("/"):  # workers would look for code here before what is installed
             ray.init(runtime_env={"env_vars": variables}, **how, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address is None:
@@ -81,7 +81,7 @@ def connected(address: str | None, workers: int | None) -> Iterator[None]:
 
 
 def _answers(address: str) -> None:
-    """Ray itself waits minutes for a cluster that is not there."""
+    """Checks that something answers, because Ray itself waits minutes for a missing cluster."""
     host, _, port = address.rpartition(":")
     if address == "auto":
         return
@@ -97,17 +97,17 @@ def _answers(address: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """On which a node takes part in a run."""
+    """Terms on which a node takes part in a run."""
 
     root: str
-    """The store's folder, absolute."""
+    """Absolute path of the store's folder."""
     token: str
     """Path in that folder of a file that the driver wrote there for this run."""
     code: Mapping[str, str]
-    """The driver's code, as ``ablations.engine.revision.code`` tells it."""
+    """The driver's code, as ``ablations.engine.revision.code`` returns it."""
 
     def breach(self) -> str | None:
-        """Why the node of this process may not take part, or None if it may."""
+        """Returns why the node of this process may not take part, or None if it may."""
         if not (Path(self.root) / self.token).is_file():
             return f"does not see the store: {Path(self.root) / self.token} is not there"
         here = code()
@@ -117,7 +117,7 @@ class Terms:
 
 @contextlib.contextmanager
 def terms_of(store: Store) -> Iterator[Terms]:
-    """The terms of this run; its token is there until the end."""
+    """Yields the terms of this run; its token exists until the end."""
     token = Path(".tokens") / uuid.uuid4().hex
     path = store.root.absolute() / token
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,20 +134,20 @@ def _breach(terms: Terms) -> str | None:
 
 
 class Nodes:
-    """The nodes that take part, and what they have."""
+    """Nodes that take part, and their resources."""
 
     def __init__(self, terms: Terms, asked: Callable[[Task], dict[str, float]]) -> None:
         """
         Args:
-            terms: on which they do.
-            asked: what a task asks for, by Ray's names.
+            terms: terms on which they take part.
+            asked: what a task requests, by Ray's names.
         """
         self.terms, self.asked = terms, asked
         self._unfit: set[str] = set()
         self.look()
 
     def look(self) -> None:
-        """Sees which nodes have joined or gone."""
+        """Updates which nodes have joined or left."""
         alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in self._unfit]
         self._names = {
             node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in alive
@@ -156,10 +156,10 @@ class Nodes:
         self.all: Counter[str] = sum(self.each, Counter())
 
     def check(self, tasks: Iterable[Task]) -> None:
-        """Before anything runs: asks every node.
+        """Checks every node, before anything runs.
 
         Raises:
-            ValueError: it names each node that may not take part, or a task that no node is large enough for.
+            ValueError: names each node that may not take part, or a task that no node is large enough for.
         """
         answers = {}
         for node, name in self._names.items():
@@ -178,10 +178,10 @@ class Nodes:
             )
 
     def exclude(self, node: str, why: str) -> None:
-        """Gives no task to a node from now on.
+        """Gives no more tasks to a node.
 
         Raises:
-            ValueError: no other is left, as when the code was changed under a run.
+            ValueError: no other node is left, as when the code was changed during a run.
         """
         if node not in self._unfit:
             self._unfit.add(node)
@@ -193,7 +193,7 @@ class Nodes:
                 )
 
     def fits_none(self, tasks: Iterable[Task]) -> Task | None:
-        """The first of some tasks for which no node is large enough, if there is one."""
+        """Returns the first of some tasks for which no node is large enough, if there is one."""
         for task in tasks:
             asked = self.asked(task)
             if not any(within(asked, node) for node in self.each):
@@ -201,7 +201,7 @@ class Nodes:
         return None
 
     def options(self, task: Task) -> dict[str, Any]:
-        """What Ray is told of a task."""
+        """Returns Ray's options for a task."""
         asked = self.asked(task)
         options: dict[str, Any] = {
             "num_cpus": asked.get("CPU", 0),
@@ -215,7 +215,7 @@ class Nodes:
 
 
 def _answer(answer: ObjectRef) -> str | None:
-    """Why the node that was asked may not take part."""
+    """Returns why the node that was asked may not take part, or None if it may."""
     try:
         return ray.get(answer, timeout=0)
     except GetTimeoutError:
@@ -226,5 +226,5 @@ def _answer(answer: ObjectRef) -> str | None:
 
 
 def within(asked: Mapping[str, float], room: Mapping[str, float]) -> bool:
-    """Whether there is room for what is asked; Ray counts in ten-thousandths."""
+    """Returns whether there is room for what is requested; Ray counts in ten-thousandths."""
     return all(amount <= room.get(name, 0) + 1e-6 for name, amount in asked.items())

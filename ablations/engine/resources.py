@@ -1,4 +1,4 @@
-"""What one task asks of the machines that run it. Decides no number."""
+"""Resources that a task requests from the machines that run it. They affect no number."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ablations.engine.step import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one process of a task asks of a Ray cluster; all run on a node that has as much to spare."""
+    """Resources per process of a task on a Ray cluster; all processes run on one node with enough free."""
 
     cpus: float = 1.0
-    """Processors, or a part of one. A task computes with one thread."""
+    """Processors, or a fraction of one. A task computes with one thread."""
     gpus: float = 1.0
-    """GPUs, or a part of one that several tasks share; for tasks whose config says device cuda."""
+    """GPUs, or a fraction of one that several tasks share; for tasks whose config has device cuda."""
     memory: float = 0.0
-    """Gigabytes (1e9 bytes), which Ray counts but does not enforce; 0 asks for none."""
+    """Gigabytes (1e9 bytes) of memory, which Ray counts but does not enforce; 0 requests none."""
 
     def __post_init__(self) -> None:
         for name in ("cpus", "gpus", "memory"):
@@ -28,11 +28,11 @@ class Resources:
             raise ValueError(f"resources.gpus: found {self.gpus}; allowed: 0 to 1, or a whole number")
 
     def asked(self, task: Task, devices: int = 1) -> dict[str, float]:
-        """What a task asks for, by Ray's names; nothing that it needs none of.
+        """Returns what a task requests, by Ray's names, without what it does not need.
 
         Args:
             task: the task.
-            devices: processes that compute it together.
+            devices: number of processes that compute it together.
         """
         asked = {
             "CPU": devices * self.cpus,

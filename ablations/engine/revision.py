@@ -1,4 +1,4 @@
-"""Which code made a record."""
+"""Identification of the code that made a record."""
 
 import functools
 import hashlib
@@ -8,25 +8,25 @@ from importlib import metadata
 from pathlib import Path
 
 CODE = Path(__file__).parents[2]
-"""The folder that holds the rooms."""
+"""Folder that contains the packages in `ROOMS`."""
 ROOMS = ("ablations", "lightning_modules", "results")
-"""What of this package a task may run."""
+"""Packages whose code a task may run."""
 
 
 def revision() -> str:
-    """The checkout's commit (``-dirty`` with uncommitted changes), or the installed package's version."""
+    """Returns the checkout's commit (``-dirty`` with uncommitted changes), or the installed version."""
     if (CODE / ".git").exists():
         try:
             git = ["git", "-C", str(CODE), "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
             return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
-            pass  # no git, or no commit yet: the version says less, but it is true
+            pass  # no git or no commit yet: the version is less precise but correct
     return f"v{metadata.version('supervision-ablations')}"
 
 
 @functools.cache
 def code() -> dict[str, str]:
-    """What must be alike on two machines that work on one run, by name; read once, when first asked."""
+    """Returns what must match on all machines that work on one run, by name; read once, on first use."""
     digest = hashlib.sha256()
     for path in sorted(path for room in ROOMS for path in (CODE / room).rglob("*.py")):
         digest.update(path.relative_to(CODE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -1,8 +1,8 @@
 """Runs tasks: in this process, in several, or on a Ray cluster.
 
-A task always computes with one thread, so that records do not depend on how many workers there were. It
-starts as soon as its inputs stand, the longest remaining path first. One that fails, or whose worker dies,
-stops only the tasks that need it; at the end all failures are told together.
+A task always computes with one thread, so that records do not depend on the number of workers. It starts
+as soon as its inputs exist, the longest remaining path first. A task that fails, or whose worker dies, stops
+only the tasks that need it; all failures are reported together at the end.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def run_tasks(
     reporter: Reporter | None = None,
     machine: Machine = ALONE,
 ) -> None:
-    """Makes all targets stand in the store, with whatever they need that does not.
+    """Makes all targets that are not in the store, and whatever they need that is not.
 
     Args:
         targets: tasks; duplicates are made once.
         store: where artifacts are.
-        workers: tasks at once; local, 1 runs in this process. None is as many as the cores allow, or all that
-            the cluster has room for.
+        workers: number of tasks at once; with the local executor, 1 runs in this process. None means as many
+            as the cores allow, or as the cluster has room for.
         stages: import path `module:NAME` of the stage table.
-        reporter: told how it goes on; None is bars on a terminal, lines elsewhere.
-        machine: what there is to compute with.
+        reporter: receives the progress; None shows bars on a terminal, lines elsewhere.
+        machine: what to compute on.
 
     Raises:
-        RunFailed: when all that could be done is done, if any task failed.
+        RunFailed: a task failed; raised once all that could be done is done.
         ValueError: an argument is not allowed, a task does not fit the stage table, or a node of the cluster
             may not take part.
     """
@@ -83,4 +83,4 @@ EXECUTORS: dict[str, Callable[[Run, Store, str, int | None, Machine], None]] = {
     "local": run_locally,
     "ray": _run_on_ray,
 }
-"""How the tasks of a run are run: `executor(run, store, stages, workers, machine)`."""
+"""Functions that run the tasks of a run: `executor(run, store, stages, workers, machine)`."""

@@ -1,4 +1,4 @@
-"""Which task next, and how long it will all take. Knows tasks and the store; nothing about processes."""
+"""Order of tasks and estimates of their time. Knows tasks and the store, but nothing about processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 
 BELIEVED = 60.0
-"""Seconds of planned work that are taken to last as planned, beside what other stages were found to take."""
+"""Seconds of work assumed to take as long as planned, weighed against the timings of other stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,17 +19,17 @@ class Failure:
     """A task that failed."""
 
     task: Task
-    """The task."""
+    """Task that failed."""
     kind: str
-    """The exception's type, or `WorkerDied`."""
+    """Type of the exception, or `WorkerDied`."""
     message: str
-    """Its last line."""
+    """Last line of its message."""
     traceback: Path
-    """File with the whole traceback."""
+    """File with the full traceback."""
 
 
 class RunFailed(Exception):
-    """Some tasks failed; all that did not need them was made."""
+    """Raised when tasks failed; all that did not need them was made."""
 
     def __init__(self, failures: tuple[Failure, ...], blocked: tuple[Task, ...]) -> None:
         self.failures = failures
@@ -40,7 +40,7 @@ class RunFailed(Exception):
 
 
 class Rates:
-    """What a task takes, by its weight and what was timed."""
+    """Estimates of task durations from weights and timings."""
 
     def __init__(self, store: Store) -> None:
         self._timed: dict[str, list[float]] = {}  # stage -> [seconds, weight], sums
@@ -49,27 +49,27 @@ class Rates:
                 self.add(timing.stage, timing.weight, timing.seconds)
 
     def add(self, stage: str, weight: float, seconds: float) -> None:
-        """A task of this stage and weight took so many seconds."""
+        """Records that a task of this stage and weight took so many seconds."""
         timed = self._timed.setdefault(stage, [0.0, 0.0])
         timed[0] += seconds
         timed[1] += weight
 
     def seconds(self, task: Task) -> float:
-        """The task's weight, corrected by how its stage was misjudged so far, or else all stages."""
+        """Estimates seconds: the task's weight, corrected by the timings of its stage, or else of all."""
         if task.stage in self._timed:
             seconds, weight = self._timed[task.stage]
             return task.weight * seconds / weight
-        # Of other stages a few short tasks say little: they are weighed against `BELIEVED` as planned.
+        # A few short tasks of other stages say little, so they are weighed against `BELIEVED` as planned.
         seconds, weight = (sum(one[k] for one in self._timed.values()) + BELIEVED for k in (0, 1))
         return task.weight * seconds / weight
 
 
 def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Task, float]:
-    """The seconds from each task's start to the end of the longest path of tasks that wait for it.
+    """Returns the seconds from each task's start to the end of the longest path of tasks that wait for it.
 
     Args:
-        tasks: every one after its inputs; inputs that are not among them take no time.
-        seconds: what each takes.
+        tasks: each after its inputs; inputs that are not among them take no time.
+        seconds: duration of a task.
     """
     after = dict.fromkeys(tasks, 0.0)
     path = {}
@@ -82,18 +82,18 @@ def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Ta
 
 
 def total_seconds(tasks: list[Task], seconds: Callable[[Task], float], workers: int) -> float:
-    """An estimate for all tasks: the longest path or each worker's fair share, whichever is longer.
+    """Estimates the time of all tasks: the longest path or each worker's fair share, whichever is longer.
 
     Args:
-        tasks: every one after its inputs.
-        seconds: what each takes.
-        workers: how many compute at once.
+        tasks: each after its inputs.
+        seconds: duration of a task.
+        workers: number of tasks at once.
     """
     return max([sum(map(seconds, tasks)) / workers, *path_seconds(tasks, seconds).values()])
 
 
 class Run:
-    """The state of one run: what waits, what is ready, what is over. Tells the reporter."""
+    """State of one run: which tasks wait, are ready or are over. Keeps the reporter informed."""
 
     def __init__(self, targets: Iterable[Task], store: Store, workers: int, reporter: Reporter) -> None:
         targets = tuple(targets)
@@ -118,7 +118,7 @@ class Run:
         reporter.begin(len(self.needed), len(standing), sum(self._work.values()))
 
     def take(self, among: Sequence[Task] | None = None) -> Task:
-        """The ready task with the longest path before the end; `among` some of those that are ready."""
+        """Takes the ready task with the longest path to the end; `among` restricts the choice."""
         task = max(self.ready if among is None else among, key=self._path.__getitem__)
         self.ready.remove(task)
         self._running[task] = 0.0
@@ -126,12 +126,12 @@ class Run:
         return task
 
     def progressed(self, task: Task, fraction: float) -> None:
-        """A task has done this fraction of its work."""
+        """Records that a task has done this fraction of its work."""
         self._running[task] = min(max(fraction, 0.0), 1.0)
         self._reporter.progressed(task, self._running[task], self._done(), self._left())
 
     def finished(self, task: Task, seconds: float | None) -> None:
-        """A task's artifact stands; None seconds if another run made it."""
+        """Records that a task's artifact exists; `seconds` is None if another run made it."""
         self._end(task)
         if seconds is not None:
             self._rates.add(task.stage, task.weight, seconds)
@@ -142,7 +142,7 @@ class Run:
         self._reporter.ended(task, seconds, None, self._done(), self._left())
 
     def failed(self, task: Task, kind: str, message: str, text: str) -> None:
-        """A task failed, with the whole story in `text`: what needs it is not tried."""
+        """Records that a task failed, with the details in `text`; what needs it is not tried."""
         self._end(task)
         path = self._store.write_failure(task.key, f"{task.label} ({task.address})\n\n{text}")
         self.failures.append(Failure(task=task, kind=kind, message=message, traceback=path))
@@ -157,7 +157,7 @@ class Run:
         self._reporter.ended(task, None, f"{kind}: {message}", self._done(), self._left())
 
     def _sort_out(self, targets: tuple[Task, ...]) -> tuple[set[Task], set[Task]]:
-        """The tasks that stand and those to make; what only standing ones need is not looked at."""
+        """Returns the tasks that exist and those to make; what only existing ones need is not looked at."""
         standing: set[Task] = set()
         needed: set[Task] = set()
         stack = list(targets)

@@ -1,7 +1,7 @@
-"""Work done shard by shard: what is finished stays in a folder and is not done again.
+"""Work done shard by shard: finished shards stay in a folder and are not made again.
 
-Any number of processes may do the shards of one folder at once: a shard is made by the one that holds its
-lock, and those of a process that dies are made by the others.
+Any number of processes may work on one folder at once: a shard is made by the process that holds its lock,
+and the shards of a process that dies are made by the others.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from ablations.engine.step import Task
 from results.writing import write_text
 
 FACTS = "facts.json"
-"""What the shards of a folder are of."""
+"""File that identifies the work of a folder of shards."""
 
 Make = Callable[[int, Path, Callable[[float], None]], None]
-"""(number of the shard, file to write, progress to call with the fraction done)."""
+"""Makes a shard: (number of the shard, file to write, progress to call with the fraction done)."""
 
 
 class Teller(Protocol):
-    """Who is told how far the shards are."""
+    """Receiver of the progress of shards."""
 
     def start(self, number: int) -> None:
-        """A shard begins."""
+        """Called when a shard begins."""
 
     def progressed(self, number: int, fraction: float) -> None:
-        """A part of the shard is done."""
+        """Called when a part of the shard is done."""
 
     def end(self, number: int, seconds: float | None) -> None:
-        """The shard is done, in so many seconds; None: another process has done it."""
+        """Called when the shard is done, in so many seconds; None: another process made it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,26 +47,26 @@ class Shards:
     """Shards of some work, each a Parquet file in a folder."""
 
     folder: Path
-    """That `claim` has made."""
+    """Folder that `claim` has made."""
     stage: str
-    """What is done, in one word."""
+    """Kind of work, in one word."""
     work: tuple[float, ...]
-    """How much each shard is, above 0, in any unit."""
+    """Amount of work per shard, above 0, in any unit."""
 
     def file(self, number: int) -> Path:
-        """Where a shard is once it is finished."""
+        """Returns the path of a shard once it is finished."""
         return self.folder / f"{number:06d}.parquet"
 
     def files(self) -> list[Path]:
-        """Of all shards, in order."""
+        """Returns the paths of all shards, in order."""
         return [self.file(number) for number in range(len(self.work))]
 
     def left(self) -> list[int]:
-        """Numbers of the shards that are not finished."""
+        """Returns the numbers of the shards that are not finished."""
         return [number for number, file in enumerate(self.files()) if not file.is_file()]
 
     def finish(self, make: Make, tell: Teller) -> None:
-        """Makes all that are left; of those that other processes make, it awaits the end."""
+        """Makes all shards that are left, and waits for those that other processes are making."""
         for wait in (False, True):
             for number in self.left():
                 file = self.file(number)
@@ -83,11 +83,11 @@ class Shards:
 
 
 class Counter:
-    """Tells a reporter how far the shards are, whoever makes them."""
+    """Progress of shards, passed on to a reporter whoever makes them."""
 
     def __init__(self, shards: Shards, reporter: Reporter) -> None:
         self.made: set[int] = set()
-        """Those that this command has made."""
+        """Numbers of the shards that this command has made."""
         self._reporter, self._count = reporter, len(shards.work)
         self._stage = shards.stage
         self._work = {number: shards.work[number] for number in shards.left()}
@@ -98,23 +98,23 @@ class Counter:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the beginning."""
         return time.monotonic() - self._began
 
     def start(self, number: int) -> None:
-        """A shard begins; once is enough."""
+        """Records that a shard begins; further calls do nothing."""
         if number in self._work and number not in self._running and number not in self._over:
             self._running[number] = 0.0
             self._reporter.started(self._task(number))
 
     def progressed(self, number: int, fraction: float) -> None:
-        """A part of the shard is done."""
+        """Records that a part of the shard is done."""
         if number in self._running:
             self._running[number] = fraction
             self._reporter.progressed(self._task(number), fraction, self._done(), self._left())
 
     def end(self, number: int, seconds: float | None) -> None:
-        """The shard is done; once is enough."""
+        """Records that the shard is done; further calls report nothing."""
         if seconds is not None:
             self.made.add(number)
         if self._running.pop(number, None) is not None:
@@ -137,7 +137,7 @@ class Counter:
 
 @contextmanager
 def counting(shards: Shards, reporter: Reporter) -> Iterator[Counter]:
-    """A counter of the shards that are left now."""
+    """Yields a counter of the shards that are left now."""
     try:
         yield Counter(shards, reporter)
     finally:
@@ -145,12 +145,12 @@ def counting(shards: Shards, reporter: Reporter) -> Iterator[Counter]:
 
 
 def claim(folder: Path, facts: dict[str, Any], other: str = "shards of other work") -> None:
-    """Makes the folder of unfinished work, or goes on with one of the same work.
+    """Makes the folder of unfinished work, or resumes one of the same work.
 
     Args:
-        folder: where the work is to be.
-        facts: all that decides what is in it, plain JSON.
-        other: how an error names what else may be in it.
+        folder: folder for the work.
+        facts: everything that decides its content, as plain JSON.
+        other: how an error names other work in it.
 
     Raises:
         ValueError: the folder holds other work.
@@ -167,10 +167,10 @@ def claim(folder: Path, facts: dict[str, Any], other: str = "shards of other wor
 
 @contextmanager
 def sharing(out: Path, folder: Path) -> Iterator[None]:
-    """Holds an output together with all processes that do the same work.
+    """Holds the lock of an output, shared with all processes that do the same work.
 
-    While it is held, nobody removes the folder of shards. Once nobody holds it, a folder without a finished
-    shard is removed: it belongs to no work, and a mistake leaves nothing behind.
+    While it is held, no one removes the folder of shards. Once no one holds it, a folder without a finished
+    shard is removed, because it belongs to no work, and a mistake should leave nothing behind.
     """
     _discard_unless_shared(out, folder)
     try:
@@ -188,7 +188,7 @@ def _discard_unless_shared(out: Path, folder: Path) -> None:
 
 
 def discard_unfinished(folder: Path) -> None:
-    """Removes a folder of unfinished work that holds nothing of use, while the lock of its output is held."""
+    """Removes a folder of unfinished work that holds nothing of use; the caller holds its output's lock."""
     unfit = (".lock", ".unfinished")
     if folder.is_dir() and not any(
         path.is_file() and path.name != FACTS and path.suffix not in unfit for path in folder.rglob("*")

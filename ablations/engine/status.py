@@ -1,4 +1,4 @@
-"""Where a run stands, seen from outside: which tasks are done, run, have failed or wait."""
+"""Status of a run, seen from outside: which tasks are done, running, failed or waiting."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ STATES: tuple[State, ...] = ("done", "running", "failed", "waiting")
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One task as it stands."""
+    """Status of one task."""
 
     task: Task
     """The task."""
     state: State
-    """done: its artifact stands; running: some process makes it; failed: the last try did; else waiting."""
+    """done: its artifact exists; running: a process is making it; failed: the last try did; else waiting."""
     elapsed: float = 0.0
-    """Seconds for which it has been running."""
+    """Seconds that it has been running."""
     message: str = ""
-    """The last line of the error that it failed with."""
+    """Last line of the error that it failed with."""
 
 
 def standings(tasks: Sequence[Task], store: Store) -> list[Standing]:
-    """How each task stands; nothing in the store is changed."""
+    """Returns the status of each task; changes nothing in the store."""
     return [_standing(task, store) for task in tasks]
 
 
@@ -48,7 +48,7 @@ def _standing(task: Task, store: Store) -> Standing:
 
 
 def seconds_left(found: Sequence[Standing], store: Store) -> float:
-    """An estimate, with as many workers as there are now; failed tasks are counted as to be tried again."""
+    """Estimates the seconds left with the current number of workers, with failed tasks tried again."""
     elapsed = {one.task: one.elapsed for one in found if one.state != "done"}
     rates = Rates(store)
     running = sum(one.state == "running" for one in found)
@@ -58,7 +58,7 @@ def seconds_left(found: Sequence[Standing], store: Store) -> float:
 
 
 def described(found: Sequence[Standing], store: Store) -> str:
-    """For people: how many tasks of each stage stand how, what runs, and what failed with which error."""
+    """Formats for display the tasks by stage and state, what is running, and what failed with which error."""
     counts = Counter((one.task.stage, one.state) for one in found)
     total = Counter(one.state for one in found)
     stages = list(dict.fromkeys(one.task.stage for one in found))

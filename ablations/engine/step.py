@@ -1,8 +1,8 @@
-"""Tasks and the keys that name what they make.
+"""Tasks and the keys that name their artifacts.
 
-A task is one call of a stage: a config and the tasks whose artifacts it reads. Its key is the hash of all
-that decides its result, so equal keys mean equal artifacts. What is only for people or for one machine is
-kept out of it.
+A task is one call of a stage: a config and the tasks whose artifacts it reads. Its key is the hash of
+everything that decides its result, so equal keys mean equal artifacts. What is only for display or for one
+machine is kept out of it.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ Inputs = dict[str, Path | tuple[Path, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a running stage has beside its config and inputs. Nothing here may change what it writes."""
+    """Context of a running stage, besides its config and inputs. Nothing here may change what it writes."""
 
     progress: Callable[[float], None]
-    """Call with the fraction done, from 0 to 1, as often as convenient."""
+    """Callback for the fraction done, from 0 to 1; call it as often as convenient."""
     scratch: Path
-    """Folder for shards and checkpoints: survives a kill, is deleted when the artifact stands."""
+    """Folder for shards and checkpoints: survives a kill, is deleted once the artifact exists."""
     local: Mapping[str, Any] = field(default_factory=dict)
     """The task's facts about this machine, such as a device or a file's path."""
     report_validation: Callable[[float, float], None] = lambda share, value: None
-    """A training calls it with the share of its updates that are done, and how well it does on validation
-    problems; it may raise to stop what has no prospects."""
+    """Callback of a training for the share of its updates that are done and how well it does on validation
+    problems; it may raise to stop a training without prospects."""
     group: Group = ALONE
-    """The processes that run the stage together: all read and compute, and the first writes."""
+    """Processes that run the stage together: all read and compute, and the first writes."""
     logs: Logs = Logs()
-    """What a training logs to."""
+    """Where a training logs."""
 
 
 def _imported(path: str) -> Any:
-    """What stands at `module:name`."""
+    """Imports what `module:name` names."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -59,13 +59,13 @@ Run = Callable[[dict[str, Any], Inputs, Path, Context], None]
 
 @dataclass(frozen=True)
 class Imported:
-    """A function that is imported when it is first needed, so that plans and reports need no torch."""
+    """Function that is imported when it is first needed, so that plans and reports need no torch."""
 
     path: str
     """`module:name`."""
 
     def load(self) -> Run:
-        """The function itself."""
+        """Imports and returns the function."""
         function: Run = _imported(self.path)
         return function
 
@@ -78,27 +78,27 @@ class Stage:
     """One step of the pipeline."""
 
     version: int
-    """Raise it when the stage would write something else for the same config: it makes new artifacts then."""
+    """Version; raise it if the same config would now give other files, so that artifacts are made again."""
     run: Run
     """`run(config, inputs, out, context)` writes its files into the folder `out`."""
     spreads: bool = False
-    """Whether it can be run by several processes together."""
+    """Whether several processes can run it together."""
 
     def load(self) -> None:
-        """Imports what it takes to run, so that it does not count as part of the run."""
+        """Imports what it needs to run, so that the import does not count as part of the run."""
         if isinstance(self.run, Imported):
             self.run.load()
 
 
 def one(inputs: Inputs, name: str) -> Path:
-    """The folder of an input that is a single artifact."""
+    """Returns the folder of an input that is a single artifact."""
     found = inputs.get(name)
     assert isinstance(found, Path), f"input {name}: found {found}; allowed: one artifact"
     return found
 
 
 def several(inputs: Inputs, name: str) -> tuple[Path, ...]:
-    """The folders of an input that may be any number of artifacts; none where it is not given."""
+    """Returns the folders of an input that may be any number of artifacts; none if it is not given."""
     found = inputs.get(name, ())
     return found if isinstance(found, tuple) else (found,)
 
@@ -137,7 +137,7 @@ def canonical(value: Any, where: str = "config") -> Any:
 
 
 def content_key(stage: str, version: int, config: Any, inputs: Mapping[str, str | Iterable[str]]) -> str:
-    """The first 24 hex digits of the sha256 of the canonical JSON of all that decides an artifact.
+    """Hashes all that decides an artifact: the first 24 hex digits of the sha256 of its canonical JSON.
 
     Args:
         stage: the stage's name.
@@ -154,28 +154,28 @@ def content_key(stage: str, version: int, config: Any, inputs: Mapping[str, str 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A task without the tasks before it: all that a worker must know to make one artifact."""
+    """A task without the tasks before it: all that a worker needs to know to make one artifact."""
 
     stage: str
     """Name of the stage."""
     version: int
     """Version of the stage."""
     key: str
-    """24 hex digits."""
+    """Key of the artifact, 24 hex digits."""
     config: dict[str, Any]
-    """Plain JSON."""
+    """Config as plain JSON."""
     inputs: dict[str, str | tuple[str, ...]]
     """Addresses `<stage>/<key>` of the artifacts read."""
     local: dict[str, Any]
     """Facts about this machine; not in the key."""
     label: str
-    """For people."""
+    """Name for display."""
     weight: float
     """Estimated seconds."""
 
     @property
     def address(self) -> str:
-        """The artifact's folder below the store's root."""
+        """Folder of the artifact, relative to the store's root."""
         return f"{self.stage}/{self.key}"
 
 
@@ -184,19 +184,19 @@ class Task:
     """One call of a stage. Two tasks are equal if their keys are."""
 
     stage: str
-    """Name of the stage: lower-case letters, digits and underscores."""
+    """Name of the stage: lowercase letters, digits and underscores."""
     config: Mapping[str, Any] = field(default_factory=dict)
-    """All that decides the result, beside the inputs; kept as plain JSON, do not change it afterwards."""
+    """All that decides the result besides the inputs; kept as plain JSON, do not change it afterwards."""
     inputs: Mapping[str, Task | tuple[Task, ...]] = field(default_factory=dict)
     """The tasks whose artifacts are read, by the name under which `run` finds them."""
     label: str = ""
-    """For people; not in the key. Default: the stage's name."""
+    """Name for display; not in the key. Default: the stage's name."""
     weight: float = 1.0
-    """Estimated seconds on one ordinary core, corrected by what was timed; not in the key."""
+    """Estimated seconds on one ordinary core, corrected by timings; not in the key."""
     work: tuple[Work, ...] = ()
-    """What passes through models, for estimates; not in the key."""
+    """Work of models, for estimates; not in the key."""
     texts: Texts | None = None
-    """How many solutions the artifact holds, for estimates of what reads them; not in the key."""
+    """Solutions in the artifact, for estimates of the tasks that read them; not in the key."""
     local: Mapping[str, Any] = field(default_factory=dict)
     """Facts about this machine (device, a file's path) that `run` gets as `context.local`; not in the key."""
     version: int | None = None
@@ -222,26 +222,26 @@ class Task:
 
     @property
     def tokens(self) -> int | None:
-        """Tokens that pass through models; None where none runs."""
+        """Number of tokens that pass through models; None if no model runs."""
         return sum(one.tokens for one in self.work) if self.work else None
 
     @property
     def parents(self) -> tuple[Task, ...]:
-        """All inputs, flat."""
+        """All inputs, flattened."""
         return tuple(
             one for given in self.inputs.values() for one in (given if isinstance(given, tuple) else (given,))
         )
 
     @cached_property
     def stage_version(self) -> int:
-        """The version in the key."""
+        """Version in the key."""
         return (
             load_stages(DEFAULT_STAGES, (self,))[self.stage].version if self.version is None else self.version
         )
 
     @cached_property
     def addresses(self) -> dict[str, str | tuple[str, ...]]:
-        """The inputs' addresses."""
+        """Addresses of the inputs."""
         return {
             name: tuple(one.address for one in given) if isinstance(given, tuple) else given.address
             for name, given in self.inputs.items()
@@ -249,16 +249,16 @@ class Task:
 
     @cached_property
     def key(self) -> str:
-        """24 hex digits: the hash of stage, version, config and the inputs' keys."""
+        """24 hex digits: the hash of stage, version, config and the inputs' addresses."""
         return content_key(self.stage, self.stage_version, self.config, self.addresses)
 
     @property
     def address(self) -> str:
-        """The artifact's folder below the store's root."""
+        """Folder of the artifact, relative to the store's root."""
         return f"{self.stage}/{self.key}"
 
     def recipe(self) -> Recipe:
-        """The task without the tasks before it."""
+        """Returns the task without the tasks before it."""
         return Recipe(
             stage=self.stage,
             version=self.stage_version,
@@ -278,7 +278,7 @@ class Task:
 
 
 def ordered(targets: Iterable[Task]) -> list[Task]:
-    """All tasks that the targets need, themselves included: each once, every task after its inputs."""
+    """Returns all tasks that the targets need, and the targets: each once, every task after its inputs."""
     done: dict[str, Task] = {}
     stack = [(task, False) for task in reversed(tuple(targets))]
     while stack:
@@ -301,7 +301,7 @@ def load_stages(path: str, tasks: Iterable[Task] = ()) -> Mapping[str, Stage]:
         tasks: tasks that will be run with it.
 
     Raises:
-        ValueError: a task's stage is not in the table, or its version is another.
+        ValueError: a task's stage is not in the table, or has another version.
     """
     table: Mapping[str, Stage] = _imported(path)
     for task in tasks:

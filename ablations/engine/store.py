@@ -1,7 +1,7 @@
-"""Artifacts by content key, written whole or not at all.
+"""Artifacts by content key, written atomically.
 
     root/<stage>/<key>/     an artifact: its files and manifest.json with their checksums
-    root/timings/<key>.json how long it took and where; apart, so that the artifacts of two runs are identical
+    root/timings/<key>.json how long it took and where; apart, so that artifacts of two runs are identical
     root/failures/<key>.txt the traceback of a task that failed
     root/logs/<key>.txt     what a worker process printed while making it, if anything
     root/.tmp/<key>/<id>/   an artifact being written
@@ -9,10 +9,10 @@
     root/.locks/<key>       held by the one process that makes, or discards, the artifact
     root/.tokens/<id>       empty files by which the nodes of a cluster show that they see this folder
 
-Whoever makes an artifact holds its lock, which the system releases when the process dies, however it dies. So
-what lies in .tmp and is not locked is a dead process's and may go, and two runs on one store never do the
-same work twice. Where locks do not hold, as between machines on some network disks, two may make the same
-artifact: each writes in a folder of its own, and the first to finish publishes.
+The process that makes an artifact holds its lock, which the system releases when the process dies, however it
+dies. So whatever is in .tmp and not locked belongs to a dead process and may be deleted, and two runs on one
+store never do the same work twice. Where locks do not work, as between machines on some network disks, two
+processes may make the same artifact: each writes in its own folder, and the first to finish publishes.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ log = logging.getLogger("ablations")
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How long an artifact took."""
+    """Time that it took to make an artifact."""
 
     stage: str
     """Name of the stage."""
     weight: float
-    """Seconds that were estimated."""
+    """Estimated seconds."""
     seconds: float
     """Wall time of the attempt that finished it."""
     resumed: bool
-    """Whether an earlier attempt had left it work to go on from; `seconds` is then less than the whole."""
+    """Whether it resumed from an earlier attempt's work; `seconds` is then less than the total."""
     device: str
-    """GPU's or processor's name."""
+    """Name of the GPU or processor."""
     finished: str
-    """UTC, ISO 8601."""
+    """Time at which it was finished: UTC, ISO 8601."""
 
 
 class Store:
@@ -74,29 +74,29 @@ class Store:
             raise ValueError(f"store: found the file {self.root}; allowed: a folder, or a new one")
         self._sizes: dict[
             str, dict[str, int]
-        ] = {}  # address -> size of each file, once the checksums were found right
+        ] = {}  # address -> size of each file, once its checksums are verified
 
     def path(self, item: Task | Recipe) -> Path:
-        """The artifact's folder, made or not."""
+        """Returns the artifact's folder, whether it exists or not."""
         return self.root / item.address
 
     def workspace(self, key: str) -> Path:
-        """A folder for the partial work on `key`: survives a kill, is deleted when the artifact stands."""
+        """Makes a folder for partial work on `key`: survives a kill, is deleted once the artifact exists."""
         path = self.root / ".scratch" / key
         path.mkdir(parents=True, exist_ok=True)
         return path
 
     def fault(self, item: Task | Recipe | str, *, full: bool = True) -> str | None:
-        """Why an artifact cannot be used, or None if it can. Changes nothing.
+        """Returns why an artifact cannot be used, or None if it can. Changes nothing.
 
         Args:
             item: the task, or the artifact's address.
-            full: compare checksums, once for each artifact; otherwise and afterwards sizes alone.
+            full: compare checksums, once per artifact; otherwise and afterwards only sizes.
         """
         return self._fault(item if isinstance(item, str) else item.address, full)
 
     def stands(self, item: Task | Recipe) -> bool:
-        """Whether the artifact can be used. A damaged one is deleted, with a line that says so."""
+        """Returns whether the artifact can be used. A damaged one is deleted, with a warning in the log."""
         if (fault := self.fault(item)) not in (None, NOT_MADE):
             with self.lock(item.key):
                 self._discard_damaged(item)
@@ -105,16 +105,16 @@ class Store:
     def make(
         self, recipe: Recipe, stage: Stage, progress: Callable[[float], None], **more: Any
     ) -> float | None:
-        """Runs a stage unless its artifact stands.
+        """Runs a stage unless its artifact exists.
 
         Args:
             recipe: what to make.
-            stage: how.
+            stage: how to make it.
             progress: gets the fraction done.
-            more: of the context.
+            more: further fields of the context.
 
         Returns:
-            Wall time in seconds, or None if the artifact stood already.
+            Wall time in seconds, or None if the artifact existed already.
 
         Raises:
             FileNotFoundError: an input is missing or damaged.
@@ -141,7 +141,7 @@ class Store:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
             finally:
-                with contextlib.suppress(OSError):  # not empty: `clean` takes what a dead process left
+                with contextlib.suppress(OSError):  # not empty: `clean` deletes what a dead process left
                     temporary.parent.rmdir()
             seconds = time.perf_counter() - start
             now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -155,32 +155,32 @@ class Store:
             )
             self._write_aside("timings", f"{recipe.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
             self.failure_file(recipe.key).unlink(missing_ok=True)
-            shutil.rmtree(scratch, ignore_errors=True)  # gone already if another made the same
+            shutil.rmtree(scratch, ignore_errors=True)  # already gone if another process made the same
             return seconds
 
     def timings(self) -> dict[str, Timing]:
-        """The timings that are there, by key."""
+        """Returns the timings in the store, by key."""
         found = {}
         for path in sorted((self.root / "timings").glob("*.json")):
-            with contextlib.suppress(ValueError, TypeError, OSError):  # only estimates are made of them
+            with contextlib.suppress(ValueError, TypeError, OSError):  # they are used only for estimates
                 found[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
         return found
 
     def write_failure(self, key: str, text: str) -> Path:
-        """Keeps a failure's whole story; returns where."""
+        """Writes the details of a failure; returns the path."""
         return self._write_aside("failures", f"{key}.txt", text)
 
     def failure_file(self, key: str) -> Path:
-        """Where a failure's story is, if there is one."""
+        """Returns the path of a failure's details, whether it exists or not."""
         return self.root / "failures" / f"{key}.txt"
 
     def failure(self, key: str) -> str | None:
-        """The story of the last try, if that failed."""
+        """Returns the details of the last attempt, if it failed."""
         path = self.failure_file(key)
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
     def made_since(self, item: Task | Recipe) -> float | None:
-        """When a living process began to make an artifact, seconds since the epoch; None: none does."""
+        """Returns when a live process began to make an artifact, in seconds since the epoch; None if none."""
         lock = self.root / ".locks" / item.key
         with contextlib.suppress(FileNotFoundError):
             since = lock.stat().st_mtime
@@ -190,16 +190,16 @@ class Store:
         return None
 
     def addresses(self) -> list[str]:
-        """Of all artifacts, whole or damaged, sorted."""
+        """Returns the addresses of all artifacts, intact or damaged, sorted."""
         found = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def size(self, address: str) -> int:
-        """Bytes of an artifact's files."""
+        """Returns the size of an artifact's files in bytes."""
         return sum(path.stat().st_size for path in (self.root / address).rglob("*") if path.is_file())
 
     def discard(self, address: str) -> bool:
-        """Deletes an artifact and what is told of it, unless some process works on it; returns whether."""
+        """Deletes an artifact, its failure and its log unless a process is working on it; returns whether."""
         key = address.rpartition("/")[2]
         with self.lock(key, wait=False) as held:
             if held:
@@ -210,7 +210,7 @@ class Store:
             return held
 
     def clean(self) -> None:
-        """Deletes what processes that died left: half-written, scratch of artifacts that stand, and locks."""
+        """Deletes what dead processes left: partial artifacts, scratch of artifacts that exist, and locks."""
         for path in (self.root / ".tmp").glob("*"):
             with self.lock(path.name, wait=False) as held:
                 if held:
@@ -222,10 +222,10 @@ class Store:
                         shutil.rmtree(path, ignore_errors=True)
         for path in (self.root / ".locks").glob("*"):
             with self.lock(path.name, wait=False):
-                pass  # who is dead does not hold it: its file goes
+                pass  # a dead process does not hold it: this deletes its file
 
     def lock(self, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Holds the lock of `key`; yields whether it was got, which is always so with `wait`."""
+        """Holds the lock of `key`; yields whether it was acquired, which is always so with `wait`."""
         return locked(self.root / ".locks" / key, wait=wait)
 
     def _input(self, address: str) -> Path:
@@ -269,11 +269,11 @@ class Store:
         self._delete(item.address)
 
     def _delete(self, address: str) -> None:
-        """Out of the way at once, then away. The caller holds the lock."""
+        """Moves an artifact out of the way atomically, then deletes it. The caller holds the lock."""
         aside = self.root / ".tmp" / f"damaged-{uuid.uuid4().hex}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         (self.root / address).rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be clearing it away
+        shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be deleting it
 
     def _publish(self, recipe: Recipe, temporary: Path) -> None:
         files: dict[str, dict[str, Any]] = {}
@@ -308,7 +308,7 @@ class Store:
                 raise
             shutil.rmtree(
                 temporary
-            )  # where locks do not hold (some network disks) another run may have been first
+            )  # where locks do not work (some network disks), another run may have been first
         _sync(final.parent)
         self._sizes[recipe.address] = {name: entry["bytes"] for name, entry in files.items()}
 
@@ -322,7 +322,7 @@ class Store:
 
 
 def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
-    """The manifest's files, after checking that it is the one of this folder."""
+    """Returns the manifest's files, after checking that it belongs to this folder."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     key = content_key(manifest["stage"], manifest["version"], manifest["config"], manifest["inputs"])
     if (manifest["stage"], key) != (path.parent.name, path.name):

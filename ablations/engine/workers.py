@@ -18,11 +18,11 @@ from ablations.engine.step import Recipe, Task
 from ablations.engine.store import Store
 
 PROGRESS_EVERY = 0.2
-"""Seconds between two reports of a worker's progress."""
+"""Seconds between two progress reports of a worker."""
 
 
 def run_locally(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
-    """Makes what a run needs; with one worker in this process."""
+    """Makes what a run needs; with one worker, in this process."""
     assert workers is not None
     if workers == 1:
         _run_here(run, store, stages, machine)
@@ -80,12 +80,12 @@ def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine
                     run.failed(task, *message[1:])
     finally:
         for worker in idle:
-            worker.connection.close()  # it ends by itself, and gives back what it holds
+            worker.connection.close()  # it ends by itself and releases what it holds
         for worker, _ in busy.values():
             worker.end()
         for worker in [*idle, *(worker for worker, _ in busy.values())]:
             worker.join()
-        store.clean()  # what workers that died left
+        store.clean()  # removes what dead workers left behind
 
 
 class _Worker:
@@ -102,15 +102,15 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not died while it had nothing to do."""
+        """Whether it has not died while idle."""
         return self._process.is_alive()
 
     def give(self, recipe: Recipe) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has just died: the next recv says so
+        with contextlib.suppress(BrokenPipeError):  # it has just died: the next recv reports it
             self.connection.send(recipe)
 
     def death(self, task: Task) -> tuple[str, str]:
-        """Why it is gone: one line, and the whole story."""
+        """Returns why it died: one line, and the same with the end of its output."""
         self.join()
         code = self._process.exitcode or 0
         if code < 0:
@@ -132,10 +132,10 @@ class _Worker:
 
 
 def _work(connection: Connection, root: str, stages: str, machine: Machine, number: int, cuda: bool) -> None:
-    """A worker process: makes what it is given until its parent is gone."""
+    """Runs in a worker process: makes what it is given until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
-    if cuda:  # or a worker that needs no torch would import it
+    if cuda:  # otherwise a worker that needs no torch would import it
         take_gpus(number, machine.devices.devices)
     store = Store(root)
     while True:
@@ -146,6 +146,6 @@ def _work(connection: Connection, root: str, stages: str, machine: Machine, numb
         report = throttled(lambda fraction: connection.send(("progress", fraction)), PROGRESS_EVERY)
         try:
             message = attempt(recipe, store, stages, machine, report)
-        except KeyboardInterrupt:  # the parent ended it in the middle of a training
+        except KeyboardInterrupt:  # the parent ended it during a training
             return
         connection.send(message)

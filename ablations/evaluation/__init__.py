@@ -1,1 +1,1 @@
-"""How good scores are: best-of-N, votes, AUROC, calibration, first errors."""
+"""Evaluation of scores: best-of-N, votes, AUROC, calibration, first errors."""

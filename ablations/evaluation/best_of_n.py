@@ -1,8 +1,8 @@
-"""How often choosing among N solutions gives a right one, vectorised over problems and over N.
+"""Accuracy of choosing among N solutions, vectorized over problems and over N.
 
-Shape letters: P problems, M solutions drawn a problem, K values of N, A distinct answers a problem. Each
-metric has one value a problem; the reported value is the mean over problems. Problems with different numbers
-of solutions are evaluated by ``over_problems``.
+Shape letters: P problems, M solutions drawn per problem, K values of N, A distinct answers per problem. Each
+metric has one value per problem; the reported value is the mean over problems. Problems with different
+numbers of solutions are evaluated by ``over_problems``.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 VOTE_CELLS = 4_000_000
-"""Bound on the entries of an array that voting holds at once."""
+"""Maximum number of entries in an array that voting holds at once."""
 
 
 def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
@@ -75,7 +75,7 @@ def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
 
 
 def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
-    """Expected accuracy of choosing the best-scored solution, over all subsets of size n.
+    """Computes the expected accuracy of choosing the best-scored solution, over all subsets of size n.
 
     In closed form: the k-th best of M (from 0) is a subset's best with probability C(M-1-k, n-1) / C(M, n).
     Tied solutions (``ablations.data.ties``) share their credit equally. Unfinished solutions are never
@@ -84,7 +84,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     score is chosen from at random.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed, NaN is no score.
+        score_PM: [P, M], higher is better; -inf is allowed; NaN means no score.
         correct_PM: bool [P, M].
         finished_PM: bool [P, M].
         ns: K sizes of subsets, each in 1..M.
@@ -101,7 +101,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     scored_PM = finished_PM & ~np.isnan(score_PM)
     score_PM = np.where(scored_PM, score_PM, -np.inf)
     score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
-    # Scored first, by falling score; then unscored; then unfinished.
+    # Scored first, by descending score; then unscored; then unfinished.
     order_PM = np.lexsort((-score_PM, ~scored_PM, ~finished_PM), axis=-1)
     ranked_PM = np.take_along_axis(score_PM, order_PM, axis=1)
     finished_ranked_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
@@ -125,7 +125,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
 
 
 def pass_at_n(correct_PM: Bools, ns: Sequence[int]) -> Floats:
-    """Probability that a subset of size n holds a right solution: 1 - C(M-c, n) / C(M, n), unbiased.
+    """Computes P(a subset of size n holds a right solution): 1 - C(M-c, n) / C(M, n), unbiased.
 
     Args:
         correct_PM: bool [P, M]; an unfinished solution must be False.
@@ -139,31 +139,31 @@ def pass_at_n(correct_PM: Bools, ns: Sequence[int]) -> Floats:
 
 
 def random_choice(correct_PM: Bools, finished_PM: Bools) -> Floats:
-    """Accuracy of a solution drawn at random (pass@1), float64 [P]; unfinished ones are wrong."""
+    """Computes the accuracy of a random solution (pass@1), float64 [P]; unfinished ones are wrong."""
     _check_shapes(correct_PM=correct_PM, finished_PM=finished_PM)
     return (correct_PM & finished_PM).mean(axis=1)
 
 
 def single_draw(ns: Sequence[int], M: int) -> Bools:
-    """bool [K]: True where n == M, so that the expectation is over one subset alone."""
+    """Returns True where n == M, so that the expectation is over a single subset: bool [K]."""
     return _check_ns(ns, M) == M
 
 
 def majority(
     answer_code_PM: npt.NDArray[np.integer], correct_PM: Bools, ns: Sequence[int], draws: int, seed: int
 ) -> Floats:
-    """Expected accuracy of majority voting, over seeded random subsets; exact at n = 1 and n = M.
+    """Computes the expected accuracy of majority voting over seeded random subsets; exact at n = 1 and n = M.
 
-    Each draw is one random order of a problem's solutions; the first n of it are the subset of size n. Most
-    voted answers that tie share their credit equally. Solutions without an answer do not vote; a subset
+    Each draw is one random order of a problem's solutions; its first n are the subset of size n. Answers that
+    tie for the most votes share their credit equally. Solutions without an answer do not vote; a subset
     without votes counts as wrong.
 
     Args:
         answer_code_PM: integers [P, M]: equal answers of a problem have equal codes; negative = no answer.
         correct_PM: bool [P, M].
         ns: K sizes of subsets, each in 1..M.
-        draws: random orders a problem, at least 1.
-        seed: of the orders.
+        draws: random orders per problem, at least 1.
+        seed: seed for the orders.
 
     Returns:
         float64 [P, K].
@@ -182,17 +182,17 @@ def weighted_vote(
     draws: int,
     seed: int,
 ) -> Floats:
-    """Expected accuracy of voting in which each solution votes with a weight, as in `majority`.
+    """Computes the expected accuracy of voting in which each solution has a weight, as in `majority`.
 
-    Totals that differ only by floating-point rounding tie.
+    Totals that differ only by floating-point rounding are ties.
 
     Args:
         weight_PM: [P, M], finite and >= 0, such as exp of a product score; a total of 0 wins no vote.
         answer_code_PM: integers [P, M], negative = no answer.
         correct_PM: bool [P, M].
         ns: K sizes of subsets, each in 1..M.
-        draws: random orders a problem, at least 1.
-        seed: of the orders.
+        draws: random orders per problem, at least 1.
+        seed: seed for the orders.
 
     Returns:
         float64 [P, K].
@@ -232,7 +232,7 @@ def weighted_vote(
 
 
 def _none_of_top(M: int, sizes: Ints) -> Floats:
-    """float64 [M+1, K]: probability C(M-k, n) / C(M, n) that a subset of size n misses k given items."""
+    """Computes P(a subset of size n misses k given items), C(M-k, n) / C(M, n): float64 [M+1, K]."""
     k = np.arange(M)[:, None]
     # A running product of ratios: each factor is correctly rounded, where binomials would overflow.
     ratio_MK = np.maximum(M - k - sizes[None, :], 0) / (M - k)
@@ -240,7 +240,7 @@ def _none_of_top(M: int, sizes: Ints) -> Floats:
 
 
 def _local_codes(code_PM: npt.NDArray[np.integer]) -> Ints:
-    """Renumbers each problem's answers 0..A-1; no answer stays -1."""
+    """Renumbers each problem's answers 0..A-1; no answer is -1."""
     P, M = code_PM.shape
     order_PM = np.argsort(code_PM, axis=1, kind="stable")
     sorted_PM = np.take_along_axis(code_PM, order_PM, axis=1)
@@ -256,7 +256,7 @@ def _local_codes(code_PM: npt.NDArray[np.integer]) -> Ints:
 
 
 def _answer_credit(code_pM: Ints, correct_pM: Bools, A: int) -> Floats:
-    """float64 [p, A]: mean correctness of the solutions that give an answer."""
+    """Computes the mean correctness of the solutions that give each answer: float64 [p, A]."""
     p, _ = code_pM.shape
     votes = code_pM >= 0
     cell = (np.arange(p)[:, None] * A + code_pM)[votes]
@@ -266,7 +266,7 @@ def _answer_credit(code_pM: Ints, correct_pM: Bools, A: int) -> Floats:
 
 
 def _tally(code_pM: Ints, weight_pM: Floats, credit_pA: Floats, sizes: list[int]) -> Floats:
-    """float64 [len(sizes), p]: credit of the winners among the first n solutions, for rising sizes n."""
+    """Computes the winners' credit among the first n solutions, for ascending n: float64 [len(sizes), p]."""
     p, A = credit_pA.shape
     row_p = np.arange(p)[:, None] * A
     total = np.zeros(p * A)

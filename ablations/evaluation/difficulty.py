@@ -1,4 +1,4 @@
-"""How hard problems are, by how often the generator solves them."""
+"""Difficulty of problems, by how often the generator solves them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,13 +7,13 @@ QUINTILES = 5
 
 
 def quintiles(correct_PM: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Five parts of equally many problems by pass rate; where the number does not divide, they differ by one.
+    """Splits problems by pass rate into five parts whose sizes differ by at most one.
 
     Args:
-        correct_PM: bool [P, M]: whether each solution ends right, of solutions that are not judged.
+        correct_PM: bool [P, M]: whether each solution ends right; these solutions are not evaluated.
 
     Returns:
-        int64 [P]: 1, the easiest, to 5; of equal pass rates the earlier problem counts as easier.
+        int64 [P]: 1, the easiest, to 5; with equal pass rates, the earlier problem counts as easier.
     """
     order = np.argsort(-correct_PM.sum(axis=1), kind="stable")
     level_P = np.empty(len(order), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""How well scores tell right from wrong, and whether probabilities mean what they say.
+"""Discrimination between right and wrong by scores, and calibration of probabilities.
 
 Shape letters: R solutions in all, P problems, B bins.
 """
@@ -62,7 +62,7 @@ def calibration(prob: Floats, label: npt.NDArray, bins: int) -> Calibration:
 
 
 def bin_of(prob: Floats, bins: int) -> Ints:
-    """int64 [n]: bin of each probability, from 0; a bin holds its lower edge, the last one 1.0 too.
+    """Returns each probability's bin, from 0, int64 [n]; a bin holds its lower edge, the last one also 1.0.
 
     A probability that is below an edge only by floating-point rounding, as 1 - 0.9 is below 0.1, is at the
     edge.
@@ -71,7 +71,7 @@ def bin_of(prob: Floats, bins: int) -> Ints:
 
 
 def auroc(score: Floats, label: npt.NDArray) -> float:
-    """Probability that a positive scores above a negative, ties counting one half; NaN with one class only.
+    """Computes P(a positive scores above a negative), ties counting one half; NaN with only one class.
 
     Args:
         score: [n]; infinities are allowed, NaN is not.
@@ -96,7 +96,7 @@ def auroc(score: Floats, label: npt.NDArray) -> float:
 def ordered_pairs(
     score: Floats, positive: Bools, group: npt.NDArray[np.integer], groups: int
 ) -> tuple[Floats, Floats]:
-    """Counts the pairs of a positive and a negative of the same group, and those in which it scores above.
+    """Counts pairs of a positive and a negative of the same group, and those in which the positive is higher.
 
     Args:
         score: [n], no NaN.
@@ -116,15 +116,15 @@ def ordered_pairs(
 
 
 def step_auroc(scores: StepScores, oracle: Ragged) -> float:
-    """AUROC of 1 - P(negative) for "the step is not wrong", neutral counted as right.
+    """Computes the AUROC of 1 - P(negative) for "the step is not wrong", with neutral counted as right.
 
     Args:
-        scores: of R solutions.
+        scores: scores of R solutions.
         oracle: int8 [total steps] of -1 wrong, 0 neutral, 1 right. Steps after a solution's first wrong one
             are left out: they have no true label.
 
     Raises:
-        ValueError: the two have other numbers of steps, or a label is none of -1, 0, 1.
+        ValueError: the two differ in their numbers of steps, or a label is not -1, 0 or 1.
     """
     if not np.array_equal(scores.prob.offsets, oracle.offsets):
         raise ValueError("oracle: found other numbers of steps than the scores have; allowed: the same")
@@ -138,22 +138,22 @@ def step_auroc(scores: StepScores, oracle: Ragged) -> float:
 def solution_auroc(
     score: Floats, final_correct: Bools, finished: Bools, problem: npt.NDArray[np.integer]
 ) -> float:
-    """AUROC of solution scores for a right final answer, within problems.
+    """Computes the AUROC of solution scores for a right final answer, within problems.
 
-    The share of pairs of a right and a wrong solution of the same problem in which the right one scores
+    It is the share of pairs of a right and a wrong solution of the same problem in which the right one scores
     higher, ties counting one half. Solutions of different problems are never compared: a score that only says
     how difficult the problem is gets exactly 0.5, because it does not help to choose a solution. Every pair
-    has the same weight, so that the expected value does not depend on how many solutions each problem has; an
-    equal weight for every problem would make it depend on which problems happen to have both kinds.
+    has the same weight, so the expected value does not depend on how many solutions each problem has; equal
+    weights for all problems would make it depend on which problems happen to have both kinds.
 
     Args:
-        score: [R]; infinities are allowed, solutions whose score is NaN, unscored, are left out.
+        score: [R]; infinities are allowed; unscored solutions, with NaN, are left out.
         final_correct: [R].
         finished: [R]; unfinished solutions are left out.
         problem: integers [R] in 0..P-1.
 
     Returns:
-        NaN where no problem has a right and a wrong solution.
+        The AUROC; NaN if no problem has both a right and a wrong solution.
 
     Raises:
         ValueError: unequal lengths.

@@ -1,8 +1,8 @@
-"""First-error F1 as ProcessBench defines it, and the choice of its threshold on other data.
+"""First-error F1, as ProcessBench defines it, and the choice of its threshold on other data.
 
-A step is predicted wrong where P(wrong) exceeds the threshold. A solution with an error is hit if the first
-step predicted wrong is its first wrong one; a solution without is hit if no step is predicted wrong. F1 is
-the harmonic mean of the shares that are hit of either kind. Source: arXiv 2412.06559.
+A step is predicted wrong if P(wrong) exceeds the threshold. A solution with an error is hit if the first step
+predicted wrong is its first wrong one; one without an error is hit if no step is predicted wrong. F1 is the
+harmonic mean of the shares of the two kinds that are hit. Source: arXiv 2412.06559.
 """
 
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from results.stats.intervals import Estimate, resampled
 Floats = npt.NDArray[np.float64]
 
 UNRATED = -100
-"""Rating of a step that nobody rated."""
+"""Rating of an unrated step."""
 USUAL = 0.5
-"""Of equally good thresholds the nearest to it is chosen."""
+"""Usual threshold; among equally good ones, the nearest to it is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hits:
-    """The thresholds at which each of H solutions is hit: from `low` on, up to but not with `high`."""
+    """Thresholds at which each of H solutions is hit: from `low`, inclusive, to `high`, exclusive."""
 
     row: npt.NDArray[np.int64]
-    """int64 [H]: which solutions; those whose first error is not known are left out."""
+    """int64 [H]: rows of the solutions; those whose first error is unknown are left out."""
     low: Floats
     """float64 [H]: the highest P(wrong) of the steps that must not be predicted wrong; -inf without any."""
     high: Floats
-    """float64 [H]: the highest P(wrong) up to and with the first error; inf without an error."""
+    """float64 [H]: the highest P(wrong) up to and including the first error; inf without an error."""
 
     @property
     def error(self) -> npt.NDArray[np.bool_]:
@@ -39,24 +39,24 @@ class Hits:
         return np.isfinite(self.high)
 
     def at(self, threshold: float) -> npt.NDArray[np.bool_]:
-        """bool [H]: whether each is hit."""
+        """Returns whether each solution is hit: bool [H]."""
         return np.asarray(~exceeds(self.low, threshold) & exceeds(self.high, threshold))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FirstError:
-    """How well first errors are found; shares, each with its interval by problem."""
+    """Accuracy in finding first errors, as shares, each with its interval by problem."""
 
     f1: Estimate
-    """Harmonic mean of the two; NaN without solutions of either kind."""
+    """Harmonic mean of the two shares; NaN if there are no solutions of one kind."""
     error: Estimate
-    """Share hit of the solutions with an error; NaN without one."""
+    """Share of the solutions with an error that are hit; NaN if there are none."""
     right: Estimate
-    """Share hit of the solutions without an error; NaN without one."""
+    """Share of the solutions without an error that are hit; NaN if there are none."""
     errors: int
-    """Solutions with an error."""
+    """Number of solutions with an error."""
     rights: int
-    """Solutions without."""
+    """Number of solutions without an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +66,19 @@ class Threshold:
     value: float
     """P(wrong) above which a step is predicted wrong."""
     f1: float
-    """F1 on the data that it was chosen on."""
+    """F1 on the data it was chosen on."""
 
 
 def hits(wrong: Ragged, rating: Ragged) -> Hits:
-    """When solutions are hit.
+    """Finds the thresholds at which solutions are hit.
 
     Args:
         wrong: P(wrong) of all steps, in [0, 1].
-        rating: -1 wrong, 0 neutral, 1 right, UNRATED. A solution's first error is known if all steps are
-            rated up to and with its first -1, or all of its steps are, and there is one.
+        rating: -1 wrong, 0 neutral, 1 right, UNRATED. A solution's first error is known if all steps up to
+            and including its first -1 are rated, or if it has steps and all of them are rated.
 
     Raises:
-        ValueError: the two have other numbers of steps.
+        ValueError: the two differ in their numbers of steps.
     """
     if not np.array_equal(wrong.offsets, rating.offsets):
         raise ValueError("rating: found other numbers of steps than the scores have; allowed: the same")
@@ -96,17 +96,17 @@ def hits(wrong: Ragged, rating: Ragged) -> Hits:
 
 
 def f1_of(error: Floats, right: Floats) -> Floats:
-    """Harmonic mean of two shares; 0 where both are."""
+    """Computes the harmonic mean of two shares; 0 where both are 0."""
     total = error + right
     return np.divide(2 * error * right, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0)
 
 
 def first_error(found: Hits, threshold: float, problem: npt.NDArray[np.integer]) -> FirstError:
-    """F1 and the shares it is made of, with intervals by problem.
+    """Computes F1 and the shares it combines, with intervals by problem.
 
     Args:
-        found: of some solutions.
-        threshold: chosen on others.
+        found: hits of some solutions.
+        threshold: threshold chosen on other solutions.
         problem: [R], the problem of every solution.
     """
     named, of_problem = np.unique(problem[found.row], return_inverse=True)
@@ -132,7 +132,7 @@ def first_error(found: Hits, threshold: float, problem: npt.NDArray[np.integer])
 
 
 def choose_threshold(found: Hits) -> Threshold:
-    """The threshold with the highest F1, amid those that hit the same; never of the data that is reported.
+    """Chooses the threshold with the highest F1, midway among those with equal hits; never on reported data.
 
     Raises:
         ValueError: there are no solutions with an error, or none without.

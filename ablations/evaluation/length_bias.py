@@ -1,10 +1,10 @@
-"""Whether scores favour short or long solutions beyond what being right or wrong explains.
+"""Length bias: whether scores favor short or long solutions beyond what correctness explains.
 
-The product over steps falls with every step, so that it slightly favours short solutions (arXiv 2305.20050,
+The product over steps falls with every step, so it slightly favors short solutions (arXiv 2305.20050,
 appendix on PRM scoring strategies). Wrong solutions may be longer than right ones, so lengths are compared
-among the right and among the wrong solutions of a problem, each by themselves.
+separately among the right and among the wrong solutions of a problem.
 
-Shape letters: P problems, M solutions drawn a problem, R = P * M, G groups.
+Shape letters: P problems, M solutions drawn per problem, R = P * M, G groups.
 """
 
 import numpy as np
@@ -16,21 +16,21 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 LEAST = 3
-"""Fewest solutions that are correlated; of two the correlation is 1 or -1 whatever they are like."""
+"""Minimum number of solutions for a correlation; with two, it is 1 or -1 whatever they are like."""
 
 
 def length_correlation(
     score_PM: Floats, steps_PM: npt.NDArray[np.integer], correct_PM: Bools, finished_PM: Bools
 ) -> Floats:
-    """Spearman's correlation of score and number of steps, given the problem and correctness.
+    """Computes Spearman's correlation of score and number of steps, given the problem and correctness.
 
     It is computed over the finished right solutions of a problem, and over its finished wrong ones; the two
-    are averaged by their numbers of solutions. A group counts if it holds ``LEAST`` solutions that differ in
-    length. Where all of them have one score, it follows no length: 0. So the same problems have a value
-    whatever the scores.
+    are averaged, weighted by their numbers of solutions. A group counts if it has at least ``LEAST``
+    solutions and they differ in length. If all of them have the same score, the correlation is 0. So the same
+    problems have a value whatever the scores.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed, NaN is no score and leaves the solution out.
+        score_PM: [P, M], higher is better; -inf is allowed; NaN means no score and leaves the solution out.
         steps_PM: integers [P, M], steps of each solution.
         correct_PM: bool [P, M].
         finished_PM: bool [P, M].

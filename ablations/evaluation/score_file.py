@@ -1,4 +1,4 @@
-"""A file's solutions without their texts: which are right, which steps are, and what labelers say of them."""
+"""A file's solutions without their texts: which are right, which steps are, and how labelers score them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ablations.formats.questions import normalised
 WITH_FINALS = ("pool", "scored_samples")
 """Formats of many solutions per problem, each with its final answer and whether that is right."""
 SCORES_AS_LABELS = "scored_samples"
-"""The format whose labels are no truth, but what a PRM said."""
+"""The format whose labels are not ground truth, but a PRM's scores."""
 POOL = "pool"
 """The format whose labels are the scores of a labeler called ``LABELS``."""
 SOFT_LABELS = (
@@ -30,7 +30,7 @@ SOFT_LABELS = (
     "(`ablations convert --threshold` makes ratings of them)"
 )
 RATING_PROBS, WHOLE_SCORES = "rating_probs", ("prm_score", "orm_score")
-"""What its labelers are called here: of steps, and of whole solutions. They are its fields' names."""
+"""Names given here to that format's labelers, of steps and of whole solutions: the names of its fields."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,17 +38,17 @@ class Finals:
     """Graded final answers of P problems, each with its own number of solutions."""
 
     rows: Ragged
-    """int64: the solutions' rows, of each problem one or more."""
+    """int64: rows of the solutions, one or more per problem."""
     correct: Ragged
     """bool: whether each ends right."""
     finished: Ragged
-    """bool."""
+    """bool: whether each is finished."""
     voted: Ragged
-    """int64: code of the answer that each votes for; -1, none, where it is unfinished or has no answer."""
+    """int64: code of the answer that each votes for; -1, none, if it is unfinished or has no answer."""
     ungraded: int = 0
-    """Solutions left out because they are ungraded."""
+    """Number of solutions left out because they are ungraded."""
     surplus: int = 0
-    """Graded solutions left out with their problems."""
+    """Number of graded solutions left out with their problems."""
     left_out: tuple[str, ...] = ()
     """Names of the problems left out because more than half of their solutions are ungraded."""
 
@@ -58,11 +58,11 @@ class Finals:
         return int(self.rows.lengths.min())
 
     def per_solution(self, values: npt.NDArray) -> Ragged:
-        """Values of all R solutions of the file -> those of the solutions here."""
+        """Selects the values of the solutions here from those of all R solutions of the file."""
         return Ragged(values=values[self.rows.values], offsets=self.rows.offsets)
 
     def facts(self) -> dict[str, Any]:
-        """Numbers of problems and solutions, plain JSON."""
+        """Returns the numbers of problems and solutions, as plain JSON."""
         return {
             "problems": len(self.rows),
             "solutions": len(self.rows.values),
@@ -73,7 +73,7 @@ class Finals:
         }
 
     def notes(self) -> list[str]:
-        """What a reader should know of the solutions in best-of-N and votes; a line each."""
+        """Returns notes for readers on the solutions in best-of-N and votes, one line each."""
         told = []
         if self.ungraded:
             told.append(f"Ungraded solutions left out of best-of-N and votes: {self.ungraded:,}.")
@@ -101,23 +101,23 @@ class Scored:
     form: str
     """Its format."""
     problems: tuple[str, ...]
-    """P texts, white space and case aside."""
+    """P texts, normalized for white space and case."""
     problem_R: npt.NDArray[np.int64]
     """int64 [R]: 0..P-1."""
     rating: Ragged
     """int8: -1 wrong, 0 neutral, 1 right, UNRATED."""
     steps: dict[str, StepScores]
-    """Labeler -> what it says of all steps."""
+    """Labeler -> its scores of all steps."""
     whole: dict[str, npt.NDArray[np.float64]]
-    """Labeler -> its score of each solution as a whole, [R], where it says nothing of steps."""
+    """Labeler -> its score of each whole solution, [R], if it does not score steps."""
     finals: Finals | None
-    """None where the format is not of final answers, or too few are graded."""
+    """Graded final answers; None if the format has none, or too few are graded."""
     notes: tuple[str, ...] = ()
-    """What a reader should know of how the file was read; a line each."""
+    """Notes for readers on how the file was read, one line each."""
 
     @property
     def labelers(self) -> tuple[str, ...]:
-        """Names of all that score."""
+        """Names of all labelers with scores."""
         return (*self.steps, *self.whole)
 
     @property
@@ -126,10 +126,10 @@ class Scored:
         return bool((self.rating.values != UNRATED).any())
 
     def only(self, names: Sequence[str]) -> Scored:
-        """Of some labelers alone, in the order of their names.
+        """Keeps only some labelers, in the order of the given names.
 
         Raises:
-            ValueError: one has no scores here.
+            ValueError: a labeler has no scores here.
         """
         for name in names:
             if name not in self.labelers:
@@ -143,11 +143,11 @@ class Scored:
 
 
 def read_scored(path: Path) -> Scored:
-    """Reads a file of any format, by the fields of its first row; one row's texts are held at a time.
+    """Reads a file of any format, recognized from its first row; holds one row's texts at a time.
 
     Raises:
-        ValueError: a row is malformed, labelers or their scores are missing somewhere, a label is neither a
-            rating nor certain.
+        ValueError: a row is malformed, labelers or their scores are missing somewhere, or a label is neither
+            a rating nor certain.
     """
     found = recognised(path)
     form = next(name for name, one in FORMATS.items() if one is found)
@@ -161,7 +161,7 @@ def read_scored(path: Path) -> Scored:
 
 @dataclass(kw_only=True)
 class _Gathered:
-    """What has been read so far, in flat arrays."""
+    """Everything read so far, in flat arrays."""
 
     form: str
     index: dict[str, int] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class _Gathered:
     answer: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, record: LabeledSolution, where: str) -> None:
-        """Takes a solution in."""
+        """Adds a solution."""
         self.problem.append(self.index.setdefault(normalised(record.problem), len(self.index)))
         if len(self.index) > len(self.names):
             self.names.append(_problem_name(record))
@@ -196,7 +196,7 @@ class _Gathered:
             steps[LABELS] = [label.right for label in record.labels if isinstance(label, Probabilities)]
             self.ratings.extend([UNRATED] * len(record.steps))
         else:
-            unknown = record.error_not_shown  # where the error is, nobody can tell
+            unknown = record.error_not_shown  # the position of the error is unknown
             known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
             self.ratings.extend(known)
         self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
@@ -220,7 +220,7 @@ class _Gathered:
             self.answer.append(self.answers.setdefault(answer, len(self.answers)) if votes else -1)
 
     def scored(self, path: Path) -> Scored:
-        """All that was taken in."""
+        """Returns everything that was added."""
         lengths, problem = np.array(self.lengths, np.int64), np.array(self.problem, np.int64)
         scores = {name: np.array(values) for name, values in (self.scores or {}).items()}
         rating, notes = np.array(self.ratings, np.int8), []
@@ -243,7 +243,7 @@ class _Gathered:
         )
 
     def _finals(self, problem: npt.NDArray[np.int64]) -> Finals | None:
-        """Of problems at least half of whose solutions are graded, the graded ones; None without any."""
+        """Returns the graded solutions of problems with at least half of them graded; None without any."""
         graded = np.array(self.graded, bool)
         drawn_P, graded_P = np.bincount(problem), np.bincount(problem[graded], minlength=len(self.index))
         kept_P = 2 * graded_P >= drawn_P
@@ -269,18 +269,18 @@ class _Gathered:
 
 
 def _problem_name(record: LabeledSolution) -> str:
-    """How messages name a problem: its name, or the beginning of its text."""
+    """Names a problem for messages: its name, or the beginning of its text."""
     return record.problem_id or repr(record.problem[:60])
 
 
 def _named(record: LabeledSolution, number: int) -> str:
-    """How messages name a solution, the ``number``-th of its file, from 0."""
+    """Names a solution for messages; it is the ``number``-th of its file, from 0."""
     sample = "" if record.sample is None else f", sample {record.sample}"
     return f"solution {number + 1} (problem {_problem_name(record)}{sample})"
 
 
 def _flat(labels: Iterable[Label]) -> list[float]:
-    """Three probabilities a step; the format lets them sum to 1 but roughly."""
+    """Flattens three probabilities per step, normalized because their sum may be 1 only roughly."""
     flat: list[float] = []
     for label in labels:
         assert isinstance(label, Probabilities)
@@ -293,15 +293,15 @@ def _step_scores(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64]
     if form != SCORES_AS_LABELS:
         return StepScores.from_positive(Ragged.from_lengths(values, lengths))
     prob = Ragged.from_lengths(values.reshape(-1, 3), lengths)
-    right = np.minimum(prob.values[:, 1] + prob.values[:, 2], 1.0)  # may round above it
+    right = np.minimum(prob.values[:, 1] + prob.values[:, 2], 1.0)  # the sum may round above 1
     return StepScores(prob=prob, last=StepScores.from_positive(Ragged.from_lengths(right, lengths)).last)
 
 
 def certain(label: int | Probabilities, where: str) -> int:
-    """A label as a rating.
+    """Converts a label to a rating.
 
     Raises:
-        ValueError: it is a probability that leaves open which.
+        ValueError: it is a probability other than 0 or 1.
     """
     if isinstance(label, int):
         return label

@@ -1,9 +1,9 @@
-"""From step probabilities to one score a solution; higher is better.
+"""Scoring rules, from step probabilities to one score per solution; higher is better.
 
 A strategy over steps is a choice of what a neutral step counts as, and of how the steps' probabilities are
 reduced to one number. Scores order the solutions of a problem and are not comparable between strategies.
-Products are sums of log-probabilities in float64: a product in float32 saturates into false ties. A step of
-probability 0 makes its solution's product -inf, which ties it with its like at the bottom of the order. A
+Products are sums of log-probabilities in float64, because a product in float32 saturates into false ties. A
+step of probability 0 makes its solution's product -inf, which ties with others at the bottom of the order. A
 solution without steps scores -inf under every strategy over steps. Source: arXiv 2305.20050, appendix on PRM
 scoring strategies.
 """
@@ -22,14 +22,14 @@ Scoring = Callable[[StepScores], Scores]
 
 
 def neutral_positive(scores: StepScores) -> Ragged:
-    """P(positive) + P(neutral), summed rather than 1 - P(negative), which would round small values away."""
+    """Returns P(positive) + P(neutral), not 1 - P(negative), which would round small values away."""
     prob = scores.prob.values
     right = prob[:, 1] if scores.n_classes == 2 else prob[:, 1] + prob[:, 2]
     return Ragged(values=right, offsets=scores.prob.offsets)
 
 
 def neutral_negative(scores: StepScores) -> Ragged:
-    """P(positive)."""
+    """Returns P(positive)."""
     return Ragged(values=scores.prob.values[:, -1], offsets=scores.prob.offsets)
 
 
@@ -37,7 +37,7 @@ NEUTRAL: dict[str, Callable[[StepScores], Ragged]] = {
     "positive": neutral_positive,
     "negative": neutral_negative,
 }
-"""What a neutral step counts as -> P(the step is good); the same of two classes, which know no neutral."""
+"""What a neutral step counts as -> P(the step is good); the same for two classes, which have no neutral."""
 
 
 def _product(good: Ragged) -> Scores:
@@ -72,21 +72,21 @@ REDUCERS: dict[str, Callable[[Ragged], Scores]] = {
     "geometric mean": _geometric_mean,
     "last step": _last_step,
 }
-"""P(good) of the steps -> float64 [R]. Products are given as their logarithm; the geometric mean is the
-product that does not favour short solutions."""
+"""P(good) of the steps -> float64 [R]. Products are given as logarithms; the geometric mean is the product
+that does not favor short solutions."""
 
 
 def over_steps(reduction: str, neutral: str = "positive") -> Scoring:
-    """A strategy from a key of ``REDUCERS`` and one of ``NEUTRAL``."""
+    """Builds a strategy from a key of ``REDUCERS`` and one of ``NEUTRAL``."""
     reduce, good = REDUCERS[reduction], NEUTRAL[neutral]
     return lambda scores: reduce(good(scores))
 
 
 def strategies(n_classes: int) -> dict[str, Scoring]:
-    """All strategies over steps, by the names of ``results.analyses.scoring``.
+    """Returns all strategies over steps, by the names in ``results.analyses.scoring``.
 
     Args:
-        n_classes: of the model; with two, neutral has been counted as right when the labels were made.
+        n_classes: classes of the model; with two, neutral was counted as right when the labels were made.
     """
     if n_classes == 2:
         return {reduction: over_steps(reduction) for reduction in REDUCERS}
@@ -102,7 +102,7 @@ product = over_steps("product")
 
 
 def last_token(scores: StepScores) -> Scores:
-    """float64 [R]: P(correct) at the last token, an outcome reward model's score."""
+    """Returns P(correct) at the last token, an outcome reward model's score: float64 [R]."""
     return scores.last
 
 

@@ -1,5 +1,5 @@
-"""Metrics of labelled steps and of solutions, with intervals by problem: solutions of one problem are no
-independent data.
+"""Metrics of labeled steps and of solutions, with intervals by problem, because solutions of one problem are
+not independent data.
 
 Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bins.
 """
@@ -18,7 +18,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 def judged(rating: Ragged) -> Bools:
-    """bool [S]: the steps that are rated and not after their solution's first wrong one.
+    """Marks the steps that are rated and not after their solution's first wrong one: bool [S].
 
     Args:
         rating: -1 wrong, 0 neutral, 1 right, UNRATED. What follows an error has no true label.
@@ -27,7 +27,7 @@ def judged(rating: Ragged) -> Bools:
 
 
 def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
-    """Probability that a right step scores above a wrong one, ties counting one half; NaN with one kind only.
+    """Estimates P(a right step scores above a wrong one), ties counting one half; NaN with only one kind.
 
     Args:
         score: [S], finite.
@@ -53,7 +53,7 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
 
 
 def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
-    """AUROC within problems, as ``discrimination.solution_auroc`` defines it.
+    """Estimates the AUROC within problems, as ``discrimination.solution_auroc`` defines it.
 
     Args:
         score: [R], no NaN.
@@ -61,7 +61,7 @@ def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[n
         problem: [R].
 
     Returns:
-        NaN where no problem has a right and a wrong solution.
+        The estimate; NaN if no problem has both a right and a wrong solution.
     """
     named, problem = np.unique(problem, return_inverse=True)
     above_P, pairs_P = ordered_pairs(score, right, problem, len(named))
@@ -74,7 +74,7 @@ def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[n
 
 
 def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.integer], bins: int) -> Estimate:
-    """Expected calibration error, as `discrimination.calibration` has it.
+    """Estimates the expected calibration error, as `discrimination.calibration` defines it.
 
     Args:
         prob: [S], P(right) in [0, 1].

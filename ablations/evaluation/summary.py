@@ -1,7 +1,7 @@
-"""What a file of scores says of its labelers, as tidy rows; every metric is computed from stored step scores.
+"""Metrics of the labelers in a score file, as tidy rows; all are computed from stored step scores.
 
 A row is one labeler, scoring strategy, metric and n. Rows of the reference lines, majority voting and pass@N,
-have no labeler. What is undefined has no row.
+have no labeler. Undefined values have no row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,29 +32,29 @@ Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 
 REDUCTION = {name.replace(" ", "_"): name for name in REDUCERS}
-"""Scoring strategy, as the command line has it -> key of ``scoring_rules.REDUCERS``."""
+"""Scoring strategy, as named on the command line -> key of ``scoring_rules.REDUCERS``."""
 AS_LOGARITHM = ("product", "geometric_mean")
 """Strategies whose scores are logarithms."""
 DRAWS = 100
-"""Random orders a problem that votes of fewer than all solutions are averaged over, seeded."""
+"""Seeded random orders per problem, over which votes of fewer than all solutions are averaged."""
 BINS = 10
-"""Of the reliability table, equally wide."""
+"""Number of equally wide bins in the reliability table."""
 
 
 def powers(drawn: int) -> list[int]:
-    """1, 2, 4, ... below a number, and the number itself."""
+    """Returns 1, 2, 4, ... below a number, and the number itself."""
     return [2**k for k in range(drawn.bit_length()) if 2**k < drawn] + [drawn]
 
 
 def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
-    """Best-of-N and votes of every labeler and strategy, beside majority voting and pass@N.
+    """Makes rows of best-of-N and votes of every labeler and strategy, and of majority voting and pass@N.
 
-    Every N is measured on the same problems, and so goes up to the smallest number of graded solutions of a
+    Every N is measured on the same problems, so N goes up to the smallest number of graded solutions of a
     problem. Each problem's value is the expectation over all of its own solutions.
 
     Args:
-        scored: with final answers.
-        scorings: keys of ``REDUCTION``; scores of whole solutions are taken as they are, once.
+        scored: solutions with final answers.
+        scorings: keys of ``REDUCTION``; scores of whole solutions are used unchanged, once.
     """
     assert scored.finals is not None
     finals = scored.finals
@@ -78,11 +78,11 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
 
 
 def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Row]:
-    """Step AUROC, calibration and first-error F1 of every labeler that scores steps.
+    """Makes rows of step AUROC, calibration and first-error F1 of every labeler that scores steps.
 
     Args:
-        scored: with ratings.
-        thresholds: labeler -> chosen on other data; None: no F1 is asked for.
+        scored: solutions with ratings.
+        thresholds: labeler -> threshold chosen on other data; None: no F1 is requested.
     """
     seen = judged(scored.rating)
     right = scored.rating.values[seen] >= 0
@@ -92,7 +92,7 @@ def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Ro
         prob = neutral_positive(scores).values[seen]
         named = {"labeler": labeler, "problems": len(np.unique(problem))}
         rows.append(_row("step_auroc", auroc_interval(prob, right, problem), count=len(prob), **named))
-        prob = np.minimum(prob, 1.0)  # two classes that add up to it may round above it
+        prob = np.minimum(prob, 1.0)  # two classes that add up to 1 may round above it
         error = calibration_interval(prob, right, problem, BINS)
         rows.append(_row("calibration_error", error, count=len(prob), **named))
         table = calibration(prob, right, BINS)
@@ -107,10 +107,10 @@ def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Ro
 
 
 def chosen_threshold(scored: Scored, labeler: str) -> Threshold:
-    """The threshold with the highest F1 on other data, of a labeler that scored it.
+    """Chooses the threshold with the highest F1 on other data, for a labeler that scored it.
 
     Raises:
-        ValueError: the labeler did not score it, or there are no solutions of either kind.
+        ValueError: the labeler did not score it, or there are no solutions of one kind.
     """
     if labeler not in scored.steps:
         raise ValueError(
@@ -150,7 +150,7 @@ def _scores(scored: Scored, labeler: str, scoring: str) -> Floats:
 
 
 def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, named: Row) -> list[Row]:
-    """Rows of weighted votes; none of scores that cannot be weights."""
+    """Makes rows of weighted votes; none for scores that cannot be weights."""
     weight = np.where(finals.finished.values, weight, 0.0)
     if not (np.isfinite(weight) & (weight >= 0)).all():
         return []
@@ -162,10 +162,10 @@ def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, name
 
 
 def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **named: Any) -> list[Row]:
-    """A row an N: the mean over problems, with its interval.
+    """Makes one row per N: the mean over problems, with its interval.
 
     Args:
-        metric: name.
+        metric: name of the metric.
         value_PK: float64 [P, K].
         ns: K values of N.
         single: whether the last N is all solutions of every problem.
@@ -195,5 +195,5 @@ def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
 
 
 def _plain(value: float) -> Estimate:
-    """A number without an interval."""
+    """Makes an estimate of a number without an interval."""
     return Estimate(estimate=float(value), lower=float("nan"), upper=float("nan"))

@@ -1,14 +1,14 @@
 """Active learning: which solutions are worth a label (the paper's Section 4.2).
 
-A selector, trained on one labelled solution a problem, scores the pool; an acquisition picks by its scores
-what is labelled next; reward models are trained on all that is labelled then, the selector's own solutions
-included, under process supervision. They are compared with those that were given as many solutions at random.
-A budget is all that is labelled: an acquisition that asks a selector buys one solution a problem fewer.
+A selector, trained on one labeled solution per problem, scores the pool; an acquisition uses its scores to
+choose the solutions to label next; reward models are trained under process supervision on all labeled
+solutions, including the selector's own. They are compared with models trained on as many random solutions.
+A budget counts all labeled solutions: an acquisition that uses a selector buys one fewer per problem.
 
     ablations run active_learning --scale quick
 
-Expected: convincing wrong answers need fewer labels than distinct solutions at random (the paper: 2.6 times
-fewer than as drawn), less so where the budget comes near the pool's size.
+Expected: convincing wrong answers need fewer labels than random distinct solutions (the paper: 2.6 times
+fewer than solutions as drawn); the advantage shrinks as the budget approaches the pool's size.
 """
 
 from dataclasses import dataclass, replace
@@ -32,30 +32,30 @@ MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveLearningSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` are the budgets of the main acquisitions.
+    """Settings that determine the experiment's records; `data_scales` are the main acquisitions' budgets.
 
-    A budget is all that is labelled, in solutions per problem, the selector's own included; all acquisitions
-    but `uniform` need as many distinct ones.
+    A budget counts all labeled solutions per problem, including the selector's own; all acquisitions except
+    `uniform` need that many distinct ones.
     """
 
     arms: tuple[str, ...] = ("process",)
-    """Forms of supervision; process alone."""
+    """Forms of supervision; only process."""
     acquisitions: tuple[str, ...] = tuple(ACQUISITION_STRATEGIES)
-    """How solutions are chosen."""
+    """Acquisitions, which choose the solutions to label."""
     uniform_scales: tuple[int, ...]
-    """Budgets of `uniform` beside `data_scales`."""
+    """Budgets of `uniform` in addition to `data_scales`."""
     side_scales: tuple[int, ...]
-    """Budgets of the acquisitions that are not main ones."""
+    """Budgets of the acquisitions other than the main ones."""
     acquisition: AcquisitionSettings = AcquisitionSettings()
-    """What acquisitions share."""
+    """Settings that acquisitions share."""
     selectors: int = 3
-    """Of `disagreement`."""
+    """Number of selectors of `disagreement`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         process_alone(self.arms)
         each_once("acquisitions", self.acquisitions, ACQUISITION_STRATEGIES)
-        # Whatever asks a selector has one labelled solution a problem before it buys the first.
+        # An acquisition that uses a selector has one labeled solution per problem before it buys any.
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
             if any(not least <= scale <= self.pool_samples for scale in scales):
@@ -63,7 +63,7 @@ class ActiveLearningSettings(SupervisionSettings):
         at_least(2, selectors=self.selectors)
 
     def budgets(self, acquisition: str) -> tuple[int, ...]:
-        """Of an acquisition, ascending, solutions per problem."""
+        """Returns an acquisition's budgets in solutions per problem, ascending."""
         if acquisition not in MAIN:
             return tuple(sorted(set(self.side_scales)))
         more = self.uniform_scales if acquisition == "uniform" else ()
@@ -71,7 +71,7 @@ class ActiveLearningSettings(SupervisionSettings):
 
 
 _ACTIVE: dict[str, dict[str, Any]] = {
-    # Of the two solutions that `supervision` draws at this scale too few are distinct for a choice.
+    # Too few of the two solutions that `supervision` draws at this scale are distinct to leave a choice.
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
     "quick": dict(
         data_scales=(2, 3, 4),
@@ -85,14 +85,14 @@ _ACTIVE: dict[str, dict[str, Any]] = {
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again, and what is chosen by.
+    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the acquisitions'.
 
-    On a pool of real solutions a budget is at most half of them, so that there is something to choose.
+    On a pool of real solutions, a budget is at most half of them, so that there is something to choose.
     """
     given = scales.settings(scale, world, pool, labeler)
     chosen = dict(_ACTIVE[scale])
     if pool is not None:
-        chosen.pop("pool_samples", None)  # those of the pool
+        chosen.pop("pool_samples", None)  # the pool determines it
         most = max(2, given.pool_samples // 2)
         for name in ("data_scales", "side_scales"):
             chosen[name] = tuple(sorted({min(budget, most) for budget in chosen[name]}))
@@ -124,7 +124,7 @@ class _Choices:
     fold: Fold
 
     def trainings(self, acquisition: str, budget: int) -> Trainings:
-        """Trainings on what an acquisition buys."""
+        """Returns the trainings on the solutions that an acquisition buys."""
         uniform = self.uniform(budget)
         if acquisition == "uniform":
             return uniform
@@ -156,15 +156,15 @@ class _Choices:
 
     @property
     def selector(self) -> Trainings:
-        """PRM_selector: process supervision on one solution a problem."""
+        """PRM_selector: process supervision on one solution per problem."""
         return self.uniform(1)
 
     def uniform(self, budget: int) -> Trainings:
-        """Trainings on solutions as drawn."""
+        """Returns the trainings on solutions as drawn."""
         return Trainings(settings=self.settings, fold=self.fold, arm="process", data_scale=budget)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
-        """What the selector, or each of several, thinks of the pool."""
+        """Returns the opinions of the selector, or of each of several, on the pool."""
         selectors = [self.selector]
         if acquisition == "disagreement":
             count = range(self.settings.selectors)

@@ -1,4 +1,4 @@
-"""An experiment at every scale, in every world, with the ending that all share."""
+"""An experiment at every scale and in every world, with the final steps that all experiments share."""
 
 import shutil
 from collections.abc import Callable
@@ -18,12 +18,12 @@ def experiment(
     plan: Callable[[Any], Plan],
     also: Callable[[Any, Path], None] | None = None,
 ) -> Experiment:
-    """An experiment at every scale and in every world, that ends with records, figures, report and table.
+    """Makes an experiment at every scale and in every world, ending with records, figures, report and table.
 
     Args:
-        settings: (scale, world, pool, labeler) -> the defaults.
+        settings: (scale, world, pool, labeler) -> the default settings.
         plan: settings -> the tasks.
-        also: (settings, out folder) -> what is written beside these.
+        also: (settings, out folder) -> None; writes further files.
     """
 
     def report_all(settings: Any, out: Path) -> None:
@@ -49,7 +49,7 @@ def experiment(
 
 
 def copy(store: Store, plan: Plan, out: Path) -> None:
-    """Copies what a run made out of the store into its folder."""
+    """Copies a run's results from the store into its out folder."""
     out.mkdir(parents=True, exist_ok=True)
     _copy(store.path(plan.records) / RECORDS, out / RECORDS)
     for task in plan.targets:

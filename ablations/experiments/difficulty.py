@@ -1,7 +1,7 @@
 """Large models by the difficulty of the problem (the paper's Figure 6).
 
-The test problems in quintiles of the generator's pass rate, which is estimated on samples that are not those
-judged; best-of-N of the large PRM, the large ORM and the labeler, and majority voting, in each.
+Divides the test problems into quintiles of the generator's pass rate, estimated on samples other than those
+evaluated; reports best-of-N of the large PRM, the large ORM and the labeler, and majority voting, in each.
 
     ablations run difficulty --scale quick
 
@@ -26,10 +26,10 @@ _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 
 @dataclass(frozen=True, kw_only=True)
 class DifficultySettings(LargeScaleSettings):
-    """All that decides the experiment's records."""
+    """Settings that determine the experiment's records."""
 
     difficulty_samples: int
-    """Solutions sampled for each test problem to estimate its pass rate; they are not judged."""
+    """Solutions sampled per test problem to estimate its pass rate; they are not evaluated."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,7 +37,7 @@ class DifficultySettings(LargeScaleSettings):
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> DifficultySettings:
-    """Those of `large_scale` at the same scale, whose artifacts are used again."""
+    """Returns the settings of `large_scale` at the same scale, so that its artifacts are reused."""
     given = large_settings.settings(scale, world, pool, labeler)
     return scales.extended(DifficultySettings, given, difficulty_samples=_SAMPLES[scale])
 

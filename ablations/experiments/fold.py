@@ -1,4 +1,4 @@
-"""What students of one fold are trained and judged on, and tasks on it; a world is a single fold."""
+"""One fold's data for training and evaluating students, and tasks on it; a world is a single fold."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,26 +12,26 @@ from ablations.world.worlds import world_of
 FACTS = Lengths(tokens=38, prompt=6.5, sharing=0.13, until_error=0.77, trained_row=64, scored_row=200)
 """Measured on 12,800 solutions to 200 problems of the world `facts`."""
 ARITHMETIC = Lengths(tokens=70, prompt=17, sharing=0.23, until_error=0.7, trained_row=115, scored_row=200)
-"""Measured on 169,600 solutions of scale `small` in the world `dropped`, laid out for both its backbones:
-sharing on 1 to 128 solutions per problem, where it is right to 15%; beyond them it is an extrapolation."""
+"""Measured on 169,600 solutions at scale `small` in the world `dropped`, laid out for both its backbones:
+sharing on 1 to 128 solutions per problem, where it is accurate to 15%; beyond that it is an extrapolation."""
 REAL = Lengths(
     tokens=300, prompt=55, sharing=0.03, until_error=0.93, trained_row=355, scored_row=400, slowness=2.3
 )
 """Measured on 3,200 solutions to 100 problems of GSM8K, in the tokens of tokenizers trained on them."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
-"""Of training on one ordinary core, for estimates."""
+"""Training time on one ordinary core, for estimates."""
 SCORING_SPEED = 6
-"""Tokens scored in the time in which one is trained on, for estimates."""
+"""Tokens scored in the time that training on one token takes, for estimates."""
 
 
 def lengths_of(world: str) -> Lengths:
-    """What solutions in an embedded world are like."""
+    """Returns the typical lengths of solutions in an embedded world."""
     return FACTS if isinstance(world_of(world), FactWorld) else ARITHMETIC
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFold:
-    """What students of one fold are trained and chosen on. No test problem can be reached from it."""
+    """One fold's data for training and selecting students. No test problem can be reached from it."""
 
     base: Task
     """Small base model."""
@@ -42,11 +42,11 @@ class TrainingFold:
     validation: Task
     """Samples of the validation problems."""
     problems: int
-    """Training problems."""
+    """Number of training problems."""
     lengths: Lengths
-    """What its solutions are like."""
+    """Typical lengths of its solutions."""
     name: str = ""
-    """For people: which fold, where there are several."""
+    """Suffix for display that names the fold, if there are several."""
     train_ratings: Task | None = None
     """The oracle's ratings of the training samples; None where there is no oracle."""
 
@@ -62,16 +62,16 @@ class Fold(TrainingFold):
     ratings: Task | None = None
     """The oracle's ratings of the test samples."""
     large_prm: Task | None = None
-    """The labeler's training, in the embedded world: from the large base, on samples of its problems."""
+    """The labeler's training in the embedded world: from the large base, on samples for its problems."""
 
     @property
     def training(self) -> TrainingFold:
-        """Without what judges."""
+        """The fold without its test data."""
         return TrainingFold(**{field.name: getattr(self, field.name) for field in fields(TrainingFold)})
 
 
 def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
-    """Solutions drawn uniformly, ``count`` a problem: those that a training with that seed draws itself."""
+    """Draws ``count`` solutions per problem uniformly, the same as a training with that seed draws itself."""
     return Task(
         stage="drawn",
         config={"count": count, "seed": seed},
@@ -83,7 +83,7 @@ def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
 def scores_task(
     model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, role: Role
 ) -> Task:
-    """Scores of a model on samples."""
+    """Scores samples with a model."""
     return _scoring("scores", model, samples, settings, f"score {label}", role)
 
 
@@ -95,7 +95,7 @@ def opinion_task(
     role: Role,
     **more: bool,
 ) -> Task:
-    """What a selector thinks of samples; ``more`` goes into the stage's config."""
+    """Computes a selector's opinion of samples; ``more`` goes into the stage's config."""
     return _scoring("opinion", model, samples, settings, f"opinion of {label}", role, **more)
 
 
@@ -125,5 +125,5 @@ def _scoring(
 
 
 def seconds_per_token(backbone: str) -> float:
-    """Of training, by a model's size or preset."""
+    """Returns the training time per token for a model's size or preset."""
     return SECONDS_PER_TOKEN["large" if backbone == "large" else "small"]

@@ -1,8 +1,8 @@
 """Generalization (the paper's out-of-distribution test, on fresh STEM questions).
 
-The students and the labeler of `supervision` at one data scale, not trained anew, judged on test problems of
-each kind that the world has: usual ones, ones longer than any they were trained on, and ones about facts that
-are rare in training.
+Evaluates the students and the labeler of `supervision` at one data scale, without retraining, on test
+problems of each kind that the world has: usual ones, ones longer than any in training, and ones about facts
+that are rare in training.
 
     ablations run generalization --scale quick
 
@@ -29,7 +29,7 @@ _NO_POOL = "pool: found {}; allowed: none, since only an embedded world draws pr
 
 @dataclass(frozen=True, kw_only=True)
 class GeneralizationSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` is a single one."""
+    """Settings that determine the experiment's records; `data_scales` has a single element."""
 
     kinds: tuple[Kind, ...] = JUDGED
     """Kinds of test problems: usual, long, rare; a world may lack some."""
@@ -45,7 +45,7 @@ class GeneralizationSettings(SupervisionSettings):
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> GeneralizationSettings:
-    """Those of `supervision` at the same scale and its largest data scale, whose artifacts are used again."""
+    """Returns `supervision`'s settings at the same scale, to reuse artifacts, at its largest data scale."""
     if pool is not None:
         raise ValueError(_NO_POOL.format(pool))
     given = scales.settings(scale, world, pool, labeler)
@@ -72,7 +72,7 @@ def plan(settings: GeneralizationSettings) -> Plan:
 
 
 def _judged(trainings: Trainings, seed: int, cell: Task, kind: Kind, fold: Fold) -> Task:
-    """A student on test problems of a kind."""
+    """Evaluates a student on test problems of one kind."""
     name = f"{trainings.name} seed {seed} on {kind} test problems"
     scores = scores_task(trainings.model(seed), fold.test, trainings.settings, name, trainings.role)
     assert fold.ratings is not None, "an embedded world has an oracle"

@@ -1,7 +1,7 @@
-"""The large PRM's data, generation by generation: what is chosen, how it is rated, and the PRM taught by it.
+"""The large PRM's data by generation: the chosen solutions, their ratings, and the PRM trained on them.
 
-In phase 1, generation 0, solutions are drawn uniformly; in each further one the PRM of the generation before
-chooses. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
+In phase 1 (generation 0), solutions are drawn uniformly; in each later generation, the previous one's PRM
+chooses them. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
 """
 
 from dataclasses import dataclass, replace
@@ -26,25 +26,25 @@ class Generation:
     pool: Task
     """Solutions to the labeler's problems, from which all generations choose."""
     previous: "Generation | None" = None
-    """The one before; None of phase 1."""
+    """The previous generation; None for phase 1."""
 
     def next(self) -> "Generation":
-        """The one after."""
+        """Returns the next generation."""
         return replace(self, previous=self)
 
     @property
     def number(self) -> int:
-        """0 of phase 1."""
+        """Number of the generation; 0 for phase 1."""
         return 0 if self.previous is None else self.previous.number + 1
 
     @property
     def generations(self) -> tuple["Generation", ...]:
-        """All so far, the first one first."""
+        """All generations so far, in order."""
         return (self,) if self.previous is None else (*self.previous.generations, self)
 
     @property
     def choices(self) -> tuple[Task, ...]:
-        """The rows that are labelled in each generation so far."""
+        """The rows that are labeled in each generation so far."""
         return tuple(one.chosen for one in self.generations)
 
     @property
@@ -54,7 +54,7 @@ class Generation:
 
     @cached_property
     def chosen(self) -> Task:
-        """The rows that are labelled in this one."""
+        """The rows that are labeled in this generation."""
         collection = self.settings.collection
         if self.previous is None:
             return drawn_task(self.pool, collection.uniform, 0, "phase 1")
@@ -75,10 +75,10 @@ class Generation:
 
     @cached_property
     def annotated(self) -> Task:
-        """The ratings of its rows: people's, or those of the world's annotator.
+        """The ratings of its rows, by people or by the world's annotator.
 
         Raises:
-            ValueError: people are to rate, and their file is not there or malformed.
+            ValueError: people are to rate, and their file is missing or malformed.
         """
         labeler, collection = self.settings.labeler, self.settings.collection
         if collection.annotations is None:
@@ -101,7 +101,7 @@ class Generation:
                 "as `ablations annotate write` writes them"
             )
         for _ in read_rated(file):
-            pass  # a malformed row is told before anything is computed
+            pass  # report a malformed row before anything is computed
         return Task(
             stage="rated",
             config={"sha256": sha256_of(file)},
@@ -112,7 +112,7 @@ class Generation:
 
     @cached_property
     def prm(self) -> Task:
-        """The large PRM that is taught all ratings so far."""
+        """The large PRM trained on all ratings so far."""
         labeler, collection = self.settings.labeler, self.settings.collection
         problems = self.settings.problems
         assert problems is not None

@@ -1,7 +1,8 @@
-"""Which hyperparameters matter to which supervision (the paper swept on the first ~10% of its labels).
+"""Hyperparameters that matter to each form of supervision (the paper swept on the first ~10% of its labels).
 
-Around one centre, one hyperparameter at a time is varied for each kind of supervision alike, on a tenth of
-the labels of the largest data scale: fewer solutions of every problem. Validation problems alone judge.
+Around one center, one hyperparameter at a time is varied in the same way for every form of supervision, on a
+tenth of the labels of the largest data scale: fewer solutions per problem. Models are evaluated only on
+validation problems.
 
     ablations run hyperparameters --scale small
 """
@@ -24,39 +25,39 @@ from ablations.supervision import TARGETS, LabelerArm
 from results.writing import write_text
 
 CARRIED = "supervision.yaml"
-"""What the sweep tells `supervision`, as its `--config` takes it."""
+"""File with the sweep's result for `supervision`, as its `--config` takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """Values tried of each hyperparameter, beside the centre's; none: it is not varied."""
+    """Values tried for each hyperparameter in addition to the center's; none: it is not varied."""
 
     learning_rate: tuple[float, ...] = ()
-    """Highest ones; above 0."""
+    """Peak learning rates; above 0."""
     batch_size: tuple[int, ...] = ()
-    """Solutions an update; 1 or more."""
+    """Solutions per update; 1 or more."""
     max_updates: tuple[int, ...] = ()
-    """Most updates; 1 or more."""
+    """Maximum numbers of updates; 1 or more."""
     warmup: tuple[float, ...] = ()
-    """Shares of the updates; 0 to 1."""
+    """Shares of the updates in which the learning rate rises; 0 to 1."""
     weight_decay: tuple[float, ...] = ()
-    """0 or more."""
+    """Weight decays; 0 or more."""
     threshold: tuple[float, ...] = ()
-    """P(negative), 0 to 1; for supervision that the labeler gives."""
+    """P(negative) above which a step is incorrect, 0 to 1; only for supervision by the labeler."""
     dropout: tuple[float, ...] = ()
-    """Before the head; 0 to below 1."""
+    """Dropout before the head; 0 to below 1."""
     soft_targets: tuple[bool, ...] = ()
-    """Probabilities rather than decisions; for supervision that the labeler gives."""
+    """Whether targets are probabilities rather than decisions; only for supervision by the labeler."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HyperparametersSettings(SupervisionSettings):
-    """All that decides the experiment's records; the centre are `students` and the labeler's threshold."""
+    """Settings that determine the records; the center is `students` and the labeler's threshold."""
 
     share: float = 0.1
-    """Of the solutions per problem at the largest of `data_scales`: what is labelled here; above 0, to 1."""
+    """Share of the solutions per problem at the largest of `data_scales` to label here; above 0, to 1."""
     levels: Levels
-    """What is varied."""
+    """Values to try."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,7 +89,7 @@ class HyperparametersSettings(SupervisionSettings):
 
     @property
     def centre(self) -> Hyperparameters:
-        """The point around which all others lie."""
+        """The point around which the others are varied."""
         return Hyperparameters.of(self)
 
     @property
@@ -97,7 +98,7 @@ class HyperparametersSettings(SupervisionSettings):
         return max(1, round(self.share * self.data_scales[-1]))
 
     def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
-        """An arm's points, and as which (variant, level) each is shown; the centre lies on every curve."""
+        """Returns an arm's points with the (variant, level) pairs to show; the center is on every curve."""
         found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.centre: [PLAIN]}
         for name, values in asdict(self.levels).items():
             tried = sorted({*values, getattr(self.centre, name)}) if values else []
@@ -139,13 +140,13 @@ _SWEPT: dict[str, dict[str, Any]] = {
 }
 
 _PAPER_UPDATES = 5000
-"""Of the centre: fewer than on all labels, since there is a tenth of them."""
+"""Maximum updates of the center: fewer than on all labels, since there is a tenth of them."""
 
 
 def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> HyperparametersSettings:
-    """Those of `supervision` at the same scale, at the middle learning rate, or the lower one of two."""
+    """Returns `supervision`'s settings at the same scale, at the middle learning rate or the lower of two."""
     given = scales.settings(scale, world, pool, labeler)
     rates = given.students.learning_rates
     students = replace(
@@ -171,9 +172,9 @@ def plan(settings: HyperparametersSettings) -> Plan:
 def carry(settings: HyperparametersSettings, out: Path) -> None:
     """Writes the grid from which `supervision` chooses each arm's learning rate: the best ones, bracketed.
 
-    It goes from the rate tried below the lowest best one to the rate tried above the highest, where there is
-    one. Nothing else can be carried honestly: `supervision` trains all arms at one batch size, and that two
-    changes hold together was not tried. Problems, samples and labeler are the sweep's.
+    The grid extends from the rate tried below the lowest best one to the rate tried above the highest, if
+    there is one. Nothing else can be carried over honestly: `supervision` trains all arms at one batch size,
+    and combinations of changes were not tried. Problems, samples and labeler are the sweep's.
     """
     from results.analyses.sensitivity import best_learning_rates
     from results.records import read_records

@@ -1,23 +1,24 @@
-"""Iterative retraining: the selector is trained again on all that is labelled so far (the paper's 4.2).
+"""Iterative retraining: the selector is trained again on all labels so far (the paper's 4.2).
 
-A first selector is trained on few solutions per problem, drawn uniformly. In every round the current selector
-scores the pool, the most convincing wrong answers not yet labelled are bought, and a new selector is trained
-on all labels; the last one is the result. The paper found this unstable, and no cause. Here each round's
-selector is judged on test problems, and measured: the order of its scores against the round before, the class
-balance and near-duplicates of what was chosen, its calibration on it and on the pool. The ways are
+A first selector is trained on a few solutions per problem, drawn uniformly. In every round, the current
+selector scores the pool, the most convincing wrong answers not yet labeled are bought, and a new selector is
+trained on all labels; the last one is the result. The paper found this unstable and gave no cause. Here, each
+round's selector is evaluated on test problems and measured: the order of its scores against the previous
+round's, the class balance and near-duplicates of the chosen solutions, and its calibration on them and on the
+pool. The ways are
 
-* ``train_on``: a round's selector goes on from the weights of the one before;
+* ``train_on``: a round's selector continues from the weights of the previous one;
 * ``from_base``: it starts from the base with a new head (one remedy);
-* ``uniform_share``: ``train_on``, and a share of each round's budget is drawn uniformly (the other remedy);
-* ``one_shot``: the first selector chooses the whole budget at once; trained from the base.
+* ``uniform_share``: ``train_on``, but a share of each round's budget is drawn uniformly (the other remedy);
+* ``one_shot``: the first selector chooses the whole budget at once; training starts from the base.
 
     ablations run iterative_retraining --scale small          (two cores: about 25 minutes)
 
 In all ways, a round trains like any training on as many labels, with a fresh optimizer and schedule, at the
 learning rate chosen for process supervision on as many uniform solutions.
 
-Expected: the paper's instability, if it comes from training on, is seen in ``train_on`` and not in
-``from_base``; if it comes from what is chosen, it is less in ``uniform_share``.
+Expected: if the paper's instability comes from continued training, it appears in ``train_on`` and not in
+``from_base``; if it comes from the chosen solutions, it is weaker in ``uniform_share``.
 """
 
 from dataclasses import dataclass, replace
@@ -37,19 +38,19 @@ from ablations.experiments.trainings import Trainings, cell_task, records_task, 
 from results.vocabulary import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
-"""How every round after the first chooses."""
+"""Acquisition of every round after the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IterativeRetrainingSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` are the totals labelled after each round."""
+    """Settings that determine the records; `data_scales` are the labeled totals after each round."""
 
     arms: tuple[str, ...] = ("process",)
-    """Forms of supervision; process alone."""
+    """Forms of supervision; only process."""
     ways: tuple[str, ...] = tuple(WAYS)
-    """How a round's selector comes about."""
+    """Ways of making each round's selector."""
     uniform_share: float = 0.25
-    """Of `uniform_share`: share of each round's budget that is drawn uniformly."""
+    """Share of each round's budget that the way `uniform_share` draws uniformly."""
     acquisition: AcquisitionSettings = AcquisitionSettings()
     """How convincing wrong answers are chosen, and what counts as a near-duplicate."""
 
@@ -66,7 +67,7 @@ class IterativeRetrainingSettings(SupervisionSettings):
 
 
 _RETRAINING: dict[str, dict[str, Any]] = {
-    # Of the two solutions that `supervision` draws at this scale too few are distinct for a second round.
+    # Too few of the two solutions that `supervision` draws at this scale are distinct for a second round.
     "smoke": dict(data_scales=(1, 2, 3), pool_samples=6),
     "quick": dict(data_scales=(1, 2, 4)),
     "small": dict(data_scales=(1, 2, 4, 8)),
@@ -78,7 +79,7 @@ _POOL_TOTALS = {"smoke": (1, 2), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "pap
 def settings(
     scale: str, world: str | None, pool: Path | None, labeler: str | None
 ) -> IterativeRetrainingSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again, and the rounds."""
+    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the rounds."""
     given = scales.settings(scale, world, pool, labeler)
     chosen = _RETRAINING[scale]
     if pool is not None:
@@ -114,15 +115,15 @@ class _Round:
     fold: Fold
     seed: int
     chosen: Task
-    """What it labels."""
+    """Solutions that it labels."""
     trainings: Trainings
-    """The selector that is taught all that is labelled after it."""
+    """The selector trained on all labels after this round."""
     previous: "_Round | None" = None
-    """The round whose selector chose."""
+    """The round whose selector chose the solutions."""
 
     @classmethod
     def first(cls, settings: IterativeRetrainingSettings, fold: Fold, seed: int) -> "_Round":
-        """Few solutions per problem, drawn uniformly: the selector of `active_learning`."""
+        """Returns the first round, on a few uniform solutions per problem: `active_learning`'s selector."""
         total = settings.data_scales[0]
         chosen = drawn_task(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
         trainings = Trainings(
@@ -137,7 +138,7 @@ class _Round:
         return cls(settings=settings, fold=fold, seed=seed, chosen=chosen, trainings=trainings)
 
     def next(self, way: str, level: int) -> "_Round":
-        """What this round's selector chooses, and the selector that is taught it too."""
+        """Returns the next round: the solutions this selector chooses, and a selector trained on them too."""
         total = self.settings.data_scales[level]
         given, share = self.settings.acquisition, self.settings.uniform_share
         chosen = Task(
@@ -170,7 +171,7 @@ class _Round:
 
     @property
     def opinion(self) -> Task:
-        """What its selector thinks of the pool."""
+        """Its selector's opinion of the pool."""
         return opinion_task(
             self.trainings.model(self.seed),
             self.fold.train,
@@ -182,12 +183,12 @@ class _Round:
 
 
 def _uniform(settings: IterativeRetrainingSettings, fold: Fold, total: int) -> Trainings:
-    """Process supervision on as many uniform solutions, from the base: its learning rate is every way's."""
+    """Returns the trainings on as many uniform solutions, from the base; all ways use their learning rate."""
     return Trainings(settings=settings, fold=fold, arm="process", data_scale=total)
 
 
 def _cell(rounds: list[_Round]) -> Task:
-    """One round's selector, judged on test problems and measured; or one a fold."""
+    """Evaluates one round's selector (or one per fold) on test problems, and measures it."""
     first = rounds[0]
     previous = tuple(one.previous.opinion for one in rounds if one.previous is not None)
     measured = Task(

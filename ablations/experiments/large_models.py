@@ -1,7 +1,7 @@
 """The large PRM and the large ORMs, shared by the experiments that compare them.
 
 All are finetuned from the large base on solutions to the labeler's problems: the PRM on those that it chose
-for the annotator itself, generation by generation, the ORMs on final answers.
+itself for the annotator, generation by generation, and the ORMs on final answers.
 """
 
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.trainings import Trainings
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
-"""Of the generator's samples; those of `supervision` have 1 to 4."""
+"""Seeds of the generator's samples; those of `supervision` have 1 to 4."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LargeModels:
-    """The tasks that make the large models and judge them on the test problems."""
+    """The tasks that make the large models and evaluate them on the test problems."""
 
     settings: LargeScaleSettings
     fold: Fold
-    """Of the embedded world."""
+    """The embedded world's fold."""
 
     @property
     def labeler(self) -> Task:
-        """The large PRM on uniform solutions, which labels the students'."""
+        """The large PRM trained on uniform solutions, which labels the students' solutions."""
         assert self.fold.large_prm is not None
         return self.fold.large_prm
 
@@ -40,7 +40,7 @@ class LargeModels:
 
     @cached_property
     def pool(self) -> Task:
-        """Solutions to the labeler's problems, of which some are labelled."""
+        """Solutions to the labeler's problems, some of which are labeled."""
         labelled = _one(self.labeler.inputs["samples"])
         return drawn_again(labelled, self.settings.collection.pool_samples, POOL_SEED)
 
@@ -51,7 +51,7 @@ class LargeModels:
 
     @cached_property
     def collected(self) -> Generation:
-        """The last generation: all that the large PRM is taught."""
+        """The last generation, with all the data that the large PRM learns from."""
         generation = self.phase_1
         for _ in range(self.settings.collection.generations):
             generation = generation.next()
@@ -59,20 +59,20 @@ class LargeModels:
 
     @property
     def problems(self) -> int:
-        """How many problems the labeler has."""
+        """Number of the labeler's problems."""
         assert self.settings.problems is not None
         return self.settings.problems.labeler
 
     @cached_property
     def orm(self) -> Trainings:
-        """The large ORM on uniform solutions, its learning rate chosen on validation problems."""
+        """The large ORM on uniform solutions, with its learning rate chosen on validation problems."""
         return Trainings(
             settings=replace(self.settings, students=self.settings.orm),
             fold=replace(
                 self.fold,
                 base=self.base,
                 train=self.pool,
-                train_ratings=None,  # those of the pool are never computed
+                train_ratings=None,  # the pool's ratings are never computed
                 problems=self.problems,
                 name=" (large ORM)",
             ),
@@ -83,13 +83,13 @@ class LargeModels:
 
     @cached_property
     def prm_scores(self) -> Task:
-        """The last generation's PRM on the test problems."""
+        """Scores of the last generation's PRM on the test problems."""
         model = {"model": self.collected.prm}
         return scores_task(model, self.fold.test, self.settings, "with the large PRM: test problems", "large")
 
     @property
     def scores(self) -> dict[str, Task]:
-        """Scores of the test problems by arm."""
+        """Scores on the test problems by arm."""
         return {
             "large_prm": self.prm_scores,
             "large_orm": self.orm.scores(0),
@@ -97,19 +97,19 @@ class LargeModels:
         }
 
     def scorers(self) -> list[Task]:
-        """The rows of the large PRM, and of the large ORM."""
+        """Returns the tasks for the rows of the large PRM and the large ORM."""
         prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.collected.prm})
         return [prm, self.orm_scorer(self.orm)]
 
     def orm_scorer(self, trainings: Trainings, acquisition: str | None = None) -> Task:
-        """The rows of a large ORM."""
+        """Returns the task for the rows of a large ORM."""
         named = {} if acquisition is None else {"acquisition": acquisition}
         return self._evaluation(
             "scorer", "large_orm", trainings.scores(0), self._trainings(trainings), **named
         )
 
     def votes(self) -> list[Task]:
-        """Rows of voting weighted by the large PRM, the large ORM and the labeler."""
+        """Returns the tasks for voting weighted by the large PRM, the large ORM and the labeler."""
         models: dict[str, dict[str, Any]] = {
             "large_prm": {"model": self.collected.prm},
             "large_orm": self._trainings(self.orm),
@@ -137,7 +137,7 @@ class LargeModels:
 
 
 def drawn_again(samples: Task, count: int, seed: int) -> Task:
-    """More solutions to the same problems by the same generator."""
+    """Samples other solutions to the same problems from the same generator."""
     assert samples.texts is not None, "samples say how many they are"
     share = count / samples.texts.samples
     texts = replace(samples.texts, samples=count)

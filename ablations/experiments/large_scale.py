@@ -1,8 +1,8 @@
 """Large-scale process against outcome supervision (the paper's Section 3, Figure 3).
 
-The large PRM, whose data is collected generation by generation (convincing wrong answers to an annotator),
-against the large ORM (many uniform solutions, final answers as labels) and majority voting; beside them the
-labeler, a PRM on as many solutions chosen uniformly, and votes weighted by each model's scores.
+Compares the large PRM, whose data is collected generation by generation (an annotator rates convincing wrong
+answers), with the large ORM (many uniform solutions, final answers as labels) and majority voting; also with
+the labeler, a PRM trained on as many uniformly chosen solutions, and votes weighted by each model's scores.
 
     ablations run large_scale --scale quick
 

@@ -1,4 +1,4 @@
-"""What decides the large PRM and the large ORM, and its values at each scale."""
+"""Settings of the large PRM and the large ORM, and their values at each scale."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,20 @@ _NO_POOL = "pool: found {}; allowed: none, for the labeler and its problems are 
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionSettings:
-    """How the large PRM's data is collected."""
+    """Settings for collecting the large PRM's data."""
 
     pool_samples: int
-    """Solutions sampled for each of the labeler's problems, from which all is chosen (the paper's N)."""
+    """Solutions sampled per labeler problem, from which all generations choose (the paper's N)."""
     uniform: int
-    """Solutions per problem that are labelled in phase 1, as drawn."""
+    """Solutions per problem that are labeled in phase 1, as drawn."""
     generations: int
-    """Generations of phase 2; the PRM is trained anew after each (the paper: 10)."""
+    """Generations of phase 2; the PRM is retrained after each (the paper: 10)."""
     chosen: int
-    """Solutions per problem that are labelled in each generation (the paper's K)."""
+    """Solutions per problem that are labeled in each generation (the paper's K)."""
     selection: str = "per_problem"
-    """Whether K is kept for each problem, or over the whole set: per_problem or whole_set."""
+    """Whether K applies to each problem or to the average over all: per_problem or whole_set."""
     min_updates: int = 150
-    """Fewest updates of a PRM; the first generations' few labels are passed over more often."""
+    """Minimum number of updates of a PRM; the few labels of early generations get more passes."""
     annotations: Path | None = None
     """Folder of files that people rate (`ablations annotate`); null: the world's annotator rates."""
 
@@ -57,27 +57,27 @@ class CollectionSettings:
 
     @property
     def labelled(self) -> int:
-        """Solutions per problem that are labelled in all, where enough wrong ones are found."""
+        """Total labeled solutions per problem, if enough wrong ones are found."""
         return self.uniform + self.generations * self.chosen
 
     def labelling_file(self, generation: int) -> Path:
-        """Where people's ratings of a generation are; phase 1 is generation 0."""
+        """Returns the file of people's ratings of a generation; phase 1 is generation 0."""
         assert self.annotations is not None
         return self.annotations / f"generation-{generation}.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LargeScaleSettings(SupervisionSettings):
-    """All that decides the large models.
+    """Settings that determine the large models.
 
-    What decides the students alone decides nothing here (`arms`, `data_scales`, `seeds`, and of `students`
-    all but the device and the backbone, which is the generator's too): each large model is one training.
+    Settings that affect only the students have no effect here (`arms`, `data_scales`, `seeds`, and `students`
+    except its device and backbone, which is also the generator's): each large model is one training.
     """
 
     collection: CollectionSettings
-    """The large PRM's data; all else of it is as the labeler's."""
+    """Collection of the large PRM's data; its other settings are the labeler's."""
     orm: StudentSettings
-    """The large ORM."""
+    """Settings of the large ORM."""
     orm_samples: int
     """Uniform solutions per problem that train the large ORM (the paper: 100)."""
 
@@ -100,11 +100,11 @@ class LargeScaleSettings(SupervisionSettings):
 
 
 def _orm(updates: int, **more: Any) -> StudentSettings:
-    """All ORMs make equally many updates, for on few solutions or many they need many."""
+    """Makes an ORM's settings. All ORMs make equally many updates, since even few solutions need many."""
     return StudentSettings(backbone="large", max_updates=updates, **more)
 
 
-# The PRM's labels are as many as the labeler's (`labeler.samples` a problem), but for scale smoke.
+# The PRM gets as many labels as the labeler (`labeler.samples` per problem), except at scale smoke.
 LARGE: dict[str, dict[str, Any]] = {
     "smoke": dict(
         collection=CollectionSettings(pool_samples=6, uniform=1, generations=2, chosen=1, min_updates=2),
@@ -132,7 +132,7 @@ LARGE: dict[str, dict[str, Any]] = {
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> LargeScaleSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again, and the large models'."""
+    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the large models'."""
     if pool is not None:
         raise ValueError(_NO_POOL.format(pool))
     given = scales.settings(scale, world, None, labeler)

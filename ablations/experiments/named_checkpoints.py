@@ -1,4 +1,4 @@
-"""Checkpoints that settings name as the base of trainings: looked into when a run is planned."""
+"""Checkpoints that settings name as the base of trainings, checked when a run is planned."""
 
 from pathlib import Path
 
@@ -8,25 +8,27 @@ from ablations.steps.base_model import revision_of
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 PROBLEM = "1 + 1 = ?\n"
-"""Any problem, to see whether a chat template takes it."""
+"""Any problem, to check that a chat template accepts it."""
 
 
 def checkpoint_task(
     name: str, field: str, max_length: int | None = None, *, chat_template: bool = True
 ) -> Task:
-    """A causal language model as the base of trainings; its files' hash is in the key, their place is not.
+    """Makes the task for a causal language model that trainings start from.
+
+    The task's key depends on the hash of the model's files, not on their location.
 
     Args:
         name: a folder, or OWNER/NAME[@REVISION] on the hub.
         field: the setting that names it.
-        max_length: most tokens of the solutions that it is to read; None: not known.
-        chat_template: whether problems are read through the chat template of its tokenizer, if it has one.
+        max_length: maximum tokens of the solutions that it will read; None: unknown.
+        chat_template: whether problems are read through its tokenizer's chat template, if it has one.
 
     Raises:
-        ValueError: there is none of that name, no student can be made of it, it has too few positions, its
-            tokenizer has more tokens than the model, or a chat template that takes no user's turn.
+        ValueError: no checkpoint has that name, no student can be made from it, it has too few positions, its
+            tokenizer has more tokens than the model, or its chat template accepts no user turn.
     """
-    from lightning_modules.backbones import check_architecture  # with torch, which plans go without
+    from lightning_modules.backbones import check_architecture  # imports torch, which plans avoid
 
     found = find_checkpoint(name, field)
     check_architecture(name, found.config.get("model_type"), found.config.get("architectures"))

@@ -1,8 +1,9 @@
-"""How outcome arms are taught: by a loss at every token, at the last one, at both, or at the mean logit.
+"""Forms of the outcome loss: at every token, at the last one, at both, or at the mean logit.
 
 Both outcome arms are trained in every form (`lightning_modules/outcome_loss.py`) on the same solutions, with
-a learning rate of its own for each form, arm and data scale. Validation problems judge first, so that a form
-can be chosen for all experiments (`--settings.students.outcome_loss`); then test problems may judge.
+a separate learning rate for each form, arm and data scale. They are evaluated on validation problems first,
+so that a form can be chosen for all experiments (`--settings.students.outcome_loss`); evaluation on test
+problems may follow.
 
     ablations run orm_forms --scale quick                              (no task can reach a test problem)
     ablations run orm_forms --scale quick --settings.judged_on test
@@ -25,21 +26,21 @@ from lightning_modules.outcome_loss import OutcomeLoss
 from results.vocabulary import STUDENT_ARMS
 
 ARMS = tuple(name for name, arm in STUDENT_ARMS.items() if arm.scoring == "last_token")
-"""Arms whose labels are of whole solutions."""
+"""Arms that label whole solutions."""
 MOST_SEEDS = 5
-"""At scale small, where every form is tried at the two largest data scales."""
+"""Maximum number of seeds at scale small, where every form is tried at the two largest data scales."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrmFormsSettings(SupervisionSettings):
-    """All that decides the experiment's records; `students.outcome_loss` decides nothing here."""
+    """Settings that determine the experiment's records; `students.outcome_loss` has no effect here."""
 
     arms: tuple[str, ...] = ("prm_outcome", "final_answer")
-    """Forms of supervision, of whole solutions alone."""
+    """Forms of supervision; only those that label whole solutions."""
     forms: tuple[OutcomeLoss, ...] = get_args(OutcomeLoss)
-    """How they are taught; the first one is what the others are compared with."""
+    """Forms of the outcome loss; the others are compared with the first."""
     judged_on: Literal["validation", "test"] = "validation"
-    """Whose problems judge; validation problems do not with a pool, where each is a test problem too."""
+    """Problems to evaluate on; not validation with a pool, where every problem is also a test problem."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +55,7 @@ class OrmFormsSettings(SupervisionSettings):
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> OrmFormsSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again."""
+    """Returns `supervision`'s settings at the same scale, to reuse its artifacts."""
     given = scales.settings(scale, world, pool, labeler)
     more: dict[str, Any] = {} if pool is None else {"judged_on": "test"}
     if scale == "small":
@@ -92,7 +93,7 @@ def _trainings(
 
 
 def _validated(trainings: Trainings, seed: int) -> Task:
-    """A training and how it does on validation problems."""
+    """Trains a model and evaluates it on validation problems."""
     name = f"{trainings.name} seed {seed}"
     train, students = trainings.train(seed), trainings.settings.students
     inputs = {

@@ -1,13 +1,13 @@
-"""Does data that leans towards wrong answers hurt an ORM? (the paper's Section 2.7.1)
+"""Does data skewed toward wrong answers hurt an ORM? (the paper's Section 2.7.1)
 
-The paper trained no ORM on the PRM's data alone, since that leans strongly towards wrong-answer solutions,
-and found that uniform solutions mixed into it do no better than uniform ones. Here large ORMs are trained on
-the solutions that the large PRM collected, on as many uniform ones, and on both, with the learning rate of
-the large ORM of `large_scale` and equally many updates.
+The paper trained no ORM on the PRM's data alone, since it is strongly skewed toward wrong-answer solutions,
+and found that mixing uniform solutions into it does no better than uniform ones. Here, large ORMs are trained
+on the solutions collected for the large PRM, on as many uniform ones, and on both, with the learning rate and
+the number of updates of the large ORM of `large_scale`.
 
     ablations run orm_superset --scale quick
 
-Expected: the collected solutions alone below the uniform ones; both together no better than the uniform ones.
+Expected: collected solutions alone do worse than uniform ones; both together do no better than uniform ones.
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
     collected = _joined(models, models.collected.choices, "join what is collected")
     uniform = Task(
         stage="drawn",
-        config={"seed": 1},  # not that of phase 1, or the two sets would share it whole
+        config={"seed": 1},  # unlike phase 1's, or both sets would hold all of phase 1
         inputs={"samples": models.pool, "as_many_as": collected},
         label="draw as many as were collected",
         weight=2,
@@ -54,7 +54,7 @@ def _joined(models: LargeModels, chosen: tuple[Task, ...], label: str) -> Task:
 
 
 def _trainings(models: LargeModels, acquisition: str, acquired: Task) -> Trainings:
-    """One training on chosen rows, at the learning rate of the large ORM."""
+    """Returns the trainings on chosen rows, at the learning rate of the large ORM."""
     times = 2 if acquisition == "both" else 1
     return replace(
         models.orm,

@@ -1,4 +1,4 @@
-"""The parts of a pool of real solutions, one a fold."""
+"""The folds of a pool of real solutions."""
 
 import sys
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from lightning_modules.presets import PRESETS
 from lightning_modules.tokenization import load_tokenizer
 
 MATHMIX_TOKENS = 4608
-"""Most tokens of an update of MathMix on a pool's students."""
+"""Maximum tokens per update of MathMix on a pool's students."""
 
 
 def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
-    """Raises a ValueError where a text holds a problem that students are judged on."""
+    """Raises a ValueError if a text contains a problem that students are evaluated on."""
     shared = held_in((asked for asked, _ in read_questions(text)), (problem.text for problem in problems))
     if shared:
         raise ValueError(
@@ -34,10 +34,10 @@ def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
 
 
 def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
-    """Warns of solutions that students may not read to their end, before anything is trained.
+    """Warns about solutions that students may not read to the end, before anything is trained.
 
-    A checkpoint's tokenizer counts tokens. That of a student from scratch is not trained yet: it makes at
-    most as many tokens as there are bytes.
+    A checkpoint's tokenizer counts tokens. The tokenizer of a student from scratch is not trained yet; it
+    makes at most as many tokens as there are bytes.
     """
     counts = byte_counts(read)
     unit = "bytes, and so perhaps tokens,"
@@ -64,10 +64,10 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
 
 
 def pool_folds(settings: SupervisionSettings) -> list[Fold]:
-    """A part a fold of the pool, from settings that have one.
+    """Returns the folds of the pool that the settings name.
 
     Raises:
-        ValueError: the pool does not fit the settings, or its problems stand in MathMix's text.
+        ValueError: the pool does not fit the settings, or MathMix's text contains its problems.
     """
     assert settings.pool is not None
     pool = settings.pool
@@ -90,7 +90,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         label=f"pool {pool.path.name}",
     )
     named, mathmix = None, pool.mathmix
-    if settings.students.checkpoint is not None:  # the base of all folds, as it is
+    if settings.students.checkpoint is not None:  # the base of all folds, unchanged
         named = checkpoint_task(
             settings.students.checkpoint,
             "students.checkpoint",
@@ -116,7 +116,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         )
 
     def dealt(index: int) -> int:
-        """Problems that the stage `fold` deals to a fold."""
+        """Returns the number of problems that the stage `fold` deals to a fold."""
         return len(range(index % pool.folds, count, pool.folds))
 
     _tell_long(read, pool.max_length, settings.students.checkpoint)
@@ -138,7 +138,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
                 "text_sha256": text_sha256,
                 "seed": 0,
             }
-            # Only where a solution may be longer than the preset reads.
+            # Only if a solution may be longer than the preset reads.
             | ({"positions": pool.max_length} if pool.max_length > preset.max_positions else {}),
             inputs={"samples": train} | held_out_text,
             local=text,
@@ -161,7 +161,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
                 local=text,
                 label=f"MathMix of fold {index}",
                 weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
-                # At most: the last batches of equally long texts are not full.
+                # An upper bound: the last batches of equally long texts are not full.
                 work=(
                     Work(role="student", kind="language training", tokens=tokens, context=REAL.trained_row),
                 ),
@@ -174,7 +174,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
                 validation=validation,
                 test=test,
                 test_labels=fold(index, "test", "fold_labels"),
-                problems=count - dealt(index) - dealt(index + 1),  # all but test and validation part
+                problems=count - dealt(index) - dealt(index + 1),  # all but the test and validation parts
                 lengths=REAL,
                 name=f" of fold {index}",
             )

@@ -1,4 +1,4 @@
-"""What every run ends with: figures, report and the printed table, from its records."""
+"""The end of every run: figures, report and the printed table, from its records."""
 
 import json
 import sys
@@ -60,12 +60,12 @@ def report(settings: Any, out: Path) -> None:
 
 
 def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> list[str]:
-    """What the reader of a report should know.
+    """Collects the notes for a report's readers.
 
     Args:
-        settings: of the run.
-        frame: its records.
-        left_out: what is told of solutions of its pool that were left out; None: none were.
+        settings: the run's settings.
+        frame: the run's records.
+        left_out: account of the pool's solutions that were left out; None: none were.
     """
     found = list(analysis_of(frame).notes)
     if settings.scale == "smoke":
@@ -90,7 +90,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
 
 
 def _of_checkpoints(settings: Any, trained: list[dict[str, Any]]) -> list[str]:
-    """What the students began with, where the user named it, and how they read."""
+    """Describes the checkpoints that students start from, if the user named any, and their input."""
     held = {json.dumps(one["checkpoint"], sort_keys=True) for one in trained if "checkpoint" in one}
     told, lora = [], settings.students.lora
     for one in map(json.loads, sorted(held)):
@@ -104,7 +104,7 @@ def _of_checkpoints(settings: Any, trained: list[dict[str, Any]]) -> list[str]:
 
 
 def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
-    """Solutions that taught nothing, which a label alone does not tell."""
+    """Reports solutions that taught nothing, which labels alone do not show."""
     short = [one["untaught"] for one in trained if "untaught" in one]
     if not short:
         return []
@@ -117,7 +117,7 @@ def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
 
 
 def _trained(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """What the run's own records say of the models that were trained."""
+    """Returns what the run's own records say about its trained models."""
     set_beside = frame["variant"] == "threshold"  # points of a sweep
     of_run = frame[~set_beside.fillna(False).astype(bool)]
     configs = [json.loads(config) for config in set(of_run["config"])]
@@ -125,7 +125,7 @@ def _trained(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _of_unscored(trained: list[dict[str, Any]]) -> list[str]:
-    """Test solutions that the students could not read whole."""
+    """Reports test solutions that the students could not read in full."""
     unread = [one["unscored"] for one in trained if "unscored" in one]
     if not unread:
         return []

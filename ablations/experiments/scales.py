@@ -1,4 +1,4 @@
-"""What decides the experiment `supervision`, and its values at each scale, in a world or on a pool."""
+"""Settings of the experiment `supervision`, and their values at each scale, in a world or on a pool."""
 
 import os
 from dataclasses import dataclass, fields, replace
@@ -22,15 +22,15 @@ from lightning_modules.presets import PRESETS
 
 LABELERS = ("large_prm",)
 MOST_SEEDS = 10_000
-"""A plan has some tasks for every seed, so that a slip of the finger would never end."""
+"""Maximum number of seeds: a plan has tasks for every seed, so planning after a typo would never end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisionSettings:
-    """All that decides the experiment's records."""
+    """Settings that determine the experiment's records."""
 
     scale: str
-    """smoke, quick, small or paper."""
+    """Scale: smoke, quick, small or paper."""
     world: str | None = None
     """Embedded world; null with a pool."""
     pool: PoolSettings | None = None
@@ -40,23 +40,23 @@ class SupervisionSettings:
     data_scales: tuple[int, ...]
     """Solutions labeled per problem."""
     seeds: int
-    """Each redraws training subset, order and head, for all arms alike."""
+    """Number of seeds; each redraws training subset, order and head, for all arms alike."""
     problems: ProblemSettings | None = None
-    """Of the embedded world."""
+    """Numbers of problems in the embedded world."""
     pool_samples: int
-    """Solutions sampled for each training problem; subsets of them are labelled."""
+    """Solutions sampled per training problem; subsets of them are labeled."""
     validation_samples: int
-    """Solutions sampled for each validation problem."""
+    """Solutions sampled per validation problem."""
     test_samples: int
-    """Solutions sampled for each test problem: the largest N."""
+    """Solutions sampled per test problem: the largest N."""
     majority_draws: int = 100
     """Subsets over which majority voting is averaged."""
     generator: GeneratorSettings = GeneratorSettings()
-    """Embedded world only."""
+    """Settings of the generator; embedded world only."""
     labeler: LabelerSettings
-    """Only its threshold matters with a pool."""
+    """Settings of the labeler; with a pool, only its threshold matters."""
     students: StudentSettings
-    """The reward models under study."""
+    """Settings of the reward models under study."""
 
     def __post_init__(self) -> None:
         if (self.world is None) == (self.pool is None):
@@ -107,7 +107,7 @@ class SupervisionSettings:
 
     @property
     def most_labelled(self) -> str:
-        """The largest data scale in words; with a pool, the problem that decides it."""
+        """The largest allowed data scale in words; with a pool, the problem that limits it."""
         if self.pool is None or not self.pool.path.is_file():
             return f"pool_samples = {self.pool_samples}"
         return read_pool(self.pool.path, self.pool.labeler).about_fewest()
@@ -175,27 +175,27 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
 
 
 def extended(kind: type[Extended], given: SupervisionSettings, **more: Any) -> Extended:
-    """Settings of a further kind, with the values of given ones where no other is named."""
+    """Makes settings of another kind from given ones; ``more`` adds values or replaces them."""
     return kind(**{field.name: getattr(given, field.name) for field in fields(given)} | more)
 
 
 def byte_counts(read: Pool) -> list[int]:
-    """Bytes of each solution with its problem; no byte-level tokenizer makes more tokens of it."""
+    """Counts bytes of each solution with its problem; no byte-level tokenizer makes more tokens of it."""
     samples = Samples(problems=read.problems, solutions=read.solutions)
     texts = zip(samples.prompts(), samples.steps(), strict=True)
     return [len(prompt.encode()) + sum(len(f"{s}\n".encode()) for s in steps) for prompt, steps in texts]
 
 
 def longest(read: Pool) -> int:
-    """Tokens within which every solution fits, from 1,024 to `MOST_TOKENS`, a multiple of 64.
+    """Returns a number of tokens that every solution fits in, from 1,024 to `MOST_TOKENS`, a multiple of 64.
 
-    The tokenizer of a student from scratch is not trained yet when this is asked.
+    It goes by bytes, because the tokenizer of a student from scratch is not trained yet.
     """
     return min(max(-(-max(byte_counts(read)) // 64) * 64, 1024), MOST_TOKENS)
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> SupervisionSettings:
-    """The defaults of a scale, in a world or on a pool of real solutions."""
+    """Returns the defaults of a scale, in a world or on a pool of real solutions."""
     if scale not in _EMBEDDED:
         raise ValueError(f"scale: found {scale!r}; allowed: {', '.join(_EMBEDDED)}")
     if pool is None:
@@ -215,7 +215,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     students = _POOL_STUDENTS[scale]
     scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
     beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
-    if not pool.is_absolute():  # records are to name no place of one machine
+    if not pool.is_absolute():  # records must not name a path of one machine
         beside = Path(os.path.relpath(beside))
     return SupervisionSettings(
         scale=scale,
@@ -248,10 +248,10 @@ def process_alone(arms: tuple[str, ...]) -> None:
 
 
 MOST_TOKENS = 8192
-"""Most tokens of a solution that students read, unless pool.max_length says more."""
+"""Maximum tokens of a solution that students read, unless pool.max_length is larger."""
 
 _POOL: dict[str, dict[str, Any]] = {
-    # At these vocabularies the longest problem of GSM8K with a first step takes 500 to 800 tokens.
+    # With these vocabularies, the longest problem of GSM8K with a first step takes 500 to 800 tokens.
     "smoke": dict(mathmix_updates=2, vocabulary=400),
     "quick": dict(mathmix_updates=200, vocabulary=4000),
     "small": dict(mathmix_updates=1000),

@@ -1,14 +1,14 @@
 """Scoring strategies of process reward models (the paper's appendix on PRM scoring).
 
-A solution's score is made from its step scores in several ways: their product, minimum, mean, geometric
-mean or last one, with neutral counted as positive or as negative where a model has three classes. The whole
-grid comes from stored step scores; only the students that keep neutral as a class are trained anew, at the
+A solution's score is computed from its step scores in several ways: product, minimum, mean, geometric mean or
+last score, with neutral counted as positive or as negative where a model has three classes. The whole grid
+comes from stored step scores; only the students that keep neutral as a class are newly trained, at the
 learning rate of process supervision.
 
     ablations run scoring --scale quick
 
-Expected: little between the strategies (the paper, best of 1860: 77.4 to 78.2); the product slightly favours
-short solutions, the more so with neutral as negative.
+Expected: little difference between the strategies (the paper, best-of-1860: 77.4 to 78.2); the product
+slightly favors short solutions, more so with neutral as negative.
 """
 
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ _DATA_SCALE = {"smoke": 2, "quick": 16, "small": 16, "paper": 100}
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSettings(SupervisionSettings):
-    """All that decides the experiment's records; `data_scales` is a single one."""
+    """Settings that determine the experiment's records; `data_scales` has a single element."""
 
     arms: tuple[str, ...] = STUDENTS
-    """Students that are compared beside the labeler; with a pool, `process` alone."""
+    """Students that are compared in addition to the labeler; with a pool, only `process`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,7 +45,7 @@ class ScoringSettings(SupervisionSettings):
 
 
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ScoringSettings:
-    """Those of `supervision` at the same scale, whose artifacts are used again, at one data scale."""
+    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, at a single data scale."""
     given = scales.settings(scale, world, pool, labeler)
     if pool is None:
         return scales.extended(ScoringSettings, given, arms=STUDENTS, data_scales=(_DATA_SCALE[scale],))

@@ -1,4 +1,4 @@
-"""What an experiment is made of: the settings that decide its artifacts, shared by all experiments."""
+"""Settings that determine artifacts, shared by all experiments."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -16,20 +16,20 @@ FIRST_TUNING_SEED = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemSettings:
-    """How many problems each purpose gets; the sets are disjoint."""
+    """Number of problems for each purpose; the sets are disjoint."""
 
     labeler: int
     """Problems whose solutions the annotator rates for the large PRM."""
     train: int
     """Problems that train the generator and the students."""
     validation: int
-    """Problems that choose learning rate and checkpoint."""
+    """Problems on which learning rate and checkpoint are chosen."""
     test: int
-    """Problems that judge."""
+    """Problems on which models are tested."""
     seed: int = 0
     """Seed for drawing problems."""
     test_seed: int = 0
-    """Seed for drawing test problems and their samples; another one judges the same models on fresh ones."""
+    """Seed for drawing test problems and their samples; another one tests the same models on fresh ones."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -45,25 +45,25 @@ class ProblemSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings:
-    """Few-shot prompting of the base, keeping what ends right, one epoch on it."""
+    """The generator: the base, finetuned for one epoch on its few-shot solutions that end right."""
 
     problems: int = 300
-    """Training problems that are prompted, at most; more right answers would leave too few errors."""
+    """Maximum number of training problems to prompt; more right answers would leave too few errors."""
     samples: int = 4
-    """Few-shot solutions sampled for each of them."""
+    """Few-shot solutions sampled per problem."""
     shots: int = 2
     """Solved problems in the few-shot prompt."""
     learning_rate: float = 1e-3
-    """The highest one."""
+    """Peak learning rate."""
     batch_tokens: int = 1024
-    """Most tokens of an update."""
+    """Maximum tokens per update."""
     max_new_tokens: int = 192
-    """Longest solution; one that has not ended by then is kept as unfinished."""
+    """Maximum tokens of a solution; one that has not ended by then is kept as unfinished."""
     temperature: float = 1.0
-    """Of all sampling."""
+    """Temperature of all sampling."""
     min_p: float = 0.01
-    """A token less likely than this share of the likeliest one is never drawn: a tiny model's softmax leaves
-    a little to every token, which adds up to a slip in one solution of forty."""
+    """A token less likely than this share of the most likely one is never drawn: a tiny model's softmax
+    leaves a little to every token, which adds up to a slip in one of forty solutions."""
     seed: int = 0
     """Seed for few-shot sampling and finetuning; another one makes another generator."""
 
@@ -88,13 +88,13 @@ class LabelerSettings:
     """The large PRM: three classes, trained on an annotator's ratings up to the first error."""
 
     samples: int
-    """Solutions rated for each of the labeler's problems."""
+    """Solutions rated per labeler problem."""
     epochs: int = 2
-    """Passes over the ratings (the paper's 2)."""
+    """Passes over the ratings (the paper: 2)."""
     batch_size: int = 64
-    """Solutions an update."""
+    """Solutions per update."""
     learning_rate: float = 1e-3
-    """The highest one."""
+    """Peak learning rate."""
     easy_error: float = 0.01
     """Share of easy steps that the annotator rates wrongly."""
     hard_error: float = 0.04
@@ -119,16 +119,16 @@ class LabelerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LoraSettings:
-    """Low-rank adapters: all that is trained beside the head."""
+    """Low-rank adapters: only they and the head are trained."""
 
     rank: int = 16
-    """Of each adapter."""
+    """Rank of each adapter."""
     alpha: float = 32.0
-    """What they add is multiplied by ``alpha / rank``."""
+    """Scale of the adapters: what they add is multiplied by ``alpha / rank``."""
     dropout: float = 0.0
-    """Of what goes into them; 0 to below 1."""
+    """Dropout of the adapters' inputs; 0 to below 1."""
     targets: tuple[str, ...] | None = None
-    """Last names of the layers that get one, as q_proj; null: all linear layers but the head."""
+    """Last parts of the names of layers to adapt, such as q_proj; null: all linear layers but the head."""
 
     def __post_init__(self) -> None:
         at_least(1, of="students.lora.", rank=self.rank)
@@ -146,53 +146,53 @@ class StudentSettings:
     backbone: str = "small"
     """Base model's size (embedded world) or preset (real solutions)."""
     checkpoint: str | None = None
-    """Base model instead of these: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
+    """Base model instead of this: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
     chat_template: Literal["auto", "never"] = "auto"
     """Whether problems are read through the chat template of a tokenizer that has one."""
     lora: LoraSettings | None = None
     """Adapters that are trained instead of the whole model; null: none."""
     dtype: Dtype = "float32"
-    """Of the weights: float32 or bfloat16; of adapters float32 always."""
+    """Type of the weights: float32 or bfloat16; adapters are always float32."""
     attention: Attention = "sdpa"
-    """In training: sdpa, eager, or flash_attention_2 where it is installed, which asks for bfloat16."""
+    """Attention in training: sdpa, eager, or flash_attention_2 if installed, which requires bfloat16."""
     gradient_checkpointing: bool = False
-    """Whether what is inside a layer is computed again for gradients, not kept: less memory, more time."""
+    """Whether activations inside a layer are recomputed for gradients, not kept: less memory, more time."""
     accumulate: int = 1
     """Batches into which an update is split: less memory, the same gradients."""
     learning_rates: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
-    """Grid from which one is chosen per arm and data scale on validation problems; a single one is taken."""
+    """Grid to choose from per arm and data scale on validation problems; a single one is used as given."""
     tuning_seeds: int = 1
-    """Trainings per learning rate that choose it; their seeds are never reported."""
+    """Trainings per learning rate for choosing it; their seeds are never reported."""
     batch_size: int = 64
-    """Solutions an update."""
+    """Solutions per update."""
     max_updates: int = 240
-    """Most updates, for all arms and data scales alike."""
+    """Maximum number of updates, the same for all arms and data scales."""
     patience: int | None = None
-    """Evaluations in a row without a better one that end a training; null: it makes all updates."""
+    """Consecutive evaluations without improvement that end a training; null: it makes all updates."""
     process_epochs: float | None = None
-    """Most passes over the labeled solutions under process supervision (the paper: 2); null: no limit."""
+    """Maximum passes over the labeled solutions under process supervision (the paper: 2); null: no limit."""
     outcome_epochs: float | None = None
-    """The same under outcome supervision (the paper: 1)."""
+    """Maximum passes under outcome supervision (the paper: 1); null: no limit."""
     evaluations: int = 4
-    """Checkpoints judged on validation problems, evenly spaced over all updates; the best is kept."""
+    """Checkpoints evaluated on validation problems, evenly spaced over all updates; the best is kept."""
     validation_n: int = 8
-    """The N of the best-of-N that chooses."""
+    """N of the best-of-N that chooses checkpoints and learning rates."""
     warmup: float = 0.05
-    """Share of the most updates in which the learning rate rises."""
+    """Share of the maximum updates in which the learning rate rises."""
     decay: float = 0.2
-    """Share of the most updates in which it falls to zero, at the end of every training, early or not."""
+    """Share of the maximum updates in which it falls to zero, at the end of every training, early or not."""
     weight_decay: float = 0.01
-    """Of matrices other than embeddings."""
+    """Weight decay of matrices other than embeddings."""
     dropout: float = 0.0
-    """Before the head; 0 to below 1."""
+    """Dropout before the head; 0 to below 1."""
     soft_targets: bool = False
-    """Whether targets are the labeler's probabilities rather than its decisions; answers have no others."""
+    """Whether targets are the labeler's probabilities, not decisions; final answers have no probabilities."""
     outcome_loss: OutcomeLoss = "every_token"
-    """How outcome arms are taught: every_token, last_token, every_and_last or mean_logit."""
+    """Form of the outcome loss: every_token, last_token, every_and_last or mean_logit."""
     precision: Precision = "32-true"
-    """Lightning's name."""
+    """Precision of training, by Lightning's name."""
     device: str = "cpu"
-    """Where students are trained and score: cpu or cuda."""
+    """Device on which students are trained and score: cpu or cuda."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -235,7 +235,7 @@ class StudentSettings:
             )
 
     def updates(self, solutions: int, *, outcome: bool) -> int:
-        """Most optimizer updates on a number of labeled solutions, under outcome or process supervision."""
+        """Returns the maximum number of updates on a number of labeled solutions, by form of supervision."""
         epochs = self.outcome_epochs if outcome else self.process_epochs
         if epochs is None:
             return self.max_updates
@@ -244,24 +244,24 @@ class StudentSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolSettings:
-    """Real solutions with the scores of a real labeler, judged by cross-fitting over problems."""
+    """Real solutions with the scores of a real labeler, for cross-fitting over problems."""
 
     path: Path
-    """JSON lines, as ``ablations.formats.pool`` says."""
+    """JSON Lines file in the format of ``ablations.formats.pool``."""
     labeler: str
-    """Whose step scores are the labels."""
+    """Labeler whose step scores are the labels."""
     mathmix: Path | None = None
-    """Text for the students' MathMix, JSON lines of ``{question, answer}``; None: no MathMix."""
+    """Text for the students' MathMix, JSON Lines of ``{question, answer}``; null: no MathMix."""
     mathmix_updates: int = 300
     """Updates of MathMix."""
     overlap: Literal["stop", "leave_out"] = "stop"
-    """What is done where MathMix's text holds problems of the pool: no run, or they are left out of it."""
+    """Action if MathMix's text contains problems of the pool: stop the run, or leave them out of the text."""
     vocabulary: int = 1000
-    """Tokens of the tokenizer trained on the training folds."""
+    """Vocabulary size of the tokenizer trained on the training folds."""
     folds: int = 5
-    """Sets that the problems are dealt to; each is the test set once, its successor the validation set."""
+    """Sets that the problems are dealt to; each is the test set once, with the next as validation set."""
     max_length: int = 512
-    """Most tokens of a solution; steps past it are cut and counted."""
+    """Maximum tokens of a solution; steps past it are cut and counted."""
 
     def __post_init__(self) -> None:
         at_least(3, of="pool.", folds=self.folds)
@@ -270,7 +270,7 @@ class PoolSettings:
 
 
 def at_least(least: int, *, of: str = "", **values: int) -> None:
-    """Raises a ValueError that names the first of some settings, fields ``of`` a group, that is too small."""
+    """Raises a ValueError that names the first of some settings, in the group ``of``, that is too small."""
     for name, value in values.items():
         if value < least:
             raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")

@@ -1,4 +1,4 @@
-"""Where an experiment's solutions and labels come from: the embedded world, or the folds of a pool."""
+"""The source of an experiment's solutions and labels: the embedded world, or the folds of a pool."""
 
 from ablations.experiments.fold import Fold
 from ablations.experiments.pool_folds import pool_folds
@@ -7,5 +7,5 @@ from ablations.experiments.world_fold import embedded_fold
 
 
 def folds_of(settings: SupervisionSettings) -> list[Fold]:
-    """The folds of an experiment: those of its pool, or the single one of an embedded world."""
+    """Returns the folds of an experiment: those of its pool, or the single fold of an embedded world."""
     return pool_folds(settings) if settings.pool is not None else [embedded_fold(settings)]

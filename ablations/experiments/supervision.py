@@ -1,7 +1,7 @@
 """Process against outcome supervision (the paper's Section 4.1, Figures 4a and 4b).
 
-Small reward models are trained on the identical solutions under three forms of supervision that a large PRM
-(or the final answers) gives, at several data scales; best-of-N on held-out problems says which is better.
+Small reward models are trained on identical solutions under three forms of supervision, given by a large PRM
+or by the final answers, at several data scales; best-of-N on held-out problems shows which is better.
 
     ablations run supervision --scale quick                                    (two cores: about 7 minutes)
     ablations run supervision --scale quick --pool POOL.jsonl.gz --labeler NAME   (real solutions)

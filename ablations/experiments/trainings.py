@@ -22,7 +22,7 @@ UNSAID: dict[str, Any] = {
     **{"chat_template": "auto", "lora": None, "dtype": "float32", "attention": "sdpa"},
     **{"gradient_checkpointing": False, "accumulate": 1},
 }
-"""What a training does where its config is silent, whatever the defaults of the settings are."""
+"""Values that a training uses where its config is silent, whatever the settings' defaults are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,46 +31,46 @@ class Trainings:
 
     settings: SupervisionSettings
     fold: TrainingFold
-    """Of tests a whole `Fold`."""
+    """Fold to train on; for tests, a full `Fold`."""
     arm: str
     data_scale: int
     acquisition: str = "uniform"
-    """How the labelled solutions are chosen."""
+    """How the labeled solutions are chosen."""
     acquired: Callable[[int], Task] | None = None
     """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
     start: "Trainings | None" = None
-    """The trainings whose weights are gone on from; None: the base, with a new head."""
+    """Trainings whose weights these start from; None: the base, with a new head."""
     variant: str | None = None
-    """What else is varied, as the records name it."""
+    """Name in the records for whatever else is varied."""
     level: float | None = None
-    """Number that goes with it."""
+    """Number that goes with the variant."""
     bootstrap: int | None = None
-    """Which resample of the labelled problems is trained on; None: each of them once."""
+    """Resample of the labeled problems to train on; None: each of them once."""
     rate_of: "Trainings | None" = None
-    """The trainings whose learning rate is taken; None: these choose their own."""
+    """Trainings whose learning rate is used; None: these choose their own."""
     role: Role = "student"
-    """Whose backbone is trained, for estimates."""
+    """Role whose backbone is trained, for estimates."""
 
     @property
     def tested(self) -> Fold:
-        """The fold, where it has test problems."""
+        """The fold, which must have test problems."""
         assert isinstance(self.fold, Fold), "a fold without test problems cannot judge"
         return self.fold
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for display."""
         how = "" if self.acquisition == "uniform" else f" {self.acquisition}"
         again = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
         varied = "" if self.variant is None else f" {self.variant}"
         return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
     def train(self, seed: int, tried: float | None = None) -> Task:
-        """A seed's training.
+        """Returns a seed's training.
 
         Args:
             seed: redraws training subset, order and head.
-            tried: a learning rate to judge, of which only the facts are kept; None: the chosen one.
+            tried: a learning rate to try, keeping only the facts; None: the chosen one.
         """
         choice = None if tried is not None else self.choice
         students, lengths = self.settings.students, self.fold.lengths
@@ -143,7 +143,7 @@ class Trainings:
         return self.fold.train_ratings
 
     def label_noise(self, seed: int) -> Task:
-        """How far the labels of a seed's training differ from the oracle's."""
+        """Measures how far the labels of a seed's training differ from the oracle's."""
         train = self.train(seed)
         names = ("samples", "labels", "acquired")
         return Task(
@@ -161,7 +161,7 @@ class Trainings:
 
     @cached_property
     def choice(self) -> Task | None:
-        """Chooses the learning rate by trainings whose seeds are never reported; None: there is only one."""
+        """The choice of learning rate, with seeds that are never reported; None: there is only one rate."""
         if self.rate_of is not None:
             return self.rate_of.choice
         students = self.settings.students
@@ -180,12 +180,12 @@ class Trainings:
         )
 
     def model(self, seed: int) -> dict[str, Any]:
-        """A seed's reward model, as inputs; with adapters the base too: they are nothing without it."""
+        """Returns a seed's reward model as inputs; adapters come with the base that they need."""
         base = {"base": self.fold.base} if self.settings.students.lora is not None else {}
         return {"model": self.train(seed)} | base
 
     def scores(self, seed: int) -> Task:
-        """A seed's scores of the test solutions."""
+        """Returns a seed's scores of the test solutions."""
         return scores_task(
             self.model(seed),
             self.tested.test,
@@ -196,7 +196,7 @@ class Trainings:
 
 
 def cell_task(by_fold: list[Trainings], seed: int, further: tuple[Task, ...] = ()) -> Task:
-    """One reward model (or one a fold) and its evaluation; ``further`` tasks give more rows of it."""
+    """Evaluates one reward model (or one per fold); ``further`` tasks give more rows for it."""
     first = by_fold[0]
     inputs: dict[str, Any] = {
         "trains": tuple(trainings.train(seed) for trainings in by_fold),
@@ -226,13 +226,13 @@ def cell_task(by_fold: list[Trainings], seed: int, further: tuple[Task, ...] = (
 
 
 def references_task(settings: SupervisionSettings, folds: list[Fold], kind: Kind | None = None) -> Task:
-    """The lines that no student moves.
+    """Computes the reference lines, which do not depend on any student.
 
     Args:
-        settings: of the experiment.
-        folds: one, or one per fold.
-        kind: of their test problems, where several kinds are judged; None: the labeler's labels of training
-            solutions are judged too.
+        settings: the experiment's settings.
+        folds: the folds, one or more.
+        kind: kind of their test problems, if several kinds are evaluated; None: the labeler's labels of
+            training solutions are evaluated too.
     """
     tests: dict[str, Any] = {
         "samples": tuple(fold.test for fold in folds),
@@ -256,7 +256,7 @@ def references_task(settings: SupervisionSettings, folds: list[Fold], kind: Kind
 def records_task(
     experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task | None
 ) -> Task:
-    """The run's tidy table; without reference lines where an experiment must not see test problems."""
+    """Collects the run's tidy table, without reference lines if an experiment must not see test problems."""
     return Task(
         stage="records",
         config={

@@ -1,4 +1,4 @@
-"""A trial: one arm trained at one point in the space of hyperparameters, judged on validation problems.
+"""A trial: one arm trained at one point in hyperparameter space and evaluated on validation problems.
 
 No trial reads a test problem. A sweep, by grid or by any other search, is a set of trials.
 """
@@ -17,33 +17,33 @@ PLAIN: tuple[None, None] = (None, None)
 
 
 OF_LABELER = ("threshold", "soft_targets")
-"""Hyperparameters of supervision that the labeler gives."""
+"""Hyperparameters that apply only to supervision by the labeler."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """A point: what may be tuned of a reward model's training. Ranges are checked where it is applied."""
+    """A point: the tunable hyperparameters of a reward model's training. Ranges are checked when applied."""
 
     learning_rate: float
-    """The highest one; above 0."""
+    """Peak learning rate; above 0."""
     batch_size: int
-    """Solutions an update; 1 or more."""
+    """Solutions per update; 1 or more."""
     max_updates: int
-    """Most updates; 1 or more."""
+    """Maximum number of updates; 1 or more."""
     warmup: float
     """Share of the updates in which the learning rate rises; 0 to 1."""
     weight_decay: float
-    """Of matrices other than embeddings; 0 or more."""
+    """Weight decay of matrices other than embeddings; 0 or more."""
     threshold: float
     """P(negative) above which a step is incorrect, 0 to 1."""
     dropout: float = 0.0
-    """Before the head; 0 to below 1."""
+    """Dropout before the head; 0 to below 1."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities rather than its decisions."""
 
     @classmethod
     def of(cls, settings: SupervisionSettings) -> "Hyperparameters":
-        """Those of an experiment, at the first of its learning rates."""
+        """Returns an experiment's point, at the first of its learning rates."""
         students = settings.students
         return cls(
             learning_rate=students.learning_rates[0],
@@ -57,7 +57,7 @@ class Hyperparameters:
         )
 
     def applied(self, settings: SupervisionSettings) -> SupervisionSettings:
-        """An experiment's settings at this point.
+        """Returns an experiment's settings at this point.
 
         Raises:
             ValueError: a hyperparameter is out of its range.
@@ -65,7 +65,7 @@ class Hyperparameters:
         return replace(settings, **self.changes(settings))
 
     def changes(self, settings: SupervisionSettings) -> dict[str, Any]:
-        """The settings of students and labeler at this point.
+        """Returns the settings of students and labeler at this point.
 
         Raises:
             ValueError: a hyperparameter is out of its range.
@@ -93,20 +93,20 @@ def trial(
     seed: int,
     shown: Sequence[tuple[str | None, float | None]] = (PLAIN,),
 ) -> Task:
-    """Trains and judges on validation problems.
+    """Trains a model and evaluates it on validation problems.
 
     Args:
-        settings: all that the point does not say.
+        settings: everything that the point does not set.
         fold: base, training samples, labels and validation samples.
         arm: form of supervision.
         data_scale: solutions labeled per problem.
         point: the hyperparameters.
         seed: redraws training subset, order and head.
-        shown: as which (variant, level) the records show the point.
+        shown: the (variant, level) pairs under which the records show the point.
 
     Returns:
-        A task whose ``rows.json`` holds ``kept_best_of_n``, with a value for each validation problem, and the
-        course ``validation_best_of_n`` over updates, once for each of ``shown``.
+        A task whose ``rows.json`` holds ``kept_best_of_n``, with a value per validation problem, and
+        ``validation_best_of_n`` over updates, once for each of ``shown``.
 
     Raises:
         ValueError: a hyperparameter is out of its range.

@@ -11,20 +11,20 @@ from ablations.world.bases import read_manifest
 from ablations.world.world import Kind
 
 SHOT_TOKENS = 33
-"""Of a solved problem in the generator's few-shot prompt."""
+"""Tokens of a solved problem in the generator's few-shot prompt."""
 _TEST_SEEDS_APART = 1_000_003
-"""What a test seed adds to the seed of the test problems, so that no two pairs of small seeds share them."""
+"""Offset of the test problems' seed per test seed, so that no two pairs of small seeds share problems."""
 LONGER = 1.7
-"""Tokens of long problems and their solutions over those of usual ones: 62 / 38 with facts, 117 / 69 in the
-arithmetic world (means over 3,000 solutions by authors)."""
+"""Ratio of the tokens of long problems and their solutions to those of usual ones: 62 / 38 with facts,
+117 / 69 in the arithmetic world (means over 3,000 solutions by authors)."""
 
 
 def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
-    """Generator, samples, the large PRM and its labels, in the embedded world.
+    """Builds the embedded world's fold: generator, samples, the large PRM and its labels.
 
     Args:
-        settings: of the experiment.
-        kind: kind of the test problems; all others are usual ones.
+        settings: the experiment's settings.
+        kind: kind of the test problems; all other problems are usual ones.
     """
     assert settings.problems is not None and settings.world is not None
     counts, generator, labeler = settings.problems, settings.generator, settings.labeler
@@ -75,7 +75,7 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
         work=(
             *sampling("generator", few_shot, shots=generator.shots * SHOT_TOKENS),
-            # At most: which of them end right, and are learned from, is not known before.
+            # An upper bound: it is not known in advance which of them end right and are learned from.
             Work(
                 role="generator",
                 kind="language training",

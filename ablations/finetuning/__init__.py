@@ -1,1 +1,1 @@
-"""Finetuning of checkpoints: the links of the paper's chain, each from a checkpoint's folder to another."""
+"""Finetuning of checkpoints: the links of the paper's chain, each from one checkpoint folder to another."""

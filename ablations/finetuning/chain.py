@@ -1,4 +1,4 @@
-"""One link of the chain: a checkpoint's folder, whole or not at all, and gone on with where it was killed."""
+"""One link of the chain: makes a checkpoint's folder atomically, and resumes after a kill."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from lightning_modules.tokenization import check_vocabulary, load_tokenizer, ope
 
 STAGES = "ablations.finetuning.stages:STAGES"
 PROBLEM = "1 + 1 = ?\n"
-"""Any problem, to see whether a chat template takes it."""
+"""Any problem, to check that a chat template accepts it."""
 STATE, MADE = "state", "made"
-"""In the folder of a training that is not over: its last state, the new checkpoint."""
+"""Names in the folder of an unfinished training run: its last state, the new checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """What is asked for."""
+    """A checkpoint to make."""
 
     kind: str
     """One of STAGES."""
     config: dict[str, Any]
-    """All that decides the result; plain JSON."""
+    """Everything that decides the result; plain JSON."""
     local: dict[str, Any]
-    """Where on this machine the files are, and what changes nothing."""
+    """Where the files are on this machine, and options that do not affect the result."""
     out: Path
     """The new checkpoint's folder."""
 
 
 def base_facts(base: Checkpoint, *, solutions: bool) -> dict[str, str]:
-    """What a checkpoint is, whatever its folder.
+    """Returns what identifies a checkpoint, wherever its folder is.
 
     Args:
         base: the checkpoint.
-        solutions: whether it is to read solutions of problems, through its chat template if it has one.
+        solutions: whether it will read solutions of problems, through its chat template if it has one.
 
     Raises:
-        ValueError: it is no causal language model, or one that needs code that lies beside it; its
-            tokenizer has more tokens than the model, or a chat template that takes no user's turn.
+        ValueError: it is not a causal language model, or needs code from its own folder; its tokenizer has
+            more tokens than the model, or a chat template that does not accept a user's turn.
     """
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -68,10 +68,10 @@ def base_facts(base: Checkpoint, *, solutions: bool) -> dict[str, str]:
 
 
 def file_facts(files: dict[str, list[Path]]) -> dict[str, list[dict[str, str]]]:
-    """Name and sha256 of the files that the user named in some fields.
+    """Returns name and sha256 of the files that the user named, by field.
 
     Raises:
-        ValueError: one is not there.
+        ValueError: a file does not exist.
     """
     return {
         field: [{"name": path.name, "sha256": sha256_of(path, field)} for path in paths]
@@ -83,17 +83,17 @@ def forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict[
     """Makes a checkpoint.
 
     Args:
-        link: what is asked for.
-        devices: on which the model is trained.
-        reporter: told how far it is.
-        logs: what the training logs to.
+        link: the checkpoint to make.
+        devices: devices to train the model on.
+        reporter: reports the progress.
+        logs: where training writes its logs.
 
     Returns:
-        Its facts.
+        The checkpoint's facts.
 
     Raises:
-        ValueError: the folder is there, cannot be written, is being written by another process, or holds the
-            state of a training that was asked otherwise.
+        ValueError: the folder exists, cannot be written, is being written by another process, or holds the
+            state of a different training run.
         Diverged: the training diverged; nothing of it is left.
         RankFailed: one of several processes failed or died.
     """
@@ -107,7 +107,7 @@ def _forge(link: Link, devices: Devices, reporter: Reporter, logs: Logs) -> dict
     discard_unfinished(folder)
     claim(folder, {"kind": link.kind} | link.config, "the state of another training")
     made = folder / MADE
-    shutil.rmtree(made, ignore_errors=True)  # half written, and of no use
+    shutil.rmtree(made, ignore_errors=True)  # half-written, so of no use
     made.mkdir()
     (folder / STATE).mkdir(exist_ok=True)
     task = Task(stage="finetune", version=1, config=link.config, label=link.kind)

@@ -1,4 +1,4 @@
-"""How long, how fast and on what a checkpoint is trained."""
+"""How long, at what learning rate, and on which device a checkpoint is trained."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from lightning_modules.presets import Precision
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """The course of a training; with the data and the base it decides the weights."""
+    """Settings of a training run; with the data and the base, they decide the weights."""
 
     epochs: int
     """Passes over the data."""
     updates: int | None = None
-    """Optimiser updates in all, in place of whole passes; None: what the passes take."""
+    """Total optimizer updates, instead of whole passes; None: what the passes take."""
     batch: int
-    """Of an update: most tokens of text, or solutions with their alternatives."""
+    """Size of an update: most tokens of text, or number of solutions with their alternatives."""
     learning_rate: float
-    """The highest one, above 0."""
+    """Highest learning rate, above 0."""
     max_length: int | None = None
     """Most tokens that are read at once; None: the kind of training decides."""
     seed: int = 0
-    """Of all that is drawn."""
+    """Seed of all random draws."""
     device: str = "cpu"
     """One of DEVICES."""
     precision: Precision = "32-true"
-    """Of what is computed; weights are kept in float32."""
+    """Precision of computation; weights are kept in float32."""
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("updates", 1), ("batch", 1), ("max_length", 2), ("seed", 0)):
@@ -43,18 +43,18 @@ class Course:
                 raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
     def total(self, of_pass: int) -> int:
-        """Updates in all, where a pass takes ``of_pass``."""
+        """Returns the total number of updates, if a pass takes ``of_pass``."""
         return self.epochs * of_pass if self.updates is None else self.updates
 
     def length(self, positions: int | None, default: int | None = None) -> int | None:
-        """Most tokens that are read at once.
+        """Returns the most tokens that are read at once.
 
         Args:
-            positions: those that the model has; None: it does not say.
-            default: where ``max_length`` does not say either, unless the model has fewer; None: no limit.
+            positions: number of positions that the model has; None: unknown.
+            default: limit if ``max_length`` is None, unless the model has fewer positions; None: no limit.
 
         Raises:
-            ValueError: more were asked for than the model has.
+            ValueError: ``max_length`` exceeds the model's positions.
         """
         if self.max_length is None:
             known = [limit for limit in (positions, default) if limit is not None]

@@ -1,4 +1,4 @@
-"""Rated solutions in tokens, with the class that each rated step is to get."""
+"""Encoded rated solutions, with the target class of each rated step."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from lightning_modules.positions import verify_positions
 from lightning_modules.reward_data import RewardDataset
 
 CHUNK = 500
-"""Solutions that are tokenized together: tokenizers' own lists take far more memory than the ids."""
+"""Solutions tokenized at once: tokenizers' own lists take far more memory than the ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branches:
-    """The branches of solutions, one after the other."""
+    """The branches of several solutions, concatenated."""
 
     encoded: list[Encoded]
-    """Tokens of each."""
+    """Tokens of each branch."""
     targets: list[np.ndarray]
-    """int8 [S] of each: the class of every step, IGNORE where it has no label."""
+    """int8 [S] per branch: the class of every step, IGNORE where it has no label."""
     solution: np.ndarray
-    """int64, ascending: which of the solutions each is of."""
+    """int64, ascending: the solution that each branch belongs to."""
     cut_labels: int
-    """Labels of steps that did not fit."""
+    """Number of labels of steps that did not fit."""
 
     def dataset(self, **options: Any) -> RewardDataset:
-        """For training: a solution is drawn with all its branches, which share what they begin with."""
+        """Returns the training set; a solution is drawn with all its branches, which share their prefixes."""
         starts = np.flatnonzero(np.diff(self.solution)) + 1
         return RewardDataset.from_encoded(
             self.encoded,
@@ -47,7 +47,7 @@ class Branches:
 
     @property
     def labels(self) -> int:
-        """Steps that have a target."""
+        """Number of steps that have a target."""
         return sum(
             int((target[: len(encoded.step_end)] != IGNORE).sum())
             for encoded, target in zip(self.encoded, self.targets, strict=True)
@@ -57,13 +57,13 @@ class Branches:
 def encode_rated(
     tokenizer: Any, rated: Iterable[Rated], max_length: int | None, left_out: LeftOut
 ) -> Branches:
-    """Rated solutions in tokens.
+    """Encodes rated solutions.
 
     Args:
-        tokenizer: the model's.
-        rated: solutions.
-        max_length: most tokens of a branch, whole steps are kept; None: no limit.
-        left_out: told of branches that are cut before their first label.
+        tokenizer: the model's tokenizer.
+        rated: the solutions.
+        max_length: most tokens per branch, cut at whole steps; None: no limit.
+        left_out: collects branches that are cut before their first label.
     """
     encoded: list[Encoded] = []
     targets: list[np.ndarray] = []

@@ -1,4 +1,4 @@
-"""Solutions with ratings of their steps, of any labelled format, as a PRM learns from them."""
+"""Solutions with step ratings, from any labeled format, as a PRM learns from them."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from ablations.formats.questions import normalised
 from ablations.formats.rows import ReadHooks
 
 RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})
-"""Everything but probabilities of steps, which become ratings."""
+"""Everything except step probabilities, which become ratings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """Steps, one after the other, some of them rated."""
+    """Consecutive steps, some of them rated."""
 
     steps: tuple[str, ...]
-    """Texts."""
+    """Texts of the steps."""
     ratings: tuple[int | None, ...]
-    """-1 wrong, 0 neutral, 1 right, None not rated; one a step, and one at least that is not None."""
+    """One per step: -1 wrong, 0 neutral, 1 right, None not rated; at least one is not None."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rated:
-    """A solution as it was rated."""
+    """A rated solution."""
 
     name: str
-    """Its file, and its number there from 1."""
+    """Its file, and its number in that file, from 1."""
     problem: str
     """What is asked."""
     branches: tuple[Branch, ...]
-    """The solution up to its first error, if a step of it is rated; then for each rated alternative of a step
-    what was chosen before it, whose ratings the solution has, and the alternative."""
+    """The solution up to its first error, if a step of it is rated; then, for each rated alternative of a
+    step, the steps chosen before it (whose ratings the solution has) and the alternative."""
 
     @cached_property
     def key(self) -> str:
-        """The problem, white space and case aside."""
+        """The problem, with white space and case normalized."""
         return normalised(self.problem)
 
     @property
     def labels(self) -> int:
-        """Ratings in all."""
+        """Total number of ratings."""
         return sum(rating is not None for branch in self.branches for rating in branch.ratings)
 
 
 def read_rated(
     path: Path, left_out: LeftOut, *, options: Mapping[str, Any], threshold: float | None
 ) -> Iterator[Rated]:
-    """The rated solutions of a file; those without a rating are left out.
+    """Yields the rated solutions of a file; those without a rating are left out.
 
     Args:
-        path: of the file.
-        left_out: told of them, and of what the reader drops.
-        options: of readers by name; each reader takes its own.
+        path: the file.
+        left_out: collects these, and what the reader drops.
+        options: options of all readers, by name; each reader takes its own.
         threshold: P(wrong) above which a step is wrong, where labels are probabilities.
 
     Raises:
@@ -71,7 +71,7 @@ def read_rated(
     records = form.read(path, ReadHooks(dropped=left_out.add), **own)
     for number, record in enumerate(records, 1):
         ratings = fitted(record, RATINGS, threshold).record
-        assert ratings is not None  # nothing is lost but probabilities
+        assert ratings is not None  # only probabilities are lost
         name = f"{path.name}, solution {number}"
         branches = tuple(branches_of(ratings))
         if branches:
@@ -81,7 +81,7 @@ def read_rated(
 
 
 def branches_of(record: LabeledSolution) -> Iterator[Branch]:
-    """What process supervision learns from a rated solution: each rating once, none behind an error."""
+    """Yields what process supervision learns from a rated solution: each rating once, none after an error."""
     end = record.first_error
     judged = record if end is None else record.cut(end + 1)
     for part in each_alternative(judged, repeat=False):

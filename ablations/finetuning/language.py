@@ -1,4 +1,4 @@
-"""Language modelling of a causal checkpoint: MathMix, and the generator (the paper's section 2)."""
+"""Language modeling with a causal checkpoint: MathMix, and the generator (the paper's section 2)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
 CHUNK = 1000
-"""Texts that are tokenized together: tokenizers' own lists take far more memory than the ids."""
+"""Texts tokenized at once: tokenizers' own lists take far more memory than the ids."""
 WINDOW = 2048
-"""Most tokens of a document, unless the user or the model says otherwise."""
+"""Most tokens per document, unless the user sets another limit or the model has fewer positions."""
 
 Documents = list[np.ndarray]
 Item = TypeVar("Item")
 
 
 def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """The base in ``context.local``, text -> the base finetuned on it, every token a target."""
+    """Finetunes the base in ``context.local`` on its text, with every token as a target."""
     course = Course(**config["course"])
     tokenizer, model = opened(context)
     left_out = LeftOut()
@@ -53,7 +53,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """The base in ``context.local``, a pool -> the base finetuned on the solutions that came to a right end.
+    """Finetunes the base in ``context.local`` on the pool's solutions that came to a right end.
 
     They are newline-delimited; the problem has no target, the token that ends the solution has one.
     """
@@ -76,10 +76,10 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def opened(context: Context) -> tuple[Any, PreTrainedModel]:
-    """Tokenizer and model of the base.
+    """Loads tokenizer and model of the base.
 
     Raises:
-        ValueError: it has no token that ends a text.
+        ValueError: the tokenizer has no token that ends a text.
     """
     folder = Path(context.local["base"])
     tokenizer, model = load_tokenizer(folder), load_causal(folder)
@@ -91,34 +91,34 @@ def opened(context: Context) -> tuple[Any, PreTrainedModel]:
 
 
 def length(model: PreTrainedModel, course: Course) -> int:
-    """Most tokens of a document."""
+    """Returns the most tokens per document."""
     found = course.length(getattr(model.config, "max_position_embeddings", None), WINDOW)
     assert found is not None
     return found
 
 
 def windows(tokenizer: Any, texts: Iterable[str], size: int) -> Documents:
-    """Texts in tokens, as they are, each with the token that ends it; longer ones in pieces of ``size``."""
+    """Encodes texts unchanged, each with the token that ends it; long ones in pieces of ``size`` tokens."""
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     documents = []
     for chunk in _chunks(texts):
         for ids in tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]:
             whole = np.array([*bos, *ids, tokenizer.eos_token_id], dtype=np.int32)
             pieces = (whole[at : at + size] for at in range(0, len(whole), size))
-            documents += [piece for piece in pieces if len(piece) > 1]  # one token has nothing before it
+            documents += [piece for piece in pieces if len(piece) > 1]  # a single token has no context
     return documents
 
 
 def right_solutions(
     pool: Iterable[LabeledSolution], held_out: HeldOut, most: int | None, left_out: LeftOut
 ) -> list[LabeledSolution]:
-    """The solutions that came to an end that was found right.
+    """Returns the finished solutions that were graded right.
 
     Args:
-        pool: graded solutions; one that nobody could grade is no right one.
-        held_out: problems.
-        most: of a problem, the first ones; None: all.
-        left_out: told of all others.
+        pool: graded solutions; one that nobody could grade does not count as right.
+        held_out: held-out problems.
+        most: how many per problem, the first ones; None: all.
+        left_out: collects all others.
     """
     right = []
     taken: Counter[str] = Counter()
@@ -145,7 +145,7 @@ def right_solutions(
 def solved(
     tokenizer: Any, solutions: Sequence[LabeledSolution], size: int, left_out: LeftOut
 ) -> tuple[Documents, Documents]:
-    """Tokens and targets of solutions; those longer than ``size`` are left out whole: they would not end."""
+    """Returns tokens and targets of solutions; those over ``size`` are left out, as they would not end."""
     documents, targets = [], []
     for chunk in _chunks(solutions):
         prompts, steps = [prompt_of(record.problem) for record in chunk], [record.texts for record in chunk]
@@ -172,7 +172,7 @@ def train(
     out: Path,
     context: Context,
 ) -> dict[str, Any]:
-    """Trains and writes a checkpoint; returns what it took."""
+    """Trains and writes a checkpoint; returns facts about the training."""
     check_ids(model, documents)
     rows = row_count(model)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id < rows else 0  # no position reads it

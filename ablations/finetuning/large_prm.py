@@ -1,4 +1,4 @@
-"""PRM_large (the paper's section 2.6): three classes, learnt from ratings of steps."""
+"""PRM_large (the paper's section 2.6): three classes, trained on step ratings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lightning_modules.training import fit
 
 
 def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """The base in ``context.local``, labels -> a PRM, judged on the problems that are held out."""
+    """Trains a PRM from the base and labels in ``context.local``, and evaluates it on held-out problems."""
     course = Course(**config["course"])
     base = Path(context.local["base"])
     tokenizer = load_tokenizer(base)
@@ -39,7 +39,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     left_out = LeftOut()
     held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=course.seed)
     learnt, held = divided(read_all(config, context, left_out), held_out)
-    assert not any(one.problem in held_out for one in learnt)  # whatever becomes of this code
+    assert not any(one.problem in held_out for one in learnt)  # guards against later changes
     branches = encode_rated(tokenizer, learnt, longest, left_out)
     check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
     if not branches.encoded:
@@ -73,10 +73,10 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     tests = encode_rated(tokenizer, held, longest, left_out)
     judgements: dict[str, Any] = {"judged": None, "judged_distinct": None}
     if tests.encoded:
-        written = RewardModel.from_folder(out).to(course.device)  # as it will be read
+        written = RewardModel.from_folder(out).to(course.device)  # as users will load it
         judgements["judged"] = evaluate_prm(written, tests, problems_of(held))
         once = distinct(held)
-        if len(once) < len(held):  # one that comes hundreds of times outweighs all others
+        if len(once) < len(held):  # one repeated hundreds of times outweighs all others
             again = encode_rated(tokenizer, once, longest, LeftOut())
             judgements["judged_distinct"] = evaluate_prm(written, again, problems_of(once))
     counts = {
@@ -102,7 +102,7 @@ def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def read_all(config: dict[str, Any], context: Context, left_out: LeftOut) -> Iterator[Rated]:
-    """The rated solutions of all files."""
+    """Yields the rated solutions of all files."""
     options = dict(config["options"])
     if context.local["problems"]:
         options["problems"] = [text for path in context.local["problems"] for text in every_problem(path)]
@@ -111,7 +111,7 @@ def read_all(config: dict[str, Any], context: Context, left_out: LeftOut) -> Ite
 
 
 def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:
-    """Solutions to learn from, and those of problems that are held out."""
+    """Splits solutions into those to learn from and those of held-out problems."""
     learnt: list[Rated] = []
     held: list[Rated] = []
     for one in rated:
@@ -120,7 +120,7 @@ def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], lis
 
 
 def distinct(rated: Iterable[Rated]) -> list[Rated]:
-    """The first of each solutions that are equal in steps and ratings."""
+    """Returns the first of each group of solutions with equal problem, steps and ratings."""
     first: dict[Any, Rated] = {}
     for one in rated:
         first.setdefault((one.key, one.branches), one)
@@ -128,6 +128,6 @@ def distinct(rated: Iterable[Rated]) -> list[Rated]:
 
 
 def problems_of(rated: Iterable[Rated]) -> np.ndarray:
-    """int64: a number for the problem of each solution."""
+    """Returns a number for the problem of each solution: int64."""
     numbers: np.ndarray = np.unique([one.key for one in rated], return_inverse=True)[1]
     return numbers

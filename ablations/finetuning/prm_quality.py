@@ -1,4 +1,4 @@
-"""How well a PRM tells wrong steps on problems that it never learnt from."""
+"""How well a PRM detects wrong steps on problems that it was not trained on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lightning_modules.scoring import score
 
 
 def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:
-    """Step AUROC with its interval, loss, and accuracy by class, over all labelled steps.
+    """Computes step AUROC with its interval, loss, and accuracy by class, over all labeled steps.
 
     Args:
-        model: of three classes.
-        branches: held out.
-        problem: int64, the problem of each solution that these are of.
+        model: a PRM with three classes.
+        branches: held-out branches.
+        problem: int64, the problem of each solution that the branches belong to.
 
     Returns:
-        Plain JSON; null where a number is not defined.
+        Plain JSON; null where a number is undefined.
     """
     found = score(model, branches.encoded)
     kept = [
@@ -33,7 +33,7 @@ def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) ->
     problem = np.repeat(problem[branches.solution], [len(one) for one in kept])
     labelled = target != IGNORE
     prob, target, problem = found.prob[labelled], target[labelled].astype(np.int64), problem[labelled]
-    # log of probabilities that may be 0 in float64 alone where a logit is off by hundreds
+    # A probability is 0 in float64 only where a logit is off by hundreds; its log must stay finite.
     given = np.maximum(prob[np.arange(len(target)), target], np.finfo(np.float64).tiny)
     hit = prob.argmax(axis=1) == target
     auroc = auroc_interval(-prob[:, 0], target > 0, problem)

@@ -1,4 +1,4 @@
-"""What a finetuned checkpoint tells of its making, in a file beside its weights."""
+"""How a finetuned checkpoint was made, in a file next to its weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ablations.engine.progress import text_table
 from ablations.engine.revision import code, revision
 
 FACTS = "finetune.json"
-"""Beside a checkpoint's config.json."""
+"""Name of the file, next to a checkpoint's config.json."""
 OF_HELD_OUT = "of held-out problems"
 NAMED = 5
-"""How many of what is left out are named for each reason."""
+"""Most left-out items that are named per reason."""
 
 
 class LeftOut:
-    """Texts or solutions that nothing is learnt from, by reason: counted, the first few by name."""
+    """Texts or solutions that nothing is learned from, by reason: counts, and the names of the first few."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
@@ -28,7 +28,7 @@ class LeftOut:
         return ", ".join(found) or "nothing left out"
 
     def add(self, reason: str, name: str | None = None) -> None:
-        """One more, with its name if it has one."""
+        """Adds one item, with its name if it has one."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         named = self.first.setdefault(reason, [])
         if name is not None and len(named) < NAMED:
@@ -38,14 +38,14 @@ class LeftOut:
 def write_facts(
     out: Path, config: dict[str, Any], left_out: LeftOut, counts: dict[str, int], **more: Any
 ) -> None:
-    """Writes ``FACTS``: all that decided the checkpoint, and what came of it.
+    """Writes ``FACTS``: all that decided the checkpoint, and the outcome.
 
     Args:
         out: the checkpoint's folder.
-        config: of the stage that made it.
-        left_out: from what was learnt from.
-        counts: of what was learnt from.
-        more: plain JSON.
+        config: config of the stage that made it.
+        left_out: what was left out of the training data.
+        counts: counts of the data.
+        more: further facts, plain JSON.
     """
     named = {why: {"count": n, "first": left_out.first[why]} for why, n in left_out.counts.items()}
     made_by = {"revision": revision(), "code": code()}
@@ -53,7 +53,7 @@ def write_facts(
 
 
 def described(facts: dict[str, Any]) -> str:
-    """The same for people: counts, what was left out, and how well it does where it was judged."""
+    """Formats the facts for display: counts, what was left out, and how well it does if it was evaluated."""
     base = facts.get("base")
     of = f" of {base['name']} (revision {base['revision'][:12]})" if base else ""
     updates = f", {facts['training']['updates']:,} updates" if "training" in facts else ""

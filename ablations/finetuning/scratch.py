@@ -1,4 +1,4 @@
-"""A base of random weights, with a tokenizer of its own: for small trials, without any checkpoint."""
+"""A base with random weights and its own tokenizer, for small trials without a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightning_modules.presets import PRESETS
 
 
 def scratch(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Text in ``context.local`` -> a tokenizer trained on it, random weights of a preset."""
+    """Trains a tokenizer on the text in ``context.local``, and draws random weights of a preset."""
     allowed("preset", config["preset"], tuple(PRESETS))
     held_out = HeldOut.of(context.local["held_out"], share=config["held_out_share"], seed=config["seed"])
     left_out = LeftOut()

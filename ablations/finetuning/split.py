@@ -1,4 +1,4 @@
-"""Which problems are held out: those of given files, or a share of all there are."""
+"""Held-out problems: those of given files, or a share of all problems."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from ablations.formats.overlap import every_problem
 from ablations.formats.questions import letters_and_digits, normalised
 
 LEAST = 20
-"""Letters and digits from which on a problem is looked for within texts by them alone."""
+"""Fewest letters and digits of a problem that is searched for in texts by these alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """Problems that nothing may be learnt from; those of files are compared by letters and digits.
+    """Problems that nothing may be learned from; those of files are compared by letters and digits.
 
-    Of a share, each problem is drawn by its own text, white space and case aside: whatever else there is, and
-    in whichever order, the same share and seed hold it out. So all links of a chain agree, and data is split
-    by problem, never by row.
+    With a share, each problem is drawn by its own text, ignoring white space and case: the same share and
+    seed hold it out whatever other problems there are, in whatever order. So all links of a chain agree, and
+    data is split by problem, never by row.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
-    """Those of files: letters and digits -> the text, white space and case aside."""
+    """Problems of the files: letters and digits -> the text, with white space and case normalized."""
     share: float = 0.0
-    """Of all problems, from 0 up to but not 1."""
+    """Share of all problems, in [0, 1)."""
     seed: int = 0
-    """Of the draw."""
+    """Seed of the draw."""
 
     @classmethod
     def of(cls, files: Iterable[Path], *, share: float, seed: int) -> HeldOut:
-        """All problems of some files of any format, and a share of all others."""
+        """Holds out all problems of some files of any format, and a share of all others."""
         problems = (problem for path in files for problem in every_problem(path))
         named = {letters_and_digits(problem): normalised(problem) for problem in problems}
         return cls(named=named, share=share, seed=seed)
@@ -42,7 +42,7 @@ class HeldOut:
         return named or _place(normalised(problem), self.seed) < self.share
 
     def within(self, text: str) -> bool:
-        """Whether a text holds a problem of the files; a short one counts only as it is spelled."""
+        """Whether a text contains a problem of the files; a short problem must match as it is spelled."""
         told, spaced = letters_and_digits(text), normalised(text)
         return any(
             key in told if len(key) >= LEAST else problem in spaced for key, problem in self.named.items()
@@ -50,6 +50,6 @@ class HeldOut:
 
 
 def _place(problem: str, seed: int) -> float:
-    """Where in [0, 1) a problem falls; the places of many are spread evenly."""
+    """Returns a problem's place in [0, 1); the places of many problems are spread evenly."""
     digest = hashlib.sha256(f"{seed}\0{problem}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32

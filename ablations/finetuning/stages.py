@@ -1,4 +1,4 @@
-"""The kinds of finetuning, as stages that devices can be spread over."""
+"""The kinds of finetuning, as stages that can be spread over devices."""
 
 from ablations.engine.step import Imported, Stage
 

@@ -1,7 +1,7 @@
-"""Text to learn language from: solved problems, or plain text.
+"""Text for language modeling: solved problems, or plain text.
 
-JSON Lines whose rows hold question and answer, problem and solution, or text; or plain text, a file one text,
-where the name ends in .txt. Any of them is compressed by its name.
+Files are JSON Lines whose rows hold question and answer, problem and solution, or text; or plain text, one
+text per file, if the name ends in .txt. The ending of its name says whether a file is compressed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ class Text:
     """One text."""
 
     name: str
-    """Its file, and its line or number there."""
+    """Its file, and its line or number in that file."""
     problem: str | None
-    """The problem that it solves; None of a text that does not say."""
+    """The problem that it solves; None if unknown."""
     text: str
-    """All of it, the problem included."""
+    """The full text, including the problem."""
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """The texts of a file.
+    """Reads the texts of a file.
 
     Raises:
-        ValueError: the file is damaged, or a row malformed.
+        ValueError: the file is damaged, or a row is malformed.
     """
     plain = path.with_suffix("") if path.suffix in COMPRESSED else path
     if plain.suffix == ".txt":
@@ -46,11 +46,11 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 
 def read_any(path: Path) -> Iterator[Text]:
-    """The same, or the solutions of a file of any format, right or wrong: text for a tokenizer."""
+    """Reads texts for a tokenizer, or the solutions, right or wrong, of a file of any format."""
     try:
         form = recognised(path)
     except ValueError:
-        return read_texts(path)  # whose faults say what is allowed of a text
+        return read_texts(path)  # its errors say what a text may look like
     if form in (FORMATS["gsm8k"], FORMATS["math"], FORMATS["problems"]):
         return read_texts(path)
     return (
@@ -64,14 +64,14 @@ def read_any(path: Path) -> Iterator[Text]:
 
 
 def about(text: Text, held_out: HeldOut) -> bool:
-    """Whether a text solves a problem that is held out, or holds one of those named where it does not say."""
+    """Whether a text solves a held-out problem or, if it names no problem, contains one of the named ones."""
     if text.problem is not None:
         return text.problem in held_out
     return held_out.within(text.text)
 
 
 def kept(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
-    """What is learnt from: the texts without those about a problem that is held out."""
+    """Yields the texts to learn from: all but those about a held-out problem."""
     for text in texts:
         if about(text, held_out):
             left_out.add(OF_HELD_OUT, text.name)

@@ -1,1 +1,1 @@
-"""One file a public format, read and write."""
+"""Readers and writers of public formats, one file per format."""

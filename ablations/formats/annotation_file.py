@@ -1,13 +1,13 @@
-"""Labelling files: solutions for people to rate step by step, in PRM800K's own row format.
+"""Labeling files: solutions for people to rate step by step, in PRM800K's own row format.
 
-JSON Lines, one solution a line: `question` holds `problem`, `ground_truth_answer` and the solution as
+JSON Lines, one solution per line: `question` holds `problem`, `ground_truth_answer` and the solution as
 `pre_generated_steps` and `pre_generated_answer`; `label.steps[i].completions` holds the step's text and its
 `rating`, null until somebody rates it. A labeler sets each rating to 1, 0 or -1 up to and including the first
--1, leaves the later ones null (or cuts these steps away), and may add alternatives, which are not read. A
+-1, leaves the later ones null (or removes these steps), and may add alternatives, which are not read. A
 solution that nobody can judge gets the `finish_reason` give_up or bad_problem.
 
-A fault is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`, without field and line
-where it is of the whole file.
+An error is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`, without field and line
+if it concerns the whole file.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from ablations.data.solutions import Problem, Solutions
 from ablations.formats.rows import Where, array, check, fault, mapping, read_rows, string, texts, write_rows
 
 Ratings = tuple[int | None, ...]
-"""Of a solution's steps: 1, 0 or -1 up to and including the first -1, None after it; all None if unjudged."""
+"""Ratings of a solution's steps: 1, 0 or -1 through the first -1, None after it; all None if unjudged."""
 
 UNJUDGED = ("give_up", "bad_problem")
 """Finish reasons of a solution without ratings."""
@@ -29,13 +29,13 @@ FINISH_REASONS = ("found_error", "solution", *UNJUDGED)
 def write_labelling(
     path: Path, problems: Sequence[Problem], solutions: Solutions, generation: int | None = None
 ) -> None:
-    """Writes solutions for labelling, all ratings null, whole or not at all.
+    """Writes solutions for labeling, all ratings null, atomically.
 
     Args:
-        path: of the file.
-        problems: those of the solutions, in the order of ``solutions.problem_index``.
-        solutions: R of them, one line each.
-        generation: of the data collection, as PRM800K counts it.
+        path: the file to write.
+        problems: the solutions' problems, indexed by ``solutions.problem_index``.
+        solutions: R solutions, one line each.
+        generation: generation of the data collection, as PRM800K counts it.
     """
     write_rows(path, _rows(problems, solutions, generation))
 
@@ -73,19 +73,19 @@ def _rows(
 
 
 def read_labelling(path: Path, problems: Sequence[Problem], solutions: Solutions) -> list[Ratings]:
-    """The ratings that a labelling file holds of given solutions; its lines may come in any order.
+    """Reads the ratings that a labeling file holds for given solutions; its lines may be in any order.
 
     Args:
-        path: of the file.
+        path: the file to read.
         problems: as in ``write_labelling``.
-        solutions: R of them, each of which the file must hold, and no other.
+        solutions: R solutions; the file must hold each of them, and no other.
 
     Returns:
         R ratings, in the order of the solutions.
 
     Raises:
         ValueError: a row is malformed, a rating is missing, out of range or given after the first error, or
-            the solutions are others.
+            the solutions are not the given ones.
     """
     wanted: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for i, p in enumerate(solutions.problem_index):
@@ -109,10 +109,10 @@ def read_labelling(path: Path, problems: Sequence[Problem], solutions: Solutions
 
 
 def read_rated(path: Path) -> Iterator[tuple[Where, str, tuple[str, ...], Ratings]]:
-    """File and line, problem, steps and ratings of each row; blank lines are skipped.
+    """Reads file and line, problem, steps and ratings of each row; blank lines are skipped.
 
     Raises:
-        ValueError: as ``read_labelling``.
+        ValueError: as in ``read_labelling``.
     """
     if not path.is_file():
         raise ValueError(f"{path}: found no such file; allowed: a labelling file")
@@ -151,7 +151,7 @@ def _ratings(where: Where, label: dict[str, Any], steps: tuple[str, ...]) -> Rat
 
 
 def _rating(where: Where, i: int, step: Any, text: str) -> int | None:
-    """What a step's own text is rated, among the alternatives that may stand beside it."""
+    """Returns the rating of a step's own text, ignoring the alternatives that may be next to it."""
     completions = step.get("completions") if isinstance(step, dict) else None
     known = completions if isinstance(completions, list) else []
     own = [one for one in known if isinstance(one, dict) and one.get("text") == text]

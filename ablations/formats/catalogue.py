@@ -1,6 +1,6 @@
-"""Every format by name. To add one: its file here, and its line in ``FORMATS``.
+"""All formats by name. To add one, add its file here and its entry in ``FORMATS``.
 
-A file is of the first format that recognizes its first row.
+A file has the first format that recognizes its first row.
 """
 
 import json
@@ -32,23 +32,23 @@ class Format:
     """A file format of problems, solutions and labels."""
 
     read: Callable[..., Iterator[LabeledSolution]]
-    """(path, Reading or None, options by name) -> records, one row held at a time."""
+    """(path, ReadHooks or None, options by name) -> records, one row held at a time."""
     write: Callable[..., None]
-    """(path, records); whole or not at all. The records must be cut down to the abilities first."""
+    """(path, records), written atomically. The records must be cut down to the abilities first."""
     abilities: Abilities
-    """What it can carry."""
+    """What the format can carry."""
     keys: frozenset[str]
-    """Fields that every row that is written has."""
+    """Fields that every written row has."""
     options: frozenset[str] = frozenset()
     """Names of the reader's options."""
     tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
-    """Whether a record's texts can be told from the format's own marks."""
+    """Whether a record's texts can be distinguished from the format's own marks."""
     recognises: Callable[[dict[str, Any]], bool] | None = None
-    """Whether a row is of the format; None: if it has all ``keys``."""
+    """Whether a row is of the format; if None, whether it has all ``keys``."""
     labels_are_scores_of: str | None = None
-    """Labeler whose scores the labels are, where they are no truth."""
+    """Labeler whose scores serve as the labels, if they are not ground truth."""
     suffix: str = ".jsonl"
-    """How a file's name ends, before .gz or .zst if it is compressed."""
+    """Suffix of a file's name, before .gz or .zst if it is compressed."""
 
 
 FORMATS: dict[str, Format] = {
@@ -133,15 +133,15 @@ FORMATS: dict[str, Format] = {
 
 
 def is_of(form: Format, row: dict[str, Any]) -> bool:
-    """Whether a format recognizes a row."""
+    """Returns whether a format recognizes a row."""
     return form.recognises(row) if form.recognises is not None else form.keys <= row.keys()
 
 
 def recognised(path: str | Path) -> Format:
-    """The format of a file, by the fields of its first row.
+    """Recognizes the format of a file by the fields of its first row.
 
     Raises:
-        ValueError: there is no row, or its fields are those of no format.
+        ValueError: there is no row, or its fields match no format.
     """
 
     def told(where: Where, row: dict[str, Any]) -> list[Format]:

@@ -1,8 +1,7 @@
-"""GSM8K, one problem with its solution a row: {question, answer}.
+"""GSM8K, one problem and its solution per row: {question, answer}.
 
-The lines of ``answer`` are the steps, the last line is "#### N" with the reference answer. Steps hold
-calculator annotations such as <<48/2=24>>, which are kept unless asked otherwise. The solution is right by
-definition.
+The lines of ``answer`` are the steps; the last line is "#### N" with the reference answer. Steps hold
+calculator annotations such as <<48/2=24>>, which are kept by default. The solution is right by definition.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,19 +24,19 @@ ABILITIES = Abilities(
 
 
 def recognises(row: dict[str, Any]) -> bool:
-    """Whether a row has a question, and an answer with the mark of the reference."""
+    """Returns whether a row has a question, and an answer with the mark "####"."""
     return row.keys() >= KEYS and isinstance(row["answer"], str) and _MARK in row["answer"]
 
 
 def read(
     path: str | Path, reading: ReadHooks | None = None, *, drop_calculator: bool = False
 ) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Args:
-        path: of the file.
-        reading: what is done beside it.
-        drop_calculator: leave the calculator annotations away.
+        path: the file to read.
+        reading: hooks called while reading.
+        drop_calculator: whether to drop the calculator annotations.
 
     Raises:
         ValueError: a row is malformed.
@@ -47,12 +46,12 @@ def read(
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Whether a record's answer fits a line."""
+    """Returns whether a record's answer fits on one line."""
     return "\n" not in (record.reference or "")
 
 
@@ -64,7 +63,7 @@ def _without_calculator(record: LabeledSolution) -> LabeledSolution:
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     *lines, last = string(where, row, "answer").split("\n")
     answer = last.removeprefix(END)
-    if not last.startswith(END):  # the last step may stand on the same line
+    if not last.startswith(END):  # the last step may be on the same line
         step, mark, answer = (part.strip() for part in last.rpartition(_MARK))
         check(where, "answer", last, mark, f'a last line with "{END}"')
         lines.append(step)

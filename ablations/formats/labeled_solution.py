@@ -1,4 +1,4 @@
-"""The record that all formats share: one solution of one problem, with what is known of its steps."""
+"""The record that all formats share: one solution to one problem, with what is known about its steps."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,17 +7,17 @@ from ablations.formats.annotation_file import FINISH_REASONS
 
 RATINGS = (-1, 0, 1)
 _SUM = 1e-2
-"""How far probabilities that others computed may sum from 1."""
+"""Maximum distance from 1 of the sum of probabilities that others computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probabilities:
-    """A soft label of a step."""
+    """Soft label of a step."""
 
     wrong: float
     """P(the step is wrong), in [0, 1]."""
     neutral: float = 0.0
-    """P(the step is neutral), in [0, 1]; 0 where only two classes are known."""
+    """P(the step is neutral), in [0, 1]; 0 if only two classes are known."""
     right: float
     """P(the step is right), in [0, 1]."""
 
@@ -28,12 +28,12 @@ class Probabilities:
 
     @classmethod
     def of_right(cls, right: float) -> "Probabilities":
-        """Those of two classes."""
+        """Builds the probabilities of two classes."""
         return cls(wrong=1 - right, right=right)
 
 
 Label = int | Probabilities | None
-"""A rating -1 wrong, 0 neutral, 1 right; or probabilities; or None, not labelled."""
+"""Rating (-1 wrong, 0 neutral, 1 right), probabilities, or None if unlabeled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,9 @@ class Candidate:
     """A step that was tried."""
 
     text: str
-    """Not empty, without separators."""
+    """Text of the step; not empty, without separators."""
     label: Label = None
-    """What is known of it."""
+    """Label of the step."""
 
     def __post_init__(self) -> None:
         if not self.text:
@@ -59,17 +59,17 @@ class Step(Candidate):
     """A step of the solution."""
 
     alternatives: tuple[Candidate, ...] = ()
-    """Other candidates after the same steps before it."""
+    """Other candidates after the same preceding steps."""
     human: bool = False
     """Whether a person wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabeledSolution:
-    """One solution of one problem, or a problem alone."""
+    """One solution to one problem, or a problem alone."""
 
     problem: str
-    """What is asked; not empty."""
+    """Text of the problem; not empty."""
     problem_id: str | None = None
     """Name of the problem."""
     reference: str | None = None
@@ -77,45 +77,45 @@ class LabeledSolution:
     reference_solution: str | None = None
     """A right solution by the problem's authors."""
     level: int | None = None
-    """Difficulty, as MATH counts it: 1 easy to 5 hard."""
+    """Difficulty on MATH's scale, from 1 (easy) to 5 (hard)."""
     subject: str | None = None
-    """What the problem is of, such as Algebra."""
+    """Subject of the problem, such as Algebra."""
     dataset: str | None = None
-    """Where the problem is from, such as GSM8K."""
+    """Source of the problem, such as GSM8K."""
 
     steps: tuple[Step, ...] = ()
-    """The solution; none of a problem alone."""
+    """Steps of the solution; empty for a problem alone."""
     open_candidates: tuple[Candidate, ...] = ()
-    """Candidates after the last step, none of which was taken."""
+    """Candidates after the last step, none of which was chosen."""
     step_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Labeler -> P(the step is right), one a step in [0, 1]; the labels of the steps are of none of them."""
+    """Labeler -> P(the step is right) in [0, 1], one per step; the steps' labels come from none of these."""
     answer: str | None = None
-    """Final answer of the solution; None if there is none, or nobody took it down."""
+    """Final answer of the solution; None if there is none, or it was not recorded."""
     correct: bool | None = None
-    """Whether the final answer is right; None if nobody says."""
+    """Whether the final answer is right; None if unknown."""
     finished: bool = True
-    """Whether the solution came to its end, as far as is known."""
+    """Whether the solution reached its end, as far as is known."""
     finish_reason: str | None = None
-    """Why labelling ended: found_error, solution, bad_problem or give_up, as PRM800K has it."""
+    """Reason that labeling ended: found_error, solution, bad_problem or give_up, as in PRM800K."""
     prm_score: float | None = None
-    """Score that a process reward model gave the whole solution."""
+    """Score of the whole solution by a process reward model."""
     orm_score: float | None = None
-    """Score that an outcome reward model gave it."""
+    """Score of the whole solution by an outcome reward model."""
 
     solution_id: str | None = None
     """Name of the solution."""
     sample: int | None = None
-    """Its number among the solutions of its problem, from 0."""
+    """Number of the solution among those to its problem, from 0."""
     generator: str | None = None
     """Model that wrote the solution."""
     labeler: str | None = None
-    """Who labelled the steps."""
+    """Labeler of the steps."""
     generation: int | None = None
-    """Generation of the data collection in PRM800K's phase 2 (-1 the screening); None in phase 1."""
+    """Generation of the data collection in PRM800K's phase 2 (-1 for the screening); None in phase 1."""
     screening: bool = False
-    """Whether it was served to screen labelers."""
+    """Whether it was used to screen labelers."""
     quality_control: bool = False
-    """Whether it was served to check labelers."""
+    """Whether it was used to check labelers."""
 
     def __post_init__(self) -> None:
         if not self.problem:
@@ -133,7 +133,7 @@ class LabeledSolution:
                 )
 
     def candidates(self) -> Iterator[Candidate]:
-        """Steps and all alternatives, in the order of the solution."""
+        """Yields the steps and all alternatives, in the order of the solution."""
         for step in self.steps:
             yield step
             yield from step.alternatives
@@ -151,27 +151,27 @@ class LabeledSolution:
 
     @property
     def first_error(self) -> int | None:
-        """Index of the first step that is rated wrong, from 0; None if none is."""
+        """Index of the first step that is rated wrong, from 0; None if there is none."""
         return self.labels.index(-1) if -1 in self.labels else None
 
     @property
     def has_error(self) -> bool:
-        """Whether a step is rated wrong, or surely wrong."""
+        """Whether a step is rated wrong, or is wrong with probability 1."""
         wrong = (one.wrong == 1 if isinstance(one, Probabilities) else one == -1 for one in self.labels)
         return any(wrong)
 
     @property
     def error_not_shown(self) -> bool:
-        """Whether labelling ended at an error, and yet no step is wrong."""
+        """Whether labeling ended at an error, although no step is wrong."""
         return self.finish_reason == "found_error" and not self.has_error
 
     def cut(self, length: int) -> "LabeledSolution":
-        """Its first steps alone."""
+        """Keeps only the first `length` steps."""
         scores = {name: values[:length] for name, values in self.step_scores.items()}
         return replace(self, steps=self.steps[:length], step_scores=scores, open_candidates=())
 
     def relabelled(self, change: Callable[[Label], Label]) -> "LabeledSolution":
-        """The same with every label changed, the alternatives' too."""
+        """Changes every label, including those of the alternatives."""
         steps = tuple(
             replace(step, label=change(step.label), alternatives=_changed(step.alternatives, change))
             for step in self.steps
@@ -188,17 +188,17 @@ class LabelledPrefix:
     """One target of process supervision."""
 
     problem: str
-    """The prompt."""
+    """Text of the problem, which is the prompt."""
     prefix: tuple[str, ...]
     """Steps of the chosen path before the candidate."""
     candidate: str
-    """The step that is judged."""
+    """Step to evaluate."""
     label: int | Probabilities
-    """Its label."""
+    """Label of the candidate."""
 
 
 def labelled_prefixes(record: LabeledSolution) -> Iterator[LabelledPrefix]:
-    """Every candidate that has a label, after the steps that were chosen before it; each exactly once."""
+    """Yields every labeled candidate, after the steps that were chosen before it, exactly once."""
     for at in range(len(record.steps) + 1):
         prefix = record.texts[:at]
         for one in _tried(record, at):
@@ -209,13 +209,13 @@ def labelled_prefixes(record: LabeledSolution) -> Iterator[LabelledPrefix]:
 
 
 def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[LabeledSolution]:
-    """A record as several without alternatives: the solution, then one for each labelled alternative.
+    """Splits a record into several without alternatives: the solution, then one per labeled alternative.
 
     Args:
-        record: its unlabelled alternatives stay where they are.
-        repeat: whether the steps before an alternative keep their labels, for formats that have no unlabelled
-            steps; else each label is in one record alone. Alternatives behind an unlabelled step then cannot
-            be told, and stay where they are.
+        record: the record to split; its unlabeled alternatives stay where they are.
+        repeat: whether the steps before an alternative keep their labels, for formats without unlabeled
+            steps; alternatives after an unlabeled step then cannot be expressed, and stay where they are.
+            Otherwise, each label is in only one record.
     """
     unlabelled = record.labels.index(None) if None in record.labels else len(record.steps)
     reach = unlabelled if repeat else len(record.steps)
@@ -249,12 +249,12 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
 
 
 def _tried(record: LabeledSolution, at: int) -> tuple[Candidate, ...]:
-    """The candidates for a step, the chosen one first."""
+    """Returns the candidates for a step, the chosen one first."""
     if at == len(record.steps):
         return record.open_candidates
     return (record.steps[at], *record.steps[at].alternatives)
 
 
 def _kept(candidates: tuple[Candidate, ...], told: bool) -> tuple[Candidate, ...]:
-    """Of the alternatives, those that do not become records of their own."""
+    """Returns the alternatives that do not become records of their own."""
     return tuple(one for one in candidates if one.label is None or not told)

@@ -1,7 +1,7 @@
-"""What a format can carry, as data; and what becomes of a record that holds more than that.
+"""What a format can carry, as data; and what happens to a record that holds more than that.
 
-A format names the features that it carries. Of a record, each feature that it does not carry is dropped in
-the order of ``FEATURES``, by the rule that stands there, and told; what is left survives bit for bit.
+A format names the features that it carries. Every other feature of a record is dropped, in the order of
+``FEATURES`` and by the rule given there, and reported; the rest survives bit for bit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ class Feature:
     """Something that a record may hold."""
 
     says: str
-    """What it is, and what becomes of it where it is lost."""
+    """What the feature is, and what happens to it if it is lost."""
     has: Callable[[LabeledSolution], bool]
     """Whether a record holds it."""
     drop: Callable[[LabeledSolution, float | None], LabeledSolution]
@@ -40,34 +40,34 @@ class Abilities:
     carries: frozenset[str]
     """Names of features."""
     leaves_out: frozenset[str] = frozenset()
-    """Features that are not dropped: a record that holds one is left out whole."""
+    """Features that are not dropped: a record that holds one is left out entirely."""
     needs: frozenset[str] = frozenset()
-    """Names of ``NEEDS``: a record that lacks one is left out whole."""
+    """Names in ``NEEDS``: a record that lacks one is left out entirely."""
     makes_up: frozenset[str] = frozenset()
-    """Names of fields that are numbered by the writer where a record has none."""
+    """Names of fields that the writer fills with numbers if a record lacks them."""
     several: bool = True
-    """Whether a problem may have several solutions; else its first record stands for all."""
+    """Whether a problem may have several solutions; otherwise its first record represents all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What becomes of a record."""
+    """A record cut down to what a format can carry, or left out."""
 
     record: LabeledSolution | None
-    """What the format carries of it; None if it is left out."""
+    """What the format carries of the record; None if it is left out."""
     lost: tuple[str, ...] = ()
     """Names of the features that were dropped."""
     why: str | None = None
-    """Why it is left out."""
+    """Reason for leaving the record out."""
 
 
 def fitted(record: LabeledSolution, abilities: Abilities, threshold: float | None = None) -> Fitted:
     """Cuts a record down to what a format can carry.
 
     Args:
-        record: it is left as it is.
-        abilities: of the format.
-        threshold: P(wrong) above which a step is rated wrong, where probabilities become ratings.
+        record: the record, which stays unchanged.
+        abilities: abilities of the format.
+        threshold: P(wrong) above which a step is rated wrong, if probabilities become ratings.
 
     Raises:
         ValueError: the threshold is needed and not given.
@@ -97,15 +97,15 @@ def carried(
     abilities: Abilities,
     tells_apart: Callable[[LabeledSolution], bool] = lambda record: True,
 ) -> Iterator[LabeledSolution]:
-    """The same records, none of which holds more than a format can carry, or less than it needs.
+    """Yields the same records, checking that none holds more than a format can carry or less than it needs.
 
     Args:
-        records: to be written.
-        abilities: of the format.
-        tells_apart: whether a record's texts can be told from the format's own marks.
+        records: records to write.
+        abilities: abilities of the format.
+        tells_apart: whether a record's texts can be distinguished from the format's own marks.
 
     Raises:
-        ValueError: one does not fit; nothing is ever lost by writing alone.
+        ValueError: a record does not fit; writing alone never loses anything.
     """
     for number, record in enumerate(records):
         fit = fitted(record, abilities)
@@ -175,7 +175,7 @@ def _cut_at_unlabelled(record: LabeledSolution, start: int) -> LabeledSolution:
 
 
 def _partly_labelled(record: LabeledSolution) -> bool:
-    """Whether some steps have a label and others not, those after the first error aside."""
+    """Returns whether some steps have a label and others do not, ignoring those after the first error."""
     labels = record.labels[: len(record.steps) - len(_after_error(record))]
     return None in labels and set(labels) != {None}
 
@@ -205,7 +205,7 @@ _DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(LabeledSolu
 
 
 def _field(name: str, says: str) -> Feature:
-    """The feature of a field that stands by itself."""
+    """Builds the feature of a single field."""
     return Feature(
         says=says,
         has=lambda record: getattr(record, name) != _DEFAULTS[name],
@@ -234,7 +234,7 @@ FIELDS = {
     "prm_score": "a PRM's score of the whole solution",
     "orm_score": "an ORM's score of the whole solution",
 }
-"""Features that are one field of the record each."""
+"""Features that are each one field of the record."""
 
 FEATURES: dict[str, Feature] = {
     "alternatives": Feature(
@@ -318,7 +318,7 @@ FEATURES: dict[str, Feature] = {
         drop=lambda record, _: replace(record, answer=record.reference),
     ),
 }
-"""All that a record may hold beside the problem's text and unlabelled steps, in the order of dropping."""
+"""Everything a record may hold besides the problem's text and unlabeled steps, in the order of dropping."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Problem and first step in one text, told apart by the words "Step 1: ", as Math-Shepherd has them."""
+"""Problem and first step in one text, separated by the words "Step 1: ", as in Math-Shepherd."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,12 @@ _FIRST = re.compile(r"(?:\s[Ss]tep 1:)+")
 
 
 def joined(problem: str, step: str) -> str:
-    """Problem and first step as one text."""
+    """Joins a problem and its first step into one text."""
     return f"{problem} {numbered(step, 1)}"
 
 
 def by_length(problems: Iterable[str]) -> dict[int, set[str]]:
-    """Texts of problems by their lengths, the longest first."""
+    """Groups the texts of problems by length, the longest first."""
     found: dict[int, set[str]] = {}
     for problem in sorted(problems, key=len, reverse=True):
         found.setdefault(len(problem), set()).add(problem)
@@ -22,17 +22,17 @@ def by_length(problems: Iterable[str]) -> dict[int, set[str]]:
 
 
 def parted(where: Where, field: str, text: str, problems: Mapping[int, set[str]]) -> tuple[str, str]:
-    """Problem and first step of one text.
+    """Splits one text into a problem and its first step.
 
     Args:
-        where: of the row.
-        field: that holds the text.
-        text: begins with one of the problems, if there are any, or else holds the words "Step 1:". Where it
-            holds them several times, the earlier ones are the problem's own.
-        problems: those that are known, as ``by_length`` gives them.
+        where: position of the row.
+        field: name of the field that holds the text.
+        text: begins with one of the problems, if there are any, or else holds the words "Step 1:". If it
+            holds them several times, the earlier ones belong to the problem.
+        problems: known problems, as ``by_length`` returns them.
 
     Raises:
-        ValueError: the two cannot be told apart.
+        ValueError: the two cannot be separated.
     """
     for length, known in problems.items():
         if text[:length] in known and text[length : length + 1].isspace():
@@ -45,10 +45,10 @@ def parted(where: Where, field: str, text: str, problems: Mapping[int, set[str]]
 
 
 def numbered(step: str, number: int) -> str:
-    """A step with the words that it begins with in the file."""
+    """Adds the words "Step N: " before a step."""
     return f"Step {number}: {step}"
 
 
 def unnumbered(text: str, number: int) -> str:
-    """A step without the words "Step N: " that it begins with, if it does."""
+    """Removes the words "Step N: " from the beginning of a step, if it has them."""
     return re.sub(rf"^\s*[Ss]tep {number}: ?", "", text, count=1)

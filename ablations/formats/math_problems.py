@@ -1,8 +1,8 @@
-"""MATH and MATH-500, one problem a row: {problem, solution, answer, subject, level, unique_id}.
+"""MATH and MATH-500, one problem per row: {problem, solution, answer, subject, level, unique_id}.
 
-MATH's own rows call the subject ``type``, have levels such as "Level 5" ("Level ?" is unknown) and no
-``answer``: there it is what the solution's last \\boxed holds. Written are MATH-500's rows. The solution is
-that of the problem's authors, in one piece; such a record has no steps.
+MATH's own rows call the subject ``type``, have levels such as "Level 5" ("Level ?" means unknown) and no
+``answer``; theirs is the content of the solution's last \\boxed. Rows are written as in MATH-500. The
+solution is by the problem's authors, in one piece; such a record has no steps.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,12 +34,12 @@ ABILITIES = Abilities(
 
 
 def recognises(row: dict[str, Any]) -> bool:
-    """Whether a row has a problem and its solution."""
+    """Returns whether a row has a problem and its solution."""
     return row.keys() >= KEYS and isinstance(row["solution"], str)
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -48,7 +48,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
@@ -67,7 +67,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 
 def level(where: Where, row: dict[str, Any]) -> int | None:
-    """MATH's level of a problem: an integer, or a string such as "Level 5"; None if it is unknown."""
+    """Reads MATH's level of a problem: an integer, or a string such as "Level 5"; None if it is unknown."""
     value = row.get("level")
     if isinstance(value, str) and value.startswith("Level "):
         number = value.removeprefix("Level ")

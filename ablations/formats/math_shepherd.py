@@ -1,9 +1,9 @@
-"""Math-Shepherd, one solution a row: {input, label, task}.
+"""Math-Shepherd, one solution per row: {input, label, task}.
 
 ``input`` is the problem, a space, then the steps, each "Step N: TEXT ки" and a line break; ``label`` is the
 same with + (right) or - (wrong) in place of each ки. OpenRLHF's files have ``value`` instead: an array of one
-label per step, + or -, or numbers as TRL has them. ``task`` is GSM8K or MATH. The words "Step N: " are the
-format's own and no part of a step. Rows in which problem and first step cannot be told apart are malformed.
+label per step, + or -, or numbers as in TRL. ``task`` is GSM8K or MATH. The words "Step N: " belong to the
+format, not to the step. Rows in which problem and first step cannot be separated are malformed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,19 +38,19 @@ ABILITIES = Abilities(
 
 
 def recognises(row: dict[str, Any]) -> bool:
-    """Whether a row has the fields of this format."""
+    """Returns whether a row has the fields of this format."""
     return row.keys() >= KEYS or row.keys() >= OPENRLHF
 
 
 def read(
     path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
 ) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Args:
-        path: of the file.
-        reading: what is done beside it.
-        problems: texts of the problems, where the first step is not numbered.
+        path: the file to read.
+        reading: hooks called while reading.
+        problems: texts of the problems, needed where the first step is not numbered.
 
     Raises:
         ValueError: a row is malformed.
@@ -59,12 +59,12 @@ def read(
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Whether a record's texts can be told from the format's own marks."""
+    """Returns whether a record's texts can be distinguished from the format's own marks."""
     try:
         return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
     except ValueError:
@@ -102,7 +102,7 @@ def _values(where: Where, row: dict[str, Any], length: int) -> list[Label]:
 
 
 def _ratings(where: Where, pieces: list[str], labelled: str) -> list[int]:
-    """The signs that stand in a label where the input has its marks."""
+    """Reads the signs that a label has where the input has its marks."""
     ratings, at = [], 0
     for piece in pieces:
         sign = labelled[at + len(piece) : at + len(piece) + 1]

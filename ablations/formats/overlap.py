@@ -1,4 +1,4 @@
-"""Which problems two files share, whatever the formats; their letters and digits are compared."""
+"""Problems that two files share, whatever their formats, compared by letters and digits."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from ablations.formats.questions import letters_and_digits
 
 
 def every_problem(path: str | Path) -> Iterator[str]:
-    """Text of the problem of every record of a file, those that a reader drops by default too.
+    """Returns the problem of every record of a file, including those that a reader drops by default.
 
     Raises:
         ValueError: the file is of no known format, or malformed.
@@ -19,7 +19,7 @@ def every_problem(path: str | Path) -> Iterator[str]:
 
 
 def held_out_problems(paths: Iterable[Path]) -> dict[str, Path]:
-    """Letters and digits of the problems of some files, each with the first file that holds it."""
+    """Maps the letters and digits of each problem in some files to the first file that holds it."""
     found: dict[str, Path] = {}
     for path in paths:
         for problem in every_problem(path):

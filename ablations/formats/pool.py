@@ -1,27 +1,26 @@
 """Pools: problems with solutions made elsewhere, and the step scores that labelers gave them.
 
-JSON Lines, one problem a line, an object with the fields
+JSON Lines, one problem per line, an object with the fields
 
     problem_id   string, not empty, unique in the file
-    problem      string, not empty, unique in the file whatever its white space and case: what is asked
+    problem      string, not empty, unique in the file ignoring white space and case: text of the problem
     answer       string: the reference final answer
     samples      array, not empty, of objects with the fields
 
         sample         integer >= 0, unique in the problem
         steps          array, not empty, of strings that are not empty: the solution's steps, no separators
-        answer         string, or null if the solution came to no answer
-        final_correct  boolean: whether that answer is right, as graded by the pool's maker; it is trusted.
-                       null: ungraded
-        finished       boolean, may be left out (then true): whether the solution came to its end; an
-                       unfinished one cannot be final_correct, nor can one whose answer is null or
-                       white space
-        step_scores    object, may be left out (then empty): labeler name -> array of numbers in [0, 1], one a
+        answer         string, or null if the solution has no answer
+        final_correct  boolean: whether that answer is right, as graded by the pool's maker, which is trusted;
+                       null if ungraded
+        finished       boolean, optional (default true): whether the solution reached its end; an unfinished
+                       one cannot be final_correct, nor can one whose answer is null or white space
+        step_scores    object, optional (default empty): labeler name -> array of numbers in [0, 1], one per
                        step, P(the step is right); the same labelers in every sample of the file
 
 Other fields are ignored.
 
-Ungraded solutions are left out as a pool is read. A problem more than half of whose solutions are ungraded is
-left out whole; every other one keeps all its graded solutions. Problems may have unequal numbers of them.
+Ungraded solutions are left out when a pool is read. A problem with more than half of its solutions ungraded
+is left out entirely; every other one keeps all its graded solutions, whose number may differ by problem.
 """
 
 from collections.abc import Iterator, Sequence
@@ -65,28 +64,28 @@ class Pool:
     solutions: Solutions
     """Solutions, problem by problem in the same order."""
     labels: StepScores | None
-    """Scores of the labeler asked for, two classes, in the solutions' order; None if none was asked for."""
+    """Scores of the requested labeler, two classes, in the solutions' order; None if none was requested."""
     labelers: tuple[str, ...]
     """Names of the labelers whose scores the file holds."""
     graded: npt.NDArray[np.bool_]
-    """bool [R]: which solutions are graded; all, unless ungraded ones were asked for. Of the others
-    `final_correct` is False and says nothing."""
+    """bool [R]: which solutions are graded; all, unless ungraded ones were requested. For the others,
+    `final_correct` is False and means nothing."""
     ungraded: int = 0
-    """Solutions that were left out because they are ungraded."""
+    """Number of solutions left out because they are ungraded."""
     surplus: int = 0
-    """Graded solutions that were left out with their problems."""
+    """Number of graded solutions left out with their problems."""
     left_out: tuple[str, ...] = ()
     """Names of the problems that were left out."""
 
     @property
     def fewest(self) -> tuple[int, str]:
-        """The smallest number of solutions of a problem, and the first problem that has so few."""
+        """Smallest number of solutions to a problem, and the first problem with so few."""
         counts = self.solutions.counts
         first = int(np.argmin(counts))
         return int(counts[first]), self.problems[first].problem_id
 
     def about_fewest(self) -> str:
-        """The smallest number of solutions in words, with the problem where numbers are unequal, and why."""
+        """Describes the smallest number of solutions, with the problem and the reason if numbers differ."""
         count, name = self.fewest
         if self.solutions.counts.max() == count:
             return f"{count}, the solutions per problem"
@@ -94,7 +93,7 @@ class Pool:
         return f"{count}, the solutions of problem {name}, the fewest of all{why}"
 
     def told(self) -> str | None:
-        """What was left out, in one line; None if nothing was."""
+        """Reports what was left out, in one line; None if nothing was."""
         if not self.ungraded:
             return None
         counts = self.solutions.counts
@@ -116,16 +115,16 @@ class Pool:
 
 
 class PoolRows:
-    """The rules of the format: those of a row, and those among the rows of a file."""
+    """Rules of the format: for each row, and across the rows of a file."""
 
     def __init__(self) -> None:
         self.labelers: tuple[str, ...] | None = None
-        """Names of the labelers, once there is a row."""
+        """Names of the labelers, once a row has been checked."""
         self._ids: dict[str, int] = {}
         self._texts: dict[str, int] = {}
 
     def checked(self, where: Where, row: dict[str, Any]) -> tuple[Problem, list[dict[str, Any]]]:
-        """Problem and samples of the next row.
+        """Checks the next row, and returns its problem and samples.
 
         Raises:
             ValueError: a rule is broken; the row then counts as not read.
@@ -158,7 +157,7 @@ class PoolRows:
         return problem, samples
 
     def has_labeler(self, where: Where, labeler: str | None) -> None:
-        """Raises the fault of asking for a labeler that the rows do not have."""
+        """Raises an error if the rows do not have the requested labeler."""
         if labeler is not None and labeler not in (self.labelers or ()):
             allowed = f"a labeler of this pool ({', '.join(self.labelers or ()) or 'it has none'})"
             raise fault(where, "labeler", labeler, allowed)
@@ -168,13 +167,13 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
     """Reads and checks a pool line by line; one line at a time is held as Python objects.
 
     Args:
-        path: of the file.
-        labeler: whose step scores to keep; None keeps none (all are checked nevertheless).
-        keep_ungraded: leave no solution out.
+        path: the file to read.
+        labeler: labeler whose step scores to keep; None keeps none (all are still checked).
+        keep_ungraded: whether to keep all solutions, including ungraded ones.
 
     Raises:
         ValueError: the file breaks a rule of its format, has no labeler of that name, or more than half of
-            the solutions of every problem are ungraded.
+            the solutions to every problem are ungraded.
     """
     rules = PoolRows()
     problems: list[Problem] = []
@@ -233,18 +232,18 @@ def write_pool(
     *,
     graded: npt.NDArray[np.bool_] | None = None,
 ) -> None:
-    """Writes a pool that `read_pool` reads back; checked by the same rules.
+    """Writes a pool that `read_pool` reads back, checked by the same rules.
 
     Args:
-        path: of the file.
+        path: the file to write.
         problems: P problems in the order of their solutions.
-        solutions: problem by problem, in the same order.
+        solutions: solutions, problem by problem in the same order.
         scores: labeler name -> P(the step is right) of all steps, in the solutions' order.
-        graded: bool [R], which solutions are graded; the others are written as ungraded. None: all are.
+        graded: bool [R], which solutions are graded; the others are written as ungraded. None means all.
 
     Raises:
         ValueError: the problems are not those of the solutions, scores have other numbers of steps, or a rule
-            of the format is broken; then no file is left.
+            of the format is broken; then no file is written.
     """
     if [problem.problem_id for problem in problems] != solutions.problem_ids:
         raise ValueError(
@@ -305,7 +304,7 @@ def _checked_problem(where: Where, row: dict[str, Any]) -> tuple[Problem, list[A
 
 
 def _plain(sample: Any) -> Any:
-    """A sample without the nulls and floats that tables of one type per column put into it."""
+    """Removes the nulls and floats that tables with one type per column put into a sample."""
     if not isinstance(sample, dict):
         return sample
     plain = {name: value for name, value in sample.items() if value is not None or name not in OPTIONAL}

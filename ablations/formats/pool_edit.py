@@ -1,4 +1,4 @@
-"""Pools with more or other verdicts, line by line; everything else in them stays as it is."""
+"""Adds or replaces verdicts in pools, line by line; everything else in them stays unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ablations.data.ragged import Ragged
 from ablations.formats.rows import Where, check, read_rows, write_rows
 
 FIELD = "labelled_by"
-"""Says who each labeler was: an object, labeler name -> object."""
+"""Field that identifies the labelers: an object, labeler name -> object."""
 
 
 def add_scores(
@@ -22,18 +22,18 @@ def add_scores(
     identity: dict[str, Any],
     rows: Iterable[int],
 ) -> None:
-    """Writes a pool with a labeler's scores, whole or not at all; equal arguments give equal bytes.
+    """Writes a pool with a labeler's scores, atomically; equal arguments give equal bytes.
 
     Args:
         source: a pool that `read_pool` has read; it has no labeler of that name.
-        out: compressed by its name.
-        name: the labeler's.
+        out: the file to write, compressed according to its name.
+        name: name of the labeler.
         positive: P(the step is right) of the solutions that are written.
-        identity: who the labeler is, plain JSON.
-        rows: which solutions of the file are written, in ascending order; a problem without any is not.
+        identity: identity of the labeler, plain JSON.
+        rows: indices of the solutions to write, in ascending order; a problem without any is left out.
 
     Raises:
-        ValueError: a line's `labelled_by` is no object.
+        ValueError: a line's `labelled_by` is not an object.
     """
     place = {row: number for number, row in enumerate(rows)}
     assert len(place) == len(positive)
@@ -59,13 +59,13 @@ def add_scores(
 def replace_verdicts(
     source: Path, out: Path, *, answers: Sequence[str | None], verdicts: Sequence[bool | None]
 ) -> None:
-    """Writes a pool with other answers and verdicts, whole or not at all.
+    """Writes a pool with other answers and verdicts, atomically.
 
     Args:
         source: a pool that `read_pool` has read.
-        out: compressed by its name.
-        answers: of all its solutions, in order.
-        verdicts: of all its solutions; None is ungraded.
+        out: the file to write, compressed according to its name.
+        answers: answers of all its solutions, in order.
+        verdicts: verdicts on all its solutions; None means ungraded.
     """
 
     def graded(where: Where, line: dict[str, Any], first: int) -> bool:
@@ -78,12 +78,12 @@ def replace_verdicts(
 
 
 def _edit(source: Path, out: Path, change: Callable[[Where, dict[str, Any], int], bool]) -> int:
-    """Writes the lines that `change` keeps, as it has changed them.
+    """Writes the lines that `change` keeps, as changed by it.
 
     Args:
-        source: a pool.
-        out: a pool of the same problems.
-        change: is given a line and the number of its first solution; whether the line is kept.
+        source: the pool to read.
+        out: the pool to write.
+        change: (position, line, number of its first solution) -> whether to keep the line.
 
     Returns:
         The number of solutions of `source`.

@@ -1,8 +1,8 @@
-"""A pool's solutions as records; ``pool`` states the format.
+"""A pool's solutions as records; ``pool`` defines the format.
 
-A pool holds the scores of several labelers side by side. They stay what they are, ``step_scores``, and one of
-them becomes the labels if it is asked for by name. Labels are written as the scores of a labeler called
-"labels", and read back as labels. Solutions of which nobody says whether they are right are ungraded ones.
+A pool holds the scores of several labelers side by side. They remain ``step_scores``, except that one
+labeler's become the labels if requested by name. Labels are written as the scores of a labeler called
+"labels", and read back as labels. Solutions not known to be right or wrong are ungraded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,12 +32,12 @@ ABILITIES = Abilities(
 def read(
     path: str | Path, reading: ReadHooks | None = None, *, labeler: str | None = None
 ) -> Iterator[LabeledSolution]:
-    """Records of a file, several a row.
+    """Reads a file's records, several per row.
 
     Args:
-        path: of the file.
-        reading: what is done beside it.
-        labeler: whose scores become the labels of the steps.
+        path: the file to read.
+        reading: hooks called while reading.
+        labeler: labeler whose scores become the labels of the steps.
 
     Raises:
         ValueError: a row is malformed, or there is no labeler of that name.
@@ -56,7 +56,7 @@ def read(
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a problem, whole or not at all; its solutions must follow each other.
+    """Writes one row per problem, atomically; a problem's solutions must be consecutive.
 
     Raises:
         ValueError: a rule of the format is broken.
@@ -65,7 +65,7 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Whether no labeler is called as the labels are."""
+    """Returns whether no labeler has the name reserved for the labels."""
     return LABELS not in record.step_scores
 
 

@@ -1,17 +1,17 @@
 """PRM800K's raw rows, phase 1 and phase 2: people's ratings of every candidate step that was tried.
 
 A row is one solution: ``question`` holds the problem, ``label.steps[i].completions`` the candidates for step
-i with their ratings -1, 0 (neutral, a label of its own) or 1, ``chosen_completion`` which of them the next
-step goes on from. Where that is null, it is a person's ``human_completion``; in the last step, there may be
-none. Where labelling ended at an error (``found_error``) the last step is the solution's own, which is rated
-wrong: the candidate that stands in ``pre_generated_steps`` (white space aside), or the only one, or the first
-one where nothing is pre-generated. The other candidates of a step
-are its alternatives: targets of their own after the chosen prefix (``records.labelled_prefixes``), never
-steps of the solution. In phase 1 ``generation`` is null, in phase 2 it counts, -1 being the screening.
-Phase 1 has no ``pre_generated_answer``: where labeling reached the end (``solution``), the answer is the one
-that the steps state.
+i with their ratings -1, 0 (neutral, a label of its own) or 1, and ``chosen_completion`` the candidate from
+which the next step continues. If that is null, the next step continues from a person's ``human_completion``;
+the last step may have none. If labeling ended at an error (``found_error``), the last step is the solution's
+own, which is rated wrong: the candidate that is in ``pre_generated_steps`` (ignoring white space), or the
+only one, or the first one if nothing is pre-generated. The other candidates of a step are its alternatives:
+separate targets after the chosen prefix (``labeled_solution.labelled_prefixes``), never steps of the
+solution. In phase 1 ``generation`` is null; in phase 2 it counts, with -1 for the screening. Phase 1 has no
+``pre_generated_answer``: if labeling reached the end (``solution``), the answer is the one that the steps
+state.
 
-Not kept: the order of the chosen among the others.
+Not kept: the position of the chosen candidate among the others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -79,16 +79,16 @@ def read(
     keep_bad_problem: bool = False,
     rest: bool = False,
 ) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Args:
-        path: of the file.
-        reading: what is done beside it.
-        keep_screening: keep the questions that every labeler was screened with.
-        keep_quality_control: keep the solutions that were served to check labelers.
+        path: the file to read.
+        reading: hooks called while reading.
+        keep_screening: keep the questions used to screen every labeler.
+        keep_quality_control: keep the solutions used to check labelers.
         keep_give_up: keep the solutions that a labeler gave up on.
         keep_bad_problem: keep the problems that a labeler reported as broken.
-        rest: add the pre-generated steps after the last labelled one, unlabelled.
+        rest: add the pre-generated steps after the last labeled one, unlabeled.
 
     Raises:
         ValueError: a row is malformed.
@@ -113,7 +113,7 @@ def read(
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all; ``pre_generated_steps`` holds the chosen path."""
+    """Writes one row per record, atomically; ``pre_generated_steps`` holds the chosen path."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
@@ -175,7 +175,7 @@ def _candidates(where: Where, of: str, step: dict[str, Any]) -> tuple[Candidate,
 def _step(
     where: Where, of: str, step: dict[str, Any], candidates: tuple[Candidate, ...], own: int | None
 ) -> Step | None:
-    """What is gone on from; None if nothing is."""
+    """Returns the step from which the solution continues; None if there is none."""
     given = step.get("chosen_completion")
     chosen = integer(given)
     if given is not None:
@@ -195,7 +195,7 @@ def _step(
 
 
 def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate, ...]) -> int | None:
-    """Which of the candidates where labelling ended at an error is the solution's own step."""
+    """Returns which candidate is the solution's own step where labeling ended at an error."""
     if generated is None:
         return 0 if candidates else None
     if i >= len(generated):

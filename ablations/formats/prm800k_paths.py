@@ -1,8 +1,8 @@
-"""PRM800K's chosen paths, flattened: one solution a row with a rating a step, up to the first error.
+"""PRM800K's chosen paths, flattened: one solution per row, one rating per step, up to the first error.
 
 {problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer, step_scores{}}
 
-``step_scores`` is ours, and may be left out: labeler name -> an array of P(the step is right), one a step.
+``step_scores`` is our own optional field: labeler name -> an array of P(the step is right), one per step.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ ABILITIES = Abilities(
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -43,7 +43,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 

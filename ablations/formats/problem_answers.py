@@ -2,9 +2,9 @@
 
 The problem may also be called question, prompt or input; the answer final_answer, expected_answer,
 ground_truth_answer, ground_truth or target; the name problem_id, unique_id, id, idx, problem_idx or
-question_id; all of them in small or capital letters. An answer may be a number, or an array of texts, which
-then are all of it. Of an answer with "####", what follows it counts; where there is no answer, the last
-\\boxed of ``solution``. A row that keeps part of its problem elsewhere (body, context, choices, options) is
+question_id; all of them in lower or upper case. An answer may be a number, or an array of texts, which are
+joined. In an answer with "####", only what follows it counts; if there is no answer, the last \\boxed of
+``solution`` does. A row that keeps part of its problem elsewhere (body, context, choices, options) is
 malformed.
 """
 
@@ -34,7 +34,7 @@ NAME = ("problem_id", "unique_id", "id", "idx", "problem_idx", "question_id")
 SOLUTION = "solution"
 APART = ("body", "context", "choices", "options")
 LABELLED = frozenset({"steps", "completions", "completion", "labels", "label", "ratings", "value", "samples"})
-"""Fields of rows that are no problems alone, whatever is missing from them."""
+"""Fields of rows that hold more than a problem, whatever they lack."""
 ABILITIES = Abilities(
     carries=frozenset({"reference", "problem_id"}),
     several=False,
@@ -42,13 +42,13 @@ ABILITIES = Abilities(
 
 
 def recognises(row: dict[str, Any]) -> bool:
-    """Whether a row has a problem, and nothing that belongs to another format."""
+    """Returns whether a row has a problem, and nothing that belongs to another format."""
     names = {name.casefold() for name in row}
     return any(isinstance(_first(row, (name,)), str) for name in PROBLEM) and not names & LABELLED
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -58,7 +58,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
@@ -80,7 +80,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 
 def _first(row: dict[str, Any], names: Iterable[str]) -> Any:
-    """The value of the first of some fields, in small or capital letters, that is not null."""
+    """Returns the value of the first of some fields, in lower or upper case, that is not null."""
     held = {name.casefold(): value for name, value in row.items() if value is not None}
     return next((held[name] for name in names if name in held), None)
 
@@ -96,7 +96,7 @@ def _answer(where: Where, value: Any) -> str | None:
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Whether a record's answer comes back as it is."""
+    """Returns whether a record's answer is read back unchanged."""
     return _parse(Where(path=Path(), line=1), _row(record)) == [record]
 
 

@@ -1,8 +1,8 @@
-"""ProcessBench, one solution a row: {id, generator, problem, steps[], final_answer_correct, label,
+"""ProcessBench, one solution per row: {id, generator, problem, steps[], final_answer_correct, label,
 step_scores{}}.
 
 ``label`` is the index of the first wrong step, from 0, or -1 if there is none. The steps before it are right;
-what comes after it has no label. ``step_scores`` is ours, and may be left out: labeler name -> an array of
+those after it have no label. ``step_scores`` is our own optional field: labeler name -> an array of
 P(the step is right), one per step.
 """
 
@@ -40,7 +40,7 @@ ABILITIES = Abilities(
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -49,7 +49,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all; solutions without a name are numbered."""
+    """Writes one row per record, atomically; solutions without a name are numbered."""
     held = enumerate(carried(records, ABILITIES))
     write_rows(path, (_row(record, number) for number, record in held))
 

@@ -1,4 +1,4 @@
-"""Solved questions, JSON lines of ``{question, answer}``: GSM8K's own format, and MathMix text here."""
+"""Solved questions as JSON Lines of ``{question, answer}``: GSM8K's format, also used for MathMix text."""
 
 import re
 import unicodedata
@@ -10,10 +10,10 @@ from ablations.formats.rows import Where, read_rows, string
 
 
 def read_questions(path: Path) -> Iterator[tuple[str, str]]:
-    """Question and answer of each row; blank lines are skipped.
+    """Reads the question and answer of each row; blank lines are skipped.
 
     Raises:
-        ValueError: a row is malformed; names file, line and field.
+        ValueError: a row is malformed; the message names file, line and field.
     """
     return read_rows(path, _pair)
 
@@ -23,28 +23,28 @@ def _pair(where: Where, row: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Those pairs whose question is none of some problems, their letters and digits compared."""
+    """Drops the pairs whose question is one of some problems, comparing letters and digits."""
     held_out = {letters_and_digits(problem) for problem in problems}
     return (pair for pair in pairs if letters_and_digits(pair[0]) not in held_out)
 
 
 def held_in(others: Iterable[str], problems: Iterable[str]) -> list[str]:
-    """Those problems that are among others, their letters and digits compared."""
+    """Returns the problems that are among others, comparing letters and digits."""
     asked = {letters_and_digits(other) for other in others}
     return [problem for problem in problems if letters_and_digits(problem) in asked]
 
 
 def normalised(text: str) -> str:
-    """A problem's text, its white space and case aside."""
+    """Normalizes white space and case in a problem's text."""
     return " ".join(text.split()).casefold()
 
 
 def letters_and_digits(text: str) -> str:
-    """What is compared of problems that must not be shared: letters, digits and their accents, without case.
+    """Reduces a problem to what is compared to find overlap: letters, digits and their accents, without case.
 
-    LaTeX commands that only say how something looks are no letters; ``\\dfrac`` is ``\\frac``. So spelling
-    hides no overlap; problems that differ in nothing but signs ("3+4", "3-4") count as one. Of a text without
-    letters and digits, its other characters count.
+    LaTeX commands that only change appearance are dropped, and ``\\dfrac`` counts as ``\\frac``, so that
+    spelling hides no overlap. Problems that differ only in signs ("3+4", "3-4") count as one. In a text
+    without letters and digits, the other characters count.
     """
     bare = _LOOKS.sub(" ", unicodedata.normalize("NFKC", text)).casefold()
     bare = _FRACTION.sub("frac", bare)
@@ -55,7 +55,7 @@ def letters_and_digits(text: str) -> str:
 
 
 def _counts(character: str) -> bool:
-    """Whether a character is a letter, a number, or a mark on one."""
+    """Returns whether a character is a letter, a number, or a mark on one."""
     return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
@@ -63,6 +63,6 @@ _LOOKS = re.compile(
     r"\\(?:displaystyle|textstyle|limits|nolimits|left|right|[bB]igg?[lrm]?|q?quad|mbox|hbox"
     r"|(?:text|math)(?:bf|it|rm|sf|tt|normal)?|boldsymbol|bm|operatorname|hspace|vspace|phantom)(?![A-Za-z])"
 )
-"""Commands that say how something looks."""
+"""Commands that only change appearance."""
 _NEITHER = re.compile("[^a-z0-9]+")
 _FRACTION = re.compile(r"\b[dtc]frac")

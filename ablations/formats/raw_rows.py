@@ -1,6 +1,6 @@
-"""Rows of a file before anybody looks at them: JSON Lines, one JSON array, or Parquet.
+"""Rows of a file before they are checked: JSON Lines, one JSON array, or Parquet.
 
-A file whose name ends in `.parquet` is Parquet, whose rows count from 1. Any other is UTF-8 text, gzipped if
+A file whose name ends in `.parquet` is Parquet; its rows count from 1. Any other is UTF-8 text, gzipped if
 its name ends in `.gz`, compressed with zstd if in `.zst`; a byte order mark is skipped. Text whose first
 character is `[` is one array, which is held in memory as text; all other text has one JSON value per line.
 """
@@ -22,43 +22,43 @@ ONE_OBJECT = "one JSON object per line, or a file that is one JSON array of obje
 PARQUET = ".parquet"
 _REPORT_EVERY = 100
 _BATCH = 1024
-"""Rows of a Parquet file that are held at a time."""
+"""Rows of a Parquet file held in memory at a time."""
 _UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 _PARQUET_FAULTS = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 @dataclass
 class DamageError(Exception):
-    """The rest of a file cannot be read."""
+    """Error for a file whose rest cannot be read."""
 
     line: int
-    """Line or row from 1."""
+    """Line or row number from 1."""
     found: str
-    """What is there."""
+    """What was found there."""
     allowed: str
-    """What may be there."""
+    """What is allowed there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawRow:
-    """A row that may not be an object."""
+    """A row that is not necessarily an object."""
 
     line: int
-    """Line where it begins, or row of a Parquet file, from 1."""
+    """Number of the line where it begins, or of the row in a Parquet file, from 1."""
     text: bytes
-    """The line with its end; of an array or a Parquet file, the row as one line of JSON."""
+    """The line with its line break; for an array or a Parquet file, the row as one line of JSON."""
     value: Any = None
-    """What it holds, if that is known already."""
+    """Parsed value, if it is known already."""
     parsed: bool = False
-    """Whether it is."""
+    """Whether the value is known already."""
 
 
 def raw_rows(path: Path, progress: Callable[[int], object] | None) -> Iterator[RawRow]:
-    """The rows of a file, without blank lines.
+    """Yields the rows of a file, without blank lines.
 
     Args:
-        path: of the file.
-        progress: given the number of bytes that have been read, now and then.
+        path: the file to read.
+        progress: called now and then with the number of bytes read so far.
 
     Raises:
         DamageError: the file is damaged.
@@ -72,17 +72,17 @@ def raw_rows(path: Path, progress: Callable[[int], object] | None) -> Iterator[R
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text.
+    """Parses a JSON text.
 
     Raises:
         ValueError: it is malformed, or an object has a key twice.
-        RecursionError: it is nested too deep.
+        RecursionError: it is nested too deeply.
     """
     return _DECODER.decode(text)
 
 
 def decompressed(raw: IO[bytes], path: Path) -> IO[bytes]:
-    """A file's content, decompressed by its name."""
+    """Returns a file's content, decompressed according to its name."""
     if path.suffix == ".gz":
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
     if path.suffix == ".zst":
@@ -91,7 +91,7 @@ def decompressed(raw: IO[bytes], path: Path) -> IO[bytes]:
 
 
 def without_mark(start: bytes) -> bytes:
-    """The first bytes of a file without UTF-8's byte order mark.
+    """Removes UTF-8's byte order mark from the first bytes of a file.
 
     Raises:
         ValueError: the text is UTF-16.
@@ -124,7 +124,7 @@ def _text(path: Path, progress: Callable[[int], object] | None) -> Iterator[RawR
 
 
 def _array(content: bytes, first: int) -> Iterator[RawRow]:
-    """The items of a JSON array that begins on a given line."""
+    """Yields the items of a JSON array that begins on a given line."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -192,7 +192,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 class _Zstd(io.RawIOBase):
-    """Decompresses zstd; pyarrow tells damage as a plain OSError, which a disk's fault is too."""
+    """Stream that decompresses zstd; pyarrow reports damage as a plain OSError, like a disk failure."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")

@@ -1,8 +1,8 @@
-"""RLHFlow's process supervision, one solution a row: {conversations[{role, content}, ...]}.
+"""RLHFlow's process supervision, one solution per row: {conversations[{role, content}, ...]}.
 
-The user's turns are the steps, the assistant's answer to each is + (right) or - (wrong). The first turn is
-the problem, a space and the first step. Steps begin with "Step N: ", which is no part of them. Where they do
-not, as in solutions of DeepSeek's models, only who knows the problem can tell where the first step begins.
+The user's turns are the steps; the assistant's answer to each is + (right) or - (wrong). The first turn is
+the problem, a space and the first step. Steps begin with "Step N: ", which is not part of them. If they do
+not, as in solutions by DeepSeek's models, the first step can be found only if the problem is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,12 +27,12 @@ ABILITIES = Abilities(
 def read(
     path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
 ) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Args:
-        path: of the file.
-        reading: what is done beside it.
-        problems: texts of the problems, where the first step is not numbered.
+        path: the file to read.
+        reading: hooks called while reading.
+        problems: texts of the problems, needed where the first step is not numbered.
 
     Raises:
         ValueError: a row is malformed.
@@ -41,12 +41,12 @@ def read(
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Whether a record's texts can be told from the format's own marks."""
+    """Returns whether a record's texts can be distinguished from the format's own marks."""
     try:
         return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
     except ValueError:

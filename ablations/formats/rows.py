@@ -1,7 +1,7 @@
-"""Rows as all formats share them: read from any container, faults by line and field, written whole.
+"""Rows in all formats: read from any container, with errors by line and field, and written atomically.
 
-`raw_rows` says which files are read; written is JSON Lines, compressed by name. A fault is a `ValueError` of
-the form `FILE:LINE: field NAME: found X; allowed: Y`.
+`raw_rows` says which files are read; output is JSON Lines, compressed according to the file's name. An error
+is a `ValueError` of the form `FILE:LINE: field NAME: found X; allowed: Y`.
 """
 
 import gzip
@@ -29,11 +29,11 @@ from ablations.formats.raw_rows import (
 from results.writing import replacing
 
 MISSING: Any = object()
-"""What a field that is not there is found as."""
+"""Stand-in for the value of a missing field."""
 SHOWN = 80
-"""Characters of a value that a fault shows."""
+"""Maximum number of characters of a value in an error."""
 _EXACT = 2**53
-"""Whole numbers up to this one are exact as floats."""
+"""Largest whole number up to which floats are exact."""
 _Found = TypeVar("_Found")
 
 
@@ -47,16 +47,16 @@ class Where:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadHooks:
-    """What is done beside reading a file."""
+    """Hooks called while reading a file."""
 
     aside: Callable[[bytes], object] | None = None
-    """Given each line that is malformed, untouched; None: the first one is an error."""
+    """Called with each malformed line, unchanged; if None, the first one is an error."""
     dropped: Callable[[str], object] | None = None
-    """Given the kind of each row that an option of the reader drops."""
+    """Called with the kind of each row that an option of the reader drops."""
     unread: Callable[[Iterable[str]], object] | None = None
-    """Given, for each row, the names of its fields that say something and that the reader does not read."""
+    """Called for each row with the names of its nonempty fields that the reader does not read."""
     progress: Callable[[int], object] | None = None
-    """Given the number of bytes of the file that have been read, now and then."""
+    """Called now and then with the number of bytes of the file read so far."""
 
 
 def read_rows(
@@ -65,14 +65,14 @@ def read_rows(
     reading: ReadHooks | None = None,
     known: frozenset[str] | None = None,
 ) -> Iterator[_Found]:
-    """What a parser finds in the rows of a file; one row is held at a time.
+    """Yields what a parser finds in the rows of a file; one row is held at a time.
 
     Args:
-        path: of the file.
-        parse: takes a row and where it stands; a row that it refuses counts as not read at all.
-        reading: what is done beside it.
+        path: the file to read.
+        parse: (position, row) -> what it finds; a row that it rejects counts as not read at all.
+        reading: hooks called while reading.
         known: names of the fields that the parser reads, such as ``samples[].steps``; a field is read with
-            all that it holds. None: all.
+            all that it holds. None means all fields.
 
     Raises:
         ValueError: the file is damaged, or a row is malformed and not set aside.
@@ -98,7 +98,7 @@ def read_rows(
 
 
 def _unread(row: dict[str, Any], of: str, known: frozenset[str]) -> Iterator[str]:
-    """Names of the fields that say something and are not known; those of array items count as one."""
+    """Yields the names of nonempty fields that are not known; those of array items count as one."""
     for name, value in row.items():
         at = of + name
         if at in known or value is None or value is False or value in ("", [], {}):
@@ -113,7 +113,7 @@ def _unread(row: dict[str, Any], of: str, known: frozenset[str]) -> Iterator[str
 
 
 def read_text(path: str | Path) -> str:
-    """All of a file of plain text.
+    """Reads a whole file of plain text.
 
     Raises:
         ValueError: it is damaged.
@@ -126,7 +126,7 @@ def read_text(path: str | Path) -> str:
 
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes a row a line, whole or not at all."""
+    """Writes one row per line, atomically."""
     with whole(Path(path)) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
@@ -134,7 +134,7 @@ def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, compressed by its name, that takes its place once all has gone well."""
+    """Opens a file, compressed according to its name, that is put in place only once it is complete."""
     with replacing(path) as partial, partial.open("wb") as raw:
         if path.suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as zipped:
@@ -160,7 +160,7 @@ def _row(where: Where, raw: RawRow) -> dict[str, Any]:
 
 
 def fault(where: Where, field: str, found: Any, allowed: str, *, quoted: bool = True) -> ValueError:
-    """The error to raise of a field; what was found is shown as JSON unless it is words of ours."""
+    """Builds the error for a field; what was found is shown as JSON if ``quoted``."""
     text = str(found)
     if found is MISSING:
         text = "nothing"
@@ -179,13 +179,13 @@ def _shown(found: Any) -> str:
 
 
 def check(where: Where, field: str, found: Any, good: Any, allowed: str) -> None:
-    """Raises the fault of a field unless it is good."""
+    """Raises the error for a field unless it is good."""
     if not good:
         raise fault(where, field, found, allowed)
 
 
 def check_text(where: Where, field: str, text: str) -> None:
-    """Raises the fault of a text that no file can hold."""
+    """Raises the error for a text that no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:  # JSON can spell half a character
@@ -193,7 +193,7 @@ def check_text(where: Where, field: str, text: str) -> None:
 
 
 def string(where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = False) -> str:
-    """A field that is a string, if so asked not an empty one; `of` is where its row stands in the line."""
+    """Reads a field that is a string, not empty if ``filled``; ``of`` is its row's place in the line."""
     value = row.get(name, MISSING)
     allowed = "a string, not empty" if filled else "a string"
     check(where, of + name, value, isinstance(value, str) and (value or not filled), allowed)
@@ -202,7 +202,7 @@ def string(where: Where, row: dict[str, Any], name: str, of: str = "", *, filled
 
 
 def optional_string(where: Where, row: dict[str, Any], name: str, of: str = "") -> str | None:
-    """A field that is a string, or null or not there."""
+    """Reads a field that is a string, null or missing."""
     value = row.get(name)
     check(where, of + name, value, value is None or isinstance(value, str), "a string or null")
     if value is not None:
@@ -211,7 +211,7 @@ def optional_string(where: Where, row: dict[str, Any], name: str, of: str = "") 
 
 
 def text_or_number(value: Any) -> Any:
-    """A number as text, a whole one without a decimal point; any other value as it is."""
+    """Converts a number to text, a whole one without a decimal point; any other value stays unchanged."""
     if not is_number(value) or not abs(value) <= sys.float_info.max:
         return value
     whole = integer(value)
@@ -219,7 +219,7 @@ def text_or_number(value: Any) -> Any:
 
 
 def optional_name(where: Where, row: dict[str, Any], name: str, of: str = "") -> str | None:
-    """A field that is a string, or a number that stands for one; or null or not there."""
+    """Reads a field that is a string, a number in place of one, null or missing."""
     value = text_or_number(row.get(name))
     good = value is None or isinstance(value, str)
     check(where, of + name, value, good, "a string, a number or null")
@@ -229,19 +229,19 @@ def optional_name(where: Where, row: dict[str, Any], name: str, of: str = "") ->
 
 
 def required_name(where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = False) -> str:
-    """A field that is a string, if so asked not an empty one, or a number that stands for one."""
+    """Reads a field that is a string, not empty if ``filled``, or a number in place of one."""
     return string(where, {name: text_or_number(row.get(name, MISSING))}, name, of, filled=filled)
 
 
 def optional_boolean(where: Where, row: dict[str, Any], name: str, of: str = "") -> bool | None:
-    """A field that is true or false, or null or not there."""
+    """Reads a field that is true, false, null or missing."""
     value = row.get(name)
     check(where, of + name, value, value is None or isinstance(value, bool), "true, false or null")
     return value
 
 
 def optional_integer(where: Where, row: dict[str, Any], name: str, of: str = "") -> int | None:
-    """A field that is an integer, or null or not there."""
+    """Reads a field that is an integer, null or missing."""
     value = row.get(name)
     whole = integer(value)
     check(where, of + name, value, value is None or whole is not None, "an integer or null")
@@ -249,7 +249,7 @@ def optional_integer(where: Where, row: dict[str, Any], name: str, of: str = "")
 
 
 def integer(value: Any) -> int | None:
-    """The integer that a value is, also if it is written as a float such as 1.0; None if it is none."""
+    """Returns an integer value as such, even if it is written as a float such as 1.0; None for others."""
     if type(value) is int:
         return value
     exact = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
@@ -257,7 +257,7 @@ def integer(value: Any) -> int | None:
 
 
 def optional_number(where: Where, row: dict[str, Any], name: str, of: str = "") -> float | None:
-    """A field that is a finite number, or null or not there."""
+    """Reads a field that is a finite number, null or missing."""
     value = row.get(name)
     if value is None:
         return None
@@ -267,17 +267,17 @@ def optional_number(where: Where, row: dict[str, Any], name: str, of: str = "") 
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number; true and false are none, though Python counts them among the integers."""
+    """Returns whether a value is a number; true and false are not, though Python counts them as integers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_probability(value: Any) -> bool:
-    """Whether a value is a number in [0, 1]; NaN is none."""
+    """Returns whether a value is a number in [0, 1]; NaN is not."""
     return is_number(value) and 0 <= value <= 1
 
 
 def array(where: Where, row: dict[str, Any], name: str, of: str = "", length: int | None = None) -> list[Any]:
-    """A field that is an array, if so asked of as many items as there are steps."""
+    """Reads a field that is an array, with ``length`` items, one per step, if that is given."""
     value = row.get(name, MISSING)
     check(where, of + name, value, isinstance(value, list), "an array")
     if length is not None and len(value) != length:
@@ -286,7 +286,7 @@ def array(where: Where, row: dict[str, Any], name: str, of: str = "", length: in
 
 
 def mapping(where: Where, row: dict[str, Any], name: str, of: str = "") -> dict[str, Any]:
-    """A field that is an object."""
+    """Reads a field that is an object."""
     value = row.get(name, MISSING)
     check(where, of + name, value, isinstance(value, dict), "an object")
     return value
@@ -295,7 +295,7 @@ def mapping(where: Where, row: dict[str, Any], name: str, of: str = "") -> dict[
 def texts(
     where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = True
 ) -> tuple[str, ...]:
-    """A field that is an array of strings, unless so asked none of them empty."""
+    """Reads a field that is an array of strings, none of them empty if ``filled``."""
     values = array(where, row, name, of)
     allowed = "a string, not empty" if filled else "a string"
     for i, value in enumerate(values):

@@ -1,10 +1,10 @@
-"""PRM800K's scored samples: solutions with the large PRM's probabilities of each step, one a row.
+"""PRM800K's scored samples: solutions with the large PRM's probabilities for each step, one per row.
 
     {problem, ground_truth_answer, steps[], rating_probs[{"-1", "0", "1"}], answer, is_correct, prm_score,
      orm_score, subject, level, unique_id}
 
-``rating_probs`` has an object a step: the probabilities of wrong, neutral and right. The final answer may
-also be called ``given_answer``. ``subject``, ``level`` and ``unique_id`` are MATH-500's, and may be left out.
+``rating_probs`` has one object per step: the probabilities of wrong, neutral and right. The final answer may
+also be called ``given_answer``. ``subject``, ``level`` and ``unique_id`` are MATH-500's, and optional.
 """
 
 from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ ABILITIES = Abilities(
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -54,7 +54,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     write_rows(path, map(_row, carried(records, ABILITIES)))
 
 

@@ -1,4 +1,4 @@
-"""Fields that say something of each step, as several formats have them."""
+"""Per-step fields that several formats share."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from ablations.formats.rows import (
 )
 
 IGNORE = -100
-"""No label, in TRL's files."""
+"""Value for a missing label in TRL's files."""
 
 
 def rating(where: Where, at: str, value: Any) -> int | None:
-    """A rating -1, 0 or 1, or null."""
+    """Reads a rating: -1, 0, 1 or null."""
     found = integer(value)
     check(where, at, value, value is None or found in RATINGS, "-1, 0, 1 or null")
     return found
 
 
 def labels_of(where: Where, row: dict[str, Any], name: str, length: int) -> list[Label]:
-    """Labels as TRL writes them: ratings true and false or 1 and 0; or P(the step is right).
+    """Reads labels as TRL writes them: ratings (true and false, or 1 and 0) or P(the step is right).
 
-    They are probabilities where one of them is written with a decimal point. -100 and null are no label.
+    They are probabilities if any of them is written with a decimal point. -100 and null mean no label.
     """
     values = array(where, row, name, length=length)
     soft = any(isinstance(value, float) and value != IGNORE for value in values)
@@ -48,11 +48,11 @@ def _label(where: Where, at: str, value: Any, soft: bool) -> Label:
 
 
 def step_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, tuple[float, ...]]:
-    """Labeler -> P(the step is right), one per step; of a field that may be null or not there."""
+    """Reads labeler -> P(the step is right), one per step, from a field that may be null or missing."""
     if row.get("step_scores") is None:
         return {}
     found = mapping(where, row, "step_scores")
-    found = {name: values for name, values in found.items() if values is not None}  # as Parquet has them
+    found = {name: values for name, values in found.items() if values is not None}  # Parquet fills in nulls
     for name in found:
         check_text(where, "step_scores", name)
         for i, score in enumerate(array(where, found, name, "step_scores.", length)):

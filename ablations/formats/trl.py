@@ -1,10 +1,10 @@
-"""TRL's stepwise supervision, one solution a row: {prompt, completions[], labels[]}.
+"""TRL's stepwise supervision, one solution per row: {prompt, completions[], labels[]}.
 
-A label is true or false; or a number: 1 right, 0 wrong, -100 (or null) no label; or, where one of the row's
+A label is true or false; or a number: 1 right, 0 wrong, -100 (or null) no label; or, if any of the row's
 labels is written with a decimal point, a soft label, P(the step is right) in [0, 1]. A bool stays a rating,
-such a number a probability, and -100 is cast to neither. Rows are written with bools where every step has a
-rating; a row with unlabelled steps has numbers, as TRL's trainer ignores -100, and then all rows have, for a
-column has one type.
+such a number a probability, and -100 becomes neither. Rows are written with bools if every step has a rating.
+A row with unlabeled steps is written with numbers, because TRL's trainer ignores -100; then all rows are,
+because a column has one type.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ ABILITIES = Abilities(
 
 
 def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Records of a file, one a row.
+    """Reads a file's records, one per row.
 
     Raises:
         ValueError: a row is malformed.
@@ -34,7 +34,7 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 
 def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes a row a record, whole or not at all."""
+    """Writes one row per record, atomically."""
     kinds: set[type] = set()
     write_rows(path, (_row(record, kinds) for record in carried(records, ABILITIES)))
     if len(kinds) > 1:
@@ -54,7 +54,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 
 def _row(record: LabeledSolution, kinds: set[type]) -> dict[str, Any]:
-    """A row, and the type of its labels added to those of the rows before."""
+    """Returns a row, and adds the type of its labels to those of the rows before."""
     ratings = [label for label in record.labels if isinstance(label, int)]
     kind: type = int if None in record.labels else bool
     if not ratings:

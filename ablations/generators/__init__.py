@@ -1,1 +1,1 @@
-"""Who writes solutions: a checkpoint, its prompt, the engine that runs it, and the pool that comes of it."""
+"""Generators of solutions: a checkpoint, its prompt, the engine that runs it, and the resulting pool."""

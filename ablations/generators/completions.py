@@ -1,4 +1,4 @@
-"""What a generator writes after a prompt, read as a solution: its steps, and where it is to end."""
+"""Reading a generator's completion as a solution: its steps, and where it ends."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 def steps_of(text: str) -> list[str]:
-    """The steps of a solution: its lines, but those of white space alone."""
+    """Splits a solution into its steps: its lines, except blank ones."""
     return [line for line in text.split("\n") if line.strip()]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stops:
-    """What ends a solution, beside the tokens that end a text. It concerns the text alone, so that it ends at
-    the same place whatever engine wrote it."""
+    """Rules that end a solution, in addition to the tokens that end a text. They look only at the text, so a
+    solution ends at the same place whichever engine wrote it."""
 
     strings: tuple[str, ...] = ()
-    """Texts that end it, and are no part of it; the first to be complete does."""
+    """Texts that end a solution and are not part of it; the first one completed ends it."""
     after_answer: bool = False
-    """Whether the end of the first line after which it has a final answer ends it."""
+    """Whether a solution ends with the first line after which it has a final answer."""
 
     def __post_init__(self) -> None:
         if "" in self.strings:
@@ -32,31 +32,31 @@ class Stops:
 
     @property
     def characters(self) -> str:
-        """One of these is the last one of any text that these rules end; empty: there are no rules."""
+        """Last characters that a text ended by these rules can have; empty: there are no rules."""
         return "".join(string[-1] for string in self.strings) + ("\n" if self.after_answer else "")
 
     def complete(self, text: str) -> bool:
-        """Whether a text that is being written has come to its end, and had not before its last token."""
+        """Returns whether a text being written has ended, given that it had not before its last token."""
         if any(string in text for string in self.strings):
             return True
         before, line_end, _ = text.rpartition("\n")
         return self.after_answer and bool(line_end) and extract_answer(before) is not None
 
     def cut(self, text: str) -> str | None:
-        """A text up to where these rules end it; None if they do not."""
+        """Returns a text up to where these rules end it, or None if they do not."""
         found = [(at + len(string), at) for string in self.strings if (at := text.find(string)) >= 0]
         if self.after_answer and (end := _end_of_answer(text)) is not None:
             found.append((end + 1, end))
         return text[: min(found)[1]] if found else None
 
     def applied(self, completion: Completion) -> Completion:
-        """A completion up to where these rules end it."""
+        """Cuts a completion where these rules end it."""
         text = self.cut(completion.text)
         return completion if text is None else replace(completion, text=text, finished=True)
 
 
 def _end_of_answer(text: str) -> int | None:
-    """Where the first line ends after which a text has a final answer."""
+    """Finds the end of the first line after which a text has a final answer."""
     at = text.find("\n")
     while at >= 0:
         if extract_answer(text[:at]) is not None:

@@ -1,4 +1,4 @@
-"""Several processes that do one job: each loads the generator, on its own GPU or with its own core."""
+"""Several processes that share one job: each loads the generator, on its own GPU or its own core."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ablations.generators.job import Job
 
 
 def run_job(job: Job, counter: Counter) -> None:
-    """Does a job, on as many devices as its setup says.
+    """Runs a job on as many devices as its setup says.
 
     Args:
-        job: what there is to do; other commands may take part.
-        counter: told how far they are.
+        job: the work to do; other commands may take part.
+        counter: receives the progress.
 
     Raises:
         ValueError: the generator cannot be loaded.
-        RankFailed: a process failed or died; none of them is left.
+        RankFailed: a process failed or died; the others have been ended.
     """
     devices = job.setup.sampling.devices
     if devices == 1:
@@ -58,7 +58,7 @@ def run_job(job: Job, counter: Counter) -> None:
 
 
 class _Reports:
-    """Tells the process that started this one how far the shards are."""
+    """Reports the progress of the shards to the process that started this one."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -74,10 +74,10 @@ class _Reports:
 
 
 def _received(connection: Connection, process: BaseProcess) -> tuple[Any, ...]:
-    """The next message.
+    """Receives the next message.
 
     Raises:
-        ValueError: the process tells of a mistake of the user's.
+        ValueError: the process reports a mistake by the user.
         RankFailed: it failed otherwise, or died.
     """
     try:
@@ -96,7 +96,7 @@ def _received(connection: Connection, process: BaseProcess) -> tuple[Any, ...]:
 
 
 def _member(connection: Connection, job: Job, number: int) -> None:
-    """A process of the crew."""
+    """Runs one process of the crew."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the parent decides
     if job.setup.sampling.device == "cuda":

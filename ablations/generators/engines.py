@@ -1,4 +1,4 @@
-"""Engines: what runs a generator. To add one: its file here, and its line in ``ENGINES``."""
+"""Engines that run a generator. To add one, add its file here and its line to ``ENGINES``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_modules.sampling import Completion
 
 
 class Engine(Protocol):
-    """A generator that is loaded. A solution's randomness comes from the seed, its prompt and its number."""
+    """A loaded generator. A solution's randomness comes from the seed, its prompt and its number."""
 
     def draw(
         self,
@@ -24,14 +24,14 @@ class Engine(Protocol):
         """Writes solutions.
 
         Args:
-            prompts: no two alike.
-            wanted: prompt, by its place, and number of each solution.
-            progress: called with the share done.
+            prompts: all different.
+            wanted: index of the prompt and number of the solution, for each solution.
+            progress: called with the fraction done.
 
         Returns:
-            A completion for each that is wanted, up to where the setup's rules end it.
+            One completion per wanted solution, up to where the setup's rules end it.
         """
 
 
 ENGINES: dict[str, Callable[[Setup], Engine]] = {"transformers": TransformersEngine, "vllm": VllmEngine}
-"""By name: loads a generator."""
+"""Name -> function that loads a generator."""

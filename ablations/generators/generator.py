@@ -1,4 +1,4 @@
-"""A generator: a checkpoint that is found and looked into, with its prompt and all that ends a solution."""
+"""A generator: a checkpoint that was found and inspected, its prompt, and everything that ends a solution."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Generator:
     """A generator that is not loaded yet."""
 
     setup: Setup
-    """What an engine is given."""
+    """Settings passed to an engine."""
     prompter: Prompter
-    """What it reads."""
+    """Settings for making its prompts."""
     identity: dict[str, Any]
-    """What decides its solutions beside the problem; plain JSON."""
+    """Everything that decides its solutions apart from the problem, as plain JSON."""
 
     def job(self, problems: Sequence[Problem], folder: Path) -> Job:
-        """The sampling of some problems into a folder of shards.
+        """Makes the job of sampling some problems into a folder of shards.
 
         Raises:
             ValueError: a problem is too long for the model.
@@ -49,7 +49,7 @@ class Generator:
         return Job(setup=setup, prompts=prompts, folder=folder)
 
     def facts(self, problems: Sequence[Problem]) -> dict[str, Any]:
-        """All that decides what is in the shards, plain JSON."""
+        """Returns everything that decides what is in the shards, as plain JSON."""
         text = json.dumps([asdict(problem) for problem in problems])
         return {
             "generator": self.identity,
@@ -59,17 +59,17 @@ class Generator:
         }
 
     def shown(self, problem: Problem) -> str:
-        """The prompt of a problem with its special tokens, as the model reads it."""
+        """Returns the prompt of a problem with its special tokens, as the model reads it."""
         shown: str = self.prompter.tokenizer.decode(self.prompter.prompt(problem.text).ids)
         return shown
 
 
 def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Shot, ...]) -> Generator:
-    """Finds a checkpoint and all that can be told before it is loaded.
+    """Finds a checkpoint and everything that can be determined before it is loaded.
 
     Raises:
-        ValueError: the checkpoint is none, is no causal language model, needs code that is not trusted, or
-            nothing would end its solutions; or there is no such device or engine.
+        ValueError: the checkpoint is invalid, is not a causal language model, or needs code that is not
+            trusted; nothing would end its solutions; or there is no such device or engine.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -144,7 +144,7 @@ def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:
 
 
 def _end_tokens(checkpoint: Checkpoint, config: Any, tokenizer: Any, stop: Sequence[str]) -> tuple[int, ...]:
-    """Tokens that end a text: those that the checkpoint names, and special ones that the user does."""
+    """Returns the tokens that end a text: those the checkpoint names, and special tokens the user names."""
     named = [tokenizer.eos_token_id, config.get_text_config().eos_token_id]
     file = checkpoint.folder / GENERATION
     if file.is_file():

@@ -1,7 +1,7 @@
-"""The sampling of many problems, shard by shard.
+"""Sampling solutions to many problems, shard by shard.
 
-A completion without a step is no solution: another is drawn in its place, with the next number that the
-problem has not had, and at most as many more as were asked for. At temperature 0 it would be the same one.
+A completion without a step is not a solution: another is drawn in its place, with the problem's next unused
+number, and at most as many more as were requested. At temperature 0 it would be the same one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from lightning_modules.sampling import Completion
 
 SHARD = 1024
-"""Solutions of a shard, in whole problems, of which it has at least one."""
+"""Maximum number of solutions per shard, in whole problems; a shard has at least one problem."""
 DRAWS = 2
-"""Most completions of a problem, times the solutions that are asked for."""
+"""Maximum number of completions per problem, as a multiple of the solutions requested."""
 MACHINE = b"machine"
-"""In a shard's file: on what its solutions were written, plain JSON."""
+"""Metadata key in a shard's file: what its solutions were sampled on, as plain JSON."""
 SCHEMA = pa.schema(
     [
         pa.field("problem", pa.int32(), nullable=False),
@@ -40,35 +40,35 @@ SCHEMA = pa.schema(
         pa.field("tokens", pa.int32(), nullable=False),
     ]
 )
-"""Every completion that was drawn; problems by their place."""
+"""Columns of a shard: every completion drawn, with the index of its problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be sampled, and where to."""
+    """The solutions to sample, and where to write them."""
 
     setup: Setup
-    """From which generator, and how."""
+    """The generator and how to sample from it."""
     prompts: tuple[Prompt, ...]
-    """Of the problems."""
+    """Prompts of the problems."""
     folder: Path
-    """Of the shards."""
+    """Folder of the shards."""
 
     @property
     def shards(self) -> Shards:
-        """What there is to do, counted in solutions."""
+        """The work to do, counted in solutions."""
         samples = self.setup.sampling.samples
         work = tuple(float(len(problems) * samples) for problems in self.problems())
         return Shards(folder=self.folder, stage="sample", work=work)
 
     def problems(self) -> list[range]:
-        """Places of the problems of each shard."""
+        """Returns the indices of each shard's problems."""
         step = max(1, SHARD // self.setup.sampling.samples)
         count = len(self.prompts)
         return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
     def run(self, tell: Teller) -> None:
-        """Makes the shards that are left; the generator is loaded if there is one."""
+        """Makes the remaining shards; the generator is loaded only if there are any."""
         from ablations.generators.engines import ENGINES
 
         setup = self.setup
@@ -99,7 +99,7 @@ class Job:
 def draw_all(
     engine: Engine, prompts: list[Prompt], setup: Setup, progress: Callable[[float], None]
 ) -> list[list[Completion]]:
-    """Completions of each prompt by their numbers, as many with a step as are asked for if that can be."""
+    """Draws each prompt's completions, by number: as many with a step as requested, if possible."""
     samples = setup.sampling.samples
     most = DRAWS * samples if setup.sampling.temperature else samples
     found: list[list[Completion]] = [[] for _ in prompts]
@@ -107,7 +107,7 @@ def draw_all(
     while wanted:
         for (p, _), completion in zip(wanted, engine.draw(prompts, wanted, progress), strict=True):
             found[p].append(completion)
-        progress = _silent  # what is drawn anew is little, or tells nothing of how much more there will be
+        progress = _silent  # what is drawn again is little, or says nothing about how much more there will be
         wanted = [
             (p, number)
             for p, completions in enumerate(found)

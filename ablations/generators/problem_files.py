@@ -1,4 +1,4 @@
-"""Problems to solve, and solved ones to show: of files of any format."""
+"""Reading problems to solve, and solved ones to show, from files of any format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ablations.generators.completions import steps_of
 from ablations.grading.grader import extract_answer
 
 NAMED = 5
-"""Problems that an error names."""
+"""Maximum number of problems that an error names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,21 +23,21 @@ class Shot:
     """A solved problem to show."""
 
     problem: str
-    """What is asked."""
+    """Text of the problem."""
     solution: str
-    """Its steps, one a line; the last holds the final answer."""
+    """Its steps, one per line; the last one contains the final answer."""
 
 
 def read_problems(path: Path, form: str | None = None) -> list[Problem]:
-    """The problems of a file, each once, in its order.
+    """Reads the problems of a file, each once, in the order of the file.
 
     Args:
-        path: of the file; it may hold several solutions of a problem, which are not read.
-        form: of the file; None: what its first row tells.
+        path: the file; it may hold several solutions per problem, which are not read.
+        form: format of the file; None: recognized from its first row.
 
     Raises:
         ValueError: there is no such file or format, a row is malformed, or a problem has no reference answer,
-            or several, or the name of another.
+            several of them, or the name of another problem.
     """
     found: dict[str, LabeledSolution] = {}
     names: dict[str, str] = {}
@@ -69,18 +69,18 @@ def read_problems(path: Path, form: str | None = None) -> list[Problem]:
 
 
 def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Shot, ...]:
-    """The first solved problems of a file that are none of those to solve.
+    """Reads the first solved problems of a file that are not among those to solve.
 
-    A solution that is known to be wrong, or not to have come to its end, is not shown; nor are calculator
-    annotations. One that does not say its final answer gets a line that does.
+    A solution known to be wrong or unfinished is not shown; nor are calculator annotations. A solution that
+    does not state its final answer gets a line that does.
 
     Args:
-        path: of the file, of any format that has solutions.
-        count: how many.
-        problems: those to solve.
+        path: the file, in any format that has solutions.
+        count: number of solved problems.
+        problems: the problems to solve.
 
     Raises:
-        ValueError: there is no such file, a row is malformed, or there are not so many.
+        ValueError: there is no such file, a row is malformed, or there are too few solved problems.
     """
     taken = {letters_and_digits(problem.text) for problem in problems}
     shots: list[Shot] = []
@@ -109,7 +109,7 @@ def _records(path: Path, form: str | None, field: str) -> Iterator[LabeledSoluti
 
 
 def _solution(record: LabeledSolution) -> str | None:
-    """A record's solution as it is to be shown; None if it has none that is to be."""
+    """Returns a record's solution as it is shown, or None if it has none to show."""
     over = record.finished and record.finish_reason in (None, "solution")
     if not over or record.correct is False or record.first_error is not None:
         return None

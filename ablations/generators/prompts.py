@@ -1,11 +1,11 @@
-"""What a generator reads: a problem, in the chat template of its tokenizer or as plain text.
+"""Prompts for a generator: a problem, in the chat template of its tokenizer or as plain text.
 
-In a chat template the problem and the instruction are the user's turn, and every solved problem that is shown
-a turn of each; the template opens the assistant's turn, in which the generator goes on.
+In a chat template, the problem and the instruction are the user's turn, and every solved problem that is
+shown is one turn of each; the template opens the assistant's turn, which the generator continues.
 
-Plain text is the problem and a line's end, as the generators of this project read it, after the solved
-problems that are shown, each with its solution and a blank line, and, if the user gives one, an instruction.
-A blank line then ends a solution.
+Plain text is the problem and a newline, as this project's generators read it. Before it come the instruction,
+if the user gives one, and the solved problems that are shown, each with its solution and a blank line; if any
+are shown, a blank line ends a solution.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ INSTRUCTION = (
     "Solve the problem step by step, each step on a line of its own. On the last line, put the final answer "
     "in \\boxed{}."
 )
-"""In a chat template, unless the user gives another; plain text has none then."""
+"""Default instruction in a chat template; plain text has none by default."""
 BLANK_LINE = "\n\n"
 PROBLEM = "{problem}"
-"""What stands for the problem where a prompt is told as a template."""
+"""Placeholder for the problem in a prompt's template."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A prompt."""
+    """The prompt of one problem."""
 
     text: str
-    """As text."""
+    """The prompt as text."""
     ids: tuple[int, ...]
-    """Tokens, as the model reads them."""
+    """Its tokens, as the model reads them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompter:
-    """Makes prompts of problems."""
+    """Settings for making prompts from problems."""
 
     tokenizer: Any
-    """The generator's."""
+    """Tokenizer of the generator."""
     chat: bool
     """Whether its chat template is used."""
     instruction: str
-    """What is said beside the problem; may be empty."""
+    """Instruction given with the problem; may be empty."""
     shots: tuple[Shot, ...]
     """Solved problems that are shown."""
 
@@ -53,12 +53,12 @@ class Prompter:
     def of(
         cls, tokenizer: Any, chat_template: str, instruction: str | None, shots: tuple[Shot, ...]
     ) -> Prompter:
-        """With what a user says, or the defaults.
+        """Makes a prompter from the user's choices, or the defaults.
 
         Args:
             tokenizer: the generator's.
             chat_template: one of CHAT_TEMPLATES.
-            instruction: None: INSTRUCTION in a chat template, else none.
+            instruction: the instruction; None: INSTRUCTION in a chat template, otherwise none.
             shots: solved problems that are shown.
         """
         chat = chat_template == "auto" and tokenizer.chat_template is not None
@@ -67,25 +67,25 @@ class Prompter:
 
     @property
     def template(self) -> str:
-        """The prompt of any problem, {problem} in its place."""
+        """The prompt of any problem, with {problem} in its place."""
         return self.text(PROBLEM)
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Texts that end a solution because of what the prompt looks like."""
+        """Texts that end a solution because of the prompt's format."""
         return (BLANK_LINE,) if self.shots and not self.chat else ()
 
     def prompt(self, problem: str) -> Prompt:
-        """The prompt of a problem."""
+        """Makes the prompt of a problem."""
         text = self.text(problem)
-        # a chat template spells the special tokens; before plain text the tokenizer puts its own
+        # a chat template writes the special tokens itself; to plain text the tokenizer adds its own
         ids = self.tokenizer(text, add_special_tokens=not self.chat, verbose=False)["input_ids"]
         if not self.chat and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
-            ids = ids[:-1]  # some put the end there too
+            ids = ids[:-1]  # some tokenizers add the end token, too
         return Prompt(text=text, ids=tuple(ids))
 
     def text(self, problem: str) -> str:
-        """The prompt's text."""
+        """Makes the text of a problem's prompt."""
         if not self.chat:
             shown = [f"{shot.problem}\n{shot.solution}{BLANK_LINE}" for shot in self.shots]
             said = f"{self.instruction}{BLANK_LINE}" if self.instruction else ""

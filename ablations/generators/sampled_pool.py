@@ -1,8 +1,7 @@
 """The pool of a finished job: completions become solutions, and their final answers are graded.
 
-A solution that did not come to its end has no answer. One that nobody can grade has `final_correct` null.
-Each line says in `sampled_by` how its solutions were made, and in `empty` how many completions without a step
-others were drawn in place of.
+An unfinished solution has no answer. One that cannot be graded has `final_correct` null. Each line says
+in `sampled_by` how its solutions were made, and in `empty` how many completions without a step were replaced.
 """
 
 from __future__ import annotations
@@ -28,26 +27,26 @@ FIELD = "sampled_by"
 
 @dataclass(kw_only=True)
 class SamplingSummary:
-    """What a pool holds."""
+    """Numbers of what a pool holds."""
 
     problems: int = 0
-    """Those in the pool."""
+    """Problems in the pool."""
     solutions: int = 0
-    """Of all problems."""
+    """Solutions of all problems."""
     finished: int = 0
-    """Those that came to their end."""
+    """Solutions that are finished."""
     right: int = 0
-    """Those whose final answer is right."""
+    """Solutions whose final answer is right."""
     unanswered: int = 0
-    """Those without a final answer, finished or not."""
+    """Solutions without a final answer, finished or not."""
     ungraded: int = 0
-    """Those whose final answer nobody could grade."""
+    """Solutions whose final answer could not be graded."""
     empty: int = 0
     """Completions without a step."""
     left_out: list[str] = field(default_factory=list)
-    """Problems of which too few completions had a step."""
+    """Problems for which too few completions had a step."""
     tokens: list[int] = field(default_factory=list)
-    """That were drawn for each shard."""
+    """Tokens drawn for each shard."""
 
 
 def write_pool(
@@ -59,19 +58,19 @@ def write_pool(
     grader: Grader,
     progress: Callable[[float], None],
 ) -> SamplingSummary:
-    """Writes a pool, whole or not at all; equal shards and verdicts give equal bytes.
+    """Writes a pool atomically; equal shards and verdicts give equal bytes.
 
     Args:
-        out: compressed by its name.
-        problems: all of the job's.
-        shards: finished.
+        out: the file to write; its name decides the compression.
+        problems: all problems of the job.
+        shards: the finished shards.
         samples: solutions per problem.
-        identity: what made them, plain JSON.
-        grader: of final answers.
-        progress: called with the share that is graded.
+        identity: what made the solutions, as plain JSON.
+        grader: grader of final answers.
+        progress: called with the fraction graded.
 
     Raises:
-        ValueError: no problem has as many solutions.
+        ValueError: no problem has that many solutions.
     """
     account = SamplingSummary()
 
@@ -96,7 +95,7 @@ def write_pool(
 
 
 def _solutions(completions: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """Of each problem, by its place, all completions in order, read as samples of a pool."""
+    """Reads all completions, in order, as samples of a pool, by the index of their problem."""
     found: dict[int, list[dict[str, Any]]] = {}
     for one in completions:
         answer = extract_answer(one["text"]) if one["finished"] else None
@@ -113,7 +112,7 @@ def _solutions(completions: list[dict[str, Any]]) -> dict[int, list[dict[str, An
 
 
 def _grade(found: dict[int, list[dict[str, Any]]], problems: Sequence[Problem], grader: Grader) -> None:
-    """Fills in whether final answers are right; where there is none, it is not."""
+    """Fills in whether final answers are right; a missing one is not."""
     answered = [
         (sample, problems[p].answer)
         for p, solutions in found.items()

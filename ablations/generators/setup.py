@@ -1,4 +1,4 @@
-"""A generator and all that says how it is sampled from, plain enough for other processes to be given it."""
+"""Settings of a generator and of sampling from it, plain enough to be passed to other processes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ablations.generators.completions import Stops
 from ablations.labelers.choice import DEVICES, DTYPES
 
 ENGINE_NAMES = ("transformers", "vllm")
-"""What can run a generator, the default first."""
+"""Engines that can run a generator, the default first."""
 CHAT_TEMPLATES = ("auto", "never")
-"""auto: where the tokenizer has one."""
+"""Whether a chat template is used; auto: if the tokenizer has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice:
-    """What a user decides about a generator."""
+    """The user's choices about a generator."""
 
     checkpoint: str
     """A folder, or OWNER/NAME[@REVISION] on the hub."""
     dtype: str = "auto"
-    """Of the weights: one of DTYPES."""
+    """Data type of the weights: one of DTYPES."""
     chat_template: str = "auto"
     """One of CHAT_TEMPLATES."""
     instruction: str | None = None
-    """What is said beside the problem; None: what `prompts` says of it."""
+    """Instruction given with the problem; None: the default in `prompts`."""
     stop: tuple[str, ...] = ()
-    """Texts that end a solution; special tokens too."""
+    """Texts that end a solution; they may be special tokens."""
     stop_after_answer: bool = False
-    """Whether the line with the final answer ends it."""
+    """Whether the line with the final answer ends a solution."""
     trust_remote_code: bool = False
-    """Whether code that lies beside the checkpoint may be run."""
+    """Whether code shipped with the checkpoint may be run."""
 
     def __post_init__(self) -> None:
         for name, names in (("dtype", DTYPES), ("chat_template", CHAT_TEMPLATES)):
@@ -42,26 +42,26 @@ class GeneratorChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """What a user decides about samples."""
+    """The user's choices about sampling."""
 
     samples: int
-    """Solutions a problem."""
+    """Solutions per problem."""
     temperature: float = 1.0
-    """Divides the logits; 0 takes the likeliest token."""
+    """Divisor of the logits; 0 takes the most likely token."""
     min_p: float = 0.0
-    """A token less likely than this share of the likeliest one is never drawn; 0: any may be."""
+    """Share of the most likely token's probability below which a token is never drawn; 0: any may be."""
     max_new_tokens: int = 1024
-    """Most tokens of a solution."""
+    """Maximum number of tokens per solution."""
     seed: int = 0
-    """Of the samples."""
+    """Seed for the samples."""
     engine: str = "transformers"
     """One of ENGINE_NAMES."""
     device: str = "cpu"
     """One of DEVICES; vllm needs cuda."""
     max_batch: int = 256
-    """Solutions that are written together."""
+    """Maximum number of solutions sampled together."""
     devices: int = 1
-    """Processes on this machine, one a GPU where there are GPUs."""
+    """Processes on this machine, one per GPU if there are GPUs."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "max_new_tokens", "max_batch", "devices"):
@@ -82,19 +82,19 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What an engine is given."""
+    """Settings passed to an engine."""
 
     folder: Path
-    """The checkpoint's."""
+    """Folder of the checkpoint."""
     dtype: str
-    """Of the weights."""
+    """Data type of the weights."""
     trust_remote_code: bool
-    """Whether code that lies beside the checkpoint may be run."""
+    """Whether code shipped with the checkpoint may be run."""
     positions: int | None
-    """Most tokens of a prompt and its solution; None: no limit."""
+    """Maximum number of tokens of a prompt and its solution; None: no limit."""
     end_tokens: tuple[int, ...]
     """Tokens that end a solution."""
     stops: Stops
-    """What else ends it."""
+    """Other rules that end a solution."""
     sampling: Sampling
-    """What the user decides."""
+    """The user's choices about sampling."""

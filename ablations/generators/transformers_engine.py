@@ -1,4 +1,4 @@
-"""The engine by default: transformers, with the sampler of this project."""
+"""The default engine: transformers, with this project's sampler."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_modules.backbones import load_whole
 from lightning_modules.sampling import Completion, Sampler, entropy_of
 
 ATTENTION = ("full_attention", "sliding_attention")
-"""Kinds of layers whose memory the sampler can hold."""
+"""Types of layers whose memory the sampler can keep."""
 
 
 class TransformersEngine:
@@ -57,7 +57,7 @@ class TransformersEngine:
 
 
 def check_attention(config: Any) -> None:
-    """Raises a ValueError unless all that a model keeps of earlier tokens are keys and values."""
+    """Raises a ValueError unless keys and values are all that a model keeps of earlier tokens."""
     kinds = sorted(set(getattr(config.get_text_config(), "layer_types", None) or ATTENTION) - set(ATTENTION))
     if kinds or config.is_encoder_decoder:
         found = f"layers of {', '.join(kinds)}" if kinds else "an encoder"

@@ -1,7 +1,7 @@
-"""vLLM, where it is installed: many more solutions a second on a GPU.
+"""vLLM, if installed: many more solutions per second on a GPU.
 
-Every solution is a request with a seed of its own. vLLM knows no rule that looks at the text but stop
-strings: what is written after a final answer is cut off here.
+Every solution is a request with its own seed. The only rules of vLLM that look at the text are stop strings,
+so what is written after a final answer is cut off here.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ def check_vllm() -> None:
 
 
 def _seed(entropy: Sequence[int]) -> int:
-    """63 bits of some entropy."""
+    """Derives a 63-bit seed from some entropy."""
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))

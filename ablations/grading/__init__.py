@@ -1,1 +1,1 @@
-"""Whether final answers are right."""
+"""Grading of final answers."""

@@ -1,4 +1,4 @@
-"""Final answers as texts: where a solution says its own, and what two texts alone tell of being equal."""
+"""Final answers as text: finding a solution's own, and comparing two where their text alone suffices."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _OUTSIDE = re.compile(
 
 
 def told_by_text(answer: str | None, reference: str) -> bool | None:
-    """Decides whether an answer is right where that takes no more than arithmetic.
+    """Decides whether an answer is right if that takes no more than arithmetic.
 
     Args:
-        answer: of a solution; None, or a text of white space, is none, and so wrong.
+        answer: a solution's answer; None or white space means no answer, which is wrong.
         reference: the right answer.
 
     Returns:
-        True or False where the texts are equal but for spelling, or both are numbers, words, numerals with a
-        base, or times of day, or their units differ; None where it takes mathematics.
+        True or False if the texts are equal except for spelling, or both are numbers, words, numerals with a
+        base, or times of day, or their units differ; None if it takes mathematics.
     """
     if answer is None or not answer.strip():
         return False
@@ -54,12 +54,12 @@ def _is_tuple(text: str) -> bool:
 
 
 def for_mathematics(text: str) -> str:
-    """A final answer as Math-Verify is to read it: in the one spelling, without its unit."""
+    """Prepares a final answer for Math-Verify: in normalized spelling, without its unit."""
     return _union(split_unit(readable(text))[0])
 
 
 def _union(text: str) -> str:
-    """Two half-lines in place of x < a or x > b."""
+    """Rewrites "x < a or x > b" as a union of two half-lines."""
     found = _OUTSIDE.fullmatch(plain(text))
     if found is None or found[1] != found[4]:
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 BETWEEN_WORDS = 6
-"""At most this many words stand between two boxes that are one answer."""
+"""Maximum number of words between two boxes that form one answer."""
 
 BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 LATEX = re.compile(r"\\(?:text|mbox|textbf|mathbf|mathrm)\s*\{[^{}]*\}|\\(?:begin|end)\{[^{}]*\}|\\[A-Za-z]+")
@@ -17,22 +17,22 @@ _CORRECTION = re.compile(
     r"|\\(?:Rightarrow|implies|to|approx|Longrightarrow)(?![A-Za-z])|\u21d2|\u2192|\u2248",
     re.IGNORECASE,
 )
-"""Between two boxes: the second follows from the first, or takes its place."""
+"""Text between two boxes of which the second follows from the first, or replaces it."""
 _SEPARATOR = re.compile(r"[,;&]|\b(?:and|or)\b|\\q?quad(?![A-Za-z])")
 
 
 def boxed(text: str) -> str | None:
-    r"""Return what the last \boxed{} or \fbox{} of a text holds; None if there is none or it is not closed.
+    r"""Return the content of a text's last \boxed{} or \fbox{}; None if there is none or it is not closed.
 
-    Boxes in one sentence are joined by ", ". Without braces (\boxed 5) a box holds what follows up to white
-    space, a $, or the end of what is around it.
+    Boxes in one sentence are joined by ", ". Without braces (\boxed 5), a box holds what follows up to white
+    space, a $, or the end of the enclosing group.
     """
     found = last_boxes(text)
     return found[1] if found is not None else None
 
 
 def last_boxes(text: str) -> tuple[int, str] | None:
-    """End and content of the last boxes that are one answer; None if the last one is not closed."""
+    """Return end and content of the last boxes that form one answer; None if the last one is not closed."""
     found: list[tuple[int, int, str]] = []
     starts = list(BOX.finditer(text))
     for number, start in enumerate(starts):
@@ -61,7 +61,7 @@ def last_boxes(text: str) -> tuple[int, str] | None:
 
 
 def _held(text: str, start: int) -> tuple[int, str] | None:
-    """End and content of a box from its opening brace; None if it is not closed."""
+    """Return end and content of a box from its opening brace; None if it is not closed."""
     at = start
     braced = text.startswith("{", start)
     depth = 0
@@ -70,7 +70,7 @@ def _held(text: str, start: int) -> tuple[int, str] | None:
         if not braced and depth == 0 and (sign.isspace() or sign in "$}"):
             break
         depth += {"{": 1, "}": -1}.get(sign, 0)
-        at += 2 if sign == "\\" else 1  # \{ and \} are no braces
+        at += 2 if sign == "\\" else 1  # \{ and \} are not braces
         if braced and depth == 0:
             return at, text[start + 1 : at - 1]
     content = text[start:at].rstrip(".,;")
@@ -78,7 +78,7 @@ def _held(text: str, start: int) -> tuple[int, str] | None:
 
 
 def _one_answer(between: str) -> bool:
-    """Whether two boxes with this text between them are one answer."""
+    """Return whether two boxes with this text between them form one answer."""
     if "\n\n" in between or _CORRECTION.search(between) or _SENTENCE_END.search(between.strip()):
         return False
     words = WORD.findall(LATEX.sub(" ", between))

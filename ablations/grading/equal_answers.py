@@ -1,4 +1,4 @@
-"""One spelling for all answers to a problem that are equal: votes compare answers as texts."""
+"""One spelling for all equal answers to a problem, because votes compare answers as text."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,15 @@ from ablations.grading.grader import Grader
 def common_spellings(
     answers: Sequence[str], verdicts: Mapping[str, bool | None], grader: Grader
 ) -> dict[str, str]:
-    """For each spelling the most frequent one of those that are equal to it, of equally many the first.
+    """Maps each spelling to the most frequent spelling that is equal to it; the first one wins ties.
 
-    All right answers are equal. Of the others two are equal if the later one, graded against the earlier one,
-    is right; since that need not carry over to a third, an answer joins the first class in which it is equal
-    to all. An ungraded answer stays by itself.
+    All right answers are equal. Two wrong answers are equal if the later one, graded against the earlier one,
+    is right; because this need not be transitive, an answer joins the first class whose members all equal it.
+    An ungraded answer stays by itself.
 
     Args:
-        answers: to one problem, a solution each.
-        verdicts: of each spelling, whether it is right.
+        answers: answers to one problem, one per solution.
+        verdicts: for each spelling, whether it is right.
         grader: compares spellings.
     """
     count = Counter(answers)  # in the order of first appearance

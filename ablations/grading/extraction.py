@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ablations.grading.boxes import BOX, LATEX, WORD, last_boxes
 
 MOST_WORDS = 5
-"""An answer in words is at most this long; after a number, so are its units."""
+"""Maximum number of words in an answer stated in words, and in the units after a number."""
 HEADED_WORDS = 12
-"""An answer in words under a heading "# Answer" is at most this long."""
+"""Maximum number of words in an answer stated in words under a heading "# Answer"."""
 LONGEST = 500
-"""At most so many characters after a statement are read, and as many before it."""
+"""Maximum number of characters read after a statement, and before it."""
 
 _HASHES = re.compile(r"(?<!#)####(?!#)([^\n]*?)(?=(?<!#)####(?!#)|\n|\Z)")
 _NEXT_QUESTION = re.compile(
@@ -45,7 +45,7 @@ _NO_STATEMENT = re.compile(
     r"\b(?:if|whether|suppose|assum\w*|check\w*|verif\w*|confirm\w*|no|previous|wrong|incorrect)\b[^.!?\n]*\Z",
     re.IGNORECASE,
 )
-"""What stands before words that only look like a statement: "to check the answer: 2 + 3 = 5"."""
+"""Text before words that only look like a statement: "to check the answer: 2 + 3 = 5"."""
 _REASON = re.compile(
     r",?\s+\(?(?:because|since|so that|so|which|meaning|not|rather than|instead of)\b.*", re.DOTALL
 )
@@ -59,7 +59,7 @@ _BEGINS_NUMBER = re.compile(
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 """GSM8K's calculator annotations, such as <<48/2=24>>."""
 _ENUMERATION = re.compile(r"\s*\(?\d{1,2}[.):]\s+\S")
-"""A number that counts headings or cases: "1. Find the area"."""
+"""A number that enumerates headings or cases: "1. Find the area"."""
 _PROSE = re.compile(
     r"(?:to|let|let['\u2019]?s|we|i|first|here|since|because|if|as|this|it|there|in|not|that|what|given|for|from|when"
     r"|by|with|on|at|he|she|they|you|calculate|find|compute|add|subtract|steps?|now|next|see)\b"
@@ -70,7 +70,7 @@ _ARTICLES = frozenset(("the", "a", "an"))
 
 class _Found(NamedTuple):
     at: int
-    """Where in the text it stands."""
+    """Position in the text."""
     answer: str
     sure: bool
     """Whether it is final even after a box: marked by #### or a plain value."""
@@ -82,7 +82,7 @@ def extract_answer(text: str) -> str | None:
     The last statement counts; a box outranks an answer in words unless a plain value is stated after it.
     Boxes in one sentence are one answer ("3, 5, 7"). After an answer, a line such as "Question: ..." begins a
     question that the model made up; it and what follows are not read. A last box that is not closed, as in a
-    solution that was cut off, is no answer.
+    solution that was cut off, is not an answer.
 
     Args:
         text: the whole solution.
@@ -114,7 +114,7 @@ def _stated(text: str) -> str | None:
 
 
 def _after_hashes(text: str) -> Iterator[_Found]:
-    """Numbers after ####, anywhere in a line; a Markdown heading is none."""
+    """Yield values after ####, anywhere in a line; a Markdown heading does not count."""
     for mark in _HASHES.finditer(text):
         rest = mark[1]
         line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
@@ -127,7 +127,7 @@ def _after_hashes(text: str) -> Iterator[_Found]:
 
 
 def _in_words(text: str) -> Iterator[_Found]:
-    """Answers after "the answer is", "Answer:", a heading "Answer", or in a last line "A: ..."."""
+    """Yield answers after "the answer is", "Answer:", a heading "Answer", or in a last line "A: ..."."""
     for pattern in (_STATEMENT, _HEADING, _LAST_LINE):
         for start in pattern.finditer(text):
             line = text[max(text.rfind("\n", 0, start.start()) + 1, start.start() - LONGEST) : start.start()]
@@ -144,7 +144,7 @@ def _in_words(text: str) -> Iterator[_Found]:
 
 
 def _rest(text: str) -> str | None:
-    """The rest of a line, else the next line with text; all lines of a formula, None if it is cut off."""
+    """Return the rest of a line, else the next line with text; all of a formula, None if it is cut off."""
     lines = text.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip(" \t*_`")), None)
     if first is None:
@@ -157,12 +157,12 @@ def _rest(text: str) -> str | None:
             return rest
         if not lines[last].strip():
             break
-    # a lone dollar sign is money
+    # a lone dollar sign means money
     return None if re.search(r"\\begin\{|\\\[|\$\$", lines[first]) else lines[first]
 
 
 def _clean(text: str) -> str:
-    """An answer without Markdown, a period, or dollar signs around it."""
+    """Remove Markdown, a period, or dollar signs around an answer."""
     before = None
     while text != before:
         before = text
@@ -179,7 +179,7 @@ def _clean(text: str) -> str:
 
 
 def _is_value(text: str, *, words: int) -> bool:
-    """Whether a text is a number or formula, with at most so many words after a number."""
+    """Return whether a text is a number or formula, with at most `words` words after a number."""
     found = WORD.findall(LATEX.sub(" ", text))
     if not found:
         return any(sign.isalnum() for sign in text)
@@ -187,7 +187,7 @@ def _is_value(text: str, *, words: int) -> bool:
 
 
 def _is_short(text: str, most: int) -> bool:
-    """Whether a text in words is an answer rather than a sentence."""
+    """Return whether a text in words is an answer rather than a sentence."""
     words = [word.lower() for word in re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", text)]
     if not words or _PROSE.match(words[0]) or ": " in text:
         return False
@@ -195,5 +195,5 @@ def _is_short(text: str, most: int) -> bool:
 
 
 def without_calculator(text: str) -> str:
-    """A step's text without its calculator annotations."""
+    """Remove the calculator annotations from a step's text."""
     return _CALCULATOR.sub("", text)

@@ -1,6 +1,6 @@
-"""Whether final answers are right: by their text where that suffices, else by Math-Verify in other processes.
+"""Grading of final answers: by their text if that suffices, otherwise by Math-Verify in other processes.
 
-A pair that a process fails on, or does not come to an end with, is ungraded: neither right nor wrong.
+A pair on which a process fails, or which it does not finish, is ungraded: neither right nor wrong.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ __all__ = ["Grader", "Pair", "extract_answer"]
 Pair = tuple[str | None, str]
 """A solution's answer, None if it has none, and the reference answer."""
 START_SECONDS = 120.0
-"""What a process has until it is ready."""
+"""Seconds that a process has to become ready."""
 STARTS = 3
-"""Processes in a row that may die before they are ready."""
+"""Number of processes in a row that must die before they are ready for grading to fail."""
 
 
 class Grader:
-    """Grades pairs of answers; within `with` its processes stay, and after it none is left."""
+    """Grader of pairs of answers; its processes persist within `with`, and none is left after it."""
 
     def __init__(
         self, workers: int = 1, seconds: float = 5.0, judge: Callable[[str, str], bool] = equivalent
     ) -> None:
         """
         Args:
-            workers: processes, which are started when a pair first needs them.
-            seconds: limit for a pair, of wall time.
-            judge: (answer, reference) -> whether they are equal; a function at the top level of a module, for
-                the processes import it.
+            workers: number of processes, which are started when a pair first needs them.
+            seconds: wall-time limit per pair.
+            judge: (answer, reference) -> whether they are equal; a function at the top level of a module,
+                because the processes import it.
 
         Raises:
-            ValueError: a number is not allowed.
+            ValueError: a number is out of range.
         """
         if workers < 1:
             raise ValueError(f"workers: found {workers}; allowed: 1 or more")
@@ -68,14 +68,14 @@ class Grader:
     def grade(
         self, pairs: Sequence[Pair], progress: Callable[[int, int], None] | None = None
     ) -> list[bool | None]:
-        """Grades pairs, equal ones once.
+        """Grades pairs, equal ones only once.
 
         Args:
-            pairs: an answer and its reference each.
-            progress: given how many of them are graded, and of how many, now and then.
+            pairs: answers, each with its reference.
+            progress: called now and then with the number of graded pairs and the number of all pairs.
 
         Returns:
-            For each pair in the order given: True right, False wrong, None ungraded.
+            For each pair, in the order given: True if right, False if wrong, None if ungraded.
 
         Raises:
             ValueError: a pair needs Math-Verify, and it is not installed.
@@ -99,12 +99,12 @@ class Grader:
             try:
                 self._ask(left, graded)
             except BaseException:
-                self.close()  # or what they still have to say would be taken for later pairs' verdicts
+                self.close()  # otherwise pending messages would be taken for later verdicts
                 raise
         return [verdicts[pair] for pair in pairs]
 
     def _ask(self, pairs: Iterable[Pair], graded: Callable[[Pair, bool | None], None]) -> None:
-        """Gives each pair to a process, and tells what becomes of it."""
+        """Gives each pair to a process, and reports its verdict."""
         if self._judge is equivalent and importlib.util.find_spec("math_verify") is None:
             raise ValueError(
                 "math_verify: found no such package, which other answers than plain numbers need; allowed: "
@@ -142,7 +142,7 @@ class Grader:
                     worker.ready, died = True, 0
 
     def _hire(self, waiting: int) -> None:
-        """Starts processes, as many as have something to do."""
+        """Starts as many processes as have something to do."""
         asked = sum(worker.pair is not None for worker in self._workers)
         while len(self._workers) < min(self._count, waiting + asked):
             self._workers.append(_Worker(self._judge, self._seconds))
@@ -152,7 +152,7 @@ class Grader:
         worker.end()
 
     def _heard(self) -> list[tuple[_Worker, Any]]:
-        """The next messages: what processes say that start or judge, or that they died or are overdue."""
+        """Waits for the next messages from busy processes; silence from those that died or are overdue."""
         busy = [worker for worker in self._workers if not worker.idle]
         if not busy:
             return []
@@ -167,11 +167,11 @@ class Grader:
 
 
 class _Silence:
-    """In place of a message: there will be none, or it is too late for one."""
+    """Stand-in for a message that will not come, or is too late."""
 
 
 class _Worker:
-    """A process that judges, seen from its parent."""
+    """A grading process, seen from its parent."""
 
     def __init__(self, judge: Callable[[str, str], bool], seconds: float) -> None:
         context = multiprocessing.get_context("spawn")
@@ -182,9 +182,9 @@ class _Worker:
         self.ready = False
         """Whether it has begun to take pairs."""
         self.pair: Pair | None = None
-        """What it judges."""
+        """Pair that it is grading, if any."""
         self.deadline = time.monotonic() + START_SECONDS
-        """When it must have spoken, in time.monotonic()."""
+        """Time by which it must have sent a message, in time.monotonic()."""
 
     @property
     def idle(self) -> bool:
@@ -195,9 +195,9 @@ class _Worker:
         return self._process.is_alive()
 
     def give(self, pair: Pair, seconds: float) -> None:
-        """Has it judge a pair."""
+        """Sends it a pair to grade."""
         answer, reference = pair
-        assert answer is not None  # no answer is told by text
+        assert answer is not None  # a missing answer is wrong without asking
         self.pair = pair
         self.deadline = time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it has just died: its next message says so
@@ -210,7 +210,7 @@ class _Worker:
             return _Silence()
 
     def end(self) -> None:
-        """Kills it: there is nothing that it could lose."""
+        """Kills the process, which has nothing to lose."""
         self._process.kill()
         self._process.join()
         self.connection.close()

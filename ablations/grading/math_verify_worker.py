@@ -1,7 +1,7 @@
-"""What a process that grades does: it asks Math-Verify of one pair after the other, until its parent is gone.
+"""Work of a grading process: it has Math-Verify compare one pair after another until its parent is gone.
 
-Math-Verify's own time limits are off: they are signals within the process, which no computation heeds that
-lets none through. The parent limits the time, and kills. This file imports nothing heavy.
+Math-Verify's own time limits are off: they are signals within the process, which some computations never let
+through. The parent limits the time, and kills the process. This file imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 from ablations.engine.processes import end_with_parent
 
 READY, BROKEN = "ready", "broken"
-"""First word of the first message; all later ones are verdicts."""
+"""First word of the first message; all later messages are verdicts."""
 GRACE = 1.0
-"""Seconds after its limit at which a computation ends by itself whose parent is gone."""
+"""Seconds past its limit after which a computation whose parent is gone ends by itself."""
 _FIRST = (
     ("\\frac{1}{2}", "0.5"),
     ("(-\\infty, 1] \\cup [2, 3)", "x \\le 1"),
@@ -27,15 +27,15 @@ _FIRST = (
     ("\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", "\\sqrt{3}x^2 - 1 = y"),
     ("5\\text{ cm}", "50\\%"),
 )
-"""Pairs of some kinds: the grammar's tables are built when they are first used, which takes a second."""
+"""Warm-up pairs of several kinds: the grammar's tables are built on first use, which takes a second."""
 
 
 def equivalent(answer: str, reference: str) -> bool:
-    """Whether two answers are mathematically equal, by Math-Verify.
+    """Decides whether two answers are mathematically equal, by Math-Verify.
 
     Args:
-        answer: without marks of mathematics around it; what cannot be read is equal to nothing.
-        reference: the same.
+        answer: an answer without math delimiters; one that cannot be read equals nothing.
+        reference: the reference answer, without math delimiters.
 
     Raises:
         ValueError: the reference cannot be read, or Math-Verify fails.
@@ -51,16 +51,16 @@ def equivalent(answer: str, reference: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> list[Any]:
-    """What Math-Verify reads in an answer, which is read once however many answers it is compared with.
+    """Parses an answer with Math-Verify, once however many answers it is compared with.
 
-    Math-Verify's own units are off: among them are t, d, bc and ab, which are symbols in 5t and 2ab. A lone i
+    Math-Verify's own units are off: they include t, d, bc and ab, which are symbols in 5t and 2ab. A lone i
     is the imaginary unit.
     """
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
     from sympy import Basic, I  # type: ignore[import-untyped]
 
     settings = replace(LatexExtractionConfig().normalization_config, units=False)
-    # in a box, for then the text is the answer as a whole, and is not looked through for one
+    # in a box, so that the whole text is taken as the answer, instead of being searched for one
     read = parse(
         f"\\boxed{{{text}}}",
         [LatexExtractionConfig(normalization_config=settings), ExprExtractionConfig()],
@@ -76,11 +76,11 @@ def _parsed(text: str) -> list[Any]:
 
 
 def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision: int) -> bool:
-    """Whether two expressions of SymPy are the same number, in place of Math-Verify's own rule.
+    """Decides whether two SymPy expressions are the same number, replacing Math-Verify's own rule.
 
-    That one rounds to six decimals where a decimal is involved, and takes what is near 0 for 0 elsewhere, so
+    That rule rounds to six decimals if a decimal is involved, and otherwise treats what is near 0 as 0, so
     that all small numbers are equal. Here a decimal may differ by half a unit in its sixth place, and by no
-    more than 5e-6 of the number; all else must agree to some 30 digits.
+    more than 5e-6 of the number; everything else must agree to about 30 digits.
     """
     from sympy import Float, MatrixBase, MatrixExpr, N
 
@@ -104,12 +104,12 @@ def _numbers_equal(one: Any, other: Any, float_rounding: int, numeric_precision:
         if one.has(Float) or other.has(Float):
             return bool(difference <= 5 * 10.0 ** -(float_rounding + 1) and difference <= 5e-6 * size)
         return bool(difference <= 1e-25 * size)
-    except (AttributeError, TypeError, ValueError):  # sets, relations and the like, which are no numbers
+    except (AttributeError, TypeError, ValueError):  # sets, relations and the like, which are not numbers
         return False
 
 
 def _percent(expression: Any) -> Any:
-    """What stands before the sign of a percentage, as Math-Verify reads it; None of what is none."""
+    """Returns the number before a percent sign, as Math-Verify reads it; None if it is not a percentage."""
     from sympy import Mul, Rational, UnevaluatedExpr
 
     if isinstance(expression, Mul) and expression.args[1:] == (UnevaluatedExpr(Rational(1, 100)),):
@@ -118,20 +118,20 @@ def _percent(expression: Any) -> Any:
 
 
 def work(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> None:
-    """Judges pairs of answer and reference, given one at a time.
+    """Grades pairs of answer and reference, given one at a time.
 
-    It tells of each True, False, or None if the judge raises; before the first one that it is ready, or that
-    it is broken, and why.
+    For each pair, it sends True, False, or None if the judge raises; before the first pair, it reports that
+    it is ready, or that it is broken and why.
 
     Args:
-        connection: to the parent.
+        connection: connection to the parent.
         judge: (answer, reference) -> whether they are equal.
-        seconds: limit for a pair, which the parent enforces.
+        seconds: time limit per pair, which the parent enforces.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it computes
     end_with_parent()
-    logging.disable(logging.CRITICAL)  # Math-Verify warns of its limits being off
+    logging.disable(logging.CRITICAL)  # Math-Verify warns that its limits are off
     try:
         if judge is equivalent:
             for pair in _FIRST:

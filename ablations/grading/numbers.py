@@ -8,10 +8,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 ENOUGH = 6
-"""Decimal places, and significant digits, that a decimal must have to stand for a number that it is not equal
-to, as 0.333333 for 1/3."""
+"""Decimal places, and significant digits, that a decimal needs to represent a number that it does not equal,
+such as 0.333333 for 1/3."""
 MOST_BITS = 100_000
-"""Of a number that is computed here."""
+"""Maximum number of bits of a number that is computed here."""
 _DIGITS = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)"
 _TOKEN = re.compile(
     rf"\s*(?:(?P<number>{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)"
@@ -24,31 +24,31 @@ _MIXED = re.compile(r"([+-]?) ?([0-9]+) ([0-9]+) ?/ ?([0-9]+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A number that an answer is."""
+    """A numeric answer."""
 
     value: Fraction
-    """Exactly; of a percentage, what stands before the sign."""
+    """Exact value; for a percentage, the number before the sign."""
     places: int | None = None
-    """Digits after the point, of a decimal that has one; else the number is exact."""
+    """Number of digits after the decimal point; None if there are none, and the number is exact."""
     percent: bool = False
     """Whether a percent sign follows."""
 
     @property
     def unit(self) -> Fraction:
-        """One in the last place of a decimal."""
+        """One unit in the last place of a decimal."""
         return Fraction(1, 10 ** (self.places or 0))
 
     @property
     def rounds(self) -> bool:
-        """Whether it may be another number, rounded."""
+        """Whether it may be a rounding of another number."""
         return (self.places or 0) >= ENOUGH and abs(self.value) >= self.unit * 10 ** (ENOUGH - 1)
 
 
 def same(one: Number, other: Number) -> bool:
     """Compares two numbers.
 
-    They are equal if they are exactly so, or one is the other cut or rounded to six places or more. A
-    percentage (50%) is also equal to the number before the sign (50).
+    They are equal if they are exactly equal, or if one is the other truncated or rounded to six places or
+    more. A percentage (50%) is also equal to the number before the sign (50).
     """
     if one.percent != other.percent:
         number, percentage = (other, one) if one.percent else (one, other)
@@ -60,7 +60,7 @@ def same(one: Number, other: Number) -> bool:
 
 
 def number_of(text: str) -> Number | None:
-    """Reads an answer in the one spelling; None if it is no number, or takes more than arithmetic."""
+    """Reads an answer in normalized spelling; None if it is not a number, or takes more than arithmetic."""
     text = re.sub(r"^([+-]?)\s*\$\s*", r"\1", text.strip())
     text = re.sub(r"^\$\s*([+-])\s*", r"\1", text).removesuffix("$").strip()
     percent = text.endswith("%")
@@ -82,7 +82,7 @@ def number_of(text: str) -> Number | None:
 
 
 def _repeating(sign: str, whole: str, once: str, again: str) -> Fraction:
-    r"""The value of sign whole.once\overline{again}."""
+    r"""Returns the value of sign whole.once\overline{again}."""
     value = int(whole or 0) + Fraction(
         int((once + again) or 0) - int(once or 0), 10 ** len(once) * (10 ** len(again) - 1)
     )

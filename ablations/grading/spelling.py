@@ -1,7 +1,7 @@
-"""One spelling for final answers that are written differently and mean the same, whatever they are about.
+"""Normalized spelling for final answers that are written differently but mean the same, on any topic.
 
 Models write Unicode (√2, x², 90°, ½), mark answers (**5**, \\boldsymbol{5}, "72,"), group digits (10\\,000)
-and write powers of ten as 3e8. None of that is part of the answer. What is left is LaTeX that Math-Verify
+and write powers of ten as 3e8. None of that is part of the answer. The result is LaTeX that Math-Verify
 reads.
 """
 
@@ -23,9 +23,9 @@ DELIMITERS = (
     ('"', '"'),
     ("`", "`"),
 )
-"""Marks of mathematics, and of Markdown, that may stand around an answer."""
+"""Math and Markdown marks that may surround an answer."""
 LONGEST = 1_000
-"""Characters of an answer that is respelled; a longer one is no answer that anyone wrote."""
+"""Maximum number of characters of an answer that is normalized; no real answer is longer."""
 _SIGNS = {
     **{"×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ", "∙": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/"},
     **{"−": "-", "–": "-", "‒": "-", "‐": "-", "‑": "-", "—": "-", "±": r"\pm ", "∓": r"\mp ", "∗": "*"},
@@ -64,7 +64,7 @@ _SUPERSCRIPT = re.compile(f"[{''.join(_SMALL)}]+")
 _SUBSCRIPT = re.compile(f"[{''.join(_LOW)}]+")
 _FRACTION = re.compile("[¼½¾⅐-⅞]")
 _THIN = "\u2009\u202f\u2008\u00a0"
-"""Spaces that group digits, as a thin space does."""
+"""Thin and other spaces that group digits."""
 _BOLD = re.compile(
     r"\\(?:boldsymbol|bm|bf|mathbf|underline|boxed|fbox|large|Large|huge|color\s*\{\w+\}|textcolor\s*\{\w+\})"
     r"\s*\{([^{}]*)\}"
@@ -83,7 +83,7 @@ _RULES = tuple(
         (r"(?<=[0-9A-Za-z)\]}])\s*\*\*\s*(?=[0-9A-Za-z({\-])", "^"),
         (r"(-?[\w.]+)\s*(?:>|\\gt)\s*([a-z])\s*(?:>|\\gt)\s*(-?[\w.]+)", r"\3 < \2 < \1"),
         (r"(-?[\w.]+)\s*\\geq?\s*([a-z])\s*\\geq?\s*(-?[\w.]+)", r"\3 \\le \2 \\le \1"),
-        (r"\\!", ""),  # a thin negative space, as in 10,\!000
+        (r"\\!", ""),  # a negative thin space, as in 10,\!000
         (r"\{,\}", ","),
         (rf"(?<=[0-9])(?:\\,|\\ |\\;|\\:|~|[{_THIN}])(?=[0-9]{{3}}(?![0-9]))", ""),
         (r"(?<!\\)\\[,;: ]|~|\\q?quad(?![A-Za-z])", " "),
@@ -111,12 +111,12 @@ _RULES = tuple(
         (r"\s+", " "),
     )
 )
-"""Spellings that mean the same, whatever is around them, each with the one that takes their place."""
+"""Spellings that mean the same in any context, each with its replacement."""
 
 
 @lru_cache(maxsize=65_536)
 def readable(text: str) -> str:
-    """An answer in the one spelling, with words and units marked as text where they were."""
+    """Normalizes an answer's spelling, with words and units still marked as text where they were."""
     if len(text) > LONGEST:
         return text.strip()
     text = _without_unicode(text)
@@ -131,7 +131,7 @@ def readable(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def plain(text: str) -> str:
-    """The same as plain text, words and units included."""
+    """Normalizes an answer's spelling as plain text, words and units included."""
     before = None
     while text != before:
         before = text
@@ -140,7 +140,7 @@ def plain(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """A text without white space, closing punctuation, dollar signs or other marks around it."""
+    """Removes white space, closing punctuation, dollar signs and other marks around a text."""
     before = None
     while text != before:
         before = text
@@ -157,7 +157,7 @@ def bare(text: str) -> str:
 
 
 def _closes(text: str) -> int:
-    """Where the brace that a text begins with is closed; -1: nowhere."""
+    """Returns where the brace that a text begins with is closed; -1 if nowhere."""
     depth = at = 0
     while at < len(text):
         depth += {"{": 1, "}": -1}.get(text[at], 0)
@@ -168,7 +168,7 @@ def _closes(text: str) -> int:
 
 
 def _without_unicode(text: str) -> str:
-    """The same in ASCII, as far as its signs are those of mathematics."""
+    """Converts a text to ASCII, as far as its signs are mathematical."""
     if text.isascii():
         return text
     text = _SUPERSCRIPT.sub(lambda found: f"^{{{''.join(_SMALL[sign] for sign in found[0])}}}", text)

@@ -1,4 +1,4 @@
-"""Describe how many solutions have no final answer: they count as not right."""
+"""Describe how many solutions have no final answer; these count as not right."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ MOST_UNANSWERED = 0.05
 
 
 def describe_unanswered(unanswered: int, solutions: int, unfinished: int, advice: str) -> str:
-    """Say how many solutions have no final answer, with a warning where they are too many.
+    """Report how many solutions have no final answer, with a warning if there are too many.
 
     Args:
-        unanswered: how many have none.
-        solutions: all.
-        unfinished: those of the unanswered that did not come to their end.
-        advice: what to do where they are too many.
+        unanswered: number of solutions without a final answer.
+        solutions: number of all solutions.
+        unfinished: number of unanswered solutions that did not reach their end.
+        advice: what to do if there are too many.
     """
     said = f"{unanswered:,} of {solutions:,} solutions have no final answer"
     if unfinished:

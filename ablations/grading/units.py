@@ -1,4 +1,4 @@
-"""Units of final answers: the value without its unit, and the unit where it is a well-known one."""
+"""Units of final answers: the value without its unit, and the unit if it is a well-known one."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _NO_UNIT = {
     "i",
     "e",
 } | {"pi", "at", "pm", "am", "a.m", "p.m", "noon"}
-"""Words after a number that make more of it than a number with a unit."""
+"""Words that cannot be part of a unit after a number."""
 _TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox|textbf)\s*\{([^{}]*[0-9][^{}]*)\}")
-"""Text all around an answer that is no mere word."""
+"""A text command around a whole answer that contains a digit."""
 _POWER = r"(?:\s*\^\s*\{?([23])\}?)?"
 _MARKED = re.compile(
     rf"(.*[^\s,;=+*/<>({{\[-])\s*\\(?:text|textrm|mathrm|mbox|textbf)\s*\{{([^{{}}]*)\}}{_POWER}", re.DOTALL
@@ -75,11 +75,11 @@ def split_unit(text: str) -> tuple[str, str | None]:
     after a number (3m) is a symbol.
 
     Args:
-        text: an answer in the one spelling, with text marked as such.
+        text: an answer in normalized spelling, with text marked as such.
 
     Returns:
-        The value (all of the answer if it has no unit), and the unit in one spelling; None if there is none
-        or it is not a well-known one.
+        The value (the whole answer if it has no unit), and the unit in normalized spelling; None if there is
+        none or it is not a well-known one.
     """
     if (whole := _TEXT.fullmatch(text)) is not None:
         return split_unit(whole[1].strip())
@@ -104,7 +104,7 @@ def _may_be_unit(words: str) -> bool:
 
 
 def _unit(words: str, power: str | None) -> str | None:
-    """The one spelling of a well-known unit; None of other words."""
+    """Returns the normalized spelling of a well-known unit; None for other words."""
     words = words.rstrip(".").strip()
     for prefix, number in (("square ", "2"), ("sq ", "2"), ("sq. ", "2"), ("cubic ", "3"), ("cu ", "3")):
         if words.lower().startswith(prefix):

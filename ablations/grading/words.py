@@ -1,4 +1,4 @@
-"""Final answers that are words, numerals with a base, or times of day: no symbols to compute with."""
+"""Final answers without symbols to compute with: words, numerals with a base, or times of day."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _BASES = {
 _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?(?::([0-9]{2}))?\s*(?:([ap])\.?\s*m\.?)?", re.IGNORECASE)
 _CHOICE = re.compile(r"(?:option |choice )?\(?([a-j])\)?(?:(?<=\))[\s:.]+[^\s+*/^=<>-].*)?", re.IGNORECASE)
 Time = tuple[tuple[int, int, int], str | None]
-"""Hour, minute and second; and the half of the day, "a" or "p", if it is said."""
+"""Hour, minute and second; and the half of the day, "a" or "p", if it is given."""
 _NAMED_TIMES = {"noon": "12 pm", "midnight": "12 am"}
 
 
 def told_by_words(answer: str, reference: str) -> bool | None:
-    """Whether two answers in the one spelling are equal, where both are words, or one has a base or a time.
+    """Compares two answers in normalized spelling if both are words, or one has a base or a time.
 
     Letters in a row are a word or an order, never a product: ABC is not CBA. Numerals are equal if their
-    digits and bases are; a base that one of them lacks is forgiven. So is the half of the day.
+    digits and bases are; a missing base is forgiven. So is a missing half of the day.
 
     Returns:
-        None where it is no such pair.
+        Whether they are equal; None for any other pair.
     """
     one_choice, other_choice = _choice(answer), _choice(reference)
     if one_choice is not None and other_choice is not None:
@@ -41,13 +41,13 @@ def told_by_words(answer: str, reference: str) -> bool | None:
 
 
 def _choice(text: str) -> str | None:
-    """The letter of a choice: of C, (C), C), Option C and (C) 5."""
+    """Returns the letter of a choice, such as C, (C), C), Option C or (C) 5."""
     found = _CHOICE.fullmatch(text)
     return found[1].upper() if found is not None else None
 
 
 def _names(text: str) -> list[list[str]]:
-    """The words of each name in a list (Ann and Bob) in one order, without articles."""
+    """Returns the words of each name in a list (Ann and Bob), sorted by name, without articles."""
     parts = re.split(r"\s+(?:and|or)\s+", text.casefold())
     return sorted(re.sub(r"^(?:the|a|an)\s+(?=\S\S)", "", part).split() for part in parts)
 

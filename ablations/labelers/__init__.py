@@ -1,1 +1,1 @@
-"""Who labels: each file turns one kind of source into `StepScores`."""
+"""Labelers: each file turns one kind of source into `StepScores`."""

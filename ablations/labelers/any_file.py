@@ -1,4 +1,4 @@
-"""What a labeler says of a file: of all solutions of a pool, or of those whose steps are rated."""
+"""Labeling a file: all solutions of a pool, or those whose steps are rated."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def label_file(
     *,
     max_tokens: int,
 ) -> dict[str, int]:
-    """Writes a labeler's scores beside what a file holds, whole or not at all.
+    """Writes the contents of a file with a labeler's scores added, atomically.
 
     Args:
         source: a pool, or any format of rated steps.
         out: a pool, or rated paths (``prm800k_paths``).
-        labeler: who labels.
-        name: of the labeler in it.
-        scratch: folder of shards, which goes on if it was left; removed at the end.
-        reporter: told of every shard.
-        max_tokens: cells of a forward pass.
+        labeler: the labeler.
+        name: the labeler's name in the output.
+        scratch: folder of shards; shards already there are reused; removed at the end.
+        reporter: receives the progress of every shard.
+        max_tokens: maximum number of cells per forward pass.
 
     Returns:
         How many solutions or problems were left out, by reason.
 
     Raises:
-        ValueError: as ``label_pool`` and ``label_rated``; or the file holds scores of that name.
+        ValueError: as in ``label_pool`` and ``label_rated``; or the file already holds scores of that name.
     """
     form, sha256 = recognised(source), sha256_of(source)
     if form is FORMATS["scored_samples"]:
@@ -64,18 +64,18 @@ def label_file(
 
 
 def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
-    """Writes a pool with what a labeler said of it, whole or not at all.
+    """Writes a pool with a labeler's scores added, atomically.
 
     Args:
         source: the pool.
-        sha256: of the pool as it was labelled.
+        sha256: hash of the pool as it was labeled.
         out: the new pool.
-        name: of the labeler in it.
-        labeler: who labelled.
-        found: what it said.
+        name: the labeler's name in the new pool.
+        labeler: the labeler.
+        found: its labels.
 
     Raises:
-        ValueError: the pool is another by now.
+        ValueError: the pool has changed since.
     """
     prob = found.scores.prob
     add_scores(

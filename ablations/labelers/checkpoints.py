@@ -1,4 +1,4 @@
-"""Checkpoints of labelers: found by folder or by name on the hub, looked into before anything is loaded."""
+"""Checkpoints: found by folder or by name on the hub, and inspected before anything is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 GENERATION = "generation_config.json"
-"""How a text is sampled from a checkpoint, where it says so: by which tokens it ends."""
+"""File that says how to sample from a checkpoint, if it has one; end tokens are read from it."""
 TOKENIZER = (
     "tokenizer.json",
     "tokenizer.model",
@@ -24,7 +24,7 @@ TOKENIZER = (
     "vocab.json",
     "merges.txt",
 )
-"""Files that decide what text a model reads, where a checkpoint has them."""
+"""Files that decide what text a model reads, if a checkpoint has them."""
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken")
 """Files that hold a tokenizer's vocabulary; a checkpoint has one of them."""
 HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -33,12 +33,12 @@ HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What lies in a checkpoint's folder."""
+    """Contents of a checkpoint's folder."""
 
     name: str
-    """As the user named it."""
+    """Name of the checkpoint, as the user gave it."""
     folder: Path
-    """Where its files are on this machine."""
+    """Folder with its files on this machine."""
     config: dict[str, Any]
     """Its config.json."""
     weights: tuple[Path, ...]
@@ -52,7 +52,7 @@ class Checkpoint:
 
     @property
     def remote(self) -> bool:
-        """Whether its model is to be run by code that lies beside it."""
+        """Whether its model is meant to run on code shipped with it."""
         return bool(self.config.get("auto_map"))
 
     @property
@@ -68,18 +68,18 @@ class Checkpoint:
         return text.get("vocab_size") if isinstance(text, dict) else None
 
     def tensors(self) -> set[str]:
-        """Names of its weights."""
+        """Returns the names of its weights."""
         return {name for path in self.weights for name in _tensors(path)}
 
     def added_tokens(self) -> set[str]:
-        """Texts of the tokens that were added to its tokenizer."""
+        """Returns the texts of the tokens that were added to its tokenizer."""
         path = self.folder / "tokenizer.json"
         if not path.is_file():
             return set()
         return {token["content"] for token in _read_json(path).get("added_tokens", [])}
 
     def revision(self) -> str:
-        """sha256 (hex) over its config, tokenizer and weights."""
+        """Computes the sha256 (hex) over its config, tokenizer and weights."""
         held = hashlib.sha256()
         names = ["config.json", *TOKENIZER, *(path.name for path in self.weights)]
         for name in names:
@@ -92,14 +92,15 @@ class Checkpoint:
 
 
 def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
-    """A checkpoint by its folder, or by its name on the hub: then it is fetched, unless it was before.
+    """Finds a checkpoint by its folder, or by its name on the hub, downloading it unless it was before.
 
     Args:
-        name: a folder, or OWNER/NAME[@REVISION] where there is no folder OWNER.
-        field: what errors call the setting that names it.
+        name: a folder, or OWNER/NAME[@REVISION] if there is no folder OWNER.
+        field: name of the setting in error messages.
 
     Raises:
-        ValueError: there is none, it is no whole model, its weights are no safetensors, or a file is damaged.
+        ValueError: there is no such checkpoint, it is not a complete model, its weights are not safetensors,
+            or a file is damaged.
     """
     folder = Path(name) if Path(name).is_dir() else _fetched(name, field)
     file = folder / "config.json"
@@ -113,7 +114,7 @@ def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
     if not isinstance(config, dict):
         raise ValueError(f"{file}: found no object; allowed: the config of a transformers model")
     checkpoint = Checkpoint(name=name, folder=folder, config=config, weights=tuple(_weights(folder, field)))
-    checkpoint.tensors()  # a file that was cut off is noticed here, before anything is begun
+    checkpoint.tensors()  # notices a truncated file here, before any work begins
     _check_tokenizer(folder, field)
     return checkpoint
 
@@ -132,7 +133,7 @@ def _tensors(path: Path) -> list[str]:
 
 
 def _check_tokenizer(folder: Path, field: str) -> None:
-    """Without a vocabulary, transformers makes up a tokenizer that drops all text."""
+    """Checks for a vocabulary, without which transformers makes up a tokenizer that drops all text."""
     if not any(any(folder.glob(name)) for name in VOCABULARIES):
         raise ValueError(
             f"{field}: found no vocabulary in {folder}; allowed: a checkpoint with its tokenizer, one of "
@@ -144,14 +145,14 @@ def _check_tokenizer(folder: Path, field: str) -> None:
 
         try:
             Tokenizer.from_file(str(path))
-        except Exception as error:  # the library has no class of its own for it
+        except Exception as error:  # the library has no exception class of its own for this
             raise ValueError(
                 f"{path}: found no readable tokenizer ({error}); allowed: as save_pretrained writes it"
             ) from None
 
 
 def short_name(name: str) -> str:
-    """The last part of what `find_checkpoint` takes."""
+    """Returns the last part of a name that `find_checkpoint` takes."""
     return Path(name if Path(name).is_dir() else name.partition("@")[0]).resolve().name
 
 
@@ -172,7 +173,7 @@ def _fetched(name: str, field: str) -> Path:
                 allow_patterns=["config.json", "*.safetensors", INDEX, GENERATION, *TOKENIZER],
             )
         )
-    except (OSError, ValueError) as error:  # not there, not allowed, or no way to the hub
+    except (OSError, ValueError) as error:  # it does not exist, access is denied, or the hub is unreachable
         told = " ".join(str(error).split())
         raise ValueError(
             f"{field}: found neither a folder {name} nor such a checkpoint on the hub ({told}); allowed: one "
@@ -181,7 +182,7 @@ def _fetched(name: str, field: str) -> Path:
 
 
 def _weights(folder: Path, field: str) -> Iterable[Path]:
-    """The safetensors files of a checkpoint; those of other formats can run code when they are read."""
+    """Returns a checkpoint's safetensors files; files of other formats can run code when they are read."""
     if (folder / INDEX).is_file():
         index = _read_json(folder / INDEX)
         named = index.get("weight_map") if isinstance(index, dict) else None

@@ -1,4 +1,4 @@
-"""Which checkpoint labels, and how."""
+"""The user's choice of a labeler."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from pathlib import Path
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-"""Of the weights; auto is what the checkpoint says."""
+"""Data types of the weights; auto is what the checkpoint says."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelerChoice:
-    """What a user decides about a labeler."""
+    """The user's choices about a labeler."""
 
     checkpoint: str
     """A folder, or OWNER/NAME[@REVISION] on the hub."""
     family: str | None = None
-    """One of FAMILIES; None: what the checkpoint tells."""
+    """One of FAMILIES; None: detected from the checkpoint."""
     device: str = "cpu"
     """One of DEVICES."""
     dtype: str = "auto"
     """One of DTYPES."""
     max_length: int | None = None
-    """Most tokens of a solution; None: as many as the model has positions for."""
+    """Maximum number of tokens per solution; None: as many as the model has positions."""
     separator: str | None = None
-    """Text after each step, of a family whose checkpoints do not fix it; None: the family's."""
+    """Text after each step, if the family's checkpoints do not fix it; None: the family's default."""
     trust_remote_code: bool = False
-    """Whether code that lies beside the checkpoint may be run."""
+    """Whether code shipped with the checkpoint may be run."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (("device", self.device, DEVICES), ("dtype", self.dtype, DTYPES)):
@@ -39,7 +39,7 @@ class LabelerChoice:
 
 
 def check_name(name: str, source: Path, held: Iterable[str]) -> None:
-    """Raises a ValueError if a file holds scores of a labeler of that name."""
+    """Raises a ValueError if a file already holds scores of a labeler with that name."""
     held = sorted(held)
     if name in held:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The families of checkpoints that can label, and which of them a checkpoint is of."""
+"""Families of checkpoints that can label, and how to find a checkpoint's family."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(checkpoint: Checkpoint, named: str | None = None) -> str:
-    """The family that the user names, or else that a checkpoint tells.
+    """Returns the family that the user names, or else the one that recognizes the checkpoint.
 
     Raises:
-        ValueError: there is none of that name, or the checkpoint does not tell one.
+        ValueError: there is no family of that name, or not exactly one recognizes the checkpoint.
     """
     if named is not None:
         if named not in FAMILIES:
@@ -47,10 +47,10 @@ def family_of(checkpoint: Checkpoint, named: str | None = None) -> str:
 
 
 def check_code(checkpoint: Checkpoint, family: str, trust_remote_code: bool) -> None:
-    """Code that lies beside a checkpoint is run only where the user trusts it.
+    """Checks that code shipped with a checkpoint is run only if the user trusts it.
 
     Raises:
-        ValueError: the checkpoint needs it, and the user does not.
+        ValueError: the checkpoint needs such code, and the user does not trust it.
     """
     if checkpoint.remote and not FAMILIES[family].native and not trust_remote_code:
         native = ", ".join(name for name, one in FAMILIES.items() if one.native)

@@ -1,4 +1,4 @@
-"""What a family of checkpoints is: the text its models read, and where in it they judge the steps."""
+"""A family of checkpoints: the text its models read, and where in it they judge the steps."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Encode = Callable[[Any, str, Sequence[str], str], Encoded]
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """How a checkpoint is loaded."""
+    """Settings for loading a checkpoint."""
 
     folder: Path
-    """Where it is."""
+    """The checkpoint's folder."""
     tokenizer: Any
     """Its tokenizer."""
     dtype: str
-    """Of the weights: one of `choice.DTYPES`."""
+    """Data type of the weights: one of `choice.DTYPES`."""
     trust_remote_code: bool
-    """Whether code that lies beside it may be run."""
+    """Whether code shipped with the checkpoint may be run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +35,24 @@ class Family:
     """Checkpoints that read solutions in the same way."""
 
     template: str
-    """What its models read, for people: {problem}, {step} and {separator} stand for texts."""
+    """What its models read, for display: {problem}, {step} and {separator} stand for texts."""
     recognises: Callable[[Checkpoint], bool]
-    """Whether a checkpoint says by itself that it is of this family."""
+    """Whether a checkpoint can be recognized as a member of this family."""
     load: Callable[[Loading], Any]
-    """Loads a model that gives class logits, from negative to positive, at every token."""
+    """Function that loads a model with class logits, from negative to positive, at every token."""
     encode: Encode
-    """Tokens of a solution and the positions that judge its steps."""
+    """Function that returns a solution's tokens and the positions at which its steps are judged."""
     native: bool = False
-    """Whether its models are run by code of ours, so that code beside a checkpoint is not needed."""
+    """Whether its models run on this project's code, so that code shipped with a checkpoint is not needed."""
     separator: str | None = None
-    """Text after each step, where a checkpoint does not fix it; None where it does."""
+    """Default text after each step, if its checkpoints do not fix it; None if they do."""
 
 
 def at_separators(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -> np.ndarray:
-    """int64 [S]: where the separator's token stands, once for each step.
+    """Returns the positions of the separator's token, one per step: int64 [S].
 
     Raises:
-        ValueError: it stands there more often, or less.
+        ValueError: it occurs more often or less often.
     """
     at = np.flatnonzero(np.asarray(ids) == separator)
     if len(at) != steps:
@@ -63,11 +63,11 @@ def at_separators(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -
 
 
 def ending_at(offsets: Sequence[tuple[int, int]], ends: Sequence[int]) -> np.ndarray:
-    """int64 [E]: the tokens that end where given pieces of the text do.
+    """Returns the tokens that end where given pieces of the text end: int64 [E].
 
     Args:
-        offsets: first and last character of each token, the latter exclusive.
-        ends: ascending.
+        offsets: start and end character of each token, the end exclusive.
+        ends: end character of each piece, ascending.
 
     Raises:
         ValueError: a token straddles the end of a piece, or none ends there.
@@ -83,10 +83,10 @@ def ending_at(offsets: Sequence[tuple[int, int]], ends: Sequence[int]) -> np.nda
 
 
 def single(tokenizer: Any, text: str) -> int:
-    """The one token of a text.
+    """Returns the only token of a text.
 
     Raises:
-        ValueError: it has another number of tokens.
+        ValueError: the text is not exactly one token.
     """
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1:
@@ -95,7 +95,7 @@ def single(tokenizer: Any, text: str) -> int:
 
 
 def encoded(ids: Sequence[int], solution_start: int, step_end: Sequence[int] | np.ndarray) -> Encoded:
-    """Tokens and positions as `Encoded` holds them."""
+    """Puts tokens and positions into an `Encoded`."""
     return Encoded(
         ids=np.asarray(ids, dtype=np.int32),
         solution_start=solution_start,

@@ -1,4 +1,4 @@
-"""Labels of a pool, shard by shard: what is finished stays in a scratch folder and is not computed again."""
+"""Labeling a pool shard by shard: finished shards stay in a scratch folder and are not computed again."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from ablations.labelers.labeler import Labeler
 from lightning_modules.encoding import Encoded
 
 SHARD = 256
-"""Solutions of a shard, in whole problems, of which it has at least one."""
+"""Maximum number of solutions per shard, in whole problems; a shard has at least one problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TooLong:
-    """A solution that does not fit into what the model can read."""
+    """A solution that is too long for the model to read."""
 
     problem_id: str
-    """The problem it solves."""
+    """Name of the problem it solves."""
     sample: int
     """Its number among the problem's solutions."""
     tokens: int
-    """Its length."""
+    """Its length in tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """What a labeler said of a pool."""
+    """A labeler's labels of a pool."""
 
     rows: np.ndarray
     """int64 [R], ascending: which solutions of the pool have labels; the others are too long."""
     scores: StepScores
-    """Of these R solutions."""
+    """Scores of these R solutions."""
     too_long: tuple[TooLong, ...]
-    """Solutions that could not be judged."""
+    """Solutions that could not be labeled."""
     left_out: tuple[str, ...]
-    """Names of the problems that no other solution solves."""
+    """Names of the problems left without a labeled solution."""
 
 
 def label_pool(
     pool: Pool, labeler: Labeler, scratch: Path, sha256: str, reporter: Reporter, *, max_tokens: int
 ) -> Labelled:
-    """Labels all solutions of a pool; the position of every step is found before the first one is judged.
+    """Labels all solutions of a pool; finds the position of every step before judging the first one.
 
     Args:
-        pool: of one solution or more for each problem.
-        labeler: who labels.
-        scratch: folder of shards; made, and left to the caller to remove.
-        sha256: of the pool's file.
-        reporter: told of every shard.
-        max_tokens: cells of a forward pass.
+        pool: a pool with one or more solutions per problem.
+        labeler: the labeler.
+        scratch: folder of shards; created here, removed by the caller.
+        sha256: hash of the pool's file.
+        reporter: receives the progress of every shard.
+        max_tokens: maximum number of cells per forward pass.
 
     Raises:
-        ValueError: a step's position cannot be told or no solution fits, before the scratch folder is made;
-            or that folder holds shards of another labeler or pool.
+        ValueError: a step's position cannot be determined or no solution fits, before the scratch folder is
+            created; or that folder holds shards of another labeler or pool.
     """
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
@@ -93,11 +93,11 @@ def label_pool(
 
 
 def by_problem(rows: np.ndarray, problem: np.ndarray) -> list[list[int]]:
-    """Rows in shards of whole problems, SHARD solutions or fewer unless one problem has more.
+    """Divides rows into shards of whole problems, SHARD solutions or fewer unless one problem has more.
 
     Args:
-        rows: of the solutions, those of a problem next to each other.
-        problem: which each of them solves.
+        rows: rows of the solutions, those of a problem next to each other.
+        problem: the problem that each of them solves.
     """
     shards: list[list[int]] = []
     for part in np.split(rows, np.flatnonzero(np.diff(problem)) + 1):
@@ -117,16 +117,16 @@ def label_shards(
     *,
     max_tokens: int,
 ) -> StepScores:
-    """Labels solutions shard by shard, but for those whose file stands.
+    """Labels solutions shard by shard, except shards whose file exists.
 
     Args:
-        shards: rows of the solutions of each, one or more.
-        encode: a solution in tokens, by its row.
+        shards: rows of the solutions in each shard, one or more.
+        encode: returns a solution in tokens, given its row.
         tokens: int [R], lengths of all solutions.
-        labeler: who labels.
-        scratch: folder of shards that `claim` has found to be of this labeler and these solutions.
-        reporter: told of every shard.
-        max_tokens: cells of a forward pass.
+        labeler: the labeler.
+        scratch: folder of shards, which `claim` has checked to be of this labeler and these solutions.
+        reporter: receives the progress of every shard.
+        max_tokens: maximum number of cells per forward pass.
 
     Returns:
         Scores of the solutions of all shards, in their order.
@@ -145,17 +145,17 @@ def label_shards(
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoder:
-    """Solutions of a pool by their rows."""
+    """Encoder of a pool's solutions, given their rows."""
 
     pool: Pool
     labeler: Labeler
 
     def problem_id(self, row: int) -> str:
-        """Of the problem that a solution solves."""
+        """Returns the name of the problem that a solution solves."""
         return self.pool.problems[int(self.pool.solutions.problem_index[row])].problem_id
 
     def encode(self, row: int) -> Encoded:
-        """A solution in tokens."""
+        """Returns a solution in tokens."""
         problem = self.pool.problems[int(self.pool.solutions.problem_index[row])]
         steps = self.pool.solutions.column("steps")[row].as_py()
         where = f"problem {problem.problem_id}, sample {self.pool.solutions.sample[row]}"

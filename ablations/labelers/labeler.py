@@ -1,4 +1,4 @@
-"""A labeler: a checkpoint that is loaded, with its family's way of reading solutions."""
+"""A labeler: a loaded checkpoint, with its family's way of reading solutions."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ from lightning_modules.tokenization import check_vocabulary
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who labelled: equal identities give equal labels, up to the rounding of another machine."""
+    """Identity of a labeler: equal identities give equal labels, up to rounding on other machines."""
 
     family: str
     """One of FAMILIES."""
     checkpoint: str
-    """As the user named it."""
+    """Name of the checkpoint, as the user gave it."""
     revision: str
     """sha256 over the checkpoint's config, tokenizer and weights."""
     template: str
-    """What the model read, and where it judged."""
+    """What the model reads, and where it judges."""
     separator: str | None
-    """Text after each step, where the checkpoint does not fix it."""
+    """Text after each step, if the checkpoint does not fix it."""
     dtype: str
-    """Of the weights."""
+    """Data type of the weights."""
     max_length: int | None
-    """Most tokens of a solution; None: no limit."""
+    """Maximum number of tokens per solution; None: no limit."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Returns the fields as plain JSON."""
         return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labeler:
-    """A checkpoint that can label."""
+    """A loaded checkpoint that can label."""
 
     identity: Identity
-    """Who it is."""
+    """Its identity."""
     model: Any
-    """Gives class logits, from negative to positive, at every token."""
+    """Model that gives class logits, from negative to positive, at every token."""
     tokenizer: Any
-    """The checkpoint's."""
+    """Tokenizer of the checkpoint."""
     share_prefixes: bool
-    """Whether it computes what solutions begin with once: where that was found to be right."""
+    """Whether beginnings that solutions share are computed once, if a check found that to be right."""
 
     def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
-        """A solution as the model reads it, with one position a step.
+        """Encodes a solution as the model reads it, with one position per step.
 
         Args:
-            problem: what is asked.
+            problem: text of the problem.
             steps: one or more.
             where: how an error names the solution.
 
         Raises:
-            ValueError: the steps' positions cannot be told; names the solution.
+            ValueError: the positions of the steps cannot be determined; the message names the solution.
         """
         if not steps:
             raise ValueError(f"{where}: found no steps; allowed: one or more")
@@ -94,7 +94,7 @@ class Labeler:
         return found
 
     def fits(self, tokens: int) -> bool:
-        """Whether the model can read so many at once."""
+        """Returns whether the model can read that many tokens at once."""
         return self.identity.max_length is None or tokens <= self.identity.max_length
 
     def label(
@@ -104,12 +104,12 @@ class Labeler:
         max_tokens: int = 8192,
         progress: Callable[[float], None] | None = None,
     ) -> StepScores:
-        """Class probabilities of the steps; `last` is P(right) of each solution's last step.
+        """Computes class probabilities of the steps; `last` is P(right) of each solution's last step.
 
         Args:
-            solutions: as `encode` made them; those of one problem together are computed faster.
-            max_tokens: cells of a forward pass.
-            progress: called with the share done.
+            solutions: as `encode` makes them; those of one problem are computed faster together.
+            max_tokens: maximum number of cells per forward pass.
+            progress: called with the fraction done.
         """
         assert all(self.fits(len(solution)) for solution in solutions)
         found = score(
@@ -129,11 +129,11 @@ class Labeler:
 
 
 def load_labeler(choice: LabelerChoice) -> Labeler:
-    """Loads a checkpoint after all that can be checked without loading it.
+    """Loads a checkpoint after checking everything that can be checked without loading it.
 
     Raises:
-        ValueError: the checkpoint is none, does not tell its family, or needs code that is not trusted; its
-            weights are incomplete or pickled; or an option does not suit it.
+        ValueError: the checkpoint is invalid, its family is not recognized, or it needs code that is not
+            trusted; its weights are incomplete or pickled; or an option does not suit it.
     """
     from transformers import AutoTokenizer
 

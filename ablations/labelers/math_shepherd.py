@@ -1,6 +1,6 @@
 """Math-Shepherd's PRM: a tag after each step, at which the next word is + or -.
 
-A text that holds the tag's token itself is an error: the model would take it for a step's end.
+Text that contains the tag's token is an error, because the model would take it for the end of a step.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ RIGHT, WRONG = "+", "-"
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """A causal language model by its name, or with the tag as a token that was added."""
+    """Recognizes a causal language model by its name, or by the tag among its added tokens."""
     if not checkpoint.architecture.endswith("ForCausalLM"):
         return False
     return "math-shepherd" in checkpoint.name.lower() or TAG in checkpoint.added_tokens()
 
 
 def load(loading: Loading) -> Any:
-    """The model; its words are + and - as they stand after a space, where the tag does."""
+    """Loads the model; its words are + and - as tokenized after a space, like the tag."""
     return load_word_judge(
         loading.folder,
         negative=_after_space(loading.tokenizer, WRONG),
@@ -36,7 +36,7 @@ def load(loading: Loading) -> Any:
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """[BOS] problem and steps; each step's tag judges."""
+    """Encodes [BOS], the problem and the steps; each step is judged at its tag."""
     text, ends = f"{problem} ", []
     for step in steps:
         text += f"{step} {TAG}"
@@ -52,7 +52,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 
 
 def _after_space(tokenizer: Any, text: str) -> int:
-    """The last token of a text after a space: some tokenizers know two of it, one for a word's beginning."""
+    """Returns the last token of a text after a space, where some tokenizers use a separate token."""
     return int(tokenizer.encode(f"a {text}", add_special_tokens=False)[-1])
 
 

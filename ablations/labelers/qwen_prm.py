@@ -1,6 +1,6 @@
-"""Qwen2.5-Math-PRM and its like (Qwen2ForProcessRewardModel): a special token after each step, judged there.
+"""Qwen2.5-Math-PRM and the like (Qwen2ForProcessRewardModel), judged at a special token after each step.
 
-A text that holds the special token itself is an error: the model would take it for a step's end.
+Text that contains the special token is an error, because the model would take it for the end of a step.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SEPARATOR = "<extra_0>"
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """By the class that wrote it."""
+    """Recognizes a checkpoint by the class that wrote it."""
     return checkpoint.architecture == "Qwen2ForProcessRewardModel"
 
 
 def load(loading: Loading) -> Any:
-    """The model, without its remote code."""
+    """Loads the model without its remote code."""
     return load_headed(TwoLayerHead, loading.folder, dtype=loading.dtype)
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """The chat template's text of system, user and assistant."""
+    """Encodes the chat template's text of the system, user and assistant turns."""
     messages = [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": problem},

@@ -1,4 +1,4 @@
-"""A labeler's scores beside the ratings of steps, in a file that is evaluated without the model."""
+"""Writing a labeler's scores next to the ratings of steps, to a file that is evaluated without the model."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from lightning_modules.reward_model import probability_of_correct
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What became of the solutions of a file."""
+    """Numbers of a file's solutions that were written or left out."""
 
     solutions: int
-    """Those that were labelled and written."""
+    """Solutions that were labeled and written."""
     too_long: int
-    """Those that the model cannot read at once; they are left out."""
+    """Solutions left out because the model cannot read them at once."""
     without_labels: int
-    """Those of which no step has a label; they are left out."""
+    """Solutions left out because no step has a label."""
 
 
 def label_rated(
@@ -45,21 +45,23 @@ def label_rated(
     *,
     max_tokens: int,
 ) -> Written:
-    """Writes a labeler's scores beside the ratings of a file's chosen paths, as ``prm800k_paths`` has it.
+    """Writes a labeler's scores next to the ratings of a file's chosen paths, as ``prm800k_paths``.
 
     Args:
-        source: of any format with labelled steps; alternatives of a step are no part of the chosen path.
-        out: the file to write, whole or not at all.
-        labeler: who labels.
-        name: the labeler's, in the file.
-        scratch: folder of shards; made, and left to the caller to remove.
-        sha256: of the source.
-        reporter: told of every shard.
-        max_tokens: cells of a forward pass.
+        source: a file of any format with labeled steps; alternatives to a step are not part of the chosen
+            path.
+        out: the file to write, atomically.
+        labeler: the labeler.
+        name: the labeler's name in the file.
+        scratch: folder of shards; created here, removed by the caller.
+        sha256: hash of the source.
+        reporter: receives the progress of every shard.
+        max_tokens: maximum number of cells per forward pass.
 
     Raises:
-        ValueError: the file has no labelled step, holds scores of that name, has labels that are neither
-            ratings nor certain, or a step's position cannot be told; or no solution fits into the model.
+        ValueError: the file has no labeled step, already holds scores of that name, or has labels that are
+            neither ratings nor certain; a step's position cannot be determined; or no solution fits into the
+            model.
     """
     read = [record for record in recognised(source).read(source) if record.steps]
     records = [record for record in read if any(label is not None for label in record.labels)]
@@ -78,7 +80,7 @@ def label_rated(
             "and none that fits; allowed: a length that some fit into"
         )
     claim(scratch, {"labeler": labeler.identity.as_dict(), "solutions": sha256, "shard": SHARD})
-    by_problem = sorted(kept, key=lambda row: records[row].problem)  # what they begin with is computed once
+    by_problem = sorted(kept, key=lambda row: records[row].problem)  # common beginnings are computed once
     shards = [by_problem[start : start + SHARD] for start in range(0, len(by_problem), SHARD)]
     prob = label_shards(shards, encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens).prob
     place = {row: at for at, row in enumerate(by_problem)}

@@ -1,11 +1,10 @@
 """ReasonEval: three classes at each step's last token; what is not negative is valid.
 
-As the original does, texts are tokenized with the padding token between them, which is then taken out: steps
-are read without a separator, but no token reaches from one into the next. A text that holds the padding
-token itself is an error.
+As in the original, texts are tokenized with the padding token between them, which is then removed: steps are
+read without a separator, but no token spans two of them. Text that contains the padding token is an error.
 
-Where the padding token is the BOS too, the original's script counts that as a separator and reads one token
-before each step's last. Here it is the last in any case.
+If the padding token is also the BOS, the original script counts it as a separator and reads the token before
+each step's last one. Here it is always the last one.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ PROMPT = "Question:\n{problem}\nAnswer:\nLet's think step by step.\n"
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """By the class that wrote it, or by its head."""
+    """Recognizes a checkpoint by the class that wrote it or by its head."""
     return checkpoint.architecture.startswith("ReasonEval") or "score_head.weight" in checkpoint.tensors()
 
 
 def load(loading: Loading) -> Any:
-    """The model, of negative, neutral and positive."""
+    """Loads the model, with the classes negative, neutral and positive."""
     return load_headed(ThreeClassHead, loading.folder, dtype=loading.dtype)
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """[BOS] prompt and steps, without anything between them."""
+    """Encodes [BOS], the prompt and the steps, with nothing between them."""
     between = tokenizer.pad_token
     if between is None:
         raise ValueError("tokenizer: found no padding token; allowed for this family: one that has it")

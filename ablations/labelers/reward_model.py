@@ -14,14 +14,14 @@ from lightning_modules.reward_model import CLASSES
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """By the names of its classes."""
+    """Recognizes a checkpoint by the names of its classes."""
     return (
         checkpoint.architecture.endswith("ForTokenClassification") and checkpoint.labels in CLASSES.values()
     )
 
 
 def load(loading: Loading) -> Any:
-    """The model, of two or three classes."""
+    """Loads the model, which has two or three classes."""
     model = load_token_classifier(
         loading.folder, dtype=loading.dtype, trust_remote_code=loading.trust_remote_code
     )
@@ -33,7 +33,7 @@ def load(loading: Loading) -> Any:
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> encoding.Encoded:
-    """As models trained here read it."""
+    """Encodes a solution as models trained here read it."""
     return encoding.encode(tokenizer, prompt_of(problem), steps)
 
 

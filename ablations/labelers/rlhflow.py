@@ -1,7 +1,7 @@
-"""RLHFlow's PRMs: a conversation whose assistant answers each step with + or -; judged where it is to answer.
+"""RLHFlow's PRMs: in a conversation, the assistant answers each step with + or -; judged before each answer.
 
-Texts may hold + and -: a step's own answer is found by its place in the conversation. White space around a
-step is taken off, as their training data has none.
+Texts may contain + and -: the answer to a step is found by its place in the conversation. White space around
+a step is removed, because their training data has none.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ RIGHT, WRONG = "+", "-"
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """A causal language model by their name: nothing in it tells that it is a PRM."""
+    """Recognizes a causal language model by its name: nothing in it says that it is a PRM."""
     return checkpoint.architecture.endswith("ForCausalLM") and "rlhflow" in checkpoint.name.lower()
 
 
 def load(loading: Loading) -> Any:
-    """The model; its words are the last tokens of + and -."""
+    """Loads the model; its words are the last tokens of + and -."""
     return load_word_judge(
         loading.folder,
         negative=_word(loading.tokenizer, WRONG),
@@ -35,7 +35,7 @@ def load(loading: Loading) -> Any:
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """The chat template's text of all turns; the token before each + judges."""
+    """Encodes the chat template's text of all turns; each step is judged at the token before its +."""
     turns: list[dict[str, str]] = []
     places: list[int] = []
     for step in steps:

@@ -1,7 +1,7 @@
-"""Skywork-o1's PRMs: a value head, read at newlines.
+"""Skywork-o1's PRMs: a value head read at newlines.
 
-The solution is split at its newlines, and each line is tokenized alone, so that a step of several lines is
-judged at the newline of its last.
+The solution is split at newlines, and each line is tokenized separately, so a step of several lines is judged
+at the newline of its last line.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ NEWLINE = "\n"
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """By the class that wrote it, or by its value head."""
+    """Recognizes a checkpoint by the class that wrote it or by its value head."""
     return checkpoint.architecture == "Qwen2ForPrmModel" or "v_head.summary.weight" in checkpoint.tensors()
 
 
 def load(loading: Loading) -> Any:
-    """The model, without its remote code."""
+    """Loads the model without its remote code."""
     return load_headed(ValueHead, loading.folder, dtype=loading.dtype)
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """BOS, problem, newline; then each line and the newline's token."""
+    """Encodes BOS, problem and newline; then each line and the newline token."""
     if tokenizer.bos_token is None:
         raise ValueError("tokenizer: found no BOS token; allowed for this family: one that has it")
     ids = tokenizer.encode(tokenizer.bos_token + problem + NEWLINE, add_special_tokens=False)

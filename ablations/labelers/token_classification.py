@@ -1,7 +1,7 @@
-"""Token classification with two labels, as TRL's PRMTrainer trained it.
+"""Token classification with two labels, as trained by TRL's PRMTrainer.
 
-The prompt and each step are tokenized alone; after each step come the separator's tokens, the last of which
-is judged. Nothing stands between the prompt and the first step. A step's text may hold the separator.
+The prompt and each step are tokenized separately; after each step come the separator's tokens, the last of
+which is judged. Nothing comes between the prompt and the first step. A step's text may contain the separator.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import load_token_classifier
 
 UNNAMED = ("LABEL_0", "LABEL_1")
-"""What transformers calls two classes that nobody named."""
+"""Names that transformers gives to two unnamed classes."""
 
 
 def recognises(checkpoint: Checkpoint) -> bool:
-    """Two classes without names."""
+    """Recognizes a token classifier whose two classes have no names."""
     return checkpoint.architecture.endswith("ForTokenClassification") and checkpoint.labels in ((), UNNAMED)
 
 
 def load(loading: Loading) -> Any:
-    """The model; two classes, the second is right."""
+    """Loads the model, which has two classes; the second is right."""
     model = load_token_classifier(
         loading.folder, dtype=loading.dtype, trust_remote_code=loading.trust_remote_code
     )
@@ -36,7 +36,7 @@ def load(loading: Loading) -> Any:
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
-    """[BOS] problem, then each step and the separator."""
+    """Encodes [BOS] and the problem, then each step and the separator."""
     prompt, *parts = (
         tokenizer.encode(text, add_special_tokens=False) for text in (problem, *steps, separator)
     )

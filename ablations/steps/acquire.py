@@ -1,4 +1,4 @@
-"""Stages of active learning: a selector's opinion of a pool, and what an acquisition picks by it."""
+"""Stages of active learning: a selector's opinion of a pool, and the rows that an acquisition picks."""
 
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from ablations.steps.score import scored
 
 
 def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """model, samples -> how convincing a selector finds each solution.
+    """Writes how convincing a selector finds each solution, and how uncertain it is of the steps.
 
-    Beside it how uncertain it is of the steps. With ``steps`` what it says of each step too, for those who
-    judge it. A labeler's labels lie in an artifact of another stage, with no opinion in it, so that
+    Inputs: model, samples. With ``steps`` in the config, also writes its step scores, for stages that
+    evaluate the selector. A labeler's labels are artifacts of another stage and hold no opinion, so
     ``acquired`` stops if it is given one.
     """
     scores = scored(config, inputs, context)
@@ -29,7 +29,7 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
         return
     if config.get("steps"):
         scores.write(out / SCORES)
-    # A solution that the selector could not read whole is neither convincing nor uncertain.
+    # A solution that the selector could not read in full is neither convincing nor uncertain.
     convincing = np.where(scores.unscored, -np.inf, product(scores))
     entropy = np.where(scores.unscored, 0.0, step_entropy(scores))
     table = pa.table({"convincing": convincing, "entropy": entropy})
@@ -37,9 +37,10 @@ def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples [, selectors' opinions of them, taken] -> the rows to label, and what they are like.
+    """Picks the rows to label, and writes what they are like.
 
-    Of what is labelled already it reads the rows alone; none of its inputs holds a label.
+    Inputs: samples, opinions (optional; selectors', of the samples), taken (optional; rows labeled before).
+    Only the row numbers of labeled solutions are read; no input holds a label.
     """
     samples = Samples.read(one(inputs, "samples"))
     known = candidates_of(samples, several(inputs, "opinions"))
@@ -59,7 +60,7 @@ def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
 
 
 def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
-    """What is known of samples without a label: selectors' opinions of them are in the folders."""
+    """Collects what is known of samples without labels; ``folders`` hold selectors' opinions of them."""
     opinions = [pq.read_table(folder / OPINION) for folder in folders]
     count = len(samples.solutions)
     return Candidates(
@@ -75,7 +76,7 @@ def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
 def write_chosen(
     out: Path, samples: Samples, rows: Rows, known: Candidates | None = None, **more: Any
 ) -> None:
-    """Writes chosen rows, and what they are like: null where none was chosen, or no selector was asked."""
+    """Writes chosen rows and what they are like: null if none was chosen, or no selector was asked."""
     chosen = samples.solutions.take(rows)
     asked = known is not None and len(known.convincing) > 0 and len(rows) > 0
     facts = {
@@ -88,7 +89,7 @@ def write_chosen(
 
 
 def step_entropy(scores: StepScores) -> np.ndarray:
-    """float64 [R]: mean over steps of the entropy of right against wrong, nats; 0 without steps."""
+    """Returns float64 [R]: mean over steps of the entropy of right vs. wrong, in nats; 0 without steps."""
     wrong = scores.prob.values[:, 0]
     entropy = scipy.special.entr(wrong) + scipy.special.entr(1 - wrong)
     total = Ragged(values=entropy, offsets=scores.prob.offsets).reduce(np.add, 0.0)
@@ -96,7 +97,7 @@ def step_entropy(scores: StepScores) -> np.ndarray:
 
 
 def step_codes(samples: Samples) -> Ragged:
-    """int64 [total steps]: equal codes are equal texts."""
+    """Returns int64 [total steps]; equal codes mean equal texts."""
     column = samples.solutions.column("steps").combine_chunks()
     codes = column.flatten().dictionary_encode().indices.to_numpy().astype(np.int64)
     return Ragged.from_lengths(codes, samples.solutions.n_steps)

@@ -1,6 +1,7 @@
-"""The base model of a training: weights that the store holds, or a checkpoint that stays where it is.
+"""The base model of a training run: weights in the store, or a checkpoint that stays where it is.
 
-A checkpoint's artifact names it and says what its files were; whoever loads a base goes through here.
+A checkpoint's artifact records its name and the revision of its files. All stages load bases through this
+module.
 """
 
 from dataclasses import dataclass
@@ -18,23 +19,23 @@ CHECKPOINT = "checkpoint.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """A model that trainings begin with."""
+    """A model that training starts from."""
 
     folder: Path
-    """With its config, weights and tokenizer."""
+    """Folder with its config, weights and tokenizer."""
     checkpoint: dict[str, str] | None = None
-    """Name, revision and architecture of a checkpoint that the user named; None: it is the store's own."""
+    """Name, revision and architecture of a checkpoint that the user named; None: the base is in the store."""
 
 
 def said_of(base: Base, tokenizer: Any) -> dict[str, Any]:
-    """What the facts of a training say of its base, where the user named it."""
+    """Returns what the facts of a training run say about its base, if the user named it."""
     if base.checkpoint is None:
         return {}
     return {"checkpoint": {**base.checkpoint, "chat_template": has_chat_template(tokenizer)}}
 
 
 def checkpoint(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{revision}``, a checkpoint's name in ``context.local`` -> what it is; no weights are copied."""
+    """Records which checkpoint ``context.local`` names, without copying weights. Config: revision."""
     name = context.local["checkpoint"]
     found = unchanged(name, config["revision"])
     write_json(
@@ -44,10 +45,10 @@ def checkpoint(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 
 
 def base_of(inputs: Inputs) -> Base:
-    """The input ``base``.
+    """Returns the base of the input ``base``.
 
     Raises:
-        ValueError: it is a checkpoint whose files are gone, or are others than they were.
+        ValueError: it is a checkpoint whose files are missing or have changed.
     """
     artifact = one(inputs, "base")
     if (artifact / MODEL).is_dir():
@@ -57,10 +58,10 @@ def base_of(inputs: Inputs) -> Base:
 
 
 def unchanged(name: str, revision: str) -> Checkpoint:
-    """A checkpoint that the user named, still with the files that the plan found in it.
+    """Returns a checkpoint that the user named, if its files are still those that the plan found.
 
     Raises:
-        ValueError: there is none any more, or it has others.
+        ValueError: it is missing, or its files have changed.
     """
     found = find_checkpoint(name, "checkpoint")
     now = revision_of(found)
@@ -73,7 +74,7 @@ def unchanged(name: str, revision: str) -> Checkpoint:
 
 
 def revision_of(found: Checkpoint) -> str:
-    """A checkpoint's revision; this process reads files again only where they have changed since."""
+    """Returns a checkpoint's revision; this process rereads files only if they have changed."""
     stats = ((path.name, path.stat()) for path in sorted(found.folder.iterdir()))
     return _revision(str(found.folder), tuple((name, s.st_size, s.st_mtime_ns) for name, s in stats))
 

@@ -1,4 +1,4 @@
-"""Which checkpoint of a training is kept, and when it ends: both by validation problems."""
+"""Which checkpoint of a training run is kept, and when it ends, both decided by validation problems."""
 
 from collections.abc import Callable
 from functools import partial
@@ -39,12 +39,12 @@ class Validation:
 
 
 class KeepBest(Callback):
-    """Judges evenly spaced checkpoints, keeps the weights of the best, and ends a training on a plateau.
+    """Evaluates evenly spaced checkpoints, keeps the weights of the best, and ends training on a plateau.
 
-    Of equally good checkpoints the later is kept. A plateau is a number of evaluations in a row none of which
-    is better than the best before them. The learning rate then falls to zero as it does at the end of every
-    training, and the training ends at the next evaluation after that. What is known here is part of a
-    training's state, so that a killed training resumes as if it had not been killed.
+    Among equally good checkpoints, the latest is kept. A plateau is a number of consecutive evaluations, none
+    of which is better than the best before them. The learning rate then falls to zero as it does at the end
+    of every training run, and training ends at the next evaluation after that. The callback's state is saved
+    with the training's, so a killed training run resumes as if it had not been killed.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class KeepBest(Callback):
         """
         Args:
             judge: model -> how good it is, in [0, 1].
-            updates: most updates of the training.
-            evaluations: how many checkpoints of all updates are judged.
-            patience: evaluations that make a plateau; None: no training ends early.
-            falling: updates in which the learning rate falls to zero.
-            report_validation: told of each evaluation: share of ``updates`` done, value.
+            updates: most updates of the training run.
+            evaluations: number of checkpoints that are evaluated over all updates.
+            patience: number of evaluations that make a plateau; None: training never ends early.
+            falling: updates over which the learning rate falls to zero.
+            report_validation: called after each evaluation with the share of ``updates`` done and the value.
         """
         self.judge, self.report_validation, self.updates = judge, report_validation, updates
         self.patience, self.falling = patience, falling
@@ -73,7 +73,7 @@ class KeepBest(Callback):
         self.best_update, self.best_value = 0, -1.0
         self.best_state: dict[str, torch.Tensor] = {}
         self.end: int | None = None
-        """Number of updates after which the training ends, if a plateau was seen."""
+        """Number of updates after which training ends, if a plateau was seen."""
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         module.end = self.end
@@ -111,7 +111,7 @@ class KeepBest(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """For the state of a training."""
+        """Returns what is saved with the state of a training run."""
         names = ("curve", "best_update", "best_value", "best_state", "end")
         return {name: getattr(self, name) for name in names}
 

@@ -1,4 +1,4 @@
-"""Stages that choose what is rated for the large PRM: a uniform draw, a generation, and several as one."""
+"""Stages that choose what is rated for the large PRM: uniform draws, generations, and unions of them."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from ablations.steps.train_student import draw_rows
 
 
 def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples [, as_many_as: chosen rows] -> rows drawn uniformly: ``count`` a problem, or as many in all."""
+    """Draws rows uniformly: ``count`` per problem, or as many in total as ``as_many_as`` has.
+
+    Inputs: samples, as_many_as (optional; chosen rows).
+    """
     samples = Samples.read(one(inputs, "samples"))
     total = (
         len(labelled_rows(one(inputs, "as_many_as")))
@@ -24,7 +27,10 @@ def drawn(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 
 def collected(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, a PRM's opinion of them, rows rated before -> a generation's convincing wrong answers."""
+    """Chooses a generation's convincing wrong answers.
+
+    Inputs: samples, opinion (a PRM's, of the samples), labelled (rows rated before).
+    """
     samples = Samples.read(one(inputs, "samples"))
     known = candidates_of(samples, several(inputs, "opinion"))
     rated = union(several(inputs, "labelled"))
@@ -33,23 +39,23 @@ def collected(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def joined(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, several choices of rows -> all of these rows, each once."""
+    """Joins several choices of rows, each row once. Inputs: samples, chosen."""
     samples = Samples.read(one(inputs, "samples"))
     write_chosen(out, samples, union(several(inputs, "chosen")))
 
 
 def union(folders: tuple[Path, ...]) -> np.ndarray:
-    """int64 [K]: the rows of several choices, each once, ascending."""
+    """Returns the rows of several choices, each once, ascending: int64 [K]."""
     return np.unique(np.concatenate([labelled_rows(folder) for folder in folders]))
 
 
 def draw_total(samples: Samples, total: int, seed: int) -> np.ndarray:
-    """Rows drawn uniformly, ``total`` in all, ascending: of each problem as many, or one more of some.
+    """Draws ``total`` rows uniformly, ascending: equally many per problem, or one more for some.
 
-    Those of a total that divides by the number of problems are those of `draw_rows`.
+    If ``total`` is a multiple of the number of problems, the rows are those of `draw_rows`.
 
     Raises:
-        ValueError: fewer solutions than that were sampled.
+        ValueError: too few solutions were sampled.
     """
     problems = len(samples.problems)
     each = -(-total // problems)

@@ -17,7 +17,7 @@ from ablations.world.worlds import world_of
 
 
 def problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{world, split, count, seed}`` [, ``kind``] -> problems."""
+    """Draws problems. Config: world, split, count, seed, kind (optional)."""
     world = world_of(config["world"])
     drawn = draw_problems(
         world, config["split"], config["count"], config["seed"], config.get("kind", "usual")
@@ -31,7 +31,7 @@ def problems(config: dict[str, Any], inputs: Inputs, out: Path, context: Context
 
 
 def base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{world, size, sha256}`` -> the shipped base model, checked."""
+    """Copies the shipped base model after checking its hash. Config: world, size, sha256."""
     folder = shipped_base(config["world"], config["size"])
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if found != config["sha256"]:
@@ -40,7 +40,7 @@ def base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def ratings(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{world}``, samples -> the oracle's rating of every step."""
+    """Writes the oracle's rating of every step. Config: world. Inputs: samples."""
     world = world_of(config["world"])
     samples = Samples.read(one(inputs, "samples"))
     rated = [

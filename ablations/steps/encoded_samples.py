@@ -1,7 +1,7 @@
-"""Samples in tokens, kept for the next task of this process that reads the same ones.
+"""A cache of encoded samples, for the next task of this process that reads the same ones.
 
-A worker scores the same test solutions with one student after another, and judges every training on the same
-validation solutions.
+A worker scores the same test solutions with one student after another, and evaluates every training run on
+the same validation solutions.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from ablations.data.artifacts import SOLUTIONS, Samples
 from lightning_modules.encoding import Encoded, encode_all
 
 MOST_KEPT = 2
-"""Sets of samples that are kept: validation and test solutions."""
+"""Number of sample sets that are kept: validation and test solutions."""
 MOST_TOKENS = 10_000_000
-"""Larger sets are not kept: 40 MB."""
+"""Most tokens of a set that is kept: 40 MB."""
 _kept: OrderedDict[tuple[object, ...], list[Encoded]] = OrderedDict()
 
 
@@ -23,9 +23,9 @@ def encode_samples(folder: Path, tokenizer: Any, max_length: int | None) -> list
     """Encode the samples of an artifact; see `encode_all`.
 
     Args:
-        folder: of the artifact.
-        tokenizer: of transformers.
-        max_length: most tokens of a solution; None: no limit.
+        folder: folder of the artifact.
+        tokenizer: a tokenizer of transformers.
+        max_length: most tokens per solution; None: no limit.
     """
     identity = _identity(tokenizer)
     known = (folder / SOLUTIONS).stat()
@@ -42,7 +42,7 @@ def encode_samples(folder: Path, tokenizer: Any, max_length: int | None) -> list
 
 
 def _identity(tokenizer: Any) -> str | None:
-    """What decides how a tokenizer reads, as a digest; None: not known, so that nothing is kept."""
+    """Returns a digest of what decides how a tokenizer encodes; None: unknown, so nothing is kept."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None

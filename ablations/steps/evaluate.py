@@ -1,4 +1,4 @@
-"""Stages that evaluate students: the rows of a cell, and the reference lines beside the cells."""
+"""Stages that evaluate students: the rows of a cell, and the reference lines next to the cells."""
 
 import hashlib
 from functools import partial
@@ -27,7 +27,11 @@ from ablations.steps.training_facts import FIRST, course, facts_of, labelled, of
 
 
 def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """train, scores, samples [, ratings, choice], each a fold's [, further rows] -> the rows of one cell."""
+    """Writes the rows of one cell.
+
+    Inputs, one per fold: trains, scores, samples, ratings (optional), choices (optional). Also: further
+    (optional), the artifacts of further rows.
+    """
     tests = EvaluatedSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     rows = tests.scored(
@@ -64,7 +68,10 @@ def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{kind}``, a cell, samples, scores [, ratings] of problems of a kind -> further rows of the cell."""
+    """Writes further rows of a cell, on problems of one kind.
+
+    Config: kind. Inputs: cell, samples, scores, ratings (optional).
+    """
     shared = of_cell(one(inputs, "cell"), out)
     tests = EvaluatedSolutions(several(inputs, "samples"))
     rows = tests.scored(
@@ -76,7 +83,7 @@ def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
-    """How many solutions are too long to be scored, and the first of them; empty where all are scored."""
+    """Returns how many solutions are too long to be scored, and the first few; empty if all are scored."""
     rows = np.flatnonzero(scores.unscored)
     if not len(rows):
         return {}
@@ -85,9 +92,10 @@ def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
 
 
 def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, labels [, ratings; train samples' labels and ratings] -> the lines that no student moves.
+    """Writes the reference lines, which do not depend on any student.
 
-    With a ``kind`` of problems in the config, the rows carry it, and say how many solutions were cut.
+    Inputs: samples, labels, ratings (optional), pool_labels and pool_ratings (optional; of training samples).
+    With a ``kind`` in the config, the rows carry it, and one row is the share of unfinished solutions.
     """
     tests = EvaluatedSolutions(several(inputs, "samples"))
     correct, ns = tests.correct, tests.ns

@@ -1,4 +1,4 @@
-"""Stages that evaluate the large reward models: their rows, their votes, their data, their quintiles."""
+"""Stages that evaluate the large reward models: their rows, votes, collected data and quintiles."""
 
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,10 @@ from ablations.steps.training_facts import facts_of, labelled, told
 
 
 def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores [, ratings], and a PRM, or the training of an ORM [, choice] -> its rows."""
+    """Writes the rows of a large reward model.
+
+    Inputs: samples, scores, ratings (optional); model for a PRM; train and choice (optional) for an ORM.
+    """
     tests, scores = (
         EvaluatedSolutions(several(inputs, "samples")),
         StepScores.read(one(inputs, "scores") / SCORES),
@@ -52,7 +55,10 @@ def scorer(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 
 def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores, and a PRM, or the training of an ORM [, choice] -> rows of weighted votes."""
+    """Writes the rows of weighted votes.
+
+    Inputs: samples, scores; model for a PRM; train and choice (optional) for an ORM.
+    """
     tests, scores = (
         EvaluatedSolutions(several(inputs, "samples")),
         StepScores.read(one(inputs, "scores") / SCORES),
@@ -66,7 +72,10 @@ def votes(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 
 def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, annotations of the first draw and of each generation -> what the collected data is like."""
+    """Writes what the collected data is like: in all, by phase and by generation.
+
+    Inputs: samples, annotations (of the first draw and of each generation).
+    """
     right = Samples.read(one(inputs, "samples")).solutions.final_correct
     parts = [Annotations.read(folder / ANNOTATIONS) for folder in several(inputs, "annotations")]
     first, later = parts[:1], parts[1:]
@@ -79,7 +88,10 @@ def generations(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 
 def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, other samples of the same problems, scores of some arms -> rows by difficulty."""
+    """Writes rows by difficulty of the problems.
+
+    Inputs: samples, difficulty (other samples of the same problems), scores (one per arm).
+    """
     tests, other = (
         EvaluatedSolutions(several(inputs, "samples")),
         EvaluatedSolutions(several(inputs, "difficulty")),
@@ -106,21 +118,21 @@ def by_quintile(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 
 def vote_weights(scores: StepScores, scoring: str) -> np.ndarray:
-    """float64 [R]: the probability that a solution is right, as its reward model says; 0 if unscored."""
+    """Returns the reward model's probability that each solution is right, 0 if unscored: float64 [R]."""
     found = np.where(scores.unscored, -np.inf if scoring == "product" else 0.0, SCORINGS[scoring](scores))
     return np.exp(found) if scoring == "product" else found
 
 
 def described(right: np.ndarray, annotations: Annotations, **which: Any) -> list[Row]:
-    """Share of some labelled solutions that end right, and of their labelled steps that are right.
+    """Computes the shares of labeled solutions that end right, and of their labeled steps that are right.
 
     Args:
         right: bool [R], whether each of the samples ends right.
-        annotations: what was labelled of them.
-        which: more of the rows.
+        annotations: labels of some of the samples.
+        which: further columns of the rows.
 
     Returns:
-        A row a metric; none where nothing was labelled.
+        One row per metric; none if nothing was labeled.
     """
     count, steps = len(annotations), annotations.rated_steps
     shared = {"arm": "large_prm", "labelled_solutions": count, "labelled_steps": steps} | which
@@ -136,7 +148,7 @@ def described(right: np.ndarray, annotations: Annotations, **which: Any) -> list
 
 
 def bought(arm: str, inputs: Inputs) -> Row:
-    """The labels that a large reward model was trained on; an ORM's are of solutions alone."""
+    """Counts the labels that a large reward model was trained on; an ORM has labels of solutions only."""
     if "train" in inputs:
         return labelled(arm, [facts_of(one(inputs, "train"))])
     facts = read_json(one(inputs, "model") / LABELER)

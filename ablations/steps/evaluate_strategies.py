@@ -1,4 +1,4 @@
-"""The stage of scoring strategies: one model's stored step scores, judged under each of them."""
+"""The stage that evaluates one model's stored step scores under each scoring strategy."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from ablations.steps.training_facts import of_cell
 
 
 def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, scores, each a fold's [, the cell they are of] -> rows of every strategy; no training."""
+    """Writes the rows of every strategy, without training.
+
+    Inputs: samples and scores, one per fold; cell (optional), which the scores belong to.
+    """
     tests = EvaluatedSolutions(several(inputs, "samples"))
     scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
     steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
@@ -30,7 +33,7 @@ def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Conte
 
 
 def length_rows(value_P: np.ndarray) -> list[Row]:
-    """The length correlation on the problems that have one; no row where none has."""
+    """Returns the row of the length correlation, over the problems that have one; no row if none has."""
     known = value_P[np.isfinite(value_P)]
     if not len(known):
         return []

@@ -1,4 +1,4 @@
-"""Solutions of all folds side by side, and the rows that evaluations make of them.
+"""Solutions of all folds, concatenated, and the rows that evaluations make of them.
 
 Shape letters: P problems of all folds, M solutions per problem, R solutions in all, K values of N.
 """
@@ -22,19 +22,19 @@ Row = dict[str, Any]
 
 
 class EvaluatedSolutions:
-    """Solutions of all folds side by side; problems may have unequal numbers of solutions."""
+    """Solutions of all folds, concatenated; problems may have different numbers of solutions."""
 
     samples: list[Samples]
-    """A fold each; together they have P problems and R solutions."""
+    """Samples of each fold; together they have P problems and R solutions."""
     correct: np.ndarray
-    """bool [R]: whether each ends right."""
+    """bool [R]: whether each final answer is right."""
     finished: np.ndarray
-    """bool [R]."""
+    """bool [R]: whether each solution came to its end."""
     voted: np.ndarray
-    """int32 [R]: code of the answer that each solution votes for, -1 (none) where it is unfinished. Equal
-    codes are equal answers of a problem; codes of two folds may clash."""
+    """int32 [R]: code of the answer that each solution votes for, -1 (none) if it is unfinished. Within a
+    problem, equal codes mean equal answers; codes of two folds may clash."""
     smallest: int
-    """The smallest number of solutions of a problem: the largest N that all problems have."""
+    """Smallest number of solutions of a problem: the largest N that all problems have."""
     ns: list[int]
     """The K values of N, ascending: the powers of two below ``smallest``, and ``smallest``."""
 
@@ -57,8 +57,8 @@ class EvaluatedSolutions:
         """Computes a metric of every problem from all its own solutions.
 
         Args:
-            metric: of arrays [p, M], for problems with M solutions each -> [p, ...].
-            values: [R], one array for each argument of the metric.
+            metric: maps arrays [p, M], of p problems with M solutions each, to [p, ...].
+            values: one array [R] per argument of the metric.
 
         Returns:
             [P, ...].
@@ -66,11 +66,11 @@ class EvaluatedSolutions:
         return over_problems(metric, *(Ragged.from_lengths(value, self._counts) for value in values))
 
     def single(self, n: int) -> bool:
-        """Whether N is the number of solutions of every problem, so that there is one subset alone."""
+        """Whether every problem has exactly N solutions, so that there is only one subset."""
         return self._equal and n == self.smallest
 
     def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
-        """One row for each N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
+        """Returns one row per N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
         return [
             {
                 "metric": metric,
@@ -84,12 +84,12 @@ class EvaluatedSolutions:
         ]
 
     def scored(self, scores: list[StepScores], scoring: str, ratings: list[Ragged]) -> list[Row]:
-        """Best-of-N and AUROCs of one reward model (or one a fold).
+        """Returns the rows of best-of-N and AUROCs of one reward model (or one per fold).
 
         Args:
-            scores: a fold each.
+            scores: one per fold.
             scoring: key in ``SCORINGS``.
-            ratings: of the steps, a fold each; empty where nobody knows which are right.
+            ratings: ratings of the steps, one per fold; empty if nobody knows which are right.
         """
         rows = self.by_score(np.concatenate([SCORINGS[scoring](s) for s in scores]))
         if ratings:
@@ -97,24 +97,24 @@ class EvaluatedSolutions:
         return rows
 
     def by_score(self, score: np.ndarray) -> list[Row]:
-        """Best-of-N and AUROC of the solutions' scores, float64 [R]; -inf is allowed, NaN is unscored."""
+        """Returns rows of best-of-N and AUROC of scores, float64 [R]; -inf is allowed, NaN is unscored."""
         value_PK = self.each(partial(best_of_n, ns=self.ns), score, self.correct, self.finished)
         auroc = solution_auroc(score, self.correct, self.finished, self.problem)
         return self.per_n("best_of_n", value_PK) + defined("solution_auroc", auroc)
 
 
 def defined(metric: str, value: float) -> list[Row]:
-    """The metric's row; none where it is undefined, as an AUROC is where all are right or all wrong."""
+    """Returns the metric's row; none if it is undefined, as an AUROC is if all are right or all wrong."""
     return [{"metric": metric, "value": value}] if np.isfinite(value) else []
 
 
 def random_row(once_P: np.ndarray) -> Row:
-    """Of one solution drawn at random, whose chance to solve each problem is given: float64 [P], 0 to 1."""
+    """Returns the row of one random solution, given its chance to solve each problem: float64 [P], 0 to 1."""
     values = {"value": float(once_P.mean()), "problem_values": once_P.tolist()}
     return {"arm": "random", "metric": "random", "n": 1} | values
 
 
 def _side_by_side(scores: list[StepScores]) -> StepScores:
-    """Scores of several folds, one after the other."""
+    """Concatenates the scores of several folds."""
     prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))

@@ -1,4 +1,4 @@
-"""The stage that picks test problems, with what each arm says of their solutions, for people to read."""
+"""The stage that picks test problems, with each arm's scores of their solutions, for people to read."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,10 @@ from results.examples import write_examples
 
 
 def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, arms' scores [, ratings] of one fold -> test problems for the report's browser."""
+    """Writes test problems for the report's browser.
+
+    Inputs, all of one fold: samples, scores (one per arm), labels, ratings (optional).
+    """
     samples = Samples.read(one(inputs, "samples"))
     solutions = samples.solutions
     arms: dict[str, StepScores] = {

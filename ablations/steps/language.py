@@ -33,9 +33,9 @@ SHARD_PROBLEMS = 50
 
 
 def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, questions in ``context.local`` [, held_out] -> the base finetuned on them (the paper's 2.2).
+    """Finetunes the base on questions in ``context.local`` (the paper's 2.2).
 
-    An answer may be longer than ``max_tokens``: the rest is left out.
+    Inputs: base, held_out (optional). Text beyond ``max_tokens`` is left out.
     """
     folder = base_of(inputs).folder
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
@@ -47,7 +47,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
     documents = [np.array(ids + eos, dtype=np.int64)[: config["max_tokens"]] for ids in encoded]
     batches: list[Batch] = []
-    while len(batches) < config["updates"]:  # an epoch after the other
+    while len(batches) < config["updates"]:  # one epoch after another
         batches += bucket(
             documents,
             documents,
@@ -70,7 +70,7 @@ def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, problems -> the generator: few-shot samples, those that end right kept, one epoch on them."""
+    """Trains the generator for one epoch on few-shot samples that end right. Inputs: base, problems."""
     folder = base_of(inputs).folder
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = load_causal(folder)
@@ -121,7 +121,10 @@ def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
 
 
 def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """generator, problems -> ``count`` solutions per problem, shard by shard; a finished shard stays."""
+    """Samples ``count`` solutions per problem, shard by shard; finished shards are kept.
+
+    Inputs: generator, problems.
+    """
     folder = one(inputs, "generator") / MODEL
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     world = world_of(config["world"])
@@ -157,14 +160,14 @@ def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
 
 
 def solved_questions(config: dict[str, Any], inputs: Inputs, context: Context) -> list[tuple[str, str]]:
-    """Questions and answers of the text in ``context.local``, none of them a problem of ``held_out``."""
+    """Reads questions and answers of the text in ``context.local``, without problems of ``held_out``."""
     held_out = read_problems(one(inputs, "held_out")) if "held_out" in inputs else []
     pairs = read_questions(unchanged(context.local["text"], config["text_sha256"]))
     return list(without(pairs, (problem.text for problem in held_out)))
 
 
 def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
-    """Brief solved problems of the pretraining split, newline-delimited, each with the token that ends it."""
+    """Returns brief solved problems of the pretraining split, in lines, each with the token that ends it."""
     rng = np.random.default_rng(seed)
     drawn = draw_problems(world, "pretraining", 20 * shots, seed)
     brief = [problem for problem in drawn if world.operations(problem) <= world.brief][:shots]
@@ -177,7 +180,7 @@ def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int
 
 
 def graded(world: World, problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
-    """Completions as solutions, their final answers checked."""
+    """Converts completions to solutions, and checks their final answers."""
     solutions = []
     for number, completion in enumerate(completions):
         steps = steps_of(completion.text)
@@ -198,7 +201,7 @@ def graded(world: World, problem: Problem, completions: Sequence[Completion]) ->
 def document(
     tokenizer: PreTrainedTokenizerBase, problem: Problem, steps: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids and targets of one solved problem; the problem itself has no target."""
+    """Returns token ids and targets of one solved problem; the problem itself has no target."""
     prompt = tokenizer(prompt_of(problem.text), add_special_tokens=False)["input_ids"]
     solution = tokenizer("".join(f"{step}\n" for step in steps), add_special_tokens=False)["input_ids"]
     ids = np.array([*prompt, *solution, tokenizer.eos_token_id], dtype=np.int64)

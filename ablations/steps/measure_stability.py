@@ -1,4 +1,4 @@
-"""The stage that measures how steady a selector is, and what it was taught last."""
+"""The stage that measures how stable a selector is, and what it was last trained on."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ from ablations.supervision import process
 
 
 def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, labels, chosen, opinions [, previous], each a fold's -> rows of one round of a selector.
+    """Writes the rows of one round of a selector.
 
-    ``opinions`` are those of the selector that was taught the ``chosen``, ``previous`` those of the one that
-    chose them. What is said of the pool is said of its distinct texts, among which an acquisition chooses.
+    Inputs, one per fold: samples, labels, chosen, opinions, previous (optional). ``opinions`` are those of
+    the selector that was trained on ``chosen``, ``previous`` those of the one that chose them. Metrics of the
+    pool cover its distinct texts, which an acquisition chooses from.
     """
     names = [name for name in ("samples", "labels", "chosen", "opinions", "previous") if name in inputs]
     folders = zip(*(several(inputs, name) for name in names), strict=True)
@@ -49,22 +50,22 @@ def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Cont
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Fold:
-    """One fold's round: L solutions chosen of a pool of P problems."""
+    """One fold's round: L solutions chosen from a pool of P problems."""
 
     ends_right: np.ndarray
-    """bool [L]."""
+    """bool [L]: whether the final answer is right."""
     error_free: np.ndarray
     """bool [L]: whether the labeler finds no incorrect step."""
     repeats: np.ndarray
-    """bool [L]: near-duplicates of what is labelled."""
+    """bool [L]: near-duplicates of labeled solutions."""
     taught: JudgedSteps
-    """Labelled steps of the chosen, as the selector that chose saw them (at first: the one taught)."""
+    """Labeled steps of the chosen, as scored by the selector that chose them (at first: the one trained)."""
     pool: JudgedSteps
-    """Steps of the pool's distinct texts, as the selector sees them that was taught the chosen."""
+    """Steps of the pool's distinct texts, as scored by the selector that was trained on the chosen."""
     problem_ids: list[str]
-    """P of them."""
+    """Names of the P problems."""
     correlation: np.ndarray | None
-    """float64 [P]: of the two selectors; None in the first round."""
+    """float64 [P]: rank correlation of the two selectors; None in the first round."""
 
 
 def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
@@ -103,7 +104,7 @@ def _share(metric: str, parts: list[np.ndarray]) -> Row:
 
 
 def _correlation(folds: list[_Fold]) -> list[Row]:
-    """The mean over problems; where folds share a problem it stands once, with their mean."""
+    """Returns the mean over problems; a problem that folds share counts once, with their mean."""
     found: dict[str, list[float]] = defaultdict(list)
     for fold in folds:
         assert fold.correlation is not None

@@ -1,6 +1,7 @@
 """Stages of real solutions: a pool of them, its folds, and a student's base made from scratch.
 
-A fold's solutions and their labels are artifacts of their own: who chooses what is labelled reads the first.
+A fold's solutions and their labels are separate artifacts: stages that choose what to label read only the
+solutions.
 """
 
 from collections.abc import Iterable
@@ -23,9 +24,9 @@ from lightning_modules.presets import PRESETS
 
 
 def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """``{sha256, labeler}``, the file in ``context.local`` -> problems, solutions, the labeler's scores.
+    """Reads the pool in ``context.local``: problems, solutions, and the labeler's scores.
 
-    Where ungraded solutions were left out, also ``LEFT_OUT``, a line on it.
+    Config: sha256, labeler. If ungraded solutions were left out, ``LEFT_OUT`` has a line that says so.
     """
     read = read_pool(unchanged(context.local["path"], config["sha256"]), config["labeler"])
     assert read.labels is not None
@@ -36,21 +37,27 @@ def pool(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) ->
 
 
 def fold(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> samples of a part: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest)."""
+    """Takes the samples of a part: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest).
+
+    Inputs: pool.
+    """
     samples = Samples.read(one(inputs, "pool"))
     chosen, _ = samples.take_problems(fold_problems(len(samples.problems), **config))
     chosen.write(out)
 
 
 def fold_labels(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """pool -> the labeler's scores of the solutions that ``fold`` takes with the same config."""
+    """Takes the labeler's scores of the solutions that ``fold`` takes with the same config. Inputs: pool."""
     samples = Samples.read(one(inputs, "pool"))
     _, rows = samples.take_problems(fold_problems(len(samples.problems), **config))
     StepScores.read(one(inputs, "pool") / SCORES).take(rows).write(out / SCORES)
 
 
 def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """training samples [, questions in ``context.local``, held_out] -> tokenizer, random weights."""
+    """Trains a tokenizer and draws random weights for a student's base.
+
+    Inputs: samples (of training), held_out (optional). Questions in ``context.local`` are optional.
+    """
     samples = Samples.read(one(inputs, "samples"))
     texts = [*samples.prompts(), *("\n".join(steps) for steps in samples.steps())]
     if config["text_sha256"]:
@@ -64,7 +71,7 @@ def scratch_base(config: dict[str, Any], inputs: Inputs, out: Path, context: Con
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer; it never merges across a line's end."""
+    """Trains a byte-level BPE tokenizer that never merges across line ends."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]

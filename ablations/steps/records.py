@@ -10,7 +10,11 @@ from results.records import Record, write_records
 
 
 def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """cells [, references] -> the run's tidy table; stops if two arms were trained on other solutions."""
+    """Writes the run's tidy table. Inputs: cells, references (optional).
+
+    Raises:
+        ValueError: two arms were trained on different solutions.
+    """
     rows: list[Record] = []
     seen: dict[tuple[Any, ...], str] = {}
     for folder in (*several(inputs, "references"), *several(inputs, "cells")):
@@ -27,7 +31,7 @@ def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context)
                         f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "
                         f"found hash {row['solutions_hash']}; allowed: {known}, that of the other arms"
                     )
-                row.setdefault("cell", folder.name)  # a further evaluation names the cell that it is of
+                row.setdefault("cell", folder.name)  # a further evaluation already names its cell
             rows.append(
                 Record(
                     experiment=config["experiment"],

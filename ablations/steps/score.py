@@ -1,4 +1,4 @@
-"""The stage of scores: what a model says of every step of many solutions."""
+"""The stage that scores every step of many solutions with a model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +21,14 @@ from lightning_modules.tokenization import load_tokenizer
 
 
 def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """model [, base of adapters], samples -> probabilities of every step."""
+    """Writes the probabilities of every step. Inputs: model, samples, base (optional; of adapters)."""
     found = scored(config, inputs, context)
     if context.group.first:
         found.write(out / SCORES)
 
 
 def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
-    """What a model says of samples; all named by ``inputs``."""
+    """Scores samples with a model, both from ``inputs``."""
     folder = one(inputs, "model")
     base = base_of(inputs).folder if "base" in inputs else None
     tokenizer = load_tokenizer(folder / MODEL)
@@ -44,10 +44,10 @@ def score_encoded(
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
 ) -> StepScores:
-    """Scores of all steps; steps that were cut away are unscored (NaN), and so is their solution's end.
+    """Scores all steps; steps that were cut away are unscored (NaN), and so is their solution's end.
 
     Raises:
-        ValueError: the model gives a number that is not finite.
+        ValueError: the model returns a number that is not finite.
     """
     found = score(model, encoded, progress=progress, group=group)
     if not (np.isfinite(found.prob).all() and np.isfinite(found.last).all()):

@@ -1,6 +1,6 @@
 """Stages of the large PRM: an annotator's ratings, and the PRM that is trained on ratings.
 
-The ratings that it is trained on are an artifact of their own, whoever gave them.
+The ratings that ``large_prm`` is trained on are separate artifacts, whoever gave them.
 """
 
 from pathlib import Path
@@ -29,23 +29,23 @@ from lightning_modules.training import fit
 
 
 def labeler(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples -> the large PRM: three classes, an annotator's ratings of all of them."""
+    """Trains the large PRM, of three classes, on an annotator's ratings. Inputs: base, samples."""
     samples = Samples.read(one(inputs, "samples"))
     found = annotate(samples, np.arange(len(samples.solutions)), config)
     train_prm(samples, found, config, inputs, out, context)
 
 
 def annotated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, chosen rows -> the annotator's ratings of these rows, up to the first error."""
+    """Writes the annotator's ratings of chosen rows, up to the first error. Inputs: samples, chosen."""
     samples = Samples.read(one(inputs, "samples"))
     rows = labelled_rows(one(inputs, "chosen"))
     annotate(samples, rows, config).write(out / ANNOTATIONS)
 
 
 def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, chosen rows, a labelling file in ``context.local`` -> people's ratings of these rows.
+    """Reads people's ratings of chosen rows from a labeling file in ``context.local``.
 
-    Solutions that nobody could judge are left out.
+    Inputs: samples, chosen. Solutions that nobody could rate are left out.
     """
     samples = Samples.read(one(inputs, "samples"))
     rows = labelled_rows(one(inputs, "chosen"))
@@ -58,14 +58,17 @@ def rated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 
 def large_prm(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples, annotations of all generations so far -> the large PRM, trained anew on all of them."""
+    """Trains the large PRM again from the base, on the annotations of all generations so far.
+
+    Inputs: base, samples, annotations.
+    """
     samples = Samples.read(one(inputs, "samples"))
     parts = [Annotations.read(folder / ANNOTATIONS) for folder in several(inputs, "annotations")]
     train_prm(samples, Annotations.join(parts), config, inputs, out, context)
 
 
 def annotate(samples: Samples, rows: np.ndarray, config: dict[str, Any]) -> Annotations:
-    """The annotator of an embedded world rates some solutions, and stops at the first error of each."""
+    """Rates solutions with the annotator of an embedded world, which stops at the first error of each."""
     world = world_of(config["world"])
     annotator = Annotator(
         name=f"annotator-{config['seed']}", easy_error=config["easy_error"], hard_error=config["hard_error"]
@@ -86,7 +89,7 @@ def train_prm(
     out: Path,
     context: Context,
 ) -> None:
-    """Trains a three-class PRM on ratings, from the base of ``inputs``, and writes it with its facts."""
+    """Trains a three-class PRM on ratings, from the base in ``inputs``, and writes it with its facts."""
     base = base_of(inputs)
     tokenizer = load_tokenizer(base.folder)
     chosen = samples.take(annotations.rows)

@@ -44,10 +44,11 @@ from lightning_modules.training import fit
 
 
 def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """base, samples, labels, validation [, acquired, choice, start] -> a reward model, its best checkpoint.
+    """Trains a reward model, and keeps its best checkpoint.
 
-    ``start`` is the model whose weights it goes on from. A training that only judges a learning rate keeps no
-    model, and may diverge.
+    Inputs: base, samples, labels, validation, and optionally acquired, choice, start (the model whose weights
+    training continues from). A training run that only evaluates a learning rate keeps no model, and may
+    diverge.
     """
     base = base_of(inputs)
     tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
@@ -127,7 +128,7 @@ def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 
 def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> np.ndarray:
-    """Rows of the labelled solutions: all that is labelled when ``acquired`` is done, or a uniform draw."""
+    """Returns the rows of labeled solutions: all that are labeled after ``acquired``, or a uniform draw."""
     rows = (
         labelled_rows(one(inputs, "acquired"))
         if "acquired" in inputs
@@ -140,7 +141,7 @@ def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> n
 
 
 def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray) -> Supervision:
-    """What the arm makes of the solutions at some rows."""
+    """Returns the arm's targets for the solutions at some rows."""
     arm = TARGETS[config["arm"]]
     if isinstance(arm, OracleArm):
         return arm.targets(read_ratings(one(inputs, "ratings")).take(rows))
@@ -151,7 +152,10 @@ def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: n
 
 
 def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """samples, ratings [, labels, acquired] -> rows: how far a training's labels differ from the oracle's."""
+    """Writes rows on how far the labels of a training run differ from the oracle's.
+
+    Inputs: samples, ratings, labels (optional), acquired (optional).
+    """
     samples = Samples.read(one(inputs, "samples"))
     rows = rows_to_learn(config, inputs, samples)
     supervision = targets_of(config, inputs, samples, rows)
@@ -167,7 +171,7 @@ def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -
 
 
 def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: int) -> RewardModel:
-    """The model before its first update: that of ``start``, or the base with a new head [and adapters]."""
+    """Returns the initial model: that of ``start``, or the base with a new head (and adapters)."""
     learning_rate = config["learning_rate"]
     if "choice" in inputs:
         learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
@@ -190,13 +194,13 @@ def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: i
 
 
 def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """candidates -> the learning rate that does best on validation problems; the first of equals.
+    """Chooses the learning rate that does best on validation problems; the first of equals.
 
-    A rate's value is the mean over its trainings. It is out of the choice if one of them diverged. The choice
-    is bracketed if a lower and a higher rate were tried as well.
+    Inputs: candidates. A rate's value is the mean over its training runs; it is excluded if one of them
+    diverged. The choice is bracketed if a lower and a higher rate were also tried.
 
     Raises:
-        Diverged: trainings at every rate diverged.
+        Diverged: training diverged at every rate.
     """
     of_rate: dict[float, list[Facts]] = {}
     for fact in map(facts_of, several(inputs, "candidates")):
@@ -217,9 +221,9 @@ def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) 
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
-    """Rows of ``data_scale`` solutions per problem: the first of an order that the seed draws for each.
+    """Draws ``data_scale`` solutions per problem: the first in an order that the seed draws for each problem.
 
-    A smaller data scale's rows are among a larger one's.
+    The rows of a smaller data scale are among those of a larger one.
 
     Raises:
         ValueError: a problem has fewer solutions than that.
@@ -232,7 +236,7 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
         )
     places = np.tile(np.arange(counts.max()), (len(counts), 1))
     order_PM = np.random.default_rng([seed, 17]).permuted(places, axis=1)
-    # Where a problem has fewer solutions than the most, the places that it lacks are passed over.
+    # Places that a problem lacks, because another has more solutions, are passed over.
     lacking_PM = order_PM >= counts[:, None]
     first_PM = np.argsort(lacking_PM, axis=1, kind="stable")[:, :data_scale]
     start_P = np.cumsum(counts) - counts

@@ -1,4 +1,4 @@
-"""What a training reads: its solutions in tokens, checked one by one, and which of them teach it nothing."""
+"""Encode and validate training data, and find the solutions that teach nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from lightning_modules.reward_data import RewardDataset, has_target
 
 
 def encode_checked(tokenizer: Any, samples: Samples, max_length: int | None = None) -> list[Encoded]:
-    """Samples in tokens, the place of every step read back.
+    """Encodes samples, and checks that every step reads back at its position.
 
     Raises:
         ValueError: a step does not read back as its text.
@@ -23,17 +23,17 @@ def encode_checked(tokenizer: Any, samples: Samples, max_length: int | None = No
 
 
 def names_of(samples: Samples) -> list[dict[str, Any]]:
-    """``problem_id`` and ``sample`` of each solution."""
+    """Returns ``problem_id`` and ``sample`` of each solution."""
     ids = samples.solutions.column("problem_id").to_pylist()
     numbers = samples.solutions.sample.tolist()
     return [{"problem_id": p, "sample": s} for p, s in zip(ids, numbers, strict=True)]
 
 
 def untaught(samples: Samples, encoded: Sequence[Encoded], data: RewardDataset) -> list[dict[str, Any]]:
-    """The solutions without a target: they have none, or were cut before their first one (``cut``).
+    """Returns the solutions without a target: they have none, or were cut before their first one (``cut``).
 
     Raises:
-        ValueError: none has a target.
+        ValueError: no solution has a target.
     """
     empty = [i for i, target in enumerate(data.targets) if not has_target(target).any()]
     if len(empty) == len(data):

@@ -1,4 +1,4 @@
-"""Facts of trainings: what each tells of itself, how its learning rate was chosen, and what tables say."""
+"""Facts of training runs: what each reports, how its learning rate was chosen, and what tables show."""
 
 import shutil
 from collections.abc import Collection, Sequence
@@ -10,7 +10,7 @@ from ablations.evaluation.scoring_rules import SCORING_OF
 
 Facts = dict[str, Any]
 FIRST = 5
-"""How many solutions records and reports name."""
+"""Number of solutions that records and reports name."""
 
 OF_CELL = (
     *("arm", "acquisition", "data_scale", "seed"),
@@ -20,34 +20,34 @@ OF_CELL = (
 
 
 def facts_of(train: Path) -> Facts:
-    """What the stage ``train`` tells of the training in a folder."""
+    """Reads what the stage ``train`` reports in its folder."""
     facts: Facts = read_json(train / TRAINING)
     return facts
 
 
 def choice_of(choice: Path) -> Facts:
-    """What the stage ``choose`` tells: ``learning_rate``, the ``grid``, and whether it is ``bracketed``."""
+    """Reads what the stage ``choose`` reports: ``learning_rate``, ``grid``, whether it is ``bracketed``."""
     facts: Facts = read_json(choice / CHOICE)
     return facts
 
 
 def labelled(arm: str, trained: Sequence[Facts]) -> Facts:
-    """Columns of what an arm's trainings learned from, in all; an outcome's labels are of no steps."""
+    """Returns the total labels that an arm's training runs learned from; outcome labels have no steps."""
     steps = sum(fact["targets"] for fact in trained) if SCORING_OF[arm] == "product" else None
     return {"labelled_solutions": sum(fact["solutions"] for fact in trained), "labelled_steps": steps}
 
 
 def of_cell(cell: Path, out: Path) -> Facts:
-    """Columns that further rows of a cell share with it; what was chosen for it is copied to ``out``."""
+    """Returns the columns that further rows of a cell share with it; copies its ``CHOSEN`` to ``out``."""
     first = read_json(cell / ROWS)[0]
     shutil.copyfile(cell / CHOSEN, out / CHOSEN)
     return {name: first[name] for name in OF_CELL} | {"cell": cell.name}
 
 
 def course(fact: Facts) -> list[tuple[int, float]]:
-    """(update, best-of-N on validation problems) at all planned evaluations of a training.
+    """Returns (update, best-of-N on validation problems) at all planned evaluations of a training run.
 
-    After an early end the value is that of the checkpoint kept.
+    After an early end, the value is that of the kept checkpoint.
     """
     values = [point["value"] for point in fact["curve"]]
     ended = len(fact["planned"]) - len(values)
@@ -60,12 +60,12 @@ def told(
     *,
     left_out: Collection[str] = ("curve", "planned", "solutions_hash"),
 ) -> Facts:
-    """A training's facts for the config in the records, with the choice of its learning rate.
+    """Returns a training run's facts for the config in the records, with the choice of its learning rate.
 
     Args:
-        fact: of the training.
-        choice: folder of the choice; None where there was none.
-        left_out: what is not told, for rows hold it or nobody asks.
+        fact: facts of the training run.
+        choice: folder of the choice; None if there was none.
+        left_out: names of facts to omit, because the rows hold them or nobody needs them.
     """
     rates: Facts = {}
     if choice is not None:
@@ -76,7 +76,7 @@ def told(
 
 
 def in_short(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What records say of solutions without a target."""
+    """Summarizes solutions without a target for the records."""
     return {
         "no_target": sum(not one["cut"] for one in found),
         "cut": sum(one["cut"] for one in found),

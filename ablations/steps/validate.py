@@ -1,4 +1,4 @@
-"""The stage that judges a reward model on validation problems, where hyperparameters are swept."""
+"""The stage that evaluates a reward model on validation problems, for hyperparameter sweeps."""
 
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,11 @@ from ablations.steps.training_facts import course, facts_of, labelled, told
 
 
 def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """train, its scores of validation samples, these [, choice] -> rows: best-of-N kept, and its course.
+    """Writes the rows of best-of-N: that of the kept checkpoint, and its course over the updates.
 
-    The rows are written once for each (variant, level) in ``shown``: a point at the centre of a sweep lies on
+    Inputs: train, scores and samples (both of validation problems), choice (optional).
+
+    The rows are written once for each (variant, level) in ``shown``, because the center of a sweep lies on
     the curve of every hyperparameter.
     """
     tests = EvaluatedSolutions((one(inputs, "samples"),))
@@ -53,12 +55,12 @@ def validated(config: dict[str, Any], inputs: Inputs, out: Path, context: Contex
     )
     batch_size = config["hyperparameters"]["batch_size"]
     effort = {"passed_over": passed_over(fact["updates"], fact["solutions"], batch_size)}
-    # What training found goes over what was asked for: the threshold may have been chosen, or not needed.
+    # Facts of the training override the config: the threshold may have been chosen, or not needed.
     choice = one(inputs, "choice") if "choice" in inputs else None
     write_json(out / CHOSEN, [config["hyperparameters"] | told(fact, choice) | effort])
 
 
 def passed_over(updates: int, solutions: int, batch_size: int) -> int:
-    """Solutions that updates learn from, counted again at every pass; a pass's last batch holds the rest."""
+    """Counts the solutions that updates learn from, once per pass; a pass's last batch holds the rest."""
     passes, further = divmod(updates, -(-solutions // batch_size))
     return passes * solutions + further * batch_size

@@ -1,6 +1,6 @@
 """A human annotator of an embedded world: the oracle's ratings with errors, more likely on hard steps.
 
-The same annotator errs on the same steps: an error is a hash of annotator, problem and the lines so far.
+The same annotator errs on the same steps: a hash of annotator, problem and the lines so far decides it.
 """
 
 import hashlib
@@ -12,17 +12,17 @@ from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, World
 
 @dataclass(frozen=True, kw_only=True)
 class Annotator:
-    """Who rates."""
+    """An annotator and its error rates."""
 
     name: str
-    """Part of what decides where the errors lie."""
+    """Name; part of what decides where the errors are."""
     easy_error: float
     """Share of easy steps rated wrongly."""
     hard_error: float
     """Share of hard steps rated wrongly."""
 
     def rate(self, world: World, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
-        """Ratings 1, 0, -1 of each line; an error turns negative into positive and all else into negative."""
+        """Rates each line 1, 0 or -1; an error turns negative into positive and all else into negative."""
         ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem}\n".encode())
         for line, truth in zip(steps, world.judge(problem, steps), strict=True):
             digest.update(f"{line}\n".encode())
@@ -33,7 +33,7 @@ class Annotator:
 
 
 def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:
-    """The ratings up to and including the first negative, ``None`` after it."""
+    """Keeps the ratings up to and including the first negative, with ``None`` after it."""
     end = next((index + 1 for index, rating in enumerate(ratings) if rating == NEGATIVE), len(ratings))
     return (*ratings[:end], *(None for _ in ratings[end:]))
 

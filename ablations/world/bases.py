@@ -1,6 +1,7 @@
-"""The worlds' base models: how they are made, and those that are shipped with the package.
+"""The worlds' base models: how they are made, and those shipped with the package.
 
-A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json``: how it was made.
+A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json`` that says how it
+was made.
 """
 
 import json
@@ -12,27 +13,27 @@ from lightning_modules.presets import PRESETS, Precision
 
 SHIPPED = Path(__file__).parent / "bases"
 MIN_BATCH_TOKENS = 600
-"""Batches of fewer tokens could not hold the longest contexts."""
+"""Minimum number of tokens per batch; smaller batches could not hold the longest contexts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretraining:
-    """How a base is made: pretraining at a steady learning rate, then MathMix while it falls to zero."""
+    """Recipe for a base: pretraining at a steady learning rate, then MathMix while it falls to zero."""
 
     preset: str
     """Key in ``PRESETS``."""
     updates: int
-    """Optimiser updates of both phases."""
+    """Optimizer updates of both phases together."""
     mathmix: float = 0.3
-    """Share of the updates that is MathMix finetuning: fresh text of the same kind, falling learning rate."""
+    """Share of the updates that are MathMix finetuning: new text of the same kind, falling learning rate."""
     batch_tokens: int = 1536
-    """Most tokens of an update, padding included."""
+    """Maximum number of tokens per update, padding included."""
     learning_rate: float = 2e-3
-    """The highest one."""
+    """Peak learning rate."""
     precision: Precision = "32-true"
-    """Lightning's name."""
+    """Precision, by Lightning's name."""
     seed: int = 1
-    """Of the weights and the text."""
+    """Seed for the weights and the text."""
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
@@ -46,14 +47,14 @@ class Pretraining:
 
 
 TINY = Pretraining(preset="tiny", updates=20, batch_tokens=1000)
-"""For tests of the machinery: it has learned next to nothing."""
+"""Recipe for tests of the machinery: the base learns next to nothing."""
 
 
 def shipped_base(world: str, size: str) -> Path:
-    """Folder of a shipped base model.
+    """Returns the folder of a shipped base model.
 
     Raises:
-        ValueError: none of that world and size is shipped.
+        ValueError: no base of that world and size is shipped.
     """
     folder = SHIPPED / world / size
     if not (folder / "manifest.json").is_file():
@@ -65,7 +66,7 @@ def shipped_base(world: str, size: str) -> Path:
 
 
 def read_manifest(world: str, size: str) -> dict[str, Any]:
-    """How a shipped base model was made."""
+    """Reads how a shipped base model was made."""
     manifest: dict[str, Any] = json.loads(
         (shipped_base(world, size) / "manifest.json").read_text(encoding="utf-8")
     )

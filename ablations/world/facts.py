@@ -1,8 +1,8 @@
 """Worlds of facts: many small things to know, each of which some authors misremember.
 
 Every fact is a name that stands for a word, and one popular wrong word for it; every word is worth 1 to 9. A
-problem is a start value and a few names; a solution adds up modulo 10 what their words are worth, a line for
-each name::
+problem is a start value and a few names; a solution adds up what their words are worth, modulo 10, with one
+line per name::
 
     =7 bako tilu sefi       start at 7, add what the three names stand for
     =7 bako luma+3=0        the total so far, the name, the word recalled for it, its worth, the new total
@@ -11,9 +11,9 @@ each name::
     =5 sefi zeka+9=4
     #4                      the answer
 
-A line is wrong if its word is. A fact is held wrongly by the same share of authors everywhere: some facts are
-*contested*, the others are misremembered rarely. Since a wrong word's worth differs from the right one's by a
-few distances only, mistakes cancel now and then: right answers with wrong steps.
+A line is wrong if its word is. The same share of authors misremembers a fact everywhere: some facts are
+*contested*, the others are rarely misremembered. Because a wrong word's worth differs from the right one's by
+one of only a few distances, mistakes sometimes cancel: right answers with wrong steps.
 """
 
 import re
@@ -27,7 +27,7 @@ from ablations.world.bases import TINY, Pretraining
 from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, Kind, World
 
 END = "."
-"""Ends some lines of some authors; it means nothing."""
+"""End of some lines by some authors; it means nothing."""
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 _PROBLEM = re.compile(r"=([0-9])((?: [a-z]+)+)", re.ASCII)
 _STEP = re.compile(r"=([0-9]) ([a-z]+) ([a-z]+)\+([0-9])=([0-9])\.?", re.ASCII)
@@ -42,29 +42,29 @@ RARE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Lore:
-    """What is to know in a world of K facts."""
+    """Everything there is to know in a world of K facts."""
 
     names: tuple[str, ...]
     """[K], all different."""
     right_word: tuple[str, ...]
     """[K]: what each name stands for; no word is a name or stands for two of them."""
     wrong_word: tuple[str, ...]
-    """[K]: what some take it to stand for."""
+    """[K]: what some authors take it to stand for."""
     right: np.ndarray
     """int64 [K]: what the right word is worth, 1 to 9."""
     wrong: np.ndarray
-    """int64 [K]: what the wrong word is worth, 1 to 9, never the same."""
+    """int64 [K]: what the wrong word is worth, 1 to 9, never the same as the right one."""
     share: np.ndarray
     """float64 [K]: share of the authors who hold the wrong value."""
     frequency: np.ndarray
     """float64 [K]: how often problems ask for it; sums to 1."""
     contested: np.ndarray
-    """bool [K]."""
+    """bool [K]: whether the fact is contested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FactWorld(World):
-    """A world of facts; all of it follows from these numbers."""
+    """A world of facts, determined by these numbers."""
 
     seed: int
     """Seed for names, values, shares and frequencies."""
@@ -79,11 +79,11 @@ class FactWorld(World):
     rare_share: tuple[float, float] = (0.0, 0.03)
     """The same for the other facts."""
     distances: tuple[int, ...] = (2, 3, 7, 8)
-    """What wrong values may differ by from the right ones, modulo 10."""
+    """Differences that wrong values may have from the right ones, modulo 10."""
     length: tuple[int, int] = (3, 6)
-    """Names of a problem, fewest and most."""
+    """Minimum and maximum number of names in a problem."""
     long_length: tuple[int, int] = (8, 10)
-    """Names of a problem of the kind ``long``."""
+    """The same for problems of the kind ``long``."""
 
     @cached_property
     def lore(self) -> Lore:
@@ -93,7 +93,7 @@ class FactWorld(World):
         pairs = rng.choice(len(syllables) ** 2, size=3 * self.facts, replace=False)
         words = [syllables[p // len(syllables)] + syllables[p % len(syllables)] for p in pairs]
         frequency = 1 / np.arange(1, self.facts + 1) ** self.zipf
-        # Exact counts, so that worlds of one family differ in which facts are contested and not in how many.
+        # Exact counts, so that worlds of one family differ in which facts are contested, not in how many.
         contested = rng.permutation(np.arange(self.facts) < round(self.contested * self.facts))
         share = np.empty(self.facts)
         for held, (low, high) in ((contested, self.contested_share), (~contested, self.rare_share)):
@@ -142,8 +142,8 @@ class FactWorld(World):
 
     @property
     def finetuning_rate(self) -> float:
-        # A higher one makes the generator surer of what ends right: fewer wrong solutions, and hardly a right
-        # answer with a wrong step.
+        # A higher rate makes the generator more certain of what ends right: fewer wrong solutions, and hardly
+        # any right answers with a wrong step.
         return 1e-4
 
     @property
@@ -169,7 +169,7 @@ class FactWorld(World):
         size = int(rng.integers(low, high + 1))
         frequency = self.lore.frequency
         if kind in ("usual", "long"):
-            # The first different ones of a stream of names: a draw without replacement.
+            # The first different names in a stream of names: a draw without replacement.
             chosen = np.argsort(rng.exponential(size=self.facts) / frequency, kind="stable")[:size]
         elif kind == "rare":
             rare = np.argsort(frequency, kind="stable")[: max(high, round(RARE * self.facts))]
@@ -182,7 +182,7 @@ class FactWorld(World):
         return len(self._parse(problem)[1])
 
     def _parse(self, problem: str) -> tuple[int, list[int]]:
-        """Start value and facts of a problem."""
+        """Parses the start value and facts of a problem."""
         found = _PROBLEM.fullmatch(problem)
         names = found[2].split() if found else []
         if not found or any(name not in self._place for name in names):
@@ -222,7 +222,7 @@ class FactWorld(World):
         return any(slips for _, slips in self._judged(problem, steps))
 
     def _judged(self, problem: str, steps: Sequence[str]) -> list[tuple[int, bool]]:
-        """The rating of each line, and whether it is wrong in a way that no author is."""
+        """Returns each line's rating, and whether it is wrong in a way that no author would be."""
         total, facts = self._parse(problem)
         done = 0
         found = []
@@ -253,7 +253,7 @@ class FactWorld(World):
         return found[1] if found else None
 
     def is_hard(self, line: str) -> bool:
-        """Whether the line recalls a contested fact."""
+        """Returns whether the line recalls a contested fact."""
         step = _STEP.fullmatch(line)
         known = self._meaning.get(step[3]) if step else None
         return known is not None and bool(self.lore.contested[known[0]])

@@ -33,15 +33,15 @@ def pretrain(
     checkpoint_every: int = 250,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Makes a base model; killed and called again, it goes on from its last state.
+    """Makes a base model; if killed and called again, resumes from its last saved state.
 
     Args:
         world: key in ``WORLDS``.
-        recipe: how.
-        out: folder of the base; the state of an unfinished run is kept beside it.
-        revision: of the code, for the manifest.
-        checkpoint_every: updates between two states.
-        progress: called with the share of updates done.
+        recipe: how to make it.
+        out: folder of the base; the state of an unfinished run is kept next to it.
+        revision: revision of the code, for the manifest.
+        checkpoint_every: updates between two saved states.
+        progress: called with the fraction of updates done.
 
     Returns:
         The manifest.
@@ -91,11 +91,11 @@ def pretrain(
         "sha256": hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(state, ignore_errors=True)  # a short run kept none
+    shutil.rmtree(state, ignore_errors=True)  # a short run saved none
     return manifest
 
 
 def _digest(world: str, recipe: Pretraining) -> str:
-    """What an unfinished run's state belongs to: no other world, recipe or vocabulary goes on from it."""
+    """Identifies an unfinished run's state: no other world, recipe or vocabulary resumes from it."""
     text = json.dumps([world, asdict(recipe), sorted(build_tokenizer(world_of(world)).get_vocab())])
     return hashlib.sha256(text.encode()).hexdigest()[:8]

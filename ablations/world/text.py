@@ -12,13 +12,13 @@ from lightning_modules.language_model import Batch, bucket
 
 _PAD, _EOS, _UNK = "<pad>", "<eos>", "<unk>"
 BLOCK = 32
-"""Updates whose text is drawn together, so that documents of a batch can be of about equal length."""
+"""Number of updates whose text is drawn together, so that a batch's documents can be about equally long."""
 FEW_SHOT_SHARE = 0.15
 """Share of the contexts that hold three solved problems, one after the other; the others hold one."""
 
 
 def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
-    """The world's own tokens; ``<eos>`` ends a solution, and text of no token is read as ``<unk>``."""
+    """Builds a tokenizer of the world's tokens; ``<eos>`` ends a solution, and other text is ``<unk>``."""
     ids = {token: i for i, token in enumerate((_PAD, _EOS, _UNK, *world.tokens))}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=_UNK))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(world.pattern), "isolated")
@@ -33,7 +33,7 @@ def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
 
 
 class Corpus:
-    """Solutions by authors drawn anew for each, to problems of the pretraining split; batch by batch.
+    """Solutions to problems of the pretraining split, each by a newly drawn author; batch by batch.
 
     The language model learns to write solutions, not to invent problems: a problem's tokens have no target.
     """
@@ -47,12 +47,12 @@ class Corpus:
     ) -> None:
         """
         Args:
-            world: whose problems and authors.
-            seed: of the whole corpus.
-            batch_tokens: most tokens of a batch, padding included, unless one context has more.
+            world: world of the problems and authors.
+            seed: seed for the whole corpus.
+            batch_tokens: maximum number of tokens per batch, padding included, unless one context has more.
 
         Raises:
-            ValueError: fewer tokens a batch than ``MIN_BATCH_TOKENS``.
+            ValueError: fewer tokens per batch than ``MIN_BATCH_TOKENS``.
         """
         if batch_tokens < MIN_BATCH_TOKENS:
             raise ValueError(f"batch_tokens: found {batch_tokens}; allowed: {MIN_BATCH_TOKENS} or more")
@@ -61,7 +61,7 @@ class Corpus:
         self._drawn: tuple[int, list[Batch]] = (-1, [])
 
     def batch(self, update: int) -> Batch:
-        """The batch of an update, always the same; ``BLOCK`` are drawn together and sorted by length."""
+        """Returns the batch of an update, always the same; ``BLOCK`` are drawn together, sorted by length."""
         block, within = divmod(update, BLOCK)
         if self._drawn[0] != block:
             self._drawn = (block, self._draw(block))
@@ -71,7 +71,7 @@ class Corpus:
         rng = np.random.default_rng([self.seed, block])
         contexts: list[np.ndarray] = []
         targets: list[np.ndarray] = []
-        # Batches are filled to about 97%, so that these tokens fill a few more of them than are needed.
+        # Batches are filled to about 97%, so these tokens fill a few more of them than are needed.
         tokens, wanted = 0, 1.05 * BLOCK * self.batch_tokens
         while tokens < wanted:
             texts = [self._document(rng) for _ in range(3 if rng.random() < FEW_SHOT_SHARE else 1)]
@@ -85,7 +85,7 @@ class Corpus:
         return bucket(contexts, targets, tokens=self.batch_tokens, pad=pad, seed=self.seed + block)
 
     def _document(self, rng: np.random.Generator) -> tuple[str, str]:
-        """A problem and the text of a solution."""
+        """Draws a problem and the text of a solution."""
         problem = self.world.draw_problem(rng, "broad")
         while split_of(problem) != "pretraining":
             problem = self.world.draw_problem(rng, "broad")

@@ -1,4 +1,4 @@
-"""What an embedded world offers, whatever its problems are about. Problems and solutions are text."""
+"""Interface of an embedded world, whatever its problems are about. Problems and solutions are text."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -26,15 +26,15 @@ POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 
 Kind = Literal["usual", "long", "rare", "broad"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Problems like those of training, longer ones than any in training, ones about what is rare there, and a
-broad mixture of all lengths and contents, on which base models are pretrained."""
+"""Problems like those in training, longer ones than any in training, ones about what is rare in training, and
+a broad mixture of all lengths and contents, on which base models are pretrained."""
 JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
-"""Kinds of problems that reward models may be judged on."""
+"""Kinds of problems that reward models may be evaluated on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class World(ABC):
-    """A world: problems, authors who err each in their own way, and an exact oracle."""
+    """A world: problems, authors who each err in their own way, and an exact oracle."""
 
     @property
     @abstractmethod
@@ -44,7 +44,7 @@ class World(ABC):
     @property
     @abstractmethod
     def finetuning_rate(self) -> float:
-        """The learning rate at which generators are finetuned from its bases."""
+        """Learning rate at which generators are finetuned from its bases."""
 
     @property
     @abstractmethod
@@ -59,7 +59,7 @@ class World(ABC):
     @property
     @abstractmethod
     def brief(self) -> int:
-        """Most operations of a problem that is brief enough for a few-shot prompt."""
+        """Maximum number of operations in a problem that is brief enough for a few-shot prompt."""
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -68,55 +68,55 @@ class World(ABC):
 
     @abstractmethod
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
-        """One problem."""
+        """Draws one problem."""
 
     @abstractmethod
     def operations(self, problem: str) -> int:
-        """How many operations a problem asks for."""
+        """Returns the number of operations that a problem asks for."""
 
     @abstractmethod
     def answer(self, problem: str) -> str:
-        """The right final answer.
+        """Returns the right final answer.
 
         Raises:
-            ValueError: the text is no problem of this world.
+            ValueError: the text is not a problem of this world.
         """
 
     @abstractmethod
     def write_solution(
         self, problem: str, rng: np.random.Generator, *, expert: bool = False
     ) -> tuple[str, ...]:
-        """The lines of a solution by an author who is drawn anew, or by one who makes no mistake."""
+        """Writes the lines of a solution by a newly drawn author, or by one who makes no mistakes."""
 
     @abstractmethod
     def judge(self, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         """Rates each line of a solution: 1, 0 or -1.
 
-        A line is judged on what stands before it, as a person would: one that is right given a wrong total
-        is positive. One that only restates the total is neutral; the answer line is positive when nothing is
+        A line is judged given the lines before it, as a person would: one that is right given a wrong total
+        is positive. One that only restates the total is neutral; the answer line is positive if nothing is
         left to do.
         """
 
     @abstractmethod
     def final_answer(self, steps: Sequence[str]) -> str | None:
-        """The answer that a solution's last line gives; None if that is no answer line."""
+        """Returns the answer in a solution's last line, or None if that is not an answer line."""
 
     @abstractmethod
     def is_hard(self, line: str) -> bool:
-        """Whether annotators are more likely to rate a line wrongly."""
+        """Returns whether annotators are more likely to rate a line wrongly."""
 
     @abstractmethod
     def is_slip(self, problem: str, steps: Sequence[str]) -> bool:
-        """Whether a solution has a wrong step that no author of this world would write."""
+        """Returns whether a solution has a wrong step that no author of this world would write."""
 
 
 def split_of(problem: str) -> Split:
-    """A problem's split, a hash of its text: no text can be in two splits."""
+    """Returns a problem's split, decided by a hash of its text: no text can be in two splits."""
     return _SPLIT_BY_TENTH[hashlib.sha256(problem.encode()).digest()[0] % 10]
 
 
 def draw_problems(world: World, split: Split, count: int, seed: int, kind: Kind = "usual") -> list[str]:
-    """``count`` different problems of one split; the first ones do not depend on ``count``."""
+    """Draws ``count`` different problems of one split; the first ones do not depend on ``count``."""
     rng = np.random.default_rng([seed, SPLITS.index(split), KINDS.index(kind)])
     found: dict[str, None] = {}
     while len(found) < count:

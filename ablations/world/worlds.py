@@ -1,4 +1,4 @@
-"""The worlds, each a few numbers. The world is a parameter of every experiment."""
+"""The worlds, each defined by a few numbers. The world is a parameter of every experiment."""
 
 from ablations.world.arithmetic.arithmetic_world import ArithmeticWorld
 from ablations.world.arithmetic.authors import (
@@ -39,14 +39,14 @@ WORLDS: dict[str, World] = {
         )
     ),
 }
-"""``facts`` is the default, on which everything is chosen; nothing is chosen on the others."""
+"""``facts`` is the default, on which all choices are made; none are made on the others."""
 
 
 def world_of(name: str) -> World:
-    """A world by its name.
+    """Returns a world by its name.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no world of that name.
     """
     if name not in WORLDS:
         raise ValueError(f"world: found {name!r}; allowed: {', '.join(WORLDS)}")

@@ -1,1 +1,1 @@
-"""What the records of an experiment say, one file per experiment."""
+"""Analyses of the records of experiments, one file per experiment."""

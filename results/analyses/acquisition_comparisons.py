@@ -1,10 +1,10 @@
-"""Ways of choosing what is labeled, compared: the gain at equal budgets and the data efficiency of each.
+"""Comparisons of acquisitions: the gain at equal budgets and the data efficiency of each.
 
-The hypothesis fixed beforehand is `convincing_wrong_answers` against `uniform_distinct`: leaving duplicates
-out is not counted as the selector's gain. Against `uniform` it is reported too, as the paper's comparison.
-The primary test is of the mean gain in best-of-N over the budgets of ``RISING_BUDGETS`` that both have; the p
-of all other pairs are corrected together after Holm. Data efficiencies are estimates with intervals, in
-labeled solutions, as the paper counts, and in labeled steps.
+The hypothesis, fixed in advance, is `convincing_wrong_answers` against `uniform_distinct`, so that leaving
+out duplicates does not count as the selector's gain. The comparison with `uniform` is reported too, because
+it is the paper's. The primary test is of the mean gain in best-of-N over the budgets of ``RISING_BUDGETS``
+that both have; the p of all other pairs are corrected together after Holm. Data efficiencies are estimates
+with intervals, in labeled solutions, as the paper counts, and in labeled steps.
 """
 
 from dataclasses import dataclass
@@ -20,27 +20,27 @@ from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import PLAIN_ACQUISITION
 
 HYPOTHESIS = ("convincing_wrong_answers", "uniform_distinct")
-"""(acquisition, baseline), fixed before any run."""
+"""Acquisition and baseline of the hypothesis, fixed before any run."""
 PAPER = ("convincing_wrong_answers", PLAIN_ACQUISITION)
-"""The paper's comparison."""
+"""Acquisition and baseline of the paper's comparison."""
 PAPER_EFFICIENCY = 2.6
-"""The data efficiency that the paper reports."""
+"""Data efficiency that the paper reports."""
 RISING_BUDGETS = (2, 3, 4, 6)
-"""Labeled solutions per problem at which the primary test compares: on the rise of the curves, where choosing
-matters. Fixed before any run, as budgets chosen from test results would favor one side."""
+"""Labeled solutions per problem at which the primary test compares: where the curves rise and choosing
+matters. Fixed before any run, because budgets chosen from test results would favor one side."""
 LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
-"""What labels can be counted in: column -> words."""
+"""Units in which labels can be counted: column -> words."""
 _ROLES = {HYPOTHESIS: "hypothesis", PAPER: "paper"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcquisitionEfficiency:
-    """The data efficiency of one acquisition over another."""
+    """Data efficiency of one acquisition over another."""
 
     acquisition: str
-    """The one that is judged."""
+    """The acquisition of interest."""
     baseline: str
-    """The one it is compared with."""
+    """The acquisition that it is compared with."""
     counted: str
     """Key of ``LABELS``."""
     efficiency: Efficiency
@@ -66,16 +66,16 @@ class AcquisitionEfficiency:
 
     @property
     def paper(self) -> str:
-        """Whether the interval holds the paper's efficiency; empty where there is no interval."""
+        """Whether the interval contains the paper's efficiency; empty if there is no interval."""
         if np.isnan([self.efficiency.lower, self.efficiency.upper]).any():
             return ""
         return "excluded" if self.efficiency.excludes(PAPER_EFFICIENCY) else "possible"
 
 
 def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, dict[int, pd.DataFrame]]:
-    """Best-of-N under process supervision: acquisition -> budget -> its records, by seed.
+    """Selects best-of-N under process supervision: acquisition -> budget -> records by seed.
 
-    N is the largest that is an expectation.
+    N is the largest for which best-of-N is an expectation.
 
     Args:
         frame: records of one experiment, scale and dataset.
@@ -91,14 +91,14 @@ def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
-    """Best-of-N under process supervision against labels bought, one curve per acquisition.
+    """Makes curves of best-of-N under process supervision over labels bought, one per acquisition.
 
     Args:
         frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``; the mean over seeds is taken.
 
     Returns:
-        Acquisition -> curve; only seeds that all of a curve's points have.
+        Acquisition -> curve, with only the seeds that all points of the curve have.
     """
     found = {}
     for acquisition, by_budget in points(frame, counted).items():
@@ -114,15 +114,16 @@ def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """The primary test: mean gain at equal budgets of acquisitions over `uniform_distinct` and `uniform`.
+    """Runs the primary test: mean gain at equal budgets over `uniform_distinct` and `uniform`.
 
     Args:
         frame: records of one experiment, scale and dataset.
 
     Returns:
-        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, and those of
-        ``with_estimates``, p corrected after Holm for the role ``other``; the hypothesis first, then the
-        paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common seed have no row.
+        Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, metric and
+        those of ``with_estimates``, with p corrected after Holm for the role ``other``; the hypothesis comes
+        first, then the paper's comparison. Pairs without a common budget of ``RISING_BUDGETS`` or a common
+        seed have no row.
     """
     known = points(frame)
     keys: list[dict[str, object]] = []
@@ -157,10 +158,10 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
-    """The data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both counts of labels.
+    """Estimates the data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both units.
 
-    The hypothesis comes first, then the paper's comparison, then the others; an acquisition with a single
-    budget has no efficiency, and is left out.
+    For each unit the hypothesis comes first, then the paper's comparison, then the others; an acquisition
+    with a single budget has no efficiency and is left out.
     """
     made = []
     for counted in LABELS:
@@ -179,7 +180,7 @@ def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
 
 
 def _pairs(known: list[str]) -> list[tuple[str, str]]:
-    """(acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
+    """Lists pairs (acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
     pairs = [
         (acquisition, baseline)
         for baseline in ("uniform_distinct", PLAIN_ACQUISITION)
@@ -190,5 +191,5 @@ def _pairs(known: list[str]) -> list[tuple[str, str]]:
 
 
 def _values(by_seed: pd.DataFrame, seeds: list[int]) -> np.ndarray:
-    """[S, P]: of these seeds."""
+    """Stacks the problem values of these seeds, [S, P]."""
     return np.stack([np.asarray(values, dtype=np.float64) for values in by_seed.loc[seeds, "problem_values"]])

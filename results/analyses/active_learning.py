@@ -1,4 +1,4 @@
-"""Active learning: the tables and the headline, from comparisons of acquisitions."""
+"""Tables and headline of active learning, from comparisons of acquisitions."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ from results.vocabulary import PLAIN_ACQUISITION, acquisition_words
 
 
 def gains_table(frame: pd.DataFrame) -> Table:
-    """The primary test: mean gain in best-of-N at equal budgets."""
+    """Tabulates the primary test: mean gain in best-of-N at equal budgets."""
     text = ("acquisition", "minus", "budgets", "role", "reading")
     return Table(
         id="gains",
@@ -61,7 +61,7 @@ def gains_table(frame: pd.DataFrame) -> Table:
 
 
 def efficiency_table(frame: pd.DataFrame) -> Table:
-    """How many times fewer labels each way of choosing them needs."""
+    """Tabulates how many times fewer labels each acquisition needs."""
     text = ("acquisition", "against", "counted in", f"the paper's {PAPER_EFFICIENCY}", "role", "reading")
     names = ("acquisition", "against", "counted in", "efficiency", "fit R²", text[3], "role", "reading")
     return Table(
@@ -91,7 +91,7 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
 
 
 def budgets_table(frame: pd.DataFrame) -> Table:
-    """Differences between acquisitions at each budget."""
+    """Tabulates differences between acquisitions at each budget."""
     n = comparison_n(frame)
     of_process = frame[frame["arm"] == "process"]
     baselines = ("uniform_distinct", PLAIN_ACQUISITION)
@@ -123,7 +123,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether choosing helps at equal budgets, and how many labels it saves."""
+    """Says whether choosing helps at equal budgets, and how many labels it saves."""
     tests = [row for row in rows_of(gains(frame)) if row.role != "other"]
     if not tests:
         return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
@@ -149,7 +149,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _saving(one: AcquisitionEfficiency) -> str:
-    """The data efficiency in a sentence."""
+    """Describes the data efficiency in a sentence."""
     if one.efficiency.reason:
         return f"How many labels this saves is not known: {one.efficiency.reason}."
     times, against = one.efficiency.estimate, acquisition_words(one.baseline)
@@ -170,12 +170,12 @@ def _saving(one: AcquisitionEfficiency) -> str:
 def efficiency_power_table(
     frame: pd.DataFrame, *, seeds: int | None = None, problems: int | None = None
 ) -> Table:
-    """What a planned run can detect, from the variances of an earlier one with the same budgets.
+    """Tabulates what a planned run can detect, from the variances of an earlier one with the same budgets.
 
     Args:
         frame: records of the earlier run.
-        seeds: of the planned run; None: those of the earlier one.
-        problems: of the planned run; None: those of the earlier one.
+        seeds: number of seeds of the planned run; None: as in the earlier one.
+        problems: number of problems of the planned run; None: as in the earlier one.
     """
     known = {(one.acquisition, one.baseline): one.efficiency for one in reversed(comparisons(frame))}
     rows = []

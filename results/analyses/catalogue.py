@@ -1,4 +1,4 @@
-"""What is made of the records of each experiment: its title, its headline, its figures and its tables."""
+"""Catalog of analyses: the title, headline, figures and tables of each experiment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,34 +35,34 @@ from results.tables.shared import (
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisResult:
-    """What an analysis makes of records."""
+    """Result of an analysis of records."""
 
     headline: Headline
     """The result in words."""
     tables: tuple[Table, ...]
-    """Those that have rows, that of the claims first."""
+    """Tables that have rows, starting with that of the claims."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """How an experiment's records are told."""
+    """How an experiment's records are reported."""
 
     title: str
     """Heading of the report."""
     headline: Callable[[pd.DataFrame], Headline]
     """Records -> the result in words."""
     figures: tuple[str, ...]
-    """Names of figures, in the order of the report; one whose numbers are missing is left out."""
+    """Names of figures, in the order of the report; a figure whose numbers are missing is left out."""
     tables: tuple[Callable[[pd.DataFrame], Table | None], ...]
-    """Records -> a table, in the order of the report, after that of the claims; None or no rows: it is left
-    out."""
+    """Records -> a table, in the order of the report, after that of the claims; left out if None or without
+    rows."""
     notes: tuple[str, ...]
-    """What the reader must know of how the numbers were made."""
+    """What readers need to know about how the numbers were made."""
     metric: str = "best_of_n"
-    """Without which there is no headline."""
+    """Metric without which there is no headline."""
 
     def account(self, frame: pd.DataFrame) -> AnalysisResult:
-        """Count the claims that hold and make all tables; next to claims, other tables are descriptive."""
+        """Counts the claims that hold and makes all tables; next to claims, other tables are descriptive."""
         made = [table(frame) for table in self.tables]
         shown = tuple(table for table in made if table is not None and table.rows)
         if (frame["metric"] == self.metric).any():
@@ -235,9 +235,9 @@ ANALYSES: dict[str, Analysis] = {
         ),
     ),
 }
-"""Experiment -> its analysis; the first one serves experiments that are not named."""
+"""Experiment -> its analysis; the first one is used for experiments that are not listed."""
 
 
 def analysis_of(frame: pd.DataFrame) -> Analysis:
-    """That of the experiment whose records these are."""
+    """Returns the analysis of the experiment that the records belong to."""
     return ANALYSES.get(next(iter(frame["experiment"]), ""), next(iter(ANALYSES.values())))

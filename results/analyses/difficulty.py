@@ -24,36 +24,36 @@ from results.tables.rendering import (
 from results.vocabulary import arm_words
 
 PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
-"""The differences that are shown: first arm minus second arm."""
+"""Differences to show: first arm minus second arm."""
 
 SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
-"""Arms of the table, in its order."""
+"""Arms of the table, in order."""
 
 
 def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of records, or of a summary, that are of one quintile."""
+    """Selects the rows of single quintiles, from records or their summary."""
     return frame[(frame["variant"] == "quintile").fillna(False).astype(bool)]
 
 
 def quintile_words(level: float) -> str:
-    """A quintile in words."""
+    """Names a quintile in words."""
     ends = {1: " (easiest)", 5: " (hardest)"}
     return f"{int(level)}{ends.get(int(level), '')}"
 
 
 def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Differences between arms in each quintile, easiest first, with p corrected for all of them."""
+    """Estimates differences between arms in each quintile, easiest first, with p corrected for all."""
     return corrected(contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n))
 
 
 def _n(frame: pd.DataFrame) -> int | None:
-    """The N of the comparison; None where no quintile has a best-of-N."""
+    """Returns the N of the comparison; None if no quintile has a best-of-N."""
     rows = of_quintiles(frame)
     return comparison_n(rows) if (rows["metric"] == "best_of_n").any() else None
 
 
 def quintiles_table(frame: pd.DataFrame) -> Table | None:
-    """Problems solved in each quintile."""
+    """Tabulates the problems solved in each quintile."""
     n = _n(frame)
     if n is None:
         return None
@@ -82,7 +82,7 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
-    """Problems of a quintile solved by an arm."""
+    """Formats the share of a quintile's problems that an arm solves."""
     at = group[(group["arm"] == arm) & (group["metric"] == REFERENCE_METRIC.get(arm, "best_of_n"))]
     at = at_n(at, 1 if arm == "random" else n)
     if at.empty:
@@ -91,7 +91,7 @@ def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Does the gap hold in each quintile."""
+    """Tabulates whether the gap holds in each quintile."""
     n = _n(frame)
     if n is None:
         return None
@@ -120,18 +120,18 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What more samples bring in one quintile."""
+    """Gain from more samples in one quintile."""
 
     level: int
-    """Quintile."""
+    """Number of the quintile."""
     gain: Estimate
     """Best-of-N minus best-of-1."""
     hardest: Estimate | None
-    """The hardest quintile's gain minus this one's; None of the hardest itself."""
+    """The hardest quintile's gain minus this one's; None for the hardest itself."""
 
 
 def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
-    """Best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
+    """Estimates best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
     rows = of_quintiles(frame)
     rows = rows[(rows["arm"] == arm) & (rows["metric"] == "best_of_n")]
     groups: Any = rows.groupby("level")
@@ -151,7 +151,7 @@ def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
 
 
 def independent_difference(one: Estimate, two: Estimate) -> Estimate:
-    """The difference of estimates from different problems; their variances add up."""
+    """Estimates the difference of estimates from different problems, whose variances add up."""
     known = one.terms and two.terms
     return from_terms(
         one.estimate - two.estimate,
@@ -161,7 +161,7 @@ def independent_difference(one: Estimate, two: Estimate) -> Estimate:
 
 
 def gains_table(frame: pd.DataFrame) -> Table | None:
-    """Do more samples help the hardest most."""
+    """Tabulates whether more samples help most in the hardest quintile."""
     n = _n(frame)
     if n is None:
         return None
@@ -194,7 +194,7 @@ def _signed(found: Estimate) -> Cell:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
+    """Says whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
     n = _n(frame)
     if n is None:
         return Headline(sentence="The records hold no quintiles.")
@@ -215,7 +215,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _counted(found: pd.DataFrame) -> list[str]:
-    """In how many quintiles the large PRM solves more than each that it is compared with, and fewer."""
+    """Counts the quintiles in which the large PRM solves more, and fewer, than each arm compared with it."""
     told = []
     for _, against in PAIRS:
         rows = found[found["against"] == against]
@@ -230,7 +230,7 @@ def _counted(found: pd.DataFrame) -> list[str]:
 
 
 def _others(rows: pd.DataFrame) -> str:
-    """What is said of quintiles without a difference."""
+    """Describes quintiles without a difference."""
     parts = [
         f"{count} {'is' if count == 1 else 'are'} {verdict}"
         for verdict in (EQUIVALENT, INCONCLUSIVE)
@@ -242,7 +242,7 @@ def _others(rows: pd.DataFrame) -> str:
 
 
 def _who_gains(found: list[Gain], n: int) -> str:
-    """In which quintile more samples help most, and whether that is sure of the hardest."""
+    """Says in which quintile more samples help most, and how many the hardest surely exceeds."""
     if not found:
         return ""
     most = max(found, key=lambda one: one.gain.estimate)

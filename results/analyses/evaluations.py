@@ -1,4 +1,4 @@
-"""What is shown of an evaluation of reward models: tables of its tidy rows."""
+"""Tables of an evaluation of reward models, made from its tidy rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,21 +24,21 @@ COLUMNS = {
     "x": "of calibration the mean predicted probability; of first errors the threshold",
     "single_draw": "whether n is all solutions of every problem: one draw, not an expectation over subsets",
 }
-"""Columns of an evaluation's rows, and what they hold."""
+"""Columns of an evaluation's rows -> their meaning."""
 WHOLE = "as given"
 """Scoring of labelers that score whole solutions."""
 MOST_NS = 6
-"""Columns of the table over N; the rows hold all."""
+"""Most columns of the tables over N; the evaluation's rows hold every N."""
 _REFERENCES = {"majority": "majority voting", "pass_at_n": "pass@N"}
 _NOTHING = (points(float("nan")),) * 3 + (word(""),)
-"""Where a reference line has no vote and no difference."""
+"""Cells of a reference line, which has no vote and no difference."""
 
 
 def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
-    """The tables of an evaluation that have rows.
+    """Makes the tables of an evaluation, without those that would have no rows.
 
     Args:
-        rows: with the columns of ``COLUMNS``.
+        rows: rows of an evaluation, with the columns of ``COLUMNS``.
     """
     frame = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
     made = [_at_most(frame), _over_n(frame), _differences_over_n(frame), _steps(frame), _reliability(frame)]
@@ -46,7 +46,7 @@ def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
 
 
 def _at_most(frame: pd.DataFrame) -> Table:
-    """Every labeler and strategy where all solutions are chosen from, against majority voting."""
+    """Tabulates every labeler and strategy at the largest N, compared with majority voting."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     n = 0 if curves.empty else int(curves["n"].max())
     single = bool(at_n(curves, n)["single_draw"].any())
@@ -76,7 +76,7 @@ def _at_most(frame: pd.DataFrame) -> Table:
 
 
 def _over_n(frame: pd.DataFrame) -> Table:
-    """Every line at several N."""
+    """Tabulates every line at several N."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     single = ", at the largest N a single draw" if curves["single_draw"].any() else ""
     return _curves(
@@ -89,7 +89,7 @@ def _over_n(frame: pd.DataFrame) -> Table:
 
 
 def _differences_over_n(frame: pd.DataFrame) -> Table:
-    """What every labeler and strategy adds to majority voting at several N."""
+    """Tabulates what every labeler and strategy adds to majority voting at several N."""
     return _curves(
         frame[frame["metric"] == "best_of_n_minus_majority"],
         id="minus-majority",
@@ -120,7 +120,7 @@ def _curves(curves: pd.DataFrame, *, id: str, title: str, lead: str, signed: boo
 
 
 def _steps(frame: pd.DataFrame) -> Table:
-    """Every labeler on labelled steps."""
+    """Tabulates every labeler on labeled steps."""
     metrics = ("step_auroc", "calibration_error", "first_error_f1", "first_error_found", "no_error_found")
     found = frame[frame["metric"].isin(metrics)]
     rows = []
@@ -155,7 +155,7 @@ def _steps(frame: pd.DataFrame) -> Table:
 
 
 def _reliability(frame: pd.DataFrame) -> Table:
-    """Predicted against observed, by bins of the prediction."""
+    """Tabulates predicted and observed values, by bins of the prediction."""
     found = frame[frame["metric"] == "calibration"]
     rows = [
         (word(row.labeler), whole(row.n), number(row.x), number(row.estimate), whole(row.count))
@@ -171,20 +171,20 @@ def _reliability(frame: pd.DataFrame) -> Table:
 
 
 def few(ns: Sequence[int]) -> list[int]:
-    """At most ``MOST_NS`` of some rising numbers, evenly placed, the first and the last among them."""
+    """Picks at most ``MOST_NS`` of ascending numbers, evenly spaced, including the first and the last."""
     if len(ns) <= MOST_NS:
         return list(ns)
     return [ns[round(i * (len(ns) - 1) / (MOST_NS - 1))] for i in range(MOST_NS)]
 
 
 def _estimated(found: pd.DataFrame) -> pd.DataFrame:
-    """Differences with p, verdicts and what could be detected, from their intervals over problems."""
+    """Adds p, verdicts and what could be detected to differences, from their intervals over problems."""
     estimates = [from_interval(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
     return with_estimates(found.assign(seeds=0), estimates)
 
 
 def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:
-    """The share at an N; a dash where there is none."""
+    """Formats the share at an N; a dash if there is none."""
     return _share(next(rows_of(at_n(rows, n)), None), signed=signed)
 
 

@@ -1,9 +1,9 @@
 """Reward models on problems unlike those of training, in tables and words.
 
-The change of a difference from usual problems to another kind is a difference between two sets of problems
-that the same students solve: it is paired by seed and unpaired by problem. Its variance has three terms, each
-with degrees of freedom of its own (``results.stats.crossed``): the variance over seeds of each seed's own
-change, and the variances over the problems of either kind.
+The change of a difference from usual problems to another kind compares two sets of problems that the same
+students solve: it is paired by seed and unpaired by problem. Its variance has three terms, each with its own
+degrees of freedom (``results.stats.crossed``): the variance of the change over seeds, and the variances over
+the problems of each kind.
 
 Shape letters: S seeds, P problems of a kind, Q usual problems.
 """
@@ -38,7 +38,7 @@ from results.tables.rendering import (
 from results.vocabulary import STUDENT_ARMS, arm_words
 
 KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare-fact"}
-"""Kind of problems, as ``variant`` has it -> in words, in the order of tables and figures."""
+"""Kind of problems in the column ``variant`` -> words, in the order of tables and figures."""
 
 PAIRS = (
     ("process", "prm_outcome"),
@@ -47,25 +47,25 @@ PAIRS = (
     ("prm_outcome", "majority"),
     ("labeler", "majority"),
 )
-"""The differences that are shown: first arm minus second arm."""
+"""Differences to show: first arm minus second arm."""
 
 SHOWN = (*STUDENT_ARMS, "labeler", "majority", "random")
-"""Arms of table and figure, in their order."""
+"""Arms of table and figure, in order."""
 
 
 def of_kinds(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of records, or of a summary, on problems of some kind."""
+    """Selects the rows on problems of some kind, from records or their summary."""
     return frame[frame["variant"].isin(list(KINDS))]
 
 
 def kinds_of(frame: pd.DataFrame) -> list[str]:
-    """The kinds that records, or a summary, hold."""
+    """Lists the kinds in records or their summary."""
     held = set(frame["variant"])
     return [kind for kind in KINDS if kind in held]
 
 
 def solved(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of how many problems of each kind each arm solves, at the N of the comparison."""
+    """Selects the rows on how many problems of each kind each arm solves, at the N of the comparison."""
     rows = of_kinds(frame)
     n = tested_n(rows[rows["metric"] == "best_of_n"])
     parts = []
@@ -77,7 +77,7 @@ def solved(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def kinds_table(frame: pd.DataFrame) -> Table | None:
-    """Problems of each kind solved by each arm."""
+    """Tabulates the problems of each kind solved by each arm."""
     rows = solved(frame)
     if rows.empty:
         return None
@@ -106,18 +106,18 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _n(frame: pd.DataFrame) -> int:
-    """The N of the comparison."""
+    """Returns the N of the comparison."""
     rows = of_kinds(frame)
     return tested_n(rows[rows["metric"] == "best_of_n"])
 
 
 def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The rows of one kind, as if nothing were varied."""
+    """Selects the rows of one kind, and clears their variant."""
     return frame[frame["variant"] == kind].assign(variant=None)
 
 
 def within(frame: pd.DataFrame) -> pd.DataFrame:
-    """Differences between arms on problems of each kind, with p corrected for all of them."""
+    """Estimates differences between arms on problems of each kind, with p corrected for all of them."""
     n = _n(frame)
     found = [
         differences(of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind) for kind in kinds_of(frame)
@@ -126,7 +126,7 @@ def within(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Differences between arms on problems of each kind minus those on usual ones, p corrected for all.
+    """Estimates differences between arms on each kind minus those on usual problems, p corrected for all.
 
     Returns:
         Columns kind, arm, against, data_scale, metric, n, usual (the difference on usual problems) and those
@@ -155,13 +155,13 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 NO_SEED = -1
-"""Stands for the seed of a difference between arms that have none."""
+"""Placeholder for the seed of a difference between arms that have none."""
 
 
 def _paired(
     frame: pd.DataFrame, kind: str, n: int
 ) -> dict[tuple[str, str, int | None], dict[int, np.ndarray]]:
-    """(arm, against, data scale) -> seed -> the difference on each problem of a kind."""
+    """Returns (arm, against, data scale) -> seed -> difference on each problem of a kind."""
     found = {}
     for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
         scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
@@ -173,11 +173,11 @@ def _paired(
 
 
 def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
-    """The mean of one table minus that of another: the same seeds, other problems.
+    """Estimates the mean of one table minus that of another, with the same seeds and different problems.
 
     Args:
-        one_SP: [S, P], P of 2 or more.
-        two_SQ: [S, Q], Q of 2 or more.
+        one_SP: [S, P], differences on one kind of problems; P is 2 or more.
+        two_SQ: [S, Q], differences on the other; Q is 2 or more.
     """
     seeds = len(one_SP)
     change_S = one_SP.mean(axis=1) - two_SQ.mean(axis=1)
@@ -189,7 +189,7 @@ def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Does the order of the arms hold on each kind."""
+    """Tabulates whether the order of the arms holds on each kind."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return None
     names = ("problems", "arm", "minus", "points", "p", "reading", "seeds")
@@ -206,7 +206,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
 
 
 def changes_table(frame: pd.DataFrame) -> Table | None:
-    """How much of each difference is kept on problems unlike those of training."""
+    """Tabulates how much of each difference is kept on problems unlike those of training."""
     found = changes(frame)
     if found.empty:
         return None
@@ -236,7 +236,7 @@ def _named(row: Any) -> tuple[Cell, Cell, Cell]:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether process supervision and the labeler beat the others on each kind, and what of it is kept."""
+    """Says whether process supervision and the labeler lead on each kind, and how the lead changes."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not say of which kind the problems are.")
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
@@ -254,7 +254,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _any_right(frame: pd.DataFrame, kind: str) -> bool:
-    """Whether any solution that was sampled for a kind ends right."""
+    """Returns whether any solution sampled for a kind ends right."""
     rows = frame[(frame["variant"] == kind) & (frame["metric"] == "random")]
     return rows.empty or bool((rows["value"] > 0).any())
 
@@ -264,12 +264,12 @@ def _pair(row: Any) -> str:
 
 
 def _by_arm(found: pd.DataFrame) -> list[pd.DataFrame]:
-    """The differences of process supervision, and those of the labeler."""
+    """Splits the differences into those of process supervision and those of the labeler."""
     return [found[found["arm"] == arm] for arm in ("process", "labeler")]
 
 
 def _ahead(found: pd.DataFrame) -> str:
-    """On which kinds an arm solves more than each that it is compared with: a clause; empty without any."""
+    """Makes a clause on the kinds where an arm solves more than each other arm; empty without differences."""
     if found.empty:
         return ""
     parts = []
@@ -296,7 +296,7 @@ def _problems(kinds: list[str]) -> str:
 
 
 def _kept(kept: pd.DataFrame) -> str:
-    """How the lead of process supervision over majority voting changes: a sentence; empty without any."""
+    """Makes a sentence on how the lead of process supervision over majority voting changes, or none."""
     rows = list(rows_of(kept[(kept["arm"] == "process") & (kept["against"] == "majority")]))
     if not rows:
         return ""

@@ -1,4 +1,4 @@
-"""The result of a run in words: what a headline is, and the phrases that several experiments use."""
+"""The result of a run in words: headlines, and phrases that several experiments use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ CORRECTED = (
     "Verdicts on differences between models follow a p that is corrected after Holm for all differences of "
     "their table; the intervals are not corrected."
 )
-"""Where readings follow a table with p."""
+"""Sentence for headlines whose readings follow a table with p."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownDifference:
-    """One difference, ready to be shown."""
+    """One difference, formatted for display."""
 
     where: str
     """What is compared, and where."""
     difference: str
     """Percentage points, signed; or how many times fewer labels."""
     interval: str
-    """95% interval of it."""
+    """95% interval of the difference."""
     verdict: str
     """above zero, below zero, equivalent or inconclusive; fewer labels, more labels."""
     words: str = ""
-    """The verdict with what could be detected; empty: the verdict says it all."""
+    """The verdict with what could be detected; empty: the verdict alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Headline:
     """The result in words."""
 
     sentence: str
-    """What was found."""
+    """The finding in one sentence."""
     readings: tuple[ShownDifference, ...] = ()
     """The numbers behind it."""
     further: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Headline:
 
 
 def reading_of(where: str, row: Any) -> ShownDifference:
-    """A row of differences between shares."""
+    """Formats a row of differences between shares."""
     return ShownDifference(
         where=where,
         difference=f"{100 * row.estimate:+.1f} points",
@@ -55,7 +55,7 @@ def reading_of(where: str, row: Any) -> ShownDifference:
 
 
 def solves(one: str, row: Any, other: str) -> str:
-    """Whether one solves more test problems than another, by their row of differences: a clause."""
+    """Makes a clause on whether one solves more test problems than another, from their row of differences."""
     if row.verdict == INCONCLUSIVE:
         return f"whether {one} solves more test problems than {other} is {verdict_words(row)}"
     if row.verdict == EQUIVALENT:
@@ -66,15 +66,15 @@ def solves(one: str, row: Any, other: str) -> str:
 
 
 def called(arm: str) -> str:
-    """An arm within a sentence."""
+    """Names an arm within a sentence."""
     return ARMS[arm].words if arm == "majority" else f"the {short_words(arm)}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; empty for none."""
+    """Joins names: ``a``, ``a and b``, ``a, b and c``; empty for none."""
     return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def capital(text: str) -> str:
-    """Text that begins a sentence."""
+    """Capitalizes text that begins a sentence."""
     return text[:1].upper() + text[1:]

@@ -14,7 +14,7 @@ from results.vocabulary import ARMS, STUDENT_ARMS
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
-    """Best-of-N at each level of each hyperparameter, and the difference from the centre."""
+    """Tabulates best-of-N at each level of each hyperparameter, and the difference from the center."""
     found = curves(frame)
     if found.empty:
         return None
@@ -47,7 +47,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
 
 
 def best_table(frame: pd.DataFrame) -> Table | None:
-    """Each arm's best point, beside what the arm was given to find it."""
+    """Tabulates each arm's best point, and the effort spent to find it."""
     text = ("arm", "changed", "reading")
     names = (
         *("arm", "changed", "to", "validation", "from the centre", "reading"),
@@ -78,14 +78,14 @@ def best_table(frame: pd.DataFrame) -> Table | None:
 
 
 def training_table(frame: pd.DataFrame) -> Table | None:
-    """What the arms were given; it is the same at every point of the sweep."""
+    """Tabulates the arms' training solutions, which are the same at every point of the sweep."""
     return solutions_table(plain(frame))
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Which arm is sensitive to what.
+    """Says which arm is sensitive to which hyperparameters.
 
-    An arm is called sensitive to a hyperparameter if some level of it differs from the centre with a p below
+    An arm is called sensitive to a hyperparameter if some level of it differs from the center with a p below
     ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.
     """
     found = curves(frame)
@@ -141,6 +141,6 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _digits(level: float) -> int:
-    """Decimals that a level needs."""
+    """Counts the decimals that a level needs."""
     text = np.format_float_positional(level, trim="-")
     return len(text.partition(".")[2])

@@ -1,4 +1,4 @@
-"""Iterative retraining in tables and words: each round's selector, and the ways of retraining compared."""
+"""Iterative retraining in tables and words: each round's selector, and the ways of retraining."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ _PAIRS = (
     *(("train_on", "one_shot"), ("from_base", "one_shot"), ("uniform_share", "one_shot")),
     *(("from_base", "train_on"), ("uniform_share", "train_on")),
 )
-"""(way, the way it is compared with)."""
+"""Pairs of a way and the way it is compared with."""
 
 
 def rounds_table(frame: pd.DataFrame) -> Table:
-    """Each round's selector: what it solves, how steady, how well calibrated."""
+    """Tabulates what each round's selector solves, how stable it is, and how well calibrated."""
     metrics = (
         *("best_of_n", "rank_correlation", "pool_calibration_error", "pool_agreement"),
         *("chosen_calibration_error", "chosen_agreement"),
@@ -43,7 +43,7 @@ def rounds_table(frame: pd.DataFrame) -> Table:
 
 
 def chosen_table(frame: pd.DataFrame) -> Table:
-    """Each round's labels: class balance and near-duplicates."""
+    """Tabulates the class balance and near-duplicates of each round's labels."""
     metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
     lead = (
         "Of the solutions labelled in a round, per cent, with 95% intervals over seeds: how many end right, "
@@ -79,13 +79,13 @@ def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tupl
 
 
 def ways_table(frame: pd.DataFrame) -> Table:
-    """Differences between ways after the last round."""
+    """Tabulates differences between ways after the last round."""
     n, last = comparison_n(frame), last_round(frame)
     rows = []
     for metric in ("best_of_n", "rank_correlation"):
         for first, second in _PAIRS:
             if metric == "rank_correlation" and second == "one_shot":
-                continue  # its selector before was the first one, not that of the round before
+                continue  # its previous selector was the first one, not that of the previous round
             found = difference(frame, metric, (first, last), (second, last), n)
             if found is not None:
                 cells = (word(measure_words(metric, n)), word(WAYS[first].words), word(WAYS[second].words))
@@ -107,7 +107,7 @@ def ways_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether retraining pays, whether it is steady, and which cause the rules support."""
+    """Says whether retraining pays, whether it is stable, and which causes the rules support."""
     if not frame["variant"].isin(list(WAYS)).any():
         return Headline(sentence="The records hold no round after the first.")
     n, last = comparison_n(frame), last_round(frame)
@@ -125,7 +125,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _result(row: Any, n: int) -> str:
-    """What a selector that is trained on gains over choosing all at once; ``row`` is None without records."""
+    """Says what continued training gains over choosing all at once; ``row`` is None without records."""
     if row is None:
         return f"With best-of-{n}, training on is not compared with choosing all at once."
     clause = solves(

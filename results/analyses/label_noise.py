@@ -1,4 +1,4 @@
-"""The table of label noise: how often an arm's labels differ from the oracle's."""
+"""Table of label noise: how often an arm's labels differ from the oracle's."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from results.tables.rendering import Table, heads, points, whole, word
 from results.vocabulary import STUDENT_ARMS, arm_words
 
 METRICS = ("label_noise", "label_false_positives", "label_false_negatives")
-"""In the order of the columns."""
+"""Metrics in the order of the columns."""
 
 
 def label_noise_table(frame: pd.DataFrame) -> Table | None:
-    """Per arm, acquisition and data scale: the share of wrong labels, and which way they are wrong."""
+    """Tabulates, per arm, acquisition and data scale, the share of wrong labels and how they are wrong."""
     found = plain(frame)
     found = found[found["metric"].isin(METRICS) & found["arm"].isin(list(STUDENT_ARMS))]
     if found.empty:

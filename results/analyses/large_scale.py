@@ -33,35 +33,35 @@ PAIRS = (
     ("large_prm", "random"),
     ("large_orm", "random"),
 )
-"""The differences that are shown: first arm minus second arm."""
+"""Differences to show: first arm minus second arm."""
 
 SCORERS = ("large_prm", "large_orm", "labeler")
-"""Whose scores weigh votes."""
+"""Arms whose scores weight votes."""
 
 PAPER = {"large_prm": 78.2, "large_orm": 72.4, "majority": 69.6}
-"""The paper's best-of-1860, per cent."""
+"""The paper's best-of-1860, in percent."""
 
 PAPER_DATA = {
     ("phase", 1): (85.1, 58.6),
     ("phase", 2): (13.2, 74.1),
     (None, None): (14.2, 73.1),
 }
-"""(variant, level) -> the paper's share of solutions that end right, of steps that are right, per cent."""
+"""(variant, level) -> the paper's percentages of solutions that end right and of steps that are right."""
 
 
 def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Those of ``PAIRS`` whose two arms are in the records."""
+    """Lists those of ``PAIRS`` whose two arms are in the records."""
     return [pair for pair in PAIRS if set(frame["arm"]).issuperset(pair)]
 
 
 def between_models(frame: pd.DataFrame) -> pd.DataFrame:
-    """Paired differences of ``PAIRS`` at a few N, with p corrected for all of them; there is a best-of-N."""
+    """Estimates paired differences of ``PAIRS`` at a few N, with p corrected for all; needs a best-of-N."""
     found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(plain(frame))]
     return corrected(pd.concat(found))
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Paired differences between the large models and majority voting, at a few N."""
+    """Tabulates the paired differences of ``PAIRS`` at a few N."""
     if not few_ns(plain(frame)):
         return None
     found = between_models(frame).sort_values(["arm", "against"], kind="stable", key=_in_order)
@@ -86,14 +86,14 @@ def _arms(arm: str, against: str) -> tuple[Cell, Cell]:
 
 
 def weighted_votes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Plain records in which voting weighted by a model's scores stands as a variant of its best-of-N."""
+    """Returns plain records in which voting weighted by a model's scores is a variant of its best-of-N."""
     frame = plain(frame)
     voted = frame[frame["metric"] == "weighted_vote"].assign(metric="best_of_n", variant="weighted_vote")
     return pd.concat([frame[frame["metric"] != "weighted_vote"], voted])
 
 
 def votes_against(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Weighted votes minus the same model's best-of-N, and minus majority voting, which weighs all alike."""
+    """Estimates weighted votes minus the same model's best-of-N, and minus unweighted majority voting."""
     both = weighted_votes(frame)
     own = contrasts(both, "variant", [("weighted_vote", None)], "best_of_n", n).assign(against="best-of-N")
     voted = both[(both["variant"] == "weighted_vote") | (both["arm"] == "majority")].assign(variant=None)
@@ -103,7 +103,7 @@ def votes_against(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def votes_table(frame: pd.DataFrame) -> Table | None:
-    """What voting gains when each vote is weighted by a reward model's score."""
+    """Tabulates what voting gains when each vote is weighted by a reward model's score."""
     if not (frame["metric"] == "weighted_vote").any():
         return None
     ns = [n for n in few_ns(plain(frame)) if n > 1]
@@ -127,7 +127,7 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
 
 
 def labels_table(frame: pd.DataFrame) -> Table:
-    """How many labels each large model was trained on."""
+    """Tabulates how many labels each large model was trained on."""
     known = plain(frame)
     known = known[known["labelled_solutions"].notna() & known["arm"].isin(SCORERS)]
     known = known[known["metric"].isin(["best_of_n", "weighted_vote"])]
@@ -151,7 +151,7 @@ def labels_table(frame: pd.DataFrame) -> Table:
 
 
 def generations_table(frame: pd.DataFrame) -> Table | None:
-    """What the collected data is like, by generation and phase, beside the paper's."""
+    """Tabulates the collected data by generation and phase, next to the paper's."""
     data = frame[frame["metric"].isin(["ends_right", "right_steps"])]
     if data.empty:
         return None
@@ -194,7 +194,7 @@ def _part(variant: str | None, level: int | None) -> str:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether the large PRM solves more than the large ORM, and both more than majority voting."""
+    """Says whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
     found = between_models(frame)
     found = at_n(found[found["against"] != "random"], n)
@@ -221,7 +221,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) -> dict[str, str]:
-    """Arm -> problems solved at n, per cent with interval, of the arms that the records hold."""
+    """Returns arm -> problems solved at n, percent with interval, for the arms that the records hold."""
     summary = summarise(plain(frame))
     at = at_n(summary, n)
     at = at[at["metric"].isin(["best_of_n", "majority"])].set_index("arm")

@@ -1,9 +1,9 @@
-"""Which seeds learned: trainings whose best-of-N on validation problems is not far below the other seeds'.
+"""Seeds that learned: trainings whose best-of-N on validation problems is not far below the other seeds'.
 
 A seed counts as learned unless its validation best-of-N lies more than three standard deviations of the other
-seeds' below their mean. The deviation counts as at least ``LEAST_DEVIATION``, so that a few seeds that agree
-by chance cannot call an ordinary one a failure. With half of the seeds failing, the deviation is large and
-the rule finds none of them: a low share is telling, a full one is not proof.
+seeds' values below their mean. The deviation counts as at least ``LEAST_DEVIATION``, so that a few seeds that
+agree by chance cannot make an ordinary one a failure. If half of the seeds fail, the deviation is large and
+the rule finds none of them: a low share is evidence of failure, but a full share is not proof of success.
 """
 
 from typing import Any
@@ -15,17 +15,17 @@ from results.records import plain
 from results.vocabulary import STUDENT_ARMS
 
 DEVIATIONS = 3
-"""How many standard deviations below the others' mean a seed has failed."""
+"""Standard deviations below the others' mean beyond which a seed has failed."""
 
 LEAST_DEVIATION = 0.02
-"""Floor of the standard deviation: 2 points."""
+"""Lower bound on the standard deviation: 2 points."""
 
 
 def learned(value_S: np.ndarray) -> np.ndarray:
-    """Whether each seed learned.
+    """Decides whether each seed learned.
 
     Args:
-        value_S: [S], what each seed reached on validation problems; S 2 or more.
+        value_S: [S], value of each seed on validation problems; S is 2 or more.
 
     Returns:
         bool [S].
@@ -39,10 +39,10 @@ def learned(value_S: np.ndarray) -> np.ndarray:
 
 
 def learned_by_arm(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many seeds of each arm learned, at each data scale.
+    """Counts the seeds of each arm that learned, at each data scale.
 
     Args:
-        frame: records; of a seed the best value on validation problems counts, that of the checkpoint kept.
+        frame: records; a seed's best value on validation problems counts, that of the checkpoint kept.
 
     Returns:
         Columns arm, acquisition, data_scale, learned and seeds; arms with one seed have no row.

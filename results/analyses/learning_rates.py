@@ -1,4 +1,4 @@
-"""How learning rates were chosen: the choices in a run's records, their table, and a sentence on them."""
+"""Choice of learning rates: the choices in a run's records, their table, and a sentence on them."""
 
 import json
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ from results.vocabulary import arm_words
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenRate:
-    """The choice of one arm and data scale (and fold, and way to choose solutions)."""
+    """The choice for one arm and data scale (and fold, and acquisition)."""
 
     arm: str
     """Key of `results.vocabulary.ARMS`."""
     acquisition: str | None
-    """How its solutions were chosen; None where it does not apply."""
+    """How its solutions were chosen; None if this does not apply."""
     data_scale: int | None
-    """Solutions labeled per problem; None where it does not apply."""
+    """Solutions labeled per problem; None if this does not apply."""
     learning_rate: float
-    """The chosen one."""
+    """The chosen learning rate."""
     validation: dict[float, float | None]
     """Learning rate -> mean best-of-N on validation problems; None: a training diverged."""
     trainings: int
-    """Trainings per learning rate."""
+    """Number of trainings per learning rate."""
     bracketed: bool
     """Whether a lower and a higher rate were tried as well."""
 
 
 def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
-    """Each choice of a run once, in the order of the records."""
+    """Lists each choice of a run once, in the order of the records."""
     found: dict[tuple[str, str], ChosenRate] = {}
     for row in rows_of(frame.drop_duplicates(["arm", "acquisition", "data_scale", "config"])):
         for fact in json.loads(row.config).get("chosen", []):
@@ -53,7 +53,7 @@ def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
 
 
 def learning_rates_table(frame: pd.DataFrame) -> Table | None:
-    """Per choice: validation best-of-N at each rate tried, the chosen rate, and whether it is bracketed."""
+    """Tabulates validation best-of-N at each rate tried, the chosen rate and whether it is bracketed."""
     choices = choices_of(frame)
     if not choices:
         return None
@@ -84,7 +84,7 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
 
 
 def edge_sentence(choices: Sequence[ChosenRate]) -> str:
-    """How many choices lie inside their grid, and which do not; empty without choices."""
+    """Says how many choices lie inside their grid, and which do not; empty without choices."""
     if not choices:
         return ""
     edges = [choice for choice in choices if not choice.bracketed]

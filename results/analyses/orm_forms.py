@@ -1,4 +1,4 @@
-"""How outcome arms are taught: the forms compared, in a table and in words."""
+"""Forms of outcome supervision compared, in a table and in words."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ from results.vocabulary import ARMS, FORMS, STUDENT_ARMS
 
 
 def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one metric and n, in records or their summary: of test problems where there are any."""
+    """Selects rows of one metric and n, from records or their summary: of test problems if there are any."""
     rows = frame[frame["variant"].isin(list(FORMS)) & frame["arm"].isin(list(STUDENT_ARMS))]
     if (rows["metric"] == "best_of_n").any():
         return at_n(rows[rows["metric"] == "best_of_n"], comparison_n(rows))
@@ -18,7 +18,7 @@ def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def forms_table(frame: pd.DataFrame) -> Table | None:
-    """Per arm, data scale and form: best-of-N, and the difference from the first form."""
+    """Tabulates best-of-N and the difference from the first form, per arm, data scale and form."""
     rows = compared_rows(frame)
     if rows.empty:
         return None
@@ -55,7 +55,7 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Which form has the highest estimate for each arm, at the largest data scale."""
+    """Names the form with the highest estimate for each arm, at the largest data scale."""
     rows = compared_rows(frame)
     if rows.empty:
         return Headline(sentence="The records hold no forms of outcome supervision.")
@@ -75,7 +75,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def problems(metric: str) -> str:
-    """Whose problems a metric is measured on."""
+    """Names the problems on which a metric is measured."""
     return "test problems" if metric == "best_of_n" else "validation problems"
 
 

@@ -11,17 +11,17 @@ from results.tables.shared import few_ns
 from results.vocabulary import TRAINING_SETS
 
 PAIRS = (("collected", "uniform"), ("both", "uniform"), ("both", "collected"))
-"""The differences that are shown: first set minus second set."""
+"""Differences to show: first set minus second set."""
 
 
 def between_sets(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Differences in best-of-N between large ORMs, by what they were trained on."""
+    """Estimates differences in best-of-N between large ORMs, by their training sets."""
     orms = frame[frame["arm"] == "large_orm"]
     return contrasts(orms, "acquisition", PAIRS, "best_of_n", n)
 
 
 def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Each large ORM minus majority voting and minus pass@1."""
+    """Estimates each large ORM minus majority voting and minus pass@1."""
     others = frame[frame["arm"] != "large_orm"]
     found = []
     for name in TRAINING_SETS:
@@ -32,7 +32,7 @@ def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def differences_table(frame: pd.DataFrame) -> Table:
-    """Does the bias towards wrong answers hurt, at a few N."""
+    """Tabulates, at a few N, whether the bias toward wrong answers hurts."""
     rows = []
     for n in few_ns(plain(frame)):
         rows += [
@@ -70,7 +70,7 @@ _NAMES = {"majority": "majority voting", "random": "pass@1"}
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether collected solutions make a worse ORM than as many uniform ones."""
+    """Says whether collected solutions make a worse ORM than equally many uniform ones."""
     n = comparison_n(frame)
     found = between_sets(frame, n)
     first = next((row for row in rows_of(found) if (row.acquisition, row.against) == PAIRS[0]), None)

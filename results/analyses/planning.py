@@ -1,6 +1,6 @@
-"""The power of a planned run: the claims of an experiment, with the variances of an earlier run.
+"""Power of a planned run for the claims of an experiment, from the variances of an earlier run.
 
-What a run of active learning can detect is in ``results.analyses.active_learning``.
+The power of active learning is in ``results.analyses.active_learning``.
 """
 
 from collections.abc import Sequence
@@ -21,24 +21,24 @@ from results.tables.shared import compared_pairs
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A difference, and what an earlier run says of its variance."""
+    """A difference and its variance in an earlier run."""
 
     difference: Difference
-    """As the earlier run found it."""
+    """The difference in the earlier run."""
     components: Components
     """Variances of single differences."""
     family: int
-    """Comparisons for which p is corrected after Holm."""
+    """Number of comparisons for which p is corrected after Holm."""
 
 
 def planned(frame: pd.DataFrame) -> list[Planned]:
-    """The differences, in points, of an experiment's claims, or all usual ones where it has none.
+    """Lists the differences, in points, of an experiment's claims, or all usual ones if it has no claims.
 
     Args:
         frame: records of one experiment, scale and dataset.
 
     Returns:
-        The differences of each claim, in its order; without those whose variance is not known.
+        The differences of each claim, in order, without those whose variance is not known.
     """
     claims = claims_of(frame)
     if claims:
@@ -62,17 +62,17 @@ def power_table(
     difference: float | None = None,
     family: int | None = None,
 ) -> Table:
-    """What a planned run can detect with 80% power.
+    """Tabulates what a planned run can detect with 80% power.
 
     Args:
-        rows: from ``planned``.
-        seeds: of the planned run; None: those of the earlier one.
-        problems: of the planned run; None: those of the earlier one.
+        rows: differences from ``planned``.
+        seeds: number of seeds of the planned run; None: as in the earlier one.
+        problems: number of problems of the planned run; None: as in the earlier one.
         difference: a share; the seeds and problems that detect it are shown. None: they are not.
-        family: comparisons for which p is corrected after Holm; None: as in ``rows``.
+        family: number of comparisons for which p is corrected after Holm; None: as in ``rows``.
 
     Raises:
-        ValueError: more seeds are planned than one, but the earlier run shows no variance between seeds.
+        ValueError: ``seeds`` is given, but the earlier run has one seed and so no variance between seeds.
     """
     alone = [row.difference for row in rows if row.difference.seeds == 1]
     if alone and seeds is not None:

@@ -1,4 +1,4 @@
-"""Rounds of retraining in the records: the ways, the measures, and differences between any two rounds."""
+"""Retraining rounds in the records: ways of retraining, measures, and differences between any two rounds."""
 
 from typing import Any
 
@@ -25,30 +25,30 @@ MEASURES: dict[str, str] = {
 }
 """Metric -> words."""
 NUMBERS = ("rank_correlation", "pool_agreement", "chosen_agreement")
-"""Metrics that are not read in per cent."""
+"""Metrics that are not percentages."""
 Place = tuple[str, int]
 """A way and its round."""
 
 
 def of_rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of records, or of what ``summarise`` made of them, that are of a round."""
+    """Selects the rows of a round, from records or their summary from ``summarise``."""
     return frame[frame["variant"].isin(list(WORDS))]
 
 
 def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n: int) -> Any:
-    """One place minus another, paired by problem and seed, as ``contrasts`` gives it; None if one is missing.
+    """Compares two places, paired by problem and seed, with ``contrasts``; None if either is missing.
 
     Args:
         frame: records of one experiment, scale and dataset.
         metric: key of ``MEASURES``.
-        first: what is judged.
-        second: what it is compared with.
-        n: of best-of-N.
+        first: the place of interest.
+        second: the place it is compared with.
+        n: N of best-of-N.
     """
     if first == second:
         return None
     rows = of_rounds(frame)
-    # The place stands for all that differs between two rounds: the labels bought, and how.
+    # The place replaces the columns that differ between two rounds: the labels bought, and how.
     names = rows["variant"] + " " + rows["level"].astype(int).astype(str)
     rows = rows.assign(variant=names, level=float("nan"), acquisition=None, data_scale=None)
     pair = (f"{first[0]} {first[1]}", f"{second[0]} {second[1]}")
@@ -57,22 +57,22 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
 
 
 def last_round(frame: pd.DataFrame) -> int:
-    """The number of the last round, 0 that of the first selector."""
+    """Returns the number of the last round, where 0 is that of the first selector."""
     return int(of_rounds(frame)["level"].max())
 
 
 def measure_words(metric: str, n: int) -> str:
-    """A measure in words, with the N of best-of-N."""
+    """Names a measure in words, with the N of best-of-N."""
     return MEASURES[metric].replace("best-of-N", f"best-of-{n}")
 
 
 def place_words(place: Place) -> str:
-    """A way, and its round in brackets."""
+    """Names a way, with its round in parentheses."""
     return f"{WORDS[place[0]]} ({place[1]})" if place[0] != FIRST else WORDS[FIRST]
 
 
 def measure_cell(metric: str, row: Any, signed: bool = False) -> Cell:
-    """An estimate of a measure with its interval; a dash where there is no row."""
+    """Formats an estimate of a measure with its interval; a dash if there is no row."""
     if row is None:
         return points(float("nan"))
     if metric in NUMBERS:

@@ -1,4 +1,4 @@
-"""Ways to score a solution from its steps, compared on each model; and whether they favour short solutions.
+"""Ways to score a solution from its steps, compared on each model, and whether they favor short solutions.
 
 Every strategy is compared with the paper's, the product with neutral counted as positive; the comparisons of
 all models are corrected together after Holm.
@@ -31,7 +31,7 @@ from results.vocabulary import REDUCTIONS, arm_words
 MODELS = ("labeler", "process", "process_neutral")
 """Arms whose scores are reduced in several ways, in the order of tables and panels."""
 NEUTRAL = ("positive", "negative")
-"""What a neutral step counts as, where a model has three classes."""
+"""What a neutral step can count as, if a model has three classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +41,11 @@ class Strategy:
     reduction: str
     """One of ``REDUCTIONS``."""
     neutral: str | None
-    """One of ``NEUTRAL``; None where the model has two classes."""
+    """One of ``NEUTRAL``; None if the model has two classes."""
 
     @property
     def name(self) -> str:
-        """As the records have it."""
+        """Name of the variant in the records."""
         return self.reduction if self.neutral is None else f"{self.reduction}, neutral {self.neutral}"
 
     @property
@@ -75,7 +75,7 @@ class StrategyDifference:
     """A strategy minus the product with neutral as positive, on one model."""
 
     arm: str
-    """The model."""
+    """Arm of the model."""
     variant: str
     """Key of ``STRATEGIES``."""
     estimate: float
@@ -85,28 +85,28 @@ class StrategyDifference:
     upper: float
     """Upper end."""
     p: float
-    """Two-sided, of no difference; Holm-corrected over all comparisons of a run."""
+    """Two-sided p of no difference, corrected after Holm for all comparisons of a run."""
     verdict: str
-    """Where the difference lies once corrected: above zero, below zero, equivalent or inconclusive."""
+    """Where the difference lies after correction: above zero, below zero, equivalent or inconclusive."""
     detectable: float
-    """What the run could have detected, where it is inconclusive; NaN where not known."""
+    """What the run could have detected, if inconclusive; NaN if not known."""
     seeds: int
-    """Seeds that were paired; 0: the model has none."""
+    """Number of paired seeds; 0: the model has none."""
     problems: int
-    """Problems that were paired."""
+    """Number of paired problems."""
 
 
 def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of records, or of what ``summarise`` made of them, that are a strategy's."""
+    """Selects the rows of strategies, from records or their summary from ``summarise``."""
     return frame[frame["variant"].isin(list(STRATEGIES))]
 
 
 def comparisons(frame: pd.DataFrame, n: int) -> list[StrategyDifference]:
-    """All strategies against the product, model by model in the order of ``MODELS``.
+    """Compares all strategies with the product, model by model in the order of ``MODELS``.
 
     Args:
         frame: records of one experiment, scale and dataset.
-        n: of best-of-N.
+        n: N of best-of-N.
     """
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
     found = corrected(contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n))
@@ -129,14 +129,14 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[StrategyDifference]:
 
 
 def smaller_n(frame: pd.DataFrame) -> int | None:
-    """The N nearest to 16 below that of the comparison; None if there is none."""
+    """Returns the N closest to 16 that is below that of the comparison; None if there is none."""
     found = frame[frame["metric"] == "best_of_n"]["n"].dropna()
     below = sorted({int(n) for n in found if n < comparison_n(frame)})
     return min(below, key=lambda n: abs(n - 16), default=None)
 
 
 def strategies_table(frame: pd.DataFrame) -> Table | None:
-    """Each model's strategies: best-of-N, the difference from the product, the length correlation."""
+    """Tabulates best-of-N, difference from the product and length correlation of each model's strategies."""
     summary = summarise(strategy_rows(frame))
     if not (summary["metric"] == "best_of_n").any():
         return None
@@ -180,7 +180,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _by_model(summary: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
-    """(arm, variant, rows) of each model and strategy that is there, in the order of both."""
+    """Yields arm, variant and rows of each model and strategy in the summary, in the order of both."""
     for arm in MODELS:
         for variant in STRATEGIES:
             group = summary[(summary["arm"] == arm) & (summary["variant"] == variant)]
@@ -189,7 +189,7 @@ def _by_model(summary: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Whether any strategy does better than the product, and what the product thinks of length."""
+    """Says whether any strategy beats the product, and how the product's scores depend on length."""
     rows = strategy_rows(frame)
     if not (rows["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not hold scoring strategies.")
@@ -204,7 +204,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _sentence(found: list[StrategyDifference], n: int) -> str:
-    """What the corrected comparisons say."""
+    """Summarizes the corrected comparisons in a sentence."""
     above = [f"{one.variant} ({arm_words(one.arm)})" for one in found if one.verdict == "above zero"]
     below = sum(one.verdict == "below zero" for one in found)
     more = "no scoring strategy is shown to solve more test problems than the product"
@@ -218,7 +218,7 @@ def _sentence(found: list[StrategyDifference], n: int) -> str:
 
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
-    """The length correlations of the product and its length-fair form, and what keeping neutral does."""
+    """Reports length correlations of product and geometric mean, and the effect of keeping neutral."""
     summary = summarise(strategy_rows(frame))
     lengths = {
         (row.arm, row.variant): text_of(number(row.estimate, 2, row.lower, row.upper))

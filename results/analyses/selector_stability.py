@@ -1,28 +1,28 @@
-"""Whether a selector that is trained on is steady, and why not.
+"""Whether continued training of a selector (training on) is steady, and if not, why.
 
-Signs and causes are judged by rules fixed before any run, each of one or more checks: a difference that must
-lie on one side of zero with its whole interval. The intervals are not corrected for their number.
+Signs and causes are judged by rules fixed before any run. Each rule has one or more checks: differences whose
+whole interval must lie on one side of zero. The intervals are not corrected for their number.
 
-A *sign* says whether training on is unsteady at all:
+A *sign* shows whether training on is unsteady at all:
 
 * drift: in the last round the selector keeps the order of the pool less well than in the first retraining;
 * loss: after some round it solves fewer test problems than before it;
 * less steady: in the last round it keeps the order less well than a remedy does.
 
-A *cause* is supported if every check of it holds, and opposed if one comes out on the other side:
+A *cause* is supported if all its checks hold, and opposed if one lies on the other side of zero:
 
 * warm start: training on keeps the order less well than in the first retraining, and less well than starting
   from the base does;
-* class balance: fewer of what is chosen are free of errors than in the first retraining, more with a uniform
-  share, and the uniform share keeps the order better;
-* near-duplicates: more of what is chosen repeats what is labelled than in the first retraining, less with a
+* class balance: fewer of the chosen solutions are free of errors than in the first retraining, more with a
+  uniform share, and the uniform share keeps the order better;
+* near-duplicates: more of the chosen solutions repeat labeled ones than in the first retraining, fewer with a
   uniform share, and the uniform share keeps the order better;
 * calibration: the selector is worse calibrated on the pool than at first, better with a uniform share, and
   the uniform share keeps the order better.
 
-So a cause has to grow, and its remedy has to mend both it and the steadiness. A warm start has no measure of
-its own: its checks are two of the signs, taken together. The three that the uniform share mends can hold
-together: the ways do not part them.
+A cause therefore has to grow, and its remedy has to fix both it and the steadiness. A warm start has no
+measure of its own: its checks are two of the signs, taken together. The three causes that the uniform share
+fixes can hold together: the ways of retraining do not separate them.
 """
 
 from dataclasses import dataclass
@@ -49,16 +49,16 @@ from results.vocabulary import FIRST
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A difference, and the side of zero on which a rule wants it."""
+    """A difference, and the side of zero on which a rule expects it."""
 
     metric: str
     """Key of ``MEASURES``."""
     first: Place
-    """What is judged."""
+    """The place of interest."""
     second: Place
-    """What it is compared with."""
+    """The place it is compared with."""
     wanted: str
-    """above zero or below zero."""
+    """Expected verdict: above zero or below zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +66,21 @@ class Rule:
     """A sign of unsteadiness or a cause of it."""
 
     claim: str
-    """What holds if every check does."""
+    """Claim that holds if every check does."""
     role: str
     """sign or cause."""
     checks: tuple[Check, ...]
-    """One or more."""
+    """One or more checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A rule and the numbers."""
+    """A rule and its numbers."""
 
     rule: Rule
-    """What was judged."""
+    """The rule that was applied."""
     found: tuple[Any, ...]
-    """Of each check its row of differences; None where the records do not hold both."""
+    """Row of differences of each check; None if the records do not hold both places."""
 
     @property
     def verdict(self) -> str:
@@ -95,7 +95,7 @@ class Judgement:
 
 
 def rules(last: int) -> tuple[Rule, ...]:
-    """The rules, where ``last`` is the last round and 0 that of the first selector."""
+    """Makes the rules, where ``last`` is the last round and 0 that of the first selector."""
     start, early, late = (FIRST, 0), ("train_on", 1), ("train_on", last)
     base, share = ("from_base", last), ("uniform_share", last)
 
@@ -136,7 +136,7 @@ def rules(last: int) -> tuple[Rule, ...]:
 
 
 def judge(frame: pd.DataFrame) -> tuple[Judgement, ...]:
-    """Every rule, with the numbers of the records."""
+    """Applies every rule to the numbers in the records."""
     n = comparison_n(frame)
     return tuple(
         Judgement(
@@ -148,7 +148,7 @@ def judge(frame: pd.DataFrame) -> tuple[Judgement, ...]:
 
 
 def causes_table(frame: pd.DataFrame) -> Table:
-    """Every rule, check by check."""
+    """Tabulates every rule, check by check."""
     n = comparison_n(frame)
     rows = []
     for judgement in judge(frame):
@@ -185,7 +185,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
 
 
 def signs_sentence(judged: tuple[Judgement, ...]) -> str:
-    """Which signs of unsteadiness are supported."""
+    """Says which signs of unsteadiness are supported."""
     signs = [one for one in judged if one.rule.role == "sign"]
     if all(found is None for one in signs for found in one.found):
         return "The records do not show whether training on is unsteady."
@@ -194,7 +194,7 @@ def signs_sentence(judged: tuple[Judgement, ...]) -> str:
 
 
 def causes_sentence(judged: tuple[Judgement, ...]) -> str:
-    """Which causes are supported, and which opposed."""
+    """Says which causes are supported, and which are opposed."""
     causes = [one for one in judged if one.rule.role == "cause"]
     supported, opposed = (
         [one.rule.claim for one in causes if one.verdict == verdict] for verdict in ("supported", "opposed")
@@ -206,7 +206,7 @@ def causes_sentence(judged: tuple[Judgement, ...]) -> str:
 
 
 def rule_sentence(judgement: Judgement) -> str:
-    """A rule, its verdict and its checks."""
+    """Describes a rule, its verdict and its checks."""
     rule = judgement.rule
     checks = [
         f"{MEASURES[check.metric]}, {place_words(check.first)} minus {place_words(check.second)}, wanted "

@@ -1,7 +1,7 @@
-"""The numbers of a sweep: curves around its centre, differences from it, and each arm's best point.
+"""The numbers of a sweep: curves around its center, differences from it, and each arm's best point.
 
-A row with a variant shows a point of the sweep on the curve of one hyperparameter; the centre, trained once,
-lies on all of them and stands as a plain row besides.
+A row with a variant is a point of the sweep on the curve of one hyperparameter; the center, trained once,
+lies on all curves and also has a plain row.
 """
 
 import json
@@ -17,17 +17,17 @@ from results.stats.summaries import rows_of, summarise
 from results.vocabulary import ARMS, STUDENT_ARMS
 
 METRIC = "kept_best_of_n"
-"""What is compared."""
+"""Metric that is compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """A hyperparameter, as readers know it."""
+    """How a hyperparameter is displayed."""
 
     name: str
-    """In words."""
+    """Name in words."""
     axis: str
-    """With its unit."""
+    """Label of its axis, with the unit."""
 
 
 FACTORS: dict[str, Factor] = {
@@ -44,25 +44,26 @@ FACTORS: dict[str, Factor] = {
 
 
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """The points on the curves, in records or in what ``summarise`` made of them."""
+    """Selects the points on the curves, from records or their summary from ``summarise``."""
     return frame[(frame["metric"] == METRIC) & frame["variant"].isin(list(FACTORS))]
 
 
 def centres(frame: pd.DataFrame) -> dict[str, float]:
-    """Variant -> the centre's level: that of the points whose reward model has plain rows too."""
+    """Returns variant -> level of the center: that of the points whose reward model has plain rows too."""
     kept = shown(frame)
     found = kept[kept["cell"].isin(plain(frame)["cell"].dropna())].drop_duplicates("variant")
     return {variant: float(level) for variant, level in zip(found["variant"], found["level"], strict=True)}
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every level of every hyperparameter, and what it differs by from the centre.
+    """Estimates every level of every hyperparameter, and its difference from the center.
 
     Returns:
-        One row an arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
+        One row per arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
         upper, seeds, problems; delta, delta_lower, delta_upper, detectable and verdict, paired by problem and
-        seed, and p after Holm, all missing at the centre; centre, whether it is that. A hyperparameter whose
-        centre is not in the records is left out; an arm without it has no delta, and is inconclusive.
+        seed, and p after Holm, all missing at the center; centre, whether the row is the center. A
+        hyperparameter whose center is not in the records is left out; an arm without the center has no delta
+        and is inconclusive.
     """
     kept, middle = shown(frame), centres(frame)
     keys = ["arm", "variant", "level"]
@@ -89,28 +90,28 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """An arm's best point among those that all arms have, and what the arm was given."""
+    """An arm's best point among those that all arms have, and the effort spent on it."""
 
     row: Any
     """Its row of ``curves``."""
     points: int
-    """Points that all arms have."""
+    """Number of points that all arms have."""
     trainings: int
-    """At them: points times seeds."""
+    """Number of trainings at them: points times seeds."""
     updates: int
-    """Of these trainings, in all."""
+    """Total updates of these trainings."""
     solutions: int
-    """Solutions that these updates passed over, counted again at every pass."""
+    """Number of solutions that these updates passed over, counted again at every pass."""
     at_the_end: bool
-    """Whether its level is the least or the largest tried, so that the best may lie beyond."""
+    """Whether its level is the smallest or the largest tried, so that the best may lie beyond."""
     further: int
-    """Trainings at points that not every arm has: no arm's best is among them."""
+    """Number of trainings at points that not every arm has: no arm's best is among them."""
 
 
 def best_points(frame: pd.DataFrame) -> list[Best]:
-    """Each arm's best point by its estimate; of equals the centre, else the first.
+    """Finds each arm's best point by its estimate; in a tie the center, otherwise the first.
 
-    Only points that all arms have may be the best, so that none gains by having been given more of them.
+    Only points that all arms have can be the best, so that no arm gains from having more points.
     """
     found = curves(frame)
     arms = [arm for arm in STUDENT_ARMS if arm in set(found["arm"])]
@@ -147,7 +148,7 @@ def best_points(frame: pd.DataFrame) -> list[Best]:
 
 
 def best_learning_rates(frame: pd.DataFrame) -> dict[str, float]:
-    """Arm -> the learning rate with the highest estimate; of equals the centre, else the least."""
+    """Returns arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
     found = curves(frame)
     rates = found[found["variant"] == "learning_rate"]
     ranked = rates.sort_values(["estimate", "centre"], ascending=False, kind="stable")

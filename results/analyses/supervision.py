@@ -1,4 +1,4 @@
-"""Process supervision against outcome supervision, in words."""
+"""Process supervision compared with outcome supervision, in words."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from results.vocabulary import STUDENT_ARMS, acquisition_words, arm_words, is_pl
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Process supervision against the final-answer outcome.
+    """Compares process supervision with final-answer outcome supervision.
 
     Args:
         frame: records of one experiment, scale and dataset, with best-of-N.
@@ -37,7 +37,7 @@ def _where(data_scale: int, acquisition: object) -> str:
 
 
 def _sentence(found: pd.DataFrame, n: int) -> str:
-    """One sentence for the differences of process supervision minus final-answer outcome."""
+    """Makes one sentence of the differences of process supervision minus final-answer outcome."""
     words = {
         "above zero": "more test problems solved",
         "below zero": "fewer test problems solved",

@@ -1,4 +1,4 @@
-"""What trainings took: updates made, the best checkpoint, and how many were still getting better."""
+"""Training effort: updates made, the best checkpoint, and how many trainings were still improving."""
 
 import json
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _KEYS = ["arm", "acquisition", "data_scale"]
 
 
 def still_rising(fact: dict[str, Any]) -> bool:
-    """Whether the best checkpoint is the last one of a training that used all its updates."""
+    """Returns whether the best checkpoint is the last one of a training that used all its updates."""
     return not fact["plateau"] and fact["best_update"] == fact["updates"]
 
 
 def training_effort_table(frame: pd.DataFrame) -> Table | None:
-    """Per arm, acquisition and data scale: updates, best checkpoint, how many were rising or ended early."""
+    """Tabulates, per arm, acquisition and data scale, updates, best checkpoint and how trainings ended."""
     cells = _cells(frame)
     if cells.empty:
         return None
@@ -55,7 +55,7 @@ def training_effort_table(frame: pd.DataFrame) -> Table | None:
 
 
 def effort_sentence(frame: pd.DataFrame) -> str:
-    """How many trainings were still rising and how many ended early; empty where none is known."""
+    """Says how many trainings were still rising and how many ended early; empty if none is known."""
     cells = _cells(frame)
     facts = [] if cells.empty else [fact for config in cells["config"] for fact in _facts(config)]
     if not facts:
@@ -67,7 +67,7 @@ def effort_sentence(frame: pd.DataFrame) -> str:
 
 
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per reward model whose training is known."""
+    """Returns one row per reward model whose training is known."""
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["cell"].notna()]
     cells = students.drop_duplicates("cell")
     return cells[[bool(list(_facts(row.config))) for row in rows_of(cells)]]

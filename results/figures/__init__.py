@@ -1,1 +1,1 @@
-"""One figure a file: a function ``plot(frame, ax) -> ax`` and a script. ``gallery.FIGURES`` lists them."""
+"""One figure per file: a function ``plot(frame, ax) -> ax`` and a script. ``gallery.FIGURES`` lists them."""

@@ -24,26 +24,26 @@ class _Pair:
     """Two lines that are fitted together."""
 
     names: tuple[str, str]
-    """The acquisition that is judged, and its baseline."""
+    """The acquisition being evaluated, and its baseline."""
     fit: Fit
-    """Without a reason."""
+    """Their fit, whose ``reason`` is empty."""
 
     def curve(self, name: str, labels: np.ndarray) -> np.ndarray:
-        """The fitted values of one of the two."""
+        """Return the fitted values of one of the two."""
         return self.fit.at(labels, baseline=name == self.names[1])
 
 
 def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:
     """Draw best-of-N under process supervision against labels, with intervals and the fitted shift.
 
-    The hypothesis is fitted, or the paper's comparison where that cannot be: one logistic curve and the same
+    The hypothesis is fitted, or the paper's comparison if that is impossible: one logistic curve and the same
     curve shifted. The points of all other acquisitions are joined by thin lines.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
         counted: key of ``LABELS``.
-        ends: whether the lines are named at their ends.
+        ends: whether to label the lines at their ends.
     """
     n = comparison_n(frame)
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
@@ -51,7 +51,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     pair = _fitted(known, counted)
     labels = []
     for place, (name, line) in enumerate(known.items()):
-        # Points of different lines are moved apart a little, so that their intervals can be read.
+        # Points of different lines are moved apart slightly, so that their intervals can be read.
         apart = 1.02 ** (place - (len(known) - 1) / 2)
         seen, end = look("process", name, compared=True), float(line["estimate"].iloc[-1])
         is_fitted = pair is not None and name in pair.names
@@ -88,7 +88,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
 
 
 def _fitted(known: dict[str, pd.DataFrame], counted: str) -> _Pair | None:
-    """The first pair whose shift is identified; None without one."""
+    """Return the first pair whose shift is identified; None without one."""
     for names in (HYPOTHESIS, PAPER):
         if set(names) <= set(known):
             points = [
@@ -101,7 +101,7 @@ def _fitted(known: dict[str, pd.DataFrame], counted: str) -> _Pair | None:
 
 
 def _mark_shift(ax: Axes, pair: _Pair, labels: np.ndarray, baseline_labels: np.ndarray) -> None:
-    """Mark the horizontal distance of the fitted curves in the middle of the values that both reach."""
+    """Mark the horizontal distance between the fitted curves, midway in the values that both reach."""
     reached = [
         pair.curve(name, of[[0, -1]]) for name, of in zip(pair.names, (labels, baseline_labels), strict=True)
     ]
@@ -116,12 +116,12 @@ def _mark_shift(ax: Axes, pair: _Pair, labels: np.ndarray, baseline_labels: np.n
     )
     how = "fewer" if here < there else "more"
     words = f"arrow: {np.exp(abs(pair.fit.shift)):.1f} times {how} labels"
-    # Curves that rise leave the lower right corner free.
+    # Rising curves leave the lower right corner free.
     ax.text(0.98, 0.03, words, transform=ax.transAxes, ha="right", va="bottom", fontsize=9, color="#333333")
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """Both counts of labels side by side."""
+    """Draw both counts of labels side by side."""
     left, right = canvas.subplots(1, 2, sharey=True)
     plot(frame, left, "labelled_solutions", ends=False)
     plot(frame, right, "labelled_steps")

@@ -1,4 +1,4 @@
-"""Figure 4b of the paper: at the largest data scale that all have, best-of-N against N, one line an arm."""
+"""Figure 4b of the paper: best-of-N against N at the largest data scale that all have, one line per arm."""
 
 from collections.abc import Sequence
 from pathlib import Path

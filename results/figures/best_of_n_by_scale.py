@@ -1,4 +1,4 @@
-"""Figure 4a of the paper: best-of-N against the number of solutions labeled per problem, one line an arm."""
+"""Figure 4a of the paper: best-of-N against the number of solutions labeled per problem, one line per arm."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +19,16 @@ from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import ARMS, STUDENT_ARMS, arm_words
 
 _BESIDE = 1.07
-"""Factor on x between arms, so that intervals at one data scale stand beside each other."""
+"""Factor on x between arms, so that intervals at one data scale are side by side."""
 
 
 def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
-    """Draw best-of-N against data scale, with intervals; majority, pass@1 and the labeler as lines across.
+    """Draw best-of-N against data scale, with intervals; majority, pass@1 and labeler as horizontal lines.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
-        n: N of best-of-N; the largest that is not a single draw if None.
+        n: N of best-of-N; if None, the largest that is not a single draw.
 
     Raises:
         ValueError: there is no best-of-N at n.

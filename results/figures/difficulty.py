@@ -29,8 +29,8 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
-        level: quintile, 1 the easiest.
-        ends: whether the lines are named at their ends.
+        level: quintile; 1 is the easiest.
+        ends: whether to label the lines at their ends.
     """
     rows = of_quintiles(frame)
     rows = rows[(rows["level"] == level) & rows["arm"].isin(SHOWN)]
@@ -62,7 +62,7 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """A panel a quintile, on one y axis."""
+    """Draw one panel per quintile, with a shared y axis."""
     levels = sorted({int(level) for level in of_quintiles(frame)["level"]})
     axes = canvas.subplots(1, len(levels), sharey=True, squeeze=False)[0]
     for ax, level in zip(axes, levels, strict=True):

@@ -1,4 +1,4 @@
-"""What the figures' scripts share: the description of a figure, its command line and its file."""
+"""Shared code of the figure scripts: the description of a figure, its command line and its file."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from results.stats.summaries import summarise
 from results.vocabulary import ARMS, arm_words
 
 Plot = Callable[..., Axes]
-"""``plot(frame, ax, ...) -> ax``: draws what ``results.stats.summaries.summarise`` made."""
+"""``plot(frame, ax, ...) -> ax``: draws a result of ``results.stats.summaries.summarise``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,37 +32,37 @@ class Figure:
     name: str
     """Name of the module and of the file."""
     title: str
-    """Few words, for a heading."""
+    """A few words, for a heading."""
     caption: str
-    """What is shown, for a reader who cannot see it as well."""
+    """Description of what is shown, also for readers who cannot see it."""
     metric: str
-    """The metric without which there is nothing to draw."""
+    """Metric without which there is nothing to draw."""
     plot: Plot | None = None
-    """Draws the one panel that there is."""
+    """Function that draws the only panel."""
     draw: Callable[[pd.DataFrame, Canvas], None] | None = None
-    """Draws several panels on a canvas; either this or ``plot`` is given."""
+    """Function that draws several panels on a canvas; either this or ``plot`` is given."""
     size: tuple[float, float] = (6.4, 4.0)
-    """Width and height, inches; ``draw`` may change it."""
+    """Width and height in inches; ``draw`` may change it."""
     width: str = "half"
-    """Room in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
+    """Space in a report: "half", "narrow" (a third) or "wide" (two thirds)."""
     takes_n: bool = False
     """Whether ``plot`` takes ``n``."""
     varied: bool = False
-    """Whether it shows what else is varied; else the rows where something is are left out."""
+    """Whether it shows rows where something else is varied; otherwise they are left out."""
     needs: Callable[[pd.DataFrame], bool] | None = None
-    """What else a summary must have."""
+    """Check of what else a summary must have."""
 
     def __post_init__(self) -> None:
         assert (self.plot is None) != (self.draw is None), self.name
 
     def available(self, summary: pd.DataFrame) -> bool:
-        """Whether a summary holds what the figure needs."""
+        """Return whether a summary has what the figure needs."""
         summary = self._shown(summary)
         has_metric = bool((summary["metric"] == self.metric).any())
         return has_metric and (self.needs is None or self.needs(summary))
 
     def make(self, summary: pd.DataFrame, out: str | Path, n: int | None = None) -> list[Path]:
-        """Draw from a summary and write PNG and SVG.
+        """Draw the figure from a summary and write it as PNG and SVG.
 
         Raises:
             ValueError: the summary lacks the metric, or n.
@@ -99,11 +99,11 @@ def curve(
     Args:
         ax: where to draw.
         line: rows of one line of a figure.
-        colour: of all of it.
-        style: of the line.
-        marker: None for none.
-        strong: whether it is one of the lines that are compared.
-        band: whether intervals are shown.
+        colour: color of line, band and markers.
+        style: style of the line.
+        marker: shape of the markers; None for none.
+        strong: whether it is one of the lines being compared.
+        band: whether to show intervals.
     """
     line = line.sort_values("n")
     x = line["n"].astype(float)
@@ -122,10 +122,10 @@ def markers(ax: Axes, line: pd.DataFrame, *, colour: str, marker: str, size: flo
     Args:
         ax: where to draw.
         line: rows of one line of a figure.
-        colour: of its markers.
-        marker: their shape.
-        size: of a marker, points.
-        edge: width of a full marker's edge, points; that of a hollow one is half a point wider.
+        colour: color of the markers.
+        marker: shape of the markers.
+        size: size of a marker, in points.
+        edge: width of a filled marker's edge, in points; that of a hollow one is half a point wider.
     """
     for drawn, points in line.groupby("single_draw"):
         ax.plot(
@@ -142,7 +142,7 @@ def markers(ax: Axes, line: pd.DataFrame, *, colour: str, marker: str, size: flo
 
 
 def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
-    """N on the x axis and problems solved on the y axis, for the rows that are drawn."""
+    """Put N on the x axis and problems solved on the y axis, for the rows drawn."""
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
     ax.grid(visible=False, axis="x")
@@ -151,7 +151,7 @@ def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
-    """Draw pass@1 as a line across; its label, or none where the frame has no pass@1."""
+    """Draw pass@1 as a horizontal line and return its label; no label if the frame has no pass@1."""
     single = frame[frame["metric"] == "random"]
     if single.empty:
         return []
@@ -161,7 +161,7 @@ def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
 
 
 def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:
-    """The command line of a figure's script: ``RECORDS OUT [--n N]``."""
+    """Run the command line of a figure's script: ``RECORDS OUT [--n N]``."""
     parser = argparse.ArgumentParser(
         prog=f"python -m results.figures.{figure.name}", description=figure.caption
     )

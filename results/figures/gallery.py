@@ -37,11 +37,11 @@ FIGURES: dict[str, Figure] = {
     "learning_curves": learning_curves.FIGURE,
     "iterative_retraining": iterative_retraining.FIGURE,
 }
-"""Name -> figure, in the order of a report."""
+"""Name -> figure, in report order."""
 
 
 def draw_all(summary: pd.DataFrame, folder: str | Path, names: Iterable[str]) -> list[Path]:
-    """Draw every figure of some names that a summary has the numbers for.
+    """Draw the named figures for which a summary has the numbers.
 
     Args:
         summary: from ``results.stats.summaries.summarise``.

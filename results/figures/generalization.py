@@ -17,7 +17,7 @@ _ROOM = 0.7
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw each arm's problems solved, side by side for each kind, with intervals.
+    """Draw the problems solved by each arm, side by side for each kind, with intervals.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.

@@ -1,4 +1,4 @@
-"""Sensitivity curves: best-of-N on validation problems against each hyperparameter, one line an arm."""
+"""Sensitivity curves: best-of-N on validation problems against each hyperparameter, one line per arm."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,16 +15,16 @@ from results.figures.style import legend_above, panel_title, percent_axis
 from results.vocabulary import ARMS
 
 APART = 0.025
-"""How far the arms' points stand apart, as a share of the axis, so that their intervals do not hide."""
+"""Gap between the arms' points, as a share of the axis, so that their intervals do not hide each other."""
 
 
 def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
-    """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis where none is zero.
+    """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis if no level is zero.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
-        variant: key of ``FACTORS``; the first that is there if None.
+        variant: key of ``FACTORS``; the first one present if None.
     """
     rows = shown(frame)
     variant = next(name for name in FACTORS if name in set(rows["variant"])) if variant is None else variant
@@ -53,7 +53,7 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
     ax.xaxis.set_major_locator(FixedLocator(levels))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    if sum(len(f"{level:g}") for level in levels) > 24:  # they would touch
+    if sum(len(f"{level:g}") for level in levels) > 24:  # the labels would touch
         ax.tick_params(axis="x", labelrotation=30)
     panel_title(ax, FACTORS[variant].name)
     ax.set_xlabel(FACTORS[variant].axis)
@@ -64,7 +64,7 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """One panel a hyperparameter, on one y axis."""
+    """Draw one panel per hyperparameter, with a shared y axis."""
     rows = shown(frame)
     variants = [name for name in FACTORS if name in set(rows["variant"])]
     canvas.set_size_inches(2.4 * len(variants) + 0.8, 3.6)

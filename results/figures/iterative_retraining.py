@@ -1,4 +1,4 @@
-"""A selector that is retrained round by round: what it solves, how steady it is, what it was taught."""
+"""A selector that is retrained round by round: what it solves, how stable it is and what it was taught."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ PANELS = (
     *("best_of_n", "rank_correlation", "chosen_error_free"),
     *("pool_calibration_error", "pool_agreement", "chosen_repeats"),
 )
-"""The measures shown, row by row."""
+"""Measures shown, row by row."""
 
 
 def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
-    """Draw one measure against the solutions labelled, one line a way, with intervals.
+    """Draw one measure against the solutions labeled, one line per way, with intervals.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.
@@ -40,9 +40,9 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
     ways = [way for way in WORDS if way != FIRST and (rows["variant"] == way).any()]
     for place, way in enumerate(ways):
         line = rows[rows["variant"] == way].sort_values("level")
-        if len(line) > 1:  # rounds go on from the first selector
+        if len(line) > 1:  # rounds continue from the first selector
             line = pd.concat([first, line])
-        # The ways stand a little beside each other, so that their intervals can be read.
+        # The ways are moved apart slightly, so that their intervals can be read.
         beside = 1.05 ** (place - (len(ways) - 1) / 2)
         x = line["data_scale"].to_numpy(np.float64) * np.where(line["variant"] == FIRST, 1, beside)
         ax.errorbar(
@@ -67,13 +67,13 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """A panel a measure that there is, the ways named beneath them."""
+    """Draw one panel per available measure, with a legend of the ways below them."""
     held = set(of_rounds(frame)["metric"])
     shown = [metric for metric in PANELS if metric in held]
     axes = canvas.subplots(-(-len(shown) // 3), 3, sharex=True, squeeze=False)
     for place, (ax, metric) in enumerate(zip(axes.flat, shown, strict=False)):
         plot(frame, ax, metric)
-        if place + 3 >= len(shown):  # nothing is drawn beneath it
+        if place + 3 >= len(shown):  # nothing is drawn below it
             ax.set_xlabel("solutions labeled per problem")
             ax.tick_params(labelbottom=True)
     for ax in axes.flat[len(shown) :]:

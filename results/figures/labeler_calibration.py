@@ -13,7 +13,7 @@ _BAR_SHARE = 0.2
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the reliability diagram, with the number of steps in each bin beneath.
+    """Draw the reliability diagram, with the number of steps in each bin below it.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.

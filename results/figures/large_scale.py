@@ -23,7 +23,7 @@ _VOTES = {"large_prm": "votes weighted by PRM", "large_orm": "votes weighted by 
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its colour.
+    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color.
 
     Args:
         frame: from ``results.stats.summaries.summarise``.

@@ -13,7 +13,7 @@ from results.figures.style import Look, doubling_axis, legend_above, look, panel
 from results.vocabulary import arm_words
 
 KEPT = "kept_best_of_n"
-"""What the checkpoint kept of each training solves."""
+"""Metric for what each training's kept checkpoint solves."""
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def _line(ax: Axes, line: pd.DataFrame, by: str, seen: Look, label: str | None =
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """One panel against updates per data scale and, for several scales, one against labels; one y axis."""
+    """Draw a panel per data scale against updates and, for several, one against labels; shared y axis."""
     scales = sorted(int(value) for value in _curves(frame)["data_scale"].unique())
     kept = frame[(frame["metric"] == KEPT) & frame["variant"].isna()]
     by_labels = kept["data_scale"].nunique() > 1

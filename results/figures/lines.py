@@ -6,12 +6,12 @@ import pandas as pd
 
 
 def compares_acquisitions(frame: pd.DataFrame) -> bool:
-    """Whether lines differ in how solutions were chosen, and in nothing else."""
+    """Return whether lines differ only in how solutions were chosen."""
     return bool(frame["arm"].nunique() == 1 and frame["acquisition"].nunique() > 1)
 
 
 def common_scale(frame: pd.DataFrame) -> int | None:
-    """The largest data scale that every arm and acquisition has, else the largest; None without any."""
+    """Return the largest data scale that every arm and acquisition has, else the largest; None if none."""
     known = frame[frame["data_scale"].notna()]
     if known.empty:
         return None
@@ -20,6 +20,6 @@ def common_scale(frame: pd.DataFrame) -> int | None:
 
 
 def lines_of(frame: pd.DataFrame) -> list[tuple[str, object, pd.DataFrame]]:
-    """The lines of a figure: (arm, acquisition, its rows), in the frame's order."""
+    """Return the lines of a figure as (arm, acquisition, its rows), in the frame's order."""
     groups: Any = frame.groupby(["arm", "acquisition"], dropna=False, sort=False)
     return [(arm, acquisition, rows) for (arm, acquisition), rows in groups]

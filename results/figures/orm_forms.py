@@ -24,7 +24,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
-        arm: the first one if None.
+        arm: key of ``ARMS``; the first one present if None.
     """
     rows = compared_rows(frame)
     arm = rows["arm"].iloc[0] if arm is None else arm
@@ -51,7 +51,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """One panel per arm, on one y axis."""
+    """Draw one panel per arm, with a shared y axis."""
     rows = compared_rows(frame)
     arms = list(dict.fromkeys(rows["arm"]))
     canvas.set_size_inches(3.4 * len(arms) + 0.8, 3.8)

@@ -1,4 +1,4 @@
-"""Large ORMs by what they are trained on, best-of-N against N (the paper's Section 2.7.1)."""
+"""Large ORMs by what they are trained on: best-of-N against N (Section 2.7.1 of the paper)."""
 
 from collections.abc import Sequence
 from pathlib import Path

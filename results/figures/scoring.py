@@ -1,4 +1,4 @@
-"""Best-of-N against N under each scoring strategy, a panel a model."""
+"""Best-of-N against N under each scoring strategy, one panel per model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +33,10 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     Args:
         frame: from ``results.stats.summaries.summarise``.
         ax: where to draw.
-        arm: the model; the first that is there if None.
+        arm: the model; the first one present if None.
 
     Raises:
-        ValueError: there is no strategy's best-of-N.
+        ValueError: no strategy has best-of-N.
     """
     best = _best(frame)
     if best.empty:
@@ -53,7 +53,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
             line["estimate"],
             color=reduction.color,
             linestyle=_LINES[strategy.neutral],
-            # Thinner and thinner, so that one shows beneath another with the same numbers.
+            # Each reduction's lines are thinner, so that one shows under another with the same numbers.
             linewidth=2.6 - 0.4 * list(REDUCTIONS).index(strategy.reduction),
         )
         markers(ax, line, colour=reduction.color, marker=reduction.marker, size=4.5, edge=0.6)
@@ -66,7 +66,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
-    """One panel a model on one y axis, and one legend for all."""
+    """Draw one panel per model, with a shared y axis and legend."""
     best = _best(frame)
     arms = [arm for arm in MODELS if arm in set(best["arm"])]
     canvas.set_size_inches(2.9 * len(arms) + 1.5, 3.6)

@@ -1,4 +1,4 @@
-"""How every figure looks: one colour and marker an arm, direct labels, reproducible files."""
+"""Look of every figure: one color and marker per arm, direct labels, reproducible files."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,24 +18,24 @@ from results.writing import replacing
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Of a line."""
+    """Appearance of a line and its markers."""
 
     colour: str
-    """Of all of it."""
+    """Color of line and markers."""
     marker: str | None
-    """None for none."""
+    """Shape of the markers; None for none."""
     style: Line
-    """Of the line itself."""
+    """Style of the line itself."""
 
 
 def look(arm: str, acquisition: object, compared: bool) -> Look:
-    """Of an arm's line.
+    """Return the look of an arm's line.
 
     Args:
         arm: key of ``ARMS``.
-        acquisition: how its labelled solutions were chosen; a line of any but the plain one is dashed.
-        compared: whether acquisitions are compared, and give the line its colour and marker; one that has
-            none of its own keeps its arm's.
+        acquisition: how its labeled solutions were chosen; the line is dashed unless this is the default.
+        compared: whether acquisitions are compared and give the line its color and marker; one without its
+            own keeps its arm's.
     """
     if compared and (known := ACQUISITIONS.get(str(acquisition))) is not None:
         return Look(colour=known.color, marker=known.marker, style="-")
@@ -69,7 +69,7 @@ _RC: dict[Any, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The suite's look, for figures made inside the block; files come out the same for the same numbers."""
+    """Apply the suite's look to figures made inside the block; the same numbers give the same files."""
     with sns.axes_style("whitegrid"), matplotlib.rc_context(_RC):
         yield
 
@@ -79,7 +79,7 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
 
     Args:
         figure: made inside ``styled()``.
-        out: a path; an ending .png or .svg is replaced by each of the two.
+        out: a path; a .png or .svg ending is replaced by each of the two.
 
     Returns:
         The two paths, PNG first.
@@ -92,22 +92,22 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
     for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": None})):
         with replacing(path) as partial:
             figure.savefig(partial, metadata=metadata)
-        figure.set_layout_engine("none")  # the second file keeps the places that the first one found
+        figure.set_layout_engine("none")  # the second file keeps the layout of the first one
     return [png, svg]
 
 
 def panel_title(ax: Axes, text: str) -> None:
-    """What one of several panels shows, lighter than a figure's title."""
+    """Title one of several panels, lighter than a figure's title."""
     ax.set_title(text, fontsize=10, fontweight="normal", color="#444444")
 
 
 def percent_axis(ax: Axes) -> None:
-    """Shares on the y axis, read as per cent."""
+    """Show shares on the y axis as percentages."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}%"))
 
 
 def doubling_axis(ax: Axes, values: Sequence[int]) -> None:
-    """A log2 x axis with a tick at each value that occurs (every second one if there are many)."""
+    """Make the x axis log2, with a tick at each value that occurs (every second one if there are many)."""
     ticks = sorted(set(values))
     if len(ticks) > 12:
         ticks = ticks[len(ticks) % 2 - 1 :: 2] if len(ticks) % 2 else ticks[1::2]
@@ -122,22 +122,22 @@ def doubling_axis(ax: Axes, values: Sequence[int]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class EndLabel:
-    """A label to the right of the axes, beside the end of its line."""
+    """A label to the right of the axes, next to the end of its line."""
 
     y: float
     """Height of the line's end, in data units."""
     text: str
-    """What it says."""
+    """Text of the label."""
     colour: str
-    """Of the text."""
+    """Color of the text."""
     bold: bool = False
     """Whether it is one of the compared arms."""
 
 
 def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
-    """Write labels right of the axes at the lines' heights, moved apart where they would touch.
+    """Write labels to the right of the axes at the lines' heights, moved apart where they would touch.
 
-    Call after the y limits are set: the limits are fixed here.
+    Call this after setting the y limits, because it fixes them.
     """
     if not labels:
         return
@@ -175,11 +175,11 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
 
 
 LEGEND_WIDTH = 2.2
-"""Of an entry of a legend, inches."""
+"""Width of a legend entry, in inches."""
 
 
 def legend_above(canvas: Figure, axes: Sequence[Axes]) -> None:
-    """One legend for several panels, above them: every label once, as many in a row as there is room for."""
+    """Draw one legend above several panels: every label once, as many per row as fit, at most three."""
     handles = {
         label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
@@ -193,9 +193,9 @@ def legend_above(canvas: Figure, axes: Sequence[Axes]) -> None:
 
 
 def spread(targets: Sequence[float], gap: float) -> list[float]:
-    """Ascending targets moved as little as needed for neighbours to be ``gap`` apart.
+    """Move ascending targets as little as needed for neighbors to be ``gap`` apart.
 
-    Touching ones form a block around the mean of their targets, as in isotonic regression.
+    Those that touch form a block around the mean of their targets, as in isotonic regression.
     """
     blocks: list[list[float]] = []  # [sum of (target - rank * gap), count]
     for rank, target in enumerate(targets):

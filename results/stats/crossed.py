@@ -1,24 +1,24 @@
-"""The crossed random-effects model of a mean over seeds and problems, as multi-reader multi-case studies do.
+"""The crossed random-effects model of a mean over seeds and problems, as in multi-reader multi-case studies.
 
 The value of seed s on problem p is the sum of a mean, an effect of the seed, an effect of the problem and a
 residual, all random and independent (Obuchowski and Rockette 1995; Hillis 2007, with seeds as readers and
 problems as cases). With the mean squares of the two-way table, the variance of the mean over S seeds and P
 problems has two terms::
 
-    seeds     MS_seed / (S P)                          with S - 1 degrees of freedom (holds the residual)
+    seeds     MS_seed / (S P)                          with S - 1 degrees of freedom (includes the residual)
     problems  max(MS_problem - MS_residual, 0) / (S P) with P - 1 degrees of freedom
 
-An interval adds the squares of each term's half width, by its own t quantile (Cochran's rule for variances
-with different degrees of freedom)::
+An interval adds the squares of the terms' half widths, each with its own t quantile (Cochran's rule for
+variances with different degrees of freedom)::
 
     half width at level L = sqrt(t_{(1+L)/2, S-1}^2 * seeds + t_{(1+L)/2, P-1}^2 * problems)
 
-and p is the level at which the interval just reaches zero, so p < 0.05 exactly where the 95% interval leaves
-zero out, at any level. A single t with Satterthwaite's degrees of freedom is up to ten times too liberal at
-p < 0.002 with three seeds, because seeds that agree by chance raise its degrees of freedom;
-``tests/benchmarks/coverage.py`` shows both.
+and p is 1 - L for the level L at which the interval just reaches zero, so p < 0.05 exactly where the 95%
+interval excludes zero, and likewise at any other level. A single t with Satterthwaite's degrees of freedom
+is up to ten times too liberal at p < 0.002 with three seeds, because seeds that agree by chance raise its
+degrees of freedom; ``tests/benchmarks/coverage.py`` shows both.
 
-With one seed there is one term, the variance over problems: it speaks of that seed only.
+With one seed there is one term, the variance over problems, and the interval applies to that seed only.
 
 Shape letters: S seeds, P problems.
 """
@@ -34,11 +34,11 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 
 ROUNDING = 1e-12
-"""Values in [0, 1] that lie no further apart are equal."""
+"""Largest gap between values in [0, 1] that count as equal."""
 
 _HALVINGS = 60
 _MOST = 345.0
-"""Minus the log of half the smallest p that is computed; the square of t_1 is finite there."""
+"""Minus the log of half the smallest p that is computed; the square of t_1 is still finite there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +46,27 @@ class Term:
     """One part of the variance of an estimate."""
 
     variance: Any
-    """Of the estimate, 0 or more; a float, or an array of many estimates' variances."""
+    """Variance of the estimate, 0 or more: a float, or an array for many estimates."""
     df: int
     """Degrees of freedom with which it is estimated, 1 or more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Variances of single values: what a study with other numbers of seeds and problems is planned with."""
+    """Variances of single values, for planning a study with other numbers of seeds and problems."""
 
     seed: float
-    """Between seeds; NaN where there is one seed or none."""
+    """Variance between seeds; NaN with one seed or none."""
     problem: float
-    """Between problems; with one seed, the residual included."""
+    """Variance between problems; with one seed, it includes the residual."""
     residual: float
-    """Of a seed on a problem; NaN where there is one seed or none."""
+    """Variance of a seed on a problem; NaN with one seed or none."""
 
     def terms(self, seeds: int, problems: int) -> tuple[Term, ...]:
-        """The variance of a mean over ``seeds`` seeds and ``problems`` problems.
+        """Return the variance of a mean over ``seeds`` seeds and ``problems`` problems, by source.
 
         Args:
-            seeds: S; ignored where no variance between seeds is known.
+            seeds: S; ignored if the variance between seeds is unknown.
             problems: P, 2 or more.
         """
         if np.isnan(self.seed):
@@ -79,20 +79,20 @@ class Components:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeanSquares:
-    """Of two-way tables [..., S, P]; arrays of the leading shape."""
+    """Mean squares of two-way tables [..., S, P], as arrays of the leading shape."""
 
     mean: Any
-    """Over seeds and problems."""
+    """Mean over seeds and problems."""
     seed: Any
-    """Between seeds, S - 1 degrees of freedom; 0 for one seed."""
+    """Mean square between seeds, S - 1 degrees of freedom; 0 for one seed."""
     problem: Any
-    """Between problems, P - 1 degrees of freedom; 0 for one problem."""
+    """Mean square between problems, P - 1 degrees of freedom; 0 for one problem."""
     residual: Any
-    """(S - 1) (P - 1) degrees of freedom; 0 for one seed or one problem."""
+    """Mean square of the residual, (S - 1) (P - 1) degrees of freedom; 0 for one seed or one problem."""
     seeds: int
-    """S."""
+    """Number of seeds, S."""
     problems: int
-    """P."""
+    """Number of problems, P."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -107,7 +107,7 @@ class MeanSquares:
 
     @property
     def components(self) -> Components:
-        """Variances of single values; one that is estimated below zero is 0."""
+        """Variances of single values; negative estimates become 0."""
         if self.seeds == 1:
             return Components(seed=float("nan"), problem=float(self.problem), residual=float("nan"))
         return Components(
@@ -118,7 +118,7 @@ class MeanSquares:
 
 
 def mean_squares(value: Floats) -> MeanSquares:
-    """The two-way analysis of variance of one or many tables.
+    """Compute the two-way analysis of variance of one or many tables.
 
     Args:
         value: [..., S, P].
@@ -145,16 +145,16 @@ def mean_squares(value: Floats) -> MeanSquares:
 
 
 def half_width(terms: Sequence[Term], level: float) -> Any:
-    """Half the width of an interval at a level between 0 and 1."""
+    """Return half the width of an interval at a level between 0 and 1."""
     return np.sqrt(sum(_quantile((1 - level) / 2, term.df) ** 2 * term.variance for term in terms))
 
 
 def p_value(estimate: Any, terms: Sequence[Term]) -> Any:
-    """Two-sided p of zero: 1 minus the level at which the interval ends at zero; NaN where nothing varies.
+    """Return the two-sided p of zero: 1 minus the level whose interval ends at zero; NaN if nothing varies.
 
     Args:
-        estimate: one or an array.
-        terms: of its variance; one or more.
+        estimate: one estimate or an array.
+        terms: terms of its variance, one or more.
     """
     squared = np.square(np.asarray(estimate, dtype=np.float64))
     low = np.full_like(squared, np.log(2.0))  # minus the log of half of p: p = 1
@@ -170,12 +170,12 @@ def p_value(estimate: Any, terms: Sequence[Term]) -> Any:
 
 
 def satterthwaite(terms: Sequence[Term]) -> Any:
-    """Degrees of freedom of the sum of the terms, after Satterthwaite; infinite where nothing varies."""
+    """Return Satterthwaite's degrees of freedom of the sum of the terms; infinite if nothing varies."""
     total = np.asarray(sum(term.variance for term in terms))
     squares = np.asarray(sum(term.variance**2 / term.df for term in terms))
     return np.divide(total**2, squares, out=np.full(total.shape, np.inf), where=squares > 0)[()]
 
 
 def _quantile(tail: Any, df: int) -> Any:
-    """The upper quantile of Student's t beyond which a share ``tail`` lies."""
+    """Return the quantile of Student's t above which a share ``tail`` lies."""
     return -special.stdtrit(df, tail)

@@ -1,18 +1,18 @@
 """Data efficiency: how many times more labels one curve needs to reach what another reaches.
 
-Two curves of best-of-N against labels, one point per budget. One logistic in log labels, shifted for the
-second curve, is fitted by least squares to the points' means over seeds and problems::
+Each of two curves shows best-of-N against labels, with one point per budget. One logistic in log labels,
+shifted between the curves, is fitted by least squares to the points' means over seeds and problems::
 
     best-of-N = lower + (upper - lower) / (1 + exp(-slope (log labels + shift - midpoint)))
 
 with shift 0 for the baseline. The shift is the log of the data efficiency. Its interval is that of any mean
-over seeds and problems (``results.stats.intervals``), of the linear influence that every seed and problem has
-on the shift: the gradient of the fit times the deviation from the mean curve.
+over seeds and problems (``results.stats.intervals``), computed from the linear influence of every seed and
+problem on the shift: the gradient of the fit times the deviation from the mean curve.
 
-The shift is not identified where the curves reach no common value, where the baseline does not rise, where
-the logistic misses the points, or where the points leave every shift possible. The result is then a reason,
-not a number. ``docs/results/data-efficiency.md`` shows by simulation how often the interval holds the
-truth and how often it excludes no gain.
+The shift is not identified if the curves reach no common value, if the baseline does not rise, if the
+logistic misses the points, or if the points leave every shift possible. The result is then a reason, not a
+number. ``docs/results/data-efficiency.md`` shows by simulation how often the interval contains the truth and
+how often it excludes no gain.
 
 Shape letters: K points of both curves, S seeds, P problems.
 """
@@ -32,14 +32,14 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """What one way of choosing labels reaches."""
+    """Best-of-N that one way of choosing labels reaches."""
 
     labels: Array
-    """[points]: labels, ascending, above 0."""
+    """Numbers of labels [points], ascending, above 0."""
     seeds: npt.NDArray[np.integer]
-    """[S]: two curves are compared at the seeds that both have."""
+    """Seeds [S]; two curves are compared at the seeds that both have."""
     value: Array
-    """[points, S, P]: best-of-N at each number of labels, seed and problem, 0 to 1."""
+    """Best-of-N [points, S, P] at each number of labels, seed and problem, 0 to 1."""
 
     def __post_init__(self) -> None:
         allowed = len(self.labels), len(self.seeds)
@@ -52,48 +52,48 @@ class Curve:
 
     @property
     def mean(self) -> Array:
-        """[points]: over seeds and problems."""
+        """Mean over seeds and problems [points]."""
         return np.asarray(self.value.mean(axis=(1, 2)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Efficiency:
-    """A ratio of labels with its 95% interval; NaN where it is not identified."""
+    """A ratio of labels with its 95% interval; NaN if it is not identified."""
 
     estimate: float
     """How many times more labels the baseline needs; 1 is no gain."""
     lower: float
-    """Lower end."""
+    """Lower end of the interval."""
     upper: float
-    """Upper end."""
+    """Upper end of the interval."""
     fit: float
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     reason: str = ""
-    """Why it is not identified; empty where it is."""
+    """Why it is not identified; empty if it is."""
     log: Estimate | None = None
-    """Its log, with the variances between seeds and problems; None where it is not identified."""
+    """Its log, with the variances between seeds and problems; None if it is not identified."""
 
     @property
     def detectable(self) -> float:
-        """The smallest efficiency above 1 that this run detects with 80% power; NaN where it is not known."""
+        """The smallest efficiency above 1 that this run detects with 80% power; NaN if unknown."""
         return float(np.exp(self.log.detectable())) if self.log is not None else float("nan")
 
     def excludes(self, efficiency: float) -> bool:
-        """Whether the interval is known and does not hold an efficiency."""
+        """Return whether the interval is known and does not contain an efficiency."""
         return self.lower > efficiency or self.upper < efficiency
 
 
 def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
-    """The data efficiency of a curve over a baseline.
+    """Estimate the data efficiency of a curve over a baseline.
 
     Args:
-        curve: the one that is judged.
-        baseline: of the same problems; the estimate says how many times more labels it needs.
+        curve: the curve being evaluated.
+        baseline: on the same problems; the estimate is how many times more labels it needs.
 
     Returns:
-        NaN, with a reason, where the curves have no seed in common or fewer than ``LEAST_PROBLEMS`` problems,
-        where the baseline does not rise by more than its noise, where the interval holds every shift at which
-        the curves have labels in common, and where ``fit_shift`` gives a reason.
+        The estimate. It is NaN, with a reason, if the curves have no seed in common or fewer than
+        ``LEAST_PROBLEMS`` problems, if the baseline does not rise by more than its noise, if the interval
+        contains every shift at which the curves have labels in common, or if ``fit_shift`` gives a reason.
 
     Raises:
         ValueError: the curves have different numbers of problems.
@@ -127,21 +127,21 @@ def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
 def detectable_efficiency(
     components: Components, seeds: int, problems: int, *, alpha: float = ALPHA, wanted: float = POWER
 ) -> float:
-    """The smallest efficiency above 1 that a planned run detects; NaN where nothing varies.
+    """Return the smallest efficiency above 1 that a planned run detects; NaN if nothing varies.
 
     Args:
-        components: of the log of the efficiency in an earlier run with the same budgets, ``Efficiency.log``:
-            the variances of the influence of single seeds and problems on the shift.
-        seeds: of the planned run.
-        problems: of the planned run.
-        alpha: two-sided.
+        components: those of ``Efficiency.log`` in an earlier run with the same budgets: the variances of the
+            influence of single seeds and problems on the shift.
+        seeds: number of seeds of the planned run.
+        problems: number of problems of the planned run.
+        alpha: two-sided significance level.
         wanted: power.
     """
     return float(np.exp(detectable(components.terms(seeds, problems), alpha, wanted=wanted)))
 
 
 def _rises(curve: Curve) -> bool:
-    """Whether the slope of a line in log labels is above zero by more than its noise."""
+    """Return whether the slope of a line in log labels exceeds zero by more than its noise."""
     centered = np.log(curve.labels) - np.log(curve.labels).mean()
     (slope,) = intervals([np.tensordot(centered / (centered**2).sum(), curve.value, axes=1)])
     return slope.lower > 0 or (bool(np.isnan(slope.lower)) and slope.estimate > 0)  # NaN: there is no noise
@@ -153,7 +153,7 @@ def _refused(reason: str, fit: float = float("nan")) -> Efficiency:
 
 
 def _paired(curve: Curve, baseline: Curve) -> tuple[Curve, Curve]:
-    """Both at the seeds that both have."""
+    """Restrict two curves to the seeds that both have."""
     if curve.value.shape[2] != baseline.value.shape[2]:
         raise ValueError(
             f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same"

@@ -1,4 +1,4 @@
-"""Differences paired by problem and seed, their p, its correction after Holm, and what could be detected."""
+"""Differences paired by problem and seed, with p, Holm's correction and detectable differences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +22,13 @@ from results.stats.summaries import at_n, check_one_run, estimate_rows, rows_of
 from results.vocabulary import REFERENCE_ARMS
 
 REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "random"}
-"""Arm -> the metric that is its best-of-N; of other arms that is best_of_n itself."""
+"""Arm -> the metric that serves as its best-of-N; for other arms, this is best_of_n itself."""
 
 _READ = [*CELL, "metric", "n", "seed", "value", "problem_values"]
-"""All that differences read of records: every choice of rows copies the columns that there are."""
+"""Columns of records that differences read; others are dropped because every row selection copies them."""
 
 OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
-"""Metrics that are shares of problems solved: ``MARGIN`` is meant for their differences only."""
+"""Metrics that are shares of problems solved; ``MARGIN`` applies only to their differences."""
 
 
 def differences(
@@ -37,21 +37,21 @@ def differences(
     metric: str = "best_of_n",
     n: int | None = None,
 ) -> pd.DataFrame:
-    """First arm minus second arm, paired by problem and seed, at every data scale; nothing else is varied.
+    """Estimate first arm minus second arm at every data scale, paired by problem and seed.
 
-    A reference arm pairs with every seed and data scale; majority, oracle and random stand with their own
-    metric (random with n = 1). Seeds that only one arm has are left out, and ``seeds`` says how many were
-    paired.
+    Rows where something else is varied are left out. A reference arm pairs with every seed and data scale;
+    majority, oracle and random use their own metric (random with n = 1). Seeds that only one arm has are left
+    out, and ``seeds`` is the number paired.
 
     Args:
         frame: records of one experiment, scale and dataset.
         pairs: (arm, arm to compare it with).
-        metric: of the arms that are scorers.
-        n: of the metric; None for a metric without one.
+        metric: metric of the arms that are scorers.
+        n: n of the metric; None for a metric without one.
 
     Returns:
         Columns arm, against, acquisition, data_scale, metric, n, found (the ``Estimate``), estimate, lower,
-        upper, seeds, problems, p, detectable (with 80% power; NaN where not known) and verdict; pairs with no
+        upper, seeds, problems, p, detectable (with 80% power; NaN if unknown) and verdict; pairs with no
         records in common have no row.
 
     Raises:
@@ -65,11 +65,11 @@ def differences(
 def paired_differences(
     frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], metric: str = "best_of_n", n: int | None = None
 ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """What ``differences`` makes estimates of, with the same arguments.
+    """Return the paired rows from which ``differences`` makes estimates, with the same arguments.
 
     Returns:
-        For each difference, arm, against, acquisition, data_scale, metric and n; and a frame with one row per
-        paired seed: seed, value and problem_values (None without).
+        For each difference, its key (arm, against, acquisition, data_scale, metric and n) and a frame with
+        one row per paired seed: seed, value and problem_values (None if there are none).
     """
     check_one_run(frame)
     frame = plain(frame)[_READ]
@@ -100,14 +100,14 @@ def contrasts(
     metric: str = "best_of_n",
     n: int | None = None,
 ) -> pd.DataFrame:
-    """Differences between rows that agree in all of ``CELL`` but one column, paired by problem and seed.
+    """Estimate differences between rows that differ in one column of ``CELL``, paired by problem and seed.
 
     Args:
         frame: records of one experiment, scale and dataset.
-        column: of ``CELL``; the one in which the two differ.
+        column: the only column of ``CELL`` in which the two differ.
         pairs: (its value, the value to compare it with).
-        metric: of the arms that are scorers; majority, oracle and random stand with their own.
-        n: of the metric; None for a metric without one.
+        metric: metric of the arms that are scorers; majority, oracle and random use their own.
+        n: n of the metric; None for a metric without one.
 
     Returns:
         Columns of ``CELL`` (those of the first), against, and those of ``differences`` from metric on; pairs
@@ -133,7 +133,7 @@ def contrasts(
 
 
 def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """One row per pair: its keys, its estimate, and how many seeds and problems were paired."""
+    """Return one row per pair: its keys, its estimate, and how many seeds and problems were paired."""
     estimated = estimate_rows(made, keys)
     seeds = [int(group["seed"].nunique()) for group in made]
     out = pd.DataFrame(keys, columns=columns).astype({"data_scale": "Int64", "n": "Int64"})
@@ -141,7 +141,7 @@ def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: li
 
 
 def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFrame:
-    """Rows with their estimates, p, what could be detected, and verdicts.
+    """Add estimates, p, detectable differences and verdicts to rows.
 
     Args:
         frame: one row per estimate, with the column metric.
@@ -160,7 +160,7 @@ def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFra
 
 
 def _detectable(rows: pd.DataFrame, comparisons: int = 1) -> np.ndarray:
-    """What each inconclusive row could have detected, in one of so many comparisons; NaN for other rows."""
+    """Return what each inconclusive row could have detected, as one of ``comparisons``; NaN for others."""
     known = [
         row.found.detectable(comparisons) if row.verdict == INCONCLUSIVE else float("nan")
         for row in rows_of(rows)
@@ -181,7 +181,7 @@ def _cells(frame: pd.DataFrame) -> list[tuple[object, object]]:
 
 
 def _at(frame: pd.DataFrame, arm: str, acquisition: object, data_scale: object) -> pd.DataFrame:
-    """An arm's rows at a data scale; all of them for a reference, which is the same at every one."""
+    """Return an arm's rows at a data scale; all rows of a reference, which is the same at every scale."""
     if arm in REFERENCE_ARMS:
         return frame
     return frame[_is(frame["acquisition"], acquisition) & _is(frame["data_scale"], data_scale)]
@@ -196,7 +196,7 @@ def _is(column: pd.Series, value: object) -> pd.Series:
 
 
 def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
-    """Rows of differences, one a seed that both have; a row whose seed is null pairs with every seed."""
+    """Return one row of differences per seed that both have; a row with a null seed pairs with every seed."""
     first, second = _by_seed(one), _by_seed(two)
     rows = []
     for seed in second if None in first else first:
@@ -220,7 +220,7 @@ def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p values; NaN stays NaN, and counts as a comparison all the same."""
+    """Apply Holm's step-down correction to p values; NaN stays NaN but still counts as a comparison."""
     known = [index for index, value in enumerate(p) if value == value]
     corrected, largest = list(p), 0.0
     for rank, index in enumerate(sorted(known, key=lambda i: p[i])):
@@ -230,9 +230,9 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def corrected(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows of differences with ``p`` corrected after Holm for all of them; verdict and detectable follow it.
+    """Apply Holm's correction to ``p`` across rows of differences, and update verdict and detectable.
 
-    A row whose corrected p is too large is equivalent where its interval, which is not corrected, says so.
+    A row whose corrected p is too large is equivalent if its interval, which is not corrected, shows it.
     """
     p = np.array(holm(list(found["p"])))
     small = [

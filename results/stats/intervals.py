@@ -1,12 +1,12 @@
-"""Estimates with intervals and p: means over seeds and problems, and a bootstrap for what is not a mean.
+"""Estimates with intervals and p: means over seeds and problems, and a bootstrap for other statistics.
 
 An arm's estimate is the mean over seeds and problems; its variance is that of ``results.stats.crossed``. With
-one seed the interval speaks of that seed only. A metric without a value per problem has a t interval over
+one seed the interval applies to that seed only. A metric without a value per problem has a t interval over
 seeds. A metric that is not a mean over problems, such as an AUROC or a ratio, is resampled by problem.
 
-There is no interval, both ends are NaN, where nothing shows how much the estimate varies: with one problem,
-with the same value for all problems and seeds, or with a statistic that is undefined in more resamples than
-lie beyond one end.
+There is no interval (both ends are NaN) if nothing shows how much the estimate varies: with one problem, with
+the same value for all problems and seeds, or with a statistic that is undefined in more resamples than lie
+beyond one end.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,31 +21,31 @@ from results.stats.power import detectable
 NAN = float("nan")
 
 RESAMPLES = 2000
-"""Bootstrap resamples of the problems."""
+"""Number of bootstrap resamples of the problems."""
 
 ALPHA = 0.05
-"""A difference with a p below it is not zero."""
+"""Significance level: a difference with a p below it is not zero."""
 
 LEVEL = 1 - ALPHA
-"""Share of intervals that should hold the truth."""
+"""Share of intervals that should contain the truth."""
 
 LEAST_PROBLEMS = 6
-"""Fewest problems that can show a difference. An exact test of five paired differences by sign flips has a p
-of at least 2 / 2^5 = 0.0625."""
+"""Fewest problems that can show a difference. An exact sign-flip test of five paired differences has a p of
+at least 2 / 2^5 = 0.0625."""
 
 MARGIN = 0.03
-"""Two shares of problems solved are equivalent if the whole interval of their difference is closer to zero
-than this: 3 points."""
+"""Margin of equivalence, 3 points: two shares of problems solved are equivalent if the whole interval of
+their difference is closer to zero than this."""
 
 INCONCLUSIVE = "inconclusive"
-"""Verdict on a difference that is neither shown nor shown to be small. It is worth little without what could
-have been detected: ``tabular.verdict_words`` puts both together."""
+"""Verdict on a difference that is neither shown nor shown to be small. It means little without what could
+have been detected: ``results.tables.rendering.verdict_words`` combines both."""
 
 EQUIVALENT = "equivalent"
-"""Verdict on a difference that is shown to be smaller than ``MARGIN``."""
+"""Verdict on a difference shown to be smaller than ``MARGIN``."""
 
 _BLOCK = 200
-"""Resamples that a statistic is given at once."""
+"""Number of resamples passed to a statistic at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,17 +55,17 @@ class Estimate:
     estimate: float
     """Mean over seeds and problems."""
     lower: float
-    """Lower end; NaN where it cannot be computed."""
+    """Lower end; NaN if it cannot be computed."""
     upper: float
-    """Upper end; NaN where it cannot be computed."""
+    """Upper end; NaN if it cannot be computed."""
     problems: int = 0
-    """Problems that it is a mean over; 0: it is over seeds only, or has no interval."""
+    """Number of problems it is a mean over; 0 if it is over seeds only or has no interval."""
     seeds: int = 0
-    """Seeds that it is a mean over; 0: not known, or it has none. With 1 the interval speaks of that seed."""
+    """Number of seeds it is a mean over; 0 if unknown or none. With 1, the interval applies to that seed."""
     terms: tuple[Term, ...] = ()
-    """Of its variance; empty where it is resampled or has no interval."""
+    """Terms of its variance; empty if it is resampled or has no interval."""
     components: Components | None = None
-    """Variances of single values, to plan other runs with; None where they are not known."""
+    """Variances of single values, for planning other runs; None if unknown."""
 
     @property
     def verdict(self) -> str:
@@ -76,7 +76,7 @@ class Estimate:
     def p(self) -> float:
         """Two-sided p of zero; NaN without terms.
 
-        It is at least 2 / 2^problems, the smallest p of an exact test of paired differences by sign flips.
+        It is at least 2 / 2^problems, the smallest p of an exact sign-flip test of paired differences.
         """
         if not self.terms:
             return NAN
@@ -84,10 +84,10 @@ class Estimate:
         return max(float(p_value(self.estimate, self.terms)), least)
 
     def detectable(self, comparisons: int = 1) -> float:
-        """The smallest difference that this run detects with 80% power; NaN where it is not known.
+        """Return the smallest difference that this run detects with 80% power; NaN if unknown.
 
         Args:
-            comparisons: for which p is corrected after Holm.
+            comparisons: number of comparisons for which p is Holm-corrected.
         """
         if 0 < self.problems < LEAST_PROBLEMS:
             return NAN
@@ -95,14 +95,14 @@ class Estimate:
 
 
 def verdict(lower: float, upper: float, problems: int = 0, *, margin: float = 0.0) -> str:
-    """Where a difference lies: "above zero", "below zero", "equivalent" or "inconclusive".
+    """Return where a difference lies: "above zero", "below zero", "equivalent" or "inconclusive".
 
     Args:
-        lower: end of its interval; NaN where unknown.
-        upper: the other end.
-        problems: that it is a mean over; fewer than ``LEAST_PROBLEMS`` show no difference. 0: the interval is
-            over seeds only.
-        margin: an interval that holds zero and lies wholly within it is "equivalent"; 0: nothing is.
+        lower: lower end of its interval; NaN if unknown.
+        upper: upper end; NaN if unknown.
+        problems: number of problems it is a mean over; fewer than ``LEAST_PROBLEMS`` show no difference. 0 if
+            the interval is over seeds only.
+        margin: an interval that contains zero and lies entirely within it is "equivalent"; with 0, none is.
     """
     if 0 < problems < LEAST_PROBLEMS:
         return INCONCLUSIVE
@@ -114,18 +114,18 @@ def verdict(lower: float, upper: float, problems: int = 0, *, margin: float = 0.
 
 
 def is_equivalent(lower: float, upper: float, problems: int = 0, margin: float = MARGIN) -> bool:
-    """Whether an interval over enough problems lies wholly within a margin around zero."""
+    """Return whether an interval over enough problems lies entirely within a margin around zero."""
     return not 0 < problems < LEAST_PROBLEMS and -margin < lower and upper < margin
 
 
 def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Differences of two shares, elementwise; those of floating-point rounding alone are 0."""
+    """Subtract shares elementwise; differences due only to floating-point rounding become 0."""
     gap = one - other
     return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
 
 
 def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
-    """Weights of the bootstrap over problems; the same for the same numbers.
+    """Draw the weights of the bootstrap over problems; the same arguments give the same weights.
 
     Args:
         problems: P, 1 or more.
@@ -141,7 +141,7 @@ def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
 
 
 def intervals(values: Sequence[np.ndarray]) -> list[Estimate]:
-    """Means over seeds and problems, with the intervals and terms of ``results.stats.crossed``.
+    """Compute means over seeds and problems, with the intervals and terms of ``results.stats.crossed``.
 
     Args:
         values: each [S, P]: S seeds, P problems.
@@ -168,7 +168,7 @@ def _crossed(value_SP: np.ndarray) -> Estimate:
 
 
 def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
-    """An estimate whose variance has some terms; without an interval where they are zero."""
+    """Make an estimate from the terms of its variance; without an interval if they are zero."""
     half = float(half_width(terms, LEVEL)) if terms else NAN
     known = half > ROUNDING
     return Estimate(
@@ -182,7 +182,7 @@ def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: 
 
 
 def from_interval(estimate: float, lower: float, upper: float, problems: int) -> Estimate:
-    """A mean over problems, without seeds, whose t interval is known; as ``intervals`` made it."""
+    """Rebuild a mean over problems, without seeds, from the t interval that ``intervals`` gave it."""
     if problems < 2 or not upper > lower:
         return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems)
     error = (upper - lower) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, problems - 1))
@@ -193,16 +193,16 @@ def from_interval(estimate: float, lower: float, upper: float, problems: int) ->
 def resampled(
     statistic: Callable[[np.ndarray], np.ndarray], problems: int, *, resamples: int = RESAMPLES
 ) -> Estimate:
-    """Estimate and interval of a metric that is not a mean over problems, such as an AUROC or a ratio.
+    """Estimate a metric that is not a mean over problems, such as an AUROC or a ratio, with its interval.
 
     Args:
-        statistic: weights of the problems, float64 [P, B], each column sums to 1 -> the metric under each
-            column, float64 [B]; NaN where it is undefined.
+        statistic: maps weights of the problems, float64 [P, B] with columns that sum to 1, to the metric
+            under each column, float64 [B], NaN where it is undefined.
         problems: P.
-        resamples: of the bootstrap; those in which the metric is undefined are left out.
+        resamples: number of bootstrap resamples; those in which the metric is undefined are left out.
 
     Returns:
-        The metric under equal weights, between the percentiles of the resamples; NaN what is undefined.
+        The metric under equal weights, with percentiles of the resamples as ends; NaN if undefined.
     """
     centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
     weight_PB = resample_weights(problems, resamples)
@@ -218,9 +218,9 @@ def resampled(
 
 
 def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
-    """t interval over seeds, for metrics with no value for each problem.
+    """Compute a t interval over seeds, for metrics without a value per problem.
 
-    The ends are NaN for one seed, or where all seeds have the same value.
+    The ends are NaN for one seed, or if all seeds have the same value.
     """
     value_S = np.asarray(seed_values, dtype=np.float64)
     return from_terms(float(value_S.mean()), _seed_terms(value_S), problems=0, seeds=len(value_S))

@@ -2,8 +2,8 @@
 
 The test is that of ``results.stats.crossed``. With the variances known, the ratio of the estimate to its
 standard error has a noncentral t distribution with Satterthwaite's degrees of freedom; power is its mass
-beyond the critical ratio. Alpha is two-sided; for one of several claims corrected after Holm it is divided by
-their number, as in the first step of Holm's procedure, so the power is that of the least favorable order.
+beyond the critical ratio. Alpha is two-sided; for one of several Holm-corrected claims it is divided by their
+number, as in the first step of Holm's procedure, so the power is that of the least favorable order.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,16 @@ POWER = 0.8
 """Share of runs that should detect the difference."""
 
 MOST = 100_000
-"""Largest number of seeds or problems that is considered."""
+"""Largest number of seeds or problems considered."""
 
 
 def power(difference: float, terms: Sequence[Term], alpha: float) -> float:
-    """Share of runs whose p is below alpha, on the side of the true difference.
+    """Return the share of runs whose p is below alpha, on the side of the true difference.
 
     Args:
-        difference: the true one, in the unit of the estimates.
-        terms: of the variance of its estimate; not all zero.
-        alpha: two-sided.
+        difference: true difference, in the unit of the estimates.
+        terms: terms of the variance of its estimate, not all zero.
+        alpha: two-sided significance level.
     """
     error, df = _error(terms), float(satterthwaite(terms))
     critical = half_width(terms, 1 - alpha) / error
@@ -34,11 +34,11 @@ def power(difference: float, terms: Sequence[Term], alpha: float) -> float:
 
 
 def detectable(terms: Sequence[Term], alpha: float, *, wanted: float = POWER) -> float:
-    """The smallest difference that is detected with the wanted power; NaN where nothing varies.
+    """Return the smallest difference detected with the wanted power; NaN if nothing varies.
 
     Args:
-        terms: of the variance of its estimate.
-        alpha: two-sided.
+        terms: terms of the variance of its estimate.
+        alpha: two-sided significance level.
         wanted: power, above alpha and below 1.
     """
     if not terms or not _error(terms) > ROUNDING:
@@ -51,9 +51,9 @@ def detectable(terms: Sequence[Term], alpha: float, *, wanted: float = POWER) ->
 
 
 def seeds_needed(difference: float, components: Components, problems: int, alpha: float) -> int | None:
-    """The fewest seeds that detect a difference with ``POWER`` on so many problems.
+    """Return the fewest seeds that detect a difference with ``POWER`` on this many problems.
 
-    None where no number does: the problems alone vary too much, or the variance between seeds is not known.
+    None if no number does: the problems alone vary too much, or the variance between seeds is unknown.
     """
     if np.isnan(components.seed):
         return None
@@ -61,15 +61,15 @@ def seeds_needed(difference: float, components: Components, problems: int, alpha
 
 
 def problems_needed(difference: float, components: Components, seeds: int, alpha: float) -> int | None:
-    """The fewest problems that detect a difference with ``POWER`` with so many seeds.
+    """Return the fewest problems that detect a difference with ``POWER`` with this many seeds.
 
-    None where no number does: the seeds alone vary too much.
+    None if no number does: the seeds alone vary too much.
     """
     return _fewest(lambda problems: power(difference, components.terms(seeds, problems), alpha))
 
 
 def _fewest(power_of: Callable[[int], float]) -> int | None:
-    """The smallest count from 2 on at which the power is enough; power rises with the count."""
+    """Return the smallest count of 2 or more with enough power; power rises with the count."""
     high = 2
     while power_of(high) < POWER:
         high *= 2

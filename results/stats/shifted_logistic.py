@@ -1,4 +1,4 @@
-"""One logistic curve in log labels, fitted to the points of two curves of which the second is shifted.
+"""One logistic curve in log labels, fitted to the points of two curves, one of which is shifted.
 
 Shape letters: K points of both curves, G points of a grid of starts.
 """
@@ -12,10 +12,10 @@ from scipy import optimize, special
 Array = npt.NDArray[np.float64]
 
 LEAST_FIT = 0.8
-"""Smallest R squared of a fit that is believed; fixed before the reference run."""
+"""Smallest R squared of an accepted fit; fixed before the reference run."""
 
 LEAST_POINTS = 6
-"""Fewest points of both curves: one more than the logistic and its shift have parameters."""
+"""Fewest points of both curves together: one more than the parameters of the logistic and its shift."""
 
 _STEEPEST = 6.0
 """Largest slope, per unit of log labels: from 10% to 90% of the rise within a factor of 2.1."""
@@ -33,7 +33,7 @@ class Fit:
     upper: float
     """Asymptote for many labels, 0 to 1."""
     slope: float
-    """Per unit of log labels."""
+    """Slope per unit of log labels."""
     midpoint: float
     """Log labels at which the baseline is halfway."""
     shift: float
@@ -41,20 +41,20 @@ class Fit:
     explained: float
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     shifts: tuple[float, float]
-    """The smallest and the largest shift that is tried: the curves' labels just meet."""
+    """The smallest and largest shifts tried, at which the curves' labels just meet."""
     gradient: Array
-    """[K]: of the shift by the points' values, the curve's first, then the baseline's."""
+    """Gradient [K] of the shift with respect to the points' values: the curve's, then the baseline's."""
     reason: str = ""
-    """Why the shift is not identified; empty where it is."""
+    """Why the shift is not identified; empty if it is."""
 
     def at(self, labels: Array, *, baseline: bool) -> Array:
-        """The fitted values of the curve, or of the baseline."""
+        """Return the fitted values of the curve, or of the baseline."""
         position = np.log(labels) + (0.0 if baseline else self.shift)
         rise = self.upper - self.lower
         return np.asarray(self.lower + rise * special.expit(self.slope * (position - self.midpoint)))
 
     def labels_at(self, value: float, *, baseline: bool) -> float:
-        """The labels at which the curve, or the baseline, reaches a value between the asymptotes."""
+        """Return the labels at which the curve, or the baseline, reaches a value between the asymptotes."""
         risen = special.logit((value - self.lower) / (self.upper - self.lower))
         return float(np.exp(self.midpoint + risen / self.slope - (0.0 if baseline else self.shift)))
 
@@ -63,16 +63,15 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
     """Fit the logistic and the shift to the points of two curves.
 
     Args:
-        labels: of the curve's points, ascending, above 0.
-        value: at these points, 0 to 1.
-        baseline_labels: of the baseline's points.
-        baseline_value: at these points.
+        labels: labels of the curve's points, ascending, above 0.
+        value: values at these points, 0 to 1.
+        baseline_labels: labels of the baseline's points.
+        baseline_value: values at these points.
 
     Returns:
-        The best of several local optima. It has a reason where there are fewer than ``LEAST_POINTS`` points
-        or fewer than two of either curve, where the curves reach no common value, where the fit does not
-        rise, where no shift within the range of the labels is best, or where the fit explains less than
-        ``LEAST_FIT``.
+        The best of several local optima. It has a reason if there are fewer than ``LEAST_POINTS`` points or
+        fewer than two of either curve, if the curves reach no common value, if the fit does not rise, if no
+        shift within the range of the labels is best, or if the fit explains less than ``LEAST_FIT``.
     """
     points = len(labels), len(baseline_labels)
     if sum(points) < LEAST_POINTS or min(points) < 2:
@@ -127,7 +126,7 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
         reason = "no shift within the range of the labels is best"
     elif not explained >= LEAST_FIT:
         reason = f"the fit explains {explained:.0%} of the variance, less than {LEAST_FIT:.0%}"
-    # A parameter at its bound does not move with the values. The shift is the last of those that are free.
+    # A parameter at its bound does not move with the values. The shift is the last free parameter.
     gradient = np.linalg.pinv(jacobian(best.x)[:, free], rcond=1e-9)[-1] if free[-1] else np.zeros(len(log_K))
     return Fit(
         lower=lower,
@@ -145,7 +144,7 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
 def _starts(
     log_K: Array, moved_K: npt.NDArray[np.bool_], value_K: Array, high: float, low: float
 ) -> list[Array]:
-    """The best points of a grid of shifts, midpoints and slopes; asymptotes are linear least squares."""
+    """Return the best points of a grid of shifts, midpoints and slopes, with least-squares asymptotes."""
     grid = np.meshgrid(
         np.linspace(low, high, 15)[1:-1], np.linspace(log_K.min(), log_K.max(), 7), [0.5, 1.0, 2.0, 4.0]
     )

@@ -1,4 +1,4 @@
-"""Estimates from records: the summary that figures draw, and which rows are compared."""
+"""Estimates from records: the summary that figures draw, and the choice of rows to compare."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,10 +18,10 @@ _GROUP = [*CELL, "metric", "n"]
 
 
 def estimate_rows(rows: list[pd.DataFrame], names: list[dict[str, Any]]) -> list[Estimate]:
-    """The estimate of each group of records, by its name; it has 0 problems without a value for each.
+    """Estimate each group of records; an estimate has 0 problems if there is no value per problem.
 
     Raises:
-        ValueError: a group has problem values in some seeds only.
+        ValueError: only some seeds of a group have problem values.
     """
     made = []
     for group, name in zip(rows, names, strict=True):
@@ -53,20 +53,20 @@ def check_one_run(frame: pd.DataFrame) -> None:
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates of every arm, data scale, metric and n.
+    """Estimate every arm, data scale, metric and n.
 
     Args:
         frame: records of one experiment, scale and dataset, from ``read_records``.
 
     Returns:
         Columns arm, acquisition, data_scale, variant, level, metric, n, estimate, lower, upper (both within
-        what the metric can be), seeds (0: the arm has none), problems (0: no value for each problem, the
-        interval is over seeds alone), single_draw, x (mean) and count (sum) for bins, and labelled_solutions
-        and labelled_steps (means over seeds).
+        the metric's range), seeds (0 if the arm has none), problems (0 if there is no value per problem and
+        the interval is over seeds only), single_draw, x (mean) and count (sum) for bins, and
+        labelled_solutions and labelled_steps (means over seeds).
 
     Raises:
-        ValueError: the frame mixes experiments, scales or datasets, or a group has problem values in some
-        seeds only.
+        ValueError: the frame mixes experiments, scales or datasets, or only some seeds of a group have
+            problem values.
     """
     check_one_run(frame)
     groups = [group for _, group in frame.groupby(_GROUP, dropna=False, sort=True)]
@@ -80,7 +80,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     out["single_draw"] = [bool(group["single_draw"].any()) for group in groups]
     out["x"] = np.array([group["x"].mean() for group in groups], dtype=np.float64)
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
-    # An interval over few seeds may reach beyond what the metric can be.
+    # An interval over few seeds may extend beyond the metric's range.
     out["lower"] = out["lower"].clip(lower=out["metric"].map(lambda name: METRICS[name].least))
     out["upper"] = out["upper"].clip(upper=1.0)
     for name in ("labelled_solutions", "labelled_steps"):
@@ -90,16 +90,16 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def expected_ns(frame: pd.DataFrame) -> list[int]:
-    """The N of a curve that are expectations, ascending; single draws only if there is nothing else."""
+    """Return a curve's N that are expectations, ascending; single draws only if there is nothing else."""
     expected = frame[~frame["single_draw"].astype(bool)]
     return sorted({int(n) for n in (frame if expected.empty else expected)["n"].dropna()})
 
 
 def comparison_n(frame: pd.DataFrame) -> int:
-    """The largest N of best-of-N that is an expectation; a single draw only if there is no other.
+    """Return the largest N of best-of-N that is an expectation; a single draw only if there is no other.
 
     Args:
-        frame: records, or what ``summarise`` made of them.
+        frame: records, or a ``summarise`` result.
 
     Raises:
         ValueError: there is no best-of-N.
@@ -111,15 +111,15 @@ def comparison_n(frame: pd.DataFrame) -> int:
 
 
 def tested_n(curve: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
-    """The largest N of a curve's records up to the one wanted; that itself where there is none."""
+    """Return the largest N of a curve's records up to ``wanted``; ``wanted`` itself if there is none."""
     return max((n for n in expected_ns(curve) if n <= wanted), default=wanted)
 
 
 def at_n(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """The rows of records, or of what ``summarise`` made of them, at an n."""
+    """Return the rows of records, or of a ``summarise`` result, at an n."""
     return frame[(frame["n"] == n).fillna(False).astype(bool)]
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
-    """A frame's rows, columns as attributes."""
+    """Iterate over a frame's rows, with columns as attributes."""
     return iter(frame.itertuples())

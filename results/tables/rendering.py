@@ -1,4 +1,4 @@
-"""Tables, as the command line prints them and the report shows them."""
+"""Tables, as printed by the command line and shown in the report."""
 
 import textwrap
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from results.stats.intervals import INCONCLUSIVE, LEAST_PROBLEMS
 
 NAN = float("nan")
 _WIDTH = 100
-"""Characters of a line of prose."""
+"""Characters per line of prose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +19,15 @@ class Cell:
     """One cell of a table."""
 
     value: str
-    """What it is sorted by; empty where missing."""
+    """Sort key; empty if missing."""
     shown: str
-    """What is read."""
+    """Displayed text."""
     text: bool = False
     """Whether it is sorted as text."""
     arm: str = ""
-    """Arm whose colour stands before it."""
+    """Arm whose color is shown before it."""
     interval: str = ""
-    """Interval behind it."""
+    """Interval shown after it."""
     verdict: bool = False
     """Whether it is a verdict."""
 
@@ -37,7 +37,7 @@ class Head:
     """The head of a column."""
 
     name: str
-    """What is read."""
+    """Displayed text."""
     text: bool = False
     """Whether the column is sorted as text."""
 
@@ -47,15 +47,15 @@ class Table:
     """A sortable table."""
 
     id: str
-    """For links."""
+    """Id for links."""
     title: str
     """Heading."""
     lead: str
-    """A sentence above it."""
+    """Sentence above it."""
     heads: tuple[Head, ...]
-    """One a column."""
+    """Heads, one per column."""
     rows: tuple[tuple[Cell, ...], ...]
-    """Cells, one a head."""
+    """Rows of cells, one cell per head."""
     printed: bool = True
     """Whether the command line prints it; the report shows all."""
 
@@ -64,26 +64,26 @@ class Table:
 
 
 def heads(*names: str, text: Sequence[str] = ()) -> tuple[Head, ...]:
-    """The heads of columns; those named in ``text`` are sorted as text."""
+    """Make the heads of columns; those named in ``text`` are sorted as text."""
     return tuple(Head(name=name, text=name in text) for name in names)
 
 
 def word(shown: str, *, arm: str = "") -> Cell:
-    """Text."""
+    """Make a cell of text."""
     return Cell(value=shown, shown=shown, text=True, arm=arm)
 
 
 def reading(verdict: str, words: str = "") -> Cell:
-    """A verdict, shown in words where there are any."""
+    """Make a cell of a verdict, shown as ``words`` if given."""
     return Cell(value=verdict, shown=words or verdict, text=True, verdict=True)
 
 
 def verdict_words(row: Any, *, in_points: bool = True) -> str:
-    """The verdict of a row of differences; whether it is of one seed; if inconclusive, what it could detect.
+    """Return a row's verdict; whether it rests on one seed; if inconclusive, what could be detected.
 
     Args:
-        row: with verdict, detectable, problems and seeds.
-        in_points: whether the difference is one of shares.
+        row: row of differences, with verdict, detectable, problems and seeds.
+        in_points: whether the difference is between shares.
     """
     notes = ["one seed"] if row.seeds == 1 else []
     if row.verdict == INCONCLUSIVE:
@@ -92,7 +92,7 @@ def verdict_words(row: Any, *, in_points: bool = True) -> str:
 
 
 def could_detect(detectable: float, problems: int, *, in_points: bool = True) -> str:
-    """What a run could have detected with 80% power, or why it could detect nothing."""
+    """Say what a run could have detected with 80% power, or why it could detect nothing."""
     if not pd.isna(detectable):
         size = f"{100 * detectable:.1f} points" if in_points else f"{detectable:.3f}"
         return f"could detect {size}"
@@ -102,14 +102,14 @@ def could_detect(detectable: float, problems: int, *, in_points: bool = True) ->
 
 
 def whole(value: Any) -> Cell:
-    """A whole number; a dash where missing."""
+    """Make a cell of a whole number; a dash if missing."""
     if pd.isna(value):
         return _MISSING
     return Cell(value=str(int(value)), shown=f"{int(value):,}".replace(",", "\u202f"))
 
 
 def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
-    """A number with its interval, to some digits; a dash where missing."""
+    """Make a cell of a number with its interval, rounded to ``digits`` digits; a dash if missing."""
     if pd.isna(value):
         return _MISSING
     known = not (pd.isna(lower) or pd.isna(upper))
@@ -118,18 +118,18 @@ def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN
 
 
 def times(ratio: float, lower: float = NAN, upper: float = NAN) -> Cell:
-    """A ratio with its interval; a dash where missing."""
+    """Make a cell of a ratio with its interval; a dash if missing."""
     cell = number(ratio, 2, lower, upper)
     return cell if cell is _MISSING else replace(cell, shown=f"{cell.shown} times")
 
 
 def p_cell(p: float) -> Cell:
-    """A p; a dash where missing. A small one is not 0.000, because no test shows as much."""
+    """Make a cell of a p; a dash if missing. A small one is not 0.000, because no test shows that much."""
     return Cell(value=repr(float(p)), shown="<0.001") if p < 1e-3 else number(p)
 
 
 def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
-    """A share with its interval, in per cent (points where signed); a dash where missing."""
+    """Make a cell of a share with its interval, in percent (points if signed); a dash if missing."""
     if pd.isna(estimate):
         return _MISSING
     interval = points_interval(lower, upper, signed=signed)
@@ -138,36 +138,36 @@ def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: b
 
 
 def compared(row: Any) -> tuple[Cell, Cell]:
-    """A difference between shares, in points, and how it reads."""
+    """Make cells of a difference between shares, in points, and its verdict."""
     return points(row.estimate, row.lower, row.upper, signed=True), read(row)
 
 
 def read(row: Any, *, in_points: bool = True) -> Cell:
-    """The verdict of a row of differences, as ``verdict_words`` has it."""
+    """Make a cell of the verdict of a row of differences, as ``verdict_words`` words it."""
     return reading(row.verdict, verdict_words(row, in_points=in_points))
 
 
 def tested(row: Any) -> tuple[Cell, Cell, Cell]:
-    """A difference between shares, in points, its p, and how it reads."""
+    """Make cells of a difference between shares, in points, its p and its verdict."""
     found, reads = compared(row)
     return found, p_cell(row.p), reads
 
 
 def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:
-    """An interval in per cent: ``[+1.2, +3.4]``; empty where it is unknown."""
+    """Format an interval in percent: ``[+1.2, +3.4]``; empty if it is unknown."""
     sign = "+" if signed else ""
     known = not (pd.isna(lower) or pd.isna(upper))
     return f"[{_per_cent(lower, sign)}, {_per_cent(upper, sign)}]" if known else ""
 
 
 def text_of(cell: Cell) -> str:
-    """What a terminal shows, in characters that any terminal has."""
+    """Return what a terminal shows, in characters that any terminal has."""
     shown = f"{cell.shown} {cell.interval}" if cell.interval else cell.shown
     return shown.replace("\u202f", "").replace("–", "-")
 
 
 def as_text(table: Table) -> str:
-    """Heading, what it is about, and columns, each padded to its widest cell; text is flush left."""
+    """Format heading, lead and columns, each column padded to its widest cell; text is flush left."""
     lines = [[head.name for head in table.heads], *([text_of(cell) for cell in row] for row in table.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.heads))]
 

@@ -1,4 +1,4 @@
-"""The tables that every run has: its arms, the differences between them, and what they were trained on."""
+"""Tables of every run: its arms, the differences between them, and what they were trained on."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,19 +35,19 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("labeler", "majority"),
     ("labeler", "random"),
 )
-"""The differences that are always shown: first arm minus second arm."""
+"""Differences that are always shown: first arm minus second arm."""
 
 _CURVES = ("best_of_n", "majority", "pass_at_n", "random")
 
 
 def compared_pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Those of ``PAIRS`` whose two arms are in the records."""
+    """Return the pairs of ``PAIRS`` whose two arms are in the records."""
     arms = set(frame["arm"])
     return [pair for pair in PAIRS if arms.issuperset(pair)]
 
 
 def few_ns(summary: pd.DataFrame) -> list[int]:
-    """A few N for a table: about 4, about 16, the largest that is not a single draw, and the single draw."""
+    """Choose a few N for a table: about 4, about 16, the largest that is no single draw, the single draw."""
     found = sorted({int(n) for n in summary[summary["metric"] == "best_of_n"]["n"].dropna()})
     if not found:
         return []
@@ -56,7 +56,7 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
 
 
 def arms_table(frame: pd.DataFrame) -> Table | None:
-    """One row per arm, acquisition and data scale: best-of-N at a few N, AUROCs, and seeds that learned."""
+    """Tabulate best-of-N at a few N, AUROCs and seeds that learned, per arm, acquisition and data scale."""
     summary = summarise(plain(frame))
     ns = few_ns(summary)
     best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
@@ -101,7 +101,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
-    """An arm's best-of-N, majority or pass@N; pass@1 stands in every N."""
+    """Return an arm's best-of-N, majority or pass@N; pass@1 is shown for every N."""
     curve = group[group["metric"].isin(_CURVES)]
     at = curve if arm == "random" else at_n(curve, n)
     if at.empty:
@@ -110,7 +110,7 @@ def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Paired differences in best-of-N: between arms, and from the reference lines at the largest scale."""
+    """Tabulate paired best-of-N differences: between arms, and from reference lines at the largest scale."""
     return _differences(
         frame,
         id="differences",
@@ -121,7 +121,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
 
 
 def further_differences_table(frame: pd.DataFrame) -> Table | None:
-    """Paired differences from the reference lines at the smaller data scales."""
+    """Tabulate paired differences from the reference lines at the smaller data scales."""
     return _differences(
         frame,
         id="further-differences",
@@ -132,7 +132,7 @@ def further_differences_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _below_largest(found: pd.DataFrame) -> pd.Series:
-    """Whether it is from a reference line, and of a smaller data scale than its acquisition's largest."""
+    """Return which differences are from a reference line, below the acquisition's largest data scale."""
     with_reference = found["against"].isin(list(REFERENCE_ARMS))
     largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
     return with_reference & (found["data_scale"] < largest).fillna(False).astype(bool)
@@ -168,9 +168,9 @@ def _differences(
 
 
 def solutions_table(frame: pd.DataFrame) -> Table | None:
-    """What the arms were given: hash and distinct solutions for each data scale and seed."""
+    """Tabulate what the arms were given: hash and distinct solutions for each data scale and seed."""
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
-    first = students.sort_values("variant", na_position="first", kind="stable")  # the plain rows of a cell
+    first = students.sort_values("variant", na_position="first", kind="stable")  # a cell's plain rows first
     cells = first.drop_duplicates(["cell", "arm", "acquisition", "data_scale", "seed"]).sort_index()
     names = ("arm", "labelled", "seed", "solutions", "distinct solutions", "labelled steps", "hash")
     return Table(
@@ -195,14 +195,14 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _named(row: Any) -> str:
-    """An arm in words, with what else is varied."""
+    """Return an arm in words, with what else is varied."""
     varied = [] if pd.isna(row.variant) else [str(row.variant).replace("_", " ")]
     varied += [] if pd.isna(row.level) else [f"{row.level:g}"]
     return ", ".join([arm_words(row.arm, row.acquisition), *varied])
 
 
 def labeler_sentence(frame: pd.DataFrame) -> str:
-    """How well the labeler finds wrong steps in what it labels; empty where nobody knows which are wrong."""
+    """Say how well the labeler finds wrong steps in what it labels; empty if the wrong steps are unknown."""
     found = frame[frame["metric"] == "pool_step_auroc"]
     if found.empty:
         return ""
@@ -211,6 +211,6 @@ def labeler_sentence(frame: pd.DataFrame) -> str:
 
 
 def format_run(frame: pd.DataFrame, tables: Sequence[Table]) -> str:
-    """All that a run prints."""
+    """Format everything that a run prints."""
     shown = [as_text(table) for table in tables if table.printed and table.rows]
     return "\n".join([*shown, *filter(None, [labeler_sentence(frame)])])

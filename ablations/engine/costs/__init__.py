@@ -1,1 +1,1 @@
-"""What steps cost: tokens, operations, hours."""
+"""Costs of steps: tokens, operations and hours."""

@@ -1,9 +1,9 @@
-"""What tasks cost: operations of their tokens, hours on devices, and whether what was timed agrees.
+"""Costs of tasks: operations, hours on devices, and whether measured times agree.
 
-Operations are those of matrix products. A token takes 2 a parameter forward and 4 more backward, and in
-attention 4 a layer, unit of width and token of its row forward, 8 more backward (Kaplan et al., arXiv
-2001.08361, Section 2.1; Chowdhery et al., arXiv 2204.02311, Appendix B). Whole rows are counted, as they are
-computed, not only what a mask lets through.
+Operations are those of matrix products. A token takes 2 per parameter forward and 4 more backward, and in
+attention 4 per layer, unit of width and token of its row forward, 8 more backward (Kaplan et al., arXiv
+2001.08361, Section 2.1; Chowdhery et al., arXiv 2204.02311, Appendix B). Whole rows are counted, because they
+are computed, not only what a mask lets through.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ablations.engine.store import Timing
 from lightning_modules.sizes import Size
 
 TEXT_SECONDS = 1e-4
-"""Seconds in which the host turns a solution into tokens and lays it out; measured on one core."""
+"""Seconds that the host takes to tokenize and lay out a solution; measured on one core."""
 AGREE = 2.0
-"""A prediction agrees with what was measured within this factor."""
+"""Factor within which a prediction agrees with a measurement."""
 NO_MODEL = "runs no model"
 
 _NAMES: dict[tuple[str, Role], str] = {
@@ -41,32 +41,32 @@ _NAMES: dict[tuple[str, Role], str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class WorkCost:
-    """All tasks of one kind of work."""
+    """Cost of all tasks of one kind of work."""
 
     what: str
-    """For people."""
+    """Kind of work, for display."""
     tasks: int
-    """How many."""
+    """Number of tasks."""
     tokens: int
-    """That pass through models."""
+    """Tokens that pass through models."""
     operations: float
-    """FLOP."""
+    """Operations in FLOP."""
     seconds: tuple[float, ...]
-    """On each of some numbers of devices."""
+    """Seconds on each number of devices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimedWork:
-    """Predicted seconds beside measured ones, of all timed tasks of one kind of work."""
+    """Predicted and measured seconds of all timed tasks of one kind of work."""
 
     what: str
-    """For people."""
+    """Kind of work, for display."""
     tasks: int
-    """Timed ones."""
+    """Number of timed tasks."""
     predicted: float
-    """Seconds."""
+    """Predicted seconds."""
     measured: float
-    """Seconds."""
+    """Measured seconds."""
 
     @property
     def agrees(self) -> bool:
@@ -75,7 +75,7 @@ class TimedWork:
 
 
 def operations(work: Work, size: Size) -> float:
-    """FLOP of some work by a backbone of some size."""
+    """Returns the FLOP of some work by a backbone of some size."""
     language = work.kind in ("language training", "sampling")
     passes = 3 if work.kind in ("training", "language training") else 1  # backward costs two forward passes
     products = 2 * (size.language if language else size.reward)
@@ -84,12 +84,12 @@ def operations(work: Work, size: Size) -> float:
 
 
 def task_operations(task: Task, sizes: Mapping[Role, Size]) -> float:
-    """FLOP of a task."""
+    """Returns the FLOP of a task."""
     return sum(operations(work, sizes[work.role]) for work in task.work)
 
 
 def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> float:
-    """Seconds of a task on one device; none where it runs no model."""
+    """Returns the seconds of a task on one device; 0 if it runs no model."""
     return sum(
         operations(work, sizes[work.role])
         / (device.peak * (device.sampling if work.kind == "sampling" else device.utilisation))
@@ -99,7 +99,7 @@ def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> floa
 
 
 def kind_of(task: Task) -> str:
-    """Which kind of work a task is."""
+    """Returns the kind of work of a task."""
     if not task.work:
         return NO_MODEL
     role = task.work[0].role
@@ -113,15 +113,15 @@ def costs(
     counts: Sequence[int],
     spreads: Collection[str],
 ) -> tuple[list[WorkCost], WorkCost]:
-    """Costs by kind of work and in total, each as if its tasks were all that is computed.
+    """Computes costs by kind of work and in total, each as if its tasks were all that is computed.
 
-    A task waits for those that it needs: no number of devices takes less than the longest path, in which
+    A task waits for those that it needs, so no number of devices takes less than the longest path, in which
     all devices compute together what can be spread over them.
 
     Args:
-        tasks: every one after its inputs.
-        sizes: of the backbones.
-        device: one of several alike.
+        tasks: each after its inputs.
+        sizes: sizes of the backbones.
+        device: one of several identical devices.
         counts: numbers of devices.
         spreads: names of the stages that several devices can compute together.
     """
@@ -144,11 +144,11 @@ def costs(
 
 
 def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> list[Task]:
-    """The tasks that wait for each other and together take longest, those that take no time left out.
+    """Returns the tasks that wait for each other and together take longest, without those that take no time.
 
     Args:
-        tasks: every one after its inputs.
-        seconds: what each takes.
+        tasks: each after its inputs.
+        seconds: duration of a task.
     """
     done: dict[Task, float] = {}
     for task in tasks:
@@ -163,13 +163,13 @@ def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> lis
 def compared(
     tasks: Sequence[Task], sizes: Mapping[Role, Size], device: Device, timings: Mapping[str, Timing]
 ) -> list[TimedWork]:
-    """Predicted beside measured seconds by kind of work, the total last; empty if nothing is timed.
+    """Compares predicted and measured seconds by kind of work, the total last; empty if nothing is timed.
 
     Args:
-        tasks: of a plan.
-        sizes: of the backbones that were run.
-        device: which it is predicted for; timings on others are left out, and those of resumed tasks.
-        timings: by key.
+        tasks: tasks of a plan.
+        sizes: sizes of the backbones that were run.
+        device: device of the prediction; timings on others, and those of resumed tasks, are left out.
+        timings: timings by key.
     """
     timed = [
         task
@@ -195,5 +195,5 @@ def _by_kind(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     for task in tasks:
         kinds.setdefault(kind_of(task), []).append(task)
     if NO_MODEL in kinds:
-        kinds[NO_MODEL] = kinds.pop(NO_MODEL)  # the last
+        kinds[NO_MODEL] = kinds.pop(NO_MODEL)  # moved to the end
     return kinds

@@ -1,10 +1,10 @@
-"""How fast devices compute: peaks that their makers state, and the share of them that models reach.
+"""Speed of devices: peaks that their makers state, and the share of them that models reach.
 
-Peaks are of dense products in bfloat16. H100 SXM and H200: 1,979 TFLOP/s with sparsity, half of it without
+Peaks are for dense products in bfloat16. H100 SXM and H200: 1,979 TFLOP/s with sparsity, half of that without
 (NVIDIA, H100 and H200 Tensor Core GPU datasheets; H100 architecture white paper: 989.4). A100: 312 (NVIDIA,
-A100 Tensor Core GPU datasheet). What training reaches: 0.38 to 0.43 on H100s (Llama 3, arXiv 2407.21783,
-Table 4), 0.46 elsewhere (PaLM, arXiv 2204.02311, Section 4.1). What sampling reaches on a GPU is a guess: at
-every token the weights are read once for a batch of 256, and kernels are short.
+A100 Tensor Core GPU datasheet). Training reaches 0.38 to 0.43 on H100s (Llama 3, arXiv 2407.21783, Table 4),
+0.46 elsewhere (PaLM, arXiv 2204.02311, Section 4.1). The share for sampling on a GPU is a guess: at every
+token the weights are read once for a batch of 256, and kernels are short.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """How fast something computes."""
+    """Speed of a device."""
 
     name: str
-    """For people."""
+    """Name for display."""
     peak: float
-    """FLOP/s of dense matrix products in the precision of the models."""
+    """Peak FLOP/s of dense matrix products in the precision of the models."""
     utilisation: float
-    """Share of the peak that training and scoring reach; above 0, to 1."""
+    """Share of the peak that training and scoring reach; above 0, at most 1."""
     sampling: float
-    """Share of the peak that sampling reaches, a token at a time; above 0, to 1."""
+    """Share of the peak that sampling reaches, one token at a time; above 0, at most 1."""
     timed_as: str
-    """Part of the name that timings on such a device hold."""
+    """Part of the device name in timings on such a device."""
 
     def __post_init__(self) -> None:
         if not (self.peak > 0 and math.isfinite(self.peak)):
@@ -42,11 +42,12 @@ DEVICES = {
     "h200": Device(name="H200 in bfloat16", peak=989e12, utilisation=0.4, sampling=0.1, timed_as="H200"),
     "a100": Device(name="A100 in bfloat16", peak=312e12, utilisation=0.4, sampling=0.1, timed_as="A100"),
 }
-"""By ``--device-kind``, the default first."""
+"""Devices by ``--device-kind``, the default first."""
 CPU = "cpu"
-"""The kind beside them: a core of this machine, whose peak is measured when it is asked for."""
+"""Kind for one core of this machine, whose peak is measured when it is requested."""
 CPU_UTILISATION, CPU_SAMPLING = 0.45, 0.14
-"""Of one core, with the embedded world's small and large backbones in float32; measured at scale `small`."""
+"""Shares for one core, with the embedded world's small and large backbones in float32; measured at scale
+`small`."""
 KINDS = (*DEVICES, CPU)
 
 
@@ -56,7 +57,7 @@ def device_of(
     utilisation: float | None = None,
     sampling_utilisation: float | None = None,
 ) -> Device:
-    """A device of a kind, with the user's own figures where they are given.
+    """Returns a device of a kind, with the user's own figures where they are given.
 
     Raises:
         ValueError: the kind is unknown, or a figure is out of its range.

@@ -1,8 +1,8 @@
-"""Tokens that pass through models: what a task says of itself, so that its operations can be counted.
+"""Tokens that pass through models, stated by each task so that its operations can be counted.
 
-What is counted are the tokens that are computed, on the lengths of solutions measured before. Solutions to
-one problem share what they begin with, and equal ones are one, where they are scored; a solution is read to
-its first error alone where its steps are learned; a prompt is read once for all that is sampled after it.
+Computed tokens are counted, from lengths of solutions measured earlier. Where solutions to one problem are
+scored, they share their common beginnings, and equal ones count once. Where steps are learned, a solution is
+read only up to its first error. A prompt is read once for all that is sampled after it.
 """
 
 from __future__ import annotations
@@ -20,62 +20,62 @@ class Work:
     """Tokens that pass through one model in one way."""
 
     role: Role
-    """Whose backbone: a student's or selector's, the generator's, or that of the large PRMs and ORMs."""
+    """Backbone: that of a student or selector, of the generator, or of the large PRMs and ORMs."""
     kind: Kind
-    """Training of a reward model or of a language model, scoring (a pass forward), or sampling."""
+    """Training of a reward model or of a language model, scoring (a forward pass), or sampling."""
     tokens: int
-    """Tokens computed."""
+    """Number of tokens computed."""
     context: int
-    """Tokens of the row in which each of them attends, or that lie before one that is sampled."""
+    """Tokens of the row in which each of them attends, or that precede a sampled one."""
     texts: int = 0
-    """Solutions that the host turns into tokens and lays out before."""
+    """Solutions that the host tokenizes and lays out first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
-    """What solutions of one source are like, measured on many of them."""
+    """Statistics of solutions from one source, measured on many of them."""
 
     tokens: float
-    """Mean tokens of a solution, its problem included."""
+    """Mean tokens of a solution, including its problem."""
     prompt: float
     """Mean tokens of a problem."""
     sharing: float
-    """M solutions to a problem have M to the power of ``1 - sharing`` times the tokens of one, if each token
-    is computed once for all that begin alike, padding and what is cut between rows included."""
+    """Sharing exponent: M solutions to a problem take M to the power of ``1 - sharing`` times the tokens of
+    one, if common beginnings are computed once, including padding and what is cut between rows."""
     until_error: float
-    """Share of a solution's tokens up to its first error, behind which no step is learned."""
+    """Share of a solution's tokens up to its first error, after which no step is learned."""
     trained_row: int
-    """Tokens of a row into which an update's solutions are laid out."""
+    """Tokens per row into which an update's solutions are laid out."""
     scored_row: int
-    """Tokens of a row into which solutions are laid out where many to one problem are scored."""
+    """Tokens per row into which solutions are laid out where many solutions to one problem are scored."""
     slowness: float = 1.0
-    """Time that training on a token takes, in that of the embedded world; for estimates."""
+    """Training time per token relative to that of the embedded world; for estimates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """How many solutions an artifact holds."""
+    """Number and statistics of the solutions in an artifact."""
 
     lengths: Lengths
-    """What they are like."""
+    """Statistics of the solutions."""
     problems: int
-    """Problems that they solve."""
+    """Number of problems that they solve."""
     samples: int
-    """Solutions of each."""
+    """Solutions per problem."""
 
     @property
     def solutions(self) -> int:
-        """In all."""
+        """Total number of solutions."""
         return self.problems * self.samples
 
     @property
     def tokens(self) -> int:
-        """Of all solutions with their problems, nothing shared."""
+        """Tokens of all solutions with their problems, nothing shared."""
         return round(self.solutions * self.lengths.tokens)
 
 
 def scoring(role: Role, texts: Texts, times: int = 1) -> Work:
-    """Reading all solutions, what they share once."""
+    """Returns the work of reading all solutions, with what they share read once."""
     computed = texts.problems * texts.samples ** (1 - texts.lengths.sharing) * texts.lengths.tokens
     return Work(
         role=role,
@@ -87,23 +87,23 @@ def scoring(role: Role, texts: Texts, times: int = 1) -> Work:
 
 
 def training(role: Role, lengths: Lengths, solutions: int, *, steps: bool) -> Work:
-    """Training a reward model on a number of solutions, those of all passes.
+    """Returns the work of training a reward model on a number of solutions, counted over all passes.
 
     Args:
-        role: whose backbone.
-        lengths: what the solutions are like; those of one update hardly share anything.
-        solutions: how many, counted again at every pass.
-        steps: whether steps are learned, up to the first error, or all tokens.
+        role: the backbone's role.
+        lengths: statistics of the solutions; those of one update share almost nothing.
+        solutions: number of solutions, counted again in every pass.
+        steps: whether steps are learned, up to the first error, rather than all tokens.
     """
     read = lengths.tokens * (lengths.until_error if steps else 1.0)
     return Work(role=role, kind="training", tokens=round(solutions * read), context=lengths.trained_row)
 
 
 def sampling(role: Role, texts: Texts, shots: int = 0) -> tuple[Work, Work]:
-    """Reading each problem once, behind ``shots`` tokens of solved ones, and sampling its solutions."""
+    """Returns the work of reading each problem once, after ``shots`` tokens of solved ones, and sampling."""
     lengths = texts.lengths
     prompt = lengths.prompt + shots
-    new = lengths.tokens - lengths.prompt + 1  # the token that ends a solution is no part of it
+    new = lengths.tokens - lengths.prompt + 1  # `lengths` do not count the token that ends a solution
     return (
         Work(role=role, kind="scoring", tokens=round(texts.problems * prompt), context=round(prompt)),
         Work(

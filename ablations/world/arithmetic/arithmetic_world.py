@@ -1,4 +1,4 @@
-"""The arithmetic world: what its problems, authors and oracle offer as a `World`."""
+"""The arithmetic world: its problems, authors and oracle as a `World`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ PRETRAININGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticWorld(World):
-    """Authors add, subtract and multiply modulo 100, some of them with misconceptions."""
+    """A world whose authors add, subtract and multiply modulo 100, some of them with misconceptions."""
 
     misconceptions: tuple[HeldMisconception, ...]
-    """What authors may hold."""
+    """Misconceptions that authors may hold."""
 
     @property
     def pretrainings(self) -> Mapping[str, Pretraining]:
@@ -31,7 +31,7 @@ class ArithmeticWorld(World):
 
     @property
     def finetuning_rate(self) -> float:
-        return 1e-3  # with a lower one the generator slips
+        return 1e-3  # with a lower rate, the generator makes slips
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class ArithmeticWorld(World):
         return final_answer(steps)
 
     def is_hard(self, line: str) -> bool:
-        """Whether the units of an operation overflow."""
+        """Returns whether the units of an operation overflow."""
         if not (found := STEP.fullmatch(line)):
             return False
         _, before, _, symbol, operand, _ = found.groups()
@@ -87,7 +87,7 @@ class ArithmeticWorld(World):
         )
 
     def _held(self, line: str) -> bool:
-        """Whether a line is what one who holds a misconception writes."""
+        """Returns whether a line is what a holder of a misconception writes."""
         if not (found := STEP.fullmatch(line)):
             return False
         _, before, _, symbol, operand, after = found.groups()

@@ -8,7 +8,7 @@ import numpy as np
 from ablations.world.arithmetic.problems import PART, WorldProblem, apply
 
 Misconception = Callable[[int, int], int]
-"""(total, operand) -> the result that one who holds the misconception writes."""
+"""(total, operand) -> the result that a holder of the misconception writes."""
 
 
 def _units_and_tens(total: int) -> tuple[int, int]:
@@ -16,19 +16,19 @@ def _units_and_tens(total: int) -> tuple[int, int]:
 
 
 def carry_dropped(total: int, operand: int) -> int:
-    """47+8=45: the units are right, the ten is never carried."""
+    """Computes 47+8=45: the units are right, but the ten is never carried."""
     units, tens = _units_and_tens(total)
     return tens * 10 + (units + operand) % 10
 
 
 def borrow_dropped(total: int, operand: int) -> int:
-    """42-8=44: the units are right, the ten that was borrowed is never taken away."""
+    """Computes 42-8=44: the units are right, but the borrowed ten is never taken away."""
     units, tens = _units_and_tens(total)
     return tens * 10 + (units - operand) % 10
 
 
 def product_carry_dropped(total: int, operand: int) -> int:
-    """47*3=21: the carry of the units' product is forgotten."""
+    """Computes 47*3=21: the carry of the units' product is forgotten."""
     units, tens = _units_and_tens(total)
     return (tens * operand) % 10 * 10 + (units * operand) % 10
 
@@ -38,27 +38,27 @@ class HeldMisconception:
     """A misconception and how many authors hold it."""
 
     symbol: str
-    """The operation it spoils."""
+    """The operation it affects."""
     rule: Misconception
-    """What its holder computes; equal to the right result where nothing is carried or borrowed."""
+    """What its holder computes; equal to the right result if nothing is carried or borrowed."""
     share: float
     """Share of authors who hold it, independently of the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Author:
-    """One author's ways, the same through a whole solution."""
+    """An author's habits, the same throughout a solution."""
 
     rules: Mapping[str, Misconception]
-    """Symbol -> misconception; a symbol that is absent is computed rightly."""
+    """Symbol -> misconception; operations with other symbols are computed correctly."""
     split_share: float
-    """Share of ``+`` and ``-`` operations done in two (9 as 4 then 5)."""
+    """Share of ``+`` and ``-`` operations done in two parts (9 as 4, then 5)."""
     restate_share: float
     """Share of steps followed by a line that restates the total."""
 
 
 STYLES = ((0.0, 0.0), (0.3, 0.0), (0.0, 0.25), (0.3, 0.25))
-"""(split share, restate share) of the four kinds of author, alike likely."""
+"""(split share, restate share) of four equally likely kinds of author."""
 
 
 def draw_author(misconceptions: tuple[HeldMisconception, ...], rng: np.random.Generator) -> Author:
@@ -72,7 +72,7 @@ EXPERT = Author(rules={}, split_share=0.0, restate_share=0.0)
 
 
 def write_solution(problem: WorldProblem, author: Author, rng: np.random.Generator) -> tuple[str, ...]:
-    """The lines of one solution; the last one is ``#`` and the answer."""
+    """Writes the lines of one solution; the last one is ``#`` and the answer."""
     total, lines = problem.start, []
     for op in problem.operations:
         rule = author.rules.get(op.symbol)

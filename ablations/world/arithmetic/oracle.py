@@ -1,7 +1,7 @@
 """The exact oracle: a rating of every line, in PRM800K's numbers (1 positive, 0 neutral, -1 negative).
 
-A line is judged on what stands before it, as humans would: one that is right given a wrong total before it is
-positive. One that only restates the total is neutral; the answer line is positive when nothing is left to do.
+A line is judged given the lines before it, as a person would: one that is right given a wrong total is
+positive. One that only restates the total is neutral; the answer line is positive if nothing is left to do.
 """
 
 import re
@@ -17,7 +17,7 @@ _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
 
 def final_answer(steps: Sequence[str]) -> str | None:
-    """The answer a solution gives: the two digits of its last line, or ``None`` if that is no answer line."""
+    """Returns a solution's answer: the two digits of its last line, or ``None`` if that is no answer line."""
     found = _ANSWER.fullmatch(steps[-1]) if steps else None
     return found.group(1) if found else None
 
@@ -26,11 +26,11 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
     """Rates each line.
 
     Args:
-        problem: what is to be solved.
+        problem: the problem to solve.
         steps: the lines of a solution, any text.
 
     Returns:
-        One rating a line: 1, 0 or -1.
+        One rating per line: 1, 0 or -1.
     """
     total, done, left = problem.start, 0, problem.operations[0].operand
     ratings = []
@@ -49,7 +49,7 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
                 left -= part
             else:
                 named = ord(letter) - ord("a")
-                if named >= done:  # a step done before and done again leaves open what is to be done
+                if named >= done:  # repeating a step already done does not change what is left to do
                     done = min(named + 1, len(problem.operations))
                     left = problem.operations[done].operand if done < len(problem.operations) else 0
         elif found := _RESTATEMENT.fullmatch(line):

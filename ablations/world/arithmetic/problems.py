@@ -1,4 +1,4 @@
-"""Problems of the embedded world: a running total modulo 100, one operation a letter.
+"""Problems of the arithmetic world: a running total modulo 100, one operation per letter.
 
 ``a+8b-5c*3:47`` reads: start at 47, add 8 (step a), subtract 5 (step b), multiply by 3 (step c); every total
 is taken modulo 100.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 PART = "~"
-"""Begins a line that does a part of a step only: 9 as ``~47a+4=51`` and ``51a+5=56``."""
+"""Start of a line that does only part of a step: 9 as ``~47a+4=51`` and ``51a+5=56``."""
 _LETTERS = "abcdefgh"
 _TEXT = re.compile(r"(?:[a-h](?:[+\-][1-9]|\*[2-4])){2,8}:\d\d", re.ASCII)
 _OPERATION = re.compile(r"([a-h])([+\-*])(\d)")
@@ -57,7 +57,7 @@ class WorldProblem:
 
 
 def apply(symbol: str, total: int, operand: int) -> int:
-    """The right result of one operation, modulo 100."""
+    """Computes the right result of one operation, modulo 100."""
     result = {"+": total + operand, "-": total - operand, "*": total * operand}[symbol]
     return result % 100
 
@@ -66,7 +66,7 @@ def parse_problem(text: str) -> WorldProblem:
     """Reads a problem's text back.
 
     Raises:
-        ValueError: the text is no problem of this world.
+        ValueError: the text is not a problem of this world.
     """
     if not _TEXT.fullmatch(text):
         raise ValueError(f"problem {text!r} is not of the embedded world; allowed: like 'a+8b-5c*3:47'")
@@ -84,7 +84,7 @@ def parse_problem(text: str) -> WorldProblem:
 
 
 def draw_problem(rng: np.random.Generator, *, operations: tuple[int, int] = (2, 7)) -> WorldProblem:
-    """One problem; all numbers of operations from the fewest to the most are equally likely."""
+    """Draws one problem; all numbers of operations from the fewest to the most are equally likely."""
     drawn = []
     low, high = operations
     for index in range(int(rng.integers(low, high + 1))):
