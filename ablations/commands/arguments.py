@@ -30,7 +30,7 @@ MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
 """File that `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 STARTED_IN = "started_in"
-"""Field of that file: the folder that the run was started in, from the file's own folder."""
+"""Field of that file: the folder that the run was started in, relative to the file's own where it can be."""
 
 
 def experiments() -> Mapping[str, Experiment]:

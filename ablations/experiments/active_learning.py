@@ -87,7 +87,8 @@ _ACTIVE: dict[str, dict[str, Any]] = {
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
     """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the acquisitions'.
 
-    On a pool of real solutions, a budget is at most half of them, so that there is something to choose.
+    On a pool of real solutions, a budget is at most half of them (2 where that is less), so that there is
+    something to choose.
     """
     given = scales.settings(scale, world, pool, labeler)
     chosen = dict(_ACTIVE[scale])

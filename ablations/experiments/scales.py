@@ -187,9 +187,9 @@ def byte_counts(read: Pool) -> list[int]:
 
 
 def longest(read: Pool) -> int:
-    """Returns a number of tokens that every solution fits in, from 1,024 to `MOST_TOKENS`, a multiple of 64.
+    """Returns a number of tokens that solutions fit in, unless it would exceed `MOST_TOKENS`; at least 1,024.
 
-    It goes by bytes, because the tokenizer of a student from scratch is not trained yet.
+    A multiple of 64. It goes by bytes, because the tokenizer of a student from scratch is not trained yet.
     """
     return min(max(-(-max(byte_counts(read)) // 64) * 64, 1024), MOST_TOKENS)
 

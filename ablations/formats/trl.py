@@ -1,10 +1,10 @@
 """TRL's stepwise supervision, one solution per row: {prompt, completions[], labels[]}.
 
 A label is true or false; or a number: 1 right, 0 wrong, -100 (or null) no label; or, if any of the row's
-labels is written with a decimal point, a soft label, P(the step is right) in [0, 1]. A bool stays a rating,
-such a number a probability, and -100 becomes neither. Rows are written with bools if every step has a rating.
-A row with unlabeled steps is written with numbers, because TRL's trainer ignores -100; then all rows are,
-because a column has one type.
+labels is written with a decimal point, a soft label, P(the step is right) in [0, 1]. In a row without soft
+labels a bool or a whole number is a rating; in one with them every label is a probability. -100 is neither.
+Rows are written with bools if every step has a rating. A row with unlabeled steps is written with numbers,
+because TRL's trainer ignores -100; then all rows are, because a column has one type.
 """
 
 from collections.abc import Iterable, Iterator

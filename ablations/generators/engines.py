@@ -1,4 +1,5 @@
-"""Engines that run a generator. To add one, add its file here and its line to ``ENGINES``."""
+"""Engines that run a generator. To add one, add its file here, its line to ``ENGINES`` and its name to
+``ENGINE_NAMES`` in ``setup.py``."""
 
 from __future__ import annotations
 
