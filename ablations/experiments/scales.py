@@ -138,7 +138,7 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
     "quick": dict(
         data_scales=(1, 8, 64),
         seeds=3,
-        problems=ProblemSettings(labeler=300, train=100, validation=60, test=150),
+        problems=ProblemSettings(labeler=300, train=100, validation=60, test=100),
         pool_samples=64,
         validation_samples=16,
         test_samples=128,
