@@ -78,7 +78,7 @@ def test_what_its_trials_made_is_no_garbage(run, capsys):
     told = capsys.readouterr().out
     assert "0 runs and 1 sweeps refer to" in told
     kept = set(Store(folder / "store").addresses()) - set(told.split())
-    assert {"train", "validated", "base", "samples", "labeler"} <= {one.foldition("/")[0] for one in kept}
+    assert {"train", "validated", "base", "samples", "labeler"} <= {one.partition("/")[0] for one in kept}
     trained = {one for one in Store(folder / "store").addresses() if one.startswith("train/")}
     assert kept & trained and trained - kept  # those of the first experiment are not its
 
@@ -103,7 +103,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
     assert {task.config["split"] for task in reached if task.stage == "problems"} == {
         *("labeler", "train", "validation")
     }
-    with pytest.raises(AssertionError, match="a part without test problems cannot judge"):
+    with pytest.raises(AssertionError, match="a fold without test problems cannot judge"):
         from ablations.experiments.trainings import Trainings
 
         Trainings(settings=given, fold=whole.training, arm="process", data_scale=1).scores(0)

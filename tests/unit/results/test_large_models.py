@@ -14,6 +14,7 @@ from results.stats.differences import holm
 from results.stats.intervals import Estimate, from_terms
 from results.stats.summaries import summarise
 from results.tables.rendering import Table, p_cell, text_of
+from results.vocabulary import TRAINING_SETS
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,9 @@ def test_collected_solutions_make_a_worse_orm(superset):
     assert float(first[0][3].split()[0]) == pytest.approx(-10 * uniform, abs=0.051)
     assert [row[4] for row in first[:3]] == ["below zero", "inconclusive (no interval)", "above zero"]
     assert [row[:2] for row in first[3:]] == [
-        [words, against] for words in orm_superset.SETS.values() for against in ("majority voting", "pass@1")
+        [entry.words, against]
+        for entry in TRAINING_SETS.values()
+        for against in ("majority voting", "pass@1")
     ]
     assert (
         "solves fewer test problems than one on as many uniform" in orm_superset.headline(superset).sentence

@@ -15,6 +15,7 @@ import toy_ranks
 import yaml
 from toy_stages import alive, artifacts, joined, wait_until
 
+from ablations import engine
 from ablations.engine import ray, ray_nodes
 from ablations.engine.machine import Machine
 from ablations.engine.ranks import Devices
@@ -239,9 +240,7 @@ def test_without_ray_it_says_what_to_install(toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     for module in (ray, ray_nodes):
         monkeypatch.delitem(sys.modules, module.__name__)
-    import ablations
-
-    monkeypatch.delattr(ablations, "ray_executor")
+    monkeypatch.delattr(engine, "ray")
     with pytest.raises(
         ValueError, match=r"^executor: found ray, which is not installed; .* pip install '.\[ray\]'"
     ):

@@ -185,7 +185,7 @@ def test_processes_end_with_their_parent(tmp_path):
     script.write_text(
         "import multiprocessing, os, threading, time\n"
         "import toy_judges\n"
-        "from ablations import math_verify_worker\n"
+        "from ablations.grading import math_verify_worker\n"
         "from ablations.grading.grader import Grader\n"
         "if __name__ == '__main__':\n"
         "    one = Grader(workers=2, seconds=2, judge=toy_judges.judge)\n"

@@ -266,7 +266,7 @@ def test_no_torch_where_no_model_is_asked_for(tmp_path):
     file, other = (write(tmp_path / f"{n}.jsonl", paths(n)) for n in (0, 10))
     finals = write(tmp_path / "pool.jsonl", pool())
     code = (
-        "import sys\nfrom ablations import cli\n"
+        "import sys\nfrom ablations.commands import cli\n"
         f"assert cli.main(['evaluate', {str(file)!r}, '--threshold-on', {str(other)!r}]) == 0\n"
         f"assert cli.main(['evaluate', {str(finals)!r}, '--out', {str(tmp_path / 'out')!r}]) == 0\n"
         "heavy = {'torch', 'transformers', 'lightning', 'tokenizers'}\n"
