@@ -26,7 +26,7 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 pytestmark = pytest.mark.slow
-PATIENCE = 300
+PATIENCE = 900
 """Seconds after which something is thought to hang, on a machine busy with other things too."""
 
 

@@ -202,8 +202,9 @@ def test_processes_end_with_their_parent(tmp_path):
         [sys.executable, script], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    end = time.monotonic() + 60
-    for pid in map(int, done.stdout.split()):
+    end, workers = time.monotonic() + 60, [int(pid) for pid in done.stdout.split()]
+    assert len(workers) == 2
+    for pid in workers:
         while alive(pid):
             assert time.monotonic() < end, f"process {pid} outlives its parent"
             time.sleep(0.05)
