@@ -51,7 +51,7 @@ class Example:
             if len(self.step_targets) != len(self.steps):
                 raise ValueError(
                     f"step_targets has {len(self.step_targets)} entries for {len(self.steps)} steps; "
-                    "allowed: one a step"
+                    "allowed: one per step"
                 )
         elif self.solution_target is not None:
             checked_target = _class_of(self.solution_target, "solution_target")
@@ -176,7 +176,9 @@ def token_targets(
     assert step_target is not None
     steps = len(encoded.step_end) + encoded.cut_steps
     if len(step_target) != steps:
-        raise ValueError(f"step_target has {len(step_target)} entries for {steps} steps; allowed: one a step")
+        raise ValueError(
+            f"step_target has {len(step_target)} entries for {steps} steps; allowed: one per step"
+        )
     given = _checked(np.asarray(step_target), "step_target", num_classes)
     target = _no_targets(len(encoded.ids), given)
     target[encoded.step_end] = given[: len(encoded.step_end)]

@@ -219,7 +219,7 @@ def _parse(argv: Sequence[str]) -> Any:
         "--instruction",
         type=str | None,
         default=None,
-        help="text next to the problem (default: with a chat template, one step a line and the answer "
+        help="text next to the problem (default: with a chat template, one step per line and the answer "
         f"in \\boxed{{}}; else nothing); {ESCAPES}",
     )
     parser.add_argument("--shots", type=Path | None, default=None, help="file of solved problems to show")

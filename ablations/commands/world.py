@@ -15,7 +15,7 @@ def cli_check(
         world: which world.
         scale: the samples are those of the experiment ``supervision`` at this scale.
         store: where they are, or are made.
-        workers: processes; one a core if not given.
+        workers: processes; one per core if not given.
     """
     from ablations.commands.world_check import check, format_check
 

@@ -235,7 +235,7 @@ class Solutions:
         """
         counts = np.bincount(self.problem_index)
         if len(values_R) != len(self):
-            raise ValueError(f"values: found {len(values_R)} rows; allowed: {len(self)}, one a solution")
+            raise ValueError(f"values: found {len(values_R)} rows; allowed: {len(self)}, one per solution")
         if len(counts) == 0 or counts.min() != counts.max():
             found = f"{counts.min()} to {counts.max()}" if len(counts) else "none"
             raise ValueError(f"solutions per problem: found {found}; allowed: the same number for each")

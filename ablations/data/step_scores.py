@@ -34,7 +34,7 @@ class StepScores:
             raise ValueError(f"prob: found {found}; allowed: float64 [total steps, 2 or 3]")
         if self.last.shape != (len(self.prob),) or self.last.dtype != np.float64:
             found = f"{self.last.dtype} {self.last.shape}"
-            raise ValueError(f"last: found {found}; allowed: float64 ({len(self.prob)},), one a solution")
+            raise ValueError(f"last: found {found}; allowed: float64 ({len(self.prob)},), one per solution")
         last = self.last
         if len(values) and np.isnan(values[:, 0]).any():  # no copies if every step was read, as is usual
             unscored = self.unscored

@@ -129,7 +129,7 @@ class LabeledSolution:
         for name, scores in self.step_scores.items():
             if len(scores) != len(self.steps):
                 raise ValueError(
-                    f"step_scores[{name!r}]: found {len(scores)}; allowed: {len(self.steps)}, one a step"
+                    f"step_scores[{name!r}]: found {len(scores)}; allowed: {len(self.steps)}, one per step"
                 )
 
     def candidates(self) -> Iterator[Candidate]:

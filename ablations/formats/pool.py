@@ -257,7 +257,7 @@ def write_pool(
     if graded is None:
         graded = np.ones(len(solutions), dtype=np.bool_)
     if len(graded) != len(solutions):
-        raise ValueError(f"graded: found {len(graded)}; allowed: {len(solutions)}, one a solution")
+        raise ValueError(f"graded: found {len(graded)}; allowed: {len(solutions)}, one per solution")
     write_rows(path, _rows(Path(path), problems, solutions, scores or {}, graded))
 
 
@@ -349,7 +349,7 @@ def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
         field = f"{at}.step_scores.{name}"
         check(where, field, values, isinstance(values, list), "an array of numbers")
         if len(values) != len(steps):
-            raise fault(where, field, f"{len(values)} scores", f"{len(steps)}, one a step", quoted=False)
+            raise fault(where, field, f"{len(values)} scores", f"{len(steps)}, one per step", quoted=False)
         for s, score in enumerate(values):
             check(where, f"{field}[{s}]", score, is_probability(score), "a number in [0, 1]")
     return list(scores)

@@ -281,7 +281,7 @@ def array(where: Where, row: dict[str, Any], name: str, of: str = "", length: in
     value = row.get(name, MISSING)
     check(where, of + name, value, isinstance(value, list), "an array")
     if length is not None and len(value) != length:
-        raise fault(where, of + name, f"{len(value)} items", f"{length}, one a step", quoted=False)
+        raise fault(where, of + name, f"{len(value)} items", f"{length}, one per step", quoted=False)
     return value
 
 

@@ -69,7 +69,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
         id="large-differences",
         title="Differences in best-of-N",
         lead=(
-            "Percentage points, paired by problem, with 95% intervals over problems; one training a model. "
+            "Percentage points, paired by problem, with 95% intervals over problems; one training per model. "
             "Of pass@1 N is 1. p and reading are corrected after Holm for all rows, intervals are not."
         ),
         heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),

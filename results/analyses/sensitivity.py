@@ -32,7 +32,7 @@ class Factor:
 
 FACTORS: dict[str, Factor] = {
     "learning_rate": Factor(name="learning rate", axis="highest learning rate"),
-    "batch_size": Factor(name="batch size", axis="solutions an update"),
+    "batch_size": Factor(name="batch size", axis="solutions per update"),
     "max_updates": Factor(name="updates", axis="most updates"),
     "warmup": Factor(name="warm-up", axis="share of updates"),
     "weight_decay": Factor(name="weight decay", axis="weight decay"),

@@ -93,7 +93,7 @@ FIGURE = Figure(
     needs=lambda summary: not _best(summary).empty,
     width="wide",
     caption=(
-        "Share of test problems solved against N, the number of solutions chosen from, one panel a model, "
+        "Share of test problems solved against N, the number of solutions chosen from, one panel per model, "
         "one line a strategy that makes a solution's score from those of its steps; dashed where neutral "
         "counts as negative, hollow at the N that is a single draw of all solutions. Intervals stand in the "
         "table."

@@ -229,7 +229,7 @@ def three(values=PROB3, last=(0.5,)):
     [
         (lambda: three(PROB3[:, :1]), "prob: found float64 (3, 1); allowed: float64 [total steps, 2 or 3]"),
         (lambda: three(PROB3.astype(np.float32)), "prob: found float32 (3, 3)"),
-        (lambda: three(last=[0.5, 0.5]), "last: found float64 (2,); allowed: float64 (1,), one a solution"),
+        (lambda: three(last=[0.5, 0.5]), "last: found float64 (2,); allowed: float64 (1,), one per solution"),
         (lambda: three(last=[1.5]), "last: found 1.5 to 1.5; allowed: probabilities in [0, 1]"),
         (lambda: three(last=[np.nan]), "last: found nan to nan; allowed: probabilities in [0, 1]"),
         (lambda: three(PROB3 * [1, 1, np.nan]), "prob: found nan to nan; allowed: probabilities in [0, 1]"),

@@ -173,7 +173,7 @@ def test_faults_are_named(tmp_path):
     ):
         read_scored(write(path, paths[0] | {"step_scores": {"one": [2]}}))
     with pytest.raises(
-        ValueError, match="a.jsonl:1: field step_scores.one: found 2 items; allowed: 1, one a step"
+        ValueError, match="a.jsonl:1: field step_scores.one: found 2 items; allowed: 1, one per step"
     ):
         read_scored(write(path, paths[0] | {"step_scores": {"one": [1, 1]}}))
     with pytest.raises(ValueError, match="found no row"):

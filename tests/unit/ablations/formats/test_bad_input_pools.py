@@ -184,7 +184,7 @@ CASES = {
     "scores too few": (
         (*SCORES, "prm"),
         [0.5],
-        "field samples[1].step_scores.prm: found 1 scores; allowed: 2, one a step",
+        "field samples[1].step_scores.prm: found 1 scores; allowed: 2, one per step",
     ),
     "score above 1": (
         (*SCORES, "prm", 1),

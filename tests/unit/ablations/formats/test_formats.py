@@ -324,7 +324,7 @@ def test_alternatives_as_records_hold_each_label_once(record, repeat):
     [
         ({"problem": ""}, "problem: found an empty one"),
         ({"finish_reason": "tired"}, "finish_reason: found 'tired'"),
-        ({"step_scores": {"prm": (0.5,)}}, r"step_scores\['prm'\]: found 1; allowed: 0, one a step"),
+        ({"step_scores": {"prm": (0.5,)}}, r"step_scores\['prm'\]: found 1; allowed: 0, one per step"),
         (
             {"steps": (Step(text="a", label=1), Step(text="b", label=Probabilities.of_right(0.5)))},
             "labels: found ratings and probabilities",

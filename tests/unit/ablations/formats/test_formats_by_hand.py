@@ -692,7 +692,7 @@ BAD = {
     ),
     "prm800k_paths problem": (PATHS, ("problem",), REMOVE, f"problem: {LINE} a string, not empty"),
     "prm800k_paths steps": (PATHS, ("steps",), [], "steps: found []; allowed: one string or more"),
-    "prm800k_paths ratings": (PATHS, ("ratings",), [1], "ratings: found 1 items; allowed: 3, one a step"),
+    "prm800k_paths ratings": (PATHS, ("ratings",), [1], "ratings: found 1 items; allowed: 3, one per step"),
     "prm800k_paths rating": (PATHS, ("ratings", 1), 0.5, "ratings[1]: found 0.5; allowed: -1, 0, 1 or null"),
     "prm800k_paths reference": (
         PATHS,
@@ -717,7 +717,7 @@ BAD = {
         SCORED,
         ("rating_probs",),
         [],
-        "rating_probs: found 0 items; allowed: 2, one a step",
+        "rating_probs: found 0 items; allowed: 2, one per step",
     ),
     "scored_samples prob": (
         SCORED,
@@ -771,7 +771,7 @@ BAD = {
     "trl completions": (TRL, ("completions",), REMOVE, f"completions: {LINE} an array"),
     "trl completion": (TRL, ("completions", 1), "", 'completions[1]: found ""; allowed: a string, not empty'),
     "trl no completion": (TRL, ("completions",), [], "completions: found []; allowed: one string or more"),
-    "trl labels": (TRL, ("labels",), [True] * 3, "labels: found 3 items; allowed: 2, one a step"),
+    "trl labels": (TRL, ("labels",), [True] * 3, "labels: found 3 items; allowed: 2, one per step"),
     "trl label": (
         TRL,
         ("labels", 0),

@@ -213,12 +213,12 @@ def test_a_text_that_holds_the_separator_is_named(kind, text, message, checkpoin
 
 @pytest.mark.parametrize("positions", [[3], [4, 3], [3, 3], [3, 9], [-1, 3]])
 def test_positions_are_checked(positions, checkpoint, monkeypatch):
-    """Whatever a family says: one a step, rising, among the tokens."""
+    """Whatever a family says: one per step, rising, among the tokens."""
     labeler = load(checkpoint("skywork"), "skywork")
     found = Encoded(ids=np.arange(9), solution_start=0, step_end=np.array(positions))
     family = dataclasses.replace(FAMILIES["skywork"], encode=lambda *_: found)
     monkeypatch.setitem(FAMILIES, "skywork", family)
-    with pytest.raises(ValueError, match=r"p 1: found judged positions .* for 2 steps; allowed: one a step"):
+    with pytest.raises(ValueError, match=r"p 1: found judged positions .* for 2 steps; .* one per step"):
         labeler.encode("a", ["b", "c"], "p 1")
 
 
