@@ -196,7 +196,7 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
     told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
     write_text(
         out / CARRIED,
-        f"# Best learning rate of each arm on validation problems, with {settings.data_scale} labelled a "
+        f"# Best learning rate of each arm on validation problems, with {settings.data_scale} labeled per "
         f"problem:\n{told}{yaml.safe_dump(content, sort_keys=False)}",
     )
     print(out / CARRIED)

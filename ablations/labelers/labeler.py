@@ -88,7 +88,7 @@ class Labeler:
         rising = len(ends) == len(steps) and bool((np.diff(ends) > 0).all())
         if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
             raise ValueError(
-                f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: one a "
+                f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: one per "
                 f"step, rising, among {len(found.ids)} tokens"
             )
         return found

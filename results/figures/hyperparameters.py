@@ -85,7 +85,7 @@ FIGURE = Figure(
     width="wide",
     caption=(
         "Share of validation problems solved by best-of-N against the level of one hyperparameter while all "
-        "others stay at the centre of the sweep, a point that lies on every curve; one panel a "
+        "others stay at the centre of the sweep, a point that lies on every curve; one panel per "
         "hyperparameter, one line for each kind of supervision, with 95% intervals."
     ),
 )
