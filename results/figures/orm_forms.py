@@ -17,6 +17,9 @@ from results.figures.style import (
 )
 from results.vocabulary import ARMS, FORMS
 
+_BESIDE = 1.03
+"""Factor between the places of neighboring forms, so that their intervals can be read."""
+
 
 def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """Draw one arm's forms against labels, with intervals.
@@ -28,19 +31,22 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """
     rows = compared_rows(frame)
     arm = rows["arm"].iloc[0] if arm is None else arm
-    for form, entry in FORMS.items():
+    shown = [form for form in FORMS if (rows["variant"] == form).any()]
+    for place, form in enumerate(shown):
         line = rows[(rows["arm"] == arm) & (rows["variant"] == form)].sort_values("data_scale")
         if line.empty:
             continue
-        x = line["data_scale"].astype(float)
-        ax.fill_between(x, line["lower"], line["upper"], color=entry.color, alpha=0.1, linewidth=0)
-        ax.plot(
-            x,
+        beside = _BESIDE ** (place - (len(shown) - 1) / 2)
+        ax.errorbar(
+            line["data_scale"].astype(float) * beside,
             line["estimate"],
-            color=entry.color,
-            marker=entry.marker,
+            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            color=FORMS[form].color,
+            marker=FORMS[form].marker,
+            markersize=6,
             markeredgecolor="white",
-            label=entry.words,
+            elinewidth=1.3,
+            label=FORMS[form].words,
         )
     doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
     panel_title(ax, ARMS[arm].words)
