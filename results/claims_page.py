@@ -16,7 +16,7 @@ from results.findings import Finding, counted, difference_cell, findings
 from results.records import read_records
 from results.stats.intervals import ALPHA, MARGIN
 from results.stats.power import POWER
-from results.tables.rendering import text_of
+from results.tables.rendering import markdown_table, text_of
 from results.writing import write_text
 
 HELD_OUT = ("other_facts", "dropped")
@@ -76,7 +76,7 @@ def claims_page(reference: Path = REFERENCE) -> str:
 
 def front_page(readme: str, reference: Path = REFERENCE) -> str:
     """Return the README with its table of claims updated from the records."""
-    rows = [["claim", "paper", "here", "verdict"], ["---"] * 4]
+    rows = []
     for experiment, family in CLAIMS.items():
         frame = _records(reference / f"{experiment}-small")
         found = [None] * len(family) if frame is None else findings(frame, family)
@@ -84,7 +84,7 @@ def front_page(readme: str, reference: Path = REFERENCE) -> str:
             if claim.short is not None:
                 verdict = DASH if one is None else one.verdict
                 rows.append([claim.short, claim.paper, _cell(one), verdict])
-    return _MARKED.sub(lambda _: _table(rows), readme)
+    return _MARKED.sub(lambda _: markdown_table(("claim", "paper", "here", "verdict"), rows), readme)
 
 
 def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
@@ -111,13 +111,8 @@ def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
         _row(claim, [None if found is None else found[place] for found in columns])
         for place, claim in enumerate(family)
     ]
-    table = _table([["claim", "paper", *frames, "verdict"], ["---"] * (3 + len(frames)), *rows])
+    table = markdown_table(("claim", "paper", *frames, "verdict"), rows)
     return "\n".join([*runs, *([""] if runs else []), table])
-
-
-def _table(rows: list[list[str]]) -> str:
-    """Format rows of cells as a Markdown table."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:

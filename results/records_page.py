@@ -5,12 +5,12 @@
 writes ``docs/reference/records.md`` from ``results.schema``.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from results.schema import COLUMNS, METRICS
+from results.tables.rendering import markdown_table
 from results.vocabulary import ARMS
 from results.writing import write_text
 
@@ -46,11 +46,11 @@ def records_page() -> str:
         [
             _INTRODUCTION,
             "## Columns\n",
-            _table(("column", "type", "null", "unit", "meaning"), columns),
+            markdown_table(("column", "type", "null", "unit", "meaning"), columns),
             "## Metrics\n\nWhat `metric` may be, and what `n` then counts.\n",
-            _table(("metric", "n", "arms", "meaning"), metrics),
+            markdown_table(("metric", "n", "arms", "meaning"), metrics),
             "## Arms\n\nA student arm has one reward model per data scale and seed.\n",
-            _table(("arm", "in figures", "student", "scoring"), arms),
+            markdown_table(("arm", "in figures", "student", "scoring"), arms),
         ]
     )
 
@@ -58,11 +58,6 @@ def records_page() -> str:
 def _type(kind: pa.DataType) -> str:
     """Return a column's type, without Arrow's details about list items."""
     return "list<double>" if pa.types.is_list(kind) else str(kind)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Format a table as Markdown."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ("---",) * len(heads), *rows])
 
 
 if __name__ == "__main__":

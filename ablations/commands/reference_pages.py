@@ -18,6 +18,7 @@ import docstring_parser
 
 from ablations.commands.cli import COMMANDS, WORLD_COMMANDS, main
 from ablations.experiments import EXPERIMENTS
+from results.tables.rendering import markdown_table
 from results.writing import write_text
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -70,7 +71,8 @@ def settings_page() -> str:
         rows = [row for row in _rows(given, "") if row[0] not in shown]
         shown |= {row[0] for row in rows}
         lead = "" if name == next(iter(EXPERIMENTS)) else "Those of `supervision`, and:\n\n"
-        table = _table(rows) if rows else ""
+        cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
+        table = markdown_table(("setting", "value", "meaning"), cells) if rows else ""
         sections.append(f"## {name}\n\n{experiment.summary}\n\n{lead if rows else ''}{table}")
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
@@ -125,13 +127,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _table(rows: list[tuple[str, str, str]]) -> str:
-    """Formats rows as a Markdown table."""
-    heads = [("setting", "value", "meaning"), ("---",) * 3]
-    cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [*heads, *cells])
 
 
 if __name__ == "__main__":

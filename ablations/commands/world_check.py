@@ -78,7 +78,7 @@ def properties(
         raise ValueError(f"problems: found {problems}; allowed: 5 or more, for quintiles")
     n = min(STUDIED_N, drawn)
     rate_P = correct_PM.mean(axis=1)
-    quintiles = [float(fold.mean()) for fold in np.array_split(np.sort(rate_P), 5)]
+    quintiles = [float(part.mean()) for part in np.array_split(np.sort(rate_P), 5)]
     gap = float(np.diff(quintiles).min())
     voted = float(majority(answer_PM, correct_PM, [n], MAJORITY_DRAWS, 0).mean())
     solvable = float(pass_at_n(correct_PM, [n]).mean())

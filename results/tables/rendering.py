@@ -1,7 +1,7 @@
 """Tables, as printed by the command line and shown in the report."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -182,6 +182,11 @@ def as_text(table: Table) -> str:
 
 
 _MISSING = Cell(value="", shown="–")
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as lines of Markdown."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ["---"] * len(heads), *rows])
 
 
 def _per_cent(share: float, sign: str) -> str:
