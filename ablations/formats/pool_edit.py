@@ -52,8 +52,7 @@ def add_scores(
         line["samples"] = [samples[i] for i, _ in kept]
         return True
 
-    solutions = _edit(source, out, scored)
-    assert not place or max(place) < solutions
+    _edit(source, out, scored, lambda solutions: not place or max(place) < solutions)
 
 
 def replace_verdicts(
@@ -73,20 +72,22 @@ def replace_verdicts(
             sample["answer"], sample["final_correct"] = answers[row], verdicts[row]
         return True
 
-    solutions = _edit(source, out, graded)
-    assert solutions == len(verdicts)
+    _edit(source, out, graded, lambda solutions: solutions == len(verdicts))
 
 
-def _edit(source: Path, out: Path, change: Callable[[Where, dict[str, Any], int], bool]) -> int:
-    """Writes the lines that `change` keeps, as changed by it.
+def _edit(
+    source: Path,
+    out: Path,
+    change: Callable[[Where, dict[str, Any], int], bool],
+    fits: Callable[[int], bool],
+) -> None:
+    """Writes the lines that `change` keeps, as it has changed them.
 
     Args:
-        source: the pool to read.
-        out: the pool to write.
-        change: (position, line, number of its first solution) -> whether to keep the line.
-
-    Returns:
-        The number of solutions of `source`.
+        source: a pool.
+        out: a pool of the same problems.
+        change: is given a line and the number of its first solution; whether the line is kept.
+        fits: whether the pool has the expected number of solutions; nothing is written if not.
     """
     row = 0
 
@@ -96,5 +97,8 @@ def _edit(source: Path, out: Path, change: Callable[[Where, dict[str, Any], int]
         if change(where, line, first):
             yield line
 
-    write_rows(out, read_rows(source, changed))
-    return row
+    def lines() -> Iterator[dict[str, Any]]:
+        yield from read_rows(source, changed)
+        assert fits(row)
+
+    write_rows(out, lines())
