@@ -1,5 +1,6 @@
 """Names of model sizes, dtypes and attention implementations, so that settings need not import torch."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -47,3 +48,27 @@ PRESETS: dict[str, Preset] = {
 }
 """Presets by name. ``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds
 of facts, where there is much to know and little to compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Low-rank adapters: only they and the head are trained."""
+
+    rank: int = 16
+    """Rank of each adapter."""
+    alpha: float = 32.0
+    """Scale of the adapters: what they add is multiplied by ``alpha / rank``."""
+    dropout: float = 0.0
+    """Dropout of the adapters' inputs; 0 to below 1."""
+    targets: tuple[str, ...] | None = None
+    """Last parts of the names of layers to adapt, such as q_proj; null: all linear layers but the head."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"students.lora.rank: found {self.rank}; allowed: 1 or more")
+        if not (self.alpha > 0 and math.isfinite(self.alpha)):
+            raise ValueError(f"students.lora.alpha: found {self.alpha}; allowed: above 0, and finite")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"students.lora.dropout: found {self.dropout}; allowed: 0 to below 1")
+        if self.targets is not None and not self.targets:
+            raise ValueError("students.lora.targets: found none; allowed: one or more, or null for all")

@@ -192,15 +192,23 @@ class RewardModel(lightning.LightningModule):
             base: Folder of the weights with which adapters were trained; not needed without adapters.
             arguments: Arguments of the constructor.
         """
-        if not (Path(folder) / "config.json").is_file():
-            raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
-        if not (Path(folder) / ADAPTER_CONFIG).is_file():
-            backbone = AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
-        elif base is None:
-            raise ValueError(f"folder {folder} has adapters alone; allowed: with the folder of their base")
-        else:
-            backbone = load_adapters(folder, base)
-        return cls(backbone, **arguments)
+        return cls(trained_backbone(folder, base), **arguments)
+
+
+def trained_backbone(folder: str | Path, base: str | Path | None = None) -> PreTrainedModel:
+    """Reads the backbone that `RewardModel.export` wrote, with its head.
+
+    Args:
+        folder: Folder that it wrote.
+        base: Folder of the weights with which adapters were trained; not needed without adapters.
+    """
+    if not (Path(folder) / "config.json").is_file():
+        raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
+    if not (Path(folder) / ADAPTER_CONFIG).is_file():
+        return AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
+    if base is None:
+        raise ValueError(f"folder {folder} has adapters alone; allowed: with the folder of their base")
+    return load_adapters(folder, base)
 
 
 def probability_of_correct(prob: Any) -> Any:

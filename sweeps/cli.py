@@ -92,7 +92,7 @@ def sweep(
     spread = Devices(devices=devices, strategy=strategy)
     count = default_workers(devices) if workers is None else workers
     at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
-    check_gpus([{"device": chosen.settings.students.device}], devices)
+    check_gpus([chosen.settings.students.device], devices)
     run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
     lost = _tell(chosen, folder)
     if lost:

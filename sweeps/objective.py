@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import optuna
 
-from ablations.data.artifacts import ROWS, read_json
-from ablations.engine.ranks import Devices
-from ablations.engine.step import DEFAULT_STAGES, Task, ordered
+from ablations.engine.machine import Machine
+from ablations.engine.run import make_here
+from ablations.engine.step import ordered
 from ablations.engine.store import Store
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import HyperparametersSettings
 from ablations.experiments.trials import Hyperparameters, trial
+from ablations.steps.evaluation_rows import Rows
+from ablations.steps.validate import ValidateStudent
 from ablations.supervision import TARGETS, LabelerArm
 from results.analyses.sensitivity import METRIC
 from sweeps.spaces import Categorical, Range, Space
@@ -35,7 +37,7 @@ class Objective:
     """Hyperparameters to search."""
     store: Store
     """Store of artifacts."""
-    devices: Devices
+    machine: Machine
     """Devices for training and scoring."""
 
     @cached_property
@@ -69,21 +71,16 @@ class Objective:
             if asked.should_prune():
                 raise optuna.TrialPruned(f"after {share:.0%} of the updates")
 
-        for one in ordered([task]):
-            if self.store.fault(one, full=False) is None:
-                continue
-            more: dict[str, Any] = {"report_validation": report_validation} if one.stage == "train" else {}
-            try:
-                stage = self.devices.spread(DEFAULT_STAGES, one.stage)
-                self.store.make(one.recipe(), stage, lambda done: None, **more)
-            except optuna.TrialPruned:
-                shutil.rmtree(self.store.workspace(one.key))
-                raise
-        rows = read_json(self.store.path(task) / ROWS)
+        try:
+            make_here(task, self.store, self.machine, report_validation=report_validation)
+        except optuna.TrialPruned:
+            shutil.rmtree(self.store.workspace(task.train.key))
+            raise
+        rows = Rows.read(self.store.path(task)).rows
         return float(np.mean([row["value"] for row in rows if row["metric"] == METRIC]))
 
-    def task(self, point: Hyperparameters) -> Task:
-        """Returns the task that trains and evaluates at a point."""
+    def task(self, point: Hyperparameters) -> ValidateStudent:
+        """Returns the step that trains and evaluates at a point."""
         return trial(
             self.settings, self.fold, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
         )

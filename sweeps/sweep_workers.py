@@ -57,7 +57,7 @@ class Sweep:
             arm=arm,
             space=SPACES[self.space],
             store=Store(self.store),
-            devices=self.devices,
+            machine=Machine(devices=self.devices),
         )
 
 

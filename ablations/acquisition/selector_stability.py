@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ablations.acquisition.strategies import Rows, near_duplicates
 from ablations.data.ragged import Ragged
 from ablations.data.rank_statistics import centred_ranks, correlation
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.discrimination import auroc, calibration
 from lightning_modules.encoding import IGNORE
 

@@ -6,7 +6,7 @@ them, and `ablations annotate read` checks the ratings; once all are there, `abl
 
 from typing import Any
 
-from ablations.data.artifacts import Samples, labelled_rows
+from ablations.data.artifacts import ChosenRows, Samples
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
 from ablations.experiments.generations import Generation
@@ -42,7 +42,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
             print(f"{file}: not there; `ablations annotate write` writes it")
             return
         run_tasks((generation.chosen, models.pool), store, workers)
-        rows = labelled_rows(store.path(generation.chosen))
+        rows = ChosenRows.read(store.path(generation.chosen)).labeled
         chosen = Samples.read(store.path(models.pool)).take(rows)
         if not file.is_file():
             collection.annotations.mkdir(parents=True, exist_ok=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ablations.data.artifacts import SCORES, read_ratings
+from ablations.data.artifacts import Ratings, Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.engine.store import Store
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS, neutral_positive
 from ablations.evaluation.step_metrics import auroc_interval, judged, within_problems_interval
@@ -33,14 +33,14 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
     def folders(name: str) -> tuple[Path, ...]:
         return tuple(store.root / address for address in needed[name])
 
-    solutions = EvaluatedSolutions(folders("samples"))
-    scores = [StepScores.read(folder / SCORES) for folder in folders("scores")]
+    solutions = EvaluatedSolutions([Samples.read(folder) for folder in folders("samples")])
+    scores = [StepScores.read(folder) for folder in folders("scores")]
     score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
     seen = solutions.finished & ~np.isnan(score)
     of_solutions = score[seen], solutions.correct[seen], solutions.problem[seen]
     found = {"solution_auroc": within_problems_interval(*of_solutions)}
     if needed["ratings"]:
-        rating = Ragged.concatenate([read_ratings(folder) for folder in folders("ratings")])
+        rating = Ragged.concatenate([Ratings.read(folder).steps for folder in folders("ratings")])
         seen = judged(rating)
         prob = np.concatenate([neutral_positive(one).values for one in scores])
         problem = solutions.problem[rating.row_index]

@@ -135,7 +135,7 @@ def _run(experiment: Experiment, args: Any) -> None:
     from ablations.engine.logs import Logs
     from ablations.engine.machine import Machine
     from ablations.engine.progress import reporter_of
-    from ablations.engine.ranks import Devices, check_gpus, started
+    from ablations.engine.ranks import Devices, check_devices, started
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
 
@@ -146,8 +146,8 @@ def _run(experiment: Experiment, args: Any) -> None:
     store = Store(args.store)
     asked = Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
     if args.executor == "local":
-        left = (task for task in plan.tasks if store.fault(task, full=False) is not None)
-        check_gpus([task.config for task in left], asked.devices)
+        left = [task for task in plan.tasks if store.fault(task, full=False) is not None]
+        check_devices(left, asked.devices)
     with started(asked) as devices:
         if not devices.group.first:
             return
@@ -162,7 +162,7 @@ def _run(experiment: Experiment, args: Any) -> None:
             address=args.address,
             resources=args.resources,
         )
-        run_tasks(targets, store, args.workers, experiment.stages, reporter, machine)
+        run_tasks(targets, store, args.workers, reporter, machine)
         with locked(lock_of(args.out)):  # one at a time, if several machines share the run
             experiment.finish(args.settings, store, plan, args.out)
 
@@ -184,7 +184,7 @@ def _plan(experiment: Experiment, args: Any) -> None:
         seconds = "" if fault is None else duration(rates.seconds(task))
         state = "cached" if fault is None else "to do" if fault == NOT_MADE else "damaged, to do"
         rows.append(
-            (task.label, task.stage, state, "" if task.tokens is None else f"{task.tokens:,}", seconds)
+            (task.label, task.name, state, "" if task.tokens is None else f"{task.tokens:,}", seconds)
         )
         if fault is not None:
             left.append(task)
@@ -192,7 +192,7 @@ def _plan(experiment: Experiment, args: Any) -> None:
     if asks_for_costs(args):
         print(f"{described(args, plan.tasks, store)}\n")
     else:
-        print(text_table(("task", "stage", "state", "tokens", "time"), rows, right=(3, 4)))
+        print(text_table(("task", "step", "state", "tokens", "time"), rows, right=(3, 4)))
     total = total_seconds(left, rates.seconds, workers)
     print(
         f"{len(rows)} tasks, {len(rows) - len(left)} cached, {len(left)} to do: {tokens:,} tokens, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 from ablations.commands.cli import COMMANDS
 from ablations.commands.trained import Trained, Which, find
+from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
+from lightning_modules.presets import Lora
 
 CARD = "README.md"
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
@@ -70,9 +71,9 @@ def _write_model(trained: Trained, folder: Path) -> None:
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
     if adapted:
-        from ablations.steps.base_model import base_of
+        from ablations.steps.base_model import CausalModel
 
-        base = base_of({"base": trained.store.root / trained.inputs["base"]})
+        base = CausalModel.read(trained.store.root / trained.inputs["base"])
         merged(load_adapters(model, base.folder)).save_pretrained(folder)
     for path in sorted(model.iterdir()):
         if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
@@ -95,7 +96,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
 
     arm = ARMS[trained.config["arm"]]
     assert arm.learned_from is not None, "a trained model is a student's"
-    facts = json.loads((trained.folder / "train.json").read_text(encoding="utf-8"))
+    facts = TrainedStudent.read(trained.folder).known
     world = trained.manifest_of("base").get("config", {}).get("world")
     problem, steps = PLAIN_SAMPLE if world is None else _sample_of(world)
     classes = config["id2label"]
@@ -115,7 +116,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         else {},
         problem=problem,
         steps=steps,
-        chat_template=facts.get("checkpoint", {}).get("chat_template", False),
+        chat_template=facts.checkpoint is not None and facts.checkpoint.chat_template,
         license=license,
         address=trained.address,
         revision=revision(),
@@ -134,7 +135,7 @@ def _sample_of(world: str) -> tuple[str, tuple[str, ...]]:
     return problem, world_of(world).write_solution(problem, np.random.default_rng(0), expert=True)
 
 
-def _data(trained: Trained, facts: dict[str, Any], world: str | None) -> tuple[tuple[str, str], ...]:
+def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tuple[str, str], ...]:
     from ablations.evaluation.scoring_rules import SCORING_OF
     from results.model_card import facts_of
     from results.vocabulary import acquisition_words
@@ -146,16 +147,16 @@ def _data(trained: Trained, facts: dict[str, Any], world: str | None) -> tuple[t
     if own is not None:
         chosen += f", {acquisition_words(own['acquisition'])}"
     labelled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
-    threshold = facts["threshold"]
+    threshold = facts.threshold
     return facts_of(
         (
             ("data set", None if own is None else own["dataset"]),
             ("embedded world", world),
             ("experiment", None if own is None else f"{own['experiment']}, scale {own['scale']}"),
-            ("labelled solutions", f"{facts['solutions']:,} ({chosen})"),
-            ("distinct among them", f"{facts['distinct_solutions']:,}"),
-            (f"{labelled} with a target", f"{facts['targets']:,}"),
-            ("solutions, sha256", f"`{facts['solutions_hash']}`"),
+            ("labelled solutions", f"{facts.solutions:,} ({chosen})"),
+            ("distinct among them", f"{facts.distinct_solutions:,}"),
+            (f"{labelled} with a target", f"{facts.targets:,}"),
+            ("solutions, sha256", f"`{facts.solutions_hash}`"),
             (
                 "a step is incorrect if the labeler's P(negative) exceeds",
                 None if threshold is None else f"{threshold:.3g}",
@@ -164,30 +165,30 @@ def _data(trained: Trained, facts: dict[str, Any], world: str | None) -> tuple[t
     )
 
 
-def _training(trained: Trained, facts: dict[str, Any], config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _training(trained: Trained, facts: TrainingFacts, config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     from results.model_card import facts_of
 
     told = trained.config
     return facts_of(
         (
             ("architecture", config["architectures"][0]),
-            ("begun with the checkpoint", facts.get("checkpoint", {}).get("name")),
+            ("begun with the checkpoint", None if facts.checkpoint is None else facts.checkpoint.name),
             ("adapters", _adapters(told.get("lora"))),
             ("seed", told["seed"]),
             ("updates", f"{told['updates']:,} of {told['batch_size']} solutions each"),
-            ("kept", f"the weights after {facts['best_update']:,} updates, the best on validation problems"),
+            ("kept", f"the weights after {facts.best_update:,} updates, the best on validation problems"),
             (
                 f"best-of-{told['validation_n']} on validation problems",
-                f"{facts['best_value']:.3f} (too high, for they chose the weights)",
+                f"{facts.best_value:.3f} (too high, for they chose the weights)",
             ),
-            ("learning rate", f"{facts['learning_rate']:g}"),
+            ("learning rate", f"{facts.learning_rate:g}"),
             ("precision", told["precision"]),
         )
     )
 
 
 def _adapters(lora: dict[str, Any] | None) -> str | None:
-    return None if lora is None else f"of rank {lora['rank']}, added to the weights"
+    return None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"
 
 
 def _parse(argv: Sequence[str]) -> Any:

@@ -13,8 +13,7 @@ from typing import Any
 from ablations.commands.cli import COMMANDS
 from ablations.data.checks import allowed
 from ablations.engine.files import alone, check_new, sha256_of, unchanged
-from ablations.engine.progress import LOG_FORMATS, Reporter, reporter_of, text_table
-from ablations.engine.step import Task
+from ablations.engine.progress import LOG_FORMATS, Named, Reporter, reporter_of, text_table
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.pool_edit import replace_verdicts
 from ablations.grading.equal_answers import common_spellings
@@ -49,7 +48,7 @@ def grade(argv: Sequence[str]) -> None:
     with alone(out, "out"):
         with grader:
             found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
-        replace_verdicts(unchanged(str(source), sha256), out, answers=found.spelled, verdicts=found.verdicts)
+        replace_verdicts(unchanged(source, sha256), out, answers=found.spelled, verdicts=found.verdicts)
     print(_told(answers, found))
     print(f"\n{_unanswered(pool, answers)}")
     print(f"\n{out}: {len(pool.problems):,} problems, {len(pool.solutions):,} solutions")
@@ -145,7 +144,7 @@ def _one_task(
     reporter: Reporter, label: str, total: int, before: int = 0
 ) -> Iterator[Callable[[int, int], None]]:
     """Reports one task, after ``before`` solutions of earlier work; yields the callback for its progress."""
-    task = Task(stage="grade", version=1, config={"label": label}, label=label, weight=float(total))
+    task = Named(label=label, address=f"grade/{label}")
     began = time.monotonic()
 
     def progress(done: int, of: int) -> None:

@@ -79,7 +79,6 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
         ValueError: a backbone, a device or a number is not allowed; the message says what is.
     """
     from ablations.engine.costs.costs import compared, costs, longest_path, task_seconds
-    from ablations.steps import STAGES
 
     counts = args.devices or COUNTS
     if min(counts) < 1:
@@ -99,8 +98,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
             f"Backbones of less than {FILLING:,} parameters do not fill a GPU: their hours will be more."
         )
     parts.append("")
-    spreads = {name for name, stage in STAGES.items() if stage.spreads}
-    kinds, total = costs(tasks, sizes, device, counts, spreads)
+    kinds, total = costs(tasks, sizes, device, counts)
     header = ("work", "tasks", "tokens", "FLOP", *(f"hours on {count}" for count in counts))
     rows = [
         (

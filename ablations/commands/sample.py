@@ -17,7 +17,7 @@ from ablations.commands.arguments import ESCAPES, unescaped
 from ablations.commands.cli import COMMANDS
 from ablations.data.checks import allowed
 from ablations.engine.files import check_new, lock_of
-from ablations.engine.progress import LOG_FORMATS, reporter_of
+from ablations.engine.progress import LOG_FORMATS, Named, reporter_of
 from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, GeneratorChoice, Sampling
 from ablations.grading.unanswered import describe_unanswered
 from ablations.labelers.choice import DEVICES, DTYPES
@@ -112,24 +112,23 @@ def _graded(
 ) -> SamplingSummary:
     """Grades the solutions and writes the pool."""
     from ablations.engine.processes import default_workers
-    from ablations.engine.step import Task
     from ablations.generators.sampled_pool import write_pool
     from ablations.grading.grader import Grader
 
-    task = Task(stage="grade", version=1, label="grading", weight=sum(shards.work))
+    task, work = Named(label="grading", address="grade"), sum(shards.work)
     reporter, began = reporter_of(log_format), time.monotonic()
 
     def progress(share: float) -> None:
         left = (time.monotonic() - began) * (1 - share) / share
-        reporter.progressed(task, share, share * task.weight, left)
+        reporter.progressed(task, share, share * work, left)
 
     samples = generator.setup.sampling.samples
-    reporter.begin(1, 0, task.weight)
+    reporter.begin(1, 0, work)
     try:
         reporter.started(task)
         with Grader(default_workers()) as grader:
             account = write_pool(out, problems, shards, samples, generator.identity, grader, progress)
-        reporter.ended(task, time.monotonic() - began, None, task.weight, 0.0)
+        reporter.ended(task, time.monotonic() - began, None, work, 0.0)
     finally:
         reporter.close()
     return account

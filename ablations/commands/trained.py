@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ablations.commands.arguments import RUN_FILE
 from ablations.commands.run_files import store_of_run
 from ablations.engine.store import MANIFEST, Store
+from ablations.steps.train_student import TrainStudent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGES = ("train", "cell")
-"""Stages whose artifacts are trained models, or lead to them."""
+STEPS = ("train", "cell")
+"""Steps whose artifacts are trained models, or lead to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,8 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
         root, address = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
     else:
         root, address = store or Path("runs/store"), named.strip("/")
-    stage = address.partition("/")[0]
-    if stage not in STAGES or not (root / address / MANIFEST).is_file():
+    step = address.partition("/")[0]
+    if step not in STEPS or not (root / address / MANIFEST).is_file():
         raise ValueError(
             f"cell: found no {named}; allowed: a run's out folder, or the folder or the address (train/KEY, "
             f"cell/KEY) of an artifact in the store {root}"
@@ -95,7 +96,7 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
     chosen = Which(fold=which.fold)
     if which != chosen:
         raise ValueError("arm, acquisition, data_scale, seed: found one; allowed: with a run's out folder")
-    if stage == "cell":
+    if step == "cell":
         return _of_cell(Store(root), address.partition("/")[2], which.fold)
     if which.fold is not None:
         raise ValueError(f"fold: found {which.fold}; allowed: with a run's out folder, or a cell")
@@ -145,7 +146,8 @@ def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | 
 def _of_training(store: Store, address: str, **more: Any) -> Trained:
     _check(store, address)
     manifest = _manifest(store.root / address / MANIFEST)
-    return Trained(store=store, address=address, config=manifest["config"], inputs=manifest["inputs"], **more)
+    config = TrainStudent.defaults() | manifest["config"]
+    return Trained(store=store, address=address, config=config, inputs=manifest["inputs"], **more)
 
 
 def _check(store: Store, address: str) -> None:

@@ -29,7 +29,7 @@ class Property:
 
 def check(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
     """Measures a world on the test samples of the experiment ``supervision`` at a scale."""
-    from ablations.data.artifacts import Samples, read_ratings
+    from ablations.data.artifacts import Ratings, Samples
     from ablations.engine.processes import default_workers
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
@@ -49,7 +49,7 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
         correct_PM=read.solutions.per_problem(read.solutions.final_correct),
         answer_PM=read.solutions.per_problem(read.solutions.answer_code),
         texts=texts,
-        ratings=read_ratings(store.path(fold.ratings)),
+        ratings=Ratings.read(store.path(fold.ratings)).steps,
         slips=np.array(slips),
     )
 

@@ -59,13 +59,18 @@ class Annotations:
         order = np.argsort(rows, kind="stable")
         return cls(rows=rows[order], ratings=[ratings[i] for i in order])
 
-    def write(self, path: Path) -> None:
+    @staticmethod
+    def file(folder: Path) -> Path:
+        """Returns the path of the file in an artifact's folder."""
+        return folder / "annotations.parquet"
+
+    def write(self, folder: Path) -> None:
         """Writes a Parquet file with the columns ``row`` and ``rating``."""
         ratings = pa.array(self.ratings, type=pa.list_(pa.int8()))
-        pq.write_table(pa.table({"row": pa.array(self.rows), "rating": ratings}), path)
+        pq.write_table(pa.table({"row": pa.array(self.rows), "rating": ratings}), self.file(folder))
 
     @classmethod
-    def read(cls, path: Path) -> "Annotations":
+    def read(cls, folder: Path) -> "Annotations":
         """Reads what ``write`` wrote."""
-        table = pq.read_table(path)
+        table = pq.read_table(cls.file(folder))
         return cls(rows=table["row"].to_numpy(), ratings=table["rating"].to_pylist())

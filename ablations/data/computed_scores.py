@@ -3,7 +3,7 @@
 import numpy as np
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 
 
 def from_positive(positive: Ragged) -> StepScores:

@@ -87,22 +87,28 @@ class StepScores:
         chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
         return StepScores(prob=self.prob.take(chosen), last=self.last[chosen])
 
-    def write(self, path: str | Path) -> None:
+    @staticmethod
+    def file(folder: Path) -> Path:
+        """Returns the path of the file in an artifact's folder."""
+        return folder / "scores.parquet"
+
+    def write(self, folder: Path) -> None:
         """Writes a Parquet file: one list column per class, and `last`."""
         columns = {
             name: Ragged(values=self.prob.values[:, c], offsets=self.prob.offsets).to_arrow()
             for c, name in enumerate(self.classes)
         }
         table = pa.table({**columns, "last": pa.array(self.last)})
-        pq.write_table(table, path, row_group_size=ROW_GROUP, compression="zstd")
+        pq.write_table(table, self.file(folder), row_group_size=ROW_GROUP, compression="zstd")
 
     @classmethod
-    def read(cls, path: str | Path) -> "StepScores":
+    def read(cls, folder: Path) -> "StepScores":
         """Reads what `write` wrote.
 
         Raises:
             ValueError: the file has other columns or unequal lengths.
         """
+        path = cls.file(folder)
         names = pq.read_schema(path).names
         if names not in (["negative", "positive", "last"], ["negative", "neutral", "positive", "last"]):
             raise ValueError(f"{path}: columns: found {names}; allowed: negative, [neutral,] positive, last")

@@ -12,24 +12,21 @@ from typing import Any
 
 from ablations.engine import failures
 from ablations.engine.machine import Machine
-from ablations.engine.step import Context, Inputs, Recipe, Stage
+from ablations.engine.step import Context, Execute, Task
 from ablations.engine.store import Store
 
 
-def attempt(
-    recipe: Recipe, store: Store, stages: str, machine: Machine, report: Callable[[float], None]
-) -> tuple[Any, ...]:
+def attempt(step: Task, store: Store, machine: Machine, report: Callable[[float], None]) -> tuple[Any, ...]:
     """Makes one artifact in a process that makes nothing else at the same time.
 
     Returns:
-        `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the stage raised.
+        `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the step raised.
     """
     try:
-        stage = machine.devices.spread(stages, recipe.stage)
         if (torch := sys.modules.get("torch")) is not None:
             torch.set_num_threads(1)
-        quiet = _printing_to(store.root / "logs" / f"{recipe.key}.txt", stage)
-        return "finished", store.make(recipe, quiet, report, logs=machine.logs.of(recipe.label, recipe.key))
+        quiet = _printing_to(store.root / "logs" / f"{step.key}.txt", machine.devices.execute)
+        return "finished", store.make(step, report, quiet, logs=machine.logs)
     except (Exception, SystemExit) as error:
         return "failed", *described(error)
 
@@ -61,17 +58,17 @@ def described(error: BaseException) -> tuple[str, str, str]:
     return type(error).__name__, line, "".join(traceback.format_exception(error))
 
 
-def _printing_to(path: Path, stage: Stage) -> Stage:
-    """Returns the stage with all its output, even from C, sent to a file, which is kept unless empty."""
+def _printing_to(path: Path, execute: Execute) -> Execute:
+    """Returns what runs a step with its output, even from C, sent to a file, which is kept unless empty."""
 
-    def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+    def run(step: Task, out: Path, context: Context) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = os.dup(1), os.dup(2)
         with path.open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         try:
-            stage.run(config, inputs, out, context)
+            execute(step, out, context)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -81,4 +78,4 @@ def _printing_to(path: Path, stage: Stage) -> Stage:
             if not path.stat().st_size:
                 path.unlink()
 
-    return Stage(stage.version, run)
+    return run

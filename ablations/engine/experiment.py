@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablations.engine.step import DEFAULT_STAGES, Task, ordered
+from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 
 SCALES = ("smoke", "quick", "small", "paper")
@@ -40,8 +40,6 @@ class Experiment:
     """`finish(settings, store, plan, out)`: copies the records into `out`, and does what `report` does."""
     report: Callable[[Any, Path], None]
     """`report(settings, out)`: writes figures, table and report from the records in `out`; prints them."""
-    stages: str = DEFAULT_STAGES
-    """Import path `module:NAME` of the stage table."""
     scales: tuple[str, ...] = SCALES
     """Scales at which it can run."""
     worlds: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ class Unused:
     """An artifact that no run or sweep refers to."""
 
     address: str
-    """`<stage>/<key>`."""
+    """`<step>/<key>`."""
     size: int
     """Size in bytes."""
 

@@ -45,3 +45,6 @@ class Logs:
         taken = inspect.signature(kind).parameters
         made: Logger = kind(**{name: value for name, value in given.items() if name in taken})
         return made
+
+
+NO_LOGS = Logs()

@@ -7,9 +7,8 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
-
-from ablations.engine.step import Task
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,22 +20,46 @@ EVERY = 5.0
 """Seconds between two JSON lines on the progress of one task."""
 
 
+class Reported(Protocol):
+    """A piece of work whose progress is reported."""
+
+    @property
+    def label(self) -> str:
+        """Name for display."""
+
+    @property
+    def address(self) -> str:
+        """Name for machines, unlike that of any other piece."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A piece of work that is no step."""
+
+    label: str
+    """Name for display."""
+    address: str
+    """Name for machines."""
+
+
 class Reporter(Protocol):
     """Receiver of a run's progress. `left` is the estimate of the seconds left."""
 
     def begin(self, total: int, standing: int, work: float) -> None:
         """Called when a run begins: `total` tasks to make in `work` seconds, `standing` made before."""
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Reported) -> None:
         """Called when a task begins."""
 
-    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
         """Called when a task has done `fraction` of its work, and the run `done` of its `work`."""
 
-    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+    def ended(
+        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
+    ) -> None:
         """Called when a task ends, with its `seconds` (None: another run made it) or a one-line `failure`."""
 
-    def blocked(self, task: Task) -> None:
+    def blocked(self, task: Reported) -> None:
         """Called when a task will not be tried because what it needs has failed."""
 
     def close(self) -> None:
@@ -80,21 +103,23 @@ class Lines:
         if total:
             self._say(f"{total} tasks to do, {standing} done before")
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Reported) -> None:
         self._running[task.label] = 0.0
 
-    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
         self._running[task.label] = fraction
         if time.monotonic() - self._last >= self._silence:
             running = ", ".join(f"{label} {part:.0%}" for label, part in self._running.items())
             self._say(f"[{self._over}/{self._total}] running: {running}{_left(left)}")
 
-    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+    def ended(
+        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
+    ) -> None:
         self._running.pop(task.label, None)
         self._over += 1
         self._say(f"[{self._over}/{self._total}] {task.label}: {_outcome(seconds, failure)}{_left(left)}")
 
-    def blocked(self, task: Task) -> None:
+    def blocked(self, task: Reported) -> None:
         self._over += 1
 
     def close(self) -> None:
@@ -129,17 +154,19 @@ class Bars:
             self.bars.start()
             self._bar[""] = self.bars.add_task(self._title(), total=work, note="")
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Reported) -> None:
         self._bar[task.address] = self.bars.add_task(task.label, total=1.0, note="")
         self._began[task.address] = time.monotonic()
 
-    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
         taken = time.monotonic() - self._began[task.address]
         note = _left(taken * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
         self.bars.update(self._bar[task.address], completed=fraction, note=note)
         self.bars.update(self._bar[""], completed=done, note=_left(left).removeprefix(", "))
 
-    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+    def ended(
+        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
+    ) -> None:
         self._over += 1
         self.bars.remove_task(self._bar.pop(task.address))
         note = _left(left).removeprefix(", ")
@@ -149,7 +176,7 @@ class Bars:
                 f"{task.label}: {_outcome(seconds, failure)}", markup=False, highlight=False
             )
 
-    def blocked(self, task: Task) -> None:
+    def blocked(self, task: Reported) -> None:
         self._over += 1
 
     def close(self) -> None:
@@ -170,25 +197,27 @@ class Json:
     def begin(self, total: int, standing: int, work: float) -> None:
         self._tell("begin", total=total, standing=standing, work=work)
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Reported) -> None:
         self._tell("started", task)
 
-    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
         now = time.monotonic()
         if now - self._told.get(task.address, -math.inf) >= self._every:
             self._told[task.address] = now
             self._tell("progressed", task, fraction=fraction, done=done, left=left)
 
-    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
+    def ended(
+        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
+    ) -> None:
         self._tell("ended", task, seconds=seconds, failure=failure, done=done, left=left)
 
-    def blocked(self, task: Task) -> None:
+    def blocked(self, task: Reported) -> None:
         self._tell("blocked", task)
 
     def close(self) -> None:
         self._tell("close")
 
-    def _tell(self, event: str, task: Task | None = None, **more: float | str | None) -> None:
+    def _tell(self, event: str, task: Reported | None = None, **more: float | str | None) -> None:
         of_task = {} if task is None else {"task": task.address, "label": task.label}
         line = json.dumps({"time": time.time(), "event": event} | of_task | more)
         print(line, file=self._file or sys.stderr, flush=True)

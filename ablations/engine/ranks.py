@@ -1,10 +1,10 @@
-"""Several devices for one model: stages that several processes run together.
+"""Several devices for one model: steps that several processes run together.
 
 On one machine, the process that makes an artifact, its owner, starts the ranks, gets the progress from the
-first of them, and ends them when the stage is over or one of them dies. Ranks read the inputs and write the
+first of them, and ends them when the step is over or one of them dies. Ranks read the inputs and write the
 artifact's files; they have nothing to do with the store's locks or whatever else the owner holds, such as a
 trial of a sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the
-others wait for the stages that it asks them to run with it.
+others wait for the steps that it asks them to run with it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -26,7 +26,7 @@ from typing import Any, get_args
 
 from ablations.engine.logs import Logs
 from ablations.engine.processes import end_with_parent
-from ablations.engine.step import Context, Inputs, Stage, load_stages
+from ablations.engine.step import Context, Task, execute
 from lightning_modules.process_group import ALONE, Group, Strategy, joined
 
 LAUNCHERS = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}
@@ -71,55 +71,36 @@ class Devices:
                 raise ValueError(f"{name}: found {found}; allowed: {allowed}, as many as were started")
         return replace(self, devices=here, nodes=group.nodes, group=group)
 
-    def spread(self, stages: str, name: str) -> Stage:
-        """Returns a stage of a table, on these devices if it can be spread over them.
-
-        Args:
-            stages: import path `module:NAME` of the table.
-            name: name of the stage.
-        """
-        stage = load_stages(stages)[name]
-        stage.load()
-        if not stage.spreads or self.devices * self.nodes == 1:
-            return stage
-
-        def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-            call = Call(
-                stages=stages,
-                stage=name,
-                config=config,
-                inputs=inputs,
-                out=out,
-                scratch=context.scratch,
-                local=dict(context.local),
-                logs=context.logs,
-            )
-            if self.group.size > 1:
-                self.group.share(call)
-                call.run(self.group, context.progress, context.report_validation)
-            else:
-                _run_on_ranks(call, self, context)
-
-        return Stage(stage.version, run, spreads=True)
+    def execute(self, step: Task, out: Path, context: Context) -> None:
+        """Runs a step, on these devices if it can be spread over them; see `engine.step.Execute`."""
+        if not step.spreads or self.devices * self.nodes == 1:
+            execute(step, out, context)
+            return
+        call = Call(
+            step=step.detached(),
+            out=out,
+            root=context.root,
+            scratch=context.scratch,
+            logs=context.logs,
+        )
+        if self.group.size > 1:
+            self.group.share(call)
+            call.run(self.group, context.progress, context.report_validation)
+        else:
+            _run_on_ranks(call, self, context)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a stage, as every rank gets it."""
+    """One call of a step, as every rank gets it."""
 
-    stages: str
-    """Import path of the stage table."""
-    stage: str
-    """Name of the stage."""
-    config: dict[str, Any]
-    """Config of the stage."""
-    inputs: Inputs
-    """Folders of its inputs."""
+    step: Task
+    """The step."""
     out: Path
     """Folder in which the first rank writes."""
-    scratch: Path
+    root: Path
     """See `Context`."""
-    local: dict[str, Any]
+    scratch: Path
     """See `Context`."""
     logs: Logs
     """See `Context`."""
@@ -130,47 +111,52 @@ class Call:
         progress: Callable[[float], None],
         report_validation: Callable[[float, float], None],
     ) -> None:
-        """Runs the stage in this process, as one of a group."""
+        """Runs the step in this process, as one of a group."""
         context = Context(
-            progress=progress,
+            root=self.root,
             scratch=self.scratch,
-            local=self.local,
+            progress=progress,
             report_validation=report_validation,
             group=group,
             logs=self.logs,
         )
-        load_stages(self.stages)[self.stage].run(self.config, self.inputs, self.out, context)
+        execute(self.step, self.out, context)
 
 
 class RankFailed(RuntimeError):
-    """Raised when one of the processes that run a stage together failed or died."""
+    """Raised when one of the processes that run a step together failed or died."""
 
 
-def check_gpus(configs: Iterable[Mapping[str, Any]], devices: int = 1) -> None:
-    """Checks that this machine has what trainings need, before anything is made.
-
-    Args:
-        configs: configs of stages; ``device`` and ``attention`` are checked.
-        devices: number of devices that train one model together.
-
-    Raises:
-        ValueError: there is no GPU, there are too few, or flash attention is not installed.
-    """
-    asked = list(configs)
-    if any(config.get("device") == "cuda" for config in asked):
-        import torch
-
-        if not (there := torch.cuda.device_count()):
-            raise ValueError("device: found cuda, but no such device; allowed: cpu")
-        if devices > there:
-            raise ValueError(f"devices: found {devices}; allowed: up to {there}, the GPUs of this machine")
-    if any(config.get("attention") == "flash_attention_2" for config in asked):
+def check_devices(steps: Iterable[Task], count: int = 1) -> None:
+    """Checks that this machine has the GPUs and the attention that some steps need; see `check_gpus`."""
+    asked = tuple(steps)
+    check_gpus({step.device for step in asked}, count)
+    if "flash_attention_2" in {step.attention for step in asked}:
         from transformers.utils import is_flash_attn_2_available
 
         if not is_flash_attn_2_available():
             raise ValueError(
                 "attention: found flash_attention_2, which is not installed; allowed: sdpa, eager"
             )
+
+
+def check_gpus(devices: Collection[str], count: int = 1) -> None:
+    """Checks that this machine has the GPUs that are asked for, before anything is made.
+
+    Args:
+        devices: devices to compute on: cpu or cuda.
+        count: number of devices that train one model together.
+
+    Raises:
+        ValueError: there is no GPU, or there are too few.
+    """
+    if "cuda" in devices:
+        import torch
+
+        if not (there := torch.cuda.device_count()):
+            raise ValueError("device: found cuda, but no such device; allowed: cpu")
+        if count > there:
+            raise ValueError(f"devices: found {count}; allowed: up to {there}, the GPUs of this machine")
 
 
 def take_gpus(number: int, count: int) -> None:

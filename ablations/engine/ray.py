@@ -2,7 +2,7 @@
 
 Ray starts tasks first come, first served. So it gets no more than the cluster can run at once, the longest
 remaining path first, and the rest waits here. Ray retries a task whose worker or node dies, elsewhere if need
-be, and the task resumes from its scratch folder; a task whose stage raises is not retried. A node takes part
+be, and the task resumes from its scratch folder; a task that raises is not retried. A node takes part
 if it sees the store and has this machine's code: all nodes are checked before anything runs, and one that
 joins later is checked when its first task starts there.
 """
@@ -23,7 +23,7 @@ from ablations.engine.attempts import attempt, last_words, throttled
 from ablations.engine.machine import Machine
 from ablations.engine.ray_nodes import RETRIES, Nodes, Terms, connected, terms_of, within
 from ablations.engine.schedule import Run
-from ablations.engine.step import Recipe, Task, load_stages
+from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 EVERY = 1.0
@@ -32,13 +32,12 @@ EVERY = 1.0
 log = logging.getLogger("ablations")
 
 
-def run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+def run_on_ray(run: Run, store: Store, workers: int | None, machine: Machine) -> None:
     """Makes what a run needs on a cluster.
 
     Args:
         run: what to make.
         store: on a path that all nodes share.
-        stages: import path of the stage table, which all nodes have.
         workers: maximum number of tasks at once; None: as many as the cluster has room for.
         machine: the cluster's address, None to start one on this machine, and what a task requests.
 
@@ -48,27 +47,27 @@ def run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine
     """
     if not run.ready:
         return
-    table, devices = load_stages(stages), machine.devices.devices
+    devices = machine.devices.devices
 
     def asked(task: Task) -> dict[str, float]:
-        return machine.resources.asked(task, devices if table[task.stage].spreads else 1)
+        return machine.resources.asked(task, devices if task.spreads else 1)
 
     try:
         with connected(machine.address, workers), terms_of(store) as terms:
             nodes = Nodes(terms, asked)
             nodes.check(run.needed)
-            _Crew(run, store, stages, workers, machine, nodes).work()
+            _Crew(run, store, workers, machine, nodes).work()
     finally:
         store.clean()  # removes what dead workers left behind
 
 
 @ray.remote
-def _make(terms: Terms, stages: str, machine: Machine, recipe: Recipe, board: Any) -> tuple[Any, ...]:
+def _make(terms: Terms, machine: Machine, task: Task, board: Any) -> tuple[Any, ...]:
     """Runs ``attempt`` in a worker process; returns its result, or `("unfit", node, why)`."""
     if (why := terms.breach()) is not None:
         return "unfit", ray.get_runtime_context().get_node_id(), why
-    report = throttled(lambda fraction: board.tell.remote(recipe.key, fraction), EVERY)
-    return attempt(recipe, Store(terms.root), stages, machine, report)
+    report = throttled(lambda fraction: board.tell.remote(task.key, fraction), EVERY)
+    return attempt(task, Store(terms.root), machine, report)
 
 
 class _Board:
@@ -89,10 +88,8 @@ class _Board:
 class _Crew:
     """Tasks that were submitted to Ray, and their outcomes."""
 
-    def __init__(
-        self, run: Run, store: Store, stages: str, workers: int | None, machine: Machine, nodes: Nodes
-    ) -> None:
-        self._run, self._store, self._stages, self._machine = run, store, stages, machine
+    def __init__(self, run: Run, store: Store, workers: int | None, machine: Machine, nodes: Nodes) -> None:
+        self._run, self._store, self._machine = run, store, machine
         self._workers, self._nodes = workers, nodes
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         again: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
@@ -159,9 +156,7 @@ class _Crew:
 
     def _submit(self, task: Task) -> None:
         make = _make.options(max_retries=RETRIES, **self._nodes.options(task))
-        self._flying[
-            make.remote(self._nodes.terms, self._stages, self._machine, task.recipe(), self._board)
-        ] = task
+        self._flying[make.remote(self._nodes.terms, self._machine, task.detached(), self._board)] = task
 
     def _take_in(self, answer: ObjectRef, task: Task) -> None:
         """Handles the outcome of a task."""

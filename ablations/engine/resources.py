@@ -15,7 +15,7 @@ class Resources:
     cpus: float = 1.0
     """Processors, or a fraction of one. A task computes with one thread."""
     gpus: float = 1.0
-    """GPUs, or a fraction of one that several tasks share; for tasks whose config has device cuda."""
+    """GPUs, or a fraction of one that several tasks share; for tasks on device cuda."""
     memory: float = 0.0
     """Gigabytes (1e9 bytes) of memory, which Ray counts but does not enforce; 0 requests none."""
 
@@ -36,7 +36,7 @@ class Resources:
         """
         asked = {
             "CPU": devices * self.cpus,
-            "GPU": devices * self.gpus if task.config.get("device") == "cuda" else 0.0,
+            "GPU": devices * self.gpus if task.device == "cuda" else 0.0,
             "memory": devices * self.memory * 1e9,
         }
         return {name: amount for name, amount in asked.items() if amount}

@@ -8,12 +8,13 @@ only the tasks that need it; all failures are reported together at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from ablations.engine.machine import Machine
 from ablations.engine.processes import default_workers, one_thread
 from ablations.engine.progress import Reporter, reporter_of
 from ablations.engine.schedule import Run, RunFailed
-from ablations.engine.step import DEFAULT_STAGES, Task, load_stages, ordered
+from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 from ablations.engine.workers import run_locally
 
@@ -24,7 +25,6 @@ def run_tasks(
     targets: Iterable[Task],
     store: Store,
     workers: int | None = None,
-    stages: str = DEFAULT_STAGES,
     reporter: Reporter | None = None,
     machine: Machine = ALONE,
 ) -> None:
@@ -35,14 +35,12 @@ def run_tasks(
         store: where artifacts are.
         workers: number of tasks at once; with the local executor, 1 runs in this process. None means as many
             as the cores allow, or as the cluster has room for.
-        stages: import path `module:NAME` of the stage table.
         reporter: receives the progress; None shows bars on a terminal, lines elsewhere.
         machine: what to compute on.
 
     Raises:
         RunFailed: a task failed; raised once all that could be done is done.
-        ValueError: an argument is not allowed, a task does not fit the stage table, or a node of the cluster
-            may not take part.
+        ValueError: an argument is not allowed, or a node of the cluster may not take part.
     """
     if machine.executor not in EXECUTORS:
         raise ValueError(f"executor: found {machine.executor!r}; allowed: {', '.join(EXECUTORS)}")
@@ -54,20 +52,41 @@ def run_tasks(
     if workers != 1 and started:
         raise ValueError(f"workers: found {workers}; allowed: 1 under torchrun or SLURM")
     with one_thread():
-        targets = tuple(targets)
-        load_stages(stages, ordered(targets))
         store.clean()
         reporter = reporter or reporter_of()
         run = Run(targets, store, workers or 1, reporter)
         try:
-            EXECUTORS[machine.executor](run, store, stages, workers, machine)
+            EXECUTORS[machine.executor](run, store, workers, machine)
         finally:
             reporter.close()
     if run.failures:
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
 
 
-def _run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+def make_here(
+    target: Task,
+    store: Store,
+    machine: Machine = ALONE,
+    progress: Callable[[Task, float], None] = lambda step, fraction: None,
+    report_validation: Callable[[float, float], None] = lambda share, value: None,
+) -> None:
+    """Makes a target and what it needs in this process, one after another; what a step raises is raised.
+
+    Args:
+        target: what to make.
+        store: where artifacts are.
+        machine: what to compute on.
+        progress: gets each step and the fraction of it that is done.
+        report_validation: see `ablations.engine.step.Context`.
+    """
+    for step in ordered([target]):
+        if store.fault(step, full=False) is not None:
+            store.make(
+                step, partial(progress, step), machine.devices.execute, report_validation, machine.logs
+            )
+
+
+def _run_on_ray(run: Run, store: Store, workers: int | None, machine: Machine) -> None:
     try:
         from ablations.engine.ray import run_on_ray
     except ModuleNotFoundError as error:
@@ -76,11 +95,11 @@ def _run_on_ray(run: Run, store: Store, stages: str, workers: int | None, machin
         raise ValueError(
             "executor: found ray, which is not installed; allowed: local, or ray after pip install '.[ray]'"
         ) from error
-    run_on_ray(run, store, stages, workers, machine)
+    run_on_ray(run, store, workers, machine)
 
 
-EXECUTORS: dict[str, Callable[[Run, Store, str, int | None, Machine], None]] = {
+EXECUTORS: dict[str, Callable[[Run, Store, int | None, Machine], None]] = {
     "local": run_locally,
     "ray": _run_on_ray,
 }
-"""Functions that run the tasks of a run: `executor(run, store, stages, workers, machine)`."""
+"""Functions that run the tasks of a run: `executor(run, store, workers, machine)`."""

@@ -11,7 +11,7 @@ from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 
 BELIEVED = 60.0
-"""Seconds of work assumed to take as long as planned, weighed against the timings of other stages."""
+"""Seconds of work assumed to take as long as planned, weighed against the timings of other steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +43,23 @@ class Rates:
     """Estimates of task durations from weights and timings."""
 
     def __init__(self, store: Store) -> None:
-        self._timed: dict[str, list[float]] = {}  # stage -> [seconds, weight], sums
+        self._timed: dict[str, list[float]] = {}  # step -> [seconds, weight], sums
         for timing in store.timings().values():
             if not timing.resumed:
-                self.add(timing.stage, timing.weight, timing.seconds)
+                self.add(timing.step, timing.weight, timing.seconds)
 
-    def add(self, stage: str, weight: float, seconds: float) -> None:
-        """Records that a task of this stage and weight took so many seconds."""
-        timed = self._timed.setdefault(stage, [0.0, 0.0])
+    def add(self, step: str, weight: float, seconds: float) -> None:
+        """Records that a task of this step and weight took so many seconds."""
+        timed = self._timed.setdefault(step, [0.0, 0.0])
         timed[0] += seconds
         timed[1] += weight
 
     def seconds(self, task: Task) -> float:
-        """Estimates seconds: the task's weight, corrected by the timings of its stage, or else of all."""
-        if task.stage in self._timed:
-            seconds, weight = self._timed[task.stage]
+        """Estimates seconds: the task's weight, corrected by the timings of its step, or else of all."""
+        if task.name in self._timed:
+            seconds, weight = self._timed[task.name]
             return task.weight * seconds / weight
-        # A few short tasks of other stages say little, so they are weighed against `BELIEVED` as planned.
+        # A few short tasks of other steps say little, so they are weighed against `BELIEVED` as planned.
         seconds, weight = (sum(one[k] for one in self._timed.values()) + BELIEVED for k in (0, 1))
         return task.weight * seconds / weight
 
@@ -134,7 +134,7 @@ class Run:
         """Records that a task's artifact exists; `seconds` is None if another run made it."""
         self._end(task)
         if seconds is not None:
-            self._rates.add(task.stage, task.weight, seconds)
+            self._rates.add(task.name, task.weight, seconds)
         for child in self._children[task]:
             self._waits_for[child].discard(task)
             if not self._waits_for[child] and child not in self._over:

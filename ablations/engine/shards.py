@@ -18,8 +18,7 @@ from typing import Any, Protocol
 
 from ablations.engine.files import lock_of
 from ablations.engine.locks import locked
-from ablations.engine.progress import Reporter
-from ablations.engine.step import Task
+from ablations.engine.progress import Named, Reporter
 from results.writing import write_text
 
 FACTS = "facts.json"
@@ -121,10 +120,8 @@ class Counter:
             self._over.add(number)
             self._reporter.ended(self._task(number), seconds, None, self._done(), self._left())
 
-    def _task(self, number: int) -> Task:
-        label = f"shard {number + 1} of {self._count}"
-        config = {"number": number}
-        return Task(stage=self._stage, version=1, config=config, label=label, weight=self._work[number])
+    def _task(self, number: int) -> Named:
+        return Named(label=f"shard {number + 1} of {self._count}", address=f"{self._stage}/{number}")
 
     def _done(self) -> float:
         over = sum(self._work[number] for number in self._over)

@@ -58,15 +58,15 @@ def seconds_left(found: Sequence[Standing], store: Store) -> float:
 
 
 def described(found: Sequence[Standing], store: Store) -> str:
-    """Formats for display the tasks by stage and state, what is running, and what failed with which error."""
-    counts = Counter((one.task.stage, one.state) for one in found)
+    """Formats for display the tasks by step and state, what is running, and what failed with which error."""
+    counts = Counter((one.task.name, one.state) for one in found)
     total = Counter(one.state for one in found)
-    stages = list(dict.fromkeys(one.task.stage for one in found))
-    rows = [(stage, *(str(counts[stage, state] or "") for state in STATES)) for stage in stages]
+    names = list(dict.fromkeys(one.task.name for one in found))
+    rows = [(name, *(str(counts[name, state] or "") for state in STATES)) for name in names]
     left = seconds_left(found, store)
     summary = ", ".join(f"{total[state]} {state}" for state in STATES)
     parts = [
-        text_table(("stage", *STATES), rows, right=(1, 2, 3, 4)),
+        text_table(("step", *STATES), rows, right=(1, 2, 3, 4)),
         f"{len(found)} tasks: {summary}" + (f"; about {duration(left)} left" if left > 0 else ""),
     ]
     parts += [

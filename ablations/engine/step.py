@@ -1,110 +1,288 @@
-"""Tasks and the keys that name their artifacts.
+"""Steps of the pipeline, and the keys that name their artifacts.
 
-A task is one call of a stage: a config and the tasks whose artifacts it reads. Its key is the hash of
-everything that decides its result, so equal keys mean equal artifacts. What is only for display or for one
-machine is kept out of it.
+A step is a frozen dataclass: its fields are its configuration and the steps whose artifacts it reads. Its key
+is the hash of everything that decides its result, so equal keys mean equal artifacts. Fields that are only
+for display, for estimates or for one machine are marked with `apart` and kept out of the key.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import importlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args, get_origin
 
+from ablations.data.json_files import Json
 from ablations.engine.costs.work import Texts, Work
 from ablations.engine.logs import Logs
 from lightning_modules.process_group import ALONE, Group
 
-DEFAULT_STAGES = "ablations.steps:STAGES"
 KEY_LENGTH = 24
+RESERVED = ("timings", "failures", "logs")
+"""Folders of a store that hold no artifacts."""
 
-Inputs = dict[str, Path | tuple[Path, ...]]
+Addresses = dict[str, str | tuple[str, ...]]
+"""Addresses of inputs by the name of the field that holds them."""
+
+
+class Artifact(Protocol):
+    """What a step produces: it is written into a folder once, and read from it by other steps."""
+
+    def write(self, folder: Path, /) -> None:
+        """Writes its files into an existing, empty folder."""
+
+    @classmethod
+    def read(cls, folder: Path, /) -> Self:
+        """Reads what `write` wrote."""
+
+
+Produced = TypeVar("Produced", bound=Artifact, covariant=True)
+Other = TypeVar("Other", bound=Artifact)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Context of a running stage, besides its config and inputs. Nothing here may change what it writes."""
+    """Context of a running step, besides its fields. Nothing here may change what it produces."""
 
-    progress: Callable[[float], None]
-    """Callback for the fraction done, from 0 to 1; call it as often as convenient."""
+    root: Path
+    """Folder of the store, which holds the artifacts that the step reads."""
     scratch: Path
     """Folder for shards and checkpoints: survives a kill, is deleted once the artifact exists."""
-    local: Mapping[str, Any] = field(default_factory=dict)
-    """The task's facts about this machine, such as a device or a file's path."""
+    progress: Callable[[float], None] = lambda fraction: None
+    """Callback for the fraction done, from 0 to 1; call it as often as convenient."""
     report_validation: Callable[[float, float], None] = lambda share, value: None
     """Callback of a training for the share of its updates that are done and how well it does on validation
     problems; it may raise to stop a training without prospects."""
     group: Group = ALONE
-    """Processes that run the stage together: all read and compute, and the first writes."""
+    """Processes that run the step together: all read and compute, and the first writes."""
     logs: Logs = Logs()
     """Where a training logs."""
 
+    def folder(self, step: Step[Any]) -> Path:
+        """Returns the folder of an input's artifact."""
+        return self.root / step.address
 
-def _imported(path: str) -> Any:
-    """Imports what `module:name` names."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
+    def read(self, step: Step[Other]) -> Other:
+        """Reads an input's artifact."""
+        made: Other = step.artifact.read(self.folder(step))
+        return made
 
-
-Run = Callable[[dict[str, Any], Inputs, Path, Context], None]
-
-
-@dataclass(frozen=True)
-class Imported:
-    """Function that is imported when it is first needed, so that plans and reports need no torch."""
-
-    path: str
-    """`module:name`."""
-
-    def load(self) -> Run:
-        """Imports and returns the function."""
-        function: Run = _imported(self.path)
-        return function
-
-    def __call__(self, config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-        self.load()(config, inputs, out, context)
+    def read_all(self, steps: Iterable[Step[Other]]) -> list[Other]:
+        """Reads the artifacts of several inputs."""
+        return [self.read(step) for step in steps]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One step of the pipeline."""
+def apart(default: Any = dataclasses.MISSING) -> Any:
+    """Declares a field that does not count for the key; without a default, it is required."""
+    return field(default=default, metadata={"apart": True})
 
-    version: int
-    """Version; raise it if the same config would now give other files, so that artifacts are made again."""
-    run: Run
-    """`run(config, inputs, out, context)` writes its files into the folder `out`."""
-    spreads: bool = False
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step(ABC, Generic[Produced]):
+    """One step of the pipeline. Two steps are equal if their names and keys are.
+
+    A subclass names its step, and raises its version when the same fields would now give another artifact, or
+    when the default of a field changes: a field that has its default does not count for the key, so that a
+    new optional field changes no old key.
+
+        class OracleRatings(Step[Ratings], name="ratings"): ...
+    """
+
+    name: ClassVar[str]
+    """Name: lower-case letters, digits and underscores."""
+    version: ClassVar[int]
+    """Version of what the step does."""
+    spreads: ClassVar[bool]
     """Whether several processes can run it together."""
+    runs_model: ClassVar[bool]
+    """Whether it needs torch."""
+    produces: ClassVar[type[Artifact]]
+    """Type of the artifact."""
 
-    def load(self) -> None:
-        """Imports what it needs to run, so that the import does not count as part of the run."""
-        if isinstance(self.run, Imported):
-            self.run.load()
+    label: str = apart("")
+    """Name for display. Default: the step's name."""
+    weight: float = apart(1.0)
+    """Estimated seconds on one ordinary core, corrected by timings."""
+    work: tuple[Work, ...] = apart(())
+    """Work of models, for estimates."""
+    texts: Texts | None = apart(None)
+    """Solutions in the artifact, for estimates of the steps that read them."""
+
+    def __init_subclass__(
+        cls, *, name: str, version: int = 1, spreads: bool = False, runs_model: bool = False
+    ) -> None:
+        super().__init_subclass__()
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
+            raise ValueError(
+                f"name: found {name!r}; allowed: lower-case letters, digits and underscores, and none of "
+                f"{', '.join(RESERVED)}"
+            )
+        cls.name, cls.version, cls.spreads, cls.runs_model = name, version, spreads, runs_model or spreads
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            if get_origin(base) is Step:
+                (cls.produces,) = get_args(base)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise ValueError(f"weight: found {self.weight} for {self.name}; allowed: above 0, and finite")
+        object.__setattr__(self, "label", self.label or self.name)
+
+    @abstractmethod
+    def run(self, context: Context) -> Produced:
+        """Does the work."""
+
+    @property
+    def artifact(self) -> type[Produced]:
+        """Type of the artifact."""
+        return self.produces  # type: ignore[return-value]
+
+    @classmethod
+    def load(cls) -> None:
+        """Imports the slow libraries that it needs, so that the import does not count as part of the run."""
+        if cls.runs_model:
+            importlib.import_module("lightning_modules.training")
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Returns the defaults of the fields that count for the key; a config lacks what has its default."""
+        return {
+            item.name: item.default
+            for item in dataclasses.fields(cls)
+            if item.default is not dataclasses.MISSING and not item.metadata.get("apart")
+        }
+
+    @property
+    def device(self) -> str:
+        """Device that it computes on: cpu or cuda."""
+        return "cpu"
+
+    @property
+    def attention(self) -> str:
+        """Implementation of attention that it trains with."""
+        return "sdpa"
+
+    @property
+    def tokens(self) -> int | None:
+        """Number of tokens that pass through models; None if no model runs."""
+        return sum(one.tokens for one in self.work) if self.work else None
+
+    @property
+    def parents(self) -> tuple[Step[Any], ...]:
+        """All inputs, flattened."""
+        return tuple(step for _, value in self._inputs() for step in _flat(value))
+
+    @cached_property
+    def config(self) -> dict[str, Json]:
+        """All fields, other than inputs and those apart, that differ from their defaults."""
+        inputs = {name for name, _ in self._inputs()}
+        return {
+            name: canonical(value, f"{self.name}.{name}")
+            for name, value in self._decisive()
+            if name not in inputs
+        }
+
+    @cached_property
+    def inputs(self) -> Addresses:
+        """Addresses of the inputs."""
+        return {
+            name: tuple(step.address for step in value) if isinstance(value, tuple) else value.address
+            for name, value in self._inputs()
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """24 hex digits: the hash of name, version, config and the inputs' addresses."""
+        return content_key(self.name, self.version, self.config, self.inputs)
+
+    @property
+    def address(self) -> str:
+        """Folder of the artifact, relative to the store's root."""
+        return f"{self.name}/{self.key}"
+
+    def detached(self) -> Self:
+        """Returns the step with references to its inputs: all that a worker needs to run it."""
+        alone = copy.copy(self)
+        object.__setattr__(alone, "key", self.key)
+        for name, value in self._inputs():
+            given = tuple(map(_reference, value)) if isinstance(value, tuple) else _reference(value)
+            object.__setattr__(alone, name, given)
+        return alone
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Step) and self.address == other.address
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def _decisive(self) -> Iterator[tuple[str, Any]]:
+        """Yields the names and values of the fields that count for the key."""
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if not item.metadata.get("apart") and not _is_default(item, value):
+                yield item.name, value
+
+    def _inputs(self) -> Iterator[tuple[str, Any]]:
+        """Yields the names and values of the fields that hold steps."""
+        for name, value in self._decisive():
+            if any(isinstance(one, Step) for one in _flat(value)):
+                yield name, value
 
 
-def one(inputs: Inputs, name: str) -> Path:
-    """Returns the folder of an input that is a single artifact."""
-    found = inputs.get(name)
-    assert isinstance(found, Path), f"input {name}: found {found}; allowed: one artifact"
-    return found
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made(Step[Produced], name="made"):
+    """A step of which only the artifact is known."""
+
+    at: str
+    """Its address."""
+    kind: type[Any]
+    """Type of the artifact."""
+
+    @cached_property
+    def key(self) -> str:
+        """Key of the artifact."""
+        return self.at.rpartition("/")[2]
+
+    @property
+    def address(self) -> str:
+        """Folder of the artifact, relative to the store's root."""
+        return self.at
+
+    @property
+    def artifact(self) -> type[Produced]:
+        """Type of the artifact."""
+        return self.kind
+
+    def run(self, context: Context) -> Produced:
+        """Raises an AssertionError: it stands for an artifact that exists."""
+        raise AssertionError(f"{self.at} is a reference")
 
 
-def several(inputs: Inputs, name: str) -> tuple[Path, ...]:
-    """Returns the folders of an input that may be any number of artifacts; none if it is not given."""
-    found = inputs.get(name, ())
-    return found if isinstance(found, tuple) else (found,)
+Task = Step[Any]
+"""A step as the engine sees it, whatever it produces."""
+Execute = Callable[[Task, Path, Context], None]
+"""`execute(step, out, context)` runs a step and writes its artifact into the folder `out`."""
 
 
-def canonical(value: Any, where: str = "config") -> Any:
-    """Turns a value into plain JSON: dataclasses and mappings to dicts with string keys, sequences to lists.
+def execute(step: Step[Any], out: Path, context: Context) -> None:
+    """Runs a step in this process; the first process of a group writes the artifact into `out`."""
+    made = step.run(context)
+    if context.group.first:
+        made.write(out)
+
+
+def canonical(value: object, where: str = "config") -> Json:
+    """Turns a value into plain JSON: mappings to dicts with string keys, sequences to lists.
+
+    Of a dataclass, the fields that differ from their defaults are kept.
 
     Args:
         value: None, bool, int, finite float, str, or mappings, sequences and dataclasses of these.
@@ -121,8 +299,9 @@ def canonical(value: Any, where: str = "config") -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{where}: {value} is not allowed; a number must be finite")
         return float(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Step)):
+        items = ((item, getattr(value, item.name)) for item in dataclasses.fields(value))
+        value = {item.name: one for item, one in items if not _is_default(item, one)}
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
@@ -136,182 +315,46 @@ def canonical(value: Any, where: str = "config") -> Any:
     )
 
 
-def content_key(stage: str, version: int, config: Any, inputs: Mapping[str, str | Iterable[str]]) -> str:
+def content_key(name: str, version: int, config: Mapping[str, Json], inputs: Mapping[str, object]) -> str:
     """Hashes all that decides an artifact: the first 24 hex digits of the sha256 of its canonical JSON.
 
     Args:
-        stage: the stage's name.
-        version: the stage's version.
+        name: the step's name.
+        version: the step's version.
         config: plain JSON (see `canonical`).
-        inputs: each input's address `<stage>/<key>`, or several.
+        inputs: each input's address `<name>/<key>`, or several.
     """
-    named = {name: one if isinstance(one, str) else list(one) for name, one in inputs.items()}
     text = json.dumps(
-        [stage, version, config, named], sort_keys=True, separators=(",", ":"), ensure_ascii=True
+        [name, version, config, inputs], sort_keys=True, separators=(",", ":"), ensure_ascii=True
     )
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A task without the tasks before it: all that a worker needs to know to make one artifact."""
-
-    stage: str
-    """Name of the stage."""
-    version: int
-    """Version of the stage."""
-    key: str
-    """Key of the artifact, 24 hex digits."""
-    config: dict[str, Any]
-    """Config as plain JSON."""
-    inputs: dict[str, str | tuple[str, ...]]
-    """Addresses `<stage>/<key>` of the artifacts read."""
-    local: dict[str, Any]
-    """Facts about this machine; not in the key."""
-    label: str
-    """Name for display."""
-    weight: float
-    """Estimated seconds."""
-
-    @property
-    def address(self) -> str:
-        """Folder of the artifact, relative to the store's root."""
-        return f"{self.stage}/{self.key}"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
-    """One call of a stage. Two tasks are equal if their keys are."""
-
-    stage: str
-    """Name of the stage: lowercase letters, digits and underscores."""
-    config: Mapping[str, Any] = field(default_factory=dict)
-    """All that decides the result besides the inputs; kept as plain JSON, do not change it afterwards."""
-    inputs: Mapping[str, Task | tuple[Task, ...]] = field(default_factory=dict)
-    """The tasks whose artifacts are read, by the name under which `run` finds them."""
-    label: str = ""
-    """Name for display; not in the key. Default: the stage's name."""
-    weight: float = 1.0
-    """Estimated seconds on one ordinary core, corrected by timings; not in the key."""
-    work: tuple[Work, ...] = ()
-    """Work of models, for estimates; not in the key."""
-    texts: Texts | None = None
-    """Solutions in the artifact, for estimates of the tasks that read them; not in the key."""
-    local: Mapping[str, Any] = field(default_factory=dict)
-    """Facts about this machine (device, a file's path) that `run` gets as `context.local`; not in the key."""
-    version: int | None = None
-    """The stage's version; None takes it from `ablations.steps.STAGES`."""
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.stage) or self.stage in ("timings", "failures", "logs"):
-            raise ValueError(
-                f"stage: {self.stage!r} is not allowed; lower-case letters, digits and underscores, "
-                "and none of timings, failures, logs"
-            )
-        if not (math.isfinite(self.weight) and self.weight > 0):
-            raise ValueError(
-                f"weight: {self.weight} is not allowed for {self.stage}; must be finite and above 0"
-            )
-        for name, given in self.inputs.items():
-            if not all(isinstance(one, Task) for one in (given if isinstance(given, tuple) else (given,))):
-                raise ValueError(
-                    f"inputs.{name}: {given!r} is not allowed; must be a Task or a tuple of Tasks"
-                )
-        object.__setattr__(self, "config", canonical(self.config, f"config of {self.stage}"))
-        object.__setattr__(self, "label", self.label or self.stage)
-
-    @property
-    def tokens(self) -> int | None:
-        """Number of tokens that pass through models; None if no model runs."""
-        return sum(one.tokens for one in self.work) if self.work else None
-
-    @property
-    def parents(self) -> tuple[Task, ...]:
-        """All inputs, flattened."""
-        return tuple(
-            one for given in self.inputs.values() for one in (given if isinstance(given, tuple) else (given,))
-        )
-
-    @cached_property
-    def stage_version(self) -> int:
-        """Version in the key."""
-        return (
-            load_stages(DEFAULT_STAGES, (self,))[self.stage].version if self.version is None else self.version
-        )
-
-    @cached_property
-    def addresses(self) -> dict[str, str | tuple[str, ...]]:
-        """Addresses of the inputs."""
-        return {
-            name: tuple(one.address for one in given) if isinstance(given, tuple) else given.address
-            for name, given in self.inputs.items()
-        }
-
-    @cached_property
-    def key(self) -> str:
-        """24 hex digits: the hash of stage, version, config and the inputs' addresses."""
-        return content_key(self.stage, self.stage_version, self.config, self.addresses)
-
-    @property
-    def address(self) -> str:
-        """Folder of the artifact, relative to the store's root."""
-        return f"{self.stage}/{self.key}"
-
-    def recipe(self) -> Recipe:
-        """Returns the task without the tasks before it."""
-        return Recipe(
-            stage=self.stage,
-            version=self.stage_version,
-            key=self.key,
-            config=dict(self.config),
-            inputs=self.addresses,
-            local=dict(self.local),
-            label=self.label,
-            weight=self.weight,
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Task) and self.address == other.address
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-def ordered(targets: Iterable[Task]) -> list[Task]:
-    """Returns all tasks that the targets need, and the targets: each once, every task after its inputs."""
-    done: dict[str, Task] = {}
-    stack = [(task, False) for task in reversed(tuple(targets))]
+def ordered(targets: Iterable[Step[Any]]) -> list[Step[Any]]:
+    """Returns all steps that the targets need, and the targets: each once, every step after its inputs."""
+    done: dict[str, Step[Any]] = {}
+    stack = [(step, False) for step in reversed(tuple(targets))]
     while stack:
-        task, inputs_done = stack.pop()
-        if task.address in done:
+        step, inputs_done = stack.pop()
+        if step.address in done:
             continue
         if inputs_done:
-            done[task.address] = task
+            done[step.address] = step
         else:
-            stack.append((task, True))
-            stack.extend((parent, False) for parent in reversed(task.parents))
+            stack.append((step, True))
+            stack.extend((parent, False) for parent in reversed(step.parents))
     return list(done.values())
 
 
-def load_stages(path: str, tasks: Iterable[Task] = ()) -> Mapping[str, Stage]:
-    """Imports a stage table and checks that it fits the tasks.
+def _flat(value: object) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
-    Args:
-        path: `module:NAME` of a dict from a stage's name to its `Stage`.
-        tasks: tasks that will be run with it.
 
-    Raises:
-        ValueError: a task's stage is not in the table, or has another version.
-    """
-    table: Mapping[str, Stage] = _imported(path)
-    for task in tasks:
-        if task.stage not in table:
-            raise ValueError(
-                f"stage: {task.stage!r} is not in {path}; allowed are {', '.join(sorted(table))}"
-            )
-        if task.version is not None and task.version != table[task.stage].version:
-            raise ValueError(
-                f"version: {task.version} of stage {task.stage!r} is not allowed; in {path} it is "
-                f"{table[task.stage].version}"
-            )
-    return table
+def _is_default(item: dataclasses.Field[Any], value: object) -> bool:
+    if item.default_factory is not dataclasses.MISSING:
+        return bool(value == item.default_factory())
+    return item.default is not dataclasses.MISSING and bool(value == item.default)
+
+
+def _reference(step: Step[Any]) -> Made[Any]:
+    return Made(at=step.address, kind=step.artifact)

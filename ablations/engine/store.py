@@ -1,11 +1,11 @@
 """Artifacts by content key, written atomically.
 
-    root/<stage>/<key>/     an artifact: its files and manifest.json with their checksums
+    root/<step>/<key>/      an artifact: its files and manifest.json with their checksums
     root/timings/<key>.json how long it took and where; apart, so that artifacts of two runs are identical
     root/failures/<key>.txt the traceback of a task that failed
     root/logs/<key>.txt     what a worker process printed while making it, if anything
     root/.tmp/<key>/<id>/   an artifact being written
-    root/.scratch/<key>/    shards and checkpoints of a stage that can resume
+    root/.scratch/<key>/    shards and checkpoints of a step that can resume
     root/.locks/<key>       held by the one process that makes, or discards, the artifact
     root/.tokens/<id>       empty files by which the nodes of a cluster show that they see this folder
 
@@ -35,7 +35,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.engine.locks import locked
-from ablations.engine.step import KEY_LENGTH, Context, Recipe, Stage, Task, content_key
+from ablations.engine.logs import NO_LOGS, Logs
+from ablations.engine.step import KEY_LENGTH, Context, Execute, Task, content_key, execute
 
 MANIFEST = "manifest.json"
 NOT_MADE = "not made yet"
@@ -47,8 +48,8 @@ log = logging.getLogger("ablations")
 class Timing:
     """Time that it took to make an artifact."""
 
-    stage: str
-    """Name of the stage."""
+    step: str
+    """Name of the step."""
     weight: float
     """Estimated seconds."""
     seconds: float
@@ -76,7 +77,7 @@ class Store:
             str, dict[str, int]
         ] = {}  # address -> size of each file, once its checksums are verified
 
-    def path(self, item: Task | Recipe) -> Path:
+    def path(self, item: Task) -> Path:
         """Returns the artifact's folder, whether it exists or not."""
         return self.root / item.address
 
@@ -86,16 +87,16 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def fault(self, item: Task | Recipe | str, *, full: bool = True) -> str | None:
+    def fault(self, item: Task | str, *, full: bool = True) -> str | None:
         """Returns why an artifact cannot be used, or None if it can. Changes nothing.
 
         Args:
-            item: the task, or the artifact's address.
+            item: the step, or the artifact's address.
             full: compare checksums, once per artifact; otherwise and afterwards only sizes.
         """
         return self._fault(item if isinstance(item, str) else item.address, full)
 
-    def stands(self, item: Task | Recipe) -> bool:
+    def stands(self, item: Task) -> bool:
         """Returns whether the artifact can be used. A damaged one is deleted, with a warning in the log."""
         if (fault := self.fault(item)) not in (None, NOT_MADE):
             with self.lock(item.key):
@@ -103,40 +104,51 @@ class Store:
         return fault is None
 
     def make(
-        self, recipe: Recipe, stage: Stage, progress: Callable[[float], None], **more: Any
+        self,
+        step: Task,
+        progress: Callable[[float], None],
+        execute: Execute = execute,
+        report_validation: Callable[[float, float], None] = lambda share, value: None,
+        logs: Logs = NO_LOGS,
     ) -> float | None:
-        """Runs a stage unless its artifact exists.
+        """Runs a step unless its artifact exists.
 
         Args:
-            recipe: what to make.
-            stage: how to make it.
+            step: what to make.
             progress: gets the fraction done.
-            more: further fields of the context.
+            execute: runs the step.
+            report_validation: see `Context`.
+            logs: where a training logs.
 
         Returns:
             Wall time in seconds, or None if the artifact existed already.
 
         Raises:
             FileNotFoundError: an input is missing or damaged.
-            ValueError: the stage wrote no file, or something that is not a plain file.
+            ValueError: the step wrote no file, or something that is not a plain file.
         """
-        with self.lock(recipe.key):
-            self._discard_damaged(recipe)
-            if self.fault(recipe) is None:
+        with self.lock(step.key):
+            self._discard_damaged(step)
+            if self.fault(step) is None:
                 return None
-            inputs = {
-                name: tuple(map(self._input, given)) if isinstance(given, tuple) else self._input(given)
-                for name, given in recipe.inputs.items()
-            }
-            temporary = self.root / ".tmp" / recipe.key / uuid.uuid4().hex
+            for parent in step.parents:
+                self._check_input(parent.address)
+            temporary = self.root / ".tmp" / step.key / uuid.uuid4().hex
             temporary.mkdir(parents=True)
-            scratch = self.workspace(recipe.key)
+            scratch = self.workspace(step.key)
             resumed = any(scratch.iterdir())
-            context = Context(progress=progress, scratch=scratch, local=dict(recipe.local), **more)
+            context = Context(
+                root=self.root,
+                scratch=scratch,
+                progress=progress,
+                report_validation=report_validation,
+                logs=logs.of(step.label, step.key),
+            )
+            step.load()
             start = time.perf_counter()
             try:
-                stage.run(json.loads(json.dumps(recipe.config)), inputs, temporary, context)
-                self._publish(recipe, temporary)
+                execute(step, temporary, context)
+                self._publish(step, temporary)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
@@ -144,17 +156,16 @@ class Store:
                 with contextlib.suppress(OSError):  # not empty: `clean` deletes what a dead process left
                     temporary.parent.rmdir()
             seconds = time.perf_counter() - start
-            now = datetime.now(UTC).isoformat(timespec="seconds")
             timing = Timing(
-                stage=recipe.stage,
-                weight=recipe.weight,
+                step=step.name,
+                weight=step.weight,
                 seconds=seconds,
                 resumed=resumed,
                 device=_device(),
-                finished=now,
+                finished=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            self._write_aside("timings", f"{recipe.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
-            self.failure_file(recipe.key).unlink(missing_ok=True)
+            self._write_aside("timings", f"{step.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
+            self.failure_file(step.key).unlink(missing_ok=True)
             shutil.rmtree(scratch, ignore_errors=True)  # already gone if another process made the same
             return seconds
 
@@ -179,7 +190,7 @@ class Store:
         path = self.failure_file(key)
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
-    def made_since(self, item: Task | Recipe) -> float | None:
+    def made_since(self, item: Task) -> float | None:
         """Returns when a live process began to make an artifact, in seconds since the epoch; None if none."""
         lock = self.root / ".locks" / item.key
         with contextlib.suppress(FileNotFoundError):
@@ -228,11 +239,10 @@ class Store:
         """Holds the lock of `key`; yields whether it was acquired, which is always so with `wait`."""
         return locked(self.root / ".locks" / key, wait=wait)
 
-    def _input(self, address: str) -> Path:
+    def _check_input(self, address: str) -> None:
         fault = self._fault(address, full=False)
         if fault is not None:
             raise FileNotFoundError(f"input {address}: {fault}; run the same command again to make it anew")
-        return self.root / address
 
     def _fault(self, address: str, full: bool) -> str | None:
         path = self.root / address
@@ -258,7 +268,7 @@ class Store:
             return f"{MANIFEST} cannot be read ({type(error).__name__}: {error})"
         return None
 
-    def _discard_damaged(self, item: Task | Recipe) -> None:
+    def _discard_damaged(self, item: Task) -> None:
         """Deletes the artifact if it is damaged. The caller holds the lock."""
         self._sizes.pop(item.address, None)
         fault = self.fault(item)
@@ -275,42 +285,42 @@ class Store:
         (self.root / address).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be deleting it
 
-    def _publish(self, recipe: Recipe, temporary: Path) -> None:
+    def _publish(self, step: Task, temporary: Path) -> None:
         files: dict[str, dict[str, Any]] = {}
         for path in sorted(temporary.rglob("*")):
             name = path.relative_to(temporary).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()) or name == MANIFEST:
                 raise ValueError(
-                    f"stage {recipe.stage} wrote {name}; allowed are plain files not named {MANIFEST}"
+                    f"step {step.name} wrote {name}; allowed are plain files not named {MANIFEST}"
                 )
             if path.is_file():
                 files[name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
         if not files:
-            raise ValueError(f"stage {recipe.stage} wrote no file")
+            raise ValueError(f"step {step.name} wrote no file")
         manifest = {
-            "stage": recipe.stage,
-            "version": recipe.version,
-            "key": recipe.key,
-            "config": recipe.config,
-            "inputs": recipe.inputs,
+            "step": step.name,
+            "version": step.version,
+            "key": step.key,
+            "config": step.config,
+            "inputs": step.inputs,
             "files": files,
         }
         text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
         (temporary / MANIFEST).write_text(text, encoding="utf-8")
         for path in (*temporary.rglob("*"), temporary):
             _sync(path)
-        final = self.path(recipe)
+        final = self.path(step)
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.rename(final)
         except OSError:
-            if self.fault(recipe) is not None:
+            if self.fault(step) is not None:
                 raise
             shutil.rmtree(
                 temporary
             )  # where locks do not work (some network disks), another run may have been first
         _sync(final.parent)
-        self._sizes[recipe.address] = {name: entry["bytes"] for name, entry in files.items()}
+        self._sizes[step.address] = {name: entry["bytes"] for name, entry in files.items()}
 
     def _write_aside(self, folder: str, name: str, text: str) -> Path:
         path = self.root / folder / name
@@ -324,8 +334,8 @@ class Store:
 def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
     """Returns the manifest's files, after checking that it belongs to this folder."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    key = content_key(manifest["stage"], manifest["version"], manifest["config"], manifest["inputs"])
-    if (manifest["stage"], key) != (path.parent.name, path.name):
+    key = content_key(manifest["step"], manifest["version"], manifest["config"], manifest["inputs"])
+    if (manifest["step"], key) != (path.parent.name, path.name):
         raise ValueError("its content does not give this key")
     files: dict[str, dict[str, Any]] = manifest["files"]
     if not files:

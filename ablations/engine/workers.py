@@ -14,51 +14,50 @@ from ablations.engine.machine import Machine
 from ablations.engine.processes import end_with_parent
 from ablations.engine.ranks import take_gpus
 from ablations.engine.schedule import Run
-from ablations.engine.step import Recipe, Task
+from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 PROGRESS_EVERY = 0.2
 """Seconds between two progress reports of a worker."""
 
 
-def run_locally(run: Run, store: Store, stages: str, workers: int | None, machine: Machine) -> None:
+def run_locally(run: Run, store: Store, workers: int | None, machine: Machine) -> None:
     """Makes what a run needs; with one worker, in this process."""
     assert workers is not None
     if workers == 1:
-        _run_here(run, store, stages, machine)
+        _run_here(run, store, machine)
     else:
-        _run_in_processes(run, store, stages, workers, machine)
+        _run_in_processes(run, store, workers, machine)
 
 
-def _run_here(run: Run, store: Store, stages: str, machine: Machine) -> None:
+def _run_here(run: Run, store: Store, machine: Machine) -> None:
     while run.ready:
         task = run.take()
         report = throttled(partial(run.progressed, task), PROGRESS_EVERY)
         try:
-            recipe, stage = task.recipe(), machine.devices.spread(stages, task.stage)
-            seconds = store.make(recipe, stage, report, logs=machine.logs.of(recipe.label, recipe.key))
+            seconds = store.make(task, report, machine.devices.execute, logs=machine.logs)
         except (Exception, SystemExit) as error:
             run.failed(task, *described(error))
         else:
             run.finished(task, seconds)
 
 
-def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine: Machine) -> None:
+def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) -> None:
     idle: list[_Worker] = []
     free = set(range(workers))
-    cuda = any(task.config.get("device") == "cuda" for task in run.needed)
+    cuda = any(task.device == "cuda" for task in run.needed)
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, stages, machine, free.pop(), cuda)
+                worker = idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda)
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()
                     continue
                 task = run.take()
                 busy[worker.connection] = (worker, task)
-                worker.give(task.recipe())
+                worker.give(task)
             for connection in wait(list(busy)):
                 assert isinstance(connection, Connection)
                 worker, task = busy[connection]
@@ -91,12 +90,12 @@ def _run_in_processes(run: Run, store: Store, stages: str, workers: int, machine
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, stages: str, machine: Machine, number: int, cuda: bool) -> None:
+    def __init__(self, root: Path, machine: Machine, number: int, cuda: bool) -> None:
         self.number = number
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._root = root
-        self._process = context.Process(target=_work, args=(theirs, str(root), stages, machine, number, cuda))
+        self._process = context.Process(target=_work, args=(theirs, str(root), machine, number, cuda))
         self._process.start()
         theirs.close()  # so that its death closes the pipe
 
@@ -105,9 +104,9 @@ class _Worker:
         """Whether it has not died while idle."""
         return self._process.is_alive()
 
-    def give(self, recipe: Recipe) -> None:
+    def give(self, task: Task) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has just died: the next recv reports it
-            self.connection.send(recipe)
+            self.connection.send(task.detached())
 
     def death(self, task: Task) -> tuple[str, str]:
         """Returns why it died: one line, and the same with the end of its output."""
@@ -131,7 +130,7 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, root: str, stages: str, machine: Machine, number: int, cuda: bool) -> None:
+def _work(connection: Connection, root: str, machine: Machine, number: int, cuda: bool) -> None:
     """Runs in a worker process: makes what it is given until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
@@ -140,12 +139,12 @@ def _work(connection: Connection, root: str, stages: str, machine: Machine, numb
     store = Store(root)
     while True:
         try:
-            recipe: Recipe = connection.recv()
+            task: Task = connection.recv()
         except EOFError:
             return
         report = throttled(lambda fraction: connection.send(("progress", fraction)), PROGRESS_EVERY)
         try:
-            message = attempt(recipe, store, stages, machine, report)
+            message = attempt(task, store, machine, report)
         except KeyboardInterrupt:  # the parent ended it during a training
             return
         connection.send(message)

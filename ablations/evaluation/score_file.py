@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.first_error import UNRATED
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from results.vocabulary import ARMS
 
 Scores = npt.NDArray[np.float64]

@@ -17,14 +17,19 @@ from typing import Any
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import Fold, drawn_task, opinion_task
+from ablations.experiments.fold import Fold
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import at_least, each_once
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
+from ablations.steps.acquire import Acquire, AskSelector
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
@@ -111,9 +116,9 @@ def plan(settings: ActiveLearningSettings) -> Plan:
     for acquisition in settings.acquisitions:
         for budget in settings.budgets(acquisition):
             by_fold = [choices[fold.name].trainings(acquisition, budget) for fold in folds]
-            cells += [cell_task(by_fold, seed) for seed in range(settings.seeds)]
-    references = references_task(settings, folds)
-    records = records_task("active_learning", settings, tuple(cells), references)
+            cells += [evaluate_cell(by_fold, seed) for seed in range(settings.seeds)]
+    references = evaluate_references(settings, folds)
+    records = gather_records("active_learning", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
 
@@ -130,25 +135,17 @@ class _Choices:
         if acquisition == "uniform":
             return uniform
 
-        def acquired(seed: int) -> Task:
-            given = self.settings.acquisition
-            train, first = self.fold.train, self.selector.data_scale
-            inputs: dict[str, Task | tuple[Task, ...]] = {"samples": train}
-            bought = budget
-            if ACQUISITION_STRATEGIES[acquisition].asks_selector:
-                inputs["opinions"] = self.opinions(acquisition, seed)
-                inputs["taken"] = drawn_task(train, first, seed, f"x{first} seed {seed}{self.fold.name}")
-                bought -= first
-            return Task(
-                stage="acquired",
-                config={
-                    "acquisition": acquisition,
-                    "budget": bought,
-                    "seed": seed,
-                    "wrong_fraction": given.wrong_fraction,
-                    "similarity": given.similarity,
-                },
-                inputs=inputs,
+        def acquired(seed: int) -> Acquire:
+            first = self.selector.data_scale
+            asks = ACQUISITION_STRATEGIES[acquisition].asks_selector
+            return Acquire(
+                samples=self.fold.train,
+                opinions=self.opinions(acquisition, seed) if asks else (),
+                taken=self.selector.drawn(seed) if asks else None,
+                acquisition=acquisition,
+                budget=budget - first if asks else budget,
+                seed=seed,
+                settings=self.settings.acquisition,
                 label=f"choose by {acquisition} x{budget} seed {seed}{self.fold.name}",
                 weight=2,
             )
@@ -164,22 +161,13 @@ class _Choices:
         """Returns the trainings on solutions as drawn."""
         return Trainings(settings=self.settings, fold=self.fold, arm="process", data_scale=budget)
 
-    def opinions(self, acquisition: str, seed: int) -> tuple[Task, ...]:
+    def opinions(self, acquisition: str, seed: int) -> tuple[AskSelector, ...]:
         """Returns the opinions of the selector, or of each of several, on the pool."""
         selectors = [self.selector]
         if acquisition == "disagreement":
             count = range(self.settings.selectors)
             selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
-        return tuple(
-            opinion_task(
-                selector.model(seed),
-                self.fold.train,
-                self.settings,
-                f"{selector.name} seed {seed}{self.fold.name}",
-                "student",
-            )
-            for selector in selectors
-        )
+        return tuple(selector.opinion(seed) for selector in selectors)
 
 
 ACTIVE_LEARNING = experiment(settings, plan)

@@ -9,6 +9,8 @@ from ablations.data.artifacts import EXAMPLES, LEFT_OUT, RECORDS
 from ablations.engine.experiment import SCALES, Experiment, Plan
 from ablations.engine.store import Store
 from ablations.experiments.scales import LABELERS
+from ablations.steps.examples import PickExamples
+from ablations.steps.read_pool import ReadPool
 from ablations.world.worlds import WORLDS
 from results.writing import replacing
 
@@ -52,13 +54,13 @@ def copy(store: Store, plan: Plan, out: Path) -> None:
     """Copies a run's results from the store into its out folder."""
     out.mkdir(parents=True, exist_ok=True)
     _copy(store.path(plan.records) / RECORDS, out / RECORDS)
-    for task in plan.targets:
-        if task.stage == "examples":
-            _copy(store.path(task) / EXAMPLES, out / EXAMPLES)
+    for step in plan.targets:
+        if isinstance(step, PickExamples):
+            _copy(store.path(step) / EXAMPLES, out / EXAMPLES)
     (out / LEFT_OUT).unlink(missing_ok=True)
-    for task in plan.tasks:
-        if task.stage == "pool" and (store.path(task) / LEFT_OUT).is_file():
-            _copy(store.path(task) / LEFT_OUT, out / LEFT_OUT)
+    for step in plan.tasks:
+        if isinstance(step, ReadPool) and (store.path(step) / LEFT_OUT).is_file():
+            _copy(store.path(step) / LEFT_OUT, out / LEFT_OUT)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
 from ablations.experiments import large_settings, scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.settings import at_least
-from ablations.experiments.trainings import records_task, references_task
+from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.evaluate_large import EvaluateQuintiles
 
 _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 
@@ -46,20 +46,19 @@ def plan(settings: DifficultySettings) -> Plan:
     """Large PRM, large ORM and majority voting by quintiles of difficulty (the paper's Figure 6)."""
     fold = embedded_fold(settings)
     models = LargeModels(settings=settings, fold=fold)
-    quintiles = Task(
-        stage="quintiles",
-        config={"arms": list(models.scores), "draws": settings.majority_draws, "seed": 0},
-        inputs={
-            "samples": fold.test,
-            "difficulty": drawn_again(fold.test, settings.difficulty_samples, DIFFICULTY_SEED),
-            "scores": tuple(models.scores.values()),
-        },
+    assert fold.test_samples is not None
+    quintiles = EvaluateQuintiles(
+        samples=fold.test,
+        difficulty=drawn_again(fold.test_samples, settings.difficulty_samples, DIFFICULTY_SEED),
+        arms=tuple(models.scores),
+        scores=tuple(models.scores.values()),
+        draws=settings.majority_draws,
         label="quintiles of difficulty",
         weight=5,
     )
     rows = (*models.scorers(), quintiles)
-    references = references_task(settings, [fold])
-    records = records_task("difficulty", settings, rows, references)
+    references = evaluate_references(settings, [fold])
+    records = gather_records("difficulty", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
 

@@ -1,11 +1,19 @@
-"""One fold's data for training and evaluating students, and tasks on it; a world is a single fold."""
+"""One fold's data for training and evaluating students, and steps on it; a world is a single fold."""
 
 from dataclasses import dataclass, fields
-from typing import Any
 
-from ablations.engine.costs.work import Lengths, Role, scoring
-from ablations.engine.step import Task
+from ablations.data.artifacts import Ratings, Samples
+from ablations.data.models import TrainedModel
+from ablations.data.step_scores import StepScores
+from ablations.engine.costs.work import Lengths, Role, Texts, scoring
+from ablations.engine.step import Step
 from ablations.experiments.scales import SupervisionSettings
+from ablations.steps.acquire import AskSelector
+from ablations.steps.base_model import CausalModel
+from ablations.steps.collect import DrawRows
+from ablations.steps.language import SampleSolutions
+from ablations.steps.score import ScoreSolutions
+from ablations.steps.train_prm import TrainLargePrm
 from ablations.world.facts import FactWorld
 from ablations.world.worlds import world_of
 
@@ -33,13 +41,13 @@ def lengths_of(world: str) -> Lengths:
 class TrainingFold:
     """One fold's data for training and selecting students. No test problem can be reached from it."""
 
-    base: Task
+    base: Step[CausalModel]
     """Small base model."""
-    train: Task
+    train: Step[Samples]
     """Samples of the training problems."""
-    train_labels: Task
+    train_labels: Step[StepScores]
     """The labeler's scores of them."""
-    validation: Task
+    validation: Step[Samples]
     """Samples of the validation problems."""
     problems: int
     """Number of training problems."""
@@ -47,7 +55,7 @@ class TrainingFold:
     """Typical lengths of its solutions."""
     name: str = ""
     """Suffix for display that names the fold, if there are several."""
-    train_ratings: Task | None = None
+    train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None where there is no oracle."""
 
 
@@ -55,14 +63,16 @@ class TrainingFold:
 class Fold(TrainingFold):
     """The artifacts of one fold; the embedded world is a single one."""
 
-    test: Task
+    test: Step[Samples]
     """Samples of the test problems."""
-    test_labels: Task
+    test_labels: Step[StepScores]
     """The labeler's scores of them."""
-    ratings: Task | None = None
+    ratings: Step[Ratings] | None = None
     """The oracle's ratings of the test samples."""
-    large_prm: Task | None = None
+    large_prm: TrainLargePrm | None = None
     """The labeler's training in the embedded world: from the large base, on samples for its problems."""
+    test_samples: SampleSolutions | None = None
+    """The sampling of ``test`` in the embedded world."""
 
     @property
     def training(self) -> TrainingFold:
@@ -70,58 +80,66 @@ class Fold(TrainingFold):
         return TrainingFold(**{field.name: getattr(self, field.name) for field in fields(TrainingFold)})
 
 
-def drawn_task(samples: Task, count: int, seed: int, label: str) -> Task:
-    """Draws ``count`` solutions per problem uniformly, the same as a training with that seed draws itself."""
-    return Task(
-        stage="drawn",
-        config={"count": count, "seed": seed},
-        inputs={"samples": samples},
-        label=f"draw {label}",
+def draw(samples: Step[Samples], count: int, seed: int, label: str) -> DrawRows:
+    """Returns the uniform draw of ``count`` solutions per problem, as a training with that seed draws."""
+    return DrawRows(samples=samples, count=count, seed=seed, label=f"draw {label}")
+
+
+def score(
+    model: Step[TrainedModel],
+    samples: Step[Samples],
+    settings: SupervisionSettings,
+    label: str,
+    role: Role,
+    base: Step[CausalModel] | None = None,
+) -> ScoreSolutions:
+    """Returns the step that scores samples with a model; `base` is that of adapters."""
+    return ScoreSolutions(
+        model=model,
+        samples=samples,
+        base=base,
+        device=settings.students.device,
+        max_length=settings.max_length,
+        label=f"score {label}",
+        weight=scoring_seconds(samples, settings, role),
+        work=(scoring(role, texts_of(samples)),),
     )
 
 
-def scores_task(
-    model: dict[str, Any], samples: Task, settings: SupervisionSettings, label: str, role: Role
-) -> Task:
-    """Scores samples with a model."""
-    return _scoring("scores", model, samples, settings, f"score {label}", role)
-
-
-def opinion_task(
-    model: dict[str, Any],
-    samples: Task,
+def ask(
+    model: Step[TrainedModel],
+    samples: Step[Samples],
     settings: SupervisionSettings,
     label: str,
     role: Role,
-    **more: bool,
-) -> Task:
-    """Computes a selector's opinion of samples; ``more`` goes into the stage's config."""
-    return _scoring("opinion", model, samples, settings, f"opinion of {label}", role, **more)
+    base: Step[CausalModel] | None = None,
+    *,
+    steps: bool = False,
+) -> AskSelector:
+    """Returns the step that asks a selector for its opinion of samples; see `score`."""
+    return AskSelector(
+        model=model,
+        samples=samples,
+        base=base,
+        device=settings.students.device,
+        max_length=settings.max_length,
+        steps=steps,
+        label=f"opinion of {label}",
+        weight=scoring_seconds(samples, settings, role),
+        work=(scoring(role, texts_of(samples)),),
+    )
 
 
-def _scoring(
-    stage: str,
-    model: dict[str, Any],
-    samples: Task,
-    settings: SupervisionSettings,
-    label: str,
-    role: Role,
-    **more: bool,
-) -> Task:
-    assert samples.texts is not None, "samples say how many they are"
+def scoring_seconds(samples: Step[Samples], settings: SupervisionSettings, role: Role) -> float:
+    """Estimates the seconds of scoring samples with a model."""
     backbone = "large" if role == "large" else settings.students.backbone
-    config = {
-        "device": settings.students.device,
-        "max_length": settings.pool.max_length if settings.pool else None,
-    }
-    return Task(
-        stage=stage,
-        config=config | more,
-        inputs=model | {"samples": samples},
-        label=label,
-        weight=samples.texts.tokens * seconds_per_token(backbone) / SCORING_SPEED + 2,
-        work=(scoring(role, samples.texts),),
-    )
+    return texts_of(samples).tokens * seconds_per_token(backbone) / SCORING_SPEED + 2
+
+
+def texts_of(samples: Step[Samples]) -> Texts:
+    """Returns how many solutions samples have, and of what length."""
+    assert samples.texts is not None, "samples say how many they are"
+    return samples.texts
 
 
 def seconds_per_token(backbone: str) -> float:

@@ -13,14 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import Fold, scores_task
+from ablations.experiments.fold import Fold
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.evaluate import EvaluateKind
+from ablations.steps.evaluation_rows import Rows
 from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 
@@ -62,25 +69,26 @@ def plan(settings: GeneralizationSettings) -> Plan:
     for arm in settings.arms:
         trainings = Trainings(settings=settings, fold=usual, arm=arm, data_scale=data_scale)
         for seed in range(settings.seeds):
-            cell = cell_task([trainings], seed)
+            cell = evaluate_cell([trainings], seed)
             cells.append(cell)
             judged += [_judged(trainings, seed, cell, kind, fold) for kind, fold in folds.items()]
-    lines = [references_task(settings, [fold], kind) for kind, fold in folds.items()]
-    references = references_task(settings, [usual])
-    records = records_task("generalization", settings, (*cells, *judged, *lines), references)
+    lines = [evaluate_references(settings, [fold], kind) for kind, fold in folds.items()]
+    references = evaluate_references(settings, [usual])
+    records = gather_records("generalization", settings, (*cells, *judged, *lines), references)
     return Plan(targets=(*cells, *judged, *lines, references), records=records)
 
 
-def _judged(trainings: Trainings, seed: int, cell: Task, kind: Kind, fold: Fold) -> Task:
+def _judged(trainings: Trainings, seed: int, cell: Step[Rows], kind: Kind, fold: Fold) -> EvaluateKind:
     """Evaluates a student on test problems of one kind."""
-    name = f"{trainings.name} seed {seed} on {kind} test problems"
-    scores = scores_task(trainings.model(seed), fold.test, trainings.settings, name, trainings.role)
     assert fold.ratings is not None, "an embedded world has an oracle"
-    return Task(
-        stage="of_kind",
-        config={"kind": kind},
-        inputs={"cell": cell, "samples": fold.test, "scores": scores, "ratings": fold.ratings},
-        label=f"judge {name}",
+    which = f"{kind} test problems"
+    return EvaluateKind(
+        kind=kind,
+        cell=cell,
+        samples=fold.test,
+        scores=trainings.scores_of(seed, fold.test, which),
+        ratings=fold.ratings,
+        label=f"judge {trainings.name} seed {seed} on {which}",
     )
 
 

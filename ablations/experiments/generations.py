@@ -7,12 +7,18 @@ chooses them. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ablations.data.annotations import Annotations
+from ablations.data.artifacts import ChosenRows
 from ablations.engine.costs.work import training
 from ablations.engine.files import sha256_of
-from ablations.engine.step import Task
-from ablations.experiments.fold import drawn_task, lengths_of, opinion_task, seconds_per_token
+from ablations.engine.step import Step
+from ablations.experiments.fold import ask, draw, lengths_of, seconds_per_token
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.formats.annotation_file import read_rated
+from ablations.steps.base_model import CausalModel
+from ablations.steps.collect import CollectGeneration
+from ablations.steps.language import SampleSolutions
+from ablations.steps.train_prm import Annotate, ReadRatings, TrainLargePrm
 from ablations.steps.validate import passed_over
 
 
@@ -21,9 +27,9 @@ class Generation:
     """One generation, and those before it."""
 
     settings: LargeScaleSettings
-    base: Task
+    base: Step[CausalModel]
     """The large base."""
-    pool: Task
+    pool: SampleSolutions
     """Solutions to the labeler's problems, from which all generations choose."""
     previous: "Generation | None" = None
     """The previous generation; None for phase 1."""
@@ -43,38 +49,34 @@ class Generation:
         return (self,) if self.previous is None else (*self.previous.generations, self)
 
     @property
-    def choices(self) -> tuple[Task, ...]:
+    def choices(self) -> tuple[Step[ChosenRows], ...]:
         """The rows that are labeled in each generation so far."""
         return tuple(one.chosen for one in self.generations)
 
     @property
-    def annotations(self) -> tuple[Task, ...]:
+    def annotations(self) -> tuple[Step[Annotations], ...]:
         """The ratings of each generation so far."""
         return tuple(one.annotated for one in self.generations)
 
     @cached_property
-    def chosen(self) -> Task:
+    def chosen(self) -> Step[ChosenRows]:
         """The rows that are labeled in this generation."""
         collection = self.settings.collection
         if self.previous is None:
-            return drawn_task(self.pool, collection.uniform, 0, "phase 1")
-        opinion = opinion_task(
-            {"model": self.previous.prm},
-            self.pool,
-            self.settings,
-            f"the PRM of generation {self.previous.number}",
-            "large",
-        )
-        return Task(
-            stage="collected",
-            config={"selection": collection.selection, "chosen": collection.chosen},
-            inputs={"samples": self.pool, "opinion": opinion, "labelled": self.previous.choices},
+            return draw(self.pool, collection.uniform, 0, "phase 1")
+        last = f"the PRM of generation {self.previous.number}"
+        return CollectGeneration(
+            samples=self.pool,
+            opinion=ask(self.previous.prm, self.pool, self.settings, last, "large"),
+            rated=self.previous.choices,
+            selection=collection.selection,
+            chosen=collection.chosen,
             label=f"choose generation {self.number}",
             weight=3,
         )
 
     @cached_property
-    def annotated(self) -> Task:
+    def annotated(self) -> Step[Annotations]:
         """The ratings of its rows, by people or by the world's annotator.
 
         Raises:
@@ -82,15 +84,13 @@ class Generation:
         """
         labeler, collection = self.settings.labeler, self.settings.collection
         if collection.annotations is None:
-            return Task(
-                stage="annotated",
-                config={
-                    "world": self.settings.world,
-                    "easy_error": labeler.easy_error,
-                    "hard_error": labeler.hard_error,
-                    "seed": labeler.seed,
-                },
-                inputs={"samples": self.pool, "chosen": self.chosen},
+            return Annotate(
+                samples=self.pool,
+                chosen=self.chosen,
+                world=str(self.settings.world),
+                easy_error=labeler.easy_error,
+                hard_error=labeler.hard_error,
+                seed=labeler.seed,
                 label=f"annotate: {self.chosen.label}",
                 weight=3,
             )
@@ -102,16 +102,16 @@ class Generation:
             )
         for _ in read_rated(file):
             pass  # report a malformed row before anything is computed
-        return Task(
-            stage="rated",
-            config={"sha256": sha256_of(file)},
-            inputs={"samples": self.pool, "chosen": self.chosen},
-            local={"path": str(file.absolute())},
+        return ReadRatings(
+            samples=self.pool,
+            chosen=self.chosen,
+            sha256=sha256_of(file),
+            path=file.absolute(),
             label=f"people's ratings: {self.chosen.label}",
         )
 
     @cached_property
-    def prm(self) -> Task:
+    def prm(self) -> TrainLargePrm:
         """The large PRM trained on all ratings so far."""
         labeler, collection = self.settings.labeler, self.settings.collection
         problems = self.settings.problems
@@ -121,18 +121,16 @@ class Generation:
         lengths = lengths_of(str(self.settings.world))
         tokens = updates * labeler.batch_size * lengths.tokens
         seen = passed_over(updates, solutions, labeler.batch_size)
-        return Task(
-            stage="large_prm",
-            config={
-                "epochs": labeler.epochs,
-                "batch_size": labeler.batch_size,
-                "learning_rate": labeler.learning_rate,
-                "min_updates": collection.min_updates,
-                "seed": labeler.seed,
-                "precision": "32-true",
-                "device": self.settings.students.device,
-            },
-            inputs={"base": self.base, "samples": self.pool, "annotations": self.annotations},
+        return TrainLargePrm(
+            base=self.base,
+            samples=self.pool,
+            annotations=self.annotations,
+            epochs=labeler.epochs,
+            min_updates=collection.min_updates,
+            batch_size=labeler.batch_size,
+            learning_rate=labeler.learning_rate,
+            seed=labeler.seed,
+            device=self.settings.students.device,
             label=f"large PRM of generation {self.number}",
             weight=tokens * seconds_per_token("large") + 2,
             work=(training("large", lengths, seen, steps=True),),

@@ -18,7 +18,7 @@ from ablations.engine.experiment import Plan
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.trainings import records_task
+from ablations.experiments.trainings import gather_records
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
 from ablations.supervision import TARGETS, LabelerArm
@@ -166,7 +166,7 @@ def plan(settings: HyperparametersSettings) -> Plan:
         for point, shown in settings.points(arm).items()
         for seed in range(settings.seeds)
     )
-    return Plan(targets=trials, records=records_task("hyperparameters", settings, trials, None))
+    return Plan(targets=trials, records=gather_records("hyperparameters", settings, trials, None))
 
 
 def carry(settings: HyperparametersSettings, out: Path) -> None:

@@ -26,15 +26,24 @@ from pathlib import Path
 from typing import Any
 
 from ablations.acquisition.strategies import AcquisitionSettings
+from ablations.data.artifacts import ChosenRows
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import Fold, drawn_task, opinion_task
+from ablations.experiments.fold import Fold, draw
 from ablations.experiments.scales import SupervisionSettings, process_alone
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
+from ablations.steps.acquire import Acquire, AskSelector
+from ablations.steps.evaluate import EvaluateCell
+from ablations.steps.measure_stability import MeasureStability
 from results.vocabulary import FIRST, WAYS
 
 ACQUISITION = "convincing_wrong_answers"
@@ -102,8 +111,8 @@ def plan(settings: IterativeRetrainingSettings) -> Plan:
                     continue
                 rounds = [one.next(way, level) for one in rounds]
                 cells.append(_cell(rounds))
-    references = references_task(settings, folds)
-    records = records_task("iterative_retraining", settings, tuple(cells), references)
+    references = evaluate_references(settings, folds)
+    records = gather_records("iterative_retraining", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
 
@@ -114,7 +123,7 @@ class _Round:
     settings: IterativeRetrainingSettings
     fold: Fold
     seed: int
-    chosen: Task
+    chosen: Step[ChosenRows]
     """Solutions that it labels."""
     trainings: Trainings
     """The selector trained on all labels after this round."""
@@ -125,7 +134,7 @@ class _Round:
     def first(cls, settings: IterativeRetrainingSettings, fold: Fold, seed: int) -> "_Round":
         """Returns the first round, on a few uniform solutions per problem: `active_learning`'s selector."""
         total = settings.data_scales[0]
-        chosen = drawn_task(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
+        chosen = draw(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
         trainings = Trainings(
             settings=settings,
             fold=fold,
@@ -140,18 +149,15 @@ class _Round:
     def next(self, way: str, level: int) -> "_Round":
         """Returns the next round: the solutions this selector chooses, and a selector trained on them too."""
         total = self.settings.data_scales[level]
-        given, share = self.settings.acquisition, self.settings.uniform_share
-        chosen = Task(
-            stage="acquired",
-            config={
-                "acquisition": ACQUISITION,
-                "budget": total - self.trainings.data_scale,
-                "seed": [self.seed, level],
-                "wrong_fraction": given.wrong_fraction,
-                "similarity": given.similarity,
-            }
-            | ({"uniform_share": share} if way == "uniform_share" else {}),
-            inputs={"samples": self.fold.train, "opinions": (self.opinion,), "taken": self.chosen},
+        chosen = Acquire(
+            samples=self.fold.train,
+            opinions=(self.opinion,),
+            taken=self.chosen,
+            acquisition=ACQUISITION,
+            budget=total - self.trainings.data_scale,
+            seed=(self.seed, level),
+            uniform_share=self.settings.uniform_share if way == "uniform_share" else 0.0,
+            settings=self.settings.acquisition,
             label=f"choose {way} x{total} seed {self.seed}{self.fold.name}",
             weight=2,
         )
@@ -170,16 +176,9 @@ class _Round:
         return replace(self, chosen=chosen, trainings=trainings, previous=self)
 
     @property
-    def opinion(self) -> Task:
+    def opinion(self) -> AskSelector:
         """Its selector's opinion of the pool."""
-        return opinion_task(
-            self.trainings.model(self.seed),
-            self.fold.train,
-            self.settings,
-            f"{self.trainings.name} seed {self.seed}{self.fold.name}",
-            "student",
-            steps=True,
-        )
+        return self.trainings.opinion(self.seed, steps=True)
 
 
 def _uniform(settings: IterativeRetrainingSettings, fold: Fold, total: int) -> Trainings:
@@ -187,28 +186,21 @@ def _uniform(settings: IterativeRetrainingSettings, fold: Fold, total: int) -> T
     return Trainings(settings=settings, fold=fold, arm="process", data_scale=total)
 
 
-def _cell(rounds: list[_Round]) -> Task:
+def _cell(rounds: list[_Round]) -> EvaluateCell:
     """Evaluates one round's selector (or one per fold) on test problems, and measures it."""
     first = rounds[0]
-    previous = tuple(one.previous.opinion for one in rounds if one.previous is not None)
-    measured = Task(
-        stage="instability",
-        config={
-            "threshold": first.settings.labeler.threshold,
-            "similarity": first.settings.acquisition.similarity,
-            "bins": 10,
-        },
-        inputs={
-            "samples": tuple(one.fold.train for one in rounds),
-            "labels": tuple(one.fold.train_labels for one in rounds),
-            "chosen": tuple(one.chosen for one in rounds),
-            "opinions": tuple(one.opinion for one in rounds),
-        }
-        | ({"previous": previous} if previous else {}),
+    measured = MeasureStability(
+        samples=tuple(one.fold.train for one in rounds),
+        labels=tuple(one.fold.train_labels for one in rounds),
+        chosen=tuple(one.chosen for one in rounds),
+        opinions=tuple(one.opinion for one in rounds),
+        previous=tuple(one.previous.opinion for one in rounds if one.previous is not None),
+        threshold=first.settings.labeler.threshold,
+        similarity=first.settings.acquisition.similarity,
         label=f"measure {first.trainings.name} seed {first.seed}",
         weight=2,
     )
-    return cell_task([one.trainings for one in rounds], first.seed, (measured,))
+    return evaluate_cell([one.trainings for one in rounds], first.seed, (measured,))
 
 
 ITERATIVE_RETRAINING = experiment(settings, plan)

@@ -6,14 +6,19 @@ itself for the annotator, generation by generation, and the ORMs on final answer
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
+from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import sampling
-from ablations.engine.step import Task
-from ablations.experiments.fold import Fold, scores_task
+from ablations.engine.step import Step
+from ablations.experiments.fold import Fold, score, texts_of
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.trainings import Trainings
+from ablations.steps.base_model import CausalModel
+from ablations.steps.evaluate_large import EvaluateLarge, EvaluateVotes
+from ablations.steps.language import SampleSolutions
+from ablations.steps.score import ScoreSolutions
+from ablations.steps.train_prm import TrainLargePrm
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
 """Seeds of the generator's samples; those of `supervision` have 1 to 4."""
@@ -21,28 +26,29 @@ POOL_SEED, DIFFICULTY_SEED = 5, 6
 
 @dataclass(frozen=True, kw_only=True)
 class LargeModels:
-    """The tasks that make the large models and evaluate them on the test problems."""
+    """The steps that make the large models and evaluate them on the test problems."""
 
     settings: LargeScaleSettings
     fold: Fold
     """The embedded world's fold."""
 
     @property
-    def labeler(self) -> Task:
+    def labeler(self) -> TrainLargePrm:
         """The large PRM trained on uniform solutions, which labels the students' solutions."""
         assert self.fold.large_prm is not None
         return self.fold.large_prm
 
     @property
-    def base(self) -> Task:
+    def base(self) -> Step[CausalModel]:
         """The large base."""
-        return _one(self.labeler.inputs["base"])
+        return self.labeler.base
 
     @cached_property
-    def pool(self) -> Task:
+    def pool(self) -> SampleSolutions:
         """Solutions to the labeler's problems, some of which are labeled."""
-        labelled = _one(self.labeler.inputs["samples"])
-        return drawn_again(labelled, self.settings.collection.pool_samples, POOL_SEED)
+        labeled = self.labeler.samples
+        assert isinstance(labeled, SampleSolutions)
+        return drawn_again(labeled, self.settings.collection.pool_samples, POOL_SEED)
 
     @property
     def phase_1(self) -> Generation:
@@ -82,13 +88,13 @@ class LargeModels:
         )
 
     @cached_property
-    def prm_scores(self) -> Task:
+    def prm_scores(self) -> ScoreSolutions:
         """Scores of the last generation's PRM on the test problems."""
-        model = {"model": self.collected.prm}
-        return scores_task(model, self.fold.test, self.settings, "with the large PRM: test problems", "large")
+        label = "with the large PRM: test problems"
+        return score(self.collected.prm, self.fold.test, self.settings, label, "large")
 
     @property
-    def scores(self) -> dict[str, Task]:
+    def scores(self) -> dict[str, Step[StepScores]]:
         """Scores on the test problems by arm."""
         return {
             "large_prm": self.prm_scores,
@@ -96,61 +102,62 @@ class LargeModels:
             "labeler": self.fold.test_labels,
         }
 
-    def scorers(self) -> list[Task]:
-        """Returns the tasks for the rows of the large PRM and the large ORM."""
-        prm = self._evaluation("scorer", "large_prm", self.prm_scores, {"model": self.collected.prm})
+    def scorers(self) -> list[EvaluateLarge]:
+        """Returns the steps for the rows of the large PRM and the large ORM."""
+        prm = EvaluateLarge(
+            arm="large_prm",
+            samples=self.fold.test,
+            scores=self.prm_scores,
+            prm=self.collected.prm,
+            ratings=self.fold.ratings,
+            label=f"scorer: {self.prm_scores.label}",
+            weight=5,
+        )
         return [prm, self.orm_scorer(self.orm)]
 
-    def orm_scorer(self, trainings: Trainings, acquisition: str | None = None) -> Task:
-        """Returns the task for the rows of a large ORM."""
-        named = {} if acquisition is None else {"acquisition": acquisition}
-        return self._evaluation(
-            "scorer", "large_orm", trainings.scores(0), self._trainings(trainings), **named
-        )
-
-    def votes(self) -> list[Task]:
-        """Returns the tasks for voting weighted by the large PRM, the large ORM and the labeler."""
-        models: dict[str, dict[str, Any]] = {
-            "large_prm": {"model": self.collected.prm},
-            "large_orm": self._trainings(self.orm),
-            "labeler": {"model": self.labeler},
-        }
-        draws = {"draws": self.settings.majority_draws, "seed": 0}  # as in the reference lines
-        return [self._evaluation("votes", arm, self.scores[arm], models[arm], **draws) for arm in models]
-
-    def _trainings(self, trainings: Trainings) -> dict[str, Any]:
-        return {"train": trainings.train(0)} | (
-            {} if trainings.choice is None else {"choice": trainings.choice}
-        )
-
-    def _evaluation(self, stage: str, arm: str, scores: Task, model: dict[str, Any], **config: Any) -> Task:
-        inputs = {"samples": self.fold.test, "scores": scores} | model
-        if stage == "scorer" and self.fold.ratings is not None:
-            inputs["ratings"] = self.fold.ratings
-        return Task(
-            stage=stage,
-            config={"arm": arm} | config,
-            inputs=inputs,
-            label=f"{stage}: {scores.label}",
+    def orm_scorer(self, trainings: Trainings, acquisition: str | None = None) -> EvaluateLarge:
+        """Returns the step for the rows of a large ORM."""
+        scores = trainings.scores(0)
+        return EvaluateLarge(
+            arm="large_orm",
+            acquisition=acquisition,
+            samples=self.fold.test,
+            scores=scores,
+            train=trainings.train(0),
+            choice=trainings.choice,
+            ratings=self.fold.ratings,
+            label=f"scorer: {scores.label}",
             weight=5,
         )
 
+    def votes(self) -> list[EvaluateVotes]:
+        """Returns the steps for voting weighted by the large PRM, the large ORM and the labeler."""
+        prms = {"large_prm": self.collected.prm, "labeler": self.labeler}
+        return [
+            EvaluateVotes(
+                arm=arm,
+                samples=self.fold.test,
+                scores=scores,
+                prm=prms.get(arm),
+                train=self.orm.train(0) if arm == "large_orm" else None,
+                choice=self.orm.choice if arm == "large_orm" else None,
+                draws=self.settings.majority_draws,
+                label=f"votes: {scores.label}",
+                weight=5,
+            )
+            for arm, scores in self.scores.items()
+        ]
 
-def drawn_again(samples: Task, count: int, seed: int) -> Task:
+
+def drawn_again(samples: SampleSolutions, count: int, seed: int) -> SampleSolutions:
     """Samples other solutions to the same problems from the same generator."""
-    assert samples.texts is not None, "samples say how many they are"
-    share = count / samples.texts.samples
-    texts = replace(samples.texts, samples=count)
+    texts = replace(texts_of(samples), samples=count)
     return replace(
         samples,
-        config={**samples.config, "count": count, "seed": seed},
-        label=f"sample {count} other solutions of {_one(samples.inputs['problems']).label}",
-        weight=samples.weight * share,
+        count=count,
+        seed=seed,
+        label=f"sample {count} other solutions of {samples.problems.label}",
+        weight=samples.weight * count / samples.count,
         work=sampling("generator", texts),
         texts=texts,
     )
-
-
-def _one(task: Task | tuple[Task, ...]) -> Task:
-    assert isinstance(task, Task)
-    return task

@@ -11,26 +11,26 @@ weighted votes.
 """
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
-from ablations.experiments.trainings import records_task, references_task
+from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.evaluate_large import DescribeGenerations
 
 
 def plan(settings: LargeScaleSettings) -> Plan:
     """Large PRM against large ORM and majority voting, best-of-N against N (the paper's 3, Figure 3)."""
     fold = embedded_fold(settings)
     models = LargeModels(settings=settings, fold=fold)
-    data = Task(
-        stage="generations",
-        inputs={"samples": models.pool, "annotations": models.collected.annotations},
+    data = DescribeGenerations(
+        samples=models.pool,
+        annotations=models.collected.annotations,
         label="statistics of the collected data",
     )
     rows = (*models.scorers(), *models.votes(), data)
-    references = references_task(settings, [fold])
-    records = records_task("large_scale", settings, rows, references)
+    references = evaluate_references(settings, [fold])
+    records = gather_records("large_scale", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
 

@@ -2,21 +2,20 @@
 
 from pathlib import Path
 
-from ablations.engine.step import Task
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.steps.base_model import revision_of
+from ablations.steps.base_model import UseCheckpoint, revision_of
 from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
 
 PROBLEM = "1 + 1 = ?\n"
 """Any problem, to check that a chat template accepts it."""
 
 
-def checkpoint_task(
+def use_checkpoint(
     name: str, field: str, max_length: int | None = None, *, chat_template: bool = True
-) -> Task:
-    """Makes the task for a causal language model that trainings start from.
+) -> UseCheckpoint:
+    """Returns the step for a causal language model that trainings start from.
 
-    The task's key depends on the hash of the model's files, not on their location.
+    The step's key depends on the hash of the model's files, not on their location.
 
     Args:
         name: a folder, or OWNER/NAME[@REVISION] on the hub.
@@ -41,9 +40,8 @@ def checkpoint_task(
     check_vocabulary(tokenizer, found.rows, field)
     opening(tokenizer, PROBLEM, ", or students.chat_template: never")
     local = Path(name).is_dir()
-    return Task(
-        stage="checkpoint",
-        config={"revision": revision_of(found)},
-        local={"checkpoint": str(Path(name).absolute()) if local else name},
+    return UseCheckpoint(
+        revision=revision_of(found),
+        checkpoint=str(Path(name).absolute()) if local else name,
         label=f"checkpoint {Path(name).name if local else name}",
     )

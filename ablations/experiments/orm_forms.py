@@ -14,14 +14,22 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import TrainingFold, scores_task
+from ablations.experiments.fold import TrainingFold
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import each_once
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
+from ablations.experiments.trials import validate
+from ablations.steps.evaluation_rows import Rows
+from ablations.steps.validate import ValidateStudent
 from lightning_modules.outcome_loss import OutcomeLoss
 from results.vocabulary import STUDENT_ARMS
 
@@ -68,15 +76,15 @@ def plan(settings: OrmFormsSettings) -> Plan:
     folds = folds_of(settings)
     tested = settings.judged_on == "test"
     trained = [fold if tested else fold.training for fold in folds]
-    made = []
+    made: list[Step[Rows]] = []
     for arm in settings.arms:
         for data_scale in settings.data_scales:
             for form in settings.forms:
                 by_fold = [_trainings(settings, fold, arm, data_scale, form) for fold in trained]
                 for seed in range(settings.seeds):
-                    made.append(cell_task(by_fold, seed) if tested else _validated(by_fold[0], seed))
-    references = references_task(settings, folds) if tested else None
-    records = records_task("orm_forms", settings, tuple(made), references)
+                    made.append(evaluate_cell(by_fold, seed) if tested else _validated(by_fold[0], seed))
+    references = evaluate_references(settings, folds) if tested else None
+    records = gather_records("orm_forms", settings, tuple(made), references)
     return Plan(targets=(*made, *([] if references is None else [references])), records=records)
 
 
@@ -92,33 +100,15 @@ def _trainings(
     )
 
 
-def _validated(trainings: Trainings, seed: int) -> Task:
+def _validated(trainings: Trainings, seed: int) -> ValidateStudent:
     """Trains a model and evaluates it on validation problems."""
-    name = f"{trainings.name} seed {seed}"
-    train, students = trainings.train(seed), trainings.settings.students
-    inputs = {
-        "train": train,
-        "scores": scores_task(
-            trainings.model(seed),
-            trainings.fold.validation,
-            trainings.settings,
-            f"{name} on validation problems",
-            "student",
-        ),
-        "samples": trainings.fold.validation,
-    }
-    return Task(
-        stage="validated",
-        config={
-            "arm": trainings.arm,
-            "data_scale": trainings.data_scale,
-            "seed": seed,
-            "validation_n": students.validation_n,
-            "hyperparameters": {"batch_size": students.batch_size, "outcome_loss": students.outcome_loss},
-            "shown": [[trainings.variant, None]],
-        },
-        inputs=inputs if trainings.choice is None else inputs | {"choice": trainings.choice},
-        label=f"judge {name}",
+    students = trainings.settings.students
+    return validate(
+        trainings,
+        seed,
+        f"{trainings.name} seed {seed}",
+        facts={"batch_size": students.batch_size, "outcome_loss": students.outcome_loss},
+        shown=((trainings.variant, None),),
     )
 
 

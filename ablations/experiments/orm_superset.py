@@ -12,13 +12,15 @@ Expected: collected solutions alone do worse than uniform ones; both together do
 
 from dataclasses import replace
 
+from ablations.data.artifacts import ChosenRows
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings, settings
-from ablations.experiments.trainings import Trainings, records_task, references_task
+from ablations.experiments.trainings import Trainings, evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.collect import DrawRows, JoinRows
 
 
 def plan(settings: LargeScaleSettings) -> Plan:
@@ -26,34 +28,29 @@ def plan(settings: LargeScaleSettings) -> Plan:
     fold = embedded_fold(settings)
     models = LargeModels(settings=settings, fold=fold)
     collected = _joined(models, models.collected.choices, "join what is collected")
-    uniform = Task(
-        stage="drawn",
-        config={"seed": 1},  # unlike phase 1's, or both sets would hold all of phase 1
-        inputs={"samples": models.pool, "as_many_as": collected},
+    uniform = DrawRows(
+        samples=models.pool,
+        as_many_as=collected,
+        seed=1,  # unlike phase 1's, or both sets would hold all of phase 1
         label="draw as many as were collected",
         weight=2,
     )
-    acquired = {
+    acquired: dict[str, Step[ChosenRows]] = {
         "uniform": uniform,
         "collected": collected,
         "both": _joined(models, (uniform, collected), "join both"),
     }
-    rows = tuple(models.orm_scorer(_trainings(models, name, task), name) for name, task in acquired.items())
-    references = references_task(settings, [fold])
-    records = records_task("orm_superset", settings, rows, references)
+    rows = tuple(models.orm_scorer(_trainings(models, name, rows), name) for name, rows in acquired.items())
+    references = evaluate_references(settings, [fold])
+    records = gather_records("orm_superset", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
 
-def _joined(models: LargeModels, chosen: tuple[Task, ...], label: str) -> Task:
-    return Task(
-        stage="joined",
-        inputs={"samples": models.pool, "chosen": chosen},
-        label=label,
-        weight=2,
-    )
+def _joined(models: LargeModels, chosen: tuple[Step[ChosenRows], ...], label: str) -> JoinRows:
+    return JoinRows(samples=models.pool, chosen=chosen, label=label, weight=2)
 
 
-def _trainings(models: LargeModels, acquisition: str, acquired: Task) -> Trainings:
+def _trainings(models: LargeModels, acquisition: str, acquired: Step[ChosenRows]) -> Trainings:
     """Returns the trainings on chosen rows, at the learning rate of the large ORM."""
     times = 2 if acquisition == "both" else 1
     return replace(

@@ -8,13 +8,16 @@ from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem
 from ablations.engine.costs.work import Texts, Work
 from ablations.engine.files import sha256_of
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
-from ablations.experiments.named_checkpoints import checkpoint_task
+from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.scales import SupervisionSettings, byte_counts
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
 from ablations.labelers.checkpoints import find_checkpoint
+from ablations.steps.base_model import CausalModel
+from ablations.steps.language import MathMix
+from ablations.steps.read_pool import MakeScratchBase, Part, ReadPool, TakeFold, TakeFoldLabels
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.presets import PRESETS
 from lightning_modules.tokenization import load_tokenizer
@@ -83,41 +86,38 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         raise ValueError(
             f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
         )
-    whole = Task(
-        stage="pool",
-        config={"sha256": sha256, "labeler": pool.labeler},
-        local={"path": str(pool.path.absolute())},
-        label=f"pool {pool.path.name}",
+    whole = ReadPool(
+        sha256=sha256, labeler=pool.labeler, path=pool.path.absolute(), label=f"pool {pool.path.name}"
     )
     named, mathmix = None, pool.mathmix
     if settings.students.checkpoint is not None:  # the base of all folds, unchanged
-        named = checkpoint_task(
+        named = use_checkpoint(
             settings.students.checkpoint,
             "students.checkpoint",
             pool.max_length,
             chat_template=settings.students.chat_template == "auto",
         )
         mathmix = None
-    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
     if mathmix and pool.overlap == "stop":
         _no_overlap(mathmix, read.problems)
-    text = {"text": str(mathmix.absolute())} if mathmix else {}
-    held_out_text = {"held_out": whole} if mathmix else {}
-
-    def fold(index: int, part: str, stage: str = "fold") -> Task:
-        of_part = {"test": dealt(index), "validation": dealt(index + 1)}
-        problems = of_part.get(part, count - sum(of_part.values()))
-        return Task(
-            stage=stage,
-            config={"fold": index, "folds": pool.folds, "part": part, "seed": 0},
-            inputs={"pool": whole},
-            label=f"{stage.replace('_', ' ')} {index} {part}",
-            texts=Texts(lengths=REAL, problems=problems, samples=drawn),
-        )
+    text = None if mathmix is None else mathmix.absolute()
+    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
 
     def dealt(index: int) -> int:
-        """Returns the number of problems that the stage `fold` deals to a fold."""
+        """Returns the number of problems that `TakeFold` deals to a fold."""
         return len(range(index % pool.folds, count, pool.folds))
+
+    def take(index: int, part: Part) -> tuple[TakeFold, TakeFoldLabels]:
+        of_part = {"test": dealt(index), "validation": dealt(index + 1)}
+        problems = of_part.get(part, count - sum(of_part.values()))
+        texts = Texts(lengths=REAL, problems=problems, samples=drawn)
+        which = f"{index} {part}"
+        return (
+            TakeFold(pool=whole, fold=index, folds=pool.folds, part=part, label=f"fold {which}", texts=texts),
+            TakeFoldLabels(
+                pool=whole, fold=index, folds=pool.folds, part=part, label=f"fold labels {which}", texts=texts
+            ),
+        )
 
     _tell_long(read, pool.max_length, settings.students.checkpoint)
     if settings.labeler.threshold == PAPER_THRESHOLD:
@@ -129,36 +129,33 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         )
     folds, preset = [], PRESETS[settings.students.backbone]
     for index in range(pool.folds):
-        train, validation, test = (fold(index, part) for part in ("train", "validation", "test"))
-        base = named or Task(
-            stage="scratch_base",
-            config={
-                "preset": settings.students.backbone,
-                "vocabulary": pool.vocabulary,
-                "text_sha256": text_sha256,
-                "seed": 0,
-            }
+        train, train_labels = take(index, "train")
+        validation, _ = take(index, "validation")
+        test, test_labels = take(index, "test")
+        base: Step[CausalModel] = named or MakeScratchBase(
+            samples=train,
+            held_out=whole if mathmix else None,
+            preset=settings.students.backbone,
+            vocabulary=pool.vocabulary,
             # Only if a solution may be longer than the preset reads.
-            | ({"positions": pool.max_length} if pool.max_length > preset.max_positions else {}),
-            inputs={"samples": train} | held_out_text,
-            local=text,
+            positions=pool.max_length if pool.max_length > preset.max_positions else None,
+            text_sha256=text_sha256,
+            text=text,
             label=f"tokenizer and random weights of fold {index}",
             weight=5,
         )
-        if mathmix:
+        if text is not None and text_sha256 is not None:
             tokens = pool.mathmix_updates * MATHMIX_TOKENS
-            base = Task(
-                stage="mathmix",
-                config={
-                    "text_sha256": text_sha256,
-                    "updates": pool.mathmix_updates,
-                    "batch_tokens": MATHMIX_TOKENS,
-                    "max_tokens": 512,
-                    "learning_rate": 4e-3,
-                    "seed": 0,
-                },
-                inputs={"base": base} | held_out_text,
-                local=text,
+            base = MathMix(
+                base=base,
+                held_out=whole,
+                text_sha256=text_sha256,
+                updates=pool.mathmix_updates,
+                batch_tokens=MATHMIX_TOKENS,
+                max_tokens=512,
+                learning_rate=4e-3,
+                seed=0,
+                text=text,
                 label=f"MathMix of fold {index}",
                 weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
                 # An upper bound: the last batches of equally long texts are not full.
@@ -170,10 +167,10 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
             Fold(
                 base=base,
                 train=train,
-                train_labels=fold(index, "train", "fold_labels"),
+                train_labels=train_labels,
                 validation=validation,
                 test=test,
-                test_labels=fold(index, "test", "fold_labels"),
+                test_labels=test_labels,
                 problems=count - dealt(index) - dealt(index + 1),  # all but the test and validation parts
                 lengths=REAL,
                 name=f" of fold {index}",

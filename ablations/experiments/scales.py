@@ -113,6 +113,11 @@ class SupervisionSettings:
         return read_pool(self.pool.path, self.pool.labeler).about_fewest()
 
     @property
+    def max_length(self) -> int | None:
+        """Maximum tokens of a solution that students read; None: no limit."""
+        return None if self.pool is None else self.pool.max_length
+
+    @property
     def dataset(self) -> str:
         """World or pool, as records name it."""
         if self.pool is None:

@@ -13,15 +13,19 @@ slightly favors short solutions, more so with neutral as negative.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
 from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
+from ablations.steps.evaluate_strategies import EvaluateStrategies
 
 STUDENTS = ("process", "process_neutral")
 """Arms whose reward models score steps."""
@@ -73,25 +77,32 @@ def plan(settings: ScoringSettings) -> Plan:
         ],
     }
     tests = tuple(fold.test for fold in folds)
-    labels = {"samples": tests, "scores": tuple(fold.test_labels for fold in folds)}
-    strategies = [_strategies("labeler", labels, "the labeler")]
+    strategies = [
+        EvaluateStrategies(
+            arm="labeler",
+            samples=tests,
+            scores=tuple(fold.test_labels for fold in folds),
+            label="scoring strategies of the labeler",
+            weight=3,
+        )
+    ]
     cells = []
     for arm in settings.arms:
         for seed in range(settings.seeds):
-            cell = cell_task(by_fold[arm], seed)
-            scores = tuple(trainings.scores(seed) for trainings in by_fold[arm])
-            judged = {"samples": tests, "scores": scores, "cell": cell}
-            strategies.append(_strategies(arm, judged, f"{by_fold[arm][0].name} seed {seed}"))
-            cells.append(cell)
-    references = references_task(settings, folds)
-    records = records_task("scoring", settings, (*cells, *strategies), references)
+            cells.append(evaluate_cell(by_fold[arm], seed))
+            strategies.append(
+                EvaluateStrategies(
+                    arm=arm,
+                    samples=tests,
+                    scores=tuple(trainings.scores(seed) for trainings in by_fold[arm]),
+                    cell=cells[-1],
+                    label=f"scoring strategies of {by_fold[arm][0].name} seed {seed}",
+                    weight=3,
+                )
+            )
+    references = evaluate_references(settings, folds)
+    records = gather_records("scoring", settings, (*cells, *strategies), references)
     return Plan(targets=(*cells, *strategies, references), records=records)
-
-
-def _strategies(arm: str, inputs: dict[str, Any], of: str) -> Task:
-    return Task(
-        stage="strategies", config={"arm": arm}, inputs=inputs, label=f"scoring strategies of {of}", weight=3
-    )
 
 
 SCORING = experiment(settings, plan)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.outcome_loss import OutcomeLoss
-from lightning_modules.presets import Attention, Dtype, Precision
+from lightning_modules.presets import Attention, Dtype, Lora, Precision
 
 FIRST_TUNING_SEED = 1_000_000
 """Seeds from here on choose learning rates and are never reported; reported ones are far below."""
@@ -118,28 +118,6 @@ class LabelerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoraSettings:
-    """Low-rank adapters: only they and the head are trained."""
-
-    rank: int = 16
-    """Rank of each adapter."""
-    alpha: float = 32.0
-    """Scale of the adapters: what they add is multiplied by ``alpha / rank``."""
-    dropout: float = 0.0
-    """Dropout of the adapters' inputs; 0 to below 1."""
-    targets: tuple[str, ...] | None = None
-    """Last parts of the names of layers to adapt, such as q_proj; null: all linear layers but the head."""
-
-    def __post_init__(self) -> None:
-        at_least(1, of="students.lora.", rank=self.rank)
-        _above_zero(of="students.lora.", alpha=self.alpha)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"students.lora.dropout: found {self.dropout}; allowed: 0 to below 1")
-        if self.targets is not None and not self.targets:
-            raise ValueError("students.lora.targets: found none; allowed: one or more, or null for all")
-
-
-@dataclass(frozen=True, kw_only=True)
 class StudentSettings:
     """The small reward models; the same for every arm."""
 
@@ -149,7 +127,7 @@ class StudentSettings:
     """Base model instead of this: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
     chat_template: Literal["auto", "never"] = "auto"
     """Whether problems are read through the chat template of a tokenizer that has one."""
-    lora: LoraSettings | None = None
+    lora: Lora | None = None
     """Adapters that are trained instead of the whole model; null: none."""
     dtype: Dtype = "float32"
     """Type of the weights: float32 or bfloat16; adapters are always float32."""

@@ -10,11 +10,16 @@ Expected: process above both outcome arms at every data scale; outcome arms abov
 """
 
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task
 from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
+from ablations.steps.examples import PickExamples
 
 
 def plan(settings: SupervisionSettings) -> Plan:
@@ -26,20 +31,19 @@ def plan(settings: SupervisionSettings) -> Plan:
             first = [
                 Trainings(settings=settings, fold=fold, arm=arm, data_scale=data_scale) for fold in folds
             ]
-            cells += [cell_task(first, seed) for seed in range(settings.seeds)]
+            cells += [evaluate_cell(first, seed) for seed in range(settings.seeds)]
             if data_scale == settings.data_scales[-1]:
                 largest.append(first[0].scores(0))
-    references = references_task(settings, folds)
-    records = records_task("supervision", settings, tuple(cells), references)
-    examples = Task(
-        stage="examples",
-        config={"arms": list(settings.arms), "problems": 40, "solutions": 24},
-        inputs={
-            "samples": folds[0].test,
-            "labels": folds[0].test_labels,
-            "scores": tuple(largest),
-            **({"ratings": folds[0].ratings} if folds[0].ratings is not None else {}),
-        },
+    references = evaluate_references(settings, folds)
+    records = gather_records("supervision", settings, tuple(cells), references)
+    examples = PickExamples(
+        samples=folds[0].test,
+        arms=settings.arms,
+        scores=tuple(largest),
+        labels=folds[0].test_labels,
+        ratings=folds[0].ratings,
+        problems=40,
+        solutions=24,
         label="example problems",
         weight=2,
     )

@@ -4,25 +4,26 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
+from ablations.data.artifacts import ChosenRows, Ratings, Samples
 from ablations.engine.costs.work import Role, scoring, training
 from ablations.engine.revision import revision
-from ablations.engine.step import Task
+from ablations.engine.step import Step
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.experiments.fold import Fold, TrainingFold, scores_task, seconds_per_token
+from ablations.experiments.fold import Fold, TrainingFold, ask, draw, score, seconds_per_token, texts_of
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.settings import FIRST_TUNING_SEED
+from ablations.steps.acquire import AskSelector
+from ablations.steps.base_model import CausalModel
+from ablations.steps.collect import DrawRows
+from ablations.steps.evaluate import EvaluateCell, EvaluateReferences
+from ablations.steps.evaluation_rows import Rows
+from ablations.steps.records import GatherRecords
+from ablations.steps.score import ScoreSolutions
+from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
 from ablations.supervision import TARGETS, LabelerArm, OracleArm
 from ablations.world.world import Kind
-
-UNSAID: dict[str, Any] = {
-    **{"warmup": 0.05, "weight_decay": 0.01, "dropout": 0.0},
-    **{"chat_template": "auto", "lora": None, "dtype": "float32", "attention": "sdpa"},
-    **{"gradient_checkpointing": False, "accumulate": 1},
-}
-"""Values that a training uses where its config is silent, whatever the settings' defaults are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,8 @@ class Trainings:
     data_scale: int
     acquisition: str = "uniform"
     """How the labeled solutions are chosen."""
-    acquired: Callable[[int], Task] | None = None
-    """Seed -> the task that chooses them; None for ``uniform``, where the training draws them itself."""
+    acquired: Callable[[int], Step[ChosenRows]] | None = None
+    """Seed -> the step that chooses them; None for ``uniform``, where the training draws them itself."""
     start: "Trainings | None" = None
     """Trainings whose weights these start from; None: the base, with a new head."""
     variant: str | None = None
@@ -65,7 +66,7 @@ class Trainings:
         varied = "" if self.variant is None else f" {self.variant}"
         return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
-    def train(self, seed: int, tried: float | None = None) -> Task:
+    def train(self, seed: int, tried: float | None = None) -> TrainStudent:
         """Returns a seed's training.
 
         Args:
@@ -74,56 +75,50 @@ class Trainings:
         """
         choice = None if tried is not None else self.choice
         students, lengths = self.settings.students, self.fold.lengths
-        outcome = SCORING_OF[self.arm] == "last_token"
-        updates = students.updates(self.fold.problems * self.data_scale, outcome=outcome)
-        seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
-        assert self.fold.validation.texts is not None, "samples say how many they are"
         learning_rate = tried
         if tried is None and choice is None:
             (learning_rate,) = students.learning_rates
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
-        inputs = {
-            "base": self.fold.base,
-            "samples": self.fold.train,
-            "validation": self.fold.validation,
-        }
-        labelled = isinstance(TARGETS[self.arm], LabelerArm)
-        if labelled:
-            inputs["labels"] = self.fold.train_labels
-        elif isinstance(TARGETS[self.arm], OracleArm):
-            inputs["ratings"] = self._ratings
-        if self.acquired is not None:
-            inputs["acquired"] = self.acquired(seed)
-        if self.start is not None:
-            inputs["start"] = self.start.train(seed)
-        return Task(
-            stage="train",
-            config={
-                "arm": self.arm,
-                "data_scale": self.data_scale,
-                "seed": seed,
-                "learning_rate": learning_rate,
-                "threshold": self.settings.labeler.threshold if labelled else None,
-                "updates": updates,
-                "batch_size": students.batch_size,
-                "evaluations": students.evaluations,
-                "patience": students.patience,
-                "decay": students.decay,
-                "validation_n": students.validation_n,
-                "precision": students.precision,
-                "device": students.device,
-                "max_length": self.settings.pool.max_length if self.settings.pool else None,
-            }
-            | ({} if tried is None else {"tuning": True})
-            | ({} if self.bootstrap is None else {"bootstrap": self.bootstrap})
-            | {
-                name: getattr(students, name)
-                for name, unsaid in UNSAID.items()
-                if getattr(students, name) != unsaid
-            }
-            | ({"outcome_loss": students.outcome_loss} if outcome else {})
-            | ({"soft_targets": True} if labelled and students.soft_targets else {}),
-            inputs=inputs if choice is None else inputs | {"choice": choice},
+        updates = students.updates(self.fold.problems * self.data_scale, outcome=self.of_outcomes)
+        seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
+        target = TARGETS[self.arm]
+        by_labeler = isinstance(target, LabelerArm)
+        return TrainStudent(
+            arm=self.arm,
+            data_scale=self.data_scale,
+            seed=seed,
+            threshold=self.settings.labeler.threshold if by_labeler else None,
+            soft_targets=by_labeler and students.soft_targets,
+            bootstrap=self.bootstrap,
+            samples=self.fold.train,
+            labels=self.fold.train_labels if by_labeler else None,
+            ratings=self._ratings if isinstance(target, OracleArm) else None,
+            acquired=None if self.acquired is None else self.acquired(seed),
+            base=self.fold.base,
+            validation=self.fold.validation,
+            start=None if self.start is None else self.start.train(seed),
+            choice=choice,
+            learning_rate=learning_rate,
+            tuning=tried is not None,
+            updates=updates,
+            batch_size=students.batch_size,
+            evaluations=students.evaluations,
+            validation_n=students.validation_n,
+            patience=students.patience,
+            warmup=students.warmup,
+            decay=students.decay,
+            weight_decay=students.weight_decay,
+            dropout=students.dropout,
+            outcome_loss=students.outcome_loss if self.of_outcomes else "every_token",
+            accumulate=students.accumulate,
+            max_length=self.settings.max_length,
+            chat_template=students.chat_template,
+            lora=students.lora,
+            dtype=students.dtype,
+            attention=students.attention,
+            gradient_checkpointing=students.gradient_checkpointing,
+            precision=students.precision,
+            device=students.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
             weight=updates
             * students.batch_size
@@ -132,35 +127,30 @@ class Trainings:
             * seconds_per_token(students.backbone)
             + 2,
             work=(
-                training(self.role, lengths, seen, steps=not outcome),
-                scoring(self.role, self.fold.validation.texts, times=students.evaluations),
+                training(self.role, lengths, seen, steps=not self.of_outcomes),
+                scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
             ),
         )
 
-    @property
-    def _ratings(self) -> Task:
-        assert self.fold.train_ratings is not None, "only an embedded world has an oracle"
-        return self.fold.train_ratings
-
-    def label_noise(self, seed: int) -> Task:
+    def label_noise(self, seed: int) -> MeasureLabelNoise:
         """Measures how far the labels of a seed's training differ from the oracle's."""
         train = self.train(seed)
-        names = ("samples", "labels", "acquired")
-        return Task(
-            stage="label_noise",
-            config={
-                name: train.config[name]
-                for name in ("arm", "data_scale", "seed", "threshold", "bootstrap")
-                if name in train.config
-            },
-            inputs={name: train.inputs[name] for name in names if name in train.inputs}
-            | {"ratings": self._ratings},
+        return MeasureLabelNoise(
+            arm=train.arm,
+            data_scale=train.data_scale,
+            seed=seed,
+            threshold=train.threshold,
+            bootstrap=train.bootstrap,
+            samples=train.samples,
+            labels=train.labels,
+            ratings=self._ratings,
+            acquired=train.acquired,
             label=f"label noise of {self.name} seed {seed}",
             weight=0.1,
         )
 
     @cached_property
-    def choice(self) -> Task | None:
+    def choice(self) -> ChooseRate | None:
         """The choice of learning rate, with seeds that are never reported; None: there is only one rate."""
         if self.rate_of is not None:
             return self.rate_of.choice
@@ -168,65 +158,77 @@ class Trainings:
         if len(students.learning_rates) == 1:
             return None
         seeds = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + students.tuning_seeds)
-        return Task(
-            stage="choose",
-            inputs={
-                "candidates": tuple(
-                    self.train(seed, rate) for rate in students.learning_rates for seed in seeds
-                )
-            },
+        return ChooseRate(
+            candidates=tuple(self.train(seed, rate) for rate in students.learning_rates for seed in seeds),
             label=f"choose the learning rate of {self.name}{self.fold.name}",
             weight=0.1,
         )
 
-    def model(self, seed: int) -> dict[str, Any]:
-        """Returns a seed's reward model as inputs; adapters come with the base that they need."""
-        base = {"base": self.fold.base} if self.settings.students.lora is not None else {}
-        return {"model": self.train(seed)} | base
+    @property
+    def adapted(self) -> Step[CausalModel] | None:
+        """The base that the models' adapters need; None: they have none."""
+        return None if self.settings.students.lora is None else self.fold.base
 
-    def scores(self, seed: int) -> Task:
+    def drawn(self, seed: int) -> DrawRows:
+        """Returns the uniform draw of the solutions that a seed's training draws itself."""
+        label = f"x{self.data_scale} seed {seed}{self.fold.name}"
+        return draw(self.fold.train, self.data_scale, seed, label)
+
+    def scores(self, seed: int) -> ScoreSolutions:
         """Returns a seed's scores of the test solutions."""
-        return scores_task(
-            self.model(seed),
-            self.tested.test,
-            self.settings,
-            f"{self.name} seed {seed} on test problems{self.fold.name}",
-            self.role,
+        return self.scores_of(seed, self.tested.test, f"test problems{self.fold.name}")
+
+    def scores_of(self, seed: int, samples: Step[Samples], which: str) -> ScoreSolutions:
+        """Returns a seed's scores of some samples; ``which`` names them for display."""
+        label = f"{self.name} seed {seed} on {which}"
+        return score(self.train(seed), samples, self.settings, label, self.role, self.adapted)
+
+    def opinion(self, seed: int, *, steps: bool = False) -> AskSelector:
+        """Returns the opinion of a seed's model on the training samples; see `AskSelector`."""
+        label = f"{self.name} seed {seed}{self.fold.name}"
+        return ask(
+            self.train(seed), self.fold.train, self.settings, label, self.role, self.adapted, steps=steps
         )
 
+    @property
+    def of_outcomes(self) -> bool:
+        """Whether whole solutions are labeled."""
+        return SCORING_OF[self.arm] == "last_token"
 
-def cell_task(by_fold: list[Trainings], seed: int, further: tuple[Task, ...] = ()) -> Task:
-    """Evaluates one reward model (or one per fold); ``further`` tasks give more rows for it."""
+    @property
+    def _ratings(self) -> Step[Ratings]:
+        assert self.fold.train_ratings is not None, "only an embedded world has an oracle"
+        return self.fold.train_ratings
+
+
+def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows], ...] = ()) -> EvaluateCell:
+    """Returns the step that evaluates one reward model (or one per fold); ``further`` gives it more rows."""
     first = by_fold[0]
-    inputs: dict[str, Any] = {
-        "trains": tuple(trainings.train(seed) for trainings in by_fold),
-        "scores": tuple(trainings.scores(seed) for trainings in by_fold),
-        "samples": tuple(trainings.tested.test for trainings in by_fold),
-    }
-    choices = tuple(trainings.choice for trainings in by_fold if trainings.choice is not None)
-    if choices:
-        inputs["choices"] = choices
-    if first.tested.ratings is not None:
-        inputs["ratings"] = tuple(
-            trainings.tested.ratings for trainings in by_fold if trainings.tested.ratings is not None
-        )
+    folds = [trainings.tested for trainings in by_fold]
     if first.fold.train_ratings is not None:
         further = (*further, first.label_noise(seed))
-    if further:
-        inputs["further"] = further
-    return Task(
-        stage="cell",
-        config={"arm": first.arm, "data_scale": first.data_scale, "seed": seed}
-        | ({"acquisition": first.acquisition} if first.acquisition != "uniform" else {})
-        | ({"variant": first.variant, "level": first.level} if first.variant is not None else {}),
-        inputs=inputs,
+    return EvaluateCell(
+        arm=first.arm,
+        acquisition=first.acquisition,
+        data_scale=first.data_scale,
+        seed=seed,
+        variant=first.variant,
+        level=first.level,
+        trains=tuple(trainings.train(seed) for trainings in by_fold),
+        choices=tuple(trainings.choice for trainings in by_fold if trainings.choice is not None),
+        scores=tuple(trainings.scores(seed) for trainings in by_fold),
+        samples=tuple(fold.test for fold in folds),
+        ratings=tuple(fold.ratings for fold in folds if fold.ratings is not None),
+        further=further,
         label=f"cell {first.name} seed {seed}",
         weight=0.2,
     )
 
 
-def references_task(settings: SupervisionSettings, folds: list[Fold], kind: Kind | None = None) -> Task:
-    """Computes the reference lines, which do not depend on any student.
+def evaluate_references(
+    settings: SupervisionSettings, folds: list[Fold], kind: Kind | None = None
+) -> EvaluateReferences:
+    """Returns the step for the reference lines, which do not depend on any student.
 
     Args:
         settings: the experiment's settings.
@@ -234,37 +236,33 @@ def references_task(settings: SupervisionSettings, folds: list[Fold], kind: Kind
         kind: kind of their test problems, if several kinds are evaluated; None: the labeler's labels of
             training solutions are evaluated too.
     """
-    tests: dict[str, Any] = {
-        "samples": tuple(fold.test for fold in folds),
-        "labels": tuple(fold.test_labels for fold in folds),
-    }
-    of_world: dict[str, Any] = {}
-    if folds[0].ratings is not None:
-        tests["ratings"] = tuple(fold.ratings for fold in folds if fold.ratings is not None)
-    if folds[0].ratings is not None and kind is None:
-        of_world = {"pool_labels": folds[0].train_labels, "pool_ratings": folds[0].train_ratings}
-    return Task(
-        stage="references",
-        config={"majority_draws": settings.majority_draws, "seed": 0, "bins": 10}
-        | ({} if kind is None else {"kind": kind}),
-        inputs=tests | of_world,
+    on_pool = folds[0].ratings is not None and kind is None
+    return EvaluateReferences(
+        samples=tuple(fold.test for fold in folds),
+        labels=tuple(fold.test_labels for fold in folds),
+        ratings=tuple(fold.ratings for fold in folds if fold.ratings is not None),
+        pool_labels=folds[0].train_labels if on_pool else None,
+        pool_ratings=folds[0].train_ratings if on_pool else None,
+        majority_draws=settings.majority_draws,
+        kind=kind,
         label="reference lines" if kind is None else f"reference lines on {kind} problems",
         weight=5,
     )
 
 
-def records_task(
-    experiment: str, settings: SupervisionSettings, cells: tuple[Task, ...], references: Task | None
-) -> Task:
-    """Collects the run's tidy table, without reference lines if an experiment must not see test problems."""
-    return Task(
-        stage="records",
-        config={
-            "experiment": experiment,
-            "scale": settings.scale,
-            "dataset": settings.dataset,
-            "settings": json.dumps(asdict(settings), sort_keys=True, default=str),
-            "revision": revision(),
-        },
-        inputs={"cells": cells} | ({} if references is None else {"references": references}),
+def gather_records(
+    experiment: str,
+    settings: SupervisionSettings,
+    cells: tuple[Step[Rows], ...],
+    references: Step[Rows] | None,
+) -> GatherRecords:
+    """Returns the step for the run's tidy table, without reference lines if it must see no test problems."""
+    return GatherRecords(
+        experiment=experiment,
+        scale=settings.scale,
+        dataset=settings.dataset,
+        settings=json.dumps(asdict(settings), sort_keys=True, default=str),
+        revision=revision(),
+        cells=cells,
+        references=references,
     )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ablations.engine.step import Task
-from ablations.experiments.fold import TrainingFold, scores_task
+from ablations.data.json_files import Json
+from ablations.experiments.fold import TrainingFold, score
 from ablations.experiments.scales import SupervisionSettings
 from ablations.experiments.trainings import Trainings
+from ablations.steps.validate import Shown, ValidateStudent
 
-PLAIN: tuple[None, None] = (None, None)
+PLAIN: Shown = (None, None)
 """The (variant, level) of a point where nothing is varied."""
 
 
@@ -91,8 +92,8 @@ def trial(
     data_scale: int,
     point: Hyperparameters,
     seed: int,
-    shown: Sequence[tuple[str | None, float | None]] = (PLAIN,),
-) -> Task:
+    shown: Sequence[Shown] = (PLAIN,),
+) -> ValidateStudent:
     """Trains a model and evaluates it on validation problems.
 
     Args:
@@ -105,7 +106,7 @@ def trial(
         shown: the (variant, level) pairs under which the records show the point.
 
     Returns:
-        A task whose ``rows.json`` holds ``kept_best_of_n``, with a value per validation problem, and
+        A step whose rows hold ``kept_best_of_n``, with a value per validation problem, and
         ``validation_best_of_n`` over updates, once for each of ``shown``.
 
     Raises:
@@ -120,20 +121,41 @@ def trial(
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
     trainings = Trainings(settings=tried, fold=fold, arm=arm, data_scale=data_scale)
+    return validate(trainings, seed, name, facts=asdict(point), shown=tuple(shown))
+
+
+def validate(
+    trainings: Trainings, seed: int, name: str, *, facts: dict[str, Json], shown: tuple[Shown, ...]
+) -> ValidateStudent:
+    """Returns the step that evaluates a training on validation problems.
+
+    Args:
+        trainings: the trainings of its kind.
+        seed: its seed.
+        name: its name for display.
+        facts: what the records say about it besides what it reports.
+        shown: see `ValidateStudent`.
+    """
+    students = trainings.settings.students
     train = replace(trainings.train(seed), label=f"train {name}")
-    scores = scores_task(
-        {"model": train}, fold.validation, tried, f"{name} on validation problems", "student"
-    )
-    return Task(
-        stage="validated",
-        config={
-            "arm": arm,
-            "data_scale": data_scale,
-            "seed": seed,
-            "validation_n": tried.students.validation_n,
-            "hyperparameters": asdict(point),
-            "shown": [list(one) for one in shown],
-        },
-        inputs={"train": train, "scores": scores, "samples": fold.validation},
+    return ValidateStudent(
+        arm=trainings.arm,
+        data_scale=trainings.data_scale,
+        seed=seed,
+        validation_n=students.validation_n,
+        batch_size=students.batch_size,
+        hyperparameters=facts,
+        shown=shown,
+        train=train,
+        choice=trainings.choice,
+        samples=trainings.fold.validation,
+        scores=score(
+            train,
+            trainings.fold.validation,
+            trainings.settings,
+            f"{name} on validation problems",
+            "student",
+            trainings.adapted,
+        ),
         label=f"judge {name}",
     )

@@ -1,14 +1,19 @@
 """The embedded world's single fold: its generator, the samples, the large PRM and its labels."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from ablations.engine.costs.work import Texts, Work, sampling, training
-from ablations.engine.step import Task
-from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, scores_task
-from ablations.experiments.named_checkpoints import checkpoint_task
+from ablations.engine.step import Step
+from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, score
+from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.scales import SupervisionSettings
+from ablations.steps.base_model import CausalModel
+from ablations.steps.draw import DrawProblems, RateByOracle, ShippedBase
+from ablations.steps.language import FinetuneGenerator, SampleSolutions
+from ablations.steps.score import ScoreSolutions
+from ablations.steps.train_prm import Annotate, TrainLargePrm
 from ablations.world.bases import read_manifest
-from ablations.world.world import Kind
+from ablations.world.world import Kind, Split
 
 SHOT_TOKENS = 33
 """Tokens of a solved problem in the generator's few-shot prompt."""
@@ -28,50 +33,58 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
     """
     assert settings.problems is not None and settings.world is not None
     counts, generator, labeler = settings.problems, settings.generator, settings.labeler
-    lengths = lengths_of(settings.world)
-    bases = {
-        size: Task(
-            stage="base",
-            config={
-                "world": settings.world,
-                "size": size,
-                "sha256": read_manifest(settings.world, size)["sha256"],
-            },
+    world, lengths = settings.world, lengths_of(settings.world)
+    base_sizes = (settings.students.backbone, "large")
+    small, large = (
+        ShippedBase(
+            world=world,
+            size=size,
+            sha256=str(read_manifest(world, size)["sha256"]),
             label=f"base {size}",
             weight=0.1,
         )
-        for size in (settings.students.backbone, "large")
-    }
-    small, large = bases[settings.students.backbone], bases["large"]
-    student = small
+        for size in base_sizes
+    )
+    student: Step[CausalModel] = small
     if settings.students.checkpoint is not None:
-        student = checkpoint_task(
+        student = use_checkpoint(
             settings.students.checkpoint,
             "students.checkpoint",
             chat_template=settings.students.chat_template == "auto",
         )
+    labeler_base: Step[CausalModel] = large
     if labeler.checkpoint is not None:
-        large = checkpoint_task(labeler.checkpoint, "labeler.checkpoint")
+        labeler_base = use_checkpoint(labeler.checkpoint, "labeler.checkpoint")
 
-    def problems(split: str, count: int) -> Task:
+    def problems(split: Split, count: int, of_kind: Kind = "usual") -> DrawProblems:
         seed = counts.seed
         if split == "test":
             seed += _TEST_SEEDS_APART * counts.test_seed
-        config = {"world": settings.world, "split": split, "count": count, "seed": seed}
-        label = f"problems {split}"
-        if split == "test" and kind != "usual":
-            config["kind"] = kind
-            label = f"{kind} {label}"
-        return Task(stage="problems", config=config, label=label, weight=0.1)
+        which = "" if of_kind == "usual" else f"{of_kind} "
+        return DrawProblems(
+            world=world,
+            split=split,
+            count=count,
+            seed=seed,
+            kind=of_kind,
+            label=f"{which}problems {split}",
+            weight=0.1,
+        )
 
-    train_problems = problems("train", counts.train)
     prompted = min(generator.problems, counts.train)
     few_shot = Texts(lengths=lengths, problems=prompted, samples=generator.samples)
-    made_generator = Task(
-        stage="generator",
-        config=asdict(generator) | {"world": settings.world},
-        inputs={"base": small, "problems": problems("train", prompted)},
-        label="generator",
+    made_generator = FinetuneGenerator(
+        base=small,
+        problems=problems("train", prompted),
+        world=world,
+        samples=generator.samples,
+        shots=generator.shots,
+        learning_rate=generator.learning_rate,
+        batch_tokens=generator.batch_tokens,
+        max_new_tokens=generator.max_new_tokens,
+        temperature=generator.temperature,
+        min_p=generator.min_p,
+        seed=generator.seed,
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
         work=(
             *sampling("generator", few_shot, shots=generator.shots * SHOT_TOKENS),
@@ -85,59 +98,60 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         ),
     )
 
-    def samples(of: Task, count: int, problem_count: int, seed: int) -> Task:
+    def samples(of: DrawProblems, count: int, seed: int) -> SampleSolutions:
         of_kind = lengths
-        if of.config.get("kind") == "long":
+        if of.kind == "long":
             of_kind = replace(lengths, tokens=LONGER * lengths.tokens, prompt=LONGER * lengths.prompt)
-        texts = Texts(lengths=of_kind, problems=problem_count, samples=count)
-        return Task(
-            stage="samples",
-            config={
-                "world": settings.world,
-                "count": count,
-                "temperature": generator.temperature,
-                "min_p": generator.min_p,
-                "max_new_tokens": generator.max_new_tokens,
-                "seed": seed,
-            },
-            inputs={"generator": made_generator, "problems": of},
+        texts = Texts(lengths=of_kind, problems=of.count, samples=count)
+        return SampleSolutions(
+            generator=made_generator,
+            problems=of,
+            world=world,
+            count=count,
+            temperature=generator.temperature,
+            min_p=generator.min_p,
+            max_new_tokens=generator.max_new_tokens,
+            seed=seed,
             label=f"sample {count} solutions of {of.label}",
             weight=texts.tokens * SECONDS_PER_TOKEN["small"] + 1,
             work=sampling("generator", texts),
             texts=texts,
         )
 
-    train = samples(train_problems, settings.pool_samples, counts.train, 1)
-    test = samples(problems("test", counts.test), settings.test_samples, counts.test, 2)
-    validation = samples(
-        problems("validation", counts.validation), settings.validation_samples, counts.validation, 3
-    )
-    rated = samples(problems("labeler", counts.labeler), labeler.samples, counts.labeler, 4)
+    train = samples(problems("train", counts.train), settings.pool_samples, 1)
+    test = samples(problems("test", counts.test, kind), settings.test_samples, 2)
+    validation = samples(problems("validation", counts.validation), settings.validation_samples, 3)
+    rated = samples(problems("labeler", counts.labeler), labeler.samples, 4)
     rated_solutions = counts.labeler * labeler.samples * labeler.epochs
-    large_prm = Task(
-        stage="labeler",
-        config={
-            "world": settings.world,
-            "epochs": labeler.epochs,
-            "batch_size": labeler.batch_size,
-            "learning_rate": labeler.learning_rate,
-            "easy_error": labeler.easy_error,
-            "hard_error": labeler.hard_error,
-            "seed": labeler.seed,
-            "precision": "32-true",
-        },
-        inputs={"base": large, "samples": rated},
+    large_prm = TrainLargePrm(
+        base=labeler_base,
+        samples=rated,
+        annotations=(
+            Annotate(
+                samples=rated,
+                world=world,
+                easy_error=labeler.easy_error,
+                hard_error=labeler.hard_error,
+                seed=labeler.seed,
+                label=f"annotate: {rated.label}",
+                weight=3,
+            ),
+        ),
+        epochs=labeler.epochs,
+        batch_size=labeler.batch_size,
+        learning_rate=labeler.learning_rate,
+        seed=labeler.seed,
+        device=settings.students.device,
         label="labeler (large PRM)",
         weight=rated_solutions * lengths.tokens * SECONDS_PER_TOKEN["large"],
         work=(training("large", lengths, rated_solutions, steps=True),),
     )
 
-    def labels(of: Task) -> Task:
-        return scores_task({"model": large_prm}, of, settings, f"with the labeler: {of.label}", "large")
+    def labels(of: SampleSolutions) -> ScoreSolutions:
+        return score(large_prm, of, settings, f"with the labeler: {of.label}", "large")
 
-    def ratings(of: Task) -> Task:
-        config = {"world": settings.world}
-        return Task(stage="ratings", config=config, inputs={"samples": of}, label=f"oracle: {of.label}")
+    def ratings(of: SampleSolutions) -> RateByOracle:
+        return RateByOracle(world=world, samples=of, label=f"oracle: {of.label}")
 
     return Fold(
         base=student,
@@ -149,6 +163,7 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         ratings=ratings(test),
         train_ratings=ratings(train),
         large_prm=large_prm,
+        test_samples=test,
         problems=counts.train,
         lengths=lengths,
     )

@@ -123,7 +123,7 @@ def _check_machine(sampling: Sampling) -> None:
         from ablations.generators.vllm_engine import check_vllm
 
         check_vllm()
-    check_gpus([{"device": sampling.device}])
+    check_gpus([sampling.device])
 
 
 def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:

@@ -79,7 +79,7 @@ def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler
     """
     prob = found.scores.prob
     add_scores(
-        unchanged(str(source), sha256),
+        unchanged(source, sha256),
         out,
         name=name,
         positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),

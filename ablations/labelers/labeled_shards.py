@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.engine.progress import Reporter
 from ablations.engine.shards import Shards, claim, counting
 from ablations.formats.pool import Pool

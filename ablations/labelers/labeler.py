@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.engine.ranks import check_gpus
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.labelers.choice import LabelerChoice
@@ -145,7 +145,7 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
         raise ValueError(
             f"separator: found {choice.separator!r} for {name}; allowed: none, it is fixed there"
         )
-    check_gpus([{"device": choice.device}])
+    check_gpus([choice.device])
     tokenizer = AutoTokenizer.from_pretrained(
         checkpoint.folder, local_files_only=True, trust_remote_code=choice.trust_remote_code
     )

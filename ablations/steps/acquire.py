@@ -1,95 +1,105 @@
-"""Stages of active learning: a selector's opinion of a pool, and the rows that an acquisition picks."""
+"""Steps of active learning: a selector's opinion of a pool, and the rows that an acquisition picks."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import scipy.special
 
-from ablations.acquisition.strategies import NONE, AcquisitionSettings, Candidates, Rows, acquire
-from ablations.data.artifacts import ACQUIRED, OPINION, SCORES, Samples, labelled_rows, write_json
+from ablations.acquisition.strategies import AcquisitionSettings, Candidates, acquire
+from ablations.data.artifacts import NO_ROWS, ChosenRows, IntArray, Opinion, Samples
+from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one, several
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
 from ablations.evaluation.scoring_rules import product
+from ablations.steps.base_model import CausalModel
 from ablations.steps.score import scored
 
 
-def opinion(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes how convincing a selector finds each solution, and how uncertain it is of the steps.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AskSelector(Step[Opinion], name="opinion", spreads=True):
+    """Computes how convincing a selector finds each solution, and how uncertain it is of the steps."""
 
-    Inputs: model, samples. With ``steps`` in the config, also writes its step scores, for stages that
-    evaluate the selector. A labeler's labels are artifacts of another stage and hold no opinion, so
-    ``acquired`` stops if it is given one.
-    """
-    scores = scored(config, inputs, context)
-    if not context.group.first:
-        return
-    if config.get("steps"):
-        scores.write(out / SCORES)
-    # A solution that the selector could not read in full is neither convincing nor uncertain.
-    convincing = np.where(scores.unscored, -np.inf, product(scores))
-    entropy = np.where(scores.unscored, 0.0, step_entropy(scores))
-    table = pa.table({"convincing": convincing, "entropy": entropy})
-    pq.write_table(table, out / OPINION)
+    model: Step[TrainedModel]
+    samples: Step[Samples]
+    base: Step[CausalModel] | None = None
+    """Base of a model of adapters."""
+    device: str = "cpu"
+    max_length: int | None = None
+    """Maximum tokens of a solution; None: no limit."""
+    steps: bool = False
+    """Whether to keep its step scores, for steps that evaluate the selector."""
 
-
-def acquired(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Picks the rows to label, and writes what they are like.
-
-    Inputs: samples, opinions (optional; selectors', of the samples), taken (optional; rows labeled before).
-    Only the row numbers of labeled solutions are read; no input holds a label.
-    """
-    samples = Samples.read(one(inputs, "samples"))
-    known = candidates_of(samples, several(inputs, "opinions"))
-    given = AcquisitionSettings(wrong_fraction=config["wrong_fraction"], similarity=config["similarity"])
-    taken = labelled_rows(one(inputs, "taken")) if "taken" in inputs else NONE
-    rows = acquire(
-        config["acquisition"],
-        known,
-        config["budget"],
-        given,
-        config["seed"],
-        taken=taken,
-        uniform_share=config.get("uniform_share", 0.0),
-    )
-    before = {"taken": taken.tolist()} if "taken" in inputs else {}
-    write_chosen(out, samples, rows, known, **before)
+    def run(self, context: Context) -> Opinion:
+        """Scores the samples."""
+        scores = scored(context, self.model, self.samples, self.base, self.device, self.max_length)
+        # A solution that the selector could not read in full is neither convincing nor uncertain.
+        return Opinion(
+            convincing=np.where(scores.unscored, -np.inf, product(scores)),
+            entropy=np.where(scores.unscored, 0.0, step_entropy(scores)),
+            scores=scores if self.steps else None,
+        )
 
 
-def candidates_of(samples: Samples, folders: tuple[Path, ...]) -> Candidates:
-    """Collects what is known of samples without labels; ``folders`` hold selectors' opinions of them."""
-    opinions = [pq.read_table(folder / OPINION) for folder in folders]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Acquire(Step[ChosenRows], name="acquired"):
+    """Picks the rows to label. Only the row numbers of labeled solutions are read; no input holds a label."""
+
+    samples: Step[Samples]
+    opinions: tuple[Step[Opinion], ...] = ()
+    """Selectors' opinions of the samples."""
+    taken: Step[ChosenRows] | None = None
+    """Rows labeled before."""
+    acquisition: str
+    """Name of the strategy."""
+    budget: int
+    """Solutions per problem to pick."""
+    seed: int | tuple[int, ...]
+    uniform_share: float = 0.0
+    """Share of the budget that is drawn uniformly."""
+    settings: AcquisitionSettings = AcquisitionSettings()
+
+    def run(self, context: Context) -> ChosenRows:
+        """Picks them."""
+        samples = context.read(self.samples)
+        known = candidates_of(samples, context.read_all(self.opinions))
+        taken = NO_ROWS if self.taken is None else context.read(self.taken).labeled
+        rows = acquire(
+            self.acquisition,
+            known,
+            self.budget,
+            self.settings,
+            self.seed,
+            taken=taken,
+            uniform_share=self.uniform_share,
+        )
+        return ChosenRows.of(samples, rows, taken=taken, convincing=mean_convincing(known, rows))
+
+
+def candidates_of(samples: Samples, opinions: Sequence[Opinion]) -> Candidates:
+    """Collects what is known of samples without labels."""
     count = len(samples.solutions)
     return Candidates(
         problem=samples.solutions.problem_index,
         sample=samples.solutions.sample,
         steps=step_codes(samples),
         final_correct=samples.solutions.final_correct,
-        convincing=np.array([table["convincing"].to_numpy() for table in opinions]).reshape(-1, count),
-        entropy=opinions[0]["entropy"].to_numpy() if opinions else np.zeros(count),
+        convincing=np.array([opinion.convincing for opinion in opinions]).reshape(-1, count),
+        entropy=opinions[0].entropy if opinions else np.zeros(count),
     )
 
 
-def write_chosen(
-    out: Path, samples: Samples, rows: Rows, known: Candidates | None = None, **more: Any
-) -> None:
-    """Writes chosen rows and what they are like: null if none was chosen, or no selector was asked."""
-    chosen = samples.solutions.take(rows)
-    asked = known is not None and len(known.convincing) > 0 and len(rows) > 0
-    facts = {
-        "rows": rows.tolist(),
-        "ends_right": float(chosen.final_correct.mean()) if len(rows) else None,
-        "distinct": chosen.distinct(),
-        "convincing": float(np.exp(known.convincing[0, rows]).mean()) if known and asked else None,
-    }
-    write_json(out / ACQUIRED, facts | more)
+def mean_convincing(known: Candidates, rows: IntArray) -> float | None:
+    """Returns the first selector's mean probability that chosen rows are right; None if there is none."""
+    if not len(known.convincing) or not len(rows):
+        return None
+    return float(np.exp(known.convincing[0, rows]).mean())
 
 
 def step_entropy(scores: StepScores) -> np.ndarray:
     """Returns float64 [R]: mean over steps of the entropy of right vs. wrong, in nats; 0 without steps."""
+    import scipy.special  # slow, and plans do not need it
+
     wrong = scores.prob.values[:, 0]
     entropy = scipy.special.entr(wrong) + scipy.special.entr(1 - wrong)
     total = Ragged(values=entropy, offsets=scores.prob.offsets).reduce(np.add, 0.0)

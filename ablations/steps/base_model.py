@@ -1,60 +1,101 @@
-"""The base model of a training run: weights in the store, or a checkpoint that stays where it is.
+"""Causal language models as artifacts: weights in the store, or a checkpoint that stays where it is.
 
-A checkpoint's artifact records its name and the revision of its files. All stages load bases through this
-module.
+A checkpoint's artifact records its name and the revision of its files.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ablations.data.artifacts import MODEL, read_json, write_json
-from ablations.engine.step import Context, Inputs, one
+from ablations.data.json_files import read_json, write_json
+from ablations.data.models import MODEL, NamedBase
+from ablations.engine.step import Context, Step, apart
 from ablations.labelers.checkpoints import Checkpoint, find_checkpoint
-from lightning_modules.tokenization import has_chat_template
 
-CHECKPOINT = "checkpoint.json"
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CHECKPOINT, FACTS = "checkpoint.json", "facts.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Base:
-    """A model that training starts from."""
+class NamedCheckpoint:
+    """A checkpoint that the user named."""
 
-    folder: Path
-    """Folder with its config, weights and tokenizer."""
-    checkpoint: dict[str, str] | None = None
-    """Name, revision and architecture of a checkpoint that the user named; None: the base is in the store."""
+    name: str
+    revision: str
+    """Hash of its files."""
+    architecture: str | None
+    """Type of the model, as its config names it."""
 
+    def read_by(self, tokenizer: PreTrainedTokenizerBase) -> NamedBase:
+        """Returns what a training that started from it reports."""
+        from lightning_modules.tokenization import has_chat_template
 
-def said_of(base: Base, tokenizer: Any) -> dict[str, Any]:
-    """Returns what the facts of a training run say about its base, if the user named it."""
-    if base.checkpoint is None:
-        return {}
-    return {"checkpoint": {**base.checkpoint, "chat_template": has_chat_template(tokenizer)}}
-
-
-def checkpoint(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Records which checkpoint ``context.local`` names, without copying weights. Config: revision."""
-    name = context.local["checkpoint"]
-    found = unchanged(name, config["revision"])
-    write_json(
-        out / CHECKPOINT,
-        {"name": name, "revision": config["revision"], "architecture": found.config.get("model_type")},
-    )
+        return NamedBase(**asdict(self), chat_template=has_chat_template(tokenizer))
 
 
-def base_of(inputs: Inputs) -> Base:
-    """Returns the base of the input ``base``.
+@dataclass(frozen=True, kw_only=True)
+class CausalModel:
+    """A causal language model: a base that trainings start from, or a generator."""
 
-    Raises:
-        ValueError: it is a checkpoint whose files are missing or have changed.
-    """
-    artifact = one(inputs, "base")
-    if (artifact / MODEL).is_dir():
-        return Base(folder=artifact / MODEL)
-    named = read_json(artifact / CHECKPOINT)
-    return Base(folder=unchanged(named["name"], named["revision"]).folder, checkpoint=named)
+    path: Path | None = None
+    """Folder with its config, weights and tokenizer; None: it is not saved yet."""
+    save: Callable[[Path], object] | None = None
+    """Writes them into a new folder."""
+    checkpoint: NamedCheckpoint | None = None
+    """The checkpoint that the user named; None: the weights are in the store."""
+    counts: dict[str, int] | None = None
+    """Counts of its training, for readers."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder with its config, weights and tokenizer."""
+        assert self.path is not None, "the model has not been read from an artifact"
+        return self.path
+
+    def write(self, folder: Path) -> None:
+        """Writes the folder ``MODEL``, or which checkpoint it is."""
+        if self.checkpoint is not None:
+            write_json(folder / CHECKPOINT, asdict(self.checkpoint))
+        if self.save is not None:
+            self.save(folder / MODEL)
+        if self.counts is not None:
+            write_json(folder / FACTS, self.counts)
+
+    @classmethod
+    def read(cls, folder: Path) -> CausalModel:
+        """Finds the model.
+
+        Raises:
+            ValueError: it is a checkpoint whose files are missing or have changed.
+        """
+        if (folder / MODEL).is_dir():
+            return cls(path=folder / MODEL)
+        named = NamedCheckpoint(**read_json(folder / CHECKPOINT))
+        return cls(path=unchanged(named.name, named.revision).folder, checkpoint=named)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UseCheckpoint(Step[CausalModel], name="checkpoint"):
+    """Records which checkpoint the user named, without copying weights."""
+
+    revision: str
+    """Hash of its files."""
+    checkpoint: str = apart()
+    """Its folder, or its name on the hub."""
+
+    def run(self, context: Context) -> CausalModel:
+        """Checks that its files are those that the plan found."""
+        found = unchanged(self.checkpoint, self.revision)
+        named = NamedCheckpoint(
+            name=self.checkpoint, revision=self.revision, architecture=found.config.get("model_type")
+        )
+        return CausalModel(checkpoint=named)
 
 
 def unchanged(name: str, revision: str) -> Checkpoint:

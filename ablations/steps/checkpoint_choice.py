@@ -8,7 +8,9 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from transformers import PreTrainedTokenizerBase
 
+from ablations.data.artifacts import Samples
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.steps.encoded_samples import encode_samples
@@ -23,11 +25,29 @@ from lightning_modules.sharding import whole_state
 class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
-    def __init__(self, folder: Path, tokenizer: Any, config: dict[str, Any], group: Group = ALONE) -> None:
-        self.held = EvaluatedSolutions((folder,))
-        self.encoded = encode_samples(folder, tokenizer, config["max_length"])
-        self.scoring = SCORINGS[SCORING_OF[config["arm"]]]
-        self.n = min(config["validation_n"], self.held.smallest)
+    def __init__(
+        self,
+        folder: Path,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        arm: str,
+        n: int,
+        max_length: int | None,
+        group: Group = ALONE,
+    ) -> None:
+        """
+        Args:
+            folder: the artifact of the validation samples.
+            tokenizer: the model's tokenizer.
+            arm: form of supervision, which decides how solutions are scored.
+            n: N, if every problem has so many solutions; else as many as all have.
+            max_length: maximum tokens of a solution; None: no limit.
+            group: processes that evaluate together.
+        """
+        self.held = EvaluatedSolutions([Samples.read(folder)])
+        self.encoded = encode_samples(folder, tokenizer, max_length)
+        self.scoring = SCORINGS[SCORING_OF[arm]]
+        self.n = min(n, self.held.smallest)
         self.group = group
 
     def __call__(self, model: RewardModel) -> float:
@@ -69,7 +89,8 @@ class KeepBest(Callback):
         self.judge, self.report_validation, self.updates = judge, report_validation, updates
         self.patience, self.falling = patience, falling
         self.at = {round(updates * (i + 1) / evaluations) for i in range(evaluations)} - {0}
-        self.curve: list[dict[str, float]] = []
+        self.curve: list[tuple[int, float]] = []
+        """(update, value) of each evaluation."""
         self.best_update, self.best_value = 0, -1.0
         self.best_state: dict[str, torch.Tensor] = {}
         self.end: int | None = None
@@ -80,7 +101,7 @@ class KeepBest(Callback):
         self._stop(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
-        known = self.curve[-1]["update"] if self.curve else 0
+        known = self.curve[-1][0] if self.curve else 0
         if trainer.global_step in self.at and known != trainer.global_step:
             self._evaluate(trainer, module)
         self._stop(trainer)
@@ -90,7 +111,7 @@ class KeepBest(Callback):
         module.eval()
         value = self.judge(module)
         module.train()
-        self.curve.append({"update": trainer.global_step, "value": value})
+        self.curve.append((trainer.global_step, value))
         if trainer.logger is not None:
             module.log("validation_best_of_n", value)
         if value >= self.best_value:
@@ -103,7 +124,7 @@ class KeepBest(Callback):
             self.report_validation(trainer.global_step / self.updates, value)
 
     def _on_plateau(self) -> bool:
-        values = [point["value"] for point in self.curve]
+        values = [value for _, value in self.curve]
         return self.patience is not None and len(values) - 1 - values.index(max(values)) >= self.patience
 
     def _stop(self, trainer: lightning.Trainer) -> None:

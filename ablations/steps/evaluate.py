@@ -1,129 +1,165 @@
-"""Stages that evaluate students: the rows of a cell, and the reference lines next to the cells."""
+"""Steps that evaluate students: the rows of a cell, and the reference lines next to the cells."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ablations.data.artifacts import (
-    CHOSEN,
-    ROWS,
-    SCORES,
-    Samples,
-    read_json,
-    read_ratings,
-    write_json,
-)
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one, several
+from ablations.data.artifacts import Ratings, Samples
+from ablations.data.models import RateChoice, TrainedStudent
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
 from ablations.evaluation.best_of_n import majority, pass_at_n, random_choice
 from ablations.evaluation.discrimination import calibration, step_auroc
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, defined, random_row
-from ablations.steps.training_data import names_of
-from ablations.steps.training_facts import FIRST, course, facts_of, labelled, of_cell, told
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, Rows, defined, random_row
+from ablations.steps.training_facts import cell_columns, facts_for_records, labels_of, unscored
+from ablations.world.world import Kind
 
 
-def cell(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the rows of one cell.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluateCell(Step[Rows], name="cell", version=3):
+    """Evaluates one reward model on test problems, or one per fold."""
 
-    Inputs, one per fold: trains, scores, samples, ratings (optional), choices (optional). Also: further
-    (optional), the artifacts of further rows.
-    """
-    tests = EvaluatedSolutions(several(inputs, "samples"))
-    scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
-    rows = tests.scored(
-        scores,
-        SCORING_OF[config["arm"]],
-        [read_ratings(folder) for folder in several(inputs, "ratings")],
-    )
-    trained = [facts_of(folder) for folder in several(inputs, "trains")]
-    for points in zip(*map(course, trained), strict=True):
-        update, value = np.mean(points, axis=0).tolist()
-        rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
-    kept = float(np.mean([fact["best_value"] for fact in trained]))
-    rows.append({"metric": "kept_best_of_n", "n": trained[0]["validation_n"], "value": kept})
-    for folder in several(inputs, "further"):
-        rows += read_json(folder / ROWS)
-    hashes = [fact["solutions_hash"] for fact in trained]
-    shared: Row = {
-        "arm": config["arm"],
-        "acquisition": config.get("acquisition", "uniform"),
-        "data_scale": config["data_scale"],
-        "seed": config["seed"],
-        **{name: config[name] for name in ("variant", "level") if name in config},
-        "solutions_hash": hashes[0]
-        if len(hashes) == 1
-        else hashlib.sha256("".join(hashes).encode()).hexdigest(),
-        "distinct_solutions": sum(fact["distinct_solutions"] for fact in trained),
-        **labelled(config["arm"], trained),
-    }
-    choices = several(inputs, "choices") or (None,) * len(trained)
-    write_json(out / ROWS, [row | shared for row in rows])
-    unread = [unscored(of, found) for of, found in zip(tests.samples, scores, strict=True)]
-    facts = zip(trained, choices, unread, strict=True)
-    write_json(out / CHOSEN, [told(fact, choice) | more for fact, choice, more in facts])
+    arm: str
+    acquisition: str = "uniform"
+    data_scale: int
+    seed: int
+    variant: str | None = None
+    level: float | None = None
+    trains: tuple[Step[TrainedStudent], ...]
+    """The trainings, one per fold."""
+    choices: tuple[Step[RateChoice], ...] = ()
+    """The choices of their learning rates, if there were any."""
+    scores: tuple[Step[StepScores], ...]
+    """Their scores of the test samples."""
+    samples: tuple[Step[Samples], ...]
+    """The test samples."""
+    ratings: tuple[Step[Ratings], ...] = ()
+    """The oracle's ratings of the test samples, if there is one."""
+    further: tuple[Step[Rows], ...] = ()
+    """Further rows of the cell."""
 
-
-def of_kind(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes further rows of a cell, on problems of one kind.
-
-    Config: kind. Inputs: cell, samples, scores, ratings (optional).
-    """
-    shared = of_cell(one(inputs, "cell"), out)
-    tests = EvaluatedSolutions(several(inputs, "samples"))
-    rows = tests.scored(
-        [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")],
-        SCORING_OF[shared["arm"]],
-        [read_ratings(folder) for folder in several(inputs, "ratings")],
-    )
-    write_json(out / ROWS, [row | shared | {"variant": config["kind"]} for row in rows])
-
-
-def unscored(samples: Samples, scores: StepScores) -> dict[str, Any]:
-    """Returns how many solutions are too long to be scored, and the first few; empty if all are scored."""
-    rows = np.flatnonzero(scores.unscored)
-    if not len(rows):
-        return {}
-    first = [f"{one['problem_id']} sample {one['sample']}" for one in names_of(samples.take(rows[:FIRST]))]
-    return {"unscored": {"count": len(rows), "of": len(scores), "first": first}}
+    def run(self, context: Context) -> Rows:
+        """Evaluates it."""
+        tests = EvaluatedSolutions(context.read_all(self.samples))
+        scores, scoring = context.read_all(self.scores), SCORING_OF[self.arm]
+        rows = tests.scored(scores, scoring, context.read_all(self.ratings))
+        trained = [one.known for one in context.read_all(self.trains)]
+        for points in zip(*(facts.course for facts in trained), strict=True):
+            update, value = np.mean(points, axis=0).tolist()
+            rows.append({"metric": "validation_best_of_n", "n": round(update), "value": value})
+        kept = float(np.mean([facts.best_value for facts in trained]))
+        rows.append({"metric": "kept_best_of_n", "n": trained[0].validation_n, "value": kept})
+        for further in context.read_all(self.further):
+            rows += further.rows
+        hashes = [facts.solutions_hash for facts in trained]
+        shared: Row = {
+            "arm": self.arm,
+            "acquisition": self.acquisition,
+            "data_scale": self.data_scale,
+            "seed": self.seed,
+            "solutions_hash": hashes[0]
+            if len(hashes) == 1
+            else hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            "distinct_solutions": sum(facts.distinct_solutions for facts in trained),
+        }
+        if self.variant is not None:
+            shared |= {"variant": self.variant, "level": self.level}
+        shared |= labels_of(self.arm, trained)
+        choices: list[tuple[str, RateChoice] | None] = [(one.key, context.read(one)) for one in self.choices]
+        return Rows(
+            rows=[row | shared for row in rows],
+            chosen=[
+                facts_for_records(facts, choice) | unscored(of, found)
+                for facts, choice, of, found in zip(
+                    trained, choices or [None] * len(trained), tests.samples, scores, strict=True
+                )
+            ],
+        )
 
 
-def references(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the reference lines, which do not depend on any student.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluateKind(Step[Rows], name="of_kind"):
+    """Evaluates a cell's reward model on test problems of one kind."""
 
-    Inputs: samples, labels, ratings (optional), pool_labels and pool_ratings (optional; of training samples).
-    With a ``kind`` in the config, the rows carry it, and one row is the share of unfinished solutions.
-    """
-    tests = EvaluatedSolutions(several(inputs, "samples"))
-    correct, ns = tests.correct, tests.ns
+    kind: Kind
+    cell: Step[Rows]
+    samples: Step[Samples]
+    scores: Step[StepScores]
+    ratings: Step[Ratings]
 
-    voting = partial(majority, ns=ns, draws=config["majority_draws"], seed=config["seed"])
-    rows: list[Row] = [
-        random_row(tests.each(random_choice, correct, tests.finished)),
-        *tests.per_n("pass_at_n", tests.each(partial(pass_at_n, ns=ns), correct), arm="oracle"),
-        *tests.per_n("majority", tests.each(voting, tests.voted, correct), arm="majority"),
-    ]
-    labels = [StepScores.read(folder / SCORES) for folder in several(inputs, "labels")]
-    ratings = [read_ratings(folder) for folder in several(inputs, "ratings")]
-    of_labeler = tests.scored(labels, "product", ratings)
-    if "pool_ratings" in inputs:
-        pool = StepScores.read(one(inputs, "pool_labels") / SCORES)
-        truth = read_ratings(one(inputs, "pool_ratings"))
-        of_labeler += defined("pool_step_auroc", step_auroc(pool, truth))
-        seen = truth.up_to_first(truth.values < 0)
-        found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, config["bins"])
-        of_labeler += [
-            {"metric": "calibration", "n": b, "x": float(x), "count": int(count), "value": float(value)}
-            for b, (x, value, count) in enumerate(
-                zip(found.mean_predicted, found.observed, found.count, strict=True)
-            )
-            if count
+    def run(self, context: Context) -> Rows:
+        """Evaluates it."""
+        cell = context.read(self.cell)
+        shared = cell_columns(self.cell.key, cell) | {"variant": self.kind}
+        tests = EvaluatedSolutions([context.read(self.samples)])
+        scores, ratings = context.read(self.scores), context.read(self.ratings)
+        rows = tests.scored([scores], SCORING_OF[shared["arm"]], [ratings])
+        return Rows(rows=[row | shared for row in rows], chosen=cell.chosen)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluateReferences(Step[Rows], name="references", version=3):
+    """Computes the reference lines, which do not depend on any student."""
+
+    samples: tuple[Step[Samples], ...]
+    """The test samples, one per fold."""
+    labels: tuple[Step[StepScores], ...]
+    """The labeler's scores of them."""
+    ratings: tuple[Step[Ratings], ...] = ()
+    """The oracle's ratings of them, if there is one."""
+    pool_labels: Step[StepScores] | None = None
+    """The labeler's scores of training samples, if it is evaluated on them."""
+    pool_ratings: Step[Ratings] | None = None
+    """The oracle's ratings of these."""
+    majority_draws: int
+    """Random subsets per problem and N for majority voting."""
+    seed: int = 0
+    bins: int = 10
+    """Bins of the calibration."""
+    kind: Kind | None = None
+    """Kind of the test problems, if several are evaluated."""
+
+    def run(self, context: Context) -> Rows:
+        """Computes them."""
+        tests = EvaluatedSolutions(context.read_all(self.samples))
+        correct, ns = tests.correct, tests.ns
+        voting = partial(majority, ns=ns, draws=self.majority_draws, seed=self.seed)
+        rows: list[Row] = [
+            random_row(tests.each(random_choice, correct, tests.finished)),
+            *tests.per_n("pass_at_n", tests.each(partial(pass_at_n, ns=ns), correct), {"arm": "oracle"}),
+            *tests.per_n("majority", tests.each(voting, tests.voted, correct), {"arm": "majority"}),
         ]
-    rows += [{"arm": "labeler", **row} for row in of_labeler]
-    if "kind" in config:
-        rows.append({"arm": "random", "metric": "unfinished", "value": float(np.mean(~tests.finished))})
-        rows = [row | {"variant": config["kind"]} for row in rows]
-    write_json(out / ROWS, rows)
+        labels, ratings = context.read_all(self.labels), context.read_all(self.ratings)
+        of_labeler = tests.scored(labels, "product", ratings) + self._on_pool(context)
+        for row in of_labeler:
+            rows.append(row | {"arm": "labeler"})
+        if self.kind is not None:
+            unfinished = float(np.mean(~tests.finished))
+            rows.append({"arm": "random", "metric": "unfinished", "value": unfinished})
+            rows = [row | {"variant": self.kind} for row in rows]
+        return Rows(rows=rows)
+
+    def _on_pool(self, context: Context) -> list[Row]:
+        """Returns the rows of the labeler on training samples."""
+        if self.pool_labels is None or self.pool_ratings is None:
+            return []
+        pool, truth = context.read(self.pool_labels), context.read(self.pool_ratings).steps
+        rows = defined("pool_step_auroc", step_auroc(pool, truth))
+        seen = truth.up_to_first(truth.values < 0)
+        found = calibration(1.0 - pool.prob.values[seen, 0], truth.values[seen] >= 0, self.bins)
+        bins = zip(found.mean_predicted, found.observed, found.count, strict=True)
+        for b, (x, value, count) in enumerate(bins):
+            if count:
+                rows.append(
+                    {
+                        "metric": "calibration",
+                        "n": b,
+                        "x": float(x),
+                        "count": int(count),
+                        "value": float(value),
+                    }
+                )
+        return rows

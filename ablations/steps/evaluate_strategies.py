@@ -1,35 +1,46 @@
-"""The stage that evaluates one model's stored step scores under each scoring strategy."""
+"""The step that evaluates one model's stored step scores under each scoring strategy."""
 
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from ablations.data.artifacts import ROWS, SCORES, write_json
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one, several
+from ablations.data.artifacts import Samples
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
 from ablations.evaluation import scoring_rules
 from ablations.evaluation.length_bias import length_correlation
-from ablations.steps.evaluation_rows import EvaluatedSolutions, Row
-from ablations.steps.training_facts import of_cell
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, Rows
+from ablations.steps.training_facts import cell_columns
 
 
-def strategies(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the rows of every strategy, without training.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EvaluateStrategies(Step[Rows], name="strategies", version=2):
+    """Evaluates a model under every scoring strategy, without training."""
 
-    Inputs: samples and scores, one per fold; cell (optional), which the scores belong to.
-    """
-    tests = EvaluatedSolutions(several(inputs, "samples"))
-    scores = [StepScores.read(folder / SCORES) for folder in several(inputs, "scores")]
-    steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
-    shared: Row = of_cell(one(inputs, "cell"), out) if "cell" in inputs else {"arm": config["arm"]}
-    rows: list[Row] = []
-    for name, strategy in scoring_rules.strategies(scores[0].n_classes).items():
-        score = np.concatenate([strategy(s) for s in scores])
-        value_P = tests.each(length_correlation, score, steps, tests.correct, tests.finished)
-        found = tests.by_score(score) + length_rows(value_P)
-        rows += [row | shared | {"variant": name} for row in found]
-    write_json(out / ROWS, rows)
+    arm: str
+    samples: tuple[Step[Samples], ...]
+    """The test samples, one per fold."""
+    scores: tuple[Step[StepScores], ...]
+    """The model's scores of them."""
+    cell: Step[Rows] | None = None
+    """The cell that the scores belong to; None: the labeler's."""
+
+    def run(self, context: Context) -> Rows:
+        """Evaluates it."""
+        tests = EvaluatedSolutions(context.read_all(self.samples))
+        scores = context.read_all(self.scores)
+        steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
+        cell = None if self.cell is None else context.read(self.cell)
+        shared: Row = {"arm": self.arm}
+        if self.cell is not None and cell is not None:
+            shared = cell_columns(self.cell.key, cell)
+        rows: list[Row] = []
+        for name, strategy in scoring_rules.strategies(scores[0].n_classes).items():
+            score = np.concatenate([strategy(s) for s in scores])
+            value_P = tests.each(length_correlation, score, steps, tests.correct, tests.finished)
+            found = tests.by_score(score) + length_rows(value_P)
+            rows += [row | shared | {"variant": name} for row in found]
+        return Rows(rows=rows, chosen=None if cell is None else cell.chosen)
 
 
 def length_rows(value_P: np.ndarray) -> list[Row]:

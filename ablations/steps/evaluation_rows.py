@@ -3,28 +3,75 @@
 Shape letters: P problems of all folds, M solutions per problem, R solutions in all, K values of N.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from ablations.data.artifacts import Samples
+from ablations.data.artifacts import Ratings, Samples
+from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import best_of_n, over_problems
 from ablations.evaluation.discrimination import solution_auroc, step_auroc
 from ablations.evaluation.scoring_rules import SCORINGS
 
-Row = dict[str, Any]
-"""Some columns of a record, by their names in ``results.schema``."""
+ROWS, CHOSEN = "rows.json", "chosen.json"
+
+
+class Row(TypedDict, total=False):
+    """Some columns of a record; `results.schema` says what they hold."""
+
+    arm: str
+    metric: str
+    value: float
+    single_draw: bool
+    cell: str
+    acquisition: str
+    data_scale: int
+    seed: int
+    variant: str | None
+    level: float | None
+    n: int
+    x: float
+    count: int
+    problem_values: list[float]
+    solutions_hash: str
+    distinct_solutions: int
+    labelled_solutions: int
+    labelled_steps: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of the records, and what they say about the trainings of the models that were evaluated."""
+
+    rows: list[Row]
+    chosen: list[dict[str, Json]] | None = None
+    """Facts of the trainings; None: no model was trained for them."""
+
+    def write(self, folder: Path) -> None:
+        """Writes ``ROWS``, and ``CHOSEN`` if there are facts."""
+        write_json(folder / ROWS, self.rows)
+        if self.chosen is not None:
+            write_json(folder / CHOSEN, self.chosen)
+
+    @classmethod
+    def read(cls, folder: Path) -> Rows:
+        """Reads what ``write`` wrote."""
+        chosen = folder / CHOSEN
+        return cls(rows=read_json(folder / ROWS), chosen=read_json(chosen) if chosen.is_file() else None)
 
 
 class EvaluatedSolutions:
     """Solutions of all folds, concatenated; problems may have different numbers of solutions."""
 
-    samples: list[Samples]
+    samples: Sequence[Samples]
     """Samples of each fold; together they have P problems and R solutions."""
     correct: np.ndarray
     """bool [R]: whether each final answer is right."""
@@ -38,10 +85,10 @@ class EvaluatedSolutions:
     ns: list[int]
     """The K values of N, ascending: the powers of two below ``smallest``, and ``smallest``."""
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
-        """Reads the samples of each fold."""
-        self.samples = [Samples.read(folder) for folder in folders]
-        held = [samples.solutions for samples in self.samples]
+    def __init__(self, samples: Sequence[Samples]) -> None:
+        """Takes the samples of each fold."""
+        self.samples = samples
+        held = [one.solutions for one in samples]
         self.correct = np.concatenate([s.final_correct for s in held])
         self.finished = np.concatenate([s.finished for s in held])
         self.voted = np.where(self.finished, np.concatenate([s.answer_code for s in held]), -1)
@@ -69,21 +116,21 @@ class EvaluatedSolutions:
         """Whether every problem has exactly N solutions, so that there is only one subset."""
         return self._equal and n == self.smallest
 
-    def per_n(self, metric: str, value_PK: np.ndarray, **more: Any) -> list[Row]:
+    def per_n(self, metric: str, value_PK: np.ndarray, shared: Row | None = None) -> list[Row]:
         """Returns one row per N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
-        return [
-            {
+        rows: list[Row] = []
+        for k, n in enumerate(self.ns):
+            row: Row = {
                 "metric": metric,
                 "n": n,
                 "value": float(value_PK[:, k].mean()),
                 "problem_values": value_PK[:, k].tolist(),
                 "single_draw": self.single(n),
-                **more,
             }
-            for k, n in enumerate(self.ns)
-        ]
+            rows.append(row | (shared or {}))
+        return rows
 
-    def scored(self, scores: list[StepScores], scoring: str, ratings: list[Ragged]) -> list[Row]:
+    def scored(self, scores: Sequence[StepScores], scoring: str, ratings: Sequence[Ratings]) -> list[Row]:
         """Returns the rows of best-of-N and AUROCs of one reward model (or one per fold).
 
         Args:
@@ -93,7 +140,8 @@ class EvaluatedSolutions:
         """
         rows = self.by_score(np.concatenate([SCORINGS[scoring](s) for s in scores]))
         if ratings:
-            rows += defined("step_auroc", step_auroc(_side_by_side(scores), Ragged.concatenate(ratings)))
+            truth = Ragged.concatenate([one.steps for one in ratings])
+            rows += defined("step_auroc", step_auroc(_side_by_side(scores), truth))
         return rows
 
     def by_score(self, score: np.ndarray) -> list[Row]:
@@ -110,11 +158,16 @@ def defined(metric: str, value: float) -> list[Row]:
 
 def random_row(once_P: np.ndarray) -> Row:
     """Returns the row of one random solution, given its chance to solve each problem: float64 [P], 0 to 1."""
-    values = {"value": float(once_P.mean()), "problem_values": once_P.tolist()}
-    return {"arm": "random", "metric": "random", "n": 1} | values
+    return {
+        "arm": "random",
+        "metric": "random",
+        "n": 1,
+        "value": float(once_P.mean()),
+        "problem_values": once_P.tolist(),
+    }
 
 
-def _side_by_side(scores: list[StepScores]) -> StepScores:
+def _side_by_side(scores: Sequence[StepScores]) -> StepScores:
     """Concatenates the scores of several folds."""
     prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))

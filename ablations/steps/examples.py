@@ -1,61 +1,88 @@
-"""The stage that picks test problems, with each arm's scores of their solutions, for people to read."""
+"""The step that picks test problems, with each arm's scores of their solutions, for people to read."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ablations.data.artifacts import SCORES, Samples, read_ratings
-from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one, several
+from ablations.data.artifacts import EXAMPLES, Ratings, Samples
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.evaluation_rows import Row
 from results.examples import write_examples
 
 
-def examples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes test problems for the report's browser.
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Problems with some of their solutions, as `results.examples` writes them."""
 
-    Inputs, all of one fold: samples, scores (one per arm), labels, ratings (optional).
-    """
-    samples = Samples.read(one(inputs, "samples"))
-    solutions = samples.solutions
-    arms: dict[str, StepScores] = {
-        arm: StepScores.read(folder / SCORES)
-        for arm, folder in zip(config["arms"], several(inputs, "scores"), strict=True)
-    }
-    arms["labeler"] = StepScores.read(one(inputs, "labels") / SCORES)
-    ranked = {arm: SCORINGS[SCORING_OF[arm]](s) for arm, s in arms.items()}
-    ratings = read_ratings(one(inputs, "ratings")) if "ratings" in inputs else None
-    texts = samples.steps()
-    found = []
-    for p, problem in enumerate(samples.problems[: config["problems"]]):
-        rows = np.flatnonzero(solutions.problem_index == p)
-        text_of = {row: tuple(texts[row]) for row in rows}
-        count = Counter(text_of.values())
-        first = {text_of[row]: int(row) for row in rows[::-1]}
-        may_win = {arm: rows[solutions.finished[rows] & ~np.isnan(s[rows])] for arm, s in ranked.items()}
-        best = {
-            arm: text_of[may_win[arm][int(np.argmax(values[may_win[arm]]))]]
-            for arm, values in ranked.items()
-            if len(may_win[arm])
-        }
-        shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
-        found.append(
-            {
-                "problem_id": problem.problem_id,
-                "problem": problem.text,
-                "answer": problem.answer,
-                "solutions": [
-                    _example(solutions.row(first[text]), first[text], count[text], arms, ranked, ratings)
-                    | {"chosen_by": [arm for arm, chosen in best.items() if chosen == text]}
-                    for text in shown[: config["solutions"]]
-                ],
+    problems: list[dict[str, Any]]
+
+    def write(self, folder: Path) -> None:
+        """Writes ``EXAMPLES``."""
+        write_examples(folder / EXAMPLES, self.problems)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Examples":
+        """Raises an AssertionError: no step reads them."""
+        raise AssertionError(f"the examples in {folder} are read by results.examples")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PickExamples(Step[Examples], name="examples"):
+    """Picks test problems of one fold for the report's browser."""
+
+    samples: Step[Samples]
+    """The test samples."""
+    arms: tuple[str, ...]
+    scores: tuple[Step[StepScores], ...]
+    """Scores of the samples, one per arm."""
+    labels: Step[StepScores]
+    """The labeler's scores of them."""
+    ratings: Step[Ratings] | None = None
+    """The oracle's ratings of them, if there is one."""
+    problems: int
+    """Number of problems."""
+    solutions: int
+    """Maximum solutions per problem."""
+
+    def run(self, context: Context) -> Examples:
+        """Picks them."""
+        samples = context.read(self.samples)
+        solutions = samples.solutions
+        arms = dict(zip(self.arms, context.read_all(self.scores), strict=True))
+        arms["labeler"] = context.read(self.labels)
+        ranked = {arm: SCORINGS[SCORING_OF[arm]](s) for arm, s in arms.items()}
+        ratings = None if self.ratings is None else context.read(self.ratings)
+        texts = samples.steps()
+        found = []
+        for p, problem in enumerate(samples.problems[: self.problems]):
+            rows = np.flatnonzero(solutions.problem_index == p)
+            text_of = {row: tuple(texts[row]) for row in rows}
+            count = Counter(text_of.values())
+            first = {text_of[row]: int(row) for row in rows[::-1]}
+            may_win = {arm: rows[solutions.finished[rows] & ~np.isnan(s[rows])] for arm, s in ranked.items()}
+            best = {
+                arm: text_of[may_win[arm][int(np.argmax(values[may_win[arm]]))]]
+                for arm, values in ranked.items()
+                if len(may_win[arm])
             }
-        )
-    write_examples(out / "examples.json", found)
+            shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
+            found.append(
+                {
+                    "problem_id": problem.problem_id,
+                    "problem": problem.text,
+                    "answer": problem.answer,
+                    "solutions": [
+                        _example(solutions.row(first[text]), first[text], count[text], arms, ranked, ratings)
+                        | {"chosen_by": [arm for arm, chosen in best.items() if chosen == text]}
+                        for text in shown[: self.solutions]
+                    ],
+                }
+            )
+        return Examples(problems=found)
 
 
 def _example(
@@ -64,10 +91,10 @@ def _example(
     count: int,
     arms: dict[str, StepScores],
     ranked: dict[str, Any],
-    ratings: Ragged | None,
-) -> Row:
+    ratings: Ratings | None,
+) -> dict[str, Any]:
     right = {arm: 1.0 - s.prob.row(row)[:, 0] for arm, s in arms.items()}
-    oracle = ratings.row(row) if ratings is not None else None
+    oracle = ratings.steps.row(row) if ratings is not None else None
     return {
         "sample": solution.sample,
         "answer": solution.answer,

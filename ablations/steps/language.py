@@ -1,169 +1,231 @@
-"""Stages of language models: MathMix finetuning, the generator, and its samples."""
+"""Steps of language models: MathMix finetuning, the generator, and its samples."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from ablations.data.artifacts import (
-    MODEL,
-    SOLUTIONS,
-    prompt_of,
-    read_problems,
-    steps_of,
-    write_json,
-    write_problems,
-)
+from ablations.data.artifacts import ProblemSet, SampleParts, Samples, prompt_of, steps_of
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.engine.files import unchanged
-from ablations.engine.step import Context, Inputs, one
+from ablations.engine.step import Context, Step, apart
 from ablations.formats.questions import read_questions, without
-from ablations.steps.base_model import base_of
+from ablations.steps.base_model import CausalModel
 from ablations.world.world import World, draw_problems
 from ablations.world.worlds import world_of
-from lightning_modules.backbones import load_causal
-from lightning_modules.encoding import IGNORE
-from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
-from lightning_modules.sampling import Completion, sample
-from lightning_modules.training import fit, sync
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from lightning_modules.sampling import Completion
 
 SHARD_PROBLEMS = 50
 
 
-def mathmix(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Finetunes the base on questions in ``context.local`` (the paper's 2.2).
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MathMix(Step[CausalModel], name="mathmix", runs_model=True):
+    """Finetunes a base on questions and their solutions (the paper's 2.2)."""
 
-    Inputs: base, held_out (optional). Text beyond ``max_tokens`` is left out.
-    """
-    folder = base_of(inputs).folder
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
-    pairs = solved_questions(config, inputs, context)
-    texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
-    if not texts:
-        raise ValueError(f"{context.local['text']}: found no question; allowed: one or more")
-    eos = [tokenizer.eos_token_id]
-    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    documents = [np.array(ids + eos, dtype=np.int64)[: config["max_tokens"]] for ids in encoded]
-    batches: list[Batch] = []
-    while len(batches) < config["updates"]:  # one epoch after another
-        batches += bucket(
-            documents,
-            documents,
-            tokens=config["batch_tokens"],
-            pad=tokenizer.pad_token_id,
-            seed=config["seed"] + len(batches),
-        )
-    module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=config["updates"])
-    fit(
-        module,
-        TextData(batches.__getitem__, updates=config["updates"]),
-        updates=config["updates"],
-        logger=context.logs.logger(),
-        checkpoint_folder=context.scratch,
-        progress=context.progress,
-    )
-    model.save_pretrained(out / MODEL)
-    tokenizer.save_pretrained(out / MODEL)
-    write_json(out / "mathmix.json", {"questions": len(texts), "updates": config["updates"]})
+    base: Step[CausalModel]
+    held_out: Step[ProblemSet] | None = None
+    """Problems that are left out of the text."""
+    text_sha256: str
+    updates: int
+    batch_tokens: int
+    """Maximum tokens per update."""
+    max_tokens: int
+    """Tokens of a text beyond which the rest of it is left out."""
+    learning_rate: float
+    """Peak learning rate."""
+    seed: int
+    text: Path = apart()
+    """The file with the questions."""
 
+    def run(self, context: Context) -> CausalModel:
+        """Trains."""
+        from lightning_modules.language_model import Batch, LanguageModel, TextData, bucket
+        from lightning_modules.training import fit
 
-def generator(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Trains the generator for one epoch on few-shot samples that end right. Inputs: base, problems."""
-    folder = base_of(inputs).folder
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = load_causal(folder)
-    problems = read_problems(one(inputs, "problems"))
-    world = world_of(config["world"])
-    shots = few_shot_prefix(world, tokenizer, config["shots"], config["seed"])
-    drawn = sample(
-        model,
-        tokenizer,
-        [shots + prompt_of(problem.text) for problem in problems],
-        num_samples=config["samples"],
-        temperature=config["temperature"],
-        min_p=config["min_p"],
-        max_new_tokens=config["max_new_tokens"],
-        seed=config["seed"],
-        progress=lambda done, total: context.progress(0.5 * done / total),
-    )
-    solved = [
-        (problem, solution)
-        for problem, completions in zip(problems, drawn, strict=True)
-        for solution in graded(world, problem, completions)
-    ]
-    kept = [(problem, solution) for problem, solution in solved if solution.final_correct]
-    if not kept:
-        raise ValueError(
-            f"generator: none of {len(solved)} few-shot solutions ends right; allowed: one or more"
-        )
-    documents = [document(tokenizer, problem, solution.steps) for problem, solution in kept]
-    batches = bucket(
-        [ids for ids, _ in documents],
-        [target for _, target in documents],
-        tokens=config["batch_tokens"],
-        pad=tokenizer.pad_token_id,
-        seed=config["seed"],
-    )
-    updates = len(batches)
-    module = LanguageModel(model, learning_rate=config["learning_rate"], total_updates=updates)
-    fit(
-        module,
-        TextData(batches.__getitem__, updates=updates),
-        updates=updates,
-        logger=context.logs.logger(),
-        progress=lambda done: context.progress(0.5 + 0.5 * done),
-    )
-    model.save_pretrained(out / MODEL)
-    tokenizer.save_pretrained(out / MODEL)
-    write_json(out / "generator.json", {"few_shot": len(solved), "kept": len(kept), "updates": updates})
-
-
-def samples(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Samples ``count`` solutions per problem, shard by shard; finished shards are kept.
-
-    Inputs: generator, problems.
-    """
-    folder = one(inputs, "generator") / MODEL
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
-    world = world_of(config["world"])
-    problems = read_problems(one(inputs, "problems"))
-    shards = [problems[start : start + SHARD_PROBLEMS] for start in range(0, len(problems), SHARD_PROBLEMS)]
-    paths = []
-    for index, shard in enumerate(shards):
-        path = context.scratch / f"{index:05d}.parquet"
-        paths.append(path)
-        if index % context.group.size == context.group.rank and not path.is_file():
-            drawn = sample(
-                model,
-                tokenizer,
-                [prompt_of(problem.text) for problem in shard],
-                num_samples=config["count"],
-                temperature=config["temperature"],
-                min_p=config["min_p"],
-                max_new_tokens=config["max_new_tokens"],
-                seed=config["seed"] * 100_003 + index,
-                progress=_within(context.progress, index, len(shards)),
+        tokenizer, model = load_language_model(context.read(self.base).folder)
+        pairs = solved_questions(context, self.text, self.text_sha256, self.held_out)
+        texts = [f"{prompt_of(question)}{answer}\n" for question, answer in pairs]
+        if not texts:
+            raise ValueError(f"{self.text}: found no question; allowed: one or more")
+        eos = [tokenizer.eos_token_id]
+        encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        documents = [np.array(ids + eos, dtype=np.int64)[: self.max_tokens] for ids in encoded]
+        batches: list[Batch] = []
+        while len(batches) < self.updates:  # one epoch after another
+            batches += bucket(
+                documents,
+                documents,
+                tokens=self.batch_tokens,
+                pad=tokenizer.pad_token_id,
+                seed=self.seed + len(batches),
             )
-            pairs = zip(shard, drawn, strict=True)
-            rows = [row for problem, done in pairs for row in graded(world, problem, done)]
-            Solutions.from_rows(rows).write(path.with_suffix(".new"))
-            sync(path.with_suffix(".new"))
-            path.with_suffix(".new").replace(path)
-        context.progress((index + 1) / len(shards))
-    context.group.wait()
-    if not context.group.first:
-        return
-    Solutions.write_parts(out / SOLUTIONS, (Solutions.read(path) for path in paths))
-    write_problems(out, problems)
+        fit(
+            LanguageModel(model, learning_rate=self.learning_rate, total_updates=self.updates),
+            TextData(batches.__getitem__, updates=self.updates),
+            updates=self.updates,
+            logger=context.logs.logger(),
+            checkpoint_folder=context.scratch,
+            progress=context.progress,
+        )
+        counts = {"questions": len(texts), "updates": self.updates}
+        return CausalModel(save=saving(model, tokenizer), counts=counts)
 
 
-def solved_questions(config: dict[str, Any], inputs: Inputs, context: Context) -> list[tuple[str, str]]:
-    """Reads questions and answers of the text in ``context.local``, without problems of ``held_out``."""
-    held_out = read_problems(one(inputs, "held_out")) if "held_out" in inputs else []
-    pairs = read_questions(unchanged(context.local["text"], config["text_sha256"]))
-    return list(without(pairs, (problem.text for problem in held_out)))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FinetuneGenerator(Step[CausalModel], name="generator", runs_model=True):
+    """Finetunes the base for one epoch on its few-shot solutions that end right."""
+
+    base: Step[CausalModel]
+    problems: Step[ProblemSet]
+    """Problems that are solved few-shot."""
+    world: str
+    samples: int
+    """Few-shot solutions per problem."""
+    shots: int
+    """Solved problems in the prompt."""
+    learning_rate: float
+    """Peak learning rate."""
+    batch_tokens: int
+    """Maximum tokens per update."""
+    max_new_tokens: int
+    """Maximum tokens of a solution."""
+    temperature: float
+    min_p: float
+    """Share of the most likely token's probability below which a token is never drawn."""
+    seed: int
+
+    def run(self, context: Context) -> CausalModel:
+        """Samples and trains."""
+        from lightning_modules.language_model import LanguageModel, TextData, bucket
+        from lightning_modules.sampling import sample
+        from lightning_modules.training import fit
+
+        tokenizer, model = load_language_model(context.read(self.base).folder)
+        problems, world = context.read(self.problems).problems, world_of(self.world)
+        shots = few_shot_prefix(world, tokenizer, self.shots, self.seed)
+        drawn = sample(
+            model,
+            tokenizer,
+            [shots + prompt_of(problem.text) for problem in problems],
+            num_samples=self.samples,
+            temperature=self.temperature,
+            min_p=self.min_p,
+            max_new_tokens=self.max_new_tokens,
+            seed=self.seed,
+            progress=lambda done, total: context.progress(0.5 * done / total),
+        )
+        solved = [
+            (problem, solution)
+            for problem, completions in zip(problems, drawn, strict=True)
+            for solution in graded(world, problem, completions)
+        ]
+        kept = [(problem, solution) for problem, solution in solved if solution.final_correct]
+        if not kept:
+            raise ValueError(
+                f"generator: none of {len(solved)} few-shot solutions ends right; allowed: one or more"
+            )
+        documents = [document(tokenizer, problem, solution.steps) for problem, solution in kept]
+        batches = bucket(
+            [ids for ids, _ in documents],
+            [target for _, target in documents],
+            tokens=self.batch_tokens,
+            pad=tokenizer.pad_token_id,
+            seed=self.seed,
+        )
+        updates = len(batches)
+        fit(
+            LanguageModel(model, learning_rate=self.learning_rate, total_updates=updates),
+            TextData(batches.__getitem__, updates=updates),
+            updates=updates,
+            logger=context.logs.logger(),
+            progress=lambda done: context.progress(0.5 + 0.5 * done),
+        )
+        counts = {"few_shot": len(solved), "kept": len(kept), "updates": updates}
+        return CausalModel(save=saving(model, tokenizer), counts=counts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleSolutions(Step[Samples], name="samples", spreads=True):
+    """Samples solutions to problems, shard by shard; finished shards are kept."""
+
+    generator: Step[CausalModel]
+    problems: Step[ProblemSet]
+    world: str
+    count: int
+    """Solutions per problem."""
+    temperature: float
+    min_p: float
+    """Share of the most likely token's probability below which a token is never drawn."""
+    max_new_tokens: int
+    """Maximum tokens of a solution; one that has not ended by then is unfinished."""
+    seed: int
+
+    def run(self, context: Context) -> SampleParts:
+        """Samples them."""
+        from lightning_modules.sampling import sample
+        from lightning_modules.training import sync
+
+        tokenizer, model = load_language_model(context.read(self.generator).folder)
+        problems, world = context.read(self.problems).problems, world_of(self.world)
+        starts = range(0, len(problems), SHARD_PROBLEMS)
+        shards = [problems[start : start + SHARD_PROBLEMS] for start in starts]
+        paths = [context.scratch / f"{index:05d}.parquet" for index in range(len(shards))]
+        for index, (shard, path) in enumerate(zip(shards, paths, strict=True)):
+            if index % context.group.size == context.group.rank and not path.is_file():
+                drawn = sample(
+                    model,
+                    tokenizer,
+                    [prompt_of(problem.text) for problem in shard],
+                    num_samples=self.count,
+                    temperature=self.temperature,
+                    min_p=self.min_p,
+                    max_new_tokens=self.max_new_tokens,
+                    seed=self.seed * 100_003 + index,
+                    progress=_within(context.progress, index, len(shards)),
+                )
+                pairs = zip(shard, drawn, strict=True)
+                rows = [row for problem, done in pairs for row in graded(world, problem, done)]
+                Solutions.from_rows(rows).write(path.with_suffix(".new"))
+                sync(path.with_suffix(".new"))
+                path.with_suffix(".new").replace(path)
+            context.progress((index + 1) / len(shards))
+        context.group.wait()
+        return SampleParts.of(problems, paths)
+
+
+def load_language_model(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Loads tokenizer and model from a folder."""
+    from transformers import AutoTokenizer
+
+    from lightning_modules.backbones import load_causal
+
+    return AutoTokenizer.from_pretrained(folder), load_causal(folder)
+
+
+def saving(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Callable[[Path], None]:
+    """Returns a function that saves both into a folder."""
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return save
+
+
+def solved_questions(
+    context: Context, text: Path, sha256: str, held_out: Step[ProblemSet] | None
+) -> list[tuple[str, str]]:
+    """Reads the questions and answers of a file, without held-out problems."""
+    problems = [] if held_out is None else ProblemSet.read(context.folder(held_out)).problems
+    return list(without(read_questions(unchanged(text, sha256)), (problem.text for problem in problems)))
 
 
 def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
@@ -202,6 +264,8 @@ def document(
     tokenizer: PreTrainedTokenizerBase, problem: Problem, steps: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns token ids and targets of one solved problem; the problem itself has no target."""
+    from lightning_modules.encoding import IGNORE
+
     prompt = tokenizer(prompt_of(problem.text), add_special_tokens=False)["input_ids"]
     solution = tokenizer("".join(f"{step}\n" for step in steps), add_special_tokens=False)["input_ids"]
     ids = np.array([*prompt, *solution, tokenizer.eos_token_id], dtype=np.int64)

@@ -1,51 +1,78 @@
-"""The stage that measures how stable a selector is, and what it was last trained on."""
+"""The step that measures how stable a selector is, and what it was last trained on."""
+
+from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from ablations.acquisition.selector_stability import JudgedSteps, rank_correlation, repeats
-from ablations.acquisition.strategies import NONE, first_of_equal, text_codes
-from ablations.data.artifacts import ACQUIRED, OPINION, ROWS, SCORES, Samples, read_json, write_json
+from ablations.acquisition.strategies import first_of_equal, text_codes
+from ablations.data.artifacts import ChosenRows, Opinion, Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, several
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
 from ablations.steps.acquire import step_codes
-from ablations.steps.evaluation_rows import Row, defined
+from ablations.steps.evaluation_rows import Row, Rows, defined
 from ablations.supervision import process
 
 
-def instability(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the rows of one round of a selector.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeasureStability(Step[Rows], name="instability"):
+    """Measures one round of a selector; all inputs are one per fold.
 
-    Inputs, one per fold: samples, labels, chosen, opinions, previous (optional). ``opinions`` are those of
-    the selector that was trained on ``chosen``, ``previous`` those of the one that chose them. Metrics of the
-    pool cover its distinct texts, which an acquisition chooses from.
+    Metrics of the pool cover its distinct texts, which an acquisition chooses from.
     """
-    names = [name for name in ("samples", "labels", "chosen", "opinions", "previous") if name in inputs]
-    folders = zip(*(several(inputs, name) for name in names), strict=True)
-    folds = [_fold(dict(zip(names, some, strict=True)), config) for some in folders]
-    pool = JudgedSteps.joined([fold.pool for fold in folds])
-    rows: list[Row] = [
-        _share("chosen_right", [fold.ends_right for fold in folds]),
-        _share("chosen_error_free", [fold.error_free for fold in folds]),
-        _share("chosen_steps_right", [fold.taught.label for fold in folds]),
-        _share("chosen_repeats", [fold.repeats for fold in folds]),
-        {"metric": "pool_calibration_error", "value": pool.calibration_error(config["bins"])},
-        *defined("pool_agreement", pool.agreement()),
-    ]
-    if "previous" in inputs:
-        chosen = JudgedSteps.joined([fold.taught for fold in folds])
-        rows += [
-            {"metric": "chosen_calibration_error", "value": chosen.calibration_error(config["bins"])},
-            *defined("chosen_agreement", chosen.agreement()),
-            *_correlation(folds),
+
+    samples: tuple[Step[Samples], ...]
+    """The pool."""
+    labels: tuple[Step[StepScores], ...]
+    """The labeler's scores of it."""
+    chosen: tuple[Step[ChosenRows], ...]
+    """Rows that the round labeled."""
+    opinions: tuple[Step[Opinion], ...]
+    """Opinions of the selector that was trained on them."""
+    previous: tuple[Step[Opinion], ...] = ()
+    """Opinions of the selector that chose them; none in the first round."""
+    threshold: float
+    """P(negative) above which a step is incorrect."""
+    similarity: float
+    """Minimum similarity of near-duplicates."""
+    bins: int = 10
+    """Bins of the calibration."""
+
+    def run(self, context: Context) -> Rows:
+        """Measures it."""
+        previous: list[Opinion | None] = [*context.read_all(self.previous)]
+        folds = [
+            _Fold.of(*parts, threshold=self.threshold, similarity=self.similarity)
+            for parts in zip(
+                context.read_all(self.samples),
+                context.read_all(self.labels),
+                context.read_all(self.chosen),
+                context.read_all(self.opinions),
+                previous or [None] * len(self.samples),
+                strict=True,
+            )
         ]
-    write_json(out / ROWS, rows)
+        pool = JudgedSteps.joined([fold.pool for fold in folds])
+        rows: list[Row] = [
+            _share("chosen_right", [fold.ends_right for fold in folds]),
+            _share("chosen_error_free", [fold.error_free for fold in folds]),
+            _share("chosen_steps_right", [fold.taught.label for fold in folds]),
+            _share("chosen_repeats", [fold.repeats for fold in folds]),
+            {"metric": "pool_calibration_error", "value": pool.calibration_error(self.bins)},
+            *defined("pool_agreement", pool.agreement()),
+        ]
+        if self.previous:
+            chosen = JudgedSteps.joined([fold.taught for fold in folds])
+            rows += [
+                {"metric": "chosen_calibration_error", "value": chosen.calibration_error(self.bins)},
+                *defined("chosen_agreement", chosen.agreement()),
+                *_correlation(folds),
+            ]
+        return Rows(rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,36 +94,38 @@ class _Fold:
     correlation: np.ndarray | None
     """float64 [P]: rank correlation of the two selectors; None in the first round."""
 
-
-def _fold(folders: dict[str, Path], config: dict[str, Any]) -> _Fold:
-    samples = Samples.read(folders["samples"])
-    solutions, problem, steps = samples.solutions, samples.solutions.problem_index, step_codes(samples)
-    labels, scores = (StepScores.read(folders[name] / SCORES) for name in ("labels", "opinions"))
-    threshold = config["threshold"]
-    facts = read_json(folders["chosen"] / ACQUIRED)
-    chosen, taken = np.array(facts["rows"]), np.array(facts.get("taken", NONE), dtype=np.int64)
-    pool = first_of_equal(text_codes(problem, steps))
-    target, of_pool = (process(labels.take(rows), threshold).step_target for rows in (chosen, pool))
-    assert target is not None and of_pool is not None
-    wrong = Ragged(values=target.values == 0, offsets=target.offsets)
-    chooser, correlation = scores, None
-    if "previous" in folders:
-        chooser = StepScores.read(folders["previous"] / SCORES)
-        now, before = (_convincing(folders[name])[pool] for name in ("opinions", "previous"))
-        correlation = rank_correlation(now, before, problem[pool])
-    return _Fold(
-        ends_right=solutions.final_correct[chosen],
-        error_free=wrong.reduce(np.add, 0) == 0,
-        repeats=repeats(steps, problem, taken, chosen, config["similarity"]),
-        taught=JudgedSteps.of(chooser.take(chosen), target),
-        pool=JudgedSteps.of(scores.take(pool), of_pool),
-        problem_ids=[one.problem_id for one in samples.problems],
-        correlation=correlation,
-    )
-
-
-def _convincing(folder: Path) -> np.ndarray:
-    return pq.read_table(folder / OPINION, columns=["convincing"])["convincing"].to_numpy()
+    @classmethod
+    def of(
+        cls,
+        samples: Samples,
+        labels: StepScores,
+        choice: ChosenRows,
+        opinion: Opinion,
+        previous: Opinion | None,
+        *,
+        threshold: float,
+        similarity: float,
+    ) -> _Fold:
+        """Collects a fold's round; see `MeasureStability`."""
+        solutions, problem, steps = samples.solutions, samples.solutions.problem_index, step_codes(samples)
+        chosen, pool = choice.rows, first_of_equal(text_codes(problem, steps))
+        target, of_pool = (process(labels.take(rows), threshold).step_target for rows in (chosen, pool))
+        assert target is not None and of_pool is not None and opinion.scores is not None
+        wrong = Ragged(values=target.values == 0, offsets=target.offsets)
+        chooser, correlation = opinion.scores, None
+        if previous is not None:
+            assert previous.scores is not None
+            chooser = previous.scores
+            correlation = rank_correlation(opinion.convincing[pool], previous.convincing[pool], problem[pool])
+        return cls(
+            ends_right=solutions.final_correct[chosen],
+            error_free=wrong.reduce(np.add, 0) == 0,
+            repeats=repeats(steps, problem, choice.taken, chosen, similarity),
+            taught=JudgedSteps.of(chooser.take(chosen), target),
+            pool=JudgedSteps.of(opinion.scores.take(pool), of_pool),
+            problem_ids=[one.problem_id for one in samples.problems],
+            correlation=correlation,
+        )
 
 
 def _share(metric: str, parts: list[np.ndarray]) -> Row:

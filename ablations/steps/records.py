@@ -1,45 +1,87 @@
-"""The stage that gathers the rows of cells and reference lines into the run's tidy table."""
+"""The step that gathers the rows of cells and reference lines into the run's tidy table."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ablations.data.artifacts import CHOSEN, ROWS, read_json
-from ablations.engine.step import Context, Inputs, several
-from results.records import Record, write_records
+from ablations.data.artifacts import RECORDS
+from ablations.engine.step import Context, Step
+from ablations.steps.evaluation_rows import Rows
+
+if TYPE_CHECKING:
+    from results.records import Record
 
 
-def records(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the run's tidy table. Inputs: cells, references (optional).
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """The tidy table of a run."""
 
-    Raises:
-        ValueError: two arms were trained on different solutions.
-    """
-    rows: list[Record] = []
-    seen: dict[tuple[Any, ...], str] = {}
-    for folder in (*several(inputs, "references"), *several(inputs, "cells")):
-        whole = json.loads(config["settings"])
-        if (folder / CHOSEN).is_file():
-            whole["chosen"] = read_json(folder / CHOSEN)
-        for row in read_json(folder / ROWS):
-            if "solutions_hash" in row:
-                varied = row.get("variant"), row.get("level")
-                which = row["acquisition"], row["data_scale"], row["seed"], *varied
-                known = seen.setdefault(which, row["solutions_hash"])
-                if known != row["solutions_hash"]:
-                    raise ValueError(
-                        f"solutions of {row['arm']} at data scale {row['data_scale']}, seed {row['seed']}: "
-                        f"found hash {row['solutions_hash']}; allowed: {known}, that of the other arms"
+    records: "list[Record]"
+
+    def write(self, folder: Path) -> None:
+        """Writes ``RECORDS``."""
+        from results.records import write_records
+
+        write_records(folder / RECORDS, self.records)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Records":
+        """Raises an AssertionError: no step reads the table."""
+        raise AssertionError(f"the records in {folder} are read by results.records")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GatherRecords(Step[Records], name="records", version=2):
+    """Gathers all rows of a run."""
+
+    experiment: str
+    scale: str
+    dataset: str
+    settings: str
+    """The run's settings as JSON."""
+    revision: str
+    """Of the code."""
+    cells: tuple[Step[Rows], ...]
+    references: Step[Rows] | None = None
+    """The reference lines; None: the experiment sees no test problems."""
+
+    def run(self, context: Context) -> Records:
+        """Gathers them.
+
+        Raises:
+            ValueError: two arms were trained on different solutions.
+        """
+        from results.records import Record
+
+        found: list[Record] = []
+        seen: dict[tuple[object, ...], str] = {}
+        references = () if self.references is None else (self.references,)
+        for step in (*references, *self.cells):
+            part, config = context.read(step), json.loads(self.settings)
+            if part.chosen is not None:
+                config["chosen"] = part.chosen
+            text = json.dumps(config, sort_keys=True)
+            for row in part.rows:
+                if "solutions_hash" in row:
+                    varied = row.get("variant"), row.get("level")
+                    which = row["acquisition"], row["data_scale"], row["seed"], *varied
+                    known = seen.setdefault(which, row["solutions_hash"])
+                    if known != row["solutions_hash"]:
+                        raise ValueError(
+                            f"solutions of {row['arm']} at data scale {row['data_scale']}, seed "
+                            f"{row['seed']}: found hash {row['solutions_hash']}; allowed: {known}, that of "
+                            "the other arms"
+                        )
+                    row.setdefault("cell", step.key)  # a further evaluation already names its cell
+                found.append(
+                    Record(
+                        experiment=self.experiment,
+                        scale=self.scale,
+                        dataset=self.dataset,
+                        config=text,
+                        revision=self.revision,
+                        **row,
                     )
-                row.setdefault("cell", folder.name)  # a further evaluation already names its cell
-            rows.append(
-                Record(
-                    experiment=config["experiment"],
-                    scale=config["scale"],
-                    dataset=config["dataset"],
-                    config=json.dumps(whole, sort_keys=True),
-                    revision=config["revision"],
-                    **row,
                 )
-            )
-    write_records(out / "records.parquet", rows)
+        return Records(records=found)

@@ -1,41 +1,64 @@
-"""The stage that scores every step of many solutions with a model."""
+"""The step that scores every step of many solutions with a model."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ablations.data.artifacts import MODEL, SCORES
+from ablations.data.artifacts import Samples
+from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one
-from ablations.steps.base_model import base_of
-from ablations.steps.encoded_samples import encode_samples
-from lightning_modules.encoding import Encoded
-from lightning_modules.positions import check_lengths
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
+from ablations.steps.base_model import CausalModel
 from lightning_modules.process_group import ALONE, Group
-from lightning_modules.reward_model import RewardModel
-from lightning_modules.scoring import score
-from lightning_modules.tokenization import load_tokenizer
+
+if TYPE_CHECKING:
+    from lightning_modules.encoding import Encoded
+    from lightning_modules.reward_model import RewardModel
 
 
-def scores(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes the probabilities of every step. Inputs: model, samples, base (optional; of adapters)."""
-    found = scored(config, inputs, context)
-    if context.group.first:
-        found.write(out / SCORES)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoreSolutions(Step[StepScores], name="scores", spreads=True):
+    """Computes the probabilities of every step of samples."""
+
+    model: Step[TrainedModel]
+    samples: Step[Samples]
+    base: Step[CausalModel] | None = None
+    """Base of a model of adapters."""
+    device: str = "cpu"
+    max_length: int | None = None
+    """Maximum tokens of a solution, beyond which its steps are unscored; None: no limit."""
+
+    def run(self, context: Context) -> StepScores:
+        """Scores them."""
+        return scored(context, self.model, self.samples, self.base, self.device, self.max_length)
 
 
-def scored(config: dict[str, Any], inputs: Inputs, context: Context) -> StepScores:
-    """Scores samples with a model, both from ``inputs``."""
-    folder = one(inputs, "model")
-    base = base_of(inputs).folder if "base" in inputs else None
-    tokenizer = load_tokenizer(folder / MODEL)
-    model = RewardModel.from_folder(folder / MODEL, base=base).eval().to(config["device"])
-    encoded = encode_samples(one(inputs, "samples"), tokenizer, config["max_length"])
-    check_lengths(model.backbone, encoded)
-    return score_encoded(model, encoded, context.progress, context.group)
+def scored(
+    context: Context,
+    model: Step[TrainedModel],
+    samples: Step[Samples],
+    base: Step[CausalModel] | None,
+    device: str,
+    max_length: int | None,
+) -> StepScores:
+    """Scores samples with a model."""
+    from ablations.steps.encoded_samples import encode_samples
+    from lightning_modules.positions import check_lengths
+    from lightning_modules.reward_model import RewardModel
+    from lightning_modules.tokenization import load_tokenizer
+
+    folder = context.read(model).folder
+    base_folder = None if base is None else context.read(base).folder
+    tokenizer = load_tokenizer(folder)
+    judge = RewardModel.from_folder(folder, base=base_folder).eval().to(device)
+    encoded = encode_samples(context.folder(samples), tokenizer, max_length)
+    check_lengths(judge.backbone, encoded)
+    return score_encoded(judge, encoded, context.progress, context.group)
 
 
 def score_encoded(
@@ -49,6 +72,8 @@ def score_encoded(
     Raises:
         ValueError: the model returns a number that is not finite.
     """
+    from lightning_modules.scoring import score
+
     found = score(model, encoded, progress=progress, group=group)
     if not (np.isfinite(found.prob).all() and np.isfinite(found.last).all()):
         raise ValueError("scores: found NaN or infinity from the model; allowed: probabilities in [0, 1]")

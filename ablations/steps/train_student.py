@@ -1,244 +1,314 @@
-"""Stages of the small reward models: their training, their labels, and the choice of a learning rate."""
+"""Steps of the small reward models: their training, their labels, and the choice of a learning rate."""
 
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ablations.data.artifacts import (
-    CHOICE,
-    MODEL,
-    ROWS,
-    SCORES,
-    TRAINING,
-    Samples,
-    labelled_rows,
-    read_ratings,
-    write_json,
-)
-from ablations.data.solutions import StepScores
-from ablations.engine.step import Context, Inputs, one, several
-from ablations.steps.base_model import base_of, said_of
-from ablations.steps.checkpoint_choice import KeepBest, Validation
-from ablations.steps.evaluation_rows import defined
-from ablations.steps.training_data import encode_checked, untaught
-from ablations.steps.training_facts import Facts, choice_of, facts_of
-from ablations.supervision import (
-    TARGETS,
-    AnswerArm,
-    OracleArm,
-    Supervision,
-    label_noise,
-)
-from lightning_modules.adapters import add_adapters
-from lightning_modules.backbones import load_classifier, recompute_activations
-from lightning_modules.divergence import Diverged
-from lightning_modules.optimization import falling_updates
-from lightning_modules.packing import cost_of
-from lightning_modules.positions import check_lengths
-from lightning_modules.prefix_trees import check_layout
-from lightning_modules.reward_data import RewardData, RewardDataset
-from lightning_modules.reward_model import RewardModel
-from lightning_modules.tokenization import load_tokenizer
-from lightning_modules.training import fit
+from ablations.data.artifacts import ChosenRows, IntArray, Ratings, Samples
+from ablations.data.models import RateChoice, TrainedModel, TrainedStudent, TrainingFacts, TriedRate
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step
+from ablations.steps.base_model import CausalModel
+from ablations.steps.collect import draw_rows
+from ablations.steps.evaluation_rows import Rows, defined
+from ablations.supervision import TARGETS, AnswerArm, OracleArm, Supervision, label_noise
+from lightning_modules.outcome_loss import OutcomeLoss
+from lightning_modules.presets import Attention, Dtype, Lora, Precision
+
+if TYPE_CHECKING:
+    from lightning_modules.reward_model import RewardModel
 
 
-def train(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabeledRows:
+    """Which solutions a student learns from, and under which supervision."""
+
+    arm: str
+    """Form of supervision."""
+    data_scale: int
+    """Solutions labeled per problem."""
+    seed: int
+    """Redraws training subset, order and head."""
+    threshold: float | None = None
+    """P(negative) above which a step is incorrect; None where the labeler does not label."""
+    soft_targets: bool = False
+    """Whether targets are the labeler's probabilities, not decisions."""
+    bootstrap: int | None = None
+    """Resample of the labeled solutions; None: each of them once."""
+    samples: Step[Samples]
+    labels: Step[StepScores] | None = None
+    """The labeler's scores of the samples."""
+    ratings: Step[Ratings] | None = None
+    """The oracle's ratings of the samples."""
+    acquired: Step[ChosenRows] | None = None
+    """The labeled rows; None: they are drawn uniformly."""
+
+    def rows(self, context: Context, samples: Samples) -> IntArray:
+        """Returns the rows of labeled solutions."""
+        if self.acquired is None:
+            rows = draw_rows(samples, self.data_scale, self.seed)
+        else:
+            rows = context.read(self.acquired).labeled
+        if self.bootstrap is not None:
+            rng = np.random.default_rng([self.seed, 29, self.bootstrap])
+            rows = np.sort(rng.choice(rows, size=len(rows)))
+        return rows
+
+    def supervision(self, context: Context, samples: Samples, rows: IntArray) -> Supervision:
+        """Returns the arm's targets for the solutions at some rows."""
+        arm = TARGETS[self.arm]
+        if isinstance(arm, OracleArm):
+            assert self.ratings is not None
+            return arm.targets(context.read(self.ratings).steps.take(rows))
+        if isinstance(arm, AnswerArm):
+            return arm.targets(samples.take(rows).solutions)
+        assert self.labels is not None and self.threshold is not None
+        return arm.targets(context.read(self.labels).take(rows), self.threshold, self.soft_targets)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, spreads=True):
     """Trains a reward model, and keeps its best checkpoint.
 
-    Inputs: base, samples, labels, validation, and optionally acquired, choice, start (the model whose weights
-    training continues from). A training run that only evaluates a learning rate keeps no model, and may
-    diverge.
+    A training run that only evaluates a learning rate keeps no model, and may diverge.
     """
-    base = base_of(inputs)
-    tokenizer = load_tokenizer(base.folder, chat_template=config.get("chat_template", "auto") == "auto")
-    samples = Samples.read(one(inputs, "samples"))
-    rows = rows_to_learn(config, inputs, samples)
-    learned = samples.take(rows)
-    supervision = targets_of(config, inputs, samples, rows)
-    encoded = encode_checked(tokenizer, learned, config["max_length"])
-    model = untrained(config, inputs, base.folder, supervision.num_classes)
-    check_lengths(model.backbone, encoded)
-    steps = supervision.step_target
-    data = RewardData(
-        RewardDataset.from_encoded(
-            encoded,
-            step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
-            solution_targets=supervision.solution_target,
-            num_classes=supervision.num_classes,
-            outcome_loss=config.get("outcome_loss", "every_token"),
-            cost=cost_of(model.backbone),
-            share_prefixes=check_layout(model.backbone),
-        ),
-        batch_size=config["batch_size"],
-        seed=config["seed"],
-    )
-    empty = untaught(learned, encoded, data.train_set)
-    validation = Validation(one(inputs, "validation"), tokenizer, config, context.group)
-    keep = KeepBest(
-        validation,
-        updates=config["updates"],
-        evaluations=config["evaluations"],
-        patience=config["patience"],
-        falling=falling_updates(config["updates"], config["decay"]),
-        report_validation=context.report_validation,
-    )
-    try:
-        fit(
-            model,
-            data,
-            updates=config["updates"],
-            precision=config["precision"],
-            accelerator=config["device"],
-            accumulate=config.get("accumulate", 1),
-            group=context.group,
-            logger=context.logs.logger(),
-            callbacks=[keep],
-            checkpoint_folder=context.scratch,
-            progress=context.progress,
+
+    base: Step[CausalModel]
+    validation: Step[Samples]
+    """Samples on which checkpoints are evaluated."""
+    start: Step[TrainedModel] | None = None
+    """Model whose weights training continues from; None: the base with a new head."""
+    choice: Step[RateChoice] | None = None
+    """Choice of the learning rate."""
+    learning_rate: float | None = None
+    """Peak learning rate; None: the chosen one."""
+    tuning: bool = False
+    """Whether it only evaluates the learning rate."""
+    updates: int
+    """Maximum number of updates."""
+    batch_size: int
+    """Solutions per update."""
+    evaluations: int
+    """Checkpoints evaluated on validation problems, evenly spaced over all updates."""
+    validation_n: int
+    """N of the best-of-N by which they are compared."""
+    patience: int | None = None
+    """Consecutive evaluations without improvement that end a training; None: it makes all updates."""
+    warmup: float = 0.05
+    """Share of the updates in which the learning rate rises."""
+    decay: float = 0.2
+    """Share of the updates in which it falls to zero."""
+    weight_decay: float = 0.01
+    """Weight decay of matrices other than embeddings."""
+    dropout: float = 0.0
+    """Dropout before the head."""
+    outcome_loss: OutcomeLoss = "every_token"
+    """Form of the outcome loss."""
+    accumulate: int = 1
+    """Batches into which an update is split."""
+    max_length: int | None = None
+    """Maximum tokens of a solution; None: no limit."""
+    chat_template: Literal["auto", "never"] = "auto"
+    """Whether problems are read through the chat template of a tokenizer that has one."""
+    lora: Lora | None = None
+    """Adapters that are trained instead of the whole model."""
+    dtype: Dtype = "float32"
+    attention: Attention = "sdpa"
+    gradient_checkpointing: bool = False
+    """Whether activations inside a layer are recomputed for gradients."""
+    precision: Precision = "32-true"
+    device: str = "cpu"
+
+    def run(self, context: Context) -> TrainedStudent:
+        """Trains it."""
+        from ablations.steps.checkpoint_choice import KeepBest, Validation
+        from ablations.steps.training_data import encode_checked, untaught
+        from lightning_modules.divergence import Diverged
+        from lightning_modules.optimization import falling_updates
+        from lightning_modules.packing import cost_of
+        from lightning_modules.positions import check_lengths
+        from lightning_modules.prefix_trees import check_layout
+        from lightning_modules.reward_data import RewardData, RewardDataset
+        from lightning_modules.tokenization import load_tokenizer
+        from lightning_modules.training import fit
+
+        base = context.read(self.base)
+        tokenizer = load_tokenizer(base.folder, chat_template=self.chat_template == "auto")
+        samples = context.read(self.samples)
+        rows = self.rows(context, samples)
+        learned = samples.take(rows)
+        supervision = self.supervision(context, samples, rows)
+        encoded = encode_checked(tokenizer, learned, self.max_length)
+        model = self.untrained(context, base.folder, supervision.num_classes)
+        check_lengths(model.backbone, encoded)
+        steps = supervision.step_target
+        data = RewardData(
+            RewardDataset.from_encoded(
+                encoded,
+                step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
+                solution_targets=supervision.solution_target,
+                num_classes=supervision.num_classes,
+                outcome_loss=self.outcome_loss,
+                cost=cost_of(model.backbone),
+                share_prefixes=check_layout(model.backbone),
+            ),
+            batch_size=self.batch_size,
+            seed=self.seed,
         )
-    except Diverged as error:
-        if not config.get("tuning"):
-            raise
-        if context.group.first:
-            write_json(out / TRAINING, {"learning_rate": model.learning_rate, "diverged": str(error)})
-        return
-    if not context.group.first:
-        return
-    if not config.get("tuning"):
-        model.export(out / MODEL, tokenizer, keep.best_state)
-    facts = {
-        "solutions_hash": learned.solutions.content_hash(),
-        "distinct_solutions": learned.solutions.distinct(),
-        "solutions": len(learned.solutions),
-        "cut_steps": sum(e.cut_steps for e in encoded),
-        "targets": data.train_set.target_count(np.arange(len(data.train_set))),
-        "threshold": config["threshold"],
-        "learning_rate": model.learning_rate,
-        "curve": keep.curve,
-        "best_update": keep.best_update,
-        "best_value": keep.best_value,
-        "updates": keep.curve[-1]["update"],
-        "planned": sorted(keep.at),
-        "plateau": keep.end is not None and keep.end < config["updates"],
-        "validation_n": validation.n,
-    }
-    facts |= said_of(base, tokenizer) | ({"untaught": empty} if empty else {})
-    write_json(out / TRAINING, facts)
+        empty = untaught(learned, encoded, data.train_set)
+        validation = Validation(
+            context.folder(self.validation),
+            tokenizer,
+            arm=self.arm,
+            n=self.validation_n,
+            max_length=self.max_length,
+            group=context.group,
+        )
+        keep = KeepBest(
+            validation,
+            updates=self.updates,
+            evaluations=self.evaluations,
+            patience=self.patience,
+            falling=falling_updates(self.updates, self.decay),
+            report_validation=context.report_validation,
+        )
+        try:
+            fit(
+                model,
+                data,
+                updates=self.updates,
+                precision=self.precision,
+                accelerator=self.device,
+                accumulate=self.accumulate,
+                group=context.group,
+                logger=context.logs.logger(),
+                callbacks=[keep],
+                checkpoint_folder=context.scratch,
+                progress=context.progress,
+            )
+        except Diverged as error:
+            if not self.tuning:
+                raise
+            return TrainedStudent(learning_rate=model.learning_rate, facts=None, diverged=str(error))
+        facts = TrainingFacts(
+            solutions_hash=learned.solutions.content_hash(),
+            distinct_solutions=learned.solutions.distinct(),
+            solutions=len(learned.solutions),
+            cut_steps=sum(e.cut_steps for e in encoded),
+            targets=data.train_set.target_count(np.arange(len(data.train_set))),
+            threshold=self.threshold,
+            learning_rate=model.learning_rate,
+            curve=tuple(keep.curve),
+            best_update=keep.best_update,
+            best_value=keep.best_value,
+            updates=keep.curve[-1][0],
+            planned=tuple(sorted(keep.at)),
+            plateau=keep.end is not None and keep.end < self.updates,
+            validation_n=validation.n,
+            checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
+            untaught=empty,
+        )
+        save = partial(model.export, tokenizer=tokenizer, state=keep.best_state)
+        return TrainedStudent(
+            save=None if self.tuning else save, learning_rate=model.learning_rate, facts=facts
+        )
+
+    def untrained(self, context: Context, base: Path, num_classes: int) -> RewardModel:
+        """Returns the initial model: that of ``start``, or the base with a new head (and adapters)."""
+        from lightning_modules.adapters import add_adapters
+        from lightning_modules.backbones import load_classifier, recompute_activations
+        from lightning_modules.reward_model import RewardModel, trained_backbone
+
+        learning_rate = self.learning_rate
+        if self.choice is not None:
+            learning_rate = context.read(self.choice).learning_rate
+        assert learning_rate is not None
+        if self.start is not None:
+            backbone = trained_backbone(context.read(self.start).folder, base)
+        else:
+            backbone = load_classifier(
+                base, num_labels=num_classes, seed=self.seed, dtype=self.dtype, attention=self.attention
+            )
+            if self.lora is not None:
+                backbone = add_adapters(backbone, **asdict(self.lora), seed=self.seed)
+        new_and_pooled = self.start is None and self.outcome_loss == "mean_logit"
+        model = RewardModel(
+            backbone,
+            learning_rate=learning_rate,
+            total_updates=self.updates,
+            warmup=self.warmup,
+            decay=self.decay,
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            seed=self.seed,
+            pooled=True if new_and_pooled else None,
+        )
+        if self.gradient_checkpointing:
+            recompute_activations(model.backbone)
+        return model
 
 
-def rows_to_learn(config: dict[str, Any], inputs: Inputs, samples: Samples) -> np.ndarray:
-    """Returns the rows of labeled solutions: all that are labeled after ``acquired``, or a uniform draw."""
-    rows = (
-        labelled_rows(one(inputs, "acquired"))
-        if "acquired" in inputs
-        else draw_rows(samples, config["data_scale"], config["seed"])
-    )
-    if "bootstrap" in config:
-        rng = np.random.default_rng([config["seed"], 29, config["bootstrap"]])
-        rows = np.sort(rng.choice(rows, size=len(rows)))
-    return rows
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeasureLabelNoise(LabeledRows, Step[Rows], name="label_noise"):
+    """Measures how far the labels of a training run differ from the oracle's."""
+
+    def run(self, context: Context) -> Rows:
+        """Compares them."""
+        assert self.ratings is not None
+        samples = context.read(self.samples)
+        rows = self.rows(context, samples)
+        supervision = self.supervision(context, samples, rows)
+        found = label_noise(supervision, context.read(self.ratings).steps.take(rows))
+        return Rows(
+            rows=[
+                *defined("label_noise", found.differing),
+                *defined("label_false_positives", found.false_positives),
+                *defined("label_false_negatives", found.false_negatives),
+            ]
+        )
 
 
-def targets_of(config: dict[str, Any], inputs: Inputs, samples: Samples, rows: np.ndarray) -> Supervision:
-    """Returns the arm's targets for the solutions at some rows."""
-    arm = TARGETS[config["arm"]]
-    if isinstance(arm, OracleArm):
-        return arm.targets(read_ratings(one(inputs, "ratings")).take(rows))
-    if isinstance(arm, AnswerArm):
-        return arm.targets(samples.take(rows).solutions)
-    labels = StepScores.read(one(inputs, "labels") / SCORES)
-    return arm.targets(labels.take(rows), config["threshold"], config.get("soft_targets", False))
-
-
-def noise(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
-    """Writes rows on how far the labels of a training run differ from the oracle's.
-
-    Inputs: samples, ratings, labels (optional), acquired (optional).
-    """
-    samples = Samples.read(one(inputs, "samples"))
-    rows = rows_to_learn(config, inputs, samples)
-    supervision = targets_of(config, inputs, samples, rows)
-    found = label_noise(supervision, read_ratings(one(inputs, "ratings")).take(rows))
-    write_json(
-        out / ROWS,
-        [
-            *defined("label_noise", found.differing),
-            *defined("label_false_positives", found.false_positives),
-            *defined("label_false_negatives", found.false_negatives),
-        ],
-    )
-
-
-def untrained(config: dict[str, Any], inputs: Inputs, base: Path, num_classes: int) -> RewardModel:
-    """Returns the initial model: that of ``start``, or the base with a new head (and adapters)."""
-    learning_rate = config["learning_rate"]
-    if "choice" in inputs:
-        learning_rate = choice_of(one(inputs, "choice"))["learning_rate"]
-    schedule: dict[str, Any] = {"learning_rate": learning_rate, "total_updates": config["updates"]}
-    schedule |= {
-        name: config[name] for name in ("warmup", "decay", "weight_decay", "dropout") if name in config
-    }
-    schedule["seed"] = config["seed"]
-    if "start" in inputs:
-        model = RewardModel.from_folder(one(inputs, "start") / MODEL, base=base, **schedule)
-    else:
-        given = {name: config[name] for name in ("dtype", "attention") if name in config}
-        backbone = load_classifier(base, num_labels=num_classes, seed=config["seed"], **given)
-        if "lora" in config:
-            backbone = add_adapters(backbone, **config["lora"], seed=config["seed"])
-        model = RewardModel(backbone, **schedule, pooled=config.get("outcome_loss") == "mean_logit" or None)
-    if config.get("gradient_checkpointing"):
-        recompute_activations(model.backbone)
-    return model
-
-
-def choose(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChooseRate(Step[RateChoice], name="choose", version=2):
     """Chooses the learning rate that does best on validation problems; the first of equals.
 
-    Inputs: candidates. A rate's value is the mean over its training runs; it is excluded if one of them
-    diverged. The choice is bracketed if a lower and a higher rate were also tried.
-
-    Raises:
-        Diverged: training diverged at every rate.
+    A rate's value is the mean over its training runs; it is excluded if one of them diverged. The choice is
+    bracketed if a lower and a higher rate were also tried.
     """
-    of_rate: dict[float, list[Facts]] = {}
-    for fact in map(facts_of, several(inputs, "candidates")):
-        of_rate.setdefault(fact["learning_rate"], []).append(fact)
-    grid: list[Facts] = []
-    for rate, facts in of_rate.items():
-        why = [fact["diverged"] for fact in facts if "diverged" in fact]
-        value = None if why else float(np.mean([fact["best_value"] for fact in facts]))
-        tried = {"learning_rate": rate, "validation": value, "trainings": len(facts)}
-        grid.append(tried | ({"diverged": why[0]} if why else {}))
-    known = [tried for tried in grid if tried["validation"] is not None]
-    if not known:
-        lowest = min(grid, key=lambda tried: float(tried["learning_rate"]))
-        raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest['diverged']}")
-    rate = max(known, key=lambda tried: float(tried["validation"]))["learning_rate"]
-    bracketed = min(of_rate) < rate < max(of_rate)
-    write_json(out / CHOICE, {"learning_rate": rate, "bracketed": bracketed, "grid": grid})
+
+    candidates: tuple[Step[TrainedStudent], ...]
+
+    def run(self, context: Context) -> RateChoice:
+        """Chooses it.
+
+        Raises:
+            Diverged: training diverged at every rate.
+        """
+        of_rate: dict[float, list[TrainedStudent]] = {}
+        for trained in context.read_all(self.candidates):
+            of_rate.setdefault(trained.learning_rate, []).append(trained)
+        grid = tuple(_tried(rate, trained) for rate, trained in of_rate.items())
+        known = {tried.learning_rate: tried.validation for tried in grid if tried.validation is not None}
+        if not known:
+            from lightning_modules.divergence import Diverged
+
+            lowest = min(grid, key=lambda tried: tried.learning_rate)
+            raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest.diverged}")
+        rate = max(known, key=known.__getitem__)
+        bracketed = min(of_rate) < rate < max(of_rate)
+        return RateChoice(learning_rate=rate, bracketed=bracketed, grid=grid)
 
 
-def draw_rows(samples: Samples, data_scale: int, seed: int) -> np.ndarray:
-    """Draws ``data_scale`` solutions per problem: the first in an order that the seed draws for each problem.
-
-    The rows of a smaller data scale are among those of a larger one.
-
-    Raises:
-        ValueError: a problem has fewer solutions than that.
-    """
-    counts = samples.solutions.counts
-    if not 1 <= data_scale <= counts.min():
-        raise ValueError(
-            f"data_scale: found {data_scale}; allowed: 1 to {counts.min()}, the smallest number of solutions "
-            "of a problem"
-        )
-    places = np.tile(np.arange(counts.max()), (len(counts), 1))
-    order_PM = np.random.default_rng([seed, 17]).permuted(places, axis=1)
-    # Places that a problem lacks, because another has more solutions, are passed over.
-    lacking_PM = order_PM >= counts[:, None]
-    first_PM = np.argsort(lacking_PM, axis=1, kind="stable")[:, :data_scale]
-    start_P = np.cumsum(counts) - counts
-    rows: np.ndarray = (start_P[:, None] + np.take_along_axis(order_PM, first_PM, axis=1)).ravel()
-    return rows
+def _tried(rate: float, trained: list[TrainedStudent]) -> TriedRate:
+    why = [one.diverged for one in trained if one.diverged is not None]
+    return TriedRate(
+        learning_rate=rate,
+        validation=None if why else float(np.mean([one.known.best_value for one in trained])),
+        trainings=len(trained),
+        diverged=why[0] if why else None,
+    )

@@ -12,7 +12,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from ablations.commands import cli
 from ablations.data.artifacts import Samples
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from results.records import read_records
 
 

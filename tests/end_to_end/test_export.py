@@ -16,7 +16,7 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 from ablations.commands import cli
 from ablations.data.artifacts import SCORES, Samples
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.formats.pool import read_pool, write_pool
 from results.records import read_records

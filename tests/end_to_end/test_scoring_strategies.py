@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ablations.commands import cli
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import strategies
 from results.records import check_same_solutions, plain, read_records
 

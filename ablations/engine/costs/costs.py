@@ -8,7 +8,7 @@ are computed, not only what a mask lets through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablations.engine.costs.hardware import Device
@@ -28,8 +28,7 @@ _NAMES: dict[tuple[str, Role], str] = {
     ("mathmix", "student"): "MathMix of students",
     ("generator", "generator"): "finetuning of the generator",
     ("samples", "generator"): "sampling",
-    ("labeler", "large"): "training of the labeler (large PRM)",
-    ("large_prm", "large"): "training of large PRMs, by generation",
+    ("large_prm", "large"): "training of large PRMs",
     ("train", "student"): "training of students",
     ("train", "large"): "training of large ORMs",
     ("scores", "student"): "scoring by students",
@@ -103,7 +102,7 @@ def kind_of(task: Task) -> str:
     if not task.work:
         return NO_MODEL
     role = task.work[0].role
-    return _NAMES.get((task.stage, role), f"{task.stage} ({role})")
+    return _NAMES.get((task.name, role), f"{task.name} ({role})")
 
 
 def costs(
@@ -111,7 +110,6 @@ def costs(
     sizes: Mapping[Role, Size],
     device: Device,
     counts: Sequence[int],
-    spreads: Collection[str],
 ) -> tuple[list[WorkCost], WorkCost]:
     """Computes costs by kind of work and in total, each as if its tasks were all that is computed.
 
@@ -123,12 +121,11 @@ def costs(
         sizes: sizes of the backbones.
         device: one of several identical devices.
         counts: numbers of devices.
-        spreads: names of the stages that several devices can compute together.
     """
 
     def seconds_on(some: list[Task], count: int) -> float:
         seconds = {task: task_seconds(task, sizes, device) for task in some}
-        together = {task: seconds[task] / (count if task.stage in spreads else 1) for task in some}
+        together = {task: seconds[task] / (count if task.spreads else 1) for task in some}
         return max([sum(seconds.values()) / count, *path_seconds(some, together.__getitem__).values()])
 
     def cost(what: str, some: list[Task]) -> WorkCost:

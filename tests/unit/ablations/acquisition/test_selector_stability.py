@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from ablations.acquisition.selector_stability import JudgedSteps, rank_correlation, repeats
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from lightning_modules.encoding import IGNORE
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import (
     auroc,
     best_of_n,

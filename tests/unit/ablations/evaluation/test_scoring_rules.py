@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import StepScores
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import (
     REDUCERS,
     SCORING_OF,

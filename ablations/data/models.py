@@ -1,0 +1,233 @@
+"""Trained models as artifacts: their weights, and the facts of their training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ablations.data.json_files import read_json, write_json
+
+MODEL = "model"
+"""Folder of a model's config, weights and tokenizer."""
+TRAINING, LARGE_PRM, CHOICE = "train.json", "large_prm.json", "choice.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """A model: its config, weights and tokenizer, in a folder or not saved yet."""
+
+    path: Path | None = None
+    """Folder that holds them; None: they are in memory, or were not kept."""
+    save: Callable[[Path], None] | None = None
+    """Writes them into a new folder; None: there is nothing to write, or they are in a folder."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds them."""
+        assert self.path is not None, "the model has not been read from an artifact"
+        return self.path
+
+    def write(self, folder: Path) -> None:
+        """Writes the folder ``MODEL``."""
+        if self.save is not None:
+            self.save(folder / MODEL)
+        elif self.path is not None:
+            shutil.copytree(self.path, folder / MODEL)
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainedModel:
+        """Finds the model that ``write`` wrote."""
+        return cls(path=folder / MODEL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedBase:
+    """A checkpoint that the user named, from which a training started."""
+
+    name: str
+    revision: str
+    architecture: str | None
+    chat_template: bool
+    """Whether problems were read through its chat template."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untaught:
+    """A solution that taught nothing, because it has no target."""
+
+    problem_id: str
+    sample: int
+    cut: bool
+    """Whether it was cut before its first target."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingFacts:
+    """What a student's training reports."""
+
+    solutions_hash: str
+    """sha256 of the labeled solutions, which are the same for all arms."""
+    distinct_solutions: int
+    solutions: int
+    """Number of labeled solutions."""
+    cut_steps: int
+    """Steps that were cut away because they exceeded the maximum length."""
+    targets: int
+    """Number of targets: steps under process supervision, else tokens."""
+    threshold: float | None
+    """P(negative) above which a step is incorrect; None where the labeler does not label."""
+    learning_rate: float
+    curve: tuple[tuple[int, float], ...]
+    """(update, best-of-N on validation problems) of each evaluation."""
+    best_update: int
+    """Update whose weights were kept."""
+    best_value: float
+    """Best-of-N of these weights on validation problems."""
+    updates: int
+    """Number of updates made."""
+    planned: tuple[int, ...]
+    """Updates at which evaluations were planned, ascending."""
+    plateau: bool
+    """Whether training ended early, on a plateau."""
+    validation_n: int
+    """N of the best-of-N."""
+    checkpoint: NamedBase | None = None
+    """Base that the user named."""
+    untaught: tuple[Untaught, ...] = ()
+    """Solutions that taught nothing."""
+
+    @property
+    def course(self) -> list[tuple[int, float]]:
+        """(update, best-of-N on validation problems) at all planned evaluations.
+
+        After an early end, the value is that of the kept checkpoint.
+        """
+        values = [value for _, value in self.curve]
+        ended = len(self.planned) - len(values)
+        return list(zip(self.planned, values + [self.best_value] * ended, strict=True))
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> TrainingFacts:
+        """Returns what ``asdict`` turned into JSON."""
+        return _with_base(cls, facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedStudent(TrainedModel):
+    """A small reward model; of a training that only tries a learning rate, nothing but facts is kept."""
+
+    learning_rate: float
+    facts: TrainingFacts | None
+    """None: the training diverged."""
+    diverged: str | None = None
+    """Why the training diverged."""
+
+    @property
+    def known(self) -> TrainingFacts:
+        """The facts of a training that has not diverged."""
+        assert self.facts is not None, "a training that diverged is no model"
+        return self.facts
+
+    def write(self, folder: Path) -> None:
+        """Writes the model and ``TRAINING``."""
+        super().write(folder)
+        facts = None if self.facts is None else asdict(self.facts)
+        told = {"learning_rate": self.learning_rate, "diverged": self.diverged}
+        write_json(folder / TRAINING, told | {"facts": facts})
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainedStudent:
+        """Reads what ``write`` wrote; weights stay where they are."""
+        told = read_json(folder / TRAINING)
+        facts = None if told["facts"] is None else TrainingFacts.of(told["facts"])
+        return cls(
+            path=folder / MODEL,
+            learning_rate=told["learning_rate"],
+            facts=facts,
+            diverged=told["diverged"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargePrmFacts:
+    """What a large PRM's training reports."""
+
+    solutions: int
+    """Number of rated solutions."""
+    rated_steps: int
+    updates: int
+    """Number of updates made."""
+    checkpoint: NamedBase | None = None
+    """Base that the user named."""
+    untaught: tuple[Untaught, ...] = ()
+    """Solutions that taught nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargePrm(TrainedModel):
+    """A PRM of three classes, trained on ratings: the labeler, or a generation of it."""
+
+    facts: LargePrmFacts
+
+    def write(self, folder: Path) -> None:
+        """Writes the model and ``LARGE_PRM``."""
+        super().write(folder)
+        write_json(folder / LARGE_PRM, asdict(self.facts))
+
+    @classmethod
+    def read(cls, folder: Path) -> LargePrm:
+        """Reads what ``write`` wrote; weights stay where they are."""
+        return cls(path=folder / MODEL, facts=_with_base(LargePrmFacts, read_json(folder / LARGE_PRM)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriedRate:
+    """A learning rate, and how its trainings did."""
+
+    learning_rate: float
+    validation: float | None
+    """Mean best-of-N on validation problems; None: one of them diverged."""
+    trainings: int
+    """Number of trainings."""
+    diverged: str | None = None
+    """Why the first of them that diverged did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateChoice:
+    """The learning rate that did best on validation problems."""
+
+    learning_rate: float
+    bracketed: bool
+    """Whether a lower and a higher rate were also tried."""
+    grid: tuple[TriedRate, ...]
+    """All rates that were tried."""
+
+    def write(self, folder: Path) -> None:
+        """Writes ``CHOICE``."""
+        write_json(folder / CHOICE, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> RateChoice:
+        """Reads what ``write`` wrote."""
+        found = read_json(folder / CHOICE)
+        return cls(**found | {"grid": tuple(TriedRate(**tried) for tried in found["grid"])})
+
+
+Facts = TypeVar("Facts", TrainingFacts, LargePrmFacts)
+
+
+def _with_base(kind: type[Facts], found: dict[str, Any]) -> Facts:
+    """Returns facts that ``asdict`` turned into JSON."""
+    base = found.pop("checkpoint")
+    nested: dict[str, Any] = {
+        "checkpoint": None if base is None else NamedBase(**base),
+        "untaught": tuple(Untaught(**one) for one in found["untaught"]),
+    }
+    if "curve" in found:
+        nested["curve"] = tuple((update, value) for update, value in found["curve"])
+        nested["planned"] = tuple(found["planned"])
+    return kind(**found | nested)
