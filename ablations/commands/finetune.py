@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,13 +12,34 @@ from ablations.commands.arguments import check_logger
 from ablations.commands.cli import COMMANDS
 from ablations.commands.convert import OPTIONS
 from ablations.data.checks import allowed
+from ablations.data.json_files import read_json, write_json
+from ablations.data.models import MODEL
+from ablations.engine.files import alone, check_new, check_output, filling
 from ablations.engine.logs import NONE, Logs
-from ablations.engine.progress import LOG_FORMATS, reporter_of
+from ablations.engine.machine import Machine
+from ablations.engine.progress import LOG_FORMATS, reporter_of, text_table
 from ablations.engine.ranks import Devices, check_gpus, started
-from ablations.finetuning.course import Course, Precision
+from ablations.engine.revision import code, revision
+from ablations.engine.run import make_one
+from ablations.engine.step import Task
+from ablations.engine.store import Store
+from ablations.engine.user_file import UserFile
 from ablations.labelers.choice import DEVICES
+from ablations.steps.base_model import FACTS, UseCheckpoint, revision_of
+from ablations.steps.course import Course
+from ablations.steps.language_finetuning import FinetuneOnSolutions, MathMix
+from ablations.steps.prm_on_labels import LabelOptions, TrainPrmOnLabels
+from ablations.steps.scratch_base import MakeScratchBase
+from ablations.steps.withheld import Withheld
+from lightning_modules.presets import PRESETS, Precision
 from lightning_modules.process_group import Strategy
 
+FINETUNE = "finetune.json"
+"""File next to a checkpoint's config.json that says how the checkpoint was made."""
+PROBLEM = "1 + 1 = ?\n"
+"""Any problem, to check that a chat template accepts it."""
+Files = dict[str, tuple[UserFile, ...]]
+"""Files that the user named, by flag."""
 HELD_OUT_SHARE = 0.1
 """Default share for models evaluated on held-out problems, and for the tokenizer that they start with."""
 READER_OPTIONS = ("keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem", "labeler")
@@ -35,6 +57,8 @@ class Kind:
 
     summary: str
     """Summary for the help: what it makes from what."""
+    step: Callable[[Any, Files, Withheld], Task]
+    """`step(args, files, withheld)`: what makes it."""
     add_flags: Callable[[Any], None]
     """Adds its own flags to a parser."""
     files: tuple[str, ...]
@@ -65,43 +89,169 @@ def finetune(argv: Sequence[str]) -> None:
     for flag, least in LEAST.items():
         if (found := getattr(args, flag, None)) is not None and found < least:
             raise ValueError(f"{flag}: found {found}; allowed: {least} or more")
-    config = {field: getattr(args, field) for field in kind.decides}
-    local: dict[str, Any] = {field: list(map(Path, getattr(args, field) or ())) for field in kind.files}
-    if kind.course is not None:
-        course = Course(**{field.name: getattr(args, field.name) for field in fields(Course)})
-        config["course"] = asdict(course)
-        local["checkpoint_every"] = args.checkpoint_every
-        check_logger(args.logger)
-    config["held_out_share"] = _share(args.held_out_share, args.held_out)
-    if kind.reads_labels:
-        config["options"] = {name: getattr(args, name) for name in READER_OPTIONS if getattr(args, name)}
     allowed("log_format", args.log_format, LOG_FORMATS)
-    # slow imports wait until the arguments are checked, so that mistakes are reported at once
-    from ablations.finetuning.chain import Link, base_facts, file_facts, forge
-    from ablations.finetuning.provenance import described
-    from ablations.labelers.checkpoints import find_checkpoint
-
-    config["files"] = file_facts({field: local[field] for field in kind.files})
+    share = 0.0 if args.held_out else args.held_out_share  # files name them instead
+    facts: dict[str, Any] = {"kind": name, "held_out_share": share}
+    facts |= {field: getattr(args, field) for field in kind.decides}
     if kind.course is not None:
-        check_gpus([config["course"]], getattr(args, "devices", 1))
-        base = find_checkpoint(args.base, "base")
-        config["base"] = base_facts(base, solutions=name != "mathmix")
-        local["base"] = base.folder
-    asked = Devices(devices=getattr(args, "devices", 1), strategy=getattr(args, "strategy", "auto"))
+        args.course = Course(**{field.name: getattr(args, field.name) for field in fields(Course)})
+        facts["course"] = asdict(args.course)
+        check_logger(args.logger)
+    if kind.reads_labels:
+        facts["options"] = {name: getattr(args, name) for name in READER_OPTIONS if getattr(args, name)}
+    withheld = Withheld(share=share, seed=args.seed)
+    files = {
+        field: tuple(UserFile.of(Path(path), field) for path in getattr(args, field) or ())
+        for field in kind.files
+    }
+    facts["files"] = {
+        field: [{"name": file.path.name, "sha256": file.sha256} for file in named]
+        for field, named in files.items()
+    }
+    devices = getattr(args, "devices", 1)
+    if kind.course is not None:
+        check_gpus([args.course.device], devices)
+        args.base, facts["base"] = _base_of(args.base, solutions=name != "mathmix")
+    step = kind.step(args, files, replace(withheld, files=files["held_out"]))
     out = Path(args.out)
-    logs = Logs(kind=getattr(args, "logger", NONE), folder=Path(f"{out}.logs"), title=name, key=out.name)
-    with started(asked) as devices:
-        if devices.group.first:
-            link = Link(kind=name, config=config, local=local, out=out)
-            facts = forge(link, devices, reporter_of(args.log_format), logs)
-            print(f"{out}: {described(facts)}")
+    check_new(out, "out")
+    check_output(args.store, "store", folder=True)
+    logs = Logs(kind=getattr(args, "logger", NONE), folder=Path(f"{out}.logs").absolute())
+    asked = Devices(devices=devices, strategy=getattr(args, "strategy", "auto"))
+    with started(asked) as spread:
+        if spread.group.first:
+            with alone(out, "out"):
+                store = Store(args.store)
+                make_one(step, store, reporter_of(args.log_format), Machine(devices=spread, logs=logs))
+                facts |= {"revision": revision(), "code": code()} | _export(store.path(step), out, facts)
+            print(f"{out}: {_described(facts)}")
 
 
-def _share(share: float, files: list[str] | None) -> float:
-    """Returns the share of the problems that is drawn to be held out; 0 if files name them."""
-    if not 0 <= share < 1:
-        raise ValueError(f"held_out_share: found {share}; allowed: 0 or more, and below 1")
-    return 0.0 if files else share
+def _base_of(name: str, *, solutions: bool) -> tuple[UseCheckpoint, dict[str, str]]:
+    """Returns the step for a base, and what identifies it wherever its folder is.
+
+    Args:
+        name: a folder, or OWNER/NAME[@REVISION] on the hub.
+        solutions: whether it will read solutions of problems, through its chat template if it has one.
+
+    Raises:
+        ValueError: it is not a causal language model, or needs code from its own folder; its tokenizer has
+            more tokens than the model, or a chat template that does not accept a user's turn.
+    """
+    # slow imports wait until the arguments are checked, so that mistakes are reported at once
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    from ablations.labelers.checkpoints import find_checkpoint
+    from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
+
+    base = find_checkpoint(name, "base")
+    if base.architecture not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
+        raise ValueError(
+            f"base: found a {base.architecture or 'checkpoint without a class'} in {base.name}; allowed: a "
+            "causal language model that transformers knows"
+        )
+    AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(base.folder)
+    check_vocabulary(tokenizer, base.rows, "base")
+    if solutions:
+        opening(tokenizer, PROBLEM, ", or a tokenizer saved without one")
+    facts = {"name": base.name, "architecture": base.architecture, "revision": base.revision()}
+    local = str(Path(name).absolute()) if Path(name).is_dir() else name
+    return UseCheckpoint(revision=revision_of(base), checkpoint=local, label=f"base {base.name}"), facts
+
+
+def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Copies a model out of the store, with the facts of its making; returns those that it reports."""
+    reported: dict[str, Any] = read_json(artifact / FACTS)
+    with filling(out, "out") as folder:
+        shutil.copytree(artifact / MODEL, folder, dirs_exist_ok=True)
+        made_by = {"revision": revision(), "code": code()}
+        write_json(folder / FINETUNE, facts | made_by | reported)
+    return reported
+
+
+def _described(facts: dict[str, Any]) -> str:
+    """Formats the facts for display: counts, what was left out, and how well it does if it was evaluated."""
+    base = facts.get("base")
+    of = f" of {base['name']} (revision {base['revision'][:12]})" if base else ""
+    updates = f", {facts['training']['updates']:,} updates" if "training" in facts else ""
+    rows = [(name.replace("_", " "), f"{count:,}") for name, count in facts["counts"].items()]
+    lines = [f"{facts['kind']}{of}{updates}", text_table(("", "count"), rows, right=(1,))]
+    for reason, found in facts["left_out"].items():
+        more = ", ..." if found["count"] > len(found["first"]) else ""
+        named = f" ({', '.join(found['first'])}{more})" if found["first"] else ""
+        lines.append(f"left out: {found['count']:,} {reason}{named}")
+    if "judged" in facts:
+        lines.append(_judged("held out", facts["judged"]))
+    if facts.get("judged_distinct"):
+        lines.append(_judged("the same, equal solutions once", facts["judged_distinct"]))
+    return "\n".join(lines)
+
+
+def _judged(what: str, found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "not judged: there is no label of a held-out problem"
+    auroc = found["step_auroc"]
+    classes = ", ".join(
+        f"{name} {_share(one['accuracy'])} of {one['labels']:,}" for name, one in found["by_class"].items()
+    )
+    return (
+        f"{what}: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
+        f"{_share(auroc['estimate'])} [{_share(auroc['lower'])}, {_share(auroc['upper'])}], loss "
+        f"{found['loss']:.3f}, accuracy {_share(found['accuracy'])} ({classes})"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _scratch_step(args: Any, files: Files, withheld: Withheld) -> MakeScratchBase:
+    allowed("preset", args.preset, tuple(PRESETS))
+    return MakeScratchBase(
+        text=files["text"],
+        withheld=withheld,
+        preset=args.preset,
+        vocabulary=args.vocabulary,
+        seed=args.seed,
+        label="base from scratch",
+    )
+
+
+def _mathmix_step(args: Any, files: Files, withheld: Withheld) -> MathMix:
+    return MathMix(
+        base=args.base,
+        text=files["text"],
+        withheld=withheld,
+        course=args.course,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+
+def _generator_step(args: Any, files: Files, withheld: Withheld) -> FinetuneOnSolutions:
+    return FinetuneOnSolutions(
+        base=args.base,
+        pool=files["pool"],
+        most=args.most,
+        withheld=withheld,
+        course=args.course,
+        checkpoint_every=args.checkpoint_every,
+    )
+
+
+def _large_prm_step(args: Any, files: Files, withheld: Withheld) -> TrainPrmOnLabels:
+    return TrainPrmOnLabels(
+        base=args.base,
+        labels=files["labels"],
+        options=LabelOptions(**{name: getattr(args, name) for name in READER_OPTIONS}),
+        problems=files["problems"],
+        threshold=args.threshold,
+        withheld=withheld,
+        course=args.course,
+        checkpoint_every=args.checkpoint_every,
+        label="large-prm",
+    )
 
 
 def _scratch(parser: Any) -> None:
@@ -159,6 +309,7 @@ def _large_prm(parser: Any) -> None:
 KINDS: dict[str, Kind] = {
     "scratch": Kind(
         summary="Make a base of random weights and a tokenizer trained on text: for small trials.",
+        step=_scratch_step,
         add_flags=_scratch,
         files=("text", "held_out"),
         share=HELD_OUT_SHARE,
@@ -166,6 +317,7 @@ KINDS: dict[str, Kind] = {
     ),
     "mathmix": Kind(
         summary="Finetune a causal checkpoint on mathematical text (MathMix).",
+        step=_mathmix_step,
         add_flags=_mathmix,
         files=("text", "held_out"),
         share=0.0,
@@ -173,6 +325,7 @@ KINDS: dict[str, Kind] = {
     ),
     "generator": Kind(
         summary="Finetune a causal checkpoint on the right solutions of a pool.",
+        step=_generator_step,
         add_flags=_generator,
         files=("pool", "held_out"),
         share=0.0,
@@ -181,6 +334,7 @@ KINDS: dict[str, Kind] = {
     ),
     "large-prm": Kind(
         summary="Train a process reward model of three classes on rated steps.",
+        step=_large_prm_step,
         add_flags=_large_prm,
         files=("labels", "held_out", "problems"),
         share=HELD_OUT_SHARE,
@@ -223,6 +377,7 @@ def _parse(argv: Sequence[str]) -> tuple[str, Any]:
             help="nor, without such a file, from this share of the problems; the same problems for all kinds",
         )
         command.add_argument("--out", type=str, required=True, help="folder of the new checkpoint")
+        command.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
         command.add_argument(
             "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
         )

@@ -93,22 +93,30 @@ class StepScores:
         return folder / "scores.parquet"
 
     def write(self, folder: Path) -> None:
+        """Writes `file` into an artifact's folder."""
+        self.save(self.file(folder))
+
+    @classmethod
+    def read(cls, folder: Path) -> "StepScores":
+        """Reads what `write` wrote; see `load`."""
+        return cls.load(cls.file(folder))
+
+    def save(self, path: Path) -> None:
         """Writes a Parquet file: one list column per class, and `last`."""
         columns = {
             name: Ragged(values=self.prob.values[:, c], offsets=self.prob.offsets).to_arrow()
             for c, name in enumerate(self.classes)
         }
         table = pa.table({**columns, "last": pa.array(self.last)})
-        pq.write_table(table, self.file(folder), row_group_size=ROW_GROUP, compression="zstd")
+        pq.write_table(table, path, row_group_size=ROW_GROUP, compression="zstd")
 
     @classmethod
-    def read(cls, folder: Path) -> "StepScores":
-        """Reads what `write` wrote.
+    def load(cls, path: Path) -> "StepScores":
+        """Reads what `save` wrote.
 
         Raises:
             ValueError: the file has other columns or unequal lengths.
         """
-        path = cls.file(folder)
         names = pq.read_schema(path).names
         if names not in (["negative", "positive", "last"], ["negative", "neutral", "positive", "last"]):
             raise ValueError(f"{path}: columns: found {names}; allowed: negative, [neutral,] positive, last")

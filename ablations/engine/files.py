@@ -127,13 +127,20 @@ def new_folder(path: Path, field: str) -> Iterator[Path]:
         ValueError: something is there, before or afterwards, or another process is writing it.
     """
     check_new(path, field)
-    with alone(path, field):
-        unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}")
-        unfinished.mkdir()
-        try:
-            with naming(path):
-                yield unfinished
-            check_new(path, field)
-            unfinished.rename(path)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)  # already moved on success
+    with alone(path, field), filling(path, field) as unfinished:
+        yield unfinished
+
+
+@contextmanager
+def filling(path: Path, field: str) -> Iterator[Path]:
+    """Does what `new_folder` does, for a caller who holds the lock of the output."""
+    check_new(path, field)
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}")
+    unfinished.mkdir()
+    try:
+        with naming(path):
+            yield unfinished
+        check_new(path, field)
+        unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)  # already moved on success

@@ -63,6 +63,16 @@ def run_tasks(
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
 
 
+def make_one(target: Task, store: Store, reporter: Reporter, machine: Machine = ALONE) -> None:
+    """Makes a target and what it needs in this process, as `run_tasks` does; what a step raises is raised."""
+    try:
+        run_tasks([target], store, 1, reporter, machine)
+    except RunFailed as failed:
+        if (error := failed.failures[0].error) is not None:
+            raise error from None
+        raise
+
+
 def make_here(
     target: Task,
     store: Store,

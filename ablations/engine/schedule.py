@@ -26,6 +26,8 @@ class Failure:
     """Last line of its message."""
     traceback: Path
     """File with the full traceback."""
+    error: BaseException | None = None
+    """What was raised, if it was raised in this process."""
 
 
 class RunFailed(Exception):
@@ -141,11 +143,13 @@ class Run:
                 self.ready.append(child)
         self._reporter.ended(task, seconds, None, self._done(), self._left())
 
-    def failed(self, task: Task, kind: str, message: str, text: str) -> None:
+    def failed(
+        self, task: Task, kind: str, message: str, text: str, error: BaseException | None = None
+    ) -> None:
         """Records that a task failed, with the details in `text`; what needs it is not tried."""
         self._end(task)
         path = self._store.write_failure(task.key, f"{task.label} ({task.address})\n\n{text}")
-        self.failures.append(Failure(task=task, kind=kind, message=message, traceback=path))
+        self.failures.append(Failure(task=task, kind=kind, message=message, traceback=path, error=error))
         stack = list(self._children[task])
         while stack:
             child = stack.pop()

@@ -157,7 +157,7 @@ class Step(ABC, Generic[Produced]):
         return {
             item.name: item.default
             for item in dataclasses.fields(cls)
-            if item.default is not dataclasses.MISSING and not item.metadata.get("apart")
+            if item.default is not dataclasses.MISSING and not _is_apart(item)
         }
 
     @property
@@ -227,7 +227,7 @@ class Step(ABC, Generic[Produced]):
         """Yields the names and values of the fields that count for the key."""
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if not item.metadata.get("apart") and not _is_default(item, value):
+            if not _is_apart(item) and not _is_default(item, value):
                 yield item.name, value
 
     def _inputs(self) -> Iterator[tuple[str, Any]]:
@@ -282,7 +282,7 @@ def execute(step: Step[Any], out: Path, context: Context) -> None:
 def canonical(value: object, where: str = "config") -> Json:
     """Turns a value into plain JSON: mappings to dicts with string keys, sequences to lists.
 
-    Of a dataclass, the fields that differ from their defaults are kept.
+    Of a dataclass, the fields that differ from their defaults and are not apart are kept.
 
     Args:
         value: None, bool, int, finite float, str, or mappings, sequences and dataclasses of these.
@@ -301,7 +301,7 @@ def canonical(value: object, where: str = "config") -> Json:
         return float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Step)):
         items = ((item, getattr(value, item.name)) for item in dataclasses.fields(value))
-        value = {item.name: one for item, one in items if not _is_default(item, one)}
+        value = {item.name: one for item, one in items if not _is_apart(item) and not _is_default(item, one)}
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
@@ -348,6 +348,10 @@ def ordered(targets: Iterable[Step[Any]]) -> list[Step[Any]]:
 
 def _flat(value: object) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
+
+
+def _is_apart(item: dataclasses.Field[Any]) -> bool:
+    return bool(item.metadata.get("apart"))
 
 
 def _is_default(item: dataclasses.Field[Any], value: object) -> bool:

@@ -37,7 +37,7 @@ def _run_here(run: Run, store: Store, machine: Machine) -> None:
         try:
             seconds = store.make(task, report, machine.devices.execute, logs=machine.logs)
         except (Exception, SystemExit) as error:
-            run.failed(task, *described(error))
+            run.failed(task, *described(error), error)
         else:
             run.finished(task, seconds)
 

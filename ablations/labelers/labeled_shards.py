@@ -134,13 +134,13 @@ def label_shards(
 
     def label(number: int, path: Path, progress: Callable[[float], None]) -> None:
         encoded = [encode(row) for row in shards[number]]
-        labeler.label(encoded, max_tokens=max_tokens, progress=progress).write(path)
+        labeler.label(encoded, max_tokens=max_tokens, progress=progress).save(path)
 
     work = tuple(float(tokens[rows].sum()) for rows in shards)
     files = Shards(folder=scratch, stage="label", work=work)
     with counting(files, reporter) as counter:
         files.finish(label, counter)
-    return _joined([StepScores.read(file) for file in files.files()])
+    return _joined([StepScores.load(file) for file in files.files()])
 
 
 @dataclass(frozen=True, kw_only=True)

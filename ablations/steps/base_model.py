@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablations.data.json_files import read_json, write_json
+from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.models import MODEL, NamedBase
 from ablations.engine.step import Context, Step, apart
 from ablations.labelers.checkpoints import Checkpoint, find_checkpoint
@@ -49,8 +49,8 @@ class CausalModel:
     """Writes them into a new folder."""
     checkpoint: NamedCheckpoint | None = None
     """The checkpoint that the user named; None: the weights are in the store."""
-    counts: dict[str, int] | None = None
-    """Counts of its training, for readers."""
+    facts: dict[str, Json] | None = None
+    """What its making reports, for readers."""
 
     @property
     def folder(self) -> Path:
@@ -64,8 +64,8 @@ class CausalModel:
             write_json(folder / CHECKPOINT, asdict(self.checkpoint))
         if self.save is not None:
             self.save(folder / MODEL)
-        if self.counts is not None:
-            write_json(folder / FACTS, self.counts)
+        if self.facts is not None:
+            write_json(folder / FACTS, self.facts)
 
     @classmethod
     def read(cls, folder: Path) -> CausalModel:

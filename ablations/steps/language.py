@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ablations.data.artifacts import ProblemSet, SampleParts, Samples, prompt_of, steps_of
+from ablations.data.json_files import Json
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.engine.files import unchanged
 from ablations.engine.step import Context, Step, apart
@@ -75,8 +76,8 @@ class MathMix(Step[CausalModel], name="mathmix", runs_model=True):
             checkpoint_folder=context.scratch,
             progress=context.progress,
         )
-        counts = {"questions": len(texts), "updates": self.updates}
-        return CausalModel(save=saving(model, tokenizer), counts=counts)
+        counts: dict[str, Json] = {"questions": len(texts), "updates": self.updates}
+        return CausalModel(save=saving(model, tokenizer), facts=counts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,8 +149,8 @@ class FinetuneGenerator(Step[CausalModel], name="generator", runs_model=True):
             logger=context.logs.logger(),
             progress=lambda done: context.progress(0.5 + 0.5 * done),
         )
-        counts = {"few_shot": len(solved), "kept": len(kept), "updates": updates}
-        return CausalModel(save=saving(model, tokenizer), counts=counts)
+        counts: dict[str, Json] = {"few_shot": len(solved), "kept": len(kept), "updates": updates}
+        return CausalModel(save=saving(model, tokenizer), facts=counts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

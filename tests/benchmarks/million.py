@@ -2,7 +2,7 @@
 
     python tests/benchmarks/million.py FOLDER [--problems 1000] [--samples 1000] [--steps 12]
 
-Prints one JSON object: seconds of each stage and `peak_bytes`, the largest resident memory of the process.
+Prints one JSON object: seconds of each part and `peak_bytes`, the largest resident memory of the process.
 """
 
 import argparse
@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from ablations.data.computed_scores import from_positive
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Solutions, StepScores
+from ablations.data.solutions import Solutions
+from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import best_of_n, pass_at_n
 from ablations.evaluation.scoring_rules import product
 from ablations.supervision import final_answer, prm_outcome, process
@@ -55,7 +56,7 @@ def parts(problems: int, samples: int, steps: int) -> Iterator[Solutions]:
 
 
 def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, float]:
-    """Goes all the way; returns seconds of each stage and sizes in bytes."""
+    """Goes all the way; returns seconds of each part and sizes in bytes."""
     seconds: dict[str, float] = {}
     clock = time.perf_counter()
 
@@ -64,7 +65,7 @@ def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, floa
         now = time.perf_counter()
         seconds[name], clock = now - clock, now
 
-    pool, labelled = folder / "pool.parquet", folder / "labels.parquet"
+    pool = folder / "pool.parquet"
     Solutions.write_parts(pool, parts(problems, samples, steps))
     lap("write_s")
     solutions = Solutions.read(pool)
@@ -72,8 +73,8 @@ def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, floa
     lap("hash_s")
     rng = np.random.default_rng(0)
     positive = Ragged.from_lengths(rng.random(int(solutions.n_steps.sum())) ** 0.1, solutions.n_steps)
-    from_positive(positive).write(labelled)
-    labels = StepScores.read(labelled)
+    from_positive(positive).write(folder)
+    labels = StepScores.read(folder)
     lap("label_s")
     scores = product(labels)
     table = solutions.per_problem(scores)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ablations.commands import cli
-from ablations.data.artifacts import Samples, read_problems
+from ablations.data.artifacts import ProblemSet, Samples
 from ablations.experiments.scales import settings
 from results.analyses.catalogue import ANALYSES
 from results.examples import read_examples
@@ -39,9 +39,9 @@ def files(folder: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def artifacts(store: Path, stage: str) -> dict[str, Path]:
-    """Folders of a stage's artifacts by key."""
-    return {path.parent.name: path.parent for path in sorted((store / stage).glob("*/manifest.json"))}
+def artifacts(store: Path, step: str) -> dict[str, Path]:
+    """Folders of a step's artifacts by key."""
+    return {path.parent.name: path.parent for path in sorted((store / step).glob("*/manifest.json"))}
 
 
 def manifest(folder: Path) -> dict:
@@ -159,7 +159,7 @@ def test_no_problem_stands_in_two_parts(smoke):
     texts = {}
     for folder in artifacts(smoke.store, "problems").values():
         split = manifest(folder)["config"]["split"]
-        texts[split] = [problem.text for problem in read_problems(folder)]
+        texts[split] = [problem.text for problem in ProblemSet.read(folder).problems]
         assert len(set(texts[split])) == PARTS[split]
     assert set(texts) == set(PARTS)
     assert len({text for part in texts.values() for text in part}) == sum(PARTS.values())  # 42
@@ -177,13 +177,12 @@ def test_no_problem_stands_in_two_parts(smoke):
         assert len(samples.solutions) == PARTS[split] * DRAWN[split]
     assert sorted(split_of.values()) == sorted(PARTS)
 
-    def read(stage, name):
+    def read(step, name):
         return {
-            split_of[manifest(p)["inputs"][name].split("/")[1]]
-            for p in artifacts(smoke.store, stage).values()
+            split_of[manifest(p)["inputs"][name].split("/")[1]] for p in artifacts(smoke.store, step).values()
         }
 
-    assert read("labeler", "samples") == {"labeler"}
+    assert read("large_prm", "samples") == {"labeler"}
     assert read("train", "samples") == {"train"} and read("train", "validation") == {"validation"}
     cells = [manifest(path)["inputs"]["samples"] for path in artifacts(smoke.store, "cell").values()]
     assert {split_of[one.split("/")[1]] for samples in cells for one in samples} == {"test"}
@@ -193,7 +192,7 @@ def test_the_generator_learnt_from_training_problems_alone(smoke):
     (folder,) = artifacts(smoke.store, "generator").values()
     (problems,) = [manifest(folder)["inputs"]["problems"]]
     assert manifest(smoke.store / problems)["config"]["split"] == "train"
-    facts = json.loads((folder / "generator.json").read_text())
+    facts = json.loads((folder / "facts.json").read_text())
     assert 0 < facts["kept"] <= facts["few_shot"] == PARTS["train"] * 2
 
 
@@ -232,7 +231,7 @@ def test_plan_says_that_all_is_cached(smoke, capsys):
     before = files(smoke.store)
     assert cli.main(["plan", *[part for part in smoke.argv[1:] if not part.startswith("--out")]]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["task", "stage", "state", "tokens", "time"]
+    assert lines[0].split() == ["task", "step", "state", "tokens", "time"]
     tasks = len(list(smoke.store.glob("[a-z]*/*/manifest.json")))
     assert tasks > 30 and len(lines) == tasks + 2
     assert all(" cached" in line for line in lines[1:-1])

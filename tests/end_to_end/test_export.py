@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoModelForTokenClassification, pipeline
 
 from ablations.commands import cli
-from ablations.data.artifacts import SCORES, Samples
+from ablations.data.artifacts import Samples
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.formats.pool import read_pool, write_pool
@@ -41,7 +41,7 @@ def cell_of(smoke, arm):
     own = records[(records["arm"] == arm) & (records["data_scale"] == 2) & records["cell"].notna()]
     manifest = json.loads((smoke.store / "cell" / own["cell"].iloc[0] / "manifest.json").read_text())
     (samples,), (scores,) = manifest["inputs"]["samples"], manifest["inputs"]["scores"]
-    return Samples.read(smoke.store / samples), StepScores.read(smoke.store / scores / SCORES), own
+    return Samples.read(smoke.store / samples), StepScores.read(smoke.store / scores), own
 
 
 def blocks(folder):

@@ -7,6 +7,8 @@ from ablations.commands import cli
 from ablations.experiments import generalization, supervision
 from ablations.experiments.scales import settings
 from ablations.experiments.settings import GeneratorSettings
+from ablations.steps.draw import DrawProblems
+from ablations.steps.train_student import TrainStudent
 from ablations.world.text import build_tokenizer
 from ablations.world.worlds import WORLDS
 from results.records import plain, read_records
@@ -21,15 +23,14 @@ def test_students_and_labeler_are_those_of_supervision(scale):
     assert given.kinds == ("usual", "long")
     before = {task.key for task in supervision.plan(settings(scale, WORLD, None, None)).tasks}
     tasks = generalization.plan(given).tasks
-    trained = [task for task in tasks if task.stage == "train" and "tuning" not in task.config]
+    trained = [task for task in tasks if isinstance(task, TrainStudent) and not task.tuning]
     assert len(trained) == 3 * given.seeds
     new = [task for task in tasks if task.key not in before]
-    assert {task.stage for task in new} == {
+    assert {task.name for task in new} == {
         *("problems", "samples", "ratings", "scores"),
         *("of_kind", "references", "records"),
     }
-    kinds = [task.config.get("kind") for task in new if task.stage == "problems"]
-    assert kinds == ["long"]
+    assert [task.kind for task in new if isinstance(task, DrawProblems)] == ["long"]
 
 
 @pytest.mark.parametrize("name", WORLDS)

@@ -8,7 +8,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from ablations.data.artifacts import MODEL, read_json
+from ablations.data.json_files import read_json
+from ablations.data.models import MODEL
+from ablations.steps.train_student import TrainStudent
 from results.records import read_records
 
 GPUS = torch.cuda.device_count()
@@ -28,7 +30,7 @@ def trained(store: Path, device: str) -> dict[int, dict[str, np.ndarray]]:
     """The weights under process supervision that were trained on a device, by data scale."""
     found = {}
     for manifest in (store / "train").glob("*/manifest.json"):
-        config = read_json(manifest)["config"]
+        config = TrainStudent.defaults() | read_json(manifest)["config"]
         if config["arm"] == "process" and config["device"] == device:
             found[config["data_scale"]] = load_file(manifest.parent / MODEL / "model.safetensors")
     return found

@@ -8,11 +8,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from ablations.commands import cli
-from ablations.data.artifacts import MODEL, labelled_rows, read_json
+from ablations.data.artifacts import ChosenRows
+from ablations.data.models import MODEL, TrainedStudent
 from ablations.engine.step import Context
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.iterative_retraining import plan, settings
-from ablations.steps import train_student
+from ablations.steps.measure_stability import MeasureStability
+from ablations.steps.train_student import TrainStudent
 from results.records import read_records
 from results.vocabulary import FIRST, WAYS
 
@@ -24,9 +26,9 @@ def run(run_on_smoke):
     return run_on_smoke("iterative_retraining")
 
 
-def manifests(store: Path, stage: str) -> list[tuple[Path, dict]]:
-    """Folders of a stage's artifacts and what they say of themselves."""
-    found = sorted((store / stage).glob("*/manifest.json"))
+def manifests(store: Path, step: str) -> list[tuple[Path, dict]]:
+    """Folders of a step's artifacts and what they say of themselves."""
+    found = sorted((store / step).glob("*/manifest.json"))
     return [(path.parent, json.loads(path.read_text())) for path in found]
 
 
@@ -34,9 +36,9 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
     folder = run.folder
     for path in smoke.store.glob("[a-z]*/*/manifest.json"):
         assert (folder / "store" / path.relative_to(smoke.store)).read_bytes() == path.read_bytes()
-    for stage, more in {"base": 0, "generator": 0, "labeler": 0, "ratings": 1, "samples": 1}.items():
-        made = len(manifests(folder / "store", stage))
-        assert made == len(manifests(smoke.store, stage)) + more  # a larger pool, alone at this scale
+    for step, more in {"base": 0, "generator": 0, "large_prm": 0, "ratings": 1, "samples": 1}.items():
+        made = len(manifests(folder / "store", step))
+        assert made == len(manifests(smoke.store, step)) + more  # a larger pool, alone at this scale
 
 
 @pytest.mark.parametrize("scale", ["quick", "small", "paper"])
@@ -46,19 +48,18 @@ def test_the_first_selector_is_that_of_the_other_experiments(scale):
     known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
     mine = settings(scale, None, None, None)
     new = [task for task in plan(mine).tasks if task.address not in known]
-    stages = {"acquired", "opinion", "train", "scores", "instability", "label_noise", "cell", "records"}
-    assert {task.stage for task in new} - {"choose"} == stages
-    rounds = [task for task in new if task.stage == "train" and "tuning" not in task.config]
-    assert all("acquired" in task.inputs for task in rounds)
+    names = {"acquired", "opinion", "train", "scores", "instability", "label_noise", "cell", "records"}
+    assert {task.name for task in new} - {"choose"} == names
+    rounds = [task for task in new if isinstance(task, TrainStudent) and not task.tuning]
+    assert all(task.acquired is not None for task in rounds)
     per_seed = 3 * (len(mine.data_scales) - 1) + 1  # and the one that chooses all at once
     assert len(rounds) == mine.seeds * per_seed
     for task in rounds:  # at the rate chosen for as many uniform solutions
-        choices = {one for one in task.parents if one.stage == "choose"}
-        assert len(choices) == (len(mine.students.learning_rates) > 1)  # a single rate is not chosen
-        for choice in choices:
-            tuned = choice.inputs["candidates"]
-            assert {one.config["data_scale"] for one in tuned} == {task.config["data_scale"]}
-            assert not any({"acquired", "start"} & set(one.inputs) for one in tuned)
+        # a single rate is not chosen
+        assert (task.choice is not None) == (len(mine.students.learning_rates) > 1)
+        for tuned in () if task.choice is None else task.choice.candidates:
+            assert tuned.data_scale == task.data_scale
+            assert tuned.acquired is None and tuned.start is None
 
 
 def test_every_way_has_its_rounds(run):
@@ -92,37 +93,33 @@ def test_nothing_is_bought_twice(run):
     acquired = manifests(folder / "store", "acquired")
     assert len(acquired) == 6  # the first two ways share round 1
     for path, manifest in acquired:
-        facts = read_json(path / "acquired.json")
-        assert len(facts["rows"]) == facts["distinct"] == 16 * manifest["config"]["budget"]
-        assert not set(facts["rows"]) & set(facts["taken"])
-        (before,) = [manifest["inputs"]["taken"]]
-        assert labelled_rows(folder / "store" / before).tolist() == facts["taken"]
+        chosen = ChosenRows.read(path)
+        assert len(chosen.rows) == chosen.distinct == 16 * manifest["config"]["budget"]
+        assert not set(chosen.rows) & set(chosen.taken)
+        before = ChosenRows.read(folder / "store" / manifest["inputs"]["taken"])
+        assert before.labeled.tolist() == chosen.taken.tolist()
     learned = [m for m in manifests(folder / "store", "train") if "acquired" in m[1]["inputs"]]
     assert len(learned) == 7
     for path, manifest in learned:
-        rows = labelled_rows(folder / "store" / manifest["inputs"]["acquired"])
-        solutions = read_json(path / "train.json")["solutions"]
+        rows = ChosenRows.read(folder / "store" / manifest["inputs"]["acquired"]).labeled
+        solutions = TrainedStudent.read(path).known.solutions
         assert solutions == len(set(rows)) == 16 * manifest["config"]["data_scale"]
 
 
 def test_training_on_starts_from_the_weights_of_the_round_before(run, tmp_path, monkeypatch):
     """With no update made, the exported weights are those of the start; there are four such trainings."""
-    folder = run.folder
-    monkeypatch.setattr(train_student, "fit", no_update)
-    found = [m for m in manifests(folder / "store", "train") if "start" in m[1]["inputs"]]
+    store = run.folder / "store"
+    monkeypatch.setattr("lightning_modules.training.fit", no_update)
+    tasks = plan(settings("smoke", None, None, None)).tasks
+    found = [task for task in tasks if isinstance(task, TrainStudent) and task.start is not None]
     assert len(found) == 4
-    for number, (path, manifest) in enumerate(found):
-        inputs = {
-            name: tuple(folder / "store" / one for one in given)
-            if isinstance(given, (list, tuple))
-            else folder / "store" / given
-            for name, given in manifest["inputs"].items()
-        }
-        out = tmp_path / str(number)
+    for task in found:
+        out = tmp_path / task.key
         out.mkdir()
-        context = Context(progress=lambda done: None, scratch=tmp_path)
-        train_student.train(manifest["config"], inputs, out, context)
-        begun, wanted, trained = (weights(folder) for folder in (out, inputs["start"], path))
+        task.run(Context(root=store, scratch=tmp_path)).write(out)
+        begun, wanted, trained = (
+            weights(folder) for folder in (out, store / task.start.address, store / task.address)
+        )
         assert all(np.array_equal(begun[name], wanted[name]) for name in wanted)
         assert any(not np.array_equal(begun[name], trained[name]) for name in wanted)
 
@@ -156,11 +153,11 @@ def test_on_a_pool_every_fold_has_its_rounds(tmp_path):
     path = tmp_path / "made.jsonl"
     path.write_text("".join(json.dumps(problem(p)) + "\n" for p in range(10)))
     tasks = plan(settings("smoke", None, path, "x")).tasks
-    count = {stage: sum(task.stage == stage for task in tasks) for stage in ("fold", "cell", "instability")}
+    count = {name: sum(task.name == name for task in tasks) for name in ("fold", "cell", "instability")}
     ways = len(WAYS)  # with two rounds, starting from the base is choosing all at once, and measured once
     assert count == {"fold": 15, "cell": 1 + ways, "instability": ways}
-    measured = [task for task in tasks if task.stage == "instability"]
-    assert {len(task.inputs["samples"]) for task in measured} == {5}
+    measured = [task for task in tasks if isinstance(task, MeasureStability)]
+    assert {len(task.samples) for task in measured} == {5}
     argv = ["run", "iterative_retraining", "--scale=smoke", f"--pool={path}", "--labeler=x", "--workers=1"]
     argv += [f"--store={tmp_path / 's'}", f"--out={tmp_path / 'o'}", "--settings.pool.folds=3"]
     argv += ["--settings.ways=[train_on]", "--settings.pool.vocabulary=300", "--settings.pool.max_length=128"]

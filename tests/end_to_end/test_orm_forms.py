@@ -8,6 +8,8 @@ from ablations.commands import cli
 from ablations.experiments.orm_forms import OrmFormsSettings, plan, settings
 from ablations.experiments.scales import extended
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.train_student import ChooseRate, TrainStudent
+from ablations.steps.validate import ValidateStudent
 from results.analyses.orm_forms import FORMS
 from results.records import read_records
 
@@ -22,27 +24,28 @@ def test_validation_problems_judge_first_and_test_problems_when_asked():
     tests = {part.test.key, part.test_labels.key, part.ratings.key}
     tasks = plan(given).tasks
     assert not tests & {task.key for task in tasks}
-    judged = [task for task in tasks if task.stage == "validated"]
+    judged = [task for task in tasks if isinstance(task, ValidateStudent)]
     assert len(judged) == 2 * len(given.data_scales) * len(FORMS) * given.seeds
     tested = plan(with_(given, judged_on="test")).tasks
     assert tests <= {task.key for task in tested}
-    trains = [{task.key for task in some if task.stage == "train"} for some in (tasks, tested)]
+    trains = [{task.key for task in some if task.name == "train"} for some in (tasks, tested)]
     assert trains[0] == trains[1]  # the same trainings
 
 
 def test_each_form_has_a_learning_rate_of_its_own_and_nothing_else():
     given = settings("small", None, None, None)
     tasks = plan(given).tasks
-    choices = [task for task in tasks if task.stage == "choose"]
+    choices = [task for task in tasks if isinstance(task, ChooseRate)]
     assert len(choices) == 2 * len(given.data_scales) * len(FORMS)
-    judged = [task.inputs["train"] for task in tasks if task.stage == "validated"]
+    trained = [task.train for task in tasks if isinstance(task, ValidateStudent)]
+    assert all(isinstance(train, TrainStudent) for train in trained)
     configs = [
         {k: v for k, v in train.config.items() if k not in ("outcome_loss", "arm", "data_scale", "seed")}
         | {"threshold": None}
-        for train in judged
+        for train in trained
     ]
     assert all(config == configs[0] for config in configs)
-    assert {train.config["outcome_loss"] for train in judged} == set(FORMS) == set(given.forms)
+    assert {train.outcome_loss for train in trained} == set(FORMS) == set(given.forms)
 
 
 def test_process_supervision_has_no_outcome_loss():
@@ -50,8 +53,10 @@ def test_process_supervision_has_no_outcome_loss():
     from ablations.experiments.scales import settings
 
     tasks = supervision.plan(settings("smoke", None, None, None)).tasks
-    losses = {(t.config["arm"], t.config.get("outcome_loss")) for t in tasks if t.stage == "train"}
-    assert losses == {("process", None), ("prm_outcome", "every_token"), ("final_answer", "every_token")}
+    losses = {(t.arm, t.config.get("outcome_loss")) for t in tasks if isinstance(t, TrainStudent)}
+    # what every token is taught is the default, which is in no key
+    assert losses == {("process", None), ("prm_outcome", None), ("final_answer", None)}
+    assert TrainStudent.defaults()["outcome_loss"] == "every_token"
 
 
 @pytest.mark.parametrize(

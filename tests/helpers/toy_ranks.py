@@ -1,53 +1,57 @@
-"""Stages that several processes compute together; as a script, a run of two under torchrun."""
+"""Steps that several processes compute together; as a script, a run of two under torchrun."""
 
 import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
+from toy_steps import Noting, Text
 
 from ablations.engine.machine import Machine
 from ablations.engine.ranks import Devices, started
 from ablations.engine.run import run_tasks
-from ablations.engine.step import Stage, Task
+from ablations.engine.step import Step
 from ablations.engine.store import Store
 
 
-def note(context, text):
-    with open(context.local["notes"], "a") as file:
-        file.write(text + "\n")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranked(Noting, Step[Text], name="ranked", spreads=True):
+    n: int
+    die: int | None = None
+    """Rank that is killed."""
+    fail: int | None = None
+    """Rank that fails."""
+    wait: float = 0.0
+    """Seconds after all have met."""
+
+    def run(self, context):
+        group = context.group
+        self.note(f"{self.n} {group.rank} of {group.size} on {group.nodes} {os.getpid()}")
+        context.progress(0.5)
+        context.report_validation(0.5, 0.25)
+        if self.die == group.rank:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fail == group.rank:
+            raise ValueError("n: found no luck; allowed: some")
+        total = group.sum(np.array([group.rank + 1, 10.0]))
+        time.sleep(self.wait)
+        return Text(str(total.tolist()))
 
 
-def ranked(config, inputs, out, context):
-    group = context.group
-    note(context, f"{config['n']} {group.rank} of {group.size} on {group.nodes} {os.getpid()}")
-    context.progress(0.5)
-    context.report_validation(0.5, 0.25)
-    if config.get("die") == group.rank:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if config.get("fail") == group.rank:
-        raise ValueError("n: found no luck; allowed: some")
-    total = group.sum(np.array([group.rank + 1, 10.0]))
-    if config.get("wait"):
-        time.sleep(config["wait"])
-    if group.first:
-        (out / "total.txt").write_text(str(total.tolist()))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alone(Noting, Step[Text], name="alone"):
+    before: Step[Text]
+
+    def run(self, context):
+        assert context.group.size == 1
+        self.note("alone")
+        return context.read(self.before)
 
 
-def alone(config, inputs, out, context):
-    assert context.group.size == 1
-    note(context, "alone")
-    (out / "n.txt").write_text((inputs["before"] / "total.txt").read_text())
-
-
-STAGES = {"ranked": Stage(1, ranked, spreads=True), "alone": Stage(1, alone)}
-
-
-def tasks(notes, *configs):
-    local = {"notes": str(notes)}
-    made = [Task(stage="ranked", version=1, config=config, local=local) for config in configs]
-    return [Task(stage="alone", version=1, inputs={"before": one}, local=local) for one in made]
+def tasks(notes, *fields):
+    return [Alone(before=Ranked(**some, notes=str(notes)), notes=str(notes)) for some in fields]
 
 
 if __name__ == "__main__":
@@ -55,4 +59,4 @@ if __name__ == "__main__":
     with started(Devices()) as devices:
         if devices.group.first:
             asked = tasks(notes, {"n": 1}, {"n": 2})
-            run_tasks(asked, Store(root), None, "toy_ranks:STAGES", machine=Machine(devices=devices))
+            run_tasks(asked, Store(root), machine=Machine(devices=devices))

@@ -1,10 +1,10 @@
-"""What tests of the executors share: stages that take no time, and a Ray cluster of two nodes."""
+"""What tests of the executors share: steps that take no time, and a Ray cluster of two nodes."""
 
 import os
 
 import pytest
 from paths import ROOT
-from toy_stages import Toy
+from toy_steps import Toy
 
 
 @pytest.fixture
@@ -46,3 +46,27 @@ def run_with(request):
         return {"executor": executor, "workers": 2, **more}
 
     return arguments
+
+
+@pytest.fixture(scope="session")
+def tokenizer_of():
+    """The tokenizer of an architecture, with a token per byte."""
+    from byte_checkpoints import make_tokenizer
+
+    return make_tokenizer
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """The checkpoint of an architecture, made once; read only, for all tests share it."""
+    from byte_checkpoints import write_base
+
+    made = {}
+
+    def get(kind):
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp(kind)
+            write_base(made[kind], kind)
+        return made[kind]
+
+    return get

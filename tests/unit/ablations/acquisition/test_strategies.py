@@ -18,7 +18,7 @@ from ablations.acquisition.strategies import (
 from ablations.data.artifacts import Samples
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.steps.train_student import draw_rows
+from ablations.steps.collect import draw_rows
 
 DEFAULTS = AcquisitionSettings()
 DISTINCT = [name for name, one in ACQUISITION_STRATEGIES.items() if one.distinct]

@@ -24,8 +24,8 @@ def test_several_stand_in_the_order_of_the_samples():
 
 def test_written_and_read_again(tmp_path):
     for found in (PART, Annotations.join([])):
-        found.write(tmp_path / "a.parquet")
-        again = Annotations.read(tmp_path / "a.parquet")
+        found.write(tmp_path)
+        again = Annotations.read(tmp_path)
         assert again.rows.tolist() == found.rows.tolist() and again.ratings == found.ratings
 
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablations.data.solutions import SCHEMA, Ragged, Solution, Solutions, StepScores
+from ablations.data.ragged import Ragged
+from ablations.data.solutions import SCHEMA, Solution, Solutions
+from ablations.data.step_scores import StepScores
 
 
 def solution(problem_id="a", sample=0, steps=("x", "y"), answer="1", finished=True, final_correct=False):
@@ -209,8 +211,8 @@ def test_step_scores_round_trip(classes, tmp_path):
     scores = StepScores(
         prob=Ragged.from_lengths(prob, np.array([2, 0, 1])), last=np.array([0.75, 0.5, 0.125])
     )
-    scores.write(tmp_path / "x.parquet")
-    for read in (StepScores.read(tmp_path / "x.parquet"), scores.take([0, 1, 2])):
+    scores.write(tmp_path)
+    for read in (StepScores.read(tmp_path), scores.take([0, 1, 2])):
         assert read.n_classes == classes
         assert read.prob.values.tolist() == prob.tolist()
         assert read.prob.offsets.tolist() == [0, 2, 2, 3]
@@ -244,7 +246,6 @@ def test_step_scores_refused(make, message):
 
 
 def test_step_scores_file_of_another_kind(tmp_path):
-    path = tmp_path / "s.parquet"
-    Solutions.from_rows(ROWS).write(path)
+    Solutions.from_rows(ROWS).write(StepScores.file(tmp_path))
     with pytest.raises(ValueError, match=r"columns: found \['problem_id'.*allowed: negative, \[neutral,\]"):
-        StepScores.read(path)
+        StepScores.read(tmp_path)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from toy_steps import named
 
 from ablations.engine.costs.costs import (
     NO_MODEL,
@@ -13,7 +14,6 @@ from ablations.engine.costs.costs import (
 )
 from ablations.engine.costs.hardware import DEVICES, KINDS, Device, device_of
 from ablations.engine.costs.work import Work
-from ablations.engine.step import Task
 from ablations.engine.store import Timing
 from lightning_modules.sizes import Size, size_of
 
@@ -28,12 +28,10 @@ def work(kind="scoring", tokens=5, **more):
     return Work(role=more.pop("role", "student"), kind=kind, tokens=tokens, context=10, **more)
 
 
-def task(stage, *inputs, tokens=5, n=0, role="student"):
+def task(name, *inputs, tokens=5, n=0, role="student", **more):
     """Five tokens scored by 50 parameters take 5 x 2 x 50 / (1000 x 0.5) = 1 second."""
     some = (work(tokens=tokens, role=role),) if tokens else ()
-    return Task(
-        stage=stage, version=1, config={"n": n}, inputs={"of": inputs}, label=f"{stage} {n}", work=some
-    )
+    return named(name, **more)(n=n, of=inputs, label=f"{name} {n}", work=some)
 
 
 @pytest.mark.parametrize(
@@ -59,16 +57,16 @@ def test_seconds_of_a_task():
     assert task_seconds(task("gather", tokens=0), SIZES, DEVICE) == 0
 
 
-def grid():
+def grid(**more):
     """A draw of 2 s, eight trainings of 1 s each, two scorings of 3 s, and a table."""
-    draw = task("samples", tokens=10, role="generator")
+    draw = task("samples", tokens=10, role="generator", **more)
     trains = [task("train", draw, n=n) for n in range(8)]
     scores = [task("scores", trains[n], tokens=15, n=n) for n in range(2)]
     return [draw, *trains, *scores, task("records", *scores, tokens=0)]
 
 
 def test_costs_by_kind_and_in_total_of_a_grid_small_enough_to_count():
-    kinds, total = costs(grid(), SIZES, DEVICE, (1, 2, 4, 100), spreads=())
+    kinds, total = costs(grid(), SIZES, DEVICE, (1, 2, 4, 100))
     found = {one.what: (one.tasks, one.tokens, one.operations, one.seconds) for one in kinds}
     assert found == {
         "sampling": (1, 10, 1000, (2, 2, 2, 2)),  # one task: more devices do not help
@@ -83,7 +81,7 @@ def test_costs_by_kind_and_in_total_of_a_grid_small_enough_to_count():
 
 
 def test_what_can_be_spread_shortens_the_longest_path():
-    kinds, total = costs(grid(), SIZES, DEVICE, (1, 2, 4, 100), spreads={"samples"})
+    kinds, total = costs(grid(spreads=True), SIZES, DEVICE, (1, 2, 4, 100))
     assert kinds[0].seconds == (2, 1, 0.5, 0.02)
     # 16 / 2 = 8; on four devices 16 / 4 = 4 is less than the path of 2 / 4 + 1 + 3
     assert total.seconds == (16, 8, 4.5, 4.02)
@@ -93,14 +91,14 @@ def test_the_longest_path():
     tasks = grid()
     seconds = {one: task_seconds(one, SIZES, DEVICE) for one in tasks}
     path = longest_path(tasks, seconds.__getitem__)
-    assert [one.stage for one in path] == ["samples", "train", "scores"]
+    assert [one.name for one in path] == ["samples", "train", "scores"]
     assert sum(seconds[one] for one in path) == 6
     assert path[1] in path[2].parents
 
 
 def timing(seconds, device="cpu x86_64", resumed=False):
     return Timing(
-        stage="train", weight=1.0, seconds=seconds, resumed=resumed, device=device, finished="2026-01-01"
+        step="train", weight=1.0, seconds=seconds, resumed=resumed, device=device, finished="2026-01-01"
     )
 
 

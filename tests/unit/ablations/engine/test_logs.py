@@ -4,15 +4,15 @@ import csv
 
 import pytest
 from lightning.pytorch import loggers
+from toy_steps import named
 
 from ablations.commands import cli
 from ablations.commands.arguments import check_logger
 from ablations.engine.logs import USUAL, Logs
-from ablations.engine.step import Task
 
 
 def test_a_training_has_a_place_of_its_own(tmp_path):
-    task = Task(stage="train", version=1, label="train a/b x4 seed 0")
+    task = named("train")(label="train a/b x4 seed 0")
     logs = Logs(kind="CSVLogger", folder=tmp_path).of(task.label, task.key)
     logger = logs.logger()
     logger.log_metrics({"loss": 0.5}, step=3)

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from toy_steps import named
 
 from ablations.engine.progress import Lines
 from ablations.engine.schedule import BELIEVED, Rates
@@ -10,8 +11,8 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 
-def task(stage: str, weight: float) -> Task:
-    return Task(stage=stage, label=stage, weight=weight, version=1)
+def task(name: str, weight: float) -> Task:
+    return named(name)(weight=weight)
 
 
 def test_a_second_run_of_one_command_counts_from_zero() -> None:
@@ -33,5 +34,5 @@ def test_a_few_short_tasks_do_not_multiply_the_time_that_is_left(tmp_path) -> No
     rates.add("drawn", weight=0.1, seconds=4.0)
     assert rates.seconds(task("train", 1000.0)) == pytest.approx(1000 * (4 + BELIEVED) / (0.1 + BELIEVED))
     assert rates.seconds(task("train", 1000.0)) < 1100
-    # of its own stage it says all there is to know
+    # of its own step it says all there is to know
     assert rates.seconds(task("drawn", 0.2)) == pytest.approx(8.0)

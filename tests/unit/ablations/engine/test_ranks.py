@@ -1,4 +1,4 @@
-"""Stages that are run by several processes together: on ranks that their owner starts, and under torchrun."""
+"""Steps that are run by several processes together: on ranks that their owner starts, and under torchrun."""
 
 import os
 import subprocess
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 import toy_ranks
+from toy_steps import named, text_of
 
 from ablations.engine.machine import Machine
-from ablations.engine.ranks import LAUNCHERS, Devices, RankFailed, check_gpus
+from ablations.engine.ranks import LAUNCHERS, Devices, RankFailed, check_devices, check_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
-from ablations.engine.step import Task
 from ablations.engine.store import Store
 from lightning_modules.process_group import Group
 
@@ -24,7 +24,7 @@ HELPERS = Path(toy_ranks.__file__).parent
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
-    """No launcher's variables are there; processes that are started find the stages."""
+    """No launcher's variables are there; processes that are started find the steps."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HELPERS), str(HELPERS.parents[1])]))
     for name in LAUNCHERS:
         monkeypatch.delenv(name, raising=False)
@@ -45,11 +45,11 @@ def gone(pid: int) -> bool:
 
 
 def test_all_ranks_compute_and_the_first_writes(tmp_path):
-    """Two ranks, 1 + 2 and 10 + 10; a stage that cannot be spread runs in the owner."""
+    """Two ranks, 1 + 2 and 10 + 10; a step that cannot be spread runs in the owner."""
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
     (task,) = toy_ranks.tasks(notes, {"n": 1})
-    run_tasks([task], store, 1, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
-    assert (store.path(task) / "n.txt").read_text() == "[3.0, 20.0]"
+    run_tasks([task], store, 1, machine=Machine(devices=Devices(devices=2)))
+    assert text_of(store, task) == "[3.0, 20.0]"
     said = notes_of(notes)
     assert sorted(line[1] for line in said if line[0] == "1") == ["0", "1"]
     assert [line[2:6] for line in said[:2]] == [["of", "2", "on", "1"]] * 2 and said[2:] == [["alone"]]
@@ -61,7 +61,7 @@ def test_a_rank_that_dies_or_fails_ends_its_task_alone(tmp_path, workers):
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
     tasks = toy_ranks.tasks(notes, {"n": 1, "die": 1}, {"n": 2, "fail": 0}, {"n": 3})
     with pytest.raises(RunFailed) as failed:
-        run_tasks(tasks, store, workers, "toy_ranks:STAGES", machine=Machine(devices=Devices(devices=2)))
+        run_tasks(tasks, store, workers, machine=Machine(devices=Devices(devices=2)))
     told = sorted(f"{one.kind}: {one.message}" for one in failed.value.failures)
     assert told == [
         "RankFailed: rank 0: ValueError: n: found no luck; allowed: some",
@@ -82,17 +82,15 @@ def test_the_owner_stops_the_ranks(tmp_path):
         heard.append((share, value))
         raise InterruptedError("no prospects")
 
-    stage = Devices(devices=2).spread("toy_ranks:STAGES", "ranked")
+    two = Devices(devices=2).execute
     with pytest.raises(InterruptedError, match="no prospects"):
-        store.make(
-            task.inputs["before"].recipe(), stage, lambda done: None, report_validation=report_validation
-        )
+        store.make(task.before, lambda done: None, two, report_validation)
     assert heard == [(0.5, 0.25)]
     assert all(gone(int(line[6])) for line in notes_of(notes))
     assert store.addresses() == [] and list((store.root / ".tmp").iterdir()) == []
 
 
-def test_under_torchrun_the_ranks_that_it_started_run_the_stages(tmp_path):
+def test_under_torchrun_the_ranks_that_it_started_run_the_steps(tmp_path):
     """Both tasks are computed by the same two processes, and the pipeline is run by the first alone."""
     notes = tmp_path / "notes"
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", toy_ranks.__file__]
@@ -110,9 +108,7 @@ def test_under_torchrun_the_ranks_that_it_started_run_the_stages(tmp_path):
     assert sorted(ranks) == [("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")]
     assert len({line[6] for line in said if len(line) > 1}) == 2
     tasks = toy_ranks.tasks(notes, {"n": 1}, {"n": 2})
-    assert all(
-        (Store(tmp_path / "store").path(task) / "n.txt").read_text() == "[3.0, 20.0]" for task in tasks
-    )
+    assert all(text_of(Store(tmp_path / "store"), task) == "[3.0, 20.0]" for task in tasks)
 
 
 @pytest.mark.parametrize(
@@ -140,17 +136,23 @@ def test_devices_are_those_that_were_started():
 def test_a_group_of_one_needs_no_other():
     values = np.arange(3.0)
     assert Group().sum(values) is values and Group().share("x") == "x" and Group().first
-    assert issubclass(RankFailed, RuntimeError) and Task(stage="x").parents == ()
+    assert issubclass(RankFailed, RuntimeError) and named("x")().parents == ()
 
 
 def test_gpus_that_are_not_there(monkeypatch):
-    check_gpus([{"device": "cpu"}, {}], 8)
+    train = named("train")
+    check_devices([train(device="cpu"), toy_ranks.Alone(before=train(), notes="")], 8)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(ValueError, match="device: found cuda, but no such device; allowed: cpu"):
-        check_gpus([{}, {"device": "cuda"}])
+        check_devices([train(), train(device="cuda")])
+    with pytest.raises(ValueError, match="device: found cuda, but no such device; allowed: cpu"):
+        check_gpus(["cpu", "cuda"])
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    check_gpus([{"device": "cuda"}], 2)
+    check_devices([train(device="cuda")], 2)
+    check_gpus({"cuda"}, 2)
     with pytest.raises(ValueError, match="devices: found 3; allowed: up to 2, the GPUs of this machine"):
-        check_gpus([{"device": "cuda"}], 3)
+        check_devices([train(device="cuda")], 3)
+    with pytest.raises(ValueError, match="devices: found 3; allowed: up to 2, the GPUs of this machine"):
+        check_gpus({"cuda"}, 3)
     with pytest.raises(ValueError, match="attention: found flash_attention_2, which is not installed"):
-        check_gpus([{"attention": "flash_attention_2"}])
+        check_devices([train(attention="flash_attention_2")])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import toy_ranks
 import yaml
-from toy_stages import alive, artifacts, joined, wait_until
+from toy_steps import Join, Meet, alive, artifacts, joined, named, text_of, wait_until
 
 from ablations import engine
 from ablations.engine import ray, ray_nodes
@@ -22,7 +22,6 @@ from ablations.engine.ranks import Devices
 from ablations.engine.resources import Resources
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
-from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 pytestmark = pytest.mark.slow
@@ -152,12 +151,11 @@ def test_a_node_that_joins_later_and_does_not_see_the_store_gets_no_task(
 
 def test_what_is_asked_for():
     resources = Resources(cpus=2, gpus=0.5, memory=4)
-    on_cpu = Task(stage="train", version=1, config={"device": "cpu"})
-    on_gpu = Task(stage="train", version=1, config={"device": "cuda"})
+    on_cpu, on_gpu = (named("train")(device=device) for device in ("cpu", "cuda"))
     assert resources.asked(on_cpu) == {"CPU": 2, "memory": 4e9}
     assert resources.asked(on_gpu) == {"CPU": 2, "GPU": 0.5, "memory": 4e9}
     assert resources.asked(on_gpu, devices=2) == {"CPU": 4, "GPU": 1.0, "memory": 8e9}
-    assert Resources().asked(Task(stage="join", version=1)) == {"CPU": 1.0}
+    assert Resources().asked(Join(parts=())) == {"CPU": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -175,14 +173,13 @@ def test_impossible_resources(wrong, message):
 
 
 def test_more_than_any_node_has_is_told_at_once(toy, run_with):
-    on_gpu = Task(stage="part", version=1, config={"device": "cuda"}, label="big")
+    on_gpu = named("part")(device="cuda", label="big")
     with pytest.raises(ValueError, match=r"resources: found .*'GPU': 1.0.* for big; allowed: .*'GPU': 0"):
         toy.run(on_gpu, **run_with("ray"))
 
 
 def test_four_tasks_of_half_a_processor_are_at_work_together(toy, run_with):
-    local = {"notes": str(toy.notes)}
-    four = [Task(stage="meet", version=1, config={"n": n, "of": 4}, local=local) for n in range(4)]
+    four = [Meet(n=n, of=4, notes=str(toy.notes)) for n in range(4)]
     toy.run(*four, resources=Resources(cpus=0.5), **(run_with("ray") | {"workers": None}))
     assert len(toy.pids()) == 4
 
@@ -192,15 +189,15 @@ def test_two_processes_of_half_a_processor_compute_one_task(toy, ray_cluster):
     tasks = toy_ranks.tasks(toy.notes, {"n": 1})
     two = {"executor": "ray", "address": ray_cluster.address, "devices": Devices(devices=2)}
     with pytest.raises(ValueError, match=r"resources: found \{'CPU': 2.0\} for ranked; allowed: .*'CPU': 1"):
-        run_tasks(tasks, Store(toy.root), 2, "toy_ranks:STAGES", machine=Machine(**two))
+        run_tasks(tasks, Store(toy.root), 2, machine=Machine(**two))
     machine = Machine(**two, resources=Resources(cpus=0.5))
-    run_tasks(tasks, Store(toy.root), 2, "toy_ranks:STAGES", machine=machine)
-    assert (Store(toy.root).path(tasks[0]) / "n.txt").read_text() == "[3.0, 20.0]"
+    run_tasks(tasks, Store(toy.root), 2, machine=machine)
+    assert text_of(Store(toy.root), tasks[0]) == "[3.0, 20.0]"
 
 
 def test_one_task_at_a_time_the_longest_path_first(toy, run_with):
     short, long = toy.parts(2)
-    after = Task(stage="join", version=1, inputs={"parts": (long,)}, weight=9.0)
+    after = Join(parts=(long,), weight=9.0)
     toy.run(short, after, **(run_with("ray") | {"workers": 1}))
     assert [line.split()[0] for line in toy.noted_lines() if line.startswith("part")] == ["part-1", "part-0"]
 
@@ -244,7 +241,7 @@ def test_without_ray_it_says_what_to_install(toy, monkeypatch):
     with pytest.raises(
         ValueError, match=r"^executor: found ray, which is not installed; .* pip install '.\[ray\]'"
     ):
-        run_tasks(toy.parts(1), Store(toy.root), stages="toy_stages:STAGES", machine=Machine(executor="ray"))
+        run_tasks(toy.parts(1), Store(toy.root), machine=Machine(executor="ray"))
 
 
 def test_an_experiment_through_the_command_line(smoke, python_m, tmp_path):

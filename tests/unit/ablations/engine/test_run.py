@@ -6,13 +6,12 @@ import signal
 import time
 
 import pytest
-from toy_stages import alive, artifacts, joined, wait_until
+from toy_steps import Threads, alive, artifacts, joined, named, text_of, wait_until
 
 from ablations.engine.processes import default_workers
 from ablations.engine.progress import Bars, Lines, duration, text_table
 from ablations.engine.run import EXECUTORS, run_tasks
 from ablations.engine.schedule import Rates, Run, RunFailed, path_seconds, total_seconds
-from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 HERE = {"executor": "local", "workers": 1}
@@ -26,7 +25,7 @@ def test_runs_what_does_not_stand_once(toy, run_with, executor):
     assert toy.noted()["part-0"] == 1
     every = joined(parts)
     toy.run(every, parts[1], every, **how)
-    assert (Store(toy.root).path(every) / "all.txt").read_text() == "000 111 222"
+    assert text_of(Store(toy.root), every) == "000 111 222"
     assert [toy.noted()[f"part-{n}"] for n in range(3)] == [1, 1, 1]
     assert toy.lines[0] == "3 tasks to do, 1 done before"
     toy.run(every, **how)
@@ -38,9 +37,9 @@ def test_artifacts_do_not_depend_on_the_executor(toy, run_with):
     made = []
     for how in (HERE, *map(run_with, EXECUTORS)):
         toy.root = toy.folder / f"store{len(made)}"
-        threads = Task(stage="threads", version=1)
+        threads = Threads()
         toy.run(joined(toy.parts(3)), threads, **how)
-        assert (Store(toy.root).path(threads) / "threads.txt").read_text() == "1"
+        assert text_of(Store(toy.root), threads) == "1"
         made.append(artifacts(toy.root))
     assert made == [made[0]] * 3 and len(made[0]) == 8  # three parts and their join, each with its manifest
 
@@ -48,7 +47,7 @@ def test_artifacts_do_not_depend_on_the_executor(toy, run_with):
 def test_standing_inputs_of_standing_targets_are_not_needed(toy):
     parts = toy.parts(2)
     toy.run(joined(parts))
-    (Store(toy.root).path(parts[0]) / "n.txt").unlink()
+    (Store(toy.root).path(parts[0]) / "text.txt").unlink()
     toy.run(joined(parts))
     assert toy.noted()["part-0"] == 1
 
@@ -56,9 +55,9 @@ def test_standing_inputs_of_standing_targets_are_not_needed(toy):
 def test_a_damaged_input_is_made_again(toy, caplog):
     parts = toy.parts(2)
     toy.run(*parts)
-    (Store(toy.root).path(parts[0]) / "n.txt").write_text("999")
+    (Store(toy.root).path(parts[0]) / "text.txt").write_text("999")
     toy.run(joined(parts))
-    assert (Store(toy.root).path(joined(parts)) / "all.txt").read_text() == "000 111"
+    assert text_of(Store(toy.root), joined(parts)) == "000 111"
     assert (toy.noted()["part-0"], toy.noted()["part-1"]) == (2, 1)
     assert ["damaged artifact" in record.getMessage() for record in caplog.records] == [True]
 
@@ -76,7 +75,7 @@ def test_failures_are_gathered_and_the_others_go_on(toy, run_with, executor):
     assert (failures["part 2"].kind, failures["part 2"].message) == ("SystemExit", "no more")
     story = failures["part 0"].traceback.read_text()
     assert failures["part 0"].traceback == toy.root / "failures" / f"{parts[0].key}.txt"
-    assert story.startswith(f"part 0 ({parts[0].address})") and "in part\n    raise RuntimeError" in story
+    assert story.startswith(f"part 0 ({parts[0].address})") and "in run\n    raise RuntimeError" in story
     table = str(failed.value).splitlines()
     assert table[0] == "tasks failed: 2; not tried because they need one of these: 1"
     assert any(re.match(r"part 0 +RuntimeError +two +\S+/failures/\w+\.txt", line) for line in table)
@@ -168,30 +167,20 @@ def test_two_runs_on_one_store_share_the_work(toy):
         _, said = run.communicate(timeout=20)
         assert run.returncode == 0, said
     assert {toy.noted()[f"part-{n}"] for n in range(6)} == {1}
-    assert (Store(toy.root).path(joined(toy.parts(6, 0.09))) / "all.txt").exists()
+    assert (Store(toy.root).path(joined(toy.parts(6, 0.09))) / "text.txt").exists()
 
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_must_be_at_least_one(tmp_path, workers):
     with pytest.raises(ValueError, match=f"workers: {workers} is not allowed; must be at least 1"):
-        run_tasks([], Store(tmp_path), workers, "math:pi")
+        run_tasks([], Store(tmp_path), workers)
     assert default_workers() >= 1
 
 
 def chain(*weights):
-    task = None
     tasks = []
     for n, weight in enumerate(weights):
-        inputs = {} if task is None else {"before": task}
-        task = Task(
-            stage="part",
-            version=1,
-            config={"n": n, "of": weights},
-            inputs=inputs,
-            weight=weight,
-            label=f"{n}",
-        )
-        tasks.append(task)
+        tasks.append(named("part")(n=(n, weights), of=tuple(tasks[-1:]), weight=weight, label=f"{n}"))
     return tasks
 
 
@@ -212,11 +201,11 @@ def test_path_and_total_seconds():
 
 def test_rates_correct_weights_by_what_was_timed(tmp_path):
     rates = Rates(Store(tmp_path))
-    part, other = Task(stage="part", version=1, weight=3.0), Task(stage="join", version=1, weight=1.0)
+    part, other = named("part")(weight=3.0), named("join")(weight=1.0)
     assert rates.seconds(part) == 3.0
     rates.add("part", weight=1.0, seconds=4.0)
     rates.add("part", weight=3.0, seconds=4.0)
-    # 8 seconds for 4 estimated: twice as long; a stage never timed is judged by these and by 60 as planned
+    # 8 seconds for 4 estimated: twice as long; a step never timed is judged by these and by 60 as planned
     assert (rates.seconds(part), rates.seconds(other)) == (6.0, (8 + 60) / (4 + 60))
     rates.add("join", weight=2.0, seconds=1.0)
     assert (rates.seconds(part), rates.seconds(other)) == (6.0, 0.5)

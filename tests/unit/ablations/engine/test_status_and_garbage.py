@@ -2,25 +2,31 @@
 
 import threading
 import time
+from dataclasses import dataclass
 
 import pytest
+from toy_steps import Text
 
 from ablations.engine.garbage import Unused, remove, unused
 from ablations.engine.status import described, seconds_left, standings
-from ablations.engine.step import Stage, Task
+from ablations.engine.step import Step, execute
 from ablations.engine.store import Store
 
 
-def write(config, inputs, out, context):
-    (out / "text.txt").write_text("x" * config["size"])
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Write(Step[Text], name="write"):
+    size: int
+
+    def run(self, context):
+        return Text("x" * self.size)
 
 
 def task(size, **fields):
-    return Task(stage="write", version=1, config={"size": size}, label=f"write {size}", **fields)
+    return Write(size=size, label=f"write {size}", **fields)
 
 
 def make(store, one):
-    store.make(one.recipe(), Stage(1, write), lambda fraction: None)
+    store.make(one, lambda fraction: None)
 
 
 @pytest.fixture
@@ -28,14 +34,12 @@ def running(tmp_path):
     """A store and a task that a thread is in the middle of."""
     store, one, began, go_on = Store(tmp_path), task(3), threading.Event(), threading.Event()
 
-    def wait(config, inputs, out, context):
+    def wait(step, out, context):
         began.set()
         assert go_on.wait(60)
-        write(config, inputs, out, context)
+        execute(step, out, context)
 
-    thread = threading.Thread(
-        target=lambda: Store(tmp_path).make(one.recipe(), Stage(1, wait), lambda fraction: None)
-    )
+    thread = threading.Thread(target=lambda: Store(tmp_path).make(one, lambda fraction: None, wait))
     thread.start()
     assert began.wait(60)
     yield store, one

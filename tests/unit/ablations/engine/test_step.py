@@ -1,14 +1,20 @@
+"""Steps: their keys, what a worker gets of them, and their order."""
+
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
+import pickle
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_steps import Text
 
-from ablations.engine.costs.work import Work
+from ablations.engine.costs.work import Lengths, Texts, Work
 from ablations.engine.experiment import Plan
-from ablations.engine.step import Task, canonical, content_key, load_stages, one, ordered, several
+from ablations.engine.step import RESERVED, Context, Made, Step, apart, canonical, content_key, ordered
+from lightning_modules.process_group import Group
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -17,65 +23,158 @@ json_values = st.recursive(
 )
 
 
-def draw(**config):
-    return Task(stage="draw", version=1, config=config)
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    rate: float = 0.1
+    sizes: tuple[int, ...] = field(default_factory=lambda: (1, 2))
 
 
-def test_key_is_the_hash_that_its_definition_says():
-    first = draw(n=4)
-    assert first.key == hashlib.sha256(b'["draw",1,{"n":4},{}]').hexdigest()[:24]
-    second = Task(stage="fit", version=2, config={"b": 1, "a": [1.5, None]}, inputs={"data": (first,)})
-    text = '["fit",2,{"a":[1.5,null],"b":1},{"data":["draw/' + first.key + '"]}]'
-    assert second.key == hashlib.sha256(text.encode()).hexdigest()[:24]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draw(Step[Text], name="draw"):
+    n: Any
+
+    def run(self, context):
+        return Text(str(self.n))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit(Step[Text], name="fit", version=2, spreads=True):
+    a: Any = None
+    b: Any = 0
+    """Fields of any type."""
+    inner: Inner = Inner()
+    x: Step[Text] | None = None
+    y: Step[Text] | None = None
+    several: tuple[Step[Text], ...] = ()
+    path: str = apart("")
+    device: str = "cpu"
+
+    def run(self, context):
+        return Text(" ".join(one.text for one in context.read_all(self.several)))
 
 
 WORK = Work(role="student", kind="training", tokens=5, context=10)
+ONE, TWO = Draw(n=1), Draw(n=2)
+
+
+def hashed(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def test_key_is_the_hash_that_its_definition_says():
+    first = Draw(n=4)
+    assert first.key == hashed('["draw",1,{"n":4},{}]')
+    assert first.address == f"draw/{first.key}"
+    second = Fit(b=1, a=[1.5, None], several=(first,), inner=Inner(rate=0.5), y=Draw(n="é"))
+    config = r'{"a":[1.5,null],"b":1,"inner":{"rate":0.5}}'
+    y = hashed(r'["draw",1,{"n":"\u00e9"},{}]')
+    inputs = f'{{"several":["draw/{first.key}"],"y":"draw/{y}"}}'
+    assert second.key == hashed(f'["fit",2,{config},{inputs}]')
 
 
 def test_tokens_are_those_of_all_work():
-    assert draw(n=1).tokens is None
-    assert Task(stage="fit", version=1, work=(WORK, WORK)).tokens == 10
+    assert ONE.tokens is None
+    assert Fit(work=(WORK, WORK)).tokens == 10
 
 
-def test_key_ignores_order_and_all_that_is_for_people_or_machines():
-    one = Task(stage="fit", version=1, config={"a": 1, "b": (1, 2)}, label="x", weight=2.0, work=(WORK,))
-    two = Task(stage="fit", version=1, config={"b": [1, 2], "a": 1}, local={"device": "cuda"})
-    assert one == two and len({one, two}) == 1
+LENGTHS = Lengths(tokens=20, prompt=5, sharing=0.5, until_error=0.75, trained_row=30, scored_row=40)
 
 
-base = {"stage": "fit", "version": 1, "config": {"a": 1}, "inputs": {"x": draw(n=1), "y": draw(n=2)}}
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"b": (1, 2)}, {"b": [1, 2]}),
+        ({"b": {"c": 1, "d": 2}}, {"b": {"d": 2, "c": 1}}),
+        ({"b": Inner(rate=0.5)}, {"b": {"rate": 0.5}}),
+        ({"x": ONE}, {"x": Draw(n=1)}),
+        # what has its default, in a step and in what it holds
+        ({}, {"a": None, "b": 0, "inner": Inner(rate=0.1, sizes=(1, 2)), "x": None, "several": ()}),
+        ({"inner": Inner(rate=0.5)}, {"inner": Inner(rate=0.5, sizes=(1, 2))}),
+        # what is for people, estimates or one machine
+        ({}, {"label": "x", "weight": 2.0, "work": (WORK,), "path": "/home"}),
+        ({}, {"texts": Texts(lengths=LENGTHS, problems=3, samples=16)}),
+    ],
+)
+def test_equal_keys(fields, same):
+    left, right = Fit(**fields), Fit(**same)
+    assert left == right and left.key == right.key and len({left, right}) == 1
+    assert (left.config, left.inputs) == (right.config, right.inputs)
+
+
+BASE = {"a": 1, "b": {"c": 1}, "x": ONE, "y": TWO, "several": (ONE, TWO)}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"stage": "fat"},
-        {"version": 2},
-        {"config": {"a": 2}},
-        {"config": {"a": 1, "b": None}},
-        {"config": {"a": "1"}},
-        {"config": {"a": True}},
-        {"inputs": {"x": draw(n=1)}},
-        {"inputs": {"x": draw(n=2), "y": draw(n=1)}},
-        {"inputs": {"x": (draw(n=1),), "y": draw(n=2)}},
-        {"inputs": {"x": draw(n=1), "z": draw(n=2)}},
-        {"inputs": {"x": draw(n=1), "y": draw(n=3)}},
+        {"a": 2},
+        {"a": None},
+        {"a": "1"},
+        {"a": True},
+        {"a": 1.5},
+        {"b": {"c": 1, "d": None}},
+        {"b": {"d": 1}},
+        {"a": {"c": 1}, "b": 1},
+        {"inner": Inner(rate=0.5)},
+        {"inner": Inner(sizes=(2, 1))},
+        {"device": "cuda"},
+        {"x": None},
+        {"x": TWO, "y": ONE},
+        {"x": None, "y": None},
+        {"y": Draw(n=3)},
+        {"several": (TWO, ONE)},
+        {"several": (ONE,)},
+        {"several": ()},
     ],
 )
 def test_key_changes_with_all_that_decides_the_result(change):
-    assert Task(**{**base, **change}).key != Task(**base).key
+    assert Fit(**{**BASE, **change}).key != Fit(**BASE).key
+    assert Fit(**{**BASE, **change}) != Fit(**BASE)
 
 
-def test_key_depends_on_the_order_of_several_inputs():
-    pair = draw(n=1), draw(n=2)
-    keys = {Task(stage="fit", version=1, inputs={"x": several}).key for several in (pair, pair[::-1])}
-    assert len(keys) == 2
+def test_key_tells_one_input_from_a_tuple_of_one_and_an_input_from_its_address():
+    @dataclass(frozen=True, kw_only=True, eq=False)
+    class Any_(Step[Text], name="any"):
+        of: Any = None
+
+        def run(self, context):
+            raise AssertionError
+
+    assert len({Any_(of=of).key for of in (ONE, (ONE,), ONE.address, (ONE.address,), None)}) == 5
+
+
+def steps_named(name, version, default=0):
+    """A step of a class of its own."""
+
+    @dataclass(frozen=True, kw_only=True, eq=False)
+    class Other(Step[Text], name=name, version=version):
+        n: int = default
+        new: str | None = None
+
+        def run(self, context):
+            raise AssertionError
+
+    return Other
+
+
+def test_name_and_version_count_and_the_class_does_not():
+    keys = {steps_named(name, version)(n=4).key for name in ("draw", "fat") for version in (1, 2)}
+    assert len(keys) == 4
+    same = steps_named("draw", 1)(n=4)  # a new optional field changes no old key
+    assert same == Draw(n=4) and same.key in keys
+    assert steps_named("draw", 1, default=4)() != same  # hence a changed default needs a new version
+    assert ONE != "draw" and ONE != None  # noqa: E711
 
 
 @given(json_values, json_values)
 def test_equal_keys_only_for_equal_configs(left, right):
     keys = [content_key("s", 1, canonical(value), {}) for value in (left, right)]
     assert (keys[0] == keys[1]) == (repr(sort(left)) == repr(sort(right)))
+
+
+@given(json_values, json_values)
+def test_equal_keys_only_for_equal_fields(left, right):
+    assert (Draw(n=left) == Draw(n=right)) == (repr(sort(left)) == repr(sort(right)))
 
 
 def sort(value):
@@ -89,66 +188,103 @@ def test_canonical_leaves_plain_json_as_it_is(value):
     assert canonical(value) == value
 
 
-def test_canonical_opens_dataclasses():
-    @dataclass
-    class Inner:
-        rate: float = 0.1
-
-    assert canonical({"inner": Inner(), "list": (1, (2,))}) == {"inner": {"rate": 0.1}, "list": [1, [2]]}
+def test_canonical_opens_dataclasses_and_leaves_out_their_defaults():
+    value = {"inner": Inner(), "other": Inner(rate=0.5, sizes=()), "list": (1, (Inner(rate=2),))}
+    assert canonical(value) == {"inner": {}, "other": {"rate": 0.5, "sizes": []}, "list": [1, [{"rate": 2}]]}
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("value", "message"),
     [
-        ({"config": {"a": float("nan")}}, "config of draw.a: nan is not allowed"),
-        ({"config": {"a": [1, {2}]}}, r"config of draw.a\[1\]: \{2\} is a set"),
-        ({"config": {"a": {1: 2}}}, "config of draw.a: the key 1 is not allowed"),
-        ({"stage": "Draw"}, "stage: 'Draw' is not allowed"),
-        ({"stage": "timings"}, "stage: 'timings' is not allowed"),
-        ({"weight": 0.0}, "weight: 0.0 is not allowed for draw"),
-        ({"inputs": {"x": "draw/1"}}, "inputs.x: 'draw/1' is not allowed"),
+        ({"a": float("nan")}, "draw.n.a: nan is not allowed; a number must be finite"),
+        (float("-inf"), "draw.n: -inf is not allowed; a number must be finite"),
+        ([1, {2}], r"draw.n\[1\]: \{2\} is a set; allowed are None, bool, int"),
+        ({"a": {1: 2}}, "draw.n.a: the key 1 is not allowed; keys must be strings"),
+        (Inner(sizes=(1, b"2")), r"draw.n.sizes\[1\]: b'2' is a bytes"),
+        ([ONE], r"draw.n\[0\]: Draw\(.* is a Draw"),  # steps are fields themselves, or in tuples
+        ({"a": ONE}, r"draw.n.a: Draw\(.* is a Draw"),
+        (Inner, "draw.n: <class .*Inner'> is a type"),
     ],
 )
-def test_bad_tasks_are_refused_by_name(fields, message):
-    with pytest.raises(ValueError, match=message):
-        Task(**{"stage": "draw", "version": 1, **fields})
+def test_what_a_field_cannot_hold(value, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        _ = Draw(n=value).key
+    with pytest.raises(ValueError, match=f"^{message}"):
+        canonical(value, "draw.n")
+
+
+@pytest.mark.parametrize("name", ["Draw", "", "1draw", "draw-it", "draw it", "dräw", "draw\n", *RESERVED])
+def test_names_that_cannot_be_folders(name):
+    with pytest.raises(ValueError, match=r"^name: found .*; allowed: lower-case letters, digits and under"):
+        steps_named(name, 1)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+def test_weights_that_cannot_be(weight):
+    with pytest.raises(
+        ValueError, match=rf"^weight: found {weight} for draw; allowed: above 0, and finite$"
+    ):
+        Draw(n=1, weight=weight)
+
+
+def test_what_a_class_says_of_its_steps():
+    assert (Draw.name, Draw.version, Draw.spreads, Draw.runs_model) == ("draw", 1, False, False)
+    assert (Fit.name, Fit.version, Fit.spreads, Fit.runs_model) == ("fit", 2, True, True)
+    assert Draw.produces is Text and ONE.artifact is Text
+    assert (ONE.label, Draw(n=1, label="one").label) == ("draw", "one")
+    assert (ONE.device, ONE.attention, Fit(device="cuda").device) == ("cpu", "sdpa", "cuda")
+    defaults = {"a": None, "b": 0, "inner": Inner(), "x": None, "y": None, "several": (), "device": "cpu"}
+    assert Fit.defaults() == defaults and Draw.defaults() == {}
+    assert Draw(n=1).config == {"n": 1} and Fit().config == {}
+
+
+def test_a_step_that_is_replaced_has_its_own_key():
+    fit = Fit(a=1, x=ONE)
+    assert replace(fit, a=2).key == Fit(a=2, x=ONE).key != fit.key
+
+
+def test_a_step_without_what_comes_before_it():
+    long = Fit(several=tuple(Draw(n="long" * 1000 + str(n)) for n in range(100)), label="long", weight=3.0)
+    fit = Fit(a=1, x=long, several=(ONE, long), path="/home", label="fit", weight=2.0, work=(WORK,))
+    for whole in (fit, Fit(**{item: getattr(fit, item) for item in vars(fit)} if False else {"x": long})):
+        sent = pickle.dumps(whole.detached())
+        assert len(sent) < 2000 < 400_000 < len(pickle.dumps(whole))
+        alone = pickle.loads(sent)
+        assert type(alone) is Fit and alone == whole
+        assert (alone.key, alone.address, alone.config) == (whole.key, whole.address, whole.config)
+        assert alone.inputs == whole.inputs
+        assert [one.address for one in alone.parents] == [one.address for one in whole.parents]
+        assert all(type(one) is Made and one.artifact is Text for one in alone.parents)
+        assert (alone.label, alone.weight, alone.path) == (whole.label, whole.weight, whole.path)
+    assert fit.x is long and fit.several == (ONE, long)  # it is as it was
+
+
+def test_a_reference_is_read_and_never_run(tmp_path):
+    made = Made(at=ONE.address, kind=Text)
+    assert (made.key, made.address, made.artifact) == (ONE.key, ONE.address, Text)
+    assert made == ONE and ordered([Fit(x=made)]) == [made, Fit(x=ONE)] and made.detached() == made
+    context = Context(root=tmp_path, scratch=tmp_path)
+    context.folder(made).mkdir(parents=True)
+    Text("one").write(tmp_path / ONE.address)
+    assert context.read(made) == context.read(ONE) == Text("one")
+    assert Fit(several=(made, ONE)).run(context) == Text("one one")
+    with pytest.raises(AssertionError, match=f"{ONE.address} is a reference"):
+        made.run(context)
 
 
 def test_ordered_puts_inputs_first_and_merges_duplicates():
-    one, same, other = draw(n=1), draw(n=1), draw(n=2)
-    fit = Task(stage="fit", version=1, config={"m": 1}, inputs={"data": one})
-    refit = Task(stage="fit", version=1, config={"m": 2}, inputs={"data": same, "more": (other, fit)})
+    one, same, other = Draw(n=1), Draw(n=1), Draw(n=2)
+    fit = Fit(a=1, x=one)
+    refit = Fit(a=2, x=same, several=(other, fit))
+    assert refit.parents == (same, other, fit)
     assert ordered([refit, other]) == [one, other, fit, refit]
     assert Plan(targets=(fit,), records=refit).tasks == [one, fit, other, refit]
 
 
 def test_ordered_takes_long_chains():
-    task = draw(n=0)
+    step = Draw(n=0)
     for n in range(3000):  # deeper than Python recurses
-        task = Task(stage="fit", version=1, config={"n": n}, inputs={"before": task})
-        assert len(task.key) == 24
-    assert len(ordered([task])) == 3001
-
-
-def test_load_stages_checks_names_and_versions(tmp_path, monkeypatch):
-    (tmp_path / "table_for_load.py").write_text("STAGES = {'draw': type('S', (), {'version': 3})}")
-    monkeypatch.syspath_prepend(tmp_path)
-    path = "table_for_load:STAGES"
-    assert load_stages(path, [Task(stage="draw", version=3)])["draw"].version == 3
-    with pytest.raises(
-        ValueError, match="version: 1 of stage 'draw' is not allowed; in table_for_load:STAGES it is 3"
-    ):
-        load_stages(path, [draw(n=1)])
-    with pytest.raises(ValueError, match="stage: 'fit' is not in table_for_load:STAGES; allowed are draw"):
-        load_stages(path, [Task(stage="fit", version=1)])
-
-
-def test_inputs_by_how_many_artifacts_they_are():
-    a, b = Path("a"), Path("b")
-    inputs = {"alone": a, "both": (a, b)}
-    assert one(inputs, "alone") == a
-    assert several(inputs, "both") == (a, b)
-    assert several(inputs, "alone") == (a,) and several(inputs, "absent") == ()
-    for name in ("both", "absent"):
-        with pytest.raises(AssertionError, match=f"input {name}: found .*; allowed: one artifact"):
-            one(inputs, name)
+        step = Fit(a=n, x=step)
+        assert len(step.key) == 24
+    assert len(ordered([step])) == 3001
+    assert pickle.loads(pickle.dumps(step.detached())) == step

@@ -1,32 +1,43 @@
 import fcntl
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from toy_steps import Text
 
-from ablations.engine.step import Stage, Task
+from ablations.engine.step import Step, apart, execute
 from ablations.engine.store import NOT_MADE, Store
 
 
-def write_text(config, inputs, out, context):
-    (out / "sub").mkdir()
-    (out / "text.txt").write_text(config["text"])
-    (out / "sub" / "more.txt").write_text("more")
+@dataclass(frozen=True)
+class TwoFiles(Text):
+    def write(self, folder):
+        super().write(folder)
+        (folder / "sub").mkdir()
+        (folder / "sub" / "more.txt").write_text("more")
 
 
-WRITE = Stage(1, write_text)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Write(Step[TwoFiles], name="write"):
+    text: str
+
+    def run(self, context):
+        return TwoFiles(self.text)
 
 
-def task(text="hello", **fields):
-    return Task(stage="write", version=1, config={"text": text}, label="a text", **fields)
+def task(text="hello"):
+    return Write(text=text, label="a text")
 
 
-def make(store, one, stage=WRITE):
-    return store.make(one.recipe(), stage, lambda fraction: None)
+def make(store, one, execute=execute):
+    return store.make(one, lambda fraction: None, execute)
 
 
 def files(root):
@@ -41,7 +52,7 @@ def test_an_artifact_holds_its_files_and_a_manifest(tmp_path):
     assert store.path(task()) == tmp_path / "write" / key
     manifest = json.loads((store.path(task()) / "manifest.json").read_text())
     assert manifest == {
-        "stage": "write",
+        "step": "write",
         "version": 1,
         "key": key,
         "config": {"text": "hello"},
@@ -59,7 +70,7 @@ def test_an_artifact_holds_its_files_and_a_manifest(tmp_path):
         f"timings/{key}.json",
     }
     timing = store.timings()[key]
-    assert (timing.stage, timing.weight, timing.resumed) == ("write", 1.0, False) and timing.seconds > 0
+    assert (timing.step, timing.weight, timing.resumed) == ("write", 1.0, False) and timing.seconds > 0
 
 
 def test_an_artifact_that_stands_is_not_made_again(tmp_path):
@@ -69,7 +80,7 @@ def test_an_artifact_that_stands_is_not_made_again(tmp_path):
     def never(*_):
         raise AssertionError
 
-    assert store.stands(task()) and make(store, task(), Stage(1, never)) is None
+    assert store.stands(task()) and make(store, task(), never) is None
 
 
 def test_two_stores_make_identical_artifacts(tmp_path):
@@ -99,7 +110,7 @@ def edit_config(folder):
         (spoil("text.txt", "hell"), "text.txt has another checksum"),
         (spoil("manifest.json", "{"), "manifest.json cannot be read (JSONDecodeError"),
         (spoil("manifest.json", "[]"), "manifest.json cannot be read (TypeError"),
-        (spoil("manifest.json", "{}"), "manifest.json cannot be read (KeyError: 'stage'"),
+        (spoil("manifest.json", "{}"), "manifest.json cannot be read (KeyError: 'step'"),
         (edit_config, "manifest.json cannot be read (ValueError: its content does not give this key)"),
         (lambda folder: (folder / "text.txt").unlink(), "text.txt is missing"),
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing"),
@@ -131,64 +142,64 @@ def test_checksums_once_then_sizes(tmp_path):
     assert store.fault(task()) == "text.txt has another size"
 
 
-def test_a_stage_reads_its_inputs_and_its_machine(tmp_path):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Glue(Step[Text], name="glue"):
+    sep: str
+    first: Step[Text]
+    rest: tuple[Step[Text], ...]
+    before: str = apart("")
+
+    def run(self, context):
+        texts = context.read_all((self.first, *self.rest))
+        return Text(self.before + self.sep.join(text.text for text in texts))
+
+
+def test_a_step_reads_its_inputs_and_what_is_apart(tmp_path):
     store = Store(tmp_path)
     parts = task("a"), task("b")
     for part in parts:
         make(store, part)
-
-    def join(config, inputs, out, context):
-        texts = [path / "text.txt" for path in (inputs["first"], *inputs["rest"])]
-        config["sep"] += "!"  # its own copy
-        (out / "all.txt").write_text(config["sep"].join(path.read_text() for path in texts))
-        (out / "local.txt").write_text(context.local["device"])
-
-    inputs = {"first": parts[0], "rest": parts}
-    joined = Task(stage="join", version=1, config={"sep": "-"}, inputs=inputs, local={"device": "cpu"})
-    make(store, joined, Stage(1, join))
-    assert (store.path(joined) / "all.txt").read_text() == "a-!a-!b"
-    assert joined.config == {"sep": "-"}
-    manifest = json.loads((store.path(joined) / "manifest.json").read_text())
+    glued = Glue(sep="-", first=parts[0], rest=parts, before="cpu ")
+    make(store, glued)
+    assert (store.path(glued) / "text.txt").read_text() == "cpu a-a-b"
+    manifest = json.loads((store.path(glued) / "manifest.json").read_text())
+    assert manifest["config"] == {"sep": "-"}
     assert manifest["inputs"] == {"first": parts[0].address, "rest": [part.address for part in parts]}
-    assert "local" not in manifest
+    assert manifest.keys() == {"step", "version", "key", "config", "inputs", "files"}
 
     (store.path(parts[1]) / "text.txt").unlink()
-    late = Task(stage="join", version=1, config={"sep": "+"}, inputs=inputs)
     with pytest.raises(FileNotFoundError, match=f"input {parts[1].address}: text.txt is missing"):
-        make(store, late, Stage(1, join))
+        make(store, Glue(sep="+", first=parts[0], rest=parts))
 
 
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        (lambda config, inputs, out, context: None, "stage write wrote no file"),
-        (lambda config, inputs, out, context: (out / "x").symlink_to("/tmp"), "stage write wrote x"),
-        (
-            lambda config, inputs, out, context: (out / "manifest.json").touch(),
-            "stage write wrote manifest.json",
-        ),
+        (lambda step, out, context: None, "step write wrote no file"),
+        (lambda step, out, context: (out / "x").symlink_to("/tmp"), "step write wrote x"),
+        (lambda step, out, context: (out / "manifest.json").touch(), "step write wrote manifest.json"),
     ],
 )
-def test_what_a_stage_must_not_write(tmp_path, run, message):
+def test_what_a_step_must_not_write(tmp_path, run, message):
     store = Store(tmp_path)
     with pytest.raises(ValueError, match=message):
-        make(store, task(), Stage(1, run))
+        make(store, task(), run)
     assert store.fault(task()) == NOT_MADE and not any((tmp_path / ".tmp").iterdir())
 
 
 def test_the_workspace_survives_a_failure_and_goes_when_the_artifact_stands(tmp_path):
-    def in_two_goes(config, inputs, out, context):
+    def in_two_goes(step, out, context):
         shard = context.scratch / "shard"
         if not shard.exists():
             shard.write_text("half")
             raise RuntimeError("first go")
-        (out / "text.txt").write_text(shard.read_text() + config["text"])
+        (out / "text.txt").write_text(shard.read_text() + step.text)
 
     store = Store(tmp_path)
     with pytest.raises(RuntimeError):
-        make(store, task(), Stage(1, in_two_goes))
+        make(store, task(), in_two_goes)
     assert (store.workspace(task().key) / "shard").read_text() == "half"
-    make(store, task(), Stage(1, in_two_goes))
+    make(store, task(), in_two_goes)
     assert (store.path(task()) / "text.txt").read_text() == "halfhello"
     assert store.timings()[task().key].resumed
     assert not any((tmp_path / ".scratch").iterdir())
@@ -196,21 +207,24 @@ def test_the_workspace_survives_a_failure_and_goes_when_the_artifact_stands(tmp_
 
 SLOW = """
 import sys, time
-from ablations.engine.step import Stage, Task
 from ablations.engine.store import Store
+from test_store import task
 
-def slow(config, inputs, out, context):
+def slow(step, out, context):
     (out / "half.txt").write_text("half")
     print("begun", flush=True)
     time.sleep(60)
 
-task = Task(stage="write", version=1, config={"text": "hello"})
-Store(sys.argv[1]).make(task.recipe(), Stage(1, slow), print)
+Store(sys.argv[1]).make(task(), print, slow)
 """
 
 
 def test_clean_spares_the_living_and_clears_up_after_the_dead(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", SLOW, str(tmp_path)]
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    ) as process:
         try:
             assert process.stdout.readline() == b"begun\n"
             (half,) = (tmp_path / ".tmp" / task().key).glob("*/half.txt")
@@ -234,14 +248,14 @@ def test_clean_deletes_the_workspace_of_an_artifact_that_stands(tmp_path):
 def test_one_of_two_at_once_makes_it_and_the_other_waits(tmp_path):
     runs = []
 
-    def count(config, inputs, out, context):
+    def count(step, out, context):
         runs.append(out)
         time.sleep(0.1)
-        write_text(config, inputs, out, context)
+        execute(step, out, context)
 
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(make(Store(tmp_path), task(), Stage(1, count))))
+        threading.Thread(target=lambda: results.append(make(Store(tmp_path), task(), count)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -254,17 +268,17 @@ def test_one_of_two_at_once_makes_it_and_the_other_waits(tmp_path):
 def test_where_locks_do_not_hold_two_makers_do_not_mix_their_files(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
 
-    def overtaken(config, inputs, out, context):
-        (out / "text.txt").write_text(config["text"])
-        assert make(Store(tmp_path), task(), Stage(1, write_in_two_steps)) is not None
+    def overtaken(step, out, context):
+        Text(step.text).write(out)
+        assert make(Store(tmp_path), task(), in_an_empty_folder) is not None
         (out / "sub").mkdir()
         (out / "sub" / "more.txt").write_text("more")
 
-    def write_in_two_steps(config, inputs, out, context):
+    def in_an_empty_folder(step, out, context):
         assert list(out.iterdir()) == []
-        write_text(config, inputs, out, context)
+        execute(step, out, context)
 
-    make(Store(tmp_path), task(), Stage(1, overtaken))
+    make(Store(tmp_path), task(), overtaken)
     assert Store(tmp_path).fault(task()) is None
     assert (Store(tmp_path).path(task()) / "text.txt").read_text() == "hello"
     assert not any((tmp_path / ".tmp").iterdir()) and not any((tmp_path / ".scratch").iterdir())
@@ -273,8 +287,8 @@ def test_where_locks_do_not_hold_two_makers_do_not_mix_their_files(tmp_path, mon
 def test_where_locks_do_not_hold_the_first_artifact_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
 
-    def overtaken(config, inputs, out, context):
-        write_text(config, inputs, out, context)
+    def overtaken(step, out, context):
+        execute(step, out, context)
         other = tmp_path / "elsewhere"
         make(Store(other), task())
         (tmp_path / "write").mkdir()
@@ -282,7 +296,7 @@ def test_where_locks_do_not_hold_the_first_artifact_stays(tmp_path, monkeypatch)
         (tmp_path / task().address / "first").touch()
 
     store = Store(tmp_path)
-    make(store, task(), Stage(1, overtaken))
+    make(store, task(), overtaken)
     assert (store.path(task()) / "first").exists() and store.fault(task()) is None
     assert not any((tmp_path / ".tmp").iterdir())
 

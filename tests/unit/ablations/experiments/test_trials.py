@@ -6,13 +6,16 @@ from dataclasses import asdict, fields, replace
 import pytest
 
 from ablations.engine.experiment import SCALES
-from ablations.engine.step import Task, ordered
+from ablations.engine.step import Step, ordered
 from ablations.experiments import scales
 from ablations.experiments.hyperparameters import Levels, plan, settings
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.trainings import Trainings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.draw import DrawProblems
+from ablations.steps.train_student import TrainStudent
+from ablations.steps.validate import ValidateStudent
 from ablations.world.worlds import WORLDS
 from lightning_modules.reward_model import RewardModel
 from results.analyses.sensitivity import FACTORS
@@ -23,42 +26,45 @@ def small():
     return settings("small", None, None, None)
 
 
-def make(given, **changes) -> Task:
+def make(given, **changes) -> ValidateStudent:
     point = replace(Hyperparameters.of(given), **changes)
     return trial(given, embedded_fold(given), arm="process", data_scale=4, point=point, seed=0)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("world", WORLDS)
-def test_no_task_can_reach_a_test_problem(scale, world):
+def test_no_step_can_reach_a_test_problem(scale, world):
     given = settings(scale, world, None, None)
     part = embedded_fold(given)
-    tasks = plan(given).tasks
-    assert not {part.test.key, part.test_labels.key, part.ratings.key} & {task.key for task in tasks}
-    splits = {task.config["split"] for task in tasks if task.stage == "problems"}
-    assert splits == {"labeler", "train", "validation"}
-    assert "test" in {t.config["split"] for t in ordered([part.test]) if t.stage == "problems"}
+    steps = plan(given).tasks
+
+    def splits(steps: list[Step]) -> set[str]:
+        return {step.split for step in steps if isinstance(step, DrawProblems)}
+
+    assert not {part.test.key, part.test_labels.key, part.ratings.key} & {step.key for step in steps}
+    assert splits(steps) == {"labeler", "train", "validation"}
+    assert "test" in splits(ordered([part.test]))
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_arms_get_the_same_effort(scale):
     """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
     given = settings(scale, None, None, None)
-    trials = [task for task in plan(given).targets]
-    of_arm = {arm: [t for t in trials if t.config["arm"] == arm] for arm in given.arms}
+    trials = plan(given).targets
+    of_arm = {arm: [one for one in trials if one.arm == arm] for arm in given.arms}
 
-    def effort(task: Task) -> dict:
+    def effort(one: ValidateStudent) -> dict:
         apart = ("arm", "threshold", "outcome_loss")
-        return {k: v for k, v in task.inputs["train"].config.items() if k not in apart}
+        return {name: value for name, value in one.train.config.items() if name not in apart}
 
     shared = set(given.points("final_answer"))
     efforts = [
-        [effort(t) for t in tasks if Hyperparameters(**t.config["hyperparameters"]) in shared]
-        for tasks in of_arm.values()
+        [effort(one) for one in tried if Hyperparameters(**one.hyperparameters) in shared]
+        for tried in of_arm.values()
     ]
     assert efforts[0] == efforts[1] == efforts[2] and len(efforts[0]) == len(shared) * given.seeds
     assert len(of_arm["process"]) == len(of_arm["prm_outcome"]) > len(of_arm["final_answer"])
-    assert len({task.key for task in trials}) == len(trials)
+    assert len({one.key for one in trials}) == len(trials)
 
 
 def test_the_trainings_of_supervision_are_used_again():
@@ -66,7 +72,7 @@ def test_the_trainings_of_supervision_are_used_again():
     given = scales.settings("small", None, None, None)
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
     trainings = Trainings(settings=given, fold=embedded_fold(given), arm="process", data_scale=4)
-    assert make(given).inputs["train"] == trainings.train(0)
+    assert make(given).train == trainings.train(0)
 
 
 def test_updates_are_the_same_at_every_data_scale_unless_passes_are_limited():
@@ -80,12 +86,13 @@ def test_updates_are_the_same_at_every_data_scale_unless_passes_are_limited():
 
 def test_only_what_differs_is_in_the_config(small):
     """So that trainings made before these could be set keep their keys."""
-    assert not {"warmup", "weight_decay", "dropout", "soft_targets"} & set(make(small).inputs["train"].config)
-    assert make(small, warmup=0.2).inputs["train"].config["warmup"] == 0.2
-    assert make(small, weight_decay=0.0).inputs["train"].config["weight_decay"] == 0.0
+    assert not {"warmup", "weight_decay", "dropout", "soft_targets"} & set(make(small).train.config)
+    assert make(small, warmup=0.2).train.config["warmup"] == 0.2
+    assert make(small, weight_decay=0.0).train.config["weight_decay"] == 0.0
     defaults = inspect.signature(RewardModel).parameters
     for name in ("warmup", "weight_decay", "dropout"):
-        assert getattr(StudentSettings, name) == defaults[name].default
+        default = getattr(StudentSettings, name)
+        assert default == TrainStudent.defaults()[name] == defaults[name].default
 
 
 @pytest.mark.parametrize(
@@ -99,7 +106,7 @@ def test_only_what_differs_is_in_the_config(small):
     ],
 )
 def test_a_point_decides_the_training(small, changes, config):
-    assert make(small, **changes).inputs["train"].config.items() >= config.items()
+    assert make(small, **changes).train.config.items() >= config.items()
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,36 @@
-"""Whoever chooses what is labelled cannot see a label: by the plans' inputs, and by what stages choose."""
+"""Whoever chooses what is labeled cannot see a label: by the plans' inputs, and by what steps choose."""
 
 import shutil
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from given import given, run
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
-from ablations.data.artifacts import ACQUIRED, OPINION, PROBLEMS, SCORES, SOLUTIONS, read_json
+from ablations.data.artifacts import CHOSEN_ROWS, PROBLEMS, SOLUTIONS, ChosenRows, Opinion, Samples
+from ablations.data.json_files import read_json
+from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
 from ablations.engine.files import sha256_of
-from ablations.engine.step import Context, Task
+from ablations.engine.step import Step
 from ablations.experiments import EXPERIMENTS
 from ablations.formats.pool import write_pool
-from ablations.steps.acquire import acquired
-from ablations.steps.collect import drawn
-from ablations.steps.read_pool import fold, fold_labels, pool
+from ablations.steps.acquire import Acquire, AskSelector
+from ablations.steps.collect import CollectGeneration, DrawRows, JoinRows
+from ablations.steps.language import SampleSolutions
+from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels
+from ablations.steps.train_prm import TrainLargePrm
+from ablations.steps.train_student import TrainStudent
 
+MAY_READ: dict[type[Step], tuple[str, str, type[Step[TrainedModel]] | None]] = {
+    DrawRows: ("as_many_as", "", None),
+    JoinRows: ("chosen", "", None),
+    Acquire: ("taken", "opinions", TrainStudent),
+    CollectGeneration: ("rated", "opinion", TrainLargePrm),
+}
+"""Of the steps that choose rows: the fields of other rows and of opinions, and the step whose model is asked."""
 COUNT, DRAWN = 6, 6
 """Problems of the pool, and solutions of each."""
 
@@ -52,38 +64,37 @@ def planned(name, scale, file=None):
     return experiment.plan(experiment.settings(scale, None, file, "one" if file else None)).tasks
 
 
-def flat(task: Task, name: str) -> tuple[Task, ...]:
-    given = task.inputs.get(name, ())
-    return given if isinstance(given, tuple) else (given,)
+def flat(step: Step, name: str) -> tuple[Step, ...]:
+    """The inputs in a field; none if there is no such field."""
+    value = getattr(step, name, None)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
-def holds_samples_alone(task: Task) -> bool:
-    return task.stage in ("samples", "fold")
+def holds_samples_alone(step: Step) -> bool:
+    return isinstance(step, SampleSolutions | TakeFold) and step.artifact is Samples
 
 
-def is_opinion_of(task: Task, samples: Task, model: str) -> bool:
-    """Of a model that the stage ``model`` made, on these samples."""
-    (judged,) = flat(task, "samples")
-    models = flat(task, "model") + flat(task, "candidates")
-    return task.stage == "opinion" and judged == samples and {one.stage for one in models} == {model}
+def is_opinion_of(step: Step, samples: Step, model: type[Step] | None) -> bool:
+    """Of a model that the step ``model`` made, on these samples."""
+    return (
+        model is not None
+        and isinstance(step, AskSelector)
+        and step.samples == samples
+        and isinstance(step.model, model)
+    )
 
 
-def check(tasks: list[Task]) -> int:
+def check(steps: list[Step]) -> int:
     """Checks all that choose rows, by the whole of what they may be given; how many ask a model."""
     asked = 0
-    for task in (task for task in tasks if task.stage in ("drawn", "acquired", "collected", "joined")):
-        (samples,) = flat(task, "samples")
-        assert holds_samples_alone(samples), task.label
-        rows, opinions, model = {
-            "drawn": ("as_many_as", "", ""),
-            "joined": ("chosen", "", ""),
-            "acquired": ("taken", "opinions", "train"),
-            "collected": ("labelled", "opinion", "large_prm"),
-        }[task.stage]
-        assert set(task.inputs) <= {"samples", rows, opinions}, task.label
-        assert {one.stage for one in flat(task, rows)} <= {"drawn", "acquired", "collected", "joined"}
-        assert all(is_opinion_of(one, samples, model) for one in flat(task, opinions)), task.label
-        asked += opinions in task.inputs
+    for step in (step for step in steps if step.artifact is ChosenRows):
+        (samples,) = flat(step, "samples")
+        assert holds_samples_alone(samples), step.label
+        rows, opinions, model = MAY_READ[type(step)]
+        assert set(step.inputs) <= {"samples", rows, opinions}, step.label
+        assert all(one.artifact is ChosenRows for one in flat(step, rows)), step.label
+        assert all(is_opinion_of(one, samples, model) for one in flat(step, opinions)), step.label
+        asked += opinions in step.inputs
     return asked
 
 
@@ -96,65 +107,60 @@ def test_no_choice_is_given_labels(name, scale):
 @pytest.mark.parametrize("scale", ["smoke", "small"])
 @pytest.mark.parametrize("name", ["active_learning", "iterative_retraining"])
 def test_no_choice_is_given_labels_of_a_pool(file, name, scale):
-    tasks = planned(name, scale, file)
-    assert check(tasks) > 0
-    for task in (task for task in tasks if task.stage == "train"):
-        assert [one.stage for one in flat(task, "labels")] == ["fold_labels"]
+    steps = planned(name, scale, file)
+    assert check(steps) > 0
+    for step in (step for step in steps if isinstance(step, TrainStudent)):
+        assert isinstance(step.labels, TakeFoldLabels)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "small"])
 def test_a_generation_is_chosen_by_what_was_rated_before(scale):
     """The PRM that is asked was taught the ratings of what the choice knows to be rated, and no others."""
-    generations = [task for task in planned("large_scale", scale) if task.stage == "collected"]
+    generations = [step for step in planned("large_scale", scale) if isinstance(step, CollectGeneration)]
     assert generations
-    for task in generations:
-        (opinion,) = flat(task, "opinion")
-        (prm,) = flat(opinion, "model")
-        taught = [chosen for rated in flat(prm, "annotations") for chosen in flat(rated, "chosen")]
-        assert taught == list(flat(task, "labelled"))
+    for step in generations:
+        prm = step.opinion.model
+        assert [rated.chosen for rated in prm.annotations] == list(step.rated)
 
 
 @pytest.fixture
 def made(tmp_path, file):
-    """By labeler, the folders of a fold's samples and labels; and of a selector's opinion and a draw."""
-
-    def folder(name):
-        (tmp_path / name).mkdir()
-        return tmp_path / name
-
-    (tmp_path / "scratch").mkdir()
-    context = Context(progress=lambda done: None, scratch=tmp_path / "scratch", local={"path": str(file)})
+    """By labeler, a fold's samples and labels; and selectors' opinions and a draw, as an acquisition reads."""
     found = {}
     for labeler in ("one", "other"):
-        whole, samples, labels = (folder(f"{name}-{labeler}") for name in ("pool", "samples", "labels"))
-        pool({"sha256": sha256_of(file), "labeler": labeler}, {}, whole, context)
-        config = {"fold": 0, "folds": 3, "part": "train", "seed": 0}
-        fold(config, {"pool": whole}, samples, context)
-        fold_labels(config, {"pool": whole}, labels, context)
-        found[labeler] = samples, labels
+        step = ReadPool(sha256=sha256_of(file), labeler=labeler, path=file)
+        part = {"pool": given(tmp_path, f"pool-{labeler}", run(step, tmp_path)), "fold": 0, "folds": 3}
+        steps = {"samples": TakeFold(part="train", **part), "labels": TakeFoldLabels(part="train", **part)}
+        found[labeler] = [
+            given(tmp_path, f"{name}-{labeler}", run(step, tmp_path)) for name, step in steps.items()
+        ]
     held = (COUNT - 2 * COUNT // 3) * DRAWN
     rng = np.random.default_rng(7)
-    opinions = folder("first"), folder("second")
-    for opinion in opinions:
-        table = {"convincing": np.log(rng.uniform(0, 1, held)), "entropy": rng.uniform(0, 0.6, held)}
-        pq.write_table(pa.table(table), opinion / OPINION)
-    drawn({"count": 1, "seed": 0}, {"samples": found["one"][0]}, folder("taken"), context)
-    return found, {"opinions": opinions, "taken": tmp_path / "taken"}, folder("out"), context
+    opinions = tuple(
+        given(
+            tmp_path,
+            name,
+            Opinion(convincing=np.log(rng.uniform(0, 1, held)), entropy=rng.uniform(0, 0.6, held)),
+        )
+        for name in ("first", "second")
+    )
+    drawn = run(DrawRows(samples=found["one"][0], count=1, seed=0), tmp_path)
+    return found, {"opinions": opinions, "taken": given(tmp_path, "taken", drawn)}
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITION_STRATEGIES)
-def test_other_labels_and_none_choose_the_same(made, acquisition):
+def test_other_labels_and_none_choose_the_same(made, acquisition, tmp_path):
     """The fold of another labeler has other labels; then the labels are deleted."""
-    found, given, out, context = made
+    found, known = made
     (one, labels), (other, others) = found["one"], found["other"]
-    values = [StepScores.read(folder / SCORES).last for folder in (labels, others)]
+    values = [StepScores.read(tmp_path / step.at).last for step in (labels, others)]
     assert (values[0] != values[1]).all()
-    config = {"acquisition": acquisition, "budget": 3, "seed": 0, "wrong_fraction": 0.8, "similarity": 0.7}
     chosen = []
-    for samples in (one, other, one):
-        assert {path.name for path in samples.iterdir()} == {PROBLEMS, SOLUTIONS}
-        acquired(config, given | {"samples": samples}, out, context)
-        chosen.append(read_json(out / ACQUIRED))
+    for index, samples in enumerate((one, other, one)):
+        assert {path.name for path in (tmp_path / samples.at).iterdir()} == {PROBLEMS, SOLUTIONS}
+        step = Acquire(samples=samples, acquisition=acquisition, budget=3, seed=0, **known)
+        given(tmp_path, f"out-{index}", run(step, tmp_path))
+        chosen.append(read_json(tmp_path / f"out-{index}" / CHOSEN_ROWS))
         if samples == other:
-            shutil.rmtree(labels)
+            shutil.rmtree(tmp_path / labels.at)
     assert len(chosen[0]["rows"]) == 6 and chosen[0] == chosen[1] == chosen[2]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ablations.commands import cli
 from ablations.commands.convert import Conversion, convert
-from ablations.finetuning.labels import read_rated
-from ablations.finetuning.provenance import LeftOut
+from ablations.formats.rated_solutions import read_rated
+from ablations.data.left_out import LeftOut
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, Step
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablations.finetuning.texts import read_any
+from ablations.formats.texts import read_any
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.overlap import held_out_problems

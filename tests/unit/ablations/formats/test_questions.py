@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ablations.finetuning.split import HeldOut
+from ablations.formats.held_out import HeldOut
 from ablations.formats.questions import held_in, letters_and_digits, read_questions, without
 
 

@@ -1,27 +1,19 @@
-"""The stages of active learning on folders made by hand."""
+"""The steps of active learning on artifacts made by hand."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from given import given, run
 
-from ablations.data.artifacts import (
-    ACQUIRED,
-    OPINION,
-    SCORES,
-    Samples,
-    labelled_rows,
-    read_json,
-    write_json,
-)
+from ablations.data.artifacts import OPINION, ChosenRows, Opinion, Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps.acquire import acquired, step_codes, step_entropy
-from ablations.steps.collect import drawn
-from ablations.steps.train_student import draw_rows
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Made
+from ablations.steps.acquire import Acquire, step_codes, step_entropy
+from ablations.steps.collect import DrawRows, draw_rows
 
-CONFIG = {"wrong_fraction": 0.8, "similarity": 0.7, "seed": 0}
+SAMPLES = Made[Samples](at="samples", kind=Samples)
+ZEROS = np.zeros(6)
 
 
 @pytest.fixture
@@ -34,73 +26,64 @@ def samples(tmp_path):
         )
         for i, s in enumerate(steps)
     ]
-    (tmp_path / "samples").mkdir()
     found = Samples(
         problems=[Problem(problem_id=f"p{p}", text="?", answer="1") for p in range(2)],
         solutions=Solutions.from_rows(rows),
     )
-    found.write(tmp_path / "samples")
+    given(tmp_path, SAMPLES.at, found)
     return found
 
 
-def choose(tmp_path, acquisition, budget, opinion, **more):
-    for name in ("opinion", "out", "scratch"):
-        (tmp_path / name).mkdir()
-    pq.write_table(pa.table(opinion), tmp_path / "opinion" / OPINION)
-    acquired(
-        CONFIG | {"acquisition": acquisition, "budget": budget},
-        {"samples": tmp_path / "samples", "opinions": (tmp_path / "opinion",)} | more,
-        tmp_path / "out",
-        Context(progress=lambda done: None, scratch=tmp_path / "scratch"),
+def choose(root, acquisition, budget, *, convincing=ZEROS, entropy=ZEROS, taken=None):
+    """What is chosen by one opinion, as a step that reads it gets it."""
+    opinion = given(root, "opinion", Opinion(convincing=convincing, entropy=entropy))
+    step = Acquire(
+        samples=SAMPLES, opinions=(opinion,), taken=taken, acquisition=acquisition, budget=budget, seed=0
     )
-    return read_json(tmp_path / "out" / ACQUIRED)
+    given(root, "out", run(step, root))
+    return ChosenRows.read(root / "out")
 
 
 def test_what_is_chosen_and_what_it_is_like(tmp_path, samples):
     """Of each problem the wrong one that convinces more: row 0 (0.5 against 0.25) and row 3."""
-    opinion = {"convincing": np.log([0.5, 0.5, 0.25, 0.1, 0.1, 0.9]), "entropy": np.zeros(6)}
-    found = choose(tmp_path, "convincing_wrong_answers", 1, opinion)
-    assert found["rows"] == [0, 3] and found["distinct"] == 2 and found["ends_right"] == 0
-    assert found["convincing"] == pytest.approx((0.5 + 0.1) / 2)
+    convincing = np.log([0.5, 0.5, 0.25, 0.1, 0.1, 0.9])
+    found = choose(tmp_path, "convincing_wrong_answers", 1, convincing=convincing)
+    assert found.rows.tolist() == [0, 3] and found.distinct == 2 and found.ends_right == 0
+    assert found.convincing == pytest.approx((0.5 + 0.1) / 2)
 
 
 def test_two_of_three_distinct(tmp_path, samples):
-    found = choose(tmp_path, "uncertainty", 2, {"convincing": np.zeros(6), "entropy": np.arange(6.0)})
-    assert found["rows"] == [0, 2, 3, 5] and found["ends_right"] == 0.25
+    found = choose(tmp_path, "uncertainty", 2, entropy=np.arange(6.0))
+    assert found.rows.tolist() == [0, 2, 3, 5] and found.ends_right == 0.25
 
 
 def test_what_is_labelled_is_handed_on(tmp_path, samples):
-    """Rows 0 and 5 are labelled: of the first problem row 2 is left, of the second row 3."""
-    (tmp_path / "before").mkdir()
-    write_json(tmp_path / "before" / ACQUIRED, {"rows": [5], "taken": [0]})
-    opinion = {"convincing": np.zeros(6), "entropy": np.zeros(6)}
-    found = choose(tmp_path, "convincing_wrong_answers", 1, opinion, taken=tmp_path / "before")
-    assert found["rows"] == [2, 3] and found["taken"] == [0, 5]
-    assert labelled_rows(tmp_path / "out").tolist() == [0, 2, 3, 5]
+    """Rows 0 and 5 are labeled: of the first problem row 2 is left, of the second row 3."""
+    before = given(tmp_path, "before", ChosenRows(rows=np.array([5]), taken=np.array([0])))
+    found = choose(tmp_path, "convincing_wrong_answers", 1, taken=before)
+    assert found.rows.tolist() == [2, 3] and found.taken.tolist() == [0, 5]
+    assert found.labeled.tolist() == [0, 2, 3, 5]
 
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_what_is_drawn_is_what_a_training_draws(tmp_path, samples, scale):
-    context = Context(progress=lambda done: None, scratch=tmp_path)
-    drawn({"count": scale, "seed": 3}, {"samples": tmp_path / "samples"}, tmp_path, context)
-    assert labelled_rows(tmp_path).tolist() == sorted(draw_rows(samples, scale, 3).tolist())
-    assert read_json(tmp_path / ACQUIRED)["distinct"] <= 2 * scale
+    found = run(DrawRows(samples=SAMPLES, count=scale, seed=3), tmp_path)
+    assert found.labeled.tolist() == sorted(draw_rows(samples, scale, 3).tolist())
+    assert found.distinct <= 2 * scale
 
 
 def test_the_labels_of_the_labeler_are_out_of_reach(tmp_path, samples):
-    """An acquisition that is given the labeler's artifact finds no opinion in it."""
-    for name in ("labels", "out", "scratch"):
-        (tmp_path / name).mkdir()
-    StepScores.from_positive(Ragged.from_rows([[0.5] * len(s) for s in samples.steps()])).write(
-        tmp_path / "labels" / SCORES
-    )
-    with pytest.raises(FileNotFoundError, match=OPINION):
-        acquired(
-            CONFIG | {"acquisition": "uncertainty", "budget": 1},
-            {"samples": tmp_path / "samples", "opinions": (tmp_path / "labels",)},
-            tmp_path / "out",
-            Context(progress=lambda done: None, scratch=tmp_path / "scratch"),
-        )
+    """An acquisition that is given the labeler's artifact finds no opinion in it, whatever it is taken for."""
+    positive = Ragged.from_rows([[0.5] * len(s) for s in samples.steps()])
+    labels = given(tmp_path, "labels", StepScores.from_positive(positive))
+    taken_for_an_opinion = Made[Opinion](at=labels.at, kind=Opinion)
+    for opinion, error, message in (
+        (taken_for_an_opinion, FileNotFoundError, OPINION),
+        (labels, AttributeError, "convincing"),
+    ):
+        step = Acquire(samples=SAMPLES, opinions=(opinion,), acquisition="uncertainty", budget=1, seed=0)
+        with pytest.raises(error, match=message):
+            run(step, tmp_path)
 
 
 def test_entropy_by_hand():

@@ -1,29 +1,23 @@
 """Draws, generations and ratings on solutions of the embedded world."""
 
+import hypothesis
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from given import given, run
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from ablations.data.annotations import Annotations
-from ablations.data.artifacts import (
-    ACQUIRED,
-    ANNOTATIONS,
-    OPINION,
-    SCORES,
-    Samples,
-    labelled_rows,
-    read_json,
-    write_json,
-)
+from ablations.data.artifacts import CHOSEN_ROWS, OPINION, ChosenRows, Opinion, Samples
+from ablations.data.json_files import read_json
+from ablations.data.models import LargePrm, LargePrmFacts
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps import collect, train_prm
-from ablations.steps.train_student import draw_rows
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Made
+from ablations.steps.base_model import CausalModel
+from ablations.steps.collect import CollectGeneration, DrawRows, JoinRows, draw_rows, draw_total
+from ablations.steps.train_prm import Annotate, TrainLargePrm
 from ablations.world.annotator import up_to_first_error
 from ablations.world.arithmetic.oracle import judge
 from ablations.world.arithmetic.problems import parse_problem
@@ -47,119 +41,133 @@ def make(problems=2, texts=(RIGHT, WRONG, WRONG, WRONG[:1] + ("#45",))) -> Sampl
     return Samples(problems=named, solutions=Solutions.from_rows(rows))
 
 
+SAMPLES = Made[Samples](at="samples", kind=Samples)
+
+
 @pytest.fixture
-def stage(tmp_path):
-    """Runs a stage; the samples are `make()`."""
-    (tmp_path / "samples").mkdir()
-    make().write(tmp_path / "samples")
-
-    def run(function, config, name="out", **inputs):
-        for folder in (name, f"{name}-scratch"):
-            (tmp_path / folder).mkdir()
-        context = Context(progress=lambda done: None, scratch=tmp_path / f"{name}-scratch")
-        function(config, {"samples": tmp_path / "samples"} | inputs, tmp_path / name, context)
-        return tmp_path / name
-
-    return run
+def root(tmp_path):
+    """A store that holds the samples of `make()`."""
+    given(tmp_path, SAMPLES.at, make())
+    return tmp_path
 
 
-def chosen(tmp_path, name, rows):
-    (tmp_path / name).mkdir()
-    write_json(tmp_path / name / ACQUIRED, {"rows": rows})
-    return tmp_path / name
+def chosen(root, name, rows):
+    return given(root, name, ChosenRows(rows=np.array(rows)))
 
 
-def opinion(tmp_path, convincing):
-    (tmp_path / "opinion").mkdir()
-    table = pa.table({"convincing": np.array(convincing, dtype=float), "entropy": np.zeros(len(convincing))})
-    pq.write_table(table, tmp_path / "opinion" / OPINION)
-    return tmp_path / "opinion"
+def opinion(root, convincing):
+    heard = Opinion(convincing=np.array(convincing, dtype=float), entropy=np.zeros(len(convincing)))
+    return given(root, "opinion", heard)
 
 
-def test_a_generation_by_hand(stage, tmp_path):
+def test_a_generation_by_hand(root):
     """Row 0 ends right, 1 and 2 are one text, of which row 1 was rated: row 3 is left; of problem 1 row 7."""
-    heard = opinion(tmp_path, [-1, -2, -2, -3, -1, -4, -4, -3])
-    rated = (chosen(tmp_path, "first", [1]), chosen(tmp_path, "second", [4]))
-    config = {"selection": "per_problem", "chosen": 1}
-    out = stage(collect.collected, config, opinion=heard, labelled=rated)
-    facts = read_json(out / ACQUIRED)
-    assert facts["rows"] == [3, 7] and facts["ends_right"] == 0 and facts["distinct"] == 2
-    assert facts["convincing"] == pytest.approx(np.exp(-3))
+    heard = opinion(root, [-1, -2, -2, -3, -1, -4, -4, -3])
+    rated = (chosen(root, "first", [1]), chosen(root, "second", [4]))
+    step = CollectGeneration(samples=SAMPLES, opinion=heard, rated=rated, selection="per_problem", chosen=1)
+    given(root, "out", run(step, root))
+    found = ChosenRows.read(root / "out")
+    assert found.rows.tolist() == [3, 7] and found.ends_right == 0 and found.distinct == 2
+    assert found.convincing == pytest.approx(np.exp(-3))
 
 
-def test_a_generation_may_be_empty(stage, tmp_path):
-    rated = (chosen(tmp_path, "all", list(range(8))),)
-    config = {"selection": "whole_set", "chosen": 2}
-    out = stage(collect.collected, config, opinion=opinion(tmp_path, [0] * 8), labelled=rated)
-    assert read_json(out / ACQUIRED) == {"rows": [], "ends_right": None, "distinct": 0, "convincing": None}
-    annotated = stage(train_prm.annotated, NO_ERRORS, name="annotated", chosen=out)
-    assert len(Annotations.read(annotated / ANNOTATIONS)) == 0
+def test_a_generation_may_be_empty(root):
+    rated = (chosen(root, "all", list(range(8))),)
+    step = CollectGeneration(
+        samples=SAMPLES, opinion=opinion(root, [0] * 8), rated=rated, selection="whole_set", chosen=2
+    )
+    out = given(root, "out", run(step, root))
+    nothing = {"rows": [], "taken": [], "ends_right": None, "distinct": 0, "convincing": None}
+    assert read_json(root / "out" / CHOSEN_ROWS) == nothing
+    given(root, "annotated", run(Annotate(samples=SAMPLES, chosen=out, **NO_ERRORS), root))
+    assert len(Annotations.read(root / "annotated")) == 0
 
 
-def test_ratings_are_out_of_a_generations_reach(stage, tmp_path):
-    """Neither an annotator's ratings nor the labeler's scores are an opinion."""
-    rated = (chosen(tmp_path, "first", [0]),)
-    ratings = stage(train_prm.annotated, NO_ERRORS, name="ratings", chosen=rated[0])
-    scores = StepScores.from_positive(Ragged.from_rows([[0.5] * len(s) for s in make().steps()]))
-    scores.write(ratings / SCORES)
-    with pytest.raises(FileNotFoundError, match=OPINION):
-        config = {"selection": "per_problem", "chosen": 1}
-        stage(collect.collected, config, opinion=ratings, labelled=rated)
+def test_ratings_are_out_of_a_generations_reach(root):
+    """Neither an annotator's ratings nor the labeler's scores are an opinion, whatever they are taken for."""
+    first = chosen(root, "first", [0])
+    ratings = given(root, "ratings", run(Annotate(samples=SAMPLES, chosen=first, **NO_ERRORS), root))
+    positive = Ragged.from_rows([[0.5] * len(s) for s in make().steps()])
+    scores = StepScores.from_positive(positive)
+    scores.write(root / "ratings")
+    taken_for_an_opinion = Made[Opinion](at=ratings.at, kind=Opinion)
+    for heard, error, message in (
+        (taken_for_an_opinion, FileNotFoundError, OPINION),
+        (ratings, AttributeError, "convincing"),
+        (given(root, "scores", scores), AttributeError, "convincing"),
+    ):
+        step = CollectGeneration(
+            samples=SAMPLES, opinion=heard, rated=(first,), selection="per_problem", chosen=1
+        )
+        with pytest.raises(error, match=message):
+            run(step, root)
 
 
-def test_what_is_joined_stands_once(stage, tmp_path):
-    parts = (chosen(tmp_path, "a", [0, 5]), chosen(tmp_path, "b", [1, 5]))
-    assert labelled_rows(stage(collect.joined, {}, chosen=parts)).tolist() == [0, 1, 5]
+def test_what_is_joined_stands_once(root):
+    parts = (chosen(root, "a", [0, 5]), chosen(root, "b", [1, 5]))
+    assert run(JoinRows(samples=SAMPLES, chosen=parts), root).labeled.tolist() == [0, 1, 5]
 
 
-def test_as_many_are_drawn_as_were_collected(stage, tmp_path):
-    counted = stage(collect.drawn, {"count": 2, "seed": 3}, name="counted")
-    assert labelled_rows(counted).tolist() == np.sort(draw_rows(make(), 2, 3)).tolist()
-    three = chosen(tmp_path, "three", [0, 1, 2])
-    like = labelled_rows(stage(collect.drawn, {"seed": 3}, name="like", as_many_as=three))
-    assert len(like) == 3 and set(like) < set(labelled_rows(counted))
+def test_as_many_are_drawn_as_were_collected(root):
+    counted = run(DrawRows(samples=SAMPLES, count=2, seed=3), root).labeled
+    assert counted.tolist() == np.sort(draw_rows(make(), 2, 3)).tolist()
+    three = chosen(root, "three", [0, 1, 2])
+    like = run(DrawRows(samples=SAMPLES, as_many_as=three, seed=3), root).labeled
+    assert len(like) == 3 and set(like) < set(counted)
 
 
-@given(problems=st.integers(1, 5), total=st.integers(1, 20), seed=st.integers(0, 9))
+@hypothesis.given(problems=st.integers(1, 5), total=st.integers(1, 20), seed=st.integers(0, 9))
 def test_totals_are_spread_over_the_problems(problems, total, seed):
     total = min(total, problems * 4)
-    rows = collect.draw_total(make(problems), total, seed)
+    rows = draw_total(make(problems), total, seed)
     count_P = np.bincount(rows // 4, minlength=problems)
     assert len(set(rows)) == total and rows.tolist() == sorted(rows)
     assert count_P.max() - count_P.min() <= 1
 
 
-def test_the_annotator_stops_at_the_first_error(stage, tmp_path):
+def test_the_annotator_stops_at_the_first_error(root):
     """Only the chosen rows, whichever problem they solve: row 5 is wrong from its first step on."""
-    out = stage(train_prm.annotated, NO_ERRORS, chosen=chosen(tmp_path, "rows", [4, 5]))
-    found = Annotations.read(out / ANNOTATIONS)
+    step = Annotate(samples=SAMPLES, chosen=chosen(root, "rows", [4, 5]), **NO_ERRORS)
+    given(root, "out", run(step, root))
+    found = Annotations.read(root / "out")
     assert found.rows.tolist() == [4, 5]
     expected = [list(up_to_first_error(judge(parse_problem(PROBLEM), steps))) for steps in (RIGHT, WRONG)]
     assert found.ratings == expected == [[1, 1, 1], [-1, None, None]]
 
 
-def test_a_prm_on_all_ratings_is_the_labeler(stage, tmp_path):
-    """In two generations of annotations, or with the annotator inside: the same weights."""
-    (tmp_path / "base").mkdir()
-    (tmp_path / "base" / "model").symlink_to(shipped_base("dropped", "small"))
-    config = {"epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "precision": "32-true"} | NO_ERRORS
-    base = {"base": tmp_path / "base"}
-    whole = stage(train_prm.labeler, config, name="whole", **base)
-    parts = tuple(
-        stage(
-            train_prm.annotated, NO_ERRORS, name=f"part-{rows[0]}", chosen=chosen(tmp_path, str(rows), rows)
+def test_a_prm_on_all_ratings_is_the_labeler(root):
+    """Ratings in two generations, or all at once as the labeler has them: the same weights."""
+    (root / "base").mkdir()
+    (root / "base" / "model").symlink_to(shipped_base("dropped", "small"))
+    base = Made[CausalModel](at="base", kind=CausalModel)
+
+    def annotated(name, rows=None):
+        rated = None if rows is None else chosen(root, f"{name}-rows", rows)
+        return given(root, name, run(Annotate(samples=SAMPLES, chosen=rated, **NO_ERRORS), root))
+
+    def trained(name, *annotations, min_updates=0):
+        step = TrainLargePrm(
+            base=base,
+            samples=SAMPLES,
+            annotations=annotations,
+            epochs=2,
+            min_updates=min_updates,
+            batch_size=4,
+            learning_rate=1e-3,
+            seed=0,
         )
-        for rows in ([1, 2, 6], [0, 3, 4, 5, 7])
-    )
-    prm = stage(train_prm.large_prm, config, name="prm", annotations=parts, **base)
-    weights = [load_file(folder / "model" / "model.safetensors") for folder in (whole, prm)]
+        given(root, name, run(step, root))
+        return LargePrm.read(root / name)
+
+    whole = trained("whole", annotated("all"))
+    parts = [annotated("one", [1, 2, 6]), annotated("two", [0, 3, 4, 5, 7])]
+    prm = trained("prm", *parts)
+    weights = [load_file(made.folder / "model.safetensors") for made in (whole, prm)]
     assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
     # Two right solutions of three steps, and six that are wrong at once: 2 * 3 + 6 rated steps.
-    facts = {"solutions": 8, "rated_steps": 12, "updates": 4}
-    assert read_json(whole / "labeler.json") == read_json(prm / "labeler.json") == facts
-    more = stage(train_prm.large_prm, config | {"min_updates": 5}, name="more", annotations=parts[:1], **base)
+    assert whole.facts == prm.facts == LargePrmFacts(solutions=8, rated_steps=12, updates=4)
     # Three solutions are one update an epoch, two in all: fewer than five.
-    assert read_json(more / "labeler.json")["updates"] == 5
+    assert trained("more", parts[0], min_updates=5).facts.updates == 5
 
 
 def test_solutions_are_taken_with_their_problems():

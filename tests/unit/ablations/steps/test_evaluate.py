@@ -1,18 +1,23 @@
 """Rows of cells and reference lines on two problems with two solutions each, worked by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from given import given, run
+from trained import trained
 
-from ablations.data.artifacts import SCORES, Samples, read_json, write_json, write_ratings
+from ablations.data.artifacts import EXAMPLES, RECORDS, Ratings, Samples
+from ablations.data.models import RateChoice, TriedRate
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps.evaluate import cell, references
-from ablations.steps.evaluation_rows import defined
-from ablations.steps.examples import examples
-from ablations.steps.records import records
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Made
+from ablations.steps.evaluate import EvaluateCell, EvaluateReferences
+from ablations.steps.evaluation_rows import Rows, defined
+from ablations.steps.examples import PickExamples
+from ablations.steps.records import GatherRecords
 from results.examples import read_examples
 from results.records import read_records
 
@@ -23,15 +28,8 @@ POSITIVE = ((0.9, 0.8), (0.6,), (0.5, 0.5), (0.7,))
 RATINGS = ((1, 1), (-1,), (1, -1), (-1,))
 
 
-def context(tmp_path: Path) -> Context:
-    return Context(progress=lambda done: None, scratch=tmp_path)
-
-
-def fold(folder: Path, problems: range = range(2)) -> dict[str, Path]:
-    """Artifacts of the test part of a fold with some of the problems."""
-    made = {name: folder / name for name in ("samples", "scores", "ratings", "train", "choice")}
-    for path in made.values():
-        path.mkdir(parents=True)
+def fold(root: Path, name: str = "fold", problems: range = range(2)) -> dict[str, Made]:
+    """Samples, scores and ratings of the test part of a fold with some of the problems."""
     rows = [
         Solution(
             problem_id=f"p{p}",
@@ -45,39 +43,30 @@ def fold(folder: Path, problems: range = range(2)) -> dict[str, Path]:
         for m in range(2)
     ]
     named = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="1") for p in problems]
-    Samples(problems=named, solutions=Solutions.from_rows(rows)).write(made["samples"])
     held = [2 * p + m for p in problems for m in range(2)]
-    StepScores.from_positive(Ragged.from_rows([POSITIVE[i] for i in held])).write(made["scores"] / SCORES)
-    write_ratings(made["ratings"], Ragged.from_rows([RATINGS[i] for i in held], dtype=np.int8))
-    return made
-
-
-def write_train(folder: Path, *, solutions_hash: str = "aa", value: float = 0.5, rate: float = 0.1) -> None:
-    curve = [{"update": 2, "value": value}, {"update": 4, "value": value + 0.25}]
-    facts = {"solutions_hash": solutions_hash, "distinct_solutions": 3, "learning_rate": rate, "curve": curve}
-    facts |= {"solutions": 4, "targets": 9, "planned": [2, 4], "best_value": value + 0.25, "validation_n": 2}
-    write_json(folder / "train.json", facts)
+    artifacts = {
+        "samples": Samples(problems=named, solutions=Solutions.from_rows(rows)),
+        "scores": StepScores.from_positive(Ragged.from_rows([POSITIVE[i] for i in held])),
+        "ratings": Ratings(steps=Ragged.from_rows([RATINGS[i] for i in held], dtype=np.int8)),
+    }
+    return {of: given(root, f"{name}/{of}", artifact) for of, artifact in artifacts.items()}
 
 
 def rows_of(rows: list[dict], metric: str, key: str = "value") -> list:
     return [row[key] for row in rows if row["metric"] == metric]
 
 
-def make_cell(tmp_path: Path, arm: str = "process", **train: object) -> list[dict]:
-    made = fold(tmp_path / "fold")
-    write_train(made["train"], **train)  # type: ignore[arg-type]
-    inputs = {
-        **{name: made[name] for name in ("samples", "scores", "ratings")},
-        "trains": (made["train"],),
-    }
-    out = tmp_path / "cell"
-    out.mkdir()
-    cell({"arm": arm, "data_scale": 4, "seed": 1}, inputs, out, context(tmp_path))
-    return read_json(out / "rows.json")
+def make_cell(root: Path, arm: str = "process", solutions_hash: str = "aa", **more: Any) -> Rows:
+    """The cell of one fold, as a step that reads it gets it."""
+    made = {name: (one,) for name, one in fold(root).items()}
+    train = given(root, "train", trained(solutions_hash=solutions_hash))
+    step = EvaluateCell(arm=arm, data_scale=4, seed=1, trains=(train,), **made | more)
+    given(root, "cell", run(step, root))
+    return Rows.read(root / "cell")
 
 
 def test_a_cell_scored_by_the_product_of_its_steps(tmp_path):
-    rows = make_cell(tmp_path)
+    rows = make_cell(tmp_path).rows
     # N = 1: problem 0 has one right of two. Problem 1 none.
     # N = 2: of problem 0 the first, 0.72 > 0.6, is chosen and right. Problem 1: its finished one is wrong.
     assert rows_of(rows, "best_of_n") == [0.25, 0.5]
@@ -99,7 +88,7 @@ def test_a_cell_scored_by_the_product_of_its_steps(tmp_path):
 
 def test_a_cell_scored_at_the_last_token(tmp_path):
     """Last scores are 0.8, 0.6, 0.5, 0.7: the same choice in problem 0."""
-    rows = make_cell(tmp_path, arm="final_answer")
+    rows = make_cell(tmp_path, arm="final_answer").rows
     assert rows_of(rows, "best_of_n") == [0.25, 0.5]
     assert rows_of(rows, "solution_auroc") == [1.0]
     assert {row["labelled_steps"] for row in rows} == {None}  # its nine targets are tokens
@@ -107,42 +96,50 @@ def test_a_cell_scored_at_the_last_token(tmp_path):
 
 def test_folds_stand_side_by_side(tmp_path):
     """Two folds of one problem each: the same rows as one part with both, but for what training says."""
-    made = [fold(tmp_path / str(p), range(p, p + 1)) for p in range(2)]
-    write_train(made[0]["train"], solutions_hash="aa", value=0.25)
-    for p in range(2):
-        choice = {"learning_rate": 0.1, "bracketed": False, "grid": [p]}
-        write_json(made[p]["choice"] / "choice.json", choice)
-    write_train(made[1]["train"], solutions_hash="bb", value=0.75)
-    inputs = {name: tuple(m[name] for m in made) for name in ("samples", "scores", "ratings")}
-    inputs["trains"] = tuple(m["train"] for m in made)
-    inputs["choices"] = tuple(m["choice"] for m in made)
-    out = tmp_path / "cell"
-    out.mkdir()
-    cell({"arm": "process", "data_scale": 4, "seed": 0}, inputs, out, context(tmp_path))
-    rows = read_json(out / "rows.json")
+    made = [fold(tmp_path, str(p), range(p, p + 1)) for p in range(2)]
+    tried = [{"learning_rate": 0.1, "validation": float(p), "trainings": 1} for p in range(2)]
+    choices = [RateChoice(learning_rate=0.1, bracketed=False, grid=(TriedRate(**one),)) for one in tried]
+    of_training = {"aa": ((2, 0.25), (4, 0.5)), "bb": ((2, 0.75), (4, 1.0))}
+    trains = [
+        trained(solutions_hash=found, curve=curve, best_value=curve[-1][1])
+        for found, curve in of_training.items()
+    ]
+    step = EvaluateCell(
+        arm="process",
+        data_scale=4,
+        seed=0,
+        trains=tuple(given(tmp_path, f"{p}/train", train) for p, train in enumerate(trains)),
+        choices=tuple(given(tmp_path, f"{p}/choice", choice) for p, choice in enumerate(choices)),
+        scores=tuple(one["scores"] for one in made),
+        samples=tuple(one["samples"] for one in made),
+        ratings=tuple(one["ratings"] for one in made),
+    )
+    given(tmp_path, "cell", run(step, tmp_path))
+    cell = Rows.read(tmp_path / "cell")
+    rows = cell.rows
     assert rows_of(rows, "best_of_n", "problem_values") == [[0.5, 0.0], [1.0, 0.0]]
     assert rows_of(rows, "step_auroc") == [pytest.approx(6.5 / 9)]
     assert rows_of(rows, "validation_best_of_n") == [0.5, 0.75]  # (0.25 + 0.75) / 2, (0.5 + 1.0) / 2
     assert rows_of(rows, "kept_best_of_n") == [0.75]  # (0.5 + 1.0) / 2
     (joint,) = {row["solutions_hash"] for row in rows}
-    assert [fact["grid"] for fact in read_json(out / "chosen.json")] == [[0], [1]]
+    assert [fact["grid"] for fact in cell.chosen] == [[one] for one in tried]
     assert len(joint) == 64 and {row["distinct_solutions"] for row in rows} == {6}
 
 
 def test_reference_lines(tmp_path):
-    made = fold(tmp_path / "fold")
-    inputs = {
-        "samples": (made["samples"],),
-        "labels": (made["scores"],),
-        "ratings": (made["ratings"],),
-        "pool_labels": made["scores"],
-        "pool_ratings": made["ratings"],
-    }
-    out = tmp_path / "references"
-    out.mkdir()
-    config = {"majority_draws": 50, "seed": 0, "bins": 2}
-    references(config, inputs, out, context(tmp_path))
-    rows = read_json(out / "rows.json")
+    made = fold(tmp_path)
+    step = EvaluateReferences(
+        samples=(made["samples"],),
+        labels=(made["scores"],),
+        ratings=(made["ratings"],),
+        pool_labels=made["scores"],
+        pool_ratings=made["ratings"],
+        majority_draws=50,
+        seed=0,
+        bins=2,
+    )
+    given(tmp_path, "references", run(step, tmp_path))
+    rows = Rows.read(tmp_path / "references").rows
     assert rows_of(rows, "random") == [0.25] and rows_of(rows, "random", "problem_values") == [[0.5, 0.0]]
     assert rows_of(rows, "pass_at_n") == [0.25, 0.5]
     # Two different answers are a tie of one vote each, shared: problem 0 earns one half at N = 2 as at N = 1.
@@ -164,15 +161,11 @@ def test_an_unfinished_solution_has_no_vote(tmp_path):
         Solution(problem_id="p", sample=m, steps=("s",), answer=a, finished=f, final_correct=f and a == "2")
         for m, (a, f) in enumerate(zip(answers, finished, strict=True))
     ]
-    samples, scores, out = tmp_path / "samples", tmp_path / "scores", tmp_path / "out"
-    for folder in (samples, scores, out):
-        folder.mkdir()
     problems = [Problem(problem_id="p", text="?", answer="2")]
-    Samples(problems=problems, solutions=Solutions.from_rows(rows)).write(samples)
-    StepScores.from_positive(Ragged.from_rows([[0.5]] * 5)).write(scores / SCORES)
-    config, inputs = {"majority_draws": 20, "seed": 0}, {"samples": (samples,), "labels": (scores,)}
-    references(config, inputs, out, context(tmp_path))
-    assert rows_of(read_json(out / "rows.json"), "majority")[-1] == pytest.approx(0.5)
+    samples = given(tmp_path, "samples", Samples(problems=problems, solutions=Solutions.from_rows(rows)))
+    labels = given(tmp_path, "labels", StepScores.from_positive(Ragged.from_rows([[0.5]] * 5)))
+    step = EvaluateReferences(samples=(samples,), labels=(labels,), majority_draws=20, seed=0)
+    assert rows_of(run(step, tmp_path).rows, "majority")[-1] == pytest.approx(0.5)
 
 
 def test_an_undefined_metric_has_no_row():
@@ -181,16 +174,9 @@ def test_an_undefined_metric_has_no_row():
 
 
 def test_a_varied_cell_and_rows_measured_elsewhere(tmp_path):
-    """What varies stands in every row; rows that another stage measured are rows of the same cell."""
-    made = fold(tmp_path / "fold")
-    write_train(made["train"])
-    write_json(tmp_path / "rows.json", [{"metric": "rank_correlation", "value": -0.5}])
-    inputs = {name: made[name] for name in ("samples", "scores")}
-    out = tmp_path / "cell"
-    out.mkdir()
-    config = {"arm": "process", "data_scale": 4, "seed": 1, "variant": "train_on", "level": 2.0}
-    cell(config, inputs | {"trains": made["train"], "further": (tmp_path,)}, out, context(tmp_path))
-    rows = read_json(out / "rows.json")
+    """What varies stands in every row; rows that another step measured are rows of the same cell."""
+    further = given(tmp_path, "further", Rows(rows=[{"metric": "rank_correlation", "value": -0.5}]))
+    rows = make_cell(tmp_path, variant="train_on", level=2.0, ratings=(), further=(further,)).rows
     assert {(row["variant"], row["level"], row["solutions_hash"]) for row in rows} == {
         ("train_on", 2.0, "aa")
     }
@@ -199,36 +185,35 @@ def test_a_varied_cell_and_rows_measured_elsewhere(tmp_path):
 
 def test_records_allow_other_solutions_where_something_else_is_varied(tmp_path):
     """The same arm, data scale and seed; two variants with solutions of their own."""
-    cells = []
-    for variant, found in {"a": "aa", "b": "bb"}.items():
-        make_cell(tmp_path / variant, solutions_hash=found)
-        folder = (tmp_path / variant / "cell").rename(tmp_path / f"{variant}-cell")
-        rows = read_json(folder / "rows.json")
-        write_json(folder / "rows.json", [row | {"variant": variant, "level": 1.0} for row in rows])
-        cells.append(folder)
-    config = {"experiment": "e", "scale": "smoke", "dataset": "w", "settings": "{}", "revision": "r"}
-    records(config, {"cells": tuple(cells), "references": ()}, tmp_path, context(tmp_path))
-    frame = read_records(tmp_path / "records.parquet")
+    cells = {
+        f"{variant}-cell": make_cell(tmp_path / variant, solutions_hash=found, variant=variant, level=1.0)
+        for variant, found in {"a": "aa", "b": "bb"}.items()
+    }
+    frame = read_records(gather(tmp_path, cells))
     assert set(zip(frame["variant"], frame["solutions_hash"], strict=True)) == {("a", "aa"), ("b", "bb")}
 
 
-def make_records(tmp_path: Path, hashes: dict[str, str]) -> Path:
-    cells = []
-    for arm, found in hashes.items():
-        make_cell(tmp_path / arm, arm=arm, solutions_hash=found)
-        cells.append((tmp_path / arm / "cell").rename(tmp_path / f"{arm}-cell"))
-    references = tmp_path / "references"
-    references.mkdir()
-    write_json(
-        references / "rows.json",
-        [{"arm": "random", "metric": "random", "n": 1, "value": 0.25, "problem_values": [0.5, 0.0]}],
+def gather(root: Path, cells: dict[str, Rows], references: Rows | None = None) -> Path:
+    """The file of the records of some cells."""
+    step = GatherRecords(
+        experiment="supervision",
+        scale="smoke",
+        dataset="w",
+        settings='{"a": 1}',
+        revision="r",
+        cells=tuple(given(root, name, cell) for name, cell in cells.items()),
+        references=None if references is None else given(root, "references", references),
     )
-    config = {
-        **{"experiment": "supervision", "scale": "smoke", "dataset": "w"},
-        **{"settings": '{"a": 1}', "revision": "r"},
+    given(root, "records", run(step, root))
+    return root / "records" / RECORDS
+
+
+def make_records(root: Path, hashes: dict[str, str]) -> Path:
+    cells = {
+        f"{arm}-cell": make_cell(root / arm, arm=arm, solutions_hash=found) for arm, found in hashes.items()
     }
-    records(config, {"cells": tuple(cells), "references": references}, tmp_path, context(tmp_path))
-    return tmp_path / "records.parquet"
+    line = {"arm": "random", "metric": "random", "n": 1, "value": 0.25, "problem_values": [0.5, 0.0]}
+    return gather(root, cells, Rows(rows=[line]))
 
 
 def test_records_hold_all_rows(tmp_path):
@@ -244,23 +229,25 @@ def test_records_stop_where_arms_saw_different_solutions(tmp_path):
         make_records(tmp_path, {"process": "aa", "final_answer": "bb"})
     found = "solutions of final_answer at data scale 4, seed 1: found hash bb"
     assert str(caught.value) == f"{found}; allowed: {allowed}"
-    assert not (tmp_path / "records.parquet").exists()
+    assert not list(tmp_path.rglob(RECORDS))
 
 
 def test_examples_tell_who_chooses_what(tmp_path):
-    made = fold(tmp_path / "fold")
+    made = fold(tmp_path)
     # the arm prefers the other solution of problem 0
-    upside_down = tmp_path / "arm"
-    upside_down.mkdir()
     inverted = [[1 - value for value in row] for row in POSITIVE]
-    StepScores.from_positive(Ragged.from_rows(inverted)).write(upside_down / SCORES)
-    config = {"arms": ["process"], "problems": 2, "solutions": 24}
-    inputs = {
-        **{"samples": made["samples"], "labels": made["scores"]},
-        **{"scores": (upside_down,), "ratings": made["ratings"]},
-    }
-    examples(config, inputs, tmp_path, context(tmp_path))
-    first, second = read_examples(tmp_path / "examples.json")
+    upside_down = given(tmp_path, "arm", StepScores.from_positive(Ragged.from_rows(inverted)))
+    step = PickExamples(
+        samples=made["samples"],
+        arms=("process",),
+        scores=(upside_down,),
+        labels=made["scores"],
+        ratings=made["ratings"],
+        problems=2,
+        solutions=24,
+    )
+    given(tmp_path, "examples", run(step, tmp_path))
+    first, second = read_examples(tmp_path / "examples" / EXAMPLES)
     # labeler: 0.72 > 0.6. Arm: 0.1 * 0.2 = 0.02 < 0.4
     assert {s["sample"]: s["chosen_by"] for s in first["solutions"]} == {0: ["labeler"], 1: ["process"]}
     # the other solution of problem 1 is unfinished and never chosen

@@ -1,13 +1,15 @@
-"""The stage of scoring strategies on two problems, in one fold and in two, worked by hand."""
+"""The step that evaluates scoring strategies on two problems, in a fold each, worked by hand."""
 
 import numpy as np
 import pytest
+from given import given, run
 
-from ablations.data.artifacts import SCORES, Samples, read_json, write_json
+from ablations.data.artifacts import Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps.evaluate_strategies import length_rows, strategies
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.steps.evaluate_strategies import EvaluateStrategies, length_rows
+from ablations.steps.evaluation_rows import Rows
 
 # Problem 0: a right solution of three steps and a wrong one of one step. Problem 1: three right ones, of one,
 # two and three steps. (negative, neutral, positive) of each step.
@@ -22,10 +24,8 @@ OF_PROBLEM = {0: [0, 1], 1: [2, 3, 4]}
 RIGHT = [True, False, True, True, True]
 
 
-def fold(folder, problem, classes=3):
-    """Samples and scores of one problem, the second one's first three solutions beside two unfinished."""
-    for name in ("samples", "scores"):
-        (folder / name).mkdir(parents=True)
+def fold(root, problem, classes=3):
+    """Samples and scores of one problem; unfinished solutions fill it up to three."""
     held = OF_PROBLEM[problem]
     rows = [
         Solution(
@@ -52,25 +52,21 @@ def fold(folder, problem, classes=3):
         )
         prob.append([[0.0, 0.0, 1.0]] * 9)
     named = [Problem(problem_id=f"p{problem}", text=f"{problem}?", answer="1")]
-    Samples(problems=named, solutions=Solutions.from_rows(rows)).write(folder / "samples")
+    samples = given(root, f"{problem}/samples", Samples(problems=named, solutions=Solutions.from_rows(rows)))
     values = np.array([step for row in prob for step in row])
     if classes == 2:
         values = np.stack([values[:, 0], values[:, 1] + values[:, 2]], axis=1)
     ragged = Ragged.from_lengths(values, np.array([len(row) for row in prob]))
-    StepScores(prob=ragged, last=np.zeros(len(prob))).write(folder / "scores" / SCORES)
+    scores = StepScores(prob=ragged, last=np.zeros(len(prob)))
+    return samples, given(root, f"{problem}/scores", scores)
 
 
-def run(tmp_path, classes=3, **more):
-    for problem in (0, 1):
-        fold(tmp_path / str(problem), problem, classes)
-    out = tmp_path / "out"
-    out.mkdir()
-    folds = {
-        name: tuple(tmp_path / str(problem) / name for problem in (0, 1)) for name in ("samples", "scores")
-    }
-    context = Context(progress=lambda done: None, scratch=tmp_path)
-    strategies({"arm": "labeler"}, folds | more, out, context)
-    return read_json(out / "rows.json")
+def evaluated(root, classes=3, **more):
+    """What the step writes."""
+    samples, scores = zip(*(fold(root, problem, classes) for problem in (0, 1)), strict=True)
+    step = EvaluateStrategies(arm="labeler", samples=samples, scores=scores, **more)
+    given(root, "out", run(step, root))
+    return Rows.read(root / "out")
 
 
 def of(rows, variant, metric, n=None):
@@ -79,7 +75,7 @@ def of(rows, variant, metric, n=None):
 
 
 def test_the_grid_by_hand(tmp_path):
-    rows = run(tmp_path)
+    rows = evaluated(tmp_path).rows
     # Problem 0: the product prefers the wrong one, 0.729 < 0.8; the minimum the right one, 0.9 > 0.8. With
     # neutral as negative the right one's steps are 0.4: it loses under either.
     chosen = {
@@ -106,28 +102,26 @@ def test_the_grid_by_hand(tmp_path):
 
 def test_the_length_correlation_by_hand(tmp_path):
     """Problem 1 alone has three equally right solutions: 0.9, 0.81, 0.729 fall with 1, 2, 3 steps."""
-    rows = run(tmp_path)
+    rows = evaluated(tmp_path).rows
     found = of(rows, "product, neutral positive", "length_correlation")
     assert (found["value"], found["problem_values"]) == (pytest.approx(-1), pytest.approx([-1]))
     assert of(rows, "minimum, neutral positive", "length_correlation")["value"] == 0  # 0.9 for all three
 
 
 def test_two_classes_have_half_the_grid(tmp_path):
-    rows = run(tmp_path, classes=2)
+    rows = evaluated(tmp_path, classes=2).rows
     assert {row["variant"] for row in rows} == {"product", "minimum", "mean", "geometric mean", "last step"}
     assert of(rows, "product", "best_of_n", 3)["problem_values"][0] == 0.0
 
 
 def test_rows_of_a_cell_are_its_own(tmp_path):
-    cell = tmp_path / "cell-key"
-    cell.mkdir()
     shared = {"arm": "process", "acquisition": "uniform", "data_scale": 4, "seed": 1, "solutions_hash": "aa"}
     shared |= {"distinct_solutions": 3, "labelled_solutions": 4, "labelled_steps": 9}
-    write_json(cell / "rows.json", [{"metric": "best_of_n", "n": 1, "value": 0.5} | shared])
-    write_json(cell / "chosen.json", [{"learning_rate": 0.1}])
-    rows = run(tmp_path, cell=cell)
-    assert all(row.items() >= (shared | {"cell": "cell-key"}).items() for row in rows)
-    assert read_json(tmp_path / "out" / "chosen.json") == [{"learning_rate": 0.1}]
+    own = [{"metric": "best_of_n", "n": 1, "value": 0.5} | shared]
+    cell = given(tmp_path, "cell-key", Rows(rows=own, chosen=[{"learning_rate": 0.1}]))
+    found = evaluated(tmp_path, cell=cell)
+    assert all(row.items() >= (shared | {"cell": "cell-key"}).items() for row in found.rows)
+    assert found.chosen == [{"learning_rate": 0.1}]
 
 
 def test_no_lengths_no_row():

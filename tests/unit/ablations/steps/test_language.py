@@ -3,21 +3,30 @@ import json
 import numpy as np
 import pytest
 import torch
+from given import given
 from transformers import AutoTokenizer
 
-from ablations.data.artifacts import Samples, write_problems
+from ablations.data.artifacts import ProblemSet, Samples
 from ablations.data.solutions import Problem
 from ablations.engine.files import sha256_of
 from ablations.engine.step import Context
 from ablations.steps import language
-from ablations.steps.language import document, few_shot_prefix, graded, mathmix
+from ablations.steps.base_model import CausalModel
+from ablations.steps.language import (
+    MathMix,
+    SampleSolutions,
+    document,
+    few_shot_prefix,
+    graded,
+    saving,
+)
 from ablations.world.text import build_tokenizer
 from ablations.world.world import split_of
 from ablations.world.worlds import WORLDS
 from lightning_modules.backbones import build_causal, load_causal
 from lightning_modules.encoding import IGNORE
 from lightning_modules.presets import PRESETS
-from lightning_modules.sampling import Completion
+from lightning_modules.sampling import Completion, sample
 
 WORLD = WORLDS["dropped"]
 PROBLEM = Problem(problem_id="train-0", text="a+8b-5:47", answer="50")
@@ -75,74 +84,74 @@ def test_a_document_has_no_target_in_the_problem():
 def base(tmp_path):
     """A tiny base model of random weights, as an artifact."""
     tokenizer = build_tokenizer(WORLD)
-    build_causal(PRESETS["tiny"], tokenizer, seed=0).save_pretrained(tmp_path / "base" / "model")
-    tokenizer.save_pretrained(tmp_path / "base" / "model")
-    return tmp_path / "base"
+    model = build_causal(PRESETS["tiny"], tokenizer, seed=0)
+    return given(tmp_path, "base", CausalModel(save=saving(model, tokenizer)))
 
 
-def finetune(base, out, rows, **more):
-    """Runs the stage `mathmix` on rows of questions."""
-    text = out.with_suffix(".jsonl")
+def finetune(base, root, name, rows, held_out=None):
+    """Finetunes on rows of questions; returns the folder of the artifact."""
+    text, scratch = root / f"{name}.jsonl", root / f"{name}-scratch"
     text.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    out.mkdir()
-    scratch = out.with_name(f"{out.name}-scratch")
     scratch.mkdir()
-    config = {"updates": 30, "batch_tokens": 64, "max_tokens": 32, "learning_rate": 1e-2, "seed": 0}
-    mathmix(
-        config | {"text_sha256": sha256_of(text)},
-        {"base": base} | more,
-        out,
-        Context(progress=lambda done: None, scratch=scratch, local={"text": str(text)}),
+    step = MathMix(
+        base=base,
+        held_out=held_out,
+        text_sha256=sha256_of(text),
+        updates=30,
+        batch_tokens=64,
+        max_tokens=32,
+        learning_rate=1e-2,
+        seed=0,
+        text=text,
     )
+    return root / given(root, name, step.run(Context(root=root, scratch=scratch))).address
 
 
 def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(base, tmp_path):
     rows = [{"question": f"a+{digit}:47", "answer": f"47a+{digit}={47 + digit}"} for digit in range(1, 9)]
-    out = tmp_path / "out"
-    finetune(base, out, rows)
+    out = finetune(base, tmp_path, "out", rows)
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
     assert tokenizer.get_vocab() == build_tokenizer(WORLD).get_vocab()
     ids = torch.tensor([tokenizer("a+5:47\n47a+5=52\n", add_special_tokens=False)["input_ids"]])
     before, after = (
-        load_causal(folder / "model").eval()(input_ids=ids, labels=ids).loss.item() for folder in (base, out)
+        load_causal(folder / "model").eval()(input_ids=ids, labels=ids).loss.item()
+        for folder in (tmp_path / "base", out)
     )
     assert after < before - 0.5
-    assert json.loads((out / "mathmix.json").read_text()) == {"questions": 8, "updates": 30}
+    assert json.loads((out / "facts.json").read_text()) == {"questions": 8, "updates": 30}
 
 
 def test_mathmix_leaves_out_the_problems_that_judge(base, tmp_path):
     """However they are spaced or capitalised."""
-    held_out = tmp_path / "pool"
-    held_out.mkdir()
-    write_problems(held_out, [Problem(problem_id="p", text="Ann has 2\n eggs?", answer="2")])
+    problems = [Problem(problem_id="p", text="Ann has 2\n eggs?", answer="2")]
+    held_out = given(tmp_path, "pool", ProblemSet(problems=problems))
     rows = [{"question": question, "answer": "2"} for question in ("ann has 2 eggs? ", "Ann has 3 eggs?")]
-    finetune(base, tmp_path / "out", rows, held_out=held_out)
-    assert json.loads((tmp_path / "out" / "mathmix.json").read_text())["questions"] == 1
+    out = finetune(base, tmp_path, "out", rows, held_out)
+    assert json.loads((out / "facts.json").read_text())["questions"] == 1
     with pytest.raises(ValueError, match="found no question"):
-        finetune(base, tmp_path / "none", rows[:1], held_out=held_out)
+        finetune(base, tmp_path, "none", rows[:1], held_out)
 
 
 def test_mathmix_on_no_text(base, tmp_path):
     with pytest.raises(ValueError, match=r"out\.jsonl: found no question; allowed: one or more"):
-        finetune(base, tmp_path / "out", [])
+        finetune(base, tmp_path, "out", [])
 
 
 def test_a_finished_shard_is_never_sampled_again(base, tmp_path, monkeypatch):
     """Interrupted in the second of two shards; the same call then samples that one alone, alike."""
     problems = [Problem(problem_id=f"p{p}", text="a+8:47", answer="55") for p in range(4)]
-    (tmp_path / "problems").mkdir()
-    write_problems(tmp_path / "problems", problems)
     monkeypatch.setattr(language, "SHARD_PROBLEMS", 2)
-    config = {
-        "world": "dropped",
-        "count": 3,
-        "temperature": 1.0,
-        "min_p": 0.0,
-        "max_new_tokens": 5,
-        "seed": 1,
-    }
-    inputs = {"generator": base, "problems": tmp_path / "problems"}
-    sampled, sample = [], language.sample
+    step = SampleSolutions(
+        generator=base,
+        problems=given(tmp_path, "problems", ProblemSet(problems=problems)),
+        world="dropped",
+        count=3,
+        temperature=1.0,
+        min_p=0.0,
+        max_new_tokens=5,
+        seed=1,
+    )
+    sampled = []
 
     def counting(*args, seed, **more):
         sampled.append(seed)
@@ -151,13 +160,11 @@ def test_a_finished_shard_is_never_sampled_again(base, tmp_path, monkeypatch):
         return sample(*args, seed=seed, **more)
 
     def run(name, scratch):
-        out = tmp_path / name
-        out.mkdir()
         (tmp_path / scratch).mkdir(exist_ok=True)
-        language.samples(config, inputs, out, Context(progress=lambda done: None, scratch=tmp_path / scratch))
-        return Samples.read(out).solutions.content_hash()
+        found = step.run(Context(root=tmp_path, scratch=tmp_path / scratch))
+        return Samples.read(tmp_path / given(tmp_path, name, found).address).solutions.content_hash()
 
-    monkeypatch.setattr(language, "sample", counting)
+    monkeypatch.setattr("lightning_modules.sampling.sample", counting)
     interrupted = True
     with pytest.raises(KeyboardInterrupt):
         run("killed", "scratch")

@@ -1,17 +1,16 @@
-"""The stage `instability` on folders made by hand."""
+"""The step `MeasureStability` on artifacts made by hand."""
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from given import given, run
 
-from ablations.data.artifacts import ACQUIRED, OPINION, SCORES, Samples, read_json, write_json
+from ablations.data.artifacts import ChosenRows, Opinion, Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps.measure_stability import instability
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.steps.evaluation_rows import Rows
+from ablations.steps.measure_stability import MeasureStability
 
-CONFIG = {"threshold": 0.2, "similarity": 0.7, "bins": 2}
 STEPS = (("a", "b"), ("a", "b"), ("c",), ("d", "e"))
 """Of the four solutions of each problem; the first two are equal."""
 RIGHT = (True, True, False, False)
@@ -19,28 +18,29 @@ LABELS = ((0.9, 0.9), (0.9, 0.9), (0.3,), (0.9, 0.1))
 """The labeler's P(right): a step is incorrect if 1 - P exceeds 0.2."""
 
 
-def fold(folder, problems, *, now, before, rows, taken=None):
+def opinion(prob):
+    """Of a selector by which the steps are right with these probabilities."""
+    convincing = np.array([np.log(row).sum() for row in prob])
+    scores = StepScores.from_positive(Ragged.from_rows(prob))
+    return Opinion(convincing=convincing, entropy=np.zeros(len(prob)), scores=scores)
+
+
+def fold(root, name, problems, *, now, before, rows, taken=()):
     """One fold's artifacts; `now` and `before` are P(right) of the steps by the two selectors."""
-    made = {name: folder / name for name in ("samples", "labels", "chosen", "opinions", "previous")}
-    for path in made.values():
-        path.mkdir(parents=True)
     solutions = [
         Solution(problem_id=p, sample=m, steps=STEPS[m], answer="1", finished=True, final_correct=RIGHT[m])
         for p in problems
         for m in range(4)
     ]
-    Samples(
-        problems=[Problem(problem_id=p, text=f"{p}?", answer="1") for p in problems],
-        solutions=Solutions.from_rows(solutions),
-    ).write(made["samples"])
-    StepScores.from_positive(Ragged.from_rows(LABELS * len(problems))).write(made["labels"] / SCORES)
-    for name, prob in (("opinions", now), ("previous", before)):
-        StepScores.from_positive(Ragged.from_rows(prob)).write(made[name] / SCORES)
-        convincing = np.array([np.log(row).sum() for row in prob])
-        pq.write_table(pa.table({"convincing": convincing}), made[name] / OPINION)
-    facts = {"rows": rows} | ({} if taken is None else {"taken": taken})
-    write_json(made["chosen"] / ACQUIRED, facts)
-    return made
+    named = [Problem(problem_id=p, text=f"{p}?", answer="1") for p in problems]
+    artifacts = {
+        "samples": Samples(problems=named, solutions=Solutions.from_rows(solutions)),
+        "labels": StepScores.from_positive(Ragged.from_rows(LABELS * len(problems))),
+        "chosen": ChosenRows(rows=np.array(rows), taken=np.array(taken, dtype=np.int64)),
+        "opinions": opinion(now),
+        "previous": opinion(before),
+    }
+    return {of: given(root, f"{name}/{of}", artifact) for of, artifact in artifacts.items()}
 
 
 NOW = ((0.9, 0.9), (0.9, 0.9), (0.4,), (0.9, 0.3))
@@ -49,17 +49,17 @@ BEFORE = ((0.8, 0.8), (0.8, 0.8), (0.7,), (0.6, 0.9))
 """Products 0.64, 0.64, 0.7, 0.54."""
 
 
-def measured(tmp_path, folds, without=()):
+def measured(root, folds, without=()):
     inputs = {name: tuple(made[name] for made in folds) for name in folds[0] if name not in without}
-    (tmp_path / "out").mkdir()
-    context = Context(progress=lambda done: None, scratch=tmp_path)
-    instability(CONFIG, inputs, tmp_path / "out", context)
-    return {row["metric"]: row for row in read_json(tmp_path / "out" / "rows.json")}
+    step = MeasureStability(threshold=0.2, similarity=0.7, bins=2, **inputs)
+    given(root, "out", run(step, root))
+    return {row["metric"]: row for row in Rows.read(root / "out").rows}
 
 
 def test_a_round_by_hand(tmp_path):
-    """Of one problem row 0 is labelled, rows 1 (its equal) and 3 are chosen, by the selector before."""
-    found = measured(tmp_path, [fold(tmp_path / "f", ["p"], now=NOW, before=BEFORE, rows=[1, 3], taken=[0])])
+    """Of one problem row 0 is labeled, rows 1 (its equal) and 3 are chosen, by the selector before."""
+    made = fold(tmp_path, "f", ["p"], now=NOW, before=BEFORE, rows=[1, 3], taken=[0])
+    found = measured(tmp_path, [made])
     value = {metric: row["value"] for metric, row in found.items()}
     assert value["chosen_right"] == 0.5 and value["chosen_error_free"] == 0.5
     assert value["chosen_steps_right"] == 0.75  # right, right; right, wrong
@@ -76,7 +76,7 @@ def test_a_round_by_hand(tmp_path):
 
 
 def test_the_first_round_has_no_selector_before_it(tmp_path):
-    made = fold(tmp_path / "f", ["p"], now=NOW, before=BEFORE, rows=[0])
+    made = fold(tmp_path, "f", ["p"], now=NOW, before=BEFORE, rows=[0])
     found = measured(tmp_path, [made], without=("previous",))
     assert set(found) == {
         *("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats"),
@@ -87,8 +87,8 @@ def test_the_first_round_has_no_selector_before_it(tmp_path):
 
 def test_a_problem_of_several_folds_stands_once(tmp_path):
     """Problem q is in both folds: correlations 0.5 and 1, mean 0.75; p is in the first alone, 0.5."""
-    one = fold(tmp_path / "1", ["p", "q"], now=NOW * 2, before=BEFORE * 2, rows=[1, 7])
-    two = fold(tmp_path / "2", ["q"], now=NOW, before=NOW, rows=[2])
+    one = fold(tmp_path, "1", ["p", "q"], now=NOW * 2, before=BEFORE * 2, rows=[1, 7])
+    two = fold(tmp_path, "2", ["q"], now=NOW, before=NOW, rows=[2])
     found = measured(tmp_path, [one, two])
     assert found["rank_correlation"]["problem_values"] == pytest.approx([0.5, 0.75])
     assert found["rank_correlation"]["value"] == pytest.approx(0.625)

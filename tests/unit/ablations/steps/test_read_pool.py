@@ -1,30 +1,24 @@
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from given import given as made
+from given import run
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from ablations.data.artifacts import LEFT_OUT, SCORES, Samples
+from ablations.data.artifacts import LEFT_OUT, PoolSamples, Samples
 from ablations.data.cross_fitting import fold_problems
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
+from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.engine.files import sha256_of
-from ablations.engine.step import Context
 from ablations.formats.pool import write_pool
-from ablations.steps import read_pool
-from ablations.steps.read_pool import train_tokenizer
+from ablations.steps.read_pool import MakeScratchBase, ReadPool, TakeFold, TakeFoldLabels, train_tokenizer
 from lightning_modules.backbones import load_causal
 
 PARTS = ("train", "validation", "test")
-
-
-def context(scratch: Path, **local: str) -> Context:
-    scratch.mkdir(exist_ok=True)
-    return Context(progress=lambda done: None, scratch=scratch, local=local)
 
 
 def right(problem: str, sample: int, *steps: str) -> Solution:
@@ -69,17 +63,11 @@ def test_labels_follow_their_solutions_into_a_fold(tmp_path):
     file = tmp_path / "pool.jsonl"
     scores = {"a": Ragged.from_rows([[i / 100] for i in range(12)])}
     write_pool(file, problems, Solutions.from_rows(rows), scores)
-    whole, scratch = tmp_path / "pool", tmp_path / "scratch"
-    whole.mkdir()
-    read_pool.pool({"sha256": sha256_of(file), "labeler": "a"}, {}, whole, context(scratch, path=str(file)))
+    pool = made(tmp_path, "pool", run(ReadPool(sha256=sha256_of(file), labeler="a", path=file), tmp_path))
     seen = []
     for part in PARTS:
-        out, labels = tmp_path / part, tmp_path / f"{part}-labels"
-        config = {"fold": 1, "folds": 3, "part": part, "seed": 0}
-        for stage, folder in ((read_pool.fold, out), (read_pool.fold_labels, labels)):
-            folder.mkdir()
-            stage(config, {"pool": whole}, folder, context(scratch))
-        samples, found = Samples.read(out), StepScores.read(labels / SCORES)
+        samples = run(TakeFold(pool=pool, fold=1, folds=3, part=part), tmp_path)
+        found = run(TakeFoldLabels(pool=pool, fold=1, folds=3, part=part), tmp_path)
         assert samples.solutions.problem_ids == [problem.problem_id for problem in samples.problems]
         for i, steps in enumerate(samples.steps()):
             p, m = map(int, steps[0].split("."))
@@ -101,22 +89,15 @@ def test_the_tokenizer_gives_back_the_text_and_never_merges_over_a_line():
 @pytest.mark.parametrize("with_text", [True, False])
 def test_a_base_from_scratch(tmp_path, with_text):
     """Its tokenizer has merged what occurs most: in the samples, and in the text where there is one."""
-    (tmp_path / "samples").mkdir()
     samples = Samples(
         problems=[Problem(problem_id="p", text="1+1?", answer="2")],
         solutions=Solutions.from_rows([right("p", 0, "1+1=2", "so 2")]),
     )
-    samples.write(tmp_path / "samples")
     text = tmp_path / "text.jsonl"
     text.write_text(json.dumps({"question": "zebra zebra", "answer": "zebra"}) + "\n")
-    config = {"preset": "tiny", "vocabulary": 280, "seed": 0}
-    config["text_sha256"] = sha256_of(text) if with_text else None
-    out = tmp_path / "out"
-    out.mkdir()
-    local = {"text": str(text)} if with_text else {}
-    read_pool.scratch_base(
-        config, {"samples": tmp_path / "samples"}, out, context(tmp_path / "scratch", **local)
-    )
+    more = {"text": text, "text_sha256": sha256_of(text)} if with_text else {}
+    base = MakeScratchBase(samples=made(tmp_path, "samples", samples), preset="tiny", vocabulary=280, **more)
+    out = tmp_path / made(tmp_path, "out", run(base, tmp_path)).address
     tokenizer = AutoTokenizer.from_pretrained(out / "model")
     assert ("zebra" in tokenizer.get_vocab()) == with_text
     assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280
@@ -131,9 +112,7 @@ def test_a_pool_that_changed_after_the_plan(tmp_path):
     with pytest.raises(
         ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
     ):
-        read_pool.pool(
-            {"sha256": told, "labeler": "a"}, {}, tmp_path, context(tmp_path / "scratch", path=str(file))
-        )
+        run(ReadPool(sha256=told, labeler="a", path=file), tmp_path)
 
 
 def test_what_is_left_out_is_told_in_a_file(tmp_path):
@@ -141,14 +120,15 @@ def test_what_is_left_out_is_told_in_a_file(tmp_path):
     problems = [Problem(problem_id=f"p{p}", text=f"{p}?", answer="2") for p in range(3)]
     scores = {"prm": Ragged.from_rows([[0.5]] * 6)}
     for name, graded in (("all", [True] * 6), ("some", [True, False, True, True, True, True])):
-        path, out = tmp_path / f"{name}.jsonl", tmp_path / name
-        out.mkdir()
+        path = tmp_path / f"{name}.jsonl"
         write_pool(path, problems, Solutions.from_rows(rows), scores, graded=np.array(graded))
-        config = {"sha256": sha256_of(path), "labeler": "prm"}
-        read_pool.pool(config, {}, out, context(tmp_path / "scratch", path=str(path)))
-        assert (out / LEFT_OUT).is_file() == (name == "some")
-    assert (tmp_path / "some" / LEFT_OUT).read_text() == (
+        read = run(ReadPool(sha256=sha256_of(path), labeler="prm", path=path), tmp_path)
+        made(tmp_path, name, read)
+        assert (tmp_path / name / LEFT_OUT).is_file() == (name == "some") == bool(read.left_out)
+    told = (
         "Ungraded solutions are left out: 1; each of 3 problems keeps 1 to 2. Best-of-N is for N up to 1, "
-        "the solutions of problem p0, the fewest of all, as ungraded solutions are left out.\n"
+        "the solutions of problem p0, the fewest of all, as ungraded solutions are left out."
     )
-    assert len(Samples.read(tmp_path / "some").solutions) == 5
+    assert (tmp_path / "some" / LEFT_OUT).read_text() == f"{told}\n"
+    kept = PoolSamples.read(tmp_path / "some")
+    assert kept.left_out == told and len(kept.solutions) == len(kept.labels) == 5

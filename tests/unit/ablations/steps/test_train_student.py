@@ -1,4 +1,4 @@
-import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -6,17 +6,20 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from given import given as made
+from given import run
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from trained import trained
 from transformers import LlamaConfig, LlamaForTokenClassification
 
-from ablations.data.artifacts import Samples, write_json
+from ablations.data.artifacts import Samples
+from ablations.data.models import RateChoice, TrainedStudent, TriedRate
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.engine.step import Context
-from ablations.steps import train_student
 from ablations.steps.checkpoint_choice import KeepBest
+from ablations.steps.collect import draw_rows
 from ablations.steps.score import score_encoded
-from ablations.steps.train_student import draw_rows
+from ablations.steps.train_student import ChooseRate
 from lightning_modules.divergence import Diverged
 from lightning_modules.encoding import Encoded, Example
 from lightning_modules.reward_data import RewardData
@@ -42,10 +45,7 @@ def samples(problems: int, drawn: int) -> Samples:
     return Samples(problems=named, solutions=Solutions.from_rows(rows))
 
 
-def context(tmp_path) -> Context:
-    return Context(progress=lambda done: None, scratch=tmp_path)
-
-
+@settings(deadline=None)  # the first table may import pandas
 @given(problems=st.integers(1, 5), drawn=st.integers(1, 9), seed=st.integers(0, 100), data=st.data())
 def test_smaller_data_scales_lie_within_larger_ones(problems, drawn, seed, data):
     many = samples(problems, drawn)
@@ -94,7 +94,7 @@ class Characters:
         return {"input_ids": [10 if letter == "\n" else int(letter) for letter in text]}
 
 
-def trained(values: list[float], *, updates: int, evaluations: int) -> tuple[KeepBest, list[torch.Tensor]]:
+def judged(values: list[float], *, updates: int, evaluations: int) -> tuple[KeepBest, list[torch.Tensor]]:
     """A training in which the judge says `values`, and the head's weights at each judgement."""
     seen: list[torch.Tensor] = []
 
@@ -117,12 +117,8 @@ def trained(values: list[float], *, updates: int, evaluations: int) -> tuple[Kee
 
 def test_the_best_checkpoint_is_kept():
     # 6 updates in 3 evaluations: after 2, 4 and 6
-    keep, seen = trained([0.25, 0.75, 0.5], updates=6, evaluations=3)
-    assert keep.curve == [
-        {"update": 2, "value": 0.25},
-        {"update": 4, "value": 0.75},
-        {"update": 6, "value": 0.5},
-    ]
+    keep, seen = judged([0.25, 0.75, 0.5], updates=6, evaluations=3)
+    assert keep.curve == [(2, 0.25), (4, 0.75), (6, 0.5)]
     assert (keep.best_update, keep.best_value) == (4, 0.75)
     assert torch.equal(keep.best_state["backbone.score.weight"], seen[1])
     assert not torch.equal(seen[1], seen[2])  # the weights went on; what is kept did not
@@ -203,7 +199,7 @@ def on_plateau(values, folder=None, killed_at=None, *, patience=2):
 def test_a_plateau_ends_a_training_with_the_usual_fall_of_the_learning_rate():
     """Two evaluations without a better one: 0.75 again and 0.5. The rate falls in updates 5 and 6."""
     keep, rates = on_plateau([0.5, 0.75, 0.75, 0.5, 0.6, 0.9])
-    assert [point["update"] for point in keep.curve] == [1, 2, 3, 4, 5, 6]
+    assert [update for update, _ in keep.curve] == [1, 2, 3, 4, 5, 6]
     assert (keep.end, keep.best_update, keep.best_value) == (6, 6, 0.9)
     assert rates == pytest.approx([0.1] * 5 + [0.05])
 
@@ -238,12 +234,12 @@ def test_an_early_end_is_the_same_after_a_kill(tmp_path, killed_at):
 
 
 def test_of_equal_checkpoints_the_later_is_kept():
-    keep, seen = trained([0.5, 0.5], updates=4, evaluations=2)
+    keep, seen = judged([0.5, 0.5], updates=4, evaluations=2)
     assert keep.best_update == 4 and torch.equal(keep.best_state["backbone.score.weight"], seen[1])
 
 
 def test_a_worthless_checkpoint_is_better_than_none():
-    keep, _ = trained([0.0], updates=1, evaluations=1)
+    keep, _ = judged([0.0], updates=1, evaluations=1)
     assert (keep.best_update, keep.best_value) == (1, 0.0) and keep.best_state
 
 
@@ -263,18 +259,19 @@ def test_an_update_of_several_batches_is_judged_once():
     module = torch.nn.Linear(1, 1)
     for _ in range(3):  # with accumulated gradients a batch may end without an update
         keep.on_train_batch_end(trainer, module)  # type: ignore[arg-type]
-    assert keep.curve == [{"update": 2, "value": 0.5}]
+    assert keep.curve == [(2, 0.5)]
 
 
-def choose(tmp_path, facts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The choice among trainings with these facts."""
-    folders = [tmp_path / str(i) for i in range(len(facts))]
-    for folder, fact in zip(folders, facts, strict=True):
-        folder.mkdir()
-        write_json(folder / "train.json", fact)
-    train_student.choose({}, {"candidates": tuple(folders)}, tmp_path, context(tmp_path))
-    chosen: dict[str, Any] = json.loads((tmp_path / "choice.json").read_text())
-    return chosen
+def diverged(rate: float, why: str) -> TrainedStudent:
+    """A training that diverged."""
+    return TrainedStudent(learning_rate=rate, facts=None, diverged=why)
+
+
+def choose(root: Path, tried: list[TrainedStudent]) -> RateChoice:
+    """The choice among trainings, as a step that reads it gets it."""
+    candidates = tuple(made(root, f"train/{i}", one) for i, one in enumerate(tried))
+    made(root, "choose/x", run(ChooseRate(candidates=candidates), root))
+    return RateChoice.read(root / "choose/x")
 
 
 @pytest.mark.parametrize(
@@ -287,37 +284,37 @@ def choose(tmp_path, facts: list[dict[str, Any]]) -> dict[str, Any]:
     ],
 )
 def test_choose_takes_the_best_and_says_whether_it_is_bracketed(values, rate, bracketed, tmp_path):
-    facts = [{"learning_rate": (1 + i) * 1e-4, "best_value": value} for i, value in enumerate(values)]
-    chosen = choose(tmp_path, facts)
-    assert (chosen["learning_rate"], chosen["bracketed"]) == (pytest.approx(rate), bracketed)
-    assert [tried["validation"] for tried in chosen["grid"]] == values
+    chosen = choose(
+        tmp_path, [trained(learning_rate=(1 + i) * 1e-4, best_value=value) for i, value in enumerate(values)]
+    )
+    assert (chosen.learning_rate, chosen.bracketed) == (pytest.approx(rate), bracketed)
+    assert [one.validation for one in chosen.grid] == values
 
 
 def test_several_trainings_per_rate_count_by_their_mean(tmp_path):
     """0.1: (0.2 + 0.8) / 2 = 0.5; 0.2: (0.5 + 0.6) / 2 = 0.55; 0.4: one diverged, so it is out."""
-    tried = [(0.1, 0.2), (0.1, 0.8), (0.2, 0.5), (0.2, 0.6), (0.4, 0.9)]
-    facts: list[dict[str, Any]] = [{"learning_rate": rate, "best_value": value} for rate, value in tried]
-    chosen = choose(tmp_path, [*facts, {"learning_rate": 0.4, "diverged": "why"}])
-    assert (chosen["learning_rate"], chosen["bracketed"]) == (0.2, True)
-    assert chosen["grid"] == [
-        {"learning_rate": 0.1, "validation": pytest.approx(0.5), "trainings": 2},
-        {"learning_rate": 0.2, "validation": pytest.approx(0.55), "trainings": 2},
-        {"learning_rate": 0.4, "validation": None, "trainings": 2, "diverged": "why"},
-    ]
+    values = [(0.1, 0.2), (0.1, 0.8), (0.2, 0.5), (0.2, 0.6), (0.4, 0.9)]
+    chosen = choose(
+        tmp_path,
+        [*(trained(learning_rate=rate, best_value=value) for rate, value in values), diverged(0.4, "why")],
+    )
+    assert (chosen.learning_rate, chosen.bracketed) == (0.2, True)
+    assert chosen.grid == (
+        TriedRate(learning_rate=0.1, validation=pytest.approx(0.5), trainings=2),
+        TriedRate(learning_rate=0.2, validation=pytest.approx(0.55), trainings=2),
+        TriedRate(learning_rate=0.4, validation=None, trainings=2, diverged="why"),
+    )
 
 
 def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
     why = "learning_rate: found 1.0, with which ..."
     # worthless, but finite
-    chosen = choose(
-        tmp_path, [{"learning_rate": 1.0, "diverged": why}, {"learning_rate": 0.1, "best_value": 0.0}]
-    )
-    assert chosen["learning_rate"] == 0.1 and chosen["grid"][0]["diverged"] == why
-    (tmp_path / "out").mkdir()
+    chosen = choose(tmp_path / "some", [diverged(1.0, why), trained(learning_rate=0.1, best_value=0.0)])
+    assert chosen.learning_rate == 0.1 and chosen.grid[0].diverged == why
     with pytest.raises(
         Diverged, match="^all 1 learning rates diverge; of the lowest: learning_rate: found 1.0"
     ):
-        choose(tmp_path / "out", [{"learning_rate": 1.0, "diverged": why}])
+        choose(tmp_path / "all", [diverged(1.0, why)])
 
 
 def test_weights_that_are_not_finite_are_not_judged():

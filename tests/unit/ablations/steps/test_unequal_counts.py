@@ -6,8 +6,8 @@ import pytest
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.evaluation.best_of_n import best_of_n, random_choice
+from ablations.steps.collect import draw_rows
 from ablations.steps.evaluation_rows import EvaluatedSolutions
-from ablations.steps.train_student import draw_rows
 
 RIGHT = {"p0": (True, False, False), "p1": (False, True)}
 
@@ -23,9 +23,8 @@ def samples():
     return Samples(problems=problems, solutions=Solutions.from_rows(rows))
 
 
-def test_every_problem_is_judged_by_all_its_own_solutions(samples, tmp_path):
-    samples.write(tmp_path)
-    judged = EvaluatedSolutions((tmp_path,))
+def test_every_problem_is_judged_by_all_its_own_solutions(samples):
+    judged = EvaluatedSolutions([samples])
     assert judged.ns == [1, 2] and not judged.single(2)
     assert judged.each(random_choice, judged.correct, judged.finished).tolist() == [1 / 3, 1 / 2]
     score = np.array([0.9, 0.5, 0.1, 0.2, 0.1])

@@ -1,31 +1,36 @@
 """The rows of a trial on two validation problems with two solutions each, worked by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from given import given as made
+from given import run
 from hypothesis import given
 from hypothesis import strategies as st
+from trained import trained
 
-from ablations.data.artifacts import SCORES, Samples, read_json, write_json
+from ablations.data.artifacts import Samples
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Problem, Solution, Solutions, StepScores
-from ablations.engine.step import Context
-from ablations.steps.validate import passed_over, validated
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.data.step_scores import StepScores
+from ablations.steps.evaluation_rows import Rows
+from ablations.steps.validate import ValidateStudent, passed_over
 
 POINT = {"learning_rate": 0.1, "batch_size": 4, "max_updates": 3, "threshold": 0.2}
-FACTS = {
-    **{"solutions_hash": "aa", "distinct_solutions": 3, "solutions": 6, "targets": 9},
-    **{"learning_rate": 0.1, "threshold": 0.3, "best_update": 2, "best_value": 0.5},
-    **{"updates": 3, "planned": [2, 3], "plateau": False},
-    "curve": [{"update": 2, "value": 0.5}, {"update": 3, "value": 0.25}],
-}
+TRAINED = trained(
+    solutions=6,
+    threshold=0.3,
+    curve=((2, 0.5), (3, 0.25)),
+    best_update=2,
+    best_value=0.5,
+    updates=3,
+    planned=(2, 3),
+)
 
 
-def judge(tmp_path: Path, arm: str, **more: object) -> tuple[list[dict], list[dict]]:
+def judge(root: Path, arm: str, **more: Any) -> tuple[list[Any], list[Any]]:
     """Rows and what was chosen. Only the first solution of each problem ends right."""
-    made = {name: tmp_path / name for name in ("samples", "scores", "train", "out")}
-    for path in made.values():
-        path.mkdir()
     rows = [
         Solution(
             problem_id=f"p{p}", sample=m, steps=("a", "b"), answer="1", finished=True, final_correct=m == 0
@@ -34,19 +39,25 @@ def judge(tmp_path: Path, arm: str, **more: object) -> tuple[list[dict], list[di
         for m in range(2)
     ]
     problems = [Problem(problem_id=f"p{p}", text="?", answer="1") for p in range(2)]
-    Samples(problems=problems, solutions=Solutions.from_rows(rows)).write(made["samples"])
+    samples = Samples(problems=problems, solutions=Solutions.from_rows(rows))
     # products 0.09, 0.64 and 0.25, 0.2; last steps 0.1, 0.8 and 0.5, 0.8
     positive = Ragged.from_rows([[0.9, 0.1], [0.8, 0.8], [0.5, 0.5], [0.25, 0.8]])
-    StepScores.from_positive(positive).write(made["scores"] / SCORES)
-    write_json(made["train"] / "train.json", FACTS)
-    config = {"arm": arm, "data_scale": 3, "seed": 1, "validation_n": 2, "hyperparameters": POINT}
-    validated(
-        config | {"shown": [[None, None]]} | more,
-        {name: made[name] for name in ("samples", "scores", "train")},
-        made["out"],
-        Context(progress=lambda done: None, scratch=tmp_path),
+    values: dict[str, Any] = {"validation_n": 2, "shown": ((None, None),)}
+    step = ValidateStudent(
+        arm=arm,
+        data_scale=3,
+        seed=1,
+        batch_size=4,
+        hyperparameters=POINT,
+        train=made(root, "train", TRAINED),
+        samples=made(root, "samples", samples),
+        scores=made(root, "scores", StepScores.from_positive(positive)),
+        **values | more,
     )
-    return read_json(made["out"] / "rows.json"), read_json(made["out"] / "chosen.json")
+    made(root, "validated", run(step, root))
+    found = Rows.read(root / "validated")
+    assert found.chosen is not None
+    return found.rows, found.chosen
 
 
 def test_process_supervision_is_judged_by_the_product_of_its_steps(tmp_path):
@@ -79,9 +90,9 @@ def test_no_more_than_were_drawn(tmp_path):
 
 
 def test_a_point_is_shown_on_every_curve_that_it_lies_on(tmp_path):
-    shown = [[None, None], ["learning_rate", 0.1], ["batch_size", 4.0]]
+    shown = ((None, None), ("learning_rate", 0.1), ("batch_size", 4.0))
     rows, _ = judge(tmp_path, "process", shown=shown)
-    assert [[row["variant"], row["level"]] for row in rows] == [one for one in shown for _ in range(3)]
+    assert [(row["variant"], row["level"]) for row in rows] == [one for one in shown for _ in range(3)]
     assert rows[0] == rows[3] | {"variant": None, "level": None}
 
 

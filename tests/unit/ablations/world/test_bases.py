@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from ablations.engine.step import Context
-from ablations.steps import draw as stages
+from ablations.engine.step import Context, execute
+from ablations.steps.base_model import CausalModel
+from ablations.steps.draw import ShippedBase
 from ablations.world import bases
 from ablations.world.bases import Pretraining, read_manifest, shipped_base
 from ablations.world.pretraining import pretrain
@@ -116,12 +117,12 @@ def test_wrong_settings_are_refused(tmp_path: Path) -> None:
 def give(tmp_path: Path, expected: str, *, size: str = "tiny") -> Path:
     out = tmp_path / "out"
     out.mkdir()
-    config = {"world": "dropped", "size": size, "sha256": expected}
-    stages.base(config, {}, out, Context(progress=lambda done: None, scratch=tmp_path / "scratch"))
-    return out / "model"
+    step = ShippedBase(world="dropped", size=size, sha256=expected)
+    execute(step, out, Context(root=tmp_path, scratch=tmp_path / "scratch"))
+    return CausalModel.read(out).folder
 
 
-def test_the_stage_gives_the_shipped_base(shipped: Path, tmp_path: Path) -> None:
+def test_the_step_gives_the_shipped_base(shipped: Path, tmp_path: Path) -> None:
     model = give(tmp_path, read_manifest("dropped", "tiny")["sha256"])
     assert sha256(model) == sha256(shipped)
     assert load_causal(model).config.vocab_size == len(build_tokenizer(WORLDS["dropped"]))

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ablations.finetuning.provenance import LeftOut
+from ablations.data.left_out import LeftOut
 from ablations.formats.catalogue import recognised
 from ablations.formats.labeled_solution import LabeledSolution, each_alternative
 from ablations.formats.losses import FEATURES, Abilities, fitted

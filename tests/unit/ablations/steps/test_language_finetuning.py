@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from ablations.finetuning.language import right_solutions, solved, windows
-from ablations.finetuning.provenance import LeftOut
-from ablations.finetuning.split import HeldOut
+from ablations.steps.language_finetuning import encode_solutions, right_solutions, windows
+from ablations.data.left_out import LeftOut
+from ablations.formats.held_out import HeldOut
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import LabeledSolution, Step
 from lightning_modules.encoding import IGNORE
@@ -44,7 +44,7 @@ def test_text_in_pieces(kind, bos, tokenizer_of):
 def test_the_problem_has_no_target_and_the_end_has_one(kind, before, tokenizer_of):
     tokenizer = tokenizer_of(kind)
     left_out = LeftOut()
-    ((ids,), (target,)) = solved(tokenizer, [solution(3)], 40, left_out)
+    ((ids,), (target,)) = encode_solutions(tokenizer, [solution(3)], 40, left_out)
     text = "1+1?\nIt is 2.\n#3\n"  # 5 of the problem, 9 and 3 of its steps
     assert read(tokenizer, ids) == [*["<s>"] * before, *text, END]
     assert (target[: before + 5] == IGNORE).all()
@@ -55,7 +55,7 @@ def test_the_problem_has_no_target_and_the_end_has_one(kind, before, tokenizer_o
 def test_a_solution_that_does_not_fit_is_left_out_whole(tokenizer_of):
     """18 tokens: cut, it would not end."""
     left_out = LeftOut()
-    documents, _ = solved(tokenizer_of("qwen2"), [solution(3), solution(10)], 18, left_out)
+    documents, _ = encode_solutions(tokenizer_of("qwen2"), [solution(3), solution(10)], 18, left_out)
     assert [len(ids) for ids in documents] == [18]  # the other one has 19
     assert left_out.first == {"longer than 18 tokens": ["1+1? sample 10"]}
 

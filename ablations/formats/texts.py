@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.artifacts import prompt_of
-from ablations.finetuning.provenance import OF_HELD_OUT, LeftOut
-from ablations.finetuning.split import HeldOut
+from ablations.data.left_out import OF_HELD_OUT, LeftOut
 from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.held_out import HeldOut
 from ablations.formats.rows import Where, fault, read_rows, read_text, string
 
 PAIRS = (("question", "answer"), ("problem", "solution"))

@@ -1,14 +1,12 @@
 """Tiny causal checkpoints of two real architectures, with random weights and a token a byte."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from ablations.steps.read_pool import train_tokenizer
+from ablations.steps.scratch_base import train_tokenizer
 
 SIZES: dict[str, Any] = dict(
     hidden_size=32,
@@ -38,23 +36,3 @@ def write_base(folder: Path, kind: str) -> None:
         model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SIZES))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-@pytest.fixture(scope="session")
-def tokenizer_of() -> Callable[[str], Any]:
-    """The tokenizer of an architecture."""
-    return make_tokenizer
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The checkpoint of an architecture, made once; read only, for all tests share it."""
-    made: dict[str, Path] = {}
-
-    def get(kind: str) -> Path:
-        if kind not in made:
-            made[kind] = tmp_path_factory.mktemp(kind)
-            write_base(made[kind], kind)
-        return made[kind]
-
-    return get

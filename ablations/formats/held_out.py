@@ -31,10 +31,12 @@ class HeldOut:
     """Seed of the draw."""
 
     @classmethod
-    def of(cls, files: Iterable[Path], *, share: float, seed: int) -> HeldOut:
-        """Holds out all problems of some files of any format, and a share of all others."""
-        problems = (problem for path in files for problem in every_problem(path))
-        named = {letters_and_digits(problem): normalised(problem) for problem in problems}
+    def of(
+        cls, files: Iterable[Path], *, share: float = 0.0, seed: int = 0, problems: Iterable[str] = ()
+    ) -> HeldOut:
+        """Holds out all problems of some files of any format, some others, and a share of all the rest."""
+        of_files = (problem for path in files for problem in every_problem(path))
+        named = {letters_and_digits(problem): normalised(problem) for problem in (*of_files, *problems)}
         return cls(named=named, share=share, seed=seed)
 
     def __contains__(self, problem: str) -> bool:

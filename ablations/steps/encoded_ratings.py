@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ablations.data.artifacts import prompt_of
-from ablations.finetuning.labels import Rated
-from ablations.finetuning.provenance import LeftOut
+from ablations.data.left_out import LeftOut
+from ablations.formats.rated_solutions import Rated
 from ablations.world.annotator import CLASS_OF
 from lightning_modules.encoding import IGNORE, Encoded, encode_all
 from lightning_modules.positions import verify_positions

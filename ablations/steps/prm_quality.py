@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ablations.evaluation.step_metrics import auroc_interval
-from ablations.finetuning.encoded import Branches
+from ablations.steps.encoded_ratings import Branches
 from lightning_modules.encoding import IGNORE
 from lightning_modules.reward_model import CLASSES, RewardModel
 from lightning_modules.scoring import score

@@ -13,7 +13,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ablations.commands import cli
 from ablations.engine.ranks import Devices, RankFailed
-from ablations.engine.step import Stage
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import normalised
 from ablations.labelers.checkpoints import find_checkpoint
@@ -65,8 +64,20 @@ def labels(tmp_path):
     return write(tmp_path / "labels.jsonl", [*rows, {"problem": "?", "steps": ["!"], "ratings": [None]}])
 
 
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """The store of a test: `runs/store` in the folder that its commands are run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs" / "store"
+
+
 def finetune(*words, code=0):
     assert cli.main(["finetune", *map(str, words)]) == code
+
+
+def states(store):
+    """The states of trainings that are not finished."""
+    return list(store.glob(".scratch/*/last.ckpt"))
 
 
 def weights(folder):
@@ -142,7 +153,7 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
     assert "(reward-model, float32, revision" in capsys.readouterr().out
     labelled = read_pool(tmp_path / "labelled.jsonl", "prm")
     assert len(labelled.solutions) == 3 * len(SUMS) and labelled.labels is not None
-    assert not list(tmp_path.glob("*.unfinished"))  # nothing is left of what was on the way
+    assert not list(tmp_path.glob("runs/store/.scratch/*"))  # nothing is left of what was on the way
 
 
 @pytest.fixture
@@ -161,7 +172,7 @@ def killed(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["mathmix", "generator", "large-prm"])
-def test_killed_and_started_again(kind, base, text, pool, labels, killed, tmp_path, monkeypatch, capsys):
+def test_killed_and_started_again(kind, base, text, pool, labels, killed, store, tmp_path, monkeypatch):
     words = {
         "mathmix": ("mathmix", base("llama"), "--text", text, "--batch-tokens", 200),
         "generator": ("generator", base("llama"), "--pool", pool, "--batch-tokens", 100, "--epochs", 3),
@@ -169,26 +180,28 @@ def test_killed_and_started_again(kind, base, text, pool, labels, killed, tmp_pa
     }[kind]
     words = (*words, "--learning-rate", "1e-3", "--checkpoint-every", 2)
     whole, out = tmp_path / "whole", tmp_path / "out"
-    finetune(*words, "--out", whole)
+    finetune(*words, "--store", "other", "--out", whole)
     progress = training.Progress
     killed(5)
     finetune(*words, "--out", out, code=130)
-    assert (tmp_path / "out.unfinished" / "state" / "last.ckpt").is_file() and not out.exists()
+    assert len(states(store)) == 1 and not out.exists()
     monkeypatch.setattr(training, "Progress", progress)
-    capsys.readouterr()
-    finetune(*words, "--seed", 1, "--out", out, code=2)  # other words are another training
-    assert "out: found the state of another training in" in capsys.readouterr().err
+    finetune(*words, "--seed", 1, "--out", tmp_path / "seed")  # other words are another training
+    assert len(states(store)) == 1
     shares = []
     monkeypatch.setattr(training, "Progress", lambda report: progress(shares.append))
     finetune(*words, "--out", out)
     updates = facts(whole)["training"]["updates"]
     assert shares == [done / updates for done in range(5, updates + 1)]  # on from the state after the fourth
-    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out"]
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out"] and not states(store)
     expected, found = weights(whole), weights(out)
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=0, rtol=0, msg=name)
     assert facts(out) == facts(whole)
+    again = tmp_path / "again"
+    finetune(*words, "--out", again)  # nothing is trained twice
+    assert len(shares) == updates - 4 and weights(again).keys() == found.keys()
     before = weights(base("llama"))
     assert any(not torch.equal(before[name], expected[name]) for name in before.keys() & expected.keys())
 
@@ -197,22 +210,26 @@ def test_two_processes_train_what_one_trains(base, labels, tmp_path):
     words = ("large-prm", base("qwen2"), "--labels", labels, "--batch-size", 8, "--learning-rate", "1e-3")
     one, two = tmp_path / "one", tmp_path / "two"
     finetune(*words, "--out", one)
-    finetune(*words, "--devices", 2, "--out", two)
+    finetune(*words, "--devices", 2, "--store", "other", "--out", two)
     assert facts(two)["judged"]["labels"] == facts(one)["judged"]["labels"] > 0
     for name, tensor in weights(one).items():
         torch.testing.assert_close(weights(two)[name], tensor, atol=1e-5, rtol=0, msg=name)
 
 
-def test_a_process_that_died_is_told_and_the_state_is_kept(base, labels, tmp_path, monkeypatch, capsys):
-    def die(config, inputs, out, context):
+def test_a_process_that_died_is_told_and_the_state_is_kept(base, labels, store, tmp_path, monkeypatch, capsys):
+    execute = Devices.execute
+
+    def die(self, step, out, context):
+        if not step.spreads:
+            return execute(self, step, out, context)
         (context.scratch / "last.ckpt").touch()
         raise RankFailed("rank 1 was ended by SIGKILL")
 
-    monkeypatch.setattr(Devices, "spread", lambda self, stages, name: Stage(1, die))
+    monkeypatch.setattr(Devices, "execute", die)
     words = ("large-prm", base("qwen2"), "--labels", labels, "--devices", 2, "--out", tmp_path / "prm")
     finetune(*words, code=1)
     assert "ablations: rank 1 was ended by SIGKILL\nThe same command" in capsys.readouterr().err
-    assert (tmp_path / "prm.unfinished" / "state" / "last.ckpt").is_file()
+    assert len(states(store)) == 1
 
 
 def test_no_problem_of_a_split_file_is_ever_trained_on(base, labels, tmp_path):
@@ -272,7 +289,6 @@ def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
     assert "precision: found 'half'; allowed: 32-true, bf16" in mistake(*mathmix, "--precision", "half")
     assert "device: found 'tpu'; allowed: cpu, cuda" in mistake(*mathmix, "--device", "tpu")
     assert "max_length: found 257; allowed: at most 256" in mistake(*mathmix, "--max-length", 257)
-    assert not (tmp_path / "out.unfinished").exists()  # so that the corrected command may have it
     assert "checkpoint_every: found 0" in mistake(*mathmix, "--checkpoint-every", 0)
     assert "held_out_share: found 1.0; allowed" in mistake(*mathmix, "--held-out-share", 1)
     assert "most: found 0" in mistake("generator", base("qwen2"), "--pool", pool, "--most", 0)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from ablations.evaluation.discrimination import auroc
-from ablations.finetuning.encoded import encode_rated
-from ablations.finetuning.labels import Branch, Rated
-from ablations.finetuning.prm_quality import evaluate_prm
-from ablations.finetuning.provenance import LeftOut
+from ablations.steps.encoded_ratings import encode_rated
+from ablations.formats.rated_solutions import Branch, Rated
+from ablations.steps.prm_quality import evaluate_prm
+from ablations.data.left_out import LeftOut
 from lightning_modules.backbones import load_classifier
 from lightning_modules.reward_model import RewardModel
 

@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablations.finetuning.labels import Branch, Rated
-from ablations.finetuning.large_prm import distinct, divided, problems_of
-from ablations.finetuning.split import HeldOut
+from ablations.formats.rated_solutions import Branch, Rated
+from ablations.steps.prm_on_labels import distinct, divided, problem_numbers
+from ablations.formats.held_out import HeldOut
 from ablations.formats.questions import normalised
 
 PROBLEMS = st.lists(st.text(min_size=1, max_size=6), max_size=30)
@@ -56,7 +56,7 @@ def test_equal_solutions_are_judged_once():
     other = Rated(name="there", problem="p", branches=(Branch(steps=("a",), ratings=(-1,)),))
     rows = [rated("p"), rated("q"), rated(" P"), other]
     assert distinct(rows) == [rows[0], rows[1], other]
-    assert problems_of(rows).tolist() == [0, 1, 0, 0]
+    assert problem_numbers(rows).tolist() == [0, 1, 0, 0]
 
 
 def test_all_problems_of_files_are_held_out(tmp_path):

@@ -6,9 +6,9 @@ import json
 import pyarrow as pa
 import pytest
 
-from ablations.finetuning.provenance import NAMED, LeftOut
-from ablations.finetuning.split import HeldOut
-from ablations.finetuning.texts import about, kept, read_any, read_texts
+from ablations.data.left_out import NAMED, LeftOut
+from ablations.formats.held_out import HeldOut
+from ablations.formats.texts import about, kept, read_any, read_texts
 
 
 def write(path, rows):

@@ -1,1 +1,0 @@
-"""Finetuning of checkpoints: the links of the paper's chain, each from one checkpoint folder to another."""

@@ -1,0 +1,194 @@
+"""The step that trains PRM_large on files of rated steps (the paper's section 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ablations.data.json_files import Json, read_json, write_json
+from ablations.data.left_out import LeftOut
+from ablations.data.models import MODEL, TrainedModel
+from ablations.engine.step import Context, Step, apart
+from ablations.engine.user_file import UserFile
+from ablations.formats.held_out import HeldOut
+from ablations.formats.overlap import every_problem
+from ablations.formats.rated_solutions import Rated, read_rated
+from ablations.steps.base_model import FACTS, CausalModel
+from ablations.steps.course import Course
+from ablations.steps.withheld import Withheld
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatedPrm(TrainedModel):
+    """A PRM with the facts of its training and of its evaluation on held-out problems."""
+
+    facts: dict[str, Json]
+
+    def write(self, folder: Path) -> None:
+        """Writes the model and ``FACTS``."""
+        super().write(folder)
+        write_json(folder / FACTS, self.facts)
+
+    @classmethod
+    def read(cls, folder: Path) -> EvaluatedPrm:
+        """Reads what ``write`` wrote; weights stay where they are."""
+        return cls(path=folder / MODEL, facts=read_json(folder / FACTS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """Which rated solutions of files are read; see the formats' options."""
+
+    keep_screening: bool = False
+    keep_quality_control: bool = False
+    keep_give_up: bool = False
+    keep_bad_problem: bool = False
+    labeler: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Returns the options that were given, by the names that readers take."""
+        return {name: value for name, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainPrmOnLabels(Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
+    """Trains a PRM of three classes on files of labels, and evaluates it on held-out problems."""
+
+    base: Step[CausalModel]
+    labels: tuple[UserFile, ...]
+    """Files of rated solutions, of any labeled format."""
+    options: LabelOptions = LabelOptions()
+    problems: tuple[UserFile, ...] = ()
+    """Files with the problems that the labels do not hold."""
+    threshold: float | None = None
+    """P(wrong) above which a step is wrong, where labels are probabilities."""
+    withheld: Withheld = Withheld()
+    course: Course
+    checkpoint_every: int = apart(100)
+    """Updates between two states that are kept."""
+
+    @property
+    def device(self) -> str:
+        """Device that it computes on."""
+        return self.course.device
+
+    def run(self, context: Context) -> EvaluatedPrm:
+        """Trains and evaluates it."""
+        from ablations.steps.encoded_ratings import encode_rated
+        from ablations.steps.prm_quality import evaluate_prm
+        from lightning_modules.backbones import load_classifier
+        from lightning_modules.packing import cost_of
+        from lightning_modules.positions import check_ids
+        from lightning_modules.prefix_trees import check_layout
+        from lightning_modules.reward_data import RewardData
+        from lightning_modules.reward_model import RewardModel
+        from lightning_modules.sharding import whole_state
+        from lightning_modules.tokenization import load_tokenizer
+        from lightning_modules.training import fit
+
+        course, base = self.course, context.read(self.base).folder
+        tokenizer = load_tokenizer(base)
+        model = RewardModel(
+            load_classifier(base, num_labels=3, seed=course.seed), learning_rate=course.learning_rate
+        )
+        longest = course.length(getattr(model.backbone.config, "max_position_embeddings", None))
+        left_out = LeftOut()
+        held_out = self.withheld.read()
+        learned, held = divided(self.read(left_out), held_out)
+        assert not any(one.problem in held_out for one in learned)  # guards against later changes
+        branches = encode_rated(tokenizer, learned, longest, left_out)
+        check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
+        if not branches.encoded:
+            raise ValueError(
+                f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one "
+                "or more"
+            )
+        share_prefixes = check_layout(model.backbone)
+        data = RewardData(
+            branches.dataset(cost=cost_of(model.backbone), share_prefixes=share_prefixes),
+            batch_size=course.batch,
+            seed=course.seed,
+        )
+        updates = model.total_updates = course.total(data.updates)
+        fit(
+            model,
+            data,
+            updates=updates,
+            precision=course.precision,
+            accelerator=course.device,
+            group=context.group,
+            logger=context.logs.logger(),
+            checkpoint_folder=context.scratch,
+            checkpoint_every=self.checkpoint_every,
+            progress=context.progress,
+        )
+        state = whole_state(model)
+        if not context.group.first:
+            return EvaluatedPrm(facts={})
+        made = context.scratch / MODEL
+        model.export(made, tokenizer, state)
+        tests = encode_rated(tokenizer, held, longest, left_out)
+        judged: dict[str, Json] = {"judged": None, "judged_distinct": None}
+        if tests.encoded:
+            written = RewardModel.from_folder(made).to(course.device)  # as users will load it
+            judged["judged"] = evaluate_prm(written, tests, problem_numbers(held))
+            once = distinct(held)
+            if len(once) < len(held):  # one repeated hundreds of times outweighs all others
+                again = encode_rated(tokenizer, once, longest, LeftOut())
+                judged["judged_distinct"] = evaluate_prm(written, again, problem_numbers(once))
+        counts: dict[str, Json] = {
+            "labels": sum(one.labels for one in (*learned, *held)),
+            "labels_learnt": branches.labels,
+            "labels_judged": tests.labels,
+            "labels_cut": branches.cut_labels + tests.cut_labels,
+            "solutions_learnt": len(learned),
+            "solutions_held_out": len(held),
+            "branches_learnt": len(branches.encoded),
+            "problems_learnt": len({one.key for one in learned}),
+            "problems_held_out": len({one.key for one in held}),
+        }
+        training: dict[str, Json] = {
+            "updates": updates,
+            "updates_of_a_pass": data.updates,
+            "warmup": model.warmup,
+            "decay": model.decay,
+            "weight_decay": model.weight_decay,
+            "shared_prefixes": share_prefixes,
+        }
+        facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts, "training": training}
+        return EvaluatedPrm(path=made, facts=facts | judged)
+
+    def read(self, left_out: LeftOut) -> Iterator[Rated]:
+        """Yields the rated solutions of all files."""
+        options = self.options.given()
+        if self.problems:
+            options["problems"] = [text for file in self.problems for text in every_problem(file.unchanged())]
+        for file in self.labels:
+            yield from read_rated(file.unchanged(), left_out, options=options, threshold=self.threshold)
+
+
+def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:
+    """Splits solutions into those to learn from and those of held-out problems."""
+    learned: list[Rated] = []
+    held: list[Rated] = []
+    for one in rated:
+        (held if one.problem in held_out else learned).append(one)
+    return learned, held
+
+
+def distinct(rated: Iterable[Rated]) -> list[Rated]:
+    """Returns the first of each group of solutions with equal problem, steps and ratings."""
+    first: dict[Any, Rated] = {}
+    for one in rated:
+        first.setdefault((one.key, one.branches), one)
+    return list(first.values())
+
+
+def problem_numbers(rated: Iterable[Rated]) -> np.ndarray:
+    """Returns a number for the problem of each solution: int64."""
+    numbers: np.ndarray = np.unique([one.key for one in rated], return_inverse=True)[1]
+    return numbers
