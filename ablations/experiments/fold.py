@@ -11,7 +11,7 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
-from ablations.steps.language import SampleSolutions
+from ablations.steps.sampling import SampleSolutions
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 from ablations.world.facts import FactWorld

@@ -10,14 +10,14 @@ from functools import cached_property
 from ablations.data.annotations import Annotations
 from ablations.data.artifacts import ChosenRows
 from ablations.engine.costs.work import training
-from ablations.engine.files import sha256_of
 from ablations.engine.step import Step
+from ablations.engine.user_file import UserFile
 from ablations.experiments.fold import ask, draw, lengths_of, seconds_per_token
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.formats.annotation_file import read_rated
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import CollectGeneration
-from ablations.steps.language import SampleSolutions
+from ablations.steps.sampling import SampleSolutions
 from ablations.steps.train_prm import Annotate, ReadRatings, TrainLargePrm
 from ablations.steps.validate import passed_over
 
@@ -105,8 +105,7 @@ class Generation:
         return ReadRatings(
             samples=self.pool,
             chosen=self.chosen,
-            sha256=sha256_of(file),
-            path=file.absolute(),
+            file=UserFile.of(file, "collection.annotations"),
             label=f"people's ratings: {self.chosen.label}",
         )
 

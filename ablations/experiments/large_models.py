@@ -16,7 +16,7 @@ from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.trainings import Trainings
 from ablations.steps.base_model import CausalModel
 from ablations.steps.evaluate_large import EvaluateLarge, EvaluateVotes
-from ablations.steps.language import SampleSolutions
+from ablations.steps.sampling import SampleSolutions
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem
 from ablations.engine.costs.work import Texts, Work
-from ablations.engine.files import sha256_of
 from ablations.engine.step import Step
+from ablations.engine.user_file import UserFile
 from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
 from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.scales import SupervisionSettings, byte_counts
@@ -16,8 +16,10 @@ from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.steps.base_model import CausalModel
-from ablations.steps.language import MathMix
-from ablations.steps.read_pool import MakeScratchBase, Part, ReadPool, TakeFold, TakeFoldLabels
+from ablations.steps.course import Course
+from ablations.steps.language_finetuning import MathMix
+from ablations.steps.read_pool import Part, ReadPool, TakeFold, TakeFoldLabels
+from ablations.steps.scratch_base import MakeScratchBase
 from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.presets import PRESETS
 from lightning_modules.tokenization import load_tokenizer
@@ -74,7 +76,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
     """
     assert settings.pool is not None
     pool = settings.pool
-    sha256 = sha256_of(pool.path, "pool.path")
+    file = UserFile.of(pool.path, "pool.path")
     read = read_pool(pool.path, pool.labeler)
     count, drawn = len(read.problems), round(len(read.solutions) / len(read.problems))
     if settings.pool_samples != read.fewest[0]:
@@ -86,9 +88,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         raise ValueError(
             f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
         )
-    whole = ReadPool(
-        sha256=sha256, labeler=pool.labeler, path=pool.path.absolute(), label=f"pool {pool.path.name}"
-    )
+    whole = ReadPool(file=file, labeler=pool.labeler, label=f"pool {pool.path.name}")
     named, mathmix = None, pool.mathmix
     if settings.students.checkpoint is not None:  # the base of all folds, unchanged
         named = use_checkpoint(
@@ -100,8 +100,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         mathmix = None
     if mathmix and pool.overlap == "stop":
         _no_overlap(mathmix, read.problems)
-    text = None if mathmix is None else mathmix.absolute()
-    text_sha256 = sha256_of(mathmix, "pool.mathmix") if mathmix else None
+    text = () if mathmix is None else (UserFile.of(mathmix, "pool.mathmix"),)
 
     def dealt(index: int) -> int:
         """Returns the number of problems that `TakeFold` deals to a fold."""
@@ -134,28 +133,28 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
         test, test_labels = take(index, "test")
         base: Step[CausalModel] = named or MakeScratchBase(
             samples=train,
-            held_out=whole if mathmix else None,
+            text=text,
+            problems=whole if text else None,
             preset=settings.students.backbone,
             vocabulary=pool.vocabulary,
             # Only if a solution may be longer than the preset reads.
             positions=pool.max_length if pool.max_length > preset.max_positions else None,
-            text_sha256=text_sha256,
-            text=text,
             label=f"tokenizer and random weights of fold {index}",
             weight=5,
         )
-        if text is not None and text_sha256 is not None:
+        if text:
             tokens = pool.mathmix_updates * MATHMIX_TOKENS
             base = MathMix(
                 base=base,
-                held_out=whole,
-                text_sha256=text_sha256,
-                updates=pool.mathmix_updates,
-                batch_tokens=MATHMIX_TOKENS,
-                max_tokens=512,
-                learning_rate=4e-3,
-                seed=0,
                 text=text,
+                problems=whole,
+                course=Course(
+                    epochs=1,
+                    updates=pool.mathmix_updates,
+                    batch=MATHMIX_TOKENS,
+                    learning_rate=4e-3,
+                    max_length=512,
+                ),
                 label=f"MathMix of fold {index}",
                 weight=tokens * 2 * SECONDS_PER_TOKEN["small"],
                 # An upper bound: the last batches of equally long texts are not full.

@@ -8,8 +8,10 @@ from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, scor
 from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.scales import SupervisionSettings
 from ablations.steps.base_model import CausalModel
+from ablations.steps.course import Course
 from ablations.steps.draw import DrawProblems, RateByOracle, ShippedBase
-from ablations.steps.language import FinetuneGenerator, SampleSolutions
+from ablations.steps.language_finetuning import FinetuneOnSolutions
+from ablations.steps.sampling import SampleSolutions
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import Annotate, TrainLargePrm
 from ablations.world.bases import read_manifest
@@ -73,22 +75,33 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
 
     prompted = min(generator.problems, counts.train)
     few_shot = Texts(lengths=lengths, problems=prompted, samples=generator.samples)
-    made_generator = FinetuneGenerator(
+    made_generator = FinetuneOnSolutions(
         base=small,
-        problems=problems("train", prompted),
-        world=world,
-        samples=generator.samples,
-        shots=generator.shots,
-        learning_rate=generator.learning_rate,
-        batch_tokens=generator.batch_tokens,
-        max_new_tokens=generator.max_new_tokens,
-        temperature=generator.temperature,
-        min_p=generator.min_p,
-        seed=generator.seed,
-        weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] * 2 + 1,
+        samples=SampleSolutions(
+            generator=small,
+            problems=problems("train", prompted),
+            world=world,
+            count=generator.samples,
+            shots=generator.shots,
+            temperature=generator.temperature,
+            min_p=generator.min_p,
+            max_new_tokens=generator.max_new_tokens,
+            seed=generator.seed,
+            shard_problems=prompted,
+            label="few-shot solutions",
+            weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] + 1,
+            work=sampling("generator", few_shot, shots=generator.shots * SHOT_TOKENS),
+            texts=few_shot,
+        ),
+        course=Course(
+            epochs=1,
+            batch=generator.batch_tokens,
+            learning_rate=generator.learning_rate,
+            seed=generator.seed,
+        ),
+        weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] + 1,
+        # An upper bound: it is not known in advance which of them end right and are learned from.
         work=(
-            *sampling("generator", few_shot, shots=generator.shots * SHOT_TOKENS),
-            # An upper bound: it is not known in advance which of them end right and are learned from.
             Work(
                 role="generator",
                 kind="language training",

@@ -22,12 +22,6 @@ def _pair(where: Where, row: dict[str, Any]) -> list[tuple[str, str]]:
     return [(string(where, row, "question"), string(where, row, "answer"))]
 
 
-def without(pairs: Iterable[tuple[str, str]], problems: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Drops the pairs whose question is one of some problems, comparing letters and digits."""
-    held_out = {letters_and_digits(problem) for problem in problems}
-    return (pair for pair in pairs if letters_and_digits(pair[0]) not in held_out)
-
-
 def held_in(others: Iterable[str], problems: Iterable[str]) -> list[str]:
     """Returns the problems that are among others, comparing letters and digits."""
     asked = {letters_and_digits(other) for other in others}

@@ -5,15 +5,14 @@ The ratings that the PRM is trained on are separate artifacts, whoever gave them
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from ablations.data.annotations import Annotations
 from ablations.data.artifacts import ChosenRows, Samples
 from ablations.data.models import LargePrm, LargePrmFacts
-from ablations.engine.files import unchanged
-from ablations.engine.step import Context, Step, apart
+from ablations.engine.step import Context, Step
+from ablations.engine.user_file import UserFile
 from ablations.formats.annotation_file import read_labelling
 from ablations.steps.base_model import CausalModel
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
@@ -56,16 +55,13 @@ class ReadRatings(Step[Annotations], name="rated"):
 
     samples: Step[Samples]
     chosen: Step[ChosenRows]
-    sha256: str
-    """Of the file."""
-    path: Path = apart()
-    """The file."""
+    file: UserFile
 
     def run(self, context: Context) -> Annotations:
         """Reads them."""
         rows = context.read(self.chosen).labeled
         chosen = context.read(self.samples).take(rows)
-        found = read_labelling(unchanged(self.path, self.sha256), chosen.problems, chosen.solutions)
+        found = read_labelling(self.file.unchanged(), chosen.problems, chosen.solutions)
         judged = [i for i, ratings in enumerate(found) if any(rating is not None for rating in ratings)]
         return Annotations(rows=rows[judged], ratings=[list(found[i]) for i in judged])
 

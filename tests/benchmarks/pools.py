@@ -10,7 +10,7 @@ from ablations.data.artifacts import Samples, prompt_of, steps_of
 from ablations.data.ragged import Ragged
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import read_questions
-from ablations.steps.read_pool import train_tokenizer
+from ablations.steps.scratch_base import train_tokenizer
 from ablations.world.bases import shipped_base
 from ablations.world.world import NEGATIVE, draw_problems
 from ablations.world.worlds import world_of

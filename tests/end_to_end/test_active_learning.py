@@ -1,13 +1,15 @@
 """Active learning at scale smoke through the command line, on the store of the first experiment."""
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.commands import cli
+from ablations.data.artifacts import ChosenRows
 from ablations.experiments import active_learning, iterative_retraining, scales, scoring, supervision
+from ablations.steps.evaluate import EvaluateCell
+from ablations.steps.train_student import ChooseRate, TrainStudent
 from results.records import read_records
 
 LABELLED = 16
@@ -26,7 +28,7 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
         assert again.read_bytes() == path.read_bytes()
     made = {path.parent.parent.name for path in (folder / "store").glob("[a-z]*/*/manifest.json")}
     assert {"opinion", "acquired"} <= made
-    assert "labeler" in made and len(list((folder / "store" / "labeler").glob("*/manifest.json"))) == 1
+    assert "large_prm" in made and len(list((folder / "store" / "large_prm").glob("*/manifest.json"))) == 1
     # Beside the four of the first experiment the larger pool that there is something to choose from.
     assert len(list((folder / "store" / "samples").glob("*/manifest.json"))) == 5
 
@@ -60,10 +62,10 @@ def test_it_ends_with_its_figure_and_report(run):
 def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
     folder = run.folder
     bought = []
-    for path in (folder / "store" / "acquired").glob("*/acquired.json"):
-        facts = json.loads(path.read_text())
-        bought.append((len(facts["rows"]), len(facts.get("taken", []))))
-        assert facts["distinct"] == len(facts["rows"])
+    for path in (folder / "store" / "acquired").glob("*/manifest.json"):
+        chosen = ChosenRows.read(path.parent)
+        bought.append((len(chosen.rows), len(chosen.taken)))
+        assert chosen.distinct == len(chosen.rows)
     seeds = len(bought) // (len(ACQUISITION_STRATEGIES) - 1)
     assert sorted(set(bought)) == [(LABELLED, LABELLED), (2 * LABELLED, 0)]
     assert bought.count((2 * LABELLED, 0)) == seeds  # uniform_distinct asks no selector
@@ -80,22 +82,22 @@ def test_learning_rates_are_chosen_by_seeds_that_are_not_reported(experiment, tu
     given = replace(given, students=replace(given.students, tuning_seeds=tuning_seeds))
     rates = given.students.learning_rates
     tasks = experiment.plan(given).tasks
-    choices = [task for task in tasks if task.stage == "choose"]
+    choices = [task for task in tasks if isinstance(task, ChooseRate)]
     for choice in choices:
-        configs = [dict(task.config) for task in choice.inputs["candidates"]]
+        configs = [dict(task.config) for task in choice.candidates]
         tried = [(config.pop("learning_rate"), config.pop("seed")) for config in configs]
         assert tried == [(rate, 1_000_000 + k) for rate in rates for k in range(tuning_seeds)]
         assert all(config == configs[0] and config["tuning"] for config in configs)
-    cells = [task for task in tasks if task.stage == "cell"]
+    cells = [task for task in tasks if isinstance(task, EvaluateCell)]
     for cell in cells:
-        (train,) = cell.inputs["trains"]
-        (choice,) = cell.inputs["choices"]
-        assert train.config["seed"] == cell.config["seed"] < given.seeds
-        assert train.inputs["choice"] == choice and train.config["learning_rate"] is None
-    assert len({cell.inputs["trains"] for cell in cells}) == len(cells)
-    tuning = [task for task in tasks if task.stage == "train" and "tuning" in task.config]
+        (train,) = cell.trains
+        (choice,) = cell.choices
+        assert train.seed == cell.seed < given.seeds
+        assert train.choice == choice and train.learning_rate is None
+    assert len({cell.trains for cell in cells}) == len(cells)
+    tuning = [task for task in tasks if isinstance(task, TrainStudent) and task.tuning]
     assert len(tuning) == len(choices) * len(rates) * tuning_seeds
-    read = {one.key for task in tasks if task.stage in ("scores", "opinion") for one in task.parents}
+    read = {one.key for task in tasks if task.name in ("scores", "opinion") for one in task.parents}
     assert not read & {task.key for task in tuning}  # only the choice reads what they found
 
 
@@ -103,10 +105,10 @@ def test_a_single_rate_is_not_tuned():
     given = scales.settings("small", None, None, None)
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
     tasks = supervision.plan(given).tasks
-    trains = [task for task in tasks if task.stage == "train"]
+    trains = [task for task in tasks if isinstance(task, TrainStudent)]
     assert len(trains) == len(given.arms) * len(given.data_scales) * given.seeds
-    assert {task.config["learning_rate"] for task in trains} == {1e-3}
-    assert not any(task.stage == "choose" or "tuning" in task.config for task in tasks)
+    assert {task.learning_rate for task in trains} == {1e-3}
+    assert not any(isinstance(task, ChooseRate) for task in tasks) and not any(one.tuning for one in trains)
 
 
 def scales_of(experiment):

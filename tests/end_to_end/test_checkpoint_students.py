@@ -94,7 +94,7 @@ def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
     )
     samples = json.loads((scored / "manifest.json").read_text())["inputs"]["samples"]
     read = Samples.read(tmp_path / "store" / samples)
-    stored = StepScores.read(scored / "scores.parquet").prob
+    stored = StepScores.read(scored).prob
     found = score_exported(tmp_path / "model", read.prompts()[0] + "".join(f"{s}\n" for s in read.steps()[0]))
     assert found[-1] == pytest.approx(stored.row(0)[-1], abs=2e-2)  # of the last step; bfloat16
 

@@ -5,20 +5,26 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from toy_steps import Text
 from transformers import AutoModelForTokenClassification, pipeline
 
 from ablations.commands import cli
+from ablations.commands.trained import Which, find
 from ablations.data.artifacts import Samples
 from ablations.data.step_scores import StepScores
+from ablations.engine.run import make_here
+from ablations.engine.step import Step
+from ablations.engine.store import Store
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.formats.pool import read_pool, write_pool
+from ablations.steps.train_student import TrainStudent
 from results.records import read_records
 
 
@@ -157,28 +163,36 @@ def test_by_address_and_by_folder(exported, smoke, tmp_path, capsys):
         assert blocks(tmp_path / name) == blocks(exported / "process")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Train(Step[Text], name="train"):
+    seed: int
+
+    def run(self, context):
+        return Text("weights")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell(Step[Text], name="cell"):
+    trains: tuple[Step[Text], ...]
+
+    def run(self, context):
+        return Text("rows")
+
+
 def test_of_several_folds_the_one_that_is_asked_for(tmp_path):
-    from ablations.commands.trained import Which, find
-    from ablations.engine.step import Context, Stage, Task
-    from ablations.engine.store import Store
-
-    def make(config, inputs, out, context: Context):
-        (out / "file.json").write_text("{}")
-
-    store, stages = Store(tmp_path), Stage(1, make)
-    trains = tuple(Task(stage="train", config={"n": n}, version=1) for n in range(2))
-    cell = Task(stage="cell", inputs={"trains": trains}, version=1)
-    for task in (*trains, cell):
-        store.make(task.recipe(), stages, lambda fraction: None)
+    trains = tuple(Train(seed=seed) for seed in range(2))
+    cell = Cell(trains=trains)
+    make_here(cell, Store(tmp_path))
     for fold, train in enumerate(trains):
         found = find(cell.address, Which(fold=fold), tmp_path)
-        assert (found.address, found.folds, found.config) == (train.address, 2, {"n": fold})
+        assert (found.address, found.folds) == (train.address, 2)
+        assert found.config == TrainStudent.defaults() | {"seed": fold}
     for fold in (None, 2, -1):
         with pytest.raises(ValueError, match=r"fold: found (none|2|-1); allowed: 0 to 1, the cell's models"):
             find(cell.address, Which(fold=fold), tmp_path)
-    (tmp_path / trains[1].address / "file.json").write_text("{} ")
-    with pytest.raises(ValueError, match=r"file.json has another checksum; allowed: a whole artifact"):
-        find(cell.address, Which(fold=1), Path(tmp_path))
+    (tmp_path / trains[1].address / "text.txt").write_text("heights")
+    with pytest.raises(ValueError, match=r"text.txt has another checksum; allowed: a whole artifact"):
+        find(cell.address, Which(fold=1), tmp_path)
 
 
 def test_mistakes_are_one_line_and_leave_nothing(exported, smoke, tmp_path, capsys, monkeypatch):

@@ -35,21 +35,27 @@ from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import Trainings, cell_task, records_task, references_task
+from ablations.experiments.trainings import (
+    Trainings,
+    evaluate_cell,
+    evaluate_references,
+    gather_records,
+)
 
 
 def plan(settings: SupervisionSettings) -> Plan:
     """Is a labeler that doubts more a better teacher?"""
     folds = folds_of(settings)
     cells = [
-        cell_task([Trainings(settings=settings, fold=fold, arm=arm, data_scale=2) for fold in folds], seed)
+        evaluate_cell(
+            [Trainings(settings=settings, fold=fold, arm=arm, data_scale=2) for fold in folds], seed
+        )
         for arm in ("process", "doubtful_outcome")
         for seed in range(settings.seeds)
     ]
-    references = references_task(settings, folds)
-    return Plan(
-        targets=(*cells, references), records=records_task("doubts", settings, tuple(cells), references)
-    )
+    references = evaluate_references(settings, folds)
+    records = gather_records("doubts", settings, tuple(cells), references)
+    return Plan(targets=(*cells, references), records=records)
 
 
 DOUBTS = experiment(settings, plan)

@@ -1,12 +1,13 @@
 """The experiments of the large models at scale smoke through the command line, on the first one's store."""
 
-import json
 import shutil
 from dataclasses import replace
 
 import pytest
 
 from ablations.commands import cli
+from ablations.data.artifacts import ChosenRows
+from ablations.data.models import LargePrm
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import settings
 from ablations.experiments.world_fold import embedded_fold
@@ -34,8 +35,8 @@ def records(run, name):
     return frame
 
 
-def made(run, stage):
-    return sorted(path.parent for path in (run / "store" / stage).glob("*/manifest.json"))
+def made(run, step):
+    return sorted(path.parent for path in (run / "store" / step).glob("*/manifest.json"))
 
 
 def test_what_was_made_before_is_used_again(smoke, run):
@@ -43,23 +44,25 @@ def test_what_was_made_before_is_used_again(smoke, run):
         again = run / "store" / path.relative_to(smoke.store)
         assert again.read_bytes() == path.read_bytes()
     # Beside the first experiment's four samples the labeler's pool, and those that tell difficulty.
-    counts = {stage: len(made(run, stage)) for stage in ("labeler", "references", "samples", "large_prm")}
-    # Phase 1 and two generations: a PRM each, the last of them the large PRM of all three experiments.
-    assert counts == {"labeler": 1, "references": 1, "samples": 4 + 2, "large_prm": 3}
+    counts = {step: len(made(run, step)) for step in ("references", "samples", "large_prm")}
+    # Beside the labeler, phase 1 and two generations: a PRM each, the last of them the large PRM of all three
+    # experiments.
+    assert counts == {"references": 1, "samples": 4 + 2, "large_prm": 1 + 3}
     # All students as they were; one large ORM (one learning rate), and one on each of three sets.
     before = len(list((smoke.store / "train").glob("*/manifest.json")))
     assert len(made(run, "train")) == before + 1 + 3
 
 
-def test_generations_are_wrong_new_and_trained_on(run):
-    generations = [json.loads((path / "acquired.json").read_text()) for path in made(run, "collected")]
+def test_generations_are_wrong_new_and_trained_on(smoke, run):
+    generations = [ChosenRows.read(path) for path in made(run, "collected")]
     assert len(generations) == 2
-    assert all(facts["ends_right"] == 0 and facts["distinct"] == len(facts["rows"]) for facts in generations)
-    assert not set(generations[0]["rows"]) & set(generations[1]["rows"])
+    assert all(chosen.ends_right == 0 and chosen.distinct == len(chosen.rows) for chosen in generations)
+    assert not set(generations[0].rows) & set(generations[1].rows)
+    labeler = {path.name for path in made(smoke.store.parent, "large_prm")}
     trained = sorted(
-        json.loads((path / "labeler.json").read_text())["solutions"] for path in made(run, "large_prm")
+        LargePrm.read(path).facts.solutions for path in made(run, "large_prm") if path.name not in labeler
     )
-    sizes = sorted(len(facts["rows"]) for facts in generations)
+    sizes = sorted(len(chosen.rows) for chosen in generations)
     assert trained[0] == WITHIN and trained[2] == WITHIN + sum(sizes)
     assert trained[1] - WITHIN in sizes
 
@@ -170,8 +173,7 @@ def test_over_the_whole_set_end_to_end(run):
     before = made(run, "collected")
     assert cli.main([*argv, flag, f"--out={run / 'whole'}"]) == 0
     new = [path for path in made(run, "collected") if path not in before]
-    facts = [json.loads((path / "acquired.json").read_text()) for path in new]
-    assert len(new) == 2 and all(0 < len(fact["rows"]) <= WITHIN for fact in facts)
+    assert len(new) == 2 and all(0 < len(ChosenRows.read(path).rows) <= WITHIN for path in new)
     frame = read_records(run / "whole" / "records.parquet")
     told = frame[(frame["metric"] == "ends_right") & (frame["variant"] == "generation")]
     assert len(told) == 3 and (told[told["level"] > 0]["value"] == 0).all()

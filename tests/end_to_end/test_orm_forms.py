@@ -1,6 +1,7 @@
 """Forms of the outcome loss: the plan, and a run at scale smoke on the store of the first experiment."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -52,11 +53,11 @@ def test_process_supervision_has_no_outcome_loss():
     from ablations.experiments import supervision
     from ablations.experiments.scales import settings
 
-    tasks = supervision.plan(settings("smoke", None, None, None)).tasks
-    losses = {(t.arm, t.config.get("outcome_loss")) for t in tasks if isinstance(t, TrainStudent)}
-    # what every token is taught is the default, which is in no key
-    assert losses == {("process", None), ("prm_outcome", None), ("final_answer", None)}
-    assert TrainStudent.defaults()["outcome_loss"] == "every_token"
+    given = settings("smoke", None, None, None)
+    given = replace(given, students=replace(given.students, outcome_loss="mean_logit"))
+    tasks = supervision.plan(given).tasks
+    losses = {(task.arm, task.config.get("outcome_loss")) for task in tasks if isinstance(task, TrainStudent)}
+    assert losses == {("process", None), ("prm_outcome", "mean_logit"), ("final_answer", "mean_logit")}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.commands import cli
-from ablations.data.artifacts import read_problems
+from ablations.data.artifacts import ProblemSet
 from ablations.data.cross_fitting import fold_problems
+from ablations.data.models import TrainedStudent
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
 from ablations.experiments import active_learning
@@ -22,6 +23,9 @@ from ablations.experiments.definition import copy
 from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool
+from ablations.steps.examples import PickExamples
+from ablations.steps.read_pool import ReadPool
+from ablations.steps.train_student import TrainStudent
 from results.records import check_same_solutions, read_records
 
 REAL = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
@@ -39,7 +43,7 @@ def parts(store: Path) -> dict[int, dict[str, set[str]]]:
     found: dict[int, dict[str, set[str]]] = {}
     for path in (store / "fold").glob("*/manifest.json"):
         config = json.loads(path.read_text())["config"]
-        ids = [problem.problem_id for problem in read_problems(path.parent)]
+        ids = [problem.problem_id for problem in ProblemSet.read(path.parent).problems]
         assert len(set(ids)) == len(ids)
         found.setdefault(config["fold"], {})[config["part"]] = set(ids)
     return found
@@ -79,10 +83,10 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     check_parts(tmp_path / "store", FOLDS, everything)
 
     for path in (tmp_path / "store" / "train").glob("*/train.json"):
-        facts = json.loads(path.read_text())
-        assert facts["solutions"] == 6 and facts["cut_steps"] == 0  # 10 - 2 - 2 problems x 1
+        facts = TrainedStudent.read(path.parent).known
+        assert facts.solutions == 6 and facts.cut_steps == 0  # 10 - 2 - 2 problems x 1
         # the paper's, whatever the final answers; the arm that asks no labeler has none
-        assert facts["threshold"] in (None, 0.2)
+        assert facts.threshold in (None, 0.2)
 
     # a report needs the run's folder alone
     elsewhere = tmp_path / "moved"
@@ -110,13 +114,15 @@ def test_a_pool_with_ungraded_solutions(pool, tmp_path):
     assert given.pool_samples == given.test_samples == 4
     made = plan(given)
     store, out = Store(tmp_path / "store"), tmp_path / "out"
-    (whole,) = (task for task in made.tasks if task.stage == "pool")
+    (whole,) = (task for task in made.tasks if isinstance(task, ReadPool))
     run_tasks((whole,), store, 1)
-    assert [one.problem_id for one in read_problems(store.path(whole))] == [f"sum-{p}" for p in range(9)]
+    assert [one.problem_id for one in ProblemSet.read(store.path(whole)).problems] == [
+        f"sum-{p}" for p in range(9)
+    ]
     store.path(made.records).mkdir(parents=True)
     (store.path(made.records) / "records.parquet").touch()
     for task in made.targets:
-        if task.stage == "examples":
+        if isinstance(task, PickExamples):
             store.path(task).mkdir(parents=True)
             (store.path(task) / "examples.json").touch()
     copy(store, made, out)
@@ -168,15 +174,15 @@ def test_what_a_plan_counts_of_a_pool(pool):
     given = replace(given, pool=replace(given.pool, mathmix=text))
     text.write_text('{"question": "1 + 1?", "answer": "2"}\n')
     tasks = plan(given).tasks
-    folds = {task.label: task.texts for task in tasks if task.stage == "fold"}
+    folds = {task.label: task.texts for task in tasks if task.name == "fold"}
     held = {name: texts.problems for name, texts in folds.items() if "fold 4" in name}
     assert held == {"fold 4 train": 6, "fold 4 validation": 2, "fold 4 test": 2}
     assert {texts.samples for texts in folds.values()} == {SAMPLES}
     running = {"mathmix", "train", "scores"}
-    assert all(bool(task.work) == (task.stage in running) for task in tasks)
-    (mathmix, *_) = [task for task in tasks if task.stage == "mathmix"]
+    assert all(bool(task.work) == (task.name in running) for task in tasks)
+    (mathmix, *_) = [task for task in tasks if task.name == "mathmix"]
     assert mathmix.tokens == given.pool.mathmix_updates * 4608 and mathmix.work[0].kind == "language training"
-    (score, *_) = [task for task in tasks if task.stage == "scores"]
+    (score, *_) = [task for task in tasks if task.name == "scores"]
     assert score.tokens == round(2 * SAMPLES**0.97 * 300) and score.work[0].texts == 2 * SAMPLES
 
 
@@ -247,7 +253,8 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
     given = {name: getattr(defaults.pool, name) for name in defaults.pool.__dataclass_fields__}
     students = defaults.students
     found = type(defaults)(**values | {"pool": type(defaults.pool)(**given | {"folds": folds})})
-    tasks = [task for task in plan(found).tasks if task.stage == "train" and task.config["data_scale"] == 6]
+    trained = [task for task in plan(found).tasks if isinstance(task, TrainStudent)]
+    tasks = [task for task in trained if task.data_scale == 6]
     updates = [
         students.updates(
             6 * len(fold_problems(count, fold=fold, folds=folds, part="train", seed=0)), outcome=False
@@ -256,7 +263,7 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
     ]
     rates = len(students.learning_rates)  # each of them, and the reported seed
     expected = itertools.chain.from_iterable([u] * (rates + 1) for u in updates * 3)
-    assert sorted(task.config["updates"] for task in tasks) == sorted(expected)
+    assert sorted(task.updates for task in tasks) == sorted(expected)
 
 
 @pytest.mark.parametrize(

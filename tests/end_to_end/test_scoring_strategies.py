@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ablations.commands import cli
+from ablations.data.models import TrainedStudent
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import strategies
 from results.records import check_same_solutions, plain, read_records
@@ -30,8 +31,8 @@ def test_only_students_that_keep_neutral_are_trained(smoke, run):
     assert made == ["cell", "label_noise", "records", "scores", *["strategies"] * 3, "train"]
     (train,) = [path.parent for name, path in new.items() if name.parts[0] == "train"]
     assert len(json.loads((train / "model" / "config.json").read_text())["id2label"]) == 3
-    facts = json.loads((train / "train.json").read_text())
-    assert facts["learning_rate"] == 0.002 and facts["solutions"] == 2 * 16
+    trained = TrainedStudent.read(train)
+    assert trained.learning_rate == 0.002 and trained.known.solutions == 2 * 16
 
 
 def test_records_hold_every_model_under_every_strategy(run):
@@ -63,7 +64,7 @@ def test_students_that_keep_neutral_score_three_classes(run):
     for path in (folder / "store" / "strategies").glob("*/manifest.json"):
         scores = json.loads(path.read_text())["inputs"]["scores"]
         (address,) = scores
-        found = StepScores.read(folder / "store" / address / "scores.parquet")
+        found = StepScores.read(folder / "store" / address)
         variants = {row["variant"] for row in json.loads((path.parent / "rows.json").read_text())}
         assert variants == set(strategies(found.n_classes))
         assert np.isfinite(found.prob.values).all()

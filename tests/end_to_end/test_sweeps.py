@@ -8,13 +8,14 @@ import pytest
 import yaml
 
 from ablations.commands import cli
-from ablations.engine.ranks import Devices
-from ablations.engine.step import Task, ordered
+from ablations.engine.machine import Machine
+from ablations.engine.step import Step, ordered
 from ablations.engine.store import Store
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.hyperparameters import settings
 from ablations.experiments.trials import Hyperparameters
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.draw import DrawProblems
 from sweeps.cli import main
 from sweeps.objective import Objective
 from sweeps.spaces import SPACES
@@ -78,7 +79,7 @@ def test_what_its_trials_made_is_no_garbage(run, capsys):
     told = capsys.readouterr().out
     assert "0 runs and 1 sweeps refer to" in told
     kept = set(Store(folder / "store").addresses()) - set(told.split())
-    assert {"train", "validated", "base", "samples", "labeler"} <= {one.partition("/")[0] for one in kept}
+    assert {"train", "validated", "base", "samples", "large_prm"} <= {one.partition("/")[0] for one in kept}
     trained = {one for one in Store(folder / "store").addresses() if one.startswith("train/")}
     assert kept & trained and trained - kept  # those of the first experiment are not its
 
@@ -93,16 +94,15 @@ def test_no_test_problem_can_be_reached(tmp_path):
         arm="process",
         space=SPACES["rates"],
         store=Store(tmp_path),
-        devices=Devices(),
+        machine=Machine(),
     )
     assert type(one.fold) is TrainingFold and not hasattr(one.fold, "test")
-    held = [value for value in vars(one.fold).values() if isinstance(value, Task)]
+    held = [value for value in vars(one.fold).values() if isinstance(value, Step)]
     reached = ordered([*held, one.task(Hyperparameters.of(given))])
     forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
     assert not forbidden & {task.key for task in reached}
-    assert {task.config["split"] for task in reached if task.stage == "problems"} == {
-        *("labeler", "train", "validation")
-    }
+    drawn = {task.split for task in reached if isinstance(task, DrawProblems)}
+    assert drawn == {"labeler", "train", "validation"}
     with pytest.raises(AssertionError, match="a fold without test problems cannot judge"):
         from ablations.experiments.trainings import Trainings
 
@@ -122,7 +122,7 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
         arm="process",
         space=SPACES["rates"],
         store=store,
-        devices=Devices(),
+        machine=Machine(),
     )
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: True)
     before = store.addresses()

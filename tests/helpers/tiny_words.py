@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen2Config, Qwen2ForTokenClassification
 
-from ablations.steps.read_pool import train_tokenizer
+from ablations.steps.scratch_base import train_tokenizer
 
 WORDS = ("see 1\n", "so 0\n", "#### 0\n", "#### 1\n")
 """All that a generator writes before it ends: two steps and two answers, each as likely as the other."""

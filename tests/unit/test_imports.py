@@ -8,6 +8,7 @@ import importlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -16,9 +17,7 @@ from typing import Any
 import pytest
 from paths import ROOT
 
-from ablations.engine.step import Stage
-from ablations.finetuning.stages import STAGES as FINETUNING_STAGES
-from ablations.steps import STAGES
+from ablations.engine.step import Made, Step
 
 MAY_IMPORT = {
     "lightning_modules": {"lightning_modules"},
@@ -28,7 +27,7 @@ MAY_IMPORT = {
 }
 ROOMS = (
     *("data", "engine", "grading", "formats", "world", "supervision", "evaluation", "acquisition"),
-    *("labelers", "generators", "steps", "finetuning", "experiments", "commands", "__main__"),
+    *("labelers", "generators", "steps", "experiments", "commands", "__main__"),
 )
 """Of `ablations`; each imports only itself and those before it."""
 HEAVY = {"torch", "lightning", "transformers", "tokenizers"}
@@ -192,7 +191,18 @@ def test_a_run_by_several_workers_loads_no_torch_itself(smoke: Any, tmp_path: Pa
     assert loaded([*argv, f"--out={tmp_path / 'out'}"], tmp_path) == "[]"
 
 
-@pytest.mark.parametrize("table", [STAGES, FINETUNING_STAGES], ids=["experiments", "finetuning"])
-def test_every_stage_is_where_its_table_says(table: dict[str, Stage]) -> None:
-    for stage in table.values():
-        stage.load()
+def test_every_step_has_a_name_of_its_own() -> None:
+    """All of them are in the room of steps; what each produces can be written and read."""
+    found: list[type[Step[Any]]] = [
+        getattr(importlib.import_module(module), node.name)
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(), str(path)))
+        if isinstance(node, ast.ClassDef) and "name" in {keyword.arg for keyword in node.keywords}
+    ]
+    assert len(found) > 30 and all(issubclass(step, Step) for step in found)
+    steps = [step for step in found if step is not Made]
+    assert {step.__module__.rpartition(".")[0] for step in steps} == {"ablations.steps"}
+    assert [name for name, count in Counter(step.name for step in found).items() if count > 1] == []
+    for step in steps:
+        step.load()
+        assert callable(step.produces.read) and callable(step.produces.write), step

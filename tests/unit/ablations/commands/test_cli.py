@@ -16,8 +16,9 @@ from ablations.engine.store import Store
 TOY = '''
 from dataclasses import dataclass, field
 from ablations.engine.experiment import Experiment, Plan
-from ablations.engine.step import Stage, Task
+from ablations.engine.step import Step
 from ablations.engine.costs.work import Work
+from toy_steps import Text, text_of
 
 WORK = Work(role="student", kind="training", tokens=1500, context=10)
 
@@ -45,31 +46,37 @@ def settings(scale, world, pool, labeler):
         raise ValueError(f"pool: {pool} is not a file")
     return Settings(cells={"smoke": 1, "quick": 2}[scale], world=world or "one")
 
-def cell(config, inputs, out, context):
-    if config["fail"]:
-        raise RuntimeError("as told")
-    (out / "cell.txt").write_text(f"{config['n']}*{config['train']['rate']} ")
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell(Step[Text], name="cell"):
+    n: int
+    train: Train
+    fail: bool = False
 
-def gather(config, inputs, out, context):
-    (out / "records.txt").write_text("".join((cell / "cell.txt").read_text() for cell in inputs["cells"]))
+    def run(self, context):
+        if self.fail:
+            raise RuntimeError("as told")
+        return Text(f"{self.n}*{self.train.rate} ")
 
-STAGES = {"cell": Stage(1, cell), "gather": Stage(1, gather)}
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gather(Step[Text], name="gather"):
+    cells: tuple[Step[Text], ...]
+
+    def run(self, context):
+        return Text("".join(cell.text for cell in context.read_all(self.cells)))
 
 def plan(settings):
     """Shows that the toy works.
 
     And more.
     """
-    fails = [settings.fail and n == 1 for n in range(settings.cells)]
-    configs = [{"n": n, "train": settings.train, "fail": fail} for n, fail in enumerate(fails)]
+    known = {"train": settings.train, "weight": 60.0, "work": (WORK,)}
     cells = tuple(
-        Task(stage="cell", version=1, config=config, label=f"cell {config['n']}", weight=60.0, work=(WORK,))
-        for config in configs
+        Cell(n=n, fail=settings.fail and n == 1, label=f"cell {n}", **known) for n in range(settings.cells)
     )
-    return Plan(targets=cells, records=Task(stage="gather", version=1, inputs={"cells": cells}, weight=1.0))
+    return Plan(targets=cells, records=Gather(cells=cells, weight=1.0))
 
 def finish(settings, store, plan, out):
-    (out / "records.txt").write_text((store.path(plan.records) / "records.txt").read_text())
+    (out / "records.txt").write_text(text_of(store, plan.records))
     report(settings, out)
 
 def report(settings, out):
@@ -79,7 +86,7 @@ def report(settings, out):
     print("report of", (out / "records.txt").read_text())
 
 TOY = Experiment(
-    settings=settings, plan=plan, finish=finish, report=report, stages="toy_cli:STAGES",
+    settings=settings, plan=plan, finish=finish, report=report,
     scales=("smoke", "quick"), worlds=("one", "two"), labelers=("oracle",),
 )
 EXPERIMENTS = {"toy": TOY}
@@ -133,7 +140,7 @@ def test_the_folder_is_named_by_the_choice(toy, tmp_path):
 def test_plan_shows_what_is_cached_and_runs_nothing(toy, capsys):
     assert cli.main(["plan", "toy", "--workers", "2"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "task    stage   state  tokens   time",
+        "task    step    state  tokens   time",
         "cell 0  cell    to do   1,500   60 s",
         "cell 1  cell    to do   1,500   60 s",
         "gather  gather  to do          1.0 s",
@@ -147,7 +154,7 @@ def test_plan_shows_what_is_cached_and_runs_nothing(toy, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["cell", "0", "cell", "cached", "1,500"]
     assert lines[-1].startswith("3 tasks, 1 cached, 2 to do: 1,500 tokens, about 0.")  # as fast as cell 0 was
-    (Store("runs/store").path(task) / "cell.txt").unlink()
+    (Store("runs/store").path(task) / "text.txt").unlink()
     cli.main(["plan", "toy"])
     assert "damaged, to do" in capsys.readouterr().out.splitlines()[1]
     assert Store("runs/store").path(task).exists()

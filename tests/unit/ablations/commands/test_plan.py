@@ -37,12 +37,14 @@ def test_tokens_of_scale_smoke_by_hand(plan):
     assert "labeler and other large models: large, 1,865,280 parameters, 6 layers" in lines
     (header,) = [line for line in lines if line.startswith("work ")]
     assert header.split()[1:4] == ["tasks", "tokens", "FLOP"] and header.endswith("hours on 1  hours on 8")
-    # 16 training problems behind two shots of 33, 2 solutions each; at most all of them are learned from
-    assert row(lines, "finetuning of the generator")[:2] == ["1", f"{16 * 83 + 32 * 54 + 32 * 70:,}"]
-    # 16 training, 8 test, 6 validation and 12 of the labeler's problems; 2, 8, 4 and 2 solutions each
-    assert row(lines, "sampling")[:2] == ["4", f"{42 * 17 + (32 + 64 + 24 + 24) * 54:,}"]
+    # at most all few-shot solutions are learned from, 2 each to 16 training problems
+    assert row(lines, "finetuning of the generator")[:2] == ["1", f"{32 * 70:,}"]
+    # these problems behind two shots of 33; then 16 training, 8 test, 6 validation and 12 of the labeler's
+    # problems; 2, 8, 4 and 2 solutions each
+    sampled = 16 * 83 + 32 * 54 + 42 * 17 + (32 + 64 + 24 + 24) * 54
+    assert row(lines, "sampling")[:2] == ["5", f"{sampled:,}"]
     # one pass over 24 solutions, each up to its first error
-    assert row(lines, "training of the labeler (large PRM)")[:2] == ["1", f"{24 * 49:,}"]
+    assert row(lines, "training of large PRMs")[:2] == ["1", f"{24 * 49:,}"]
     # 2 solutions share so much that they are as 2 to the power of 0.77, 1.705; 8 are as 4.959
     shared = round(16 * 1.7053 * 70), round(8 * 4.9588 * 70)
     assert row(lines, "labelling and scoring by large models")[:2] == ["2", f"{sum(shared):,}"]
@@ -86,21 +88,23 @@ def test_the_paper_s_grid_with_other_backbones(plan, tmp_path):
     # 2 passes over 16 solutions to each of 12,000 problems, each 70 x 0.7 tokens in rows of 115
     tokens = 2 * 16 * 12_000 * 49
     flop = tokens * (6 * 201_280 + 12 * 4 * 64 * 115)
-    tasks, *found = row(lines, "training of the labeler (large PRM)")
+    tasks, *found = row(lines, "training of large PRMs")
     assert found == [f"{tokens:,}", f"{flop:.2e}", f"{flop / (0.5 * 1e9) / 3600:.1f}"]
     # three learning rates tried, and three seeds: 3 arms x 8 scales x 6
     assert row(lines, "training of students")[0] == "144"
     first = lines.index(next(line for line in lines if line.startswith("longest path")))
-    assert "sample 1000 solutions of problems train" in lines[first + 2]
+    path = ("few-shot solutions", "generator", "sample 1000 solutions of problems train")
+    for label, line in zip(path, lines[first + 1 :], strict=False):
+        assert line.endswith(f"  {label}")
     assert any("do not fill a GPU" in line for line in lines)
 
 
 def test_every_task_that_runs_a_model_says_so():
-    """By the stages: those that load a backbone have work, in every experiment, and no others have."""
-    running = {"generator", "samples", "labeler", "large_prm", "train", "scores", "opinion", "mathmix"}
+    """By the steps: those that load a backbone have work, in every experiment, and no others have."""
+    running = {"generator", "samples", "large_prm", "train", "scores", "opinion", "mathmix"}
     for experiment in EXPERIMENTS.values():
         for task in experiment.plan(experiment.settings("paper", None, None, None)).tasks:
-            assert bool(task.work) == (task.stage in running), task.label
+            assert bool(task.work) == (task.name in running), task.label
             assert all(work.tokens > 0 and work.context > 0 for work in task.work)
 
 
@@ -153,11 +157,11 @@ def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     (tmp_path / "store" / "timings").mkdir(parents=True)
 
     def timed(task, seconds):
-        content = {"stage": task.stage, "weight": 1.0, "seconds": seconds, "resumed": False}
+        content = {"step": task.name, "weight": 1.0, "seconds": seconds, "resumed": False}
         content |= {"device": "cpu x86_64", "finished": "2026-01-01"}
         (tmp_path / "store" / "timings" / f"{task.key}.json").write_text(json.dumps(content))
 
-    labeler = next(task for task in tasks if task.stage == "labeler")
+    labeler = next(task for task in tasks if task.name == "large_prm")
     # 24 x 49 tokens in rows of 115 at 1e9 FLOP/s, half of it reached
     predicted = 24 * 49 * (6 * 1_860_640 + 12 * 6 * 160 * 115) / 0.5e9
     flags = ("--world=dropped", "--device-kind=cpu", "--peak-tflops=0.001", "--utilisation=0.5")
@@ -169,7 +173,7 @@ def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     assert lines[start + 3] == "To agree is to be within a factor of 2: all do."
     timed(labeler, 2.5 * predicted)
     lines = plan(*flags)
-    assert lines[start + 3].endswith("not so: training of the labeler (large PRM), in total.")
+    assert lines[start + 3].endswith("not so: training of large PRMs, in total.")
     # Measured with other backbones, or elsewhere, it says nothing.
     for others in (("--backbone=large", *flags), ("--devices=1",)):
         assert not any(line.startswith("timed before") for line in plan(*others))

@@ -13,13 +13,12 @@ from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.data.step_scores import StepScores
-from ablations.engine.files import sha256_of
 from ablations.engine.step import Step
+from ablations.engine.user_file import UserFile
 from ablations.experiments import EXPERIMENTS
 from ablations.formats.pool import write_pool
 from ablations.steps.acquire import Acquire, AskSelector
 from ablations.steps.collect import CollectGeneration, DrawRows, JoinRows
-from ablations.steps.language import SampleSolutions
 from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels
 from ablations.steps.train_prm import TrainLargePrm
 from ablations.steps.train_student import TrainStudent
@@ -30,7 +29,7 @@ MAY_READ: dict[type[Step], tuple[str, str, type[Step[TrainedModel]] | None]] = {
     Acquire: ("taken", "opinions", TrainStudent),
     CollectGeneration: ("rated", "opinion", TrainLargePrm),
 }
-"""Of the steps that choose rows: the fields of other rows and of opinions, and the step whose model is asked."""
+"""By step that chooses rows: the fields of other rows and of opinions, and the step whose model is asked."""
 COUNT, DRAWN = 6, 6
 """Problems of the pool, and solutions of each."""
 
@@ -71,7 +70,7 @@ def flat(step: Step, name: str) -> tuple[Step, ...]:
 
 
 def holds_samples_alone(step: Step) -> bool:
-    return isinstance(step, SampleSolutions | TakeFold) and step.artifact is Samples
+    return step.name in ("samples", "fold") and step.artifact is Samples
 
 
 def is_opinion_of(step: Step, samples: Step, model: type[Step] | None) -> bool:
@@ -125,10 +124,10 @@ def test_a_generation_is_chosen_by_what_was_rated_before(scale):
 
 @pytest.fixture
 def made(tmp_path, file):
-    """By labeler, a fold's samples and labels; and selectors' opinions and a draw, as an acquisition reads."""
+    """By labeler, a fold's samples and labels; and selectors' opinions and a draw, for an acquisition."""
     found = {}
     for labeler in ("one", "other"):
-        step = ReadPool(sha256=sha256_of(file), labeler=labeler, path=file)
+        step = ReadPool(file=UserFile.of(file, "pool"), labeler=labeler)
         part = {"pool": given(tmp_path, f"pool-{labeler}", run(step, tmp_path)), "fold": 0, "folds": 3}
         steps = {"samples": TakeFold(part="train", **part), "labels": TakeFoldLabels(part="train", **part)}
         found[labeler] = [

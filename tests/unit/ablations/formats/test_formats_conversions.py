@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from ablations.commands import cli
 from ablations.commands.convert import Conversion, convert
-from ablations.formats.rated_solutions import read_rated
 from ablations.data.left_out import LeftOut
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, Step
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted
+from ablations.formats.rated_solutions import read_rated
 from tests.unit.ablations.formats.test_formats import ENDED, FULL, everything, records
 from tests.unit.ablations.formats.test_formats_by_hand import (
     BENCH,

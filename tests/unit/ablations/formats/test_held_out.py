@@ -5,10 +5,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablations.formats.rated_solutions import Branch, Rated
-from ablations.steps.prm_on_labels import distinct, divided, problem_numbers
 from ablations.formats.held_out import HeldOut
 from ablations.formats.questions import normalised
+from ablations.formats.rated_solutions import Branch, Rated
+from ablations.steps.prm_on_labels import distinct, divided, problem_numbers
 
 PROBLEMS = st.lists(st.text(min_size=1, max_size=6), max_size=30)
 

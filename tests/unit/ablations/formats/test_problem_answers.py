@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ablations.formats.texts import read_any
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.overlap import held_out_problems
+from ablations.formats.texts import read_any
 from ablations.generators.problem_files import read_problems
 
 PUBLIC = {

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from paths import SHARED_DATA
 
-from ablations.steps.encoded_ratings import encode_rated
-from ablations.formats.rated_solutions import Branch, Rated, read_rated
 from ablations.data.left_out import LeftOut
+from ablations.formats.rated_solutions import Branch, Rated, read_rated
+from ablations.steps.encoded_ratings import encode_rated
 from lightning_modules.encoding import IGNORE
 
 DATA = SHARED_DATA / "prm800k"

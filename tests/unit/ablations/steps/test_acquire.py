@@ -73,7 +73,7 @@ def test_what_is_drawn_is_what_a_training_draws(tmp_path, samples, scale):
 
 
 def test_the_labels_of_the_labeler_are_out_of_reach(tmp_path, samples):
-    """An acquisition that is given the labeler's artifact finds no opinion in it, whatever it is taken for."""
+    """An acquisition that is given the labeler's artifact finds no opinion there, whatever it passes for."""
     positive = Ragged.from_rows([[0.5] * len(s) for s in samples.steps()])
     labels = given(tmp_path, "labels", StepScores.from_positive(positive))
     taken_for_an_opinion = Made[Opinion](at=labels.at, kind=Opinion)

@@ -4,15 +4,36 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from given import given
+from transformers import AutoTokenizer
 
-from ablations.steps.language_finetuning import encode_solutions, right_solutions, windows
+from ablations.data.artifacts import ProblemSet, Samples
 from ablations.data.left_out import LeftOut
-from ablations.formats.held_out import HeldOut
+from ablations.data.solutions import Problem, Solution, Solutions
+from ablations.engine.step import Context
+from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
+from ablations.formats.held_out import HeldOut
 from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.steps.base_model import CausalModel
+from ablations.steps.course import Course
+from ablations.steps.language_finetuning import (
+    MathMix,
+    encode_solutions,
+    labeled_solutions,
+    right_solutions,
+    saving,
+    windows,
+)
+from ablations.world.text import build_tokenizer
+from ablations.world.worlds import WORLDS
+from lightning_modules.backbones import build_causal, load_causal
 from lightning_modules.encoding import IGNORE
+from lightning_modules.presets import PRESETS
 
 END = "<eos>"
+WORLD = WORLDS["dropped"]
 
 
 def read(tokenizer, ids):
@@ -93,3 +114,77 @@ def test_a_pool_is_read(tmp_path):
     (tmp_path / "pool.jsonl").write_text(json.dumps(row))
     (found,) = right_solutions(FORMATS["pool"].read(tmp_path / "pool.jsonl"), HeldOut(), None, LeftOut())
     assert (found.problem, found.texts) == ("1+1?", ("2",))
+
+
+def test_a_worlds_sample_has_no_target_in_the_problem():
+    tokenizer = build_tokenizer(WORLD)
+    problem = Problem(problem_id="train-0", text="a+8b-5:47", answer="50")
+    right = Solution(
+        problem_id="train-0",
+        sample=0,
+        steps=("47a+8=55", "55b-5=50", "#50"),
+        answer="50",
+        finished=True,
+        final_correct=True,
+    )
+    samples = Samples(problems=[problem], solutions=Solutions.from_rows([right]))
+    ((ids,), (target,)) = encode_solutions(tokenizer, list(labeled_solutions(samples)), 99, LeftOut())
+    text = "a+8b-5:47\n47a+8=55\n55b-5=50\n#50\n"  # one token a character: 10 of the problem, then 22
+    assert tokenizer.decode(ids[:-1]) == text and ids[-1] == tokenizer.eos_token_id
+    assert len(ids) == len(text) + 1 == 33
+    assert (target[:10] == IGNORE).all()
+    assert np.array_equal(target[10:], ids[10:])  # the token that ends it is learnt too
+
+
+@pytest.fixture
+def world_base(tmp_path):
+    """A tiny base model of random weights, as an artifact."""
+    tokenizer = build_tokenizer(WORLD)
+    model = build_causal(PRESETS["tiny"], tokenizer, seed=0)
+    return given(tmp_path, "base", CausalModel(save=saving(model, tokenizer)))
+
+
+def finetune(base, root, name, rows, problems=None):
+    """Finetunes on rows of questions; returns the folder of the artifact."""
+    text, scratch = root / f"{name}.jsonl", root / f"{name}-scratch"
+    text.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scratch.mkdir()
+    step = MathMix(
+        base=base,
+        text=(UserFile.of(text, "text"),),
+        problems=problems,
+        course=Course(epochs=1, updates=30, batch=64, learning_rate=1e-2, max_length=32),
+    )
+    return root / given(root, name, step.run(Context(root=root, scratch=scratch))).address
+
+
+def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(world_base, tmp_path):
+    rows = [{"question": f"a+{digit}:47", "answer": f"47a+{digit}={47 + digit}"} for digit in range(1, 9)]
+    out = finetune(world_base, tmp_path, "out", rows)
+    tokenizer = AutoTokenizer.from_pretrained(out / "model")
+    assert tokenizer.get_vocab() == build_tokenizer(WORLD).get_vocab()
+    ids = torch.tensor([tokenizer("a+5:47\n47a+5=52\n", add_special_tokens=False)["input_ids"]])
+    before, after = (
+        load_causal(folder / "model").eval()(input_ids=ids, labels=ids).loss.item()
+        for folder in (tmp_path / "base", out)
+    )
+    assert after < before - 0.5
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["counts"]["documents"] == 8 and facts["training"]["updates"] == 30
+
+
+def test_mathmix_leaves_out_the_problems_that_judge(world_base, tmp_path):
+    """However they are spaced or capitalised."""
+    problems = [Problem(problem_id="p", text="Ann has 2\n eggs?", answer="2")]
+    held_out = given(tmp_path, "pool", ProblemSet(problems=problems))
+    rows = [{"question": question, "answer": "2"} for question in ("ann has 2 eggs? ", "Ann has 3 eggs?")]
+    out = finetune(world_base, tmp_path, "out", rows, held_out)
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["counts"]["documents"] == 1 == facts["left_out"]["of held-out problems"]["count"]
+    with pytest.raises(ValueError, match="text: found none, 1 left out"):
+        finetune(world_base, tmp_path, "none", rows[:1], held_out)
+
+
+def test_mathmix_on_no_text(world_base, tmp_path):
+    with pytest.raises(ValueError, match="text: found none, nothing left out; allowed: one or more"):
+        finetune(world_base, tmp_path, "out", [])

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.evaluation.discrimination import auroc
-from ablations.steps.encoded_ratings import encode_rated
-from ablations.formats.rated_solutions import Branch, Rated
-from ablations.steps.prm_quality import evaluate_prm
 from ablations.data.left_out import LeftOut
+from ablations.evaluation.discrimination import auroc
+from ablations.formats.rated_solutions import Branch, Rated
+from ablations.steps.encoded_ratings import encode_rated
+from ablations.steps.prm_quality import evaluate_prm
 from lightning_modules.backbones import load_classifier
 from lightning_modules.reward_model import RewardModel
 

@@ -1,5 +1,4 @@
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -7,16 +6,14 @@ from given import given as made
 from given import run
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
 
-from ablations.data.artifacts import LEFT_OUT, PoolSamples, Samples
+from ablations.data.artifacts import LEFT_OUT, PoolSamples
 from ablations.data.cross_fitting import fold_problems
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.engine.files import sha256_of
+from ablations.engine.user_file import UserFile
 from ablations.formats.pool import write_pool
-from ablations.steps.read_pool import MakeScratchBase, ReadPool, TakeFold, TakeFoldLabels, train_tokenizer
-from lightning_modules.backbones import load_causal
+from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels
 
 PARTS = ("train", "validation", "test")
 
@@ -63,7 +60,7 @@ def test_labels_follow_their_solutions_into_a_fold(tmp_path):
     file = tmp_path / "pool.jsonl"
     scores = {"a": Ragged.from_rows([[i / 100] for i in range(12)])}
     write_pool(file, problems, Solutions.from_rows(rows), scores)
-    pool = made(tmp_path, "pool", run(ReadPool(sha256=sha256_of(file), labeler="a", path=file), tmp_path))
+    pool = made(tmp_path, "pool", run(ReadPool(file=UserFile.of(file, "pool"), labeler="a"), tmp_path))
     seen = []
     for part in PARTS:
         samples = run(TakeFold(pool=pool, fold=1, folds=3, part=part), tmp_path)
@@ -76,43 +73,16 @@ def test_labels_follow_their_solutions_into_a_fold(tmp_path):
     assert sorted(seen) == [(p, m) for p in range(6) for m in range(2)]
 
 
-def test_the_tokenizer_gives_back_the_text_and_never_merges_over_a_line():
-    text = "Ann has 12 eggs.\nThen 12 more é.\n\n"
-    tokenizer = train_tokenizer(iter([text] * 50), 300)
-    ids = tokenizer(text)["input_ids"]
-    assert tokenizer.decode(ids) == text and len(ids) < len(text.encode())
-    tokens = tokenizer.convert_ids_to_tokens(ids)
-    assert all(token == "Ċ" for token in tokens if "Ċ" in token) and tokens.count("Ċ") == 3
-    assert len(tokenizer) <= 300 and tokenizer.pad_token_id == 0 and tokenizer.eos_token_id == 1
-
-
-@pytest.mark.parametrize("with_text", [True, False])
-def test_a_base_from_scratch(tmp_path, with_text):
-    """Its tokenizer has merged what occurs most: in the samples, and in the text where there is one."""
-    samples = Samples(
-        problems=[Problem(problem_id="p", text="1+1?", answer="2")],
-        solutions=Solutions.from_rows([right("p", 0, "1+1=2", "so 2")]),
-    )
-    text = tmp_path / "text.jsonl"
-    text.write_text(json.dumps({"question": "zebra zebra", "answer": "zebra"}) + "\n")
-    more = {"text": text, "text_sha256": sha256_of(text)} if with_text else {}
-    base = MakeScratchBase(samples=made(tmp_path, "samples", samples), preset="tiny", vocabulary=280, **more)
-    out = tmp_path / made(tmp_path, "out", run(base, tmp_path)).address
-    tokenizer = AutoTokenizer.from_pretrained(out / "model")
-    assert ("zebra" in tokenizer.get_vocab()) == with_text
-    assert load_causal(out / "model").config.vocab_size == len(tokenizer) <= 280
-
-
 def test_a_pool_that_changed_after_the_plan(tmp_path):
     file = tmp_path / "pool.jsonl"
     problems = [Problem(problem_id="p", text="?", answer="2")]
     write_pool(file, problems, Solutions.from_rows([right("p", 0, "1")]), {"a": Ragged.from_rows([[0.5]])})
-    told = sha256_of(file)
+    read = ReadPool(file=UserFile.of(file, "pool"), labeler="a")
     file.write_text(file.read_text().replace("0.5", "0.6"))
     with pytest.raises(
         ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
     ):
-        run(ReadPool(sha256=told, labeler="a", path=file), tmp_path)
+        run(read, tmp_path)
 
 
 def test_what_is_left_out_is_told_in_a_file(tmp_path):
@@ -122,7 +92,7 @@ def test_what_is_left_out_is_told_in_a_file(tmp_path):
     for name, graded in (("all", [True] * 6), ("some", [True, False, True, True, True, True])):
         path = tmp_path / f"{name}.jsonl"
         write_pool(path, problems, Solutions.from_rows(rows), scores, graded=np.array(graded))
-        read = run(ReadPool(sha256=sha256_of(path), labeler="prm", path=path), tmp_path)
+        read = run(ReadPool(file=UserFile.of(path, "pool"), labeler="prm"), tmp_path)
         made(tmp_path, name, read)
         assert (tmp_path / name / LEFT_OUT).is_file() == (name == "some") == bool(read.left_out)
     told = (
