@@ -13,7 +13,8 @@ from ablations.commands.cli import COMMANDS
 from ablations.commands.labeler_flags import add_choice, choice_of
 from ablations.data.checks import allowed
 from ablations.engine.files import check_new, new_folder, sha256_of
-from ablations.engine.progress import LOG_FORMATS, reporter_of
+from ablations.engine.progress import LOG_FORMATS
+from ablations.engine.store import Store
 from ablations.formats.questions import held_in
 from results.writing import write_text
 
@@ -116,31 +117,25 @@ def _read(file: Path, field: str) -> Scored:
 
 def _label_all(args: Any, folder: Path) -> dict[str, Any]:
     """Writes a checkpoint's scores of the solutions and of those for the threshold; returns facts on both."""
-    choice = choice_of(args, args.source)
-    from ablations.engine.shards import discard_unfinished
-    from ablations.labelers.any_file import label_file
+    from ablations.commands.labeled_file import label_file
+    from ablations.commands.labeled_pool import Labeling
     from ablations.labelers.checkpoints import short_name
-    from ablations.labelers.labeler import load_labeler
 
-    labeler, name = load_labeler(choice), args.name or short_name(args.source)
-    reporter, left_out = reporter_of(args.log_format), {}
-    for field, source, file in (("on", args.on, SCORES), ("threshold_on", args.threshold_on, OTHER_SCORES)):
+    labeling = Labeling(
+        choice=choice_of(args, args.source),
+        store=Store(args.store),
+        max_tokens=args.max_tokens,
+        log_format=args.log_format,
+    )
+    name, left_out = args.name or short_name(args.source), {}
+    for source, file in ((args.on, SCORES), (args.threshold_on, OTHER_SCORES)):
         if source is not None:
-            scratch = folder if args.out is None else args.out
-            scratch = scratch.with_name(f"{scratch.name}.{field}.shards")
-            discard_unfinished(scratch)
-            try:
-                found = label_file(
-                    source, folder / file, labeler, name, scratch, reporter, max_tokens=args.max_tokens
-                )
-            except BaseException:
-                discard_unfinished(scratch)
-                raise
+            found = label_file(source, folder / file, name, labeling)
             left_out[str(source)] = found
             told = [f"{count:,} {what}" for what, count in found.items() if count]
             if told:
                 print(f"left out of {source}: {', '.join(told)}\n")
-    return {"checkpoint": {name: labeler.identity.as_dict()}, "left_out": left_out}
+    return {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
 
 
 def _thresholds(args: Any, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
@@ -229,6 +224,9 @@ def _parse(argv: Sequence[str]) -> Any:
         "--out", type=Path | None, default=None, help="new folder for table, metrics and scores"
     )
     add_choice(parser)
+    parser.add_argument(
+        "--store", type=Path, default=Path("runs/store"), help="folder of artifacts, for a checkpoint"
+    )
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )

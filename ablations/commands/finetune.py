@@ -11,16 +11,16 @@ from typing import Any, get_args
 from ablations.commands.arguments import check_logger
 from ablations.commands.cli import COMMANDS
 from ablations.commands.convert import OPTIONS
+from ablations.commands.making import make_all
 from ablations.data.checks import allowed
 from ablations.data.json_files import read_json, write_json
 from ablations.data.models import MODEL
 from ablations.engine.files import alone, check_new, check_output, filling
 from ablations.engine.logs import NONE, Logs
 from ablations.engine.machine import Machine
-from ablations.engine.progress import LOG_FORMATS, reporter_of, text_table
+from ablations.engine.progress import LOG_FORMATS, text_table
 from ablations.engine.ranks import Devices, check_gpus, started
 from ablations.engine.revision import code, revision
-from ablations.engine.run import make_one
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 from ablations.engine.user_file import UserFile
@@ -122,7 +122,7 @@ def finetune(argv: Sequence[str]) -> None:
         if spread.group.first:
             with alone(out, "out"):
                 store = Store(args.store)
-                make_one(step, store, reporter_of(args.log_format), Machine(devices=spread, logs=logs))
+                make_all([step], store, 1, args.log_format, Machine(devices=spread, logs=logs))
                 facts |= {"revision": revision(), "code": code()} | _export(store.path(step), out, facts)
             print(f"{out}: {_described(facts)}")
 

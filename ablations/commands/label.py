@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ablations.commands.cli import COMMANDS
 from ablations.commands.labeler_flags import add_choice, choice_of
 from ablations.data.checks import allowed
-from ablations.engine.files import check_new, lock_of, sha256_of
+from ablations.engine.files import check_new, check_output, lock_of, sha256_of
 from ablations.engine.locks import locked
-from ablations.engine.progress import LOG_FORMATS, reporter_of
-from ablations.engine.shards import sharing
+from ablations.engine.progress import LOG_FORMATS
+from ablations.engine.store import Store
 from ablations.labelers.choice import check_name
 from results.writing import write_text
 
 if TYPE_CHECKING:
-    from ablations.labelers.labeled_shards import TooLong
+    from ablations.commands.labeled_pool import TooLong
 
 
 def label(argv: Sequence[str]) -> None:
@@ -34,34 +33,33 @@ def label(argv: Sequence[str]) -> None:
     """
     args = _parse(argv)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once
+    from ablations.commands.labeled_file import add_labels
+    from ablations.commands.labeled_pool import Labeling, label_pool
     from ablations.formats.pool import read_pool
-    from ablations.labelers.any_file import add_labels
     from ablations.labelers.checkpoints import short_name
-    from ablations.labelers.labeled_shards import label_pool
-    from ablations.labelers.labeler import load_labeler
 
     source, out = Path(args.solutions), Path(args.out)
-    choice = choice_of(args, args.labeler)
+    labeling = Labeling(
+        choice=choice_of(args, args.labeler),
+        store=Store(args.store),
+        max_tokens=args.max_tokens,
+        log_format=args.log_format,
+    )
     allowed("log_format", args.log_format, LOG_FORMATS)
     name = args.name or short_name(args.labeler)
     check_new(out, "out")
+    check_output(args.store, "store", folder=True)
     sha256 = sha256_of(source, "solutions")
     pool = read_pool(source, None, keep_ungraded=True)
     check_name(name, source, pool.labelers)
-    labeler = load_labeler(choice)
-    scratch = out.with_name(f"{out.name}.shards")
-    with sharing(out, scratch):
-        if not out.exists():
-            reporter = reporter_of(args.log_format)
-            found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=args.max_tokens)
+    found = label_pool(pool, labeling)
     with locked(lock_of(out)):
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
         report = _write_left_out(out, found.too_long)
-        add_labels(source, sha256, out, name, labeler, found)
-        shutil.rmtree(scratch)
-    who = labeler.identity
+        add_labels(source, sha256, out, name, labeling.labeler, found)
+    who = labeling.labeler.identity
     print(
         f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.rows):,} solutions, "
         f"{len(found.scores.prob.values):,} steps labelled by {name} ({who.family}, {who.dtype}, revision "
@@ -103,6 +101,7 @@ def _parse(argv: Sequence[str]) -> Any:
         "--name", type=str | None, default=None, help="of the scores in the pool (default: the checkpoint's)"
     )
     add_choice(parser)
+    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )

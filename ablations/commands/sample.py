@@ -1,13 +1,12 @@
 """``ablations sample PROBLEMS --generator CHECKPOINT -n N --out POOL``: samples solutions into a pool.
 
-The same command, started again while it runs, shares the work, on any machine that sees the same disk if file
-locks work there: each shard is made by one of them, and the first to find all done writes the pool.
+The same command, started again while it runs, shares the work, on any machine that sees the same store if
+file locks work there: each shard is made by one of them, and the first to find all done writes the pool.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import ESCAPES, unescaped
 from ablations.commands.cli import COMMANDS
+from ablations.commands.making import make_all, reported
 from ablations.data.checks import allowed
-from ablations.engine.files import check_new, lock_of
-from ablations.engine.progress import LOG_FORMATS, Named, reporter_of
+from ablations.engine.files import check_new, check_output, lock_of
+from ablations.engine.progress import LOG_FORMATS
+from ablations.engine.store import Store
 from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, GeneratorChoice, Sampling
 from ablations.grading.unanswered import describe_unanswered
 from ablations.labelers.choice import DEVICES, DTYPES
 from results.writing import write_text
 
 if TYPE_CHECKING:
+    from ablations.commands.sampled_pool import SamplingSummary
     from ablations.data.solutions import Problem
-    from ablations.engine.shards import Shards
     from ablations.generators.generator import Generator
-    from ablations.generators.sampled_pool import SamplingSummary
 
 
 def sample(argv: Sequence[str]) -> None:
@@ -69,6 +69,7 @@ def sample(argv: Sequence[str]) -> None:
     out = None if args.show_prompt else Path(args.out)
     if out is not None:
         check_new(out, "out")
+        check_output(args.store, "store", folder=True)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.generators.generator import find_generator
     from ablations.generators.problem_files import read_problems, read_shots
@@ -79,59 +80,44 @@ def sample(argv: Sequence[str]) -> None:
     if out is None:
         print(generator.shown(problems[0]))
     else:
-        _into_pool(problems, generator, out, args.log_format)
+        _into_pool(problems, generator, args)
 
 
-def _into_pool(problems: list[Problem], generator: Generator, out: Path, log_format: str) -> None:
+def _into_pool(problems: list[Problem], generator: Generator, args: Any) -> None:
     from ablations.engine.locks import locked
-    from ablations.engine.shards import claim, counting, sharing
-    from ablations.generators.crew import run_job
+    from ablations.steps.draw_completions import Completions, DrawCompletions
 
-    scratch = out.with_name(f"{out.name}.shards")
-    job = generator.job(problems, scratch)
-    with sharing(out, scratch):
-        if not out.exists():
-            facts = generator.facts(problems)
-            claim(scratch, facts, "shards of another generator, other problems or other settings")
-            with counting(job.shards, reporter_of(log_format)) as counter:
-                run_job(job, counter)
-                seconds = counter.seconds
+    out, began = Path(args.out), time.monotonic()
+    prompts = generator.prompts(problems)
+    shards = DrawCompletions.shards(generator.identity, generator.setup_for(prompts), prompts)
+    store = Store(args.store)
+    new = [shard for shard in shards if store.fault(shard, full=False) is not None]
+    make_all(shards, store, args.devices, args.log_format)
+    seconds = time.monotonic() - began
     with locked(lock_of(out)):
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
-        account = _graded(out, problems, job.shards, generator, log_format)
-        shutil.rmtree(scratch)
+        account = _graded(out, problems, [store.path(shard) for shard in shards], generator, args.log_format)
     _write_left_out(out, account)
-    drawn = sum(account.tokens[number] for number in counter.made)
-    print(_described(out, generator, account, drawn / seconds if counter.made else None))
+    drawn = sum(sum(Completions.read(store.path(shard)).table["tokens"].to_pylist()) for shard in new)
+    print(_described(out, generator, account, drawn / seconds if new else None))
 
 
 def _graded(
-    out: Path, problems: list[Problem], shards: Shards, generator: Generator, log_format: str
+    out: Path, problems: list[Problem], parts: list[Path], generator: Generator, log_format: str
 ) -> SamplingSummary:
     """Grades the solutions and writes the pool."""
+    from ablations.commands.sampled_pool import write_pool
     from ablations.engine.processes import default_workers
-    from ablations.generators.sampled_pool import write_pool
     from ablations.grading.grader import Grader
 
-    task, work = Named(label="grading", address="grade"), sum(shards.work)
-    reporter, began = reporter_of(log_format), time.monotonic()
-
-    def progress(share: float) -> None:
-        left = (time.monotonic() - began) * (1 - share) / share
-        reporter.progressed(task, share, share * work, left)
-
     samples = generator.setup.sampling.samples
-    reporter.begin(1, 0, work)
-    try:
-        reporter.started(task)
-        with Grader(default_workers()) as grader:
-            account = write_pool(out, problems, shards, samples, generator.identity, grader, progress)
-        reporter.ended(task, time.monotonic() - began, None, work, 0.0)
-    finally:
-        reporter.close()
-    return account
+    with (
+        reported("grading", float(len(problems) * samples), log_format) as progress,
+        Grader(default_workers()) as grader,
+    ):
+        return write_pool(out, problems, parts, samples, generator.identity, grader, progress)
 
 
 def _write_left_out(out: Path, account: SamplingSummary) -> None:
@@ -240,6 +226,7 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument(
         "--trust-remote-code", action="store_true", help="run code that comes with the checkpoint"
     )
+    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
     parser.add_argument(
         "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
     )

@@ -27,6 +27,8 @@ def run_tasks(
     workers: int | None = None,
     reporter: Reporter | None = None,
     machine: Machine = ALONE,
+    *,
+    fail_fast: bool = False,
 ) -> None:
     """Makes all targets that are not in the store, and whatever they need that is not.
 
@@ -37,6 +39,7 @@ def run_tasks(
             as the cores allow, or as the cluster has room for.
         reporter: receives the progress; None shows bars on a terminal, lines elsewhere.
         machine: what to compute on.
+        fail_fast: whether no further task is started once one has failed.
 
     Raises:
         RunFailed: a task failed; raised once all that could be done is done.
@@ -54,23 +57,13 @@ def run_tasks(
     with one_thread():
         store.clean()
         reporter = reporter or reporter_of()
-        run = Run(targets, store, workers or 1, reporter)
+        run = Run(targets, store, workers or 1, reporter, fail_fast=fail_fast)
         try:
             EXECUTORS[machine.executor](run, store, workers, machine)
         finally:
             reporter.close()
     if run.failures:
         raise RunFailed(tuple(run.failures), tuple(run.blocked))
-
-
-def make_one(target: Task, store: Store, reporter: Reporter, machine: Machine = ALONE) -> None:
-    """Makes a target and what it needs in this process, as `run_tasks` does; what a step raises is raised."""
-    try:
-        run_tasks([target], store, 1, reporter, machine)
-    except RunFailed as failed:
-        if (error := failed.failures[0].error) is not None:
-            raise error from None
-        raise
 
 
 def make_here(

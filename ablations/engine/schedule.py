@@ -97,12 +97,20 @@ def total_seconds(tasks: list[Task], seconds: Callable[[Task], float], workers: 
 class Run:
     """State of one run: which tasks wait, are ready or are over. Keeps the reporter informed."""
 
-    def __init__(self, targets: Iterable[Task], store: Store, workers: int, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        targets: Iterable[Task],
+        store: Store,
+        workers: int,
+        reporter: Reporter,
+        *,
+        fail_fast: bool = False,
+    ) -> None:
         targets = tuple(targets)
         self.failures: list[Failure] = []
         self.blocked: list[Task] = []
         self.workers = workers
-        self._store, self._reporter = store, reporter
+        self._store, self._reporter, self._fail_fast = store, reporter, fail_fast
         self._rates = Rates(store)
         self._running: dict[Task, float] = {}  # fraction done
         self._over: set[Task] = set()
@@ -139,7 +147,7 @@ class Run:
             self._rates.add(task.name, task.weight, seconds)
         for child in self._children[task]:
             self._waits_for[child].discard(task)
-            if not self._waits_for[child] and child not in self._over:
+            if not self._waits_for[child] and child not in self._over and not self._ended:
                 self.ready.append(child)
         self._reporter.ended(task, seconds, None, self._done(), self._left())
 
@@ -148,6 +156,8 @@ class Run:
     ) -> None:
         """Records that a task failed, with the details in `text`; what needs it is not tried."""
         self._end(task)
+        if self._fail_fast:
+            self.ready.clear()
         path = self._store.write_failure(task.key, f"{task.label} ({task.address})\n\n{text}")
         self.failures.append(Failure(task=task, kind=kind, message=message, traceback=path, error=error))
         stack = list(self._children[task])
@@ -175,6 +185,11 @@ class Run:
                 needed.add(task)
                 stack.extend(task.parents)
         return standing, needed
+
+    @property
+    def _ended(self) -> bool:
+        """Whether a failure has ended the run."""
+        return self._fail_fast and bool(self.failures)
 
     def _end(self, task: Task) -> None:
         self._running.pop(task)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ablations.data.solutions import Problem
 from ablations.engine.ranks import check_gpus
 from ablations.generators.completions import Stops
-from ablations.generators.job import SHARD, Job
 from ablations.generators.problem_files import Shot
-from ablations.generators.prompts import Prompter
+from ablations.generators.prompts import Prompt, Prompter
 from ablations.generators.setup import GeneratorChoice, Sampling, Setup
 from ablations.labelers.checkpoints import GENERATION, Checkpoint, find_checkpoint
 from lightning_modules.tokenization import check_vocabulary
@@ -31,8 +28,8 @@ class Generator:
     identity: dict[str, Any]
     """Everything that decides its solutions apart from the problem, as plain JSON."""
 
-    def job(self, problems: Sequence[Problem], folder: Path) -> Job:
-        """Makes the job of sampling some problems into a folder of shards.
+    def prompts(self, problems: Sequence[Problem]) -> tuple[Prompt, ...]:
+        """Makes the prompts of some problems.
 
         Raises:
             ValueError: a problem is too long for the model.
@@ -44,19 +41,12 @@ class Generator:
                     f"problems: found a prompt of {len(prompt.ids):,} tokens for {problem.problem_id}; "
                     f"allowed: fewer than {self.setup.positions:,}, the positions that the model has"
                 )
-        longest = max(len(prompt.ids) for prompt in prompts) + self.setup.sampling.max_new_tokens
-        setup = replace(self.setup, positions=min(longest, self.setup.positions or longest))
-        return Job(setup=setup, prompts=prompts, folder=folder)
+        return prompts
 
-    def facts(self, problems: Sequence[Problem]) -> dict[str, Any]:
-        """Returns everything that decides what is in the shards, as plain JSON."""
-        text = json.dumps([asdict(problem) for problem in problems])
-        return {
-            "generator": self.identity,
-            "problems": hashlib.sha256(text.encode()).hexdigest(),
-            "samples": self.setup.sampling.samples,
-            "shard": SHARD,
-        }
+    def setup_for(self, prompts: Sequence[Prompt]) -> Setup:
+        """Returns the settings passed to an engine that reads these prompts."""
+        longest = max(len(prompt.ids) for prompt in prompts) + self.setup.sampling.max_new_tokens
+        return replace(self.setup, positions=min(longest, self.setup.positions or longest))
 
     def shown(self, problem: Problem) -> str:
         """Returns the prompt of a problem with its special tokens, as the model reads it."""

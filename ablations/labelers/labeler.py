@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,11 @@ class Labeler:
         return StepScores(prob=prob, last=probability_of_correct(found.prob)[found.offsets[1:] - 1])
 
 
+@lru_cache(maxsize=1)
 def load_labeler(choice: LabelerChoice) -> Labeler:
     """Loads a checkpoint after checking everything that can be checked without loading it.
+
+    The last one that was loaded is kept.
 
     Raises:
         ValueError: the checkpoint is invalid, its family is not recognized, or it needs code that is not

@@ -29,8 +29,11 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
     made = {path.parent.parent.name for path in (folder / "store").glob("[a-z]*/*/manifest.json")}
     assert {"opinion", "acquired"} <= made
     assert "large_prm" in made and len(list((folder / "store" / "large_prm").glob("*/manifest.json"))) == 1
-    # Beside the four of the first experiment the larger pool that there is something to choose from.
-    assert len(list((folder / "store" / "samples").glob("*/manifest.json"))) == 5
+    # Beside the five of the first experiment the larger pool that there is something to choose from.
+    before, after = (
+        len(list((store / "samples").glob("*/manifest.json"))) for store in (smoke.store, folder / "store")
+    )
+    assert (before, after) == (5, 6)
 
 
 def test_every_acquisition_has_its_cell_and_as_many_labels(run):

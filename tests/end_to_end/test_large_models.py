@@ -43,11 +43,11 @@ def test_what_was_made_before_is_used_again(smoke, run):
     for path in smoke.store.glob("[a-z]*/*/manifest.json"):
         again = run / "store" / path.relative_to(smoke.store)
         assert again.read_bytes() == path.read_bytes()
-    # Beside the first experiment's four samples the labeler's pool, and those that tell difficulty.
+    # Beside the first experiment's five samples the labeler's pool, and those that tell difficulty.
     counts = {step: len(made(run, step)) for step in ("references", "samples", "large_prm")}
     # Beside the labeler, phase 1 and two generations: a PRM each, the last of them the large PRM of all three
     # experiments.
-    assert counts == {"references": 1, "samples": 4 + 2, "large_prm": 1 + 3}
+    assert counts == {"references": 1, "samples": 5 + 2, "large_prm": 1 + 3}
     # All students as they were; one large ORM (one learning rate), and one on each of three sets.
     before = len(list((smoke.store / "train").glob("*/manifest.json")))
     assert len(made(run, "train")) == before + 1 + 3

@@ -27,10 +27,10 @@ TOLERANCE = 1e-5
 def store(smoke, tmp_path):
     """What the first experiment made, but for its reward models and what hangs on them."""
     folder = shutil.copytree(smoke.store, tmp_path / "store")
-    for stage in ("train", "cell", "records", "examples"):
-        shutil.rmtree(folder / stage)
+    for name in ("train", "cell", "records", "examples"):
+        shutil.rmtree(folder / name)
     for manifest in (folder / "scores").glob("*/manifest.json"):
-        if "labeler" not in json.dumps(json.loads(manifest.read_text())["inputs"]):
+        if "large_prm" not in json.loads(manifest.read_text())["inputs"]["model"]:
             shutil.rmtree(manifest.parent)
     return folder
 
@@ -100,6 +100,7 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
     """At its first judgement, which the ranks report to the process that alone knows the storage."""
     import optuna
 
+    from ablations.engine.machine import Machine
     from ablations.engine.ranks import Devices
     from ablations.engine.store import Store
     from ablations.experiments.hyperparameters import settings
@@ -118,7 +119,7 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
         arm="process",
         space=SPACES["rates"],
         store=artifacts,
-        devices=Devices(devices=2),
+        machine=Machine(devices=Devices(devices=2)),
     )
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda self: True)

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from ablations.commands import cli
 from ablations.engine.files import alone, check_new, check_output, lock_of, new_folder
 from ablations.engine.locks import locked
-from ablations.engine.shards import claim, sharing
+from ablations.engine.step import canonical
+from ablations.engine.user_file import UserFile
 from results.writing import write_text
 
 
@@ -79,6 +81,20 @@ def test_a_folder_is_made_whole_and_by_one_process(tmp_path):
     assert os.listdir(tmp_path) == ["a"] and os.listdir(tmp_path / "a") == ["b"]
 
 
+def test_a_file_that_a_user_names_counts_by_its_content(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        Path(name).write_text("the same")
+    one, two = (UserFile.of(Path(name), "text") for name in ("one", "two"))
+    assert canonical(one) == canonical(two) == {"sha256": hashlib.sha256(b"the same").hexdigest()}
+    assert (one.unchanged(), two.unchanged()) == (tmp_path / "one", tmp_path / "two")
+    Path("one").write_text("another")
+    with pytest.raises(ValueError, match=f"{tmp_path / 'one'}: found changed while the run goes on"):
+        one.unchanged()
+    with pytest.raises(ValueError, match="text: found no file three; allowed: an existing one"):
+        UserFile.of(Path("three"), "text")
+
+
 def test_text_on_a_full_disk_leaves_the_old_one(tmp_path, monkeypatch):
     write_text(tmp_path / "a", "old")
 
@@ -90,22 +106,6 @@ def test_text_on_a_full_disk_leaves_the_old_one(tmp_path, monkeypatch):
         write_text(tmp_path / "a", "new")
     assert error.value.filename == str(tmp_path / "a")
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"
-
-
-def test_work_without_a_finished_shard_is_nobodys(tmp_path):
-    out, folder = tmp_path / "out", tmp_path / "out.shards"
-    with pytest.raises(ValueError, match="mistake"), sharing(out, folder):
-        claim(folder, {"of": "this"})
-        raise ValueError("mistake")
-    assert os.listdir(tmp_path) == []
-    with sharing(out, folder):
-        claim(folder, {"of": "that"})
-        with sharing(out, folder):  # while others work nothing is removed
-            assert folder.is_dir()
-        (folder / "000000.parquet").touch()
-    with pytest.raises(ValueError, match="shards of other work"), sharing(out, folder):
-        claim(folder, {"of": "this"})
-    assert os.listdir(tmp_path) == ["out.shards"]
 
 
 def test_the_last_who_shares_a_lock_removes_it(tmp_path):

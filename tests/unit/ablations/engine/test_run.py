@@ -10,7 +10,7 @@ from toy_steps import Threads, alive, artifacts, joined, named, text_of, wait_un
 
 from ablations.engine.processes import default_workers
 from ablations.engine.progress import Bars, Lines, duration, text_table
-from ablations.engine.run import EXECUTORS, run_tasks
+from ablations.engine.run import EXECUTORS, make_here, run_tasks
 from ablations.engine.schedule import Rates, Run, RunFailed, path_seconds, total_seconds
 from ablations.engine.store import Store
 
@@ -175,6 +175,17 @@ def test_workers_must_be_at_least_one(tmp_path, workers):
     with pytest.raises(ValueError, match=f"workers: {workers} is not allowed; must be at least 1"):
         run_tasks([], Store(tmp_path), workers)
     assert default_workers() >= 1
+
+
+def test_in_this_process_what_a_step_raises_is_raised(toy):
+    store, told = Store(toy.root), []
+    first, fails = toy.parts(2, _1="raise")
+    make_here(joined((first,)), store, progress=lambda step, fraction: told.append((step, fraction)))
+    assert text_of(store, joined((first,))) == "000"
+    assert told == [(first, 1 / 3), (first, 2 / 3), (first, 1.0)]
+    with pytest.raises(RuntimeError, match="one\ntwo"):
+        make_here(joined((first, fails)), store)
+    assert (toy.noted()["part-0"], toy.noted()["part-1"]) == (1, 1)  # what stands is not made again
 
 
 def chain(*weights):

@@ -91,7 +91,6 @@ def test_tokens_are_those_of_all_work():
         ({}, {"label": "x", "weight": 2.0, "work": (WORK,), "path": "/home"}),
         ({"inner": Inner(rate=0.5)}, {"inner": Inner(rate=0.5, path="/home")}),
         ({"b": (Inner(),)}, {"b": (Inner(path="/home"),)}),
-        ({}, {"inner": Inner(path="/home")}),
         ({}, {"texts": Texts(lengths=LENGTHS, problems=3, samples=16)}),
     ],
 )
@@ -209,9 +208,7 @@ def test_names_that_cannot_be_folders(name):
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
 def test_weights_that_cannot_be(weight):
-    with pytest.raises(
-        ValueError, match=rf"^weight: found {weight} for draw; allowed: above 0, and finite$"
-    ):
+    with pytest.raises(ValueError, match=rf"^weight: found {weight} for draw; allowed: above 0, and finite$"):
         Draw(n=1, weight=weight)
 
 

@@ -222,9 +222,7 @@ Store(sys.argv[1]).make(task(), print, slow)
 def test_clean_spares_the_living_and_clears_up_after_the_dead(tmp_path):
     command = [sys.executable, "-c", SLOW, str(tmp_path)]
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as process:
         try:
             assert process.stdout.readline() == b"begun\n"
             (half,) = (tmp_path / ".tmp" / task().key).glob("*/half.txt")

@@ -11,13 +11,24 @@ from paths import ROOT
 from safetensors.torch import load_file, save_file
 
 from ablations.commands import cli
-from ablations.engine.locks import locked
+from ablations.engine.store import Store
 from ablations.formats.pool import read_pool
-from ablations.generators import job
+from ablations.generators.generator import find_generator
+from ablations.generators.problem_files import read_problems
+from ablations.generators.setup import GeneratorChoice, Sampling
 from ablations.generators.transformers_engine import TransformersEngine
 from ablations.grading.grader import Grader
 from ablations.labelers.checkpoints import find_checkpoint
+from ablations.steps import draw_completions
+from ablations.steps.draw_completions import DrawCompletions
 from lightning_modules.sampling import Completion
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """The store of a test: `runs/store` in the folder that its commands are run in."""
+    monkeypatch.chdir(tmp_path)
+    return Store(tmp_path / "runs" / "store")
 
 
 def problems(path, count=4):
@@ -121,15 +132,15 @@ def test_solutions_are_graded(checkpoint, tmp_path, monkeypatch, capsys):
     assert read(tmp_path / "pool.jsonl.left_out.jsonl") == [{"problem_id": "problem-1"}]
 
     texts[:], ends[:] = [""] * 12, [True] * 12
-    again = [*argv[:5], str(tmp_path / "none.jsonl"), *argv[6:]]
+    again = [*argv[:5], str(tmp_path / "none.jsonl"), *argv[6:], "--store", "another"]
     assert cli.main(again) == 2
     assert "generator: found fewer than 6 completions with a step for each of 2" in capsys.readouterr().err
     assert not (tmp_path / "none.jsonl").exists()
 
 
-def test_interrupted_and_started_again(checkpoint, tmp_path, monkeypatch, capsys):
+def test_interrupted_and_started_again(checkpoint, store, tmp_path, monkeypatch, capsys):
     """In the third of four shards; no shard is sampled again, and the pool is that of one go."""
-    monkeypatch.setattr(job, "SHARD", 6)
+    monkeypatch.setattr(draw_completions, "SHARD", 6)
     source, draw, drawn = problems(tmp_path / "p.jsonl", 8), TransformersEngine.draw, []
     more = ("-n", "3", "--max-new-tokens", "8")
 
@@ -142,20 +153,19 @@ def test_interrupted_and_started_again(checkpoint, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(TransformersEngine, "draw", counting)
     out, folder = tmp_path / "pool.jsonl", checkpoint("llama")
     assert cli.main(words(source, folder, out, *more)) == 130
-    assert len(list(tmp_path.glob("pool.jsonl.shards/*.parquet"))) == 2 and not out.exists()
+    assert len(store.addresses()) == 2 and not out.exists()
     capsys.readouterr()
-
-    # other settings do not go on from these
-    assert cli.main(words(source, folder, out, *more, "--seed", "1")) == 2
-    assert "out: found shards of another generator, other problems or other" in capsys.readouterr().err
-
     assert cli.main(words(source, folder, out, *more)) == 0
     assert "2 tasks to do, 2 done before" in capsys.readouterr().err
     assert len(drawn) == 5 and drawn[2] == drawn[3] and len(set(drawn)) == 4
     assert not list(tmp_path.glob("pool.jsonl.*"))
-    whole = tmp_path / "whole.jsonl"
-    assert cli.main(words(source, folder, whole, *more)) == 0
+    whole, again, other = (tmp_path / f"{name}.jsonl" for name in ("whole", "again", "other"))
+    assert cli.main(words(source, folder, whole, *more, "--store", "another")) == 0
     assert len(drawn) == 9 and whole.read_bytes() == out.read_bytes()
+    assert cli.main(words(source, folder, again, *more)) == 0  # nothing is sampled twice
+    assert len(drawn) == 9 and again.read_bytes() == out.read_bytes()
+    assert cli.main(words(source, folder, other, *more, "--seed", "1")) == 0  # other settings, other shards
+    assert len(drawn) == 13 and other.read_bytes() != out.read_bytes()
 
 
 def begun(log):
@@ -172,17 +182,20 @@ def made_by(log):
     ]
 
 
-def test_two_commands_and_two_devices_share_the_work(checkpoint, tmp_path):
+def test_two_commands_and_two_devices_share_the_work(checkpoint, store, tmp_path):
     """Three processes in all: no shard is made twice, and the pool is that of one process."""
     source, folder, out = problems(tmp_path / "p.jsonl", 6), checkpoint("llama"), tmp_path / "pool.jsonl"
     more = ("-n", "1024", "--max-new-tokens", "2", "--log-format", "json")  # a problem is a shard
     alone = tmp_path / "alone.jsonl"
-    assert cli.main(words(source, folder, alone, *more)) == 0
+    assert cli.main(words(source, folder, alone, *more, "--store", "another")) == 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
     logs = tmp_path / "one.log", tmp_path / "two.log"
     processes = []
-    shards = tmp_path / "pool.jsonl.shards"
-    with locked(shards / "000005.lock"):  # so that none is done before both have begun
+    sampling = Sampling(samples=1024, max_new_tokens=2)
+    generator = find_generator(GeneratorChoice(checkpoint=str(folder)), sampling, ())
+    prompts = generator.prompts(read_problems(source, None))
+    *_, last = DrawCompletions.shards(generator.identity, generator.setup_for(prompts), prompts)
+    with store.lock(last.key):  # so that none is done before both have begun
         for log, devices in zip(logs, ("1", "2"), strict=True):
             argv = words(source, folder, out, *more, "--devices", devices)
             with log.open("w") as file:

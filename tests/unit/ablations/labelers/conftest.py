@@ -204,3 +204,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return written[kind]
 
     return build
+
+
+@pytest.fixture(autouse=True)
+def at_tmp_path(tmp_path, monkeypatch):
+    """Each test has the store `runs/store` of the folder that its commands are run in."""
+    monkeypatch.chdir(tmp_path)

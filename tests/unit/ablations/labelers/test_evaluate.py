@@ -381,7 +381,9 @@ def test_a_checkpoint_scores_rated_steps_first(kind, checkpoint, tmp_path, capsy
         out / "scores.jsonl.gz", "--threshold-on", out / "threshold_on.jsonl.gz", "--out", tmp_path / "again"
     )
     assert (tmp_path / "again" / "metrics.csv").read_bytes() == (out / "metrics.csv").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "bench.jsonl", "other.jsonl", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *["again", "bench.jsonl", "other.jsonl", "out", "runs"]
+    ]
 
 
 def test_a_checkpoint_scores_a_pool_first(checkpoint, tmp_path, capsys):

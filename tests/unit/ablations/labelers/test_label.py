@@ -13,7 +13,7 @@ import pytest
 from paths import ROOT
 
 from ablations.commands import cli
-from ablations.engine.locks import locked
+from ablations.engine.store import Store
 from ablations.formats.pool import read_pool
 from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.labeler import load_labeler
@@ -160,7 +160,7 @@ def test_a_solution_that_cannot_be_placed_is_named_before_any_is_scored(checkpoi
     source, out = write(tmp_path / "pool.jsonl", lines), tmp_path / "out.jsonl"
     assert label(source, checkpoint("qwen-prm"), out) == 2
     assert capsys.readouterr().err.startswith("ablations: problem p2, sample 1: found 2 separators for 1 ")
-    assert not out.exists() and not list(tmp_path.glob("out.jsonl.shards/*.parquet"))
+    assert not out.exists() and not Store("runs/store").addresses()
 
 
 def test_mistakes_are_one_line(checkpoint, tmp_path, capsys):
@@ -187,30 +187,27 @@ def test_killed_and_started_again(checkpoint, tmp_path, capsys):
     folder, out = checkpoint("rlhflow"), tmp_path / "out.jsonl.gz"
     words = ["label", str(source), "--labeler", str(folder), "--family", "rlhflow", "--out", str(out)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
-    scratch = tmp_path / "out.jsonl.gz.shards"
+    store = Store("runs/store")
     process = subprocess.Popen(
         [sys.executable, "-m", "ablations", *words], env=environment, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and len(list(scratch.glob("*.parquet"))) < 2:
+    while process.poll() is None and len(store.addresses()) < 2:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     _, said = process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert said.startswith(f"{KILL_PROBLEMS} tasks to do, 0 done before\n")  # and nothing else before it
-    finished = sorted(scratch.glob("*.parquet"))
+    finished = store.addresses()
     assert 2 <= len(finished) < KILL_PROBLEMS and not out.exists()
-
-    # another labeler does not go on from these
-    assert label(source, checkpoint("skywork"), out) == 2
-    assert f"out: found shards of another labeler or pool in {scratch}" in capsys.readouterr().err
 
     assert cli.main(words) == 0
     said = capsys.readouterr()
     assert f"{KILL_PROBLEMS - len(finished)} tasks to do, {len(finished)} done before" in said.err
-    assert not scratch.exists()
-    whole = tmp_path / "whole.jsonl.gz"
-    assert cli.main([*words[:-1], str(whole)]) == 0
+    whole, other = tmp_path / "whole.jsonl.gz", tmp_path / "other.jsonl.gz"
+    assert cli.main([*words[:-1], str(whole), "--store", "another"]) == 0
     assert whole.read_bytes() == out.read_bytes()
+    assert label(source, checkpoint("skywork"), other) == 0  # another labeler does not go on from these
+    assert "0 done before" in capsys.readouterr().err
     found = read(out)
     assert [line["problem_id"] for line in found] == [f"p{p}" for p in range(KILL_PROBLEMS)]
     assert {len(line["samples"]) for line in found} == {KILL_SAMPLES}
@@ -220,12 +217,14 @@ def test_two_commands_share_the_work(checkpoint, tmp_path):
     """No shard is made twice, and the pool is that of one command."""
     source, folder = write(tmp_path / "pool.jsonl", rows(6, KILL_SAMPLES)), checkpoint("rlhflow")
     alone, out = tmp_path / "alone.jsonl", tmp_path / "out.jsonl"
-    assert label(source, folder, alone, "--family=rlhflow") == 0
+    assert label(source, folder, alone, "--family=rlhflow", "--store=another") == 0
     argv = ["label", source, "--labeler", folder, "--family=rlhflow", "--log-format=json", "--out", out]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
     logs = tmp_path / "one.log", tmp_path / "two.log"
     processes = []
-    with locked(tmp_path / "out.jsonl.shards" / "000005.lock"):  # so that none is done before both have begun
+    (last,) = Store("another").addresses()[-1:]
+    store = Store("runs/store")
+    with store.lock(last.rpartition("/")[2]):  # so that none is done before both have begun
         for log in logs:
             with log.open("w") as file:
                 words = [sys.executable, "-m", "ablations", *map(str, argv)]

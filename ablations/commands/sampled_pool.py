@@ -1,4 +1,4 @@
-"""The pool of a finished job: completions become solutions, and their final answers are graded.
+"""The pool of drawn completions: they become solutions, and their final answers are graded.
 
 An unfinished solution has no answer. One that cannot be graded has `final_correct` null. Each line says
 in `sampled_by` how its solutions were made, and in `empty` how many completions without a step were replaced.
@@ -6,21 +6,17 @@ in `sampled_by` how its solutions were made, and in `empty` how many completions
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from ablations.data.solutions import Problem
-from ablations.engine.shards import Shards
 from ablations.formats.rows import write_rows
 from ablations.generators.completions import steps_of
-from ablations.generators.job import MACHINE
 from ablations.grading.extraction import extract_answer
 from ablations.grading.grader import Grader
+from ablations.steps.draw_completions import Completions
 
 FIELD = "sampled_by"
 
@@ -52,7 +48,7 @@ class SamplingSummary:
 def write_pool(
     out: Path,
     problems: Sequence[Problem],
-    shards: Shards,
+    parts: Sequence[Path],
     samples: int,
     identity: dict[str, Any],
     grader: Grader,
@@ -62,8 +58,8 @@ def write_pool(
 
     Args:
         out: the file to write; its name decides the compression.
-        problems: all problems of the job.
-        shards: the finished shards.
+        problems: all problems, in the order of their prompts.
+        parts: artifacts of `DrawCompletions`, in order.
         samples: solutions per problem.
         identity: what made the solutions, as plain JSON.
         grader: grader of final answers.
@@ -75,15 +71,15 @@ def write_pool(
     account = SamplingSummary()
 
     def rows() -> Iterator[dict[str, Any]]:
-        files = shards.files()
-        for number, file in enumerate(files):
-            table = pq.read_table(file)
-            account.tokens.append(sum(table["tokens"].to_pylist()))
-            machine = json.loads(table.schema.metadata[MACHINE])
-            found = _solutions(table.to_pylist())
+        first = 0
+        for number, part in enumerate(parts, start=1):
+            drawn = Completions.read(part)
+            account.tokens.append(sum(drawn.table["tokens"].to_pylist()))
+            found = _solutions(drawn.table.to_pylist(), first)
             _grade(found, problems, grader)
-            yield from _lines(found, problems, samples, identity | machine, account)
-            progress((number + 1) / len(files))
+            yield from _lines(found, problems, samples, identity | drawn.machine, account)
+            first = max(found) + 1
+            progress(number / len(parts))
         if not account.problems:
             raise ValueError(
                 f"generator: found fewer than {samples} completions with a step for each of {len(problems)} "
@@ -94,12 +90,17 @@ def write_pool(
     return account
 
 
-def _solutions(completions: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    """Reads all completions, in order, as samples of a pool, by the index of their problem."""
+def _solutions(completions: list[dict[str, Any]], first: int) -> dict[int, list[dict[str, Any]]]:
+    """Reads all completions, in order, as samples of a pool, by the index of their problem.
+
+    Args:
+        completions: of consecutive problems.
+        first: index of the first of these.
+    """
     found: dict[int, list[dict[str, Any]]] = {}
     for one in completions:
         answer = extract_answer(one["text"]) if one["finished"] else None
-        found.setdefault(one["problem"], []).append(
+        found.setdefault(first + one["problem"], []).append(
             {
                 "sample": one["sample"],
                 "steps": steps_of(one["text"]),

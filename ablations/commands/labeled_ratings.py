@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ablations.engine.progress import Reporter
+from ablations.commands.labeled_pool import SHARD, Labeling
 from ablations.evaluation.score_file import certain
 from ablations.formats import prm800k_paths
 from ablations.formats.catalogue import recognised
 from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
-from ablations.labelers.labeled_shards import SHARD, claim, label_shards
-from ablations.labelers.labeler import Labeler
 from lightning_modules.encoding import Encoded
 from lightning_modules.reward_model import probability_of_correct
 
@@ -34,35 +32,22 @@ class Written:
     """Solutions left out because no step has a label."""
 
 
-def label_rated(
-    source: Path,
-    out: Path,
-    labeler: Labeler,
-    name: str,
-    scratch: Path,
-    sha256: str,
-    reporter: Reporter,
-    *,
-    max_tokens: int,
-) -> Written:
+def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Written:
     """Writes a labeler's scores next to the ratings of a file's chosen paths, as ``prm800k_paths``.
 
     Args:
         source: a file of any format with labeled steps; alternatives to a step are not part of the chosen
             path.
         out: the file to write, atomically.
-        labeler: the labeler.
         name: the labeler's name in the file.
-        scratch: folder of shards; created here, removed by the caller.
-        sha256: hash of the source.
-        reporter: receives the progress of every shard.
-        max_tokens: maximum number of cells per forward pass.
+        labeling: the labeler, and where to keep its labels.
 
     Raises:
         ValueError: the file has no labeled step, already holds scores of that name, or has labels that are
             neither ratings nor certain; a step's position cannot be determined; or no solution fits into the
             model.
     """
+    labeler = labeling.labeler
     read = [record for record in recognised(source).read(source) if record.steps]
     records = [record for record in read if any(label is not None for label in record.labels)]
     if not records:
@@ -79,10 +64,9 @@ def label_rated(
             f"max_length: found {len(records)} solutions longer than {labeler.identity.max_length} tokens, "
             "and none that fits; allowed: a length that some fit into"
         )
-    claim(scratch, {"labeler": labeler.identity.as_dict(), "solutions": sha256, "shard": SHARD})
     by_problem = sorted(kept, key=lambda row: records[row].problem)  # common beginnings are computed once
     shards = [by_problem[start : start + SHARD] for start in range(0, len(by_problem), SHARD)]
-    prob = label_shards(shards, encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens).prob
+    prob = labeling.label([[encode(row) for row in shard] for shard in shards]).prob
     place = {row: at for at, row in enumerate(by_problem)}
 
     def scored() -> Iterator[LabeledSolution]:

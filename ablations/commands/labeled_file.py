@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from ablations.commands.labeled_pool import Labeling, Labelled, label_pool
+from ablations.commands.labeled_ratings import label_rated
 from ablations.data.ragged import Ragged
 from ablations.engine.files import sha256_of, unchanged
-from ablations.engine.progress import Reporter
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
-from ablations.labelers.labeled_shards import Labelled, label_pool
 from ablations.labelers.labeler import Labeler
-from ablations.labelers.rated import label_rated
 from lightning_modules.reward_model import probability_of_correct
 
 
-def label_file(
-    source: Path,
-    out: Path,
-    labeler: Labeler,
-    name: str,
-    scratch: Path,
-    reporter: Reporter,
-    *,
-    max_tokens: int,
-) -> dict[str, int]:
+def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[str, int]:
     """Writes the contents of a file with a labeler's scores added, atomically.
 
     Args:
         source: a pool, or any format of rated steps.
         out: a pool, or rated paths (``prm800k_paths``).
-        labeler: the labeler.
         name: the labeler's name in the output.
-        scratch: folder of shards; shards already there are reused; removed at the end.
-        reporter: receives the progress of every shard.
-        max_tokens: maximum number of cells per forward pass.
+        labeling: the labeler, and where to keep its labels.
 
     Returns:
         How many solutions or problems were left out, by reason.
@@ -53,13 +39,12 @@ def label_file(
     if form is FORMATS["pool"]:
         pool = read_pool(source, None, keep_ungraded=True)
         check_name(name, source, pool.labelers)
-        found = label_pool(pool, labeler, scratch, sha256, reporter, max_tokens=max_tokens)
-        add_labels(source, sha256, out, name, labeler, found)
+        found = label_pool(pool, labeling)
+        add_labels(source, sha256, out, name, labeling.labeler, found)
         left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
     else:
-        written = label_rated(source, out, labeler, name, scratch, sha256, reporter, max_tokens=max_tokens)
+        written = label_rated(source, out, name, labeling)
         left_out = {"too long": written.too_long, "without labels": written.without_labels}
-    shutil.rmtree(scratch)
     return left_out
 
 

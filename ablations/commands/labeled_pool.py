@@ -1,23 +1,59 @@
-"""Labeling a pool shard by shard: finished shards stay in a scratch folder and are not computed again."""
+"""Labeling a pool shard by shard; no shard is computed twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from ablations.commands.making import make_all
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
-from ablations.engine.progress import Reporter
-from ablations.engine.shards import Shards, claim, counting
+from ablations.engine.store import Store
 from ablations.formats.pool import Pool
-from ablations.labelers.labeler import Labeler
+from ablations.labelers.choice import LabelerChoice
+from ablations.labelers.labeler import Labeler, load_labeler
+from ablations.steps.label_solutions import LabelSolutions
 from lightning_modules.encoding import Encoded
 
 SHARD = 256
 """Maximum number of solutions per shard, in whole problems; a shard has at least one problem."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labeling:
+    """A labeler, and where its labels are kept."""
+
+    choice: LabelerChoice
+    """The user's choices about the labeler."""
+    store: Store
+    """Where artifacts are."""
+    max_tokens: int
+    """Maximum number of cells per forward pass."""
+    log_format: str
+    """Format of the progress."""
+
+    @property
+    def labeler(self) -> Labeler:
+        """The loaded labeler."""
+        return load_labeler(self.choice)
+
+    def label(self, shards: Sequence[Sequence[Encoded]]) -> StepScores:
+        """Labels solutions shard by shard, except shards whose artifact exists; returns them in order."""
+        identity = self.labeler.identity.as_dict()
+        steps = [
+            LabelSolutions.of(
+                identity, self.choice, shard, self.max_tokens, f"shard {number} of {len(shards)}"
+            )
+            for number, shard in enumerate(shards, start=1)
+        ]
+        make_all(steps, self.store, 1, self.log_format)
+        parts = [StepScores.read(self.store.path(step)) for step in steps]
+        return StepScores(
+            prob=Ragged.concatenate([part.prob for part in parts]),
+            last=np.concatenate([part.last for part in parts]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +82,17 @@ class Labelled:
     """Names of the problems left without a labeled solution."""
 
 
-def label_pool(
-    pool: Pool, labeler: Labeler, scratch: Path, sha256: str, reporter: Reporter, *, max_tokens: int
-) -> Labelled:
+def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
     """Labels all solutions of a pool; finds the position of every step before judging the first one.
 
     Args:
         pool: a pool with one or more solutions per problem.
-        labeler: the labeler.
-        scratch: folder of shards; created here, removed by the caller.
-        sha256: hash of the pool's file.
-        reporter: receives the progress of every shard.
-        max_tokens: maximum number of cells per forward pass.
+        labeling: the labeler, and where to keep its labels.
 
     Raises:
-        ValueError: a step's position cannot be determined or no solution fits, before the scratch folder is
-            created; or that folder holds shards of another labeler or pool.
+        ValueError: a step's position cannot be determined, or no solution fits.
     """
+    labeler = labeling.labeler
     solutions = _Encoder(pool=pool, labeler=labeler)
     tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
     fits = np.array([labeler.fits(int(count)) for count in tokens])
@@ -72,10 +102,8 @@ def label_pool(
             f"max_length: found {len(tokens)} solutions longer than {labeler.identity.max_length} tokens, "
             "and none that fits; allowed: a length that some fit into"
         )
-    facts = {"labeler": labeler.identity.as_dict(), "pool": sha256, "shard": SHARD}
-    claim(scratch, facts, "shards of another labeler or pool")
     shards = by_problem(rows, pool.solutions.problem_index[rows])
-    scores = label_shards(shards, solutions.encode, tokens, labeler, scratch, reporter, max_tokens=max_tokens)
+    scores = labeling.label([[solutions.encode(row) for row in shard] for shard in shards])
     labelled = set(pool.solutions.problem_index[rows].tolist())
     return Labelled(
         rows=rows,
@@ -107,42 +135,6 @@ def by_problem(rows: np.ndarray, problem: np.ndarray) -> list[list[int]]:
     return shards
 
 
-def label_shards(
-    shards: Sequence[Sequence[int]],
-    encode: Callable[[int], Encoded],
-    tokens: np.ndarray,
-    labeler: Labeler,
-    scratch: Path,
-    reporter: Reporter,
-    *,
-    max_tokens: int,
-) -> StepScores:
-    """Labels solutions shard by shard, except shards whose file exists.
-
-    Args:
-        shards: rows of the solutions in each shard, one or more.
-        encode: returns a solution in tokens, given its row.
-        tokens: int [R], lengths of all solutions.
-        labeler: the labeler.
-        scratch: folder of shards, which `claim` has checked to be of this labeler and these solutions.
-        reporter: receives the progress of every shard.
-        max_tokens: maximum number of cells per forward pass.
-
-    Returns:
-        Scores of the solutions of all shards, in their order.
-    """
-
-    def label(number: int, path: Path, progress: Callable[[float], None]) -> None:
-        encoded = [encode(row) for row in shards[number]]
-        labeler.label(encoded, max_tokens=max_tokens, progress=progress).save(path)
-
-    work = tuple(float(tokens[rows].sum()) for rows in shards)
-    files = Shards(folder=scratch, stage="label", work=work)
-    with counting(files, reporter) as counter:
-        files.finish(label, counter)
-    return _joined([StepScores.load(file) for file in files.files()])
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Encoder:
     """Encoder of a pool's solutions, given their rows."""
@@ -160,10 +152,3 @@ class _Encoder:
         steps = self.pool.solutions.column("steps")[row].as_py()
         where = f"problem {problem.problem_id}, sample {self.pool.solutions.sample[row]}"
         return self.labeler.encode(problem.text, steps, where)
-
-
-def _joined(parts: Sequence[StepScores]) -> StepScores:
-    return StepScores(
-        prob=Ragged.concatenate([part.prob for part in parts]),
-        last=np.concatenate([part.last for part in parts]),
-    )

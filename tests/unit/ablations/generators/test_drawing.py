@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ablations.generators.completions import Stops
-from ablations.generators.job import draw_all
+from ablations.generators.drawing import draw_all
 from ablations.generators.prompts import Prompt
 from ablations.generators.setup import Sampling, Setup
 from lightning_modules.sampling import Completion

@@ -1,0 +1,69 @@
+"""The step that labels solutions with a checkpoint that the user named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ablations.data.json_files import Json
+from ablations.data.step_scores import StepScores
+from ablations.engine.step import Context, Step, apart
+from ablations.labelers.choice import LabelerChoice
+
+if TYPE_CHECKING:
+    from lightning_modules.encoding import Encoded
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
+    """Computes the class probabilities of the steps of some solutions."""
+
+    labeler: Mapping[str, Json]
+    """Everything that decides them apart from the solutions; see `ablations.labelers.labeler.Identity`."""
+    solutions_sha256: str
+    solutions: tuple[Encoded, ...] = apart()
+    choice: LabelerChoice = apart()
+    max_tokens: int = apart(8192)
+    """Maximum number of cells per forward pass."""
+
+    @classmethod
+    def of(
+        cls,
+        labeler: Mapping[str, Json],
+        choice: LabelerChoice,
+        solutions: Sequence[Encoded],
+        max_tokens: int,
+        label: str,
+    ) -> LabelSolutions:
+        """Returns the step that labels some solutions; those of one problem are faster together."""
+        return cls(
+            labeler=labeler,
+            solutions_sha256=_sha256(solutions),
+            solutions=tuple(solutions),
+            choice=choice,
+            max_tokens=max_tokens,
+            label=label,
+            weight=float(sum(map(len, solutions))),
+        )
+
+    @property
+    def device(self) -> str:
+        """Device that it computes on."""
+        return self.choice.device
+
+    def run(self, context: Context) -> StepScores:
+        """Labels them."""
+        from ablations.labelers.labeler import load_labeler
+
+        labeler = load_labeler(self.choice)
+        return labeler.label(self.solutions, max_tokens=self.max_tokens, progress=context.progress)
+
+
+def _sha256(solutions: Sequence[Encoded]) -> str:
+    digest = hashlib.sha256()
+    for solution in solutions:
+        for numbers in (solution.ids, solution.step_end):
+            digest.update(f"{len(numbers)}:".encode() + numbers.astype("<i8").tobytes())
+    return digest.hexdigest()
