@@ -77,7 +77,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     """
     import jsonargparse
 
-    from ablations.experiments.settings import Precision
+    from lightning_modules.presets import Precision
 
     if importlib.util.find_spec("docstring_parser"):  # it provides the help of each field
         jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)

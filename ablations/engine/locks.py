@@ -10,20 +10,18 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Holds the lock of a file; yields whether it was acquired, which is always so with `wait`.
 
     Args:
-        path: the file; created if missing, and removed by its last holder.
+        path: the file; created if missing, and removed by its holder.
         wait: whether to wait for it.
-        shared: hold it together with all others that ask for it shared, and with no others.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             os.close(file)
             yield False
@@ -38,16 +36,6 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
     try:
         yield True
     finally:
-        if not shared or _last(file):
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         fcntl.flock(file, fcntl.LOCK_UN)  # explicitly: a child process may hold a copy of the descriptor
         os.close(file)
-
-
-def _last(file: int) -> bool:
-    """Returns whether no one else holds a lock that this process shares; it is then exclusive."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

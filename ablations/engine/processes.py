@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -37,6 +38,17 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
         if torch is not None and threads is not None:
             torch.set_num_threads(threads)
+
+
+def forking() -> ForkServerContext:
+    """Returns the context of processes that are forked from one that has imported what trainings need.
+
+    That process has no threads and has not touched a GPU. It is started with the first such process, and
+    ends with this one.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lightning_modules.training"])
+    return context
 
 
 def end_with_parent() -> None:

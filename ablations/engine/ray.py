@@ -95,8 +95,8 @@ class _Crew:
         again: dict[str, Any] = {"max_restarts": -1, "max_task_retries": -1}
         board: Any = ray.remote(_Board)
         self._board = board.options(num_cpus=0, scheduling_strategy=here, **again).remote()
-        self._news: ObjectRef = self._board.read.remote()
-        self._flying: dict[ObjectRef, Task] = {}
+        self._news: ObjectRef[Any] = self._board.read.remote()
+        self._flying: dict[ObjectRef[Any], Task] = {}
         self._waiting: Task | None = None
 
     def work(self) -> None:
@@ -158,7 +158,7 @@ class _Crew:
         make = _make.options(max_retries=RETRIES, **self._nodes.options(task))
         self._flying[make.remote(self._nodes.terms, self._machine, task.detached(), self._board)] = task
 
-    def _take_in(self, answer: ObjectRef, task: Task) -> None:
+    def _take_in(self, answer: ObjectRef[Any], task: Task) -> None:
         """Handles the outcome of a task."""
         try:
             outcome, *more = ray.get(answer)

@@ -148,7 +148,7 @@ class Nodes:
 
     def look(self) -> None:
         """Updates which nodes have joined or left."""
-        alive = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in self._unfit]
+        alive = [node for node in _nodes() if node["Alive"] and node["NodeID"] not in self._unfit]
         self._names = {
             node["NodeID"]: f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in alive
         }
@@ -214,10 +214,17 @@ class Nodes:
         return options
 
 
-def _answer(answer: ObjectRef) -> str | None:
+def _nodes() -> list[dict[str, Any]]:
+    """Returns what Ray knows about each node."""
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
+
+
+def _answer(answer: ObjectRef[str | None]) -> str | None:
     """Returns why the node that was asked may not take part, or None if it may."""
     try:
-        return ray.get(answer, timeout=0)
+        why: str | None = ray.get(answer, timeout=0)
+        return why
     except GetTimeoutError:
         return f"has not answered for {PATIENCE:.0f} s"
     except RayError as error:

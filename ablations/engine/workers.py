@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ablations.engine.attempts import attempt, described, last_words, throttled
 from ablations.engine.machine import Machine
-from ablations.engine.processes import end_with_parent
+from ablations.engine.processes import end_with_parent, forking
 from ablations.engine.ranks import take_gpus
 from ablations.engine.schedule import Run
 from ablations.engine.step import Task
@@ -46,11 +47,12 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
     idle: list[_Worker] = []
     free = set(range(workers))
     cuda = any(task.device == "cuda" for task in run.needed)
+    forks = not cuda and any(task.runs_model for task in run.needed)
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda)
+                worker = idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda=cuda, forks=forks)
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()
@@ -90,12 +92,13 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, machine: Machine, number: int, cuda: bool) -> None:
+    def __init__(self, root: Path, machine: Machine, number: int, *, cuda: bool, forks: bool) -> None:
         self.number = number
-        context = multiprocessing.get_context("spawn")
+        context = forking() if forks else multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._root = root
-        self._process = context.Process(target=_work, args=(theirs, str(root), machine, number, cuda))
+        arguments = (theirs, dict(os.environ), str(root), machine, number, cuda)
+        self._process = context.Process(target=_work, args=arguments)
         self._process.start()
         theirs.close()  # so that its death closes the pipe
 
@@ -130,8 +133,17 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, root: str, machine: Machine, number: int, cuda: bool) -> None:
+def _work(
+    connection: Connection,
+    environment: dict[str, str],
+    root: str,
+    machine: Machine,
+    number: int,
+    cuda: bool,
+) -> None:
     """Runs in a worker process: makes what it is given until its parent is gone."""
+    os.environ.clear()
+    os.environ.update(environment)  # the process that it was forked from may have another one
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
     if cuda:  # otherwise a worker that needs no torch would import it

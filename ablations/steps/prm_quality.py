@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ablations.data.json_files import Json
 from ablations.evaluation.step_metrics import auroc_interval
 from ablations.steps.encoded_ratings import Branches
 from lightning_modules.encoding import IGNORE
@@ -13,7 +12,7 @@ from lightning_modules.reward_model import CLASSES, RewardModel
 from lightning_modules.scoring import score
 
 
-def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Any]:
+def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) -> dict[str, Json]:
     """Computes step AUROC with its interval, loss, and accuracy by class, over all labeled steps.
 
     Args:

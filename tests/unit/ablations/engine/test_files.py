@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablations.commands import cli
-from ablations.engine.files import alone, check_new, check_output, lock_of, new_folder
-from ablations.engine.locks import locked
+from ablations.engine.files import alone, check_new, check_output, new_folder
 from ablations.engine.step import canonical
 from ablations.engine.user_file import UserFile
 from results.writing import write_text
@@ -106,10 +105,3 @@ def test_text_on_a_full_disk_leaves_the_old_one(tmp_path, monkeypatch):
         write_text(tmp_path / "a", "new")
     assert error.value.filename == str(tmp_path / "a")
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_text() == "old"
-
-
-def test_the_last_who_shares_a_lock_removes_it(tmp_path):
-    lock = lock_of(tmp_path / "a")
-    with locked(lock, shared=True), locked(lock, shared=True), locked(lock, wait=False) as held:
-        assert not held
-    assert os.listdir(tmp_path) == []
