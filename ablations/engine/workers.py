@@ -52,7 +52,9 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda=cuda, forks=forks)
+                worker = (
+                    idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda=cuda, forks=forks)
+                )
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()

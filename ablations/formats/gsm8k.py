@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, write_rows
 from ablations.grading.extraction import without_calculator
@@ -67,7 +67,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
         step, mark, answer = (part.strip() for part in last.rpartition(_MARK))
         check(where, "answer", last, mark, f'a last line with "{END}"')
         lines.append(step)
-    steps = tuple(Step(text=line) for line in lines if line)
+    steps = tuple(SolutionStep(text=line) for line in lines if line)
     check(where, "answer", row["answer"], steps, "a line or more before the last")
     return [
         LabeledSolution(

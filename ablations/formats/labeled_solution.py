@@ -55,7 +55,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Candidate):
+class SolutionStep(Candidate):
     """A step of the solution."""
 
     alternatives: tuple[Candidate, ...] = ()
@@ -83,7 +83,7 @@ class LabeledSolution:
     dataset: str | None = None
     """Source of the problem, such as GSM8K."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SolutionStep, ...] = ()
     """Steps of the solution; empty for a problem alone."""
     open_candidates: tuple[Candidate, ...] = ()
     """Candidates after the last step, none of which was chosen."""
@@ -227,11 +227,11 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
     yield replace(record, steps=steps, open_candidates=open_candidates)
     for at in range(reach + 1):
         before = tuple(
-            Step(text=step.text, label=step.label if repeat else None) for step in record.steps[:at]
+            SolutionStep(text=step.text, label=step.label if repeat else None) for step in record.steps[:at]
         )
         for one in _tried(record, at)[at < len(record.steps) :]:
             if one.label is not None:
-                tried = Step(text=one.text, label=one.label)
+                tried = SolutionStep(text=one.text, label=one.label)
                 yield replace(
                     record,
                     steps=(*before, tried),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ablations.data.thresholds import exceeds
-from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
 
 THRESHOLD = (
     "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "
@@ -157,7 +157,7 @@ def _sure(label: Label) -> Label:
     return Probabilities(wrong=float(label < 0), neutral=float(label == 0), right=float(label > 0))
 
 
-def _after_error(record: LabeledSolution) -> tuple[Step, ...]:
+def _after_error(record: LabeledSolution) -> tuple[SolutionStep, ...]:
     return () if record.first_error is None else record.steps[record.first_error + 1 :]
 
 
@@ -182,7 +182,7 @@ def _partly_labelled(record: LabeledSolution) -> bool:
 
 def _lines(record: LabeledSolution, _: float | None) -> LabeledSolution:
     lines = (line for text in record.texts for line in text.split("\n") if line)
-    return replace(record, steps=tuple(Step(text=line) for line in lines))
+    return replace(record, steps=tuple(SolutionStep(text=line) for line in lines))
 
 
 def _numbered(record: LabeledSolution) -> bool:

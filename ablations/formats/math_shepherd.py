@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
-from ablations.formats.labeled_solution import Label, LabeledSolution, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
     ReadHooks,
@@ -88,7 +88,7 @@ def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) 
     found = [text.removesuffix(" ") for text in found]
     for text in (problem, *found):
         check(where, "input", given, text, "a problem and steps that are not empty")
-    steps = tuple(Step(text=text, label=label) for text, label in zip(found, labels, strict=True))
+    steps = tuple(SolutionStep(text=text, label=label) for text, label in zip(found, labels, strict=True))
     return [LabeledSolution(problem=problem, dataset=optional_string(where, row, "task"), steps=steps)]
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.pool import PoolRows
 from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
@@ -84,7 +84,7 @@ def _record(
         problem_id=problem_id,
         reference=reference,
         steps=tuple(
-            Step(text=text, label=label) for text, label in zip(sample["steps"], labels, strict=True)
+            SolutionStep(text=text, label=label) for text, label in zip(sample["steps"], labels, strict=True)
         ),
         step_scores=scores,
         answer=sample["answer"],

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.annotation_file import FINISH_REASONS
-from ablations.formats.labeled_solution import Candidate, LabeledSolution, Step
+from ablations.formats.labeled_solution import Candidate, LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
     ReadHooks,
@@ -126,7 +126,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[tuple[LabeledSolution, tup
     allowed = f"null, {', '.join(FINISH_REASONS)}"
     check(where, "label.finish_reason", reason, reason is None or reason in FINISH_REASONS, allowed)
     rated = array(where, label, "steps", "label.")
-    steps: list[Step] = []
+    steps: list[SolutionStep] = []
     open_candidates: tuple[Candidate, ...] = ()
     for i, one in enumerate(rated):
         at = f"label.steps[{i}]"
@@ -174,7 +174,7 @@ def _candidates(where: Where, of: str, step: dict[str, Any]) -> tuple[Candidate,
 
 def _step(
     where: Where, of: str, step: dict[str, Any], candidates: tuple[Candidate, ...], own: int | None
-) -> Step | None:
+) -> SolutionStep | None:
     """Returns the step from which the solution continues; None if there is none."""
     given = step.get("chosen_completion")
     chosen = integer(given)
@@ -185,13 +185,13 @@ def _step(
         human = mapping(where, step, "human_completion", of)
         text = string(where, human, "text", f"{of}human_completion.", filled=True)
         label = rating(where, f"{of}human_completion.rating", human.get("rating"))
-        return Step(text=text, label=label, alternatives=candidates, human=True)
+        return SolutionStep(text=text, label=label, alternatives=candidates, human=True)
     else:
         chosen = own
     if chosen is None:
         return None
     others = (*candidates[:chosen], *candidates[chosen + 1 :])
-    return Step(text=candidates[chosen].text, label=candidates[chosen].label, alternatives=others)
+    return SolutionStep(text=candidates[chosen].text, label=candidates[chosen].label, alternatives=others)
 
 
 def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate, ...]) -> int | None:
@@ -214,7 +214,7 @@ def _with_rest(record: LabeledSolution, generated: tuple[str, ...] | None) -> La
     labelled = len(record.steps)
     if generated is None or record.open_candidates or record.texts != generated[:labelled]:
         return record
-    return replace(record, steps=(*record.steps, *(Step(text=text) for text in generated[labelled:])))
+    return replace(record, steps=(*record.steps, *(SolutionStep(text=text) for text in generated[labelled:])))
 
 
 def _row(record: LabeledSolution) -> dict[str, Any]:
@@ -242,7 +242,7 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
     }
 
 
-def _step_row(step: Step) -> dict[str, Any]:
+def _step_row(step: SolutionStep) -> dict[str, Any]:
     others = [_completion(one) for one in step.alternatives]
     if step.human:
         human = {"text": step.text, "rating": step.label, "source": "human", "flagged": None}

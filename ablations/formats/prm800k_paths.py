@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
     ReadHooks,
@@ -56,7 +56,9 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
         LabeledSolution(
             problem=string(where, row, "problem", filled=True),
             reference=optional_name(where, row, "ground_truth_answer"),
-            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, ratings, strict=True)),
+            steps=tuple(
+                SolutionStep(text=text, label=label) for text, label in zip(steps, ratings, strict=True)
+            ),
             answer=optional_name(where, row, "given_answer"),
             step_scores=step_scores(where, row, len(steps)),
         )

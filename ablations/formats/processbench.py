@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import (
     MISSING,
@@ -67,7 +67,9 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     return [
         LabeledSolution(
             problem=string(where, row, "problem", filled=True),
-            steps=tuple(Step(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)),
+            steps=tuple(
+                SolutionStep(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)
+            ),
             correct=optional_boolean(where, row, "final_answer_correct"),
             step_scores=step_scores(where, row, len(steps)),
             solution_id=required_name(where, row, "id"),

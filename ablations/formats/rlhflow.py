@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
-from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import ReadHooks, Where, array, check, read_rows, string, write_rows
 
@@ -71,7 +71,7 @@ def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) 
     for i, text in enumerate(texts):
         check(where, f"conversations[{2 * i}].content", contents[2 * i], text, "a step that is not empty")
     signs = (SIGNS[sign] for sign in contents[1::2])
-    steps = tuple(Step(text=text, label=sign) for text, sign in zip(texts, signs, strict=True))
+    steps = tuple(SolutionStep(text=text, label=sign) for text, sign in zip(texts, signs, strict=True))
     return [LabeledSolution(problem=problem, steps=steps)]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.math_problems import level
 from ablations.formats.rows import (
@@ -71,7 +71,9 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
             reference=optional_name(where, row, "ground_truth_answer"),
             level=level(where, row),
             subject=optional_string(where, row, "subject"),
-            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
+            steps=tuple(
+                SolutionStep(text=text, label=label) for text, label in zip(steps, labels, strict=True)
+            ),
             answer=optional_name(where, row, name),
             correct=optional_boolean(where, row, "is_correct"),
             prm_score=optional_number(where, row, "prm_score"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, texts, write_rows
 from ablations.formats.step_fields import IGNORE, labels_of
@@ -48,7 +48,9 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     return [
         LabeledSolution(
             problem=string(where, row, "prompt", filled=True),
-            steps=tuple(Step(text=text, label=label) for text, label in zip(steps, labels, strict=True)),
+            steps=tuple(
+                SolutionStep(text=text, label=label) for text, label in zip(steps, labels, strict=True)
+            ),
         )
     ]
 

@@ -18,8 +18,7 @@ from ablations.engine.step import Context, Step, apart
 from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.held_out import HeldOut
-from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.labeled_solution import Step as SolutionStep
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.questions import normalised
 from ablations.formats.texts import kept, read_texts
 from ablations.steps.base_model import CausalModel

@@ -1,5 +1,6 @@
 """The pages: what they link to exists, all are listed, and the front page stays short."""
 
+import pydoc
 import re
 import sys
 from pathlib import Path
@@ -28,6 +29,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert found.exists(), target
         if anchor and found.suffix == ".md":
             assert anchor in anchors(found), f"{target}#{anchor}"
+
+
+NAME = re.compile(r"`((?:ablations|lightning_modules|results|sweeps)(?:\.\w+)+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_names_of_the_code_exist(page: Path) -> None:
+    for name in NAME.findall(page.read_text(encoding="utf-8")):
+        assert pydoc.locate(name) is not None, name
 
 
 def test_every_page_is_in_the_index_and_on_the_site() -> None:

@@ -14,14 +14,14 @@ from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,
     Probabilities,
-    Step,
+    SolutionStep,
     labelled_prefixes,
 )
 from ablations.formats.losses import FIELDS, fitted
 
 
 def solution(problem, *labels, **more):
-    steps = tuple(Step(text=f"s{i}", label=label) for i, label in enumerate(labels))
+    steps = tuple(SolutionStep(text=f"s{i}", label=label) for i, label in enumerate(labels))
     given = {"reference": "2", "reference_solution": "2.", "answer": "2", "correct": True} | more
     return LabeledSolution(problem=problem, steps=steps, **given)
 
@@ -34,8 +34,10 @@ RATED = [
 WITH_ALTERNATIVES = LabeledSolution(
     problem="1+1?",
     steps=(
-        Step(text="a", label=1, alternatives=(Candidate(text="x", label=-1), Candidate(text="y", label=0))),
-        Step(text="b", label=1),
+        SolutionStep(
+            text="a", label=1, alternatives=(Candidate(text="x", label=-1), Candidate(text="y", label=0))
+        ),
+        SolutionStep(text="b", label=1),
     ),
     open_candidates=(Candidate(text="z", label=-1), Candidate(text="unrated")),
 )

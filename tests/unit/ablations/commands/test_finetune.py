@@ -216,7 +216,9 @@ def test_two_processes_train_what_one_trains(base, labels, tmp_path):
         torch.testing.assert_close(weights(two)[name], tensor, atol=1e-5, rtol=0, msg=name)
 
 
-def test_a_process_that_died_is_told_and_the_state_is_kept(base, labels, store, tmp_path, monkeypatch, capsys):
+def test_a_process_that_died_is_told_and_the_state_is_kept(
+    base, labels, store, tmp_path, monkeypatch, capsys
+):
     execute = Devices.execute
 
     def die(self, step, out, context):

@@ -15,7 +15,7 @@ from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,
     Probabilities,
-    Step,
+    SolutionStep,
     each_alternative,
     labelled_prefixes,
 )
@@ -67,7 +67,7 @@ def records(draw):
     if draw(st.booleans()):
         label = st.none() | label
     candidates = st.lists(st.builds(Candidate, text=text, label=label), max_size=2).map(tuple)
-    step = st.builds(Step, text=text, label=label, alternatives=candidates, human=st.booleans())
+    step = st.builds(SolutionStep, text=text, label=label, alternatives=candidates, human=st.booleans())
     steps = draw(st.lists(step, max_size=4).map(tuple))
     scores = st.lists(share, min_size=len(steps), max_size=len(steps)).map(tuple)
     reference = draw(text | st.none())
@@ -111,11 +111,11 @@ FULL = LabeledSolution(
     subject="Algebra",
     dataset="MATH",
     steps=(
-        Step(text="Step 1: a", label=1, alternatives=(Candidate(text="x", label=-1),)),
-        Step(text="Step 2: b\nc", label=0, human=True),
-        Step(text="Step 3: d", label=-1),
-        Step(text="Step 4: e", label=1),
-        Step(text="Step 5: f"),
+        SolutionStep(text="Step 1: a", label=1, alternatives=(Candidate(text="x", label=-1),)),
+        SolutionStep(text="Step 2: b\nc", label=0, human=True),
+        SolutionStep(text="Step 3: d", label=-1),
+        SolutionStep(text="Step 4: e", label=1),
+        SolutionStep(text="Step 5: f"),
     ),
     open_candidates=(Candidate(text="y", label=1),),
     step_scores={"prm": (0.0, 0.25, 0.5, 0.75, 1.0)},
@@ -216,7 +216,7 @@ class TestConformance:
 @pytest.mark.parametrize("form", ["math_shepherd", "rlhflow"])
 @pytest.mark.parametrize(("problem", "step"), [("Is this Step 1: no?", "see Step 1: a"), ("\nstep 1:", "a")])
 def test_texts_with_the_marks_of_a_format_are_refused(form, problem, step, tmp_path):
-    record = LabeledSolution(problem=problem, steps=(Step(text=step, label=1),))
+    record = LabeledSolution(problem=problem, steps=(SolutionStep(text=step, label=1),))
     assert not FORMATS[form].tells_apart(record)
     with pytest.raises(ValueError, match="record 0: found texts that hold the format's own marks"):
         FORMATS[form].write(tmp_path / "a.jsonl", [record])
@@ -274,7 +274,7 @@ def test_what_a_full_record_loses(form):
 
 
 def soft(*labels):
-    steps = tuple(Step(text=f"s{i}", label=label) for i, label in enumerate(labels))
+    steps = tuple(SolutionStep(text=f"s{i}", label=label) for i, label in enumerate(labels))
     return LabeledSolution(problem="1+1?", reference="2", answer="2", correct=True, steps=steps)
 
 
@@ -326,7 +326,12 @@ def test_alternatives_as_records_hold_each_label_once(record, repeat):
         ({"finish_reason": "tired"}, "finish_reason: found 'tired'"),
         ({"step_scores": {"prm": (0.5,)}}, r"step_scores\['prm'\]: found 1; allowed: 0, one per step"),
         (
-            {"steps": (Step(text="a", label=1), Step(text="b", label=Probabilities.of_right(0.5)))},
+            {
+                "steps": (
+                    SolutionStep(text="a", label=1),
+                    SolutionStep(text="b", label=Probabilities.of_right(0.5)),
+                )
+            },
             "labels: found ratings and probabilities",
         ),
     ],
@@ -401,7 +406,7 @@ def test_overlap_is_found_whatever_the_format_and_the_spelling(tmp_path):
     held_out = tmp_path / "test.jsonl"
     problems = ["What is  1+1?", "Other"]
     FORMATS["trl"].write(
-        held_out, [LabeledSolution(problem=one, steps=(Step(text="a", label=1),)) for one in problems]
+        held_out, [LabeledSolution(problem=one, steps=(SolutionStep(text="a", label=1),)) for one in problems]
     )
     mine = [LabeledSolution(problem="what is\n1+1? "), LabeledSolution(problem="What is 2+2?")]
     found = held_out_problems([held_out])

@@ -14,7 +14,7 @@ from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,
     Probabilities,
-    Step,
+    SolutionStep,
     labelled_prefixes,
 )
 from ablations.formats.math_problems import boxed
@@ -133,7 +133,7 @@ POOL = {
 
 
 def steps(**labels):
-    return tuple(Step(text=text, label=label) for text, label in labels.items())
+    return tuple(SolutionStep(text=text, label=label) for text, label in labels.items())
 
 
 def right(p):
@@ -144,7 +144,7 @@ ASKED = {"problem": "1+1?", "reference": "2"}
 SECOND = ASKED | {"reference_solution": "See: 2.", "answer": "3", "prm_score": 0.125, "labeler": "ann"}
 SECOND |= {"generation": 6, "finish_reason": "found_error"}
 WITH_X_AND_Y = (Candidate(text="x", label=1), Candidate(text="y", label=0))
-FOUND = (Step(text="a", label=1), Step(text="b", label=-1, alternatives=WITH_X_AND_Y))
+FOUND = (SolutionStep(text="a", label=1), SolutionStep(text="b", label=-1, alternatives=WITH_X_AND_Y))
 EXPECTED = {
     # name: (format, row, options of the reader, the records)
     "phase 2": ("prm800k", ERROR, {}, [LabeledSolution(**SECOND, steps=FOUND)]),
@@ -152,7 +152,7 @@ EXPECTED = {
         "prm800k",
         ERROR,
         {"rest": True},
-        [LabeledSolution(**SECOND, steps=(*FOUND, Step(text="c")))],
+        [LabeledSolution(**SECOND, steps=(*FOUND, SolutionStep(text="c")))],
     ),
     "phase 1, a human step, no end": (
         "prm800k",
@@ -164,12 +164,12 @@ EXPECTED = {
                 labeler="bob",
                 finish_reason="solution",
                 steps=(
-                    Step(
+                    SolutionStep(
                         text="a",
                         label=0,
                         alternatives=(Candidate(text="p", label=-1), Candidate(text="q")),
                     ),
-                    Step(text="h", alternatives=(Candidate(text="r", label=-1),), human=True),
+                    SolutionStep(text="h", alternatives=(Candidate(text="r", label=-1),), human=True),
                 ),
                 open_candidates=(Candidate(text="s", label=0), Candidate(text="t", label=1)),
             )
@@ -190,7 +190,7 @@ EXPECTED = {
                 **ASKED,
                 labeler="bob",
                 finish_reason="found_error",
-                steps=(Step(text="a", label=-1, alternatives=(Candidate(text="b", label=1),)),),
+                steps=(SolutionStep(text="a", label=-1, alternatives=(Candidate(text="b", label=1),)),),
             )
         ],
     ),
@@ -275,7 +275,10 @@ EXPECTED = {
             LabeledSolution(
                 problem="1+1?",
                 dataset="GSM8K",
-                steps=(Step(text="It is <<1+1=2>>2.", label=1), Step(text="So\nwhat: 3", label=-1)),
+                steps=(
+                    SolutionStep(text="It is <<1+1=2>>2.", label=1),
+                    SolutionStep(text="So\nwhat: 3", label=-1),
+                ),
             )
         ],
     ),
@@ -283,7 +286,11 @@ EXPECTED = {
         "math_shepherd",
         {"input": "1+1?\n\nStep 1: a ки \n\nb ки ", "label": "1+1?\n\nStep 1: a - \n\nb + "},
         {},
-        [LabeledSolution(problem="1+1?\n", steps=(Step(text="a", label=-1), Step(text="b", label=1)))],
+        [
+            LabeledSolution(
+                problem="1+1?\n", steps=(SolutionStep(text="a", label=-1), SolutionStep(text="b", label=1))
+            )
+        ],
     ),
     "math_shepherd, the problem given": (
         "math_shepherd",
@@ -382,7 +389,10 @@ EXPECTED = {
         {},
         [
             LabeledSolution(
-                **ASKED, steps=(Step(text="It is <<1+1=2>>2."), Step(text="Yes.")), answer="2", correct=True
+                **ASKED,
+                steps=(SolutionStep(text="It is <<1+1=2>>2."), SolutionStep(text="Yes.")),
+                answer="2",
+                correct=True,
             )
         ],
     ),
@@ -392,7 +402,10 @@ EXPECTED = {
         {"drop_calculator": True},
         [
             LabeledSolution(
-                **ASKED, steps=(Step(text="It is 2."), Step(text="Yes.")), answer="2", correct=True
+                **ASKED,
+                steps=(SolutionStep(text="It is 2."), SolutionStep(text="Yes.")),
+                answer="2",
+                correct=True,
             )
         ],
     ),

@@ -11,7 +11,7 @@ from ablations.commands import cli
 from ablations.commands.convert import Conversion, convert
 from ablations.data.left_out import LeftOut
 from ablations.formats.catalogue import FORMATS
-from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted
 from ablations.formats.rated_solutions import read_rated
 from tests.unit.ablations.formats.test_formats import ENDED, FULL, everything, records
@@ -108,7 +108,7 @@ def test_its_candidates_are_still_learned_from(tmp_path):
 @pytest.mark.parametrize("target", ["math_shepherd", "rlhflow"])
 def test_no_solution_is_cut_before_its_error(target):
     """Cut before the unlabelled step, what is left would be a solution without an error."""
-    steps = tuple(Step(text=text, label=label) for text, label in (("a", 1), ("b", None), ("c", -1)))
+    steps = tuple(SolutionStep(text=text, label=label) for text, label in (("a", 1), ("b", None), ("c", -1)))
     fit = fitted(LabeledSolution(problem="1+1?", steps=steps), FORMATS[target].abilities)
     assert (fit.record, fit.why, fit.lost) == (None, ERROR_CUT, ())
     early = tuple(replace(step, label=label) for step, label in zip(steps, (-1, None, 1), strict=True))
@@ -221,7 +221,7 @@ def test_an_error_is_a_step_that_is_surely_wrong():
     assert open_end.error_not_shown and not open_end.has_error
     for label, error in ((-1, True), (0, False), (None, False), (Probabilities.of_right(0.0), True)):
         record = LabeledSolution(
-            problem="?", steps=(Step(text="a", label=label),), finish_reason="found_error"
+            problem="?", steps=(SolutionStep(text="a", label=label),), finish_reason="found_error"
         )
         assert (record.has_error, record.error_not_shown) == (error, not error)
 

@@ -9,7 +9,7 @@ import pytest
 
 from ablations.commands import cli
 from ablations.formats.catalogue import FORMATS, recognised
-from ablations.formats.labeled_solution import LabeledSolution, Probabilities, Step
+from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.pool import read_pool
 from ablations.formats.rows import ReadHooks, read_rows, read_text
 
@@ -164,7 +164,7 @@ def test_labels_in_an_array_of_their_own(tmp_path):
         ([1, 0], (1, -1)),
         ([True, None], (1, None)),
     ):
-        steps = tuple(Step(text=text, label=label) for text, label in zip("ab", labels, strict=True))
+        steps = tuple(SolutionStep(text=text, label=label) for text, label in zip("ab", labels, strict=True))
         expected = LabeledSolution(problem="Q?", steps=steps)
         assert read_one("math_shepherd", row | {"value": values}, tmp_path / "a") == expected
         assert recognised(tmp_path / "a") is FORMATS["math_shepherd"]

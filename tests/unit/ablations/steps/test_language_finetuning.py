@@ -15,7 +15,7 @@ from ablations.engine.step import Context
 from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.held_out import HeldOut
-from ablations.formats.labeled_solution import LabeledSolution, Step
+from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.steps.base_model import CausalModel
 from ablations.steps.course import Course
 from ablations.steps.language_finetuning import (
@@ -42,7 +42,7 @@ def read(tokenizer, ids):
 
 def solution(sample, problem="1+1?", **more):
     given = {"correct": True, "finished": True} | more
-    steps = (Step(text="It is 2."), Step(text=f"#{sample}"))
+    steps = (SolutionStep(text="It is 2."), SolutionStep(text=f"#{sample}"))
     return LabeledSolution(problem=problem, problem_id=problem, sample=sample, steps=steps, **given)
 
 
