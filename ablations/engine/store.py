@@ -32,7 +32,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ablations.engine.locks import locked
 from ablations.engine.logs import NO_LOGS, Logs
@@ -286,7 +286,7 @@ class Store:
         shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be deleting it
 
     def _publish(self, step: Task, temporary: Path) -> None:
-        files: dict[str, dict[str, Any]] = {}
+        files: dict[str, _File] = {}
         for path in sorted(temporary.rglob("*")):
             name = path.relative_to(temporary).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()) or name == MANIFEST:
@@ -331,13 +331,20 @@ class Store:
         return path
 
 
-def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+class _File(TypedDict):
+    """A file of an artifact, as the manifest describes it."""
+
+    sha256: str
+    bytes: int
+
+
+def _read_manifest(path: Path) -> dict[str, _File]:
     """Returns the manifest's files, after checking that it belongs to this folder."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     key = content_key(manifest["step"], manifest["version"], manifest["config"], manifest["inputs"])
     if (manifest["step"], key) != (path.parent.name, path.name):
         raise ValueError("its content does not give this key")
-    files: dict[str, dict[str, Any]] = manifest["files"]
+    files: dict[str, _File] = manifest["files"]
     if not files:
         raise ValueError("it lists no files")
     return files

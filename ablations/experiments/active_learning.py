@@ -13,7 +13,7 @@ fewer than solutions as drawn); the advantage shrinks as the budget approaches t
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.engine.experiment import Plan
@@ -75,7 +75,16 @@ class ActiveLearningSettings(SupervisionSettings):
         return tuple(sorted({*self.data_scales, *more}))
 
 
-_ACTIVE: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict, total=False):
+    data_scales: tuple[int, ...]
+    uniform_scales: tuple[int, ...]
+    side_scales: tuple[int, ...]
+    selectors: int
+    acquisitions: tuple[str, ...]
+    pool_samples: int
+
+
+_ACTIVE: dict[str, _AtScale] = {
     # Too few of the two solutions that `supervision` draws at this scale are distinct to leave a choice.
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
     "quick": dict(
@@ -96,12 +105,14 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     something to choose.
     """
     given = scales.settings(scale, world, pool, labeler)
-    chosen = dict(_ACTIVE[scale])
+    chosen = _ACTIVE[scale].copy()
     if pool is not None:
         chosen.pop("pool_samples", None)  # the pool determines it
         most = max(2, given.pool_samples // 2)
-        for name in ("data_scales", "side_scales"):
-            chosen[name] = tuple(sorted({min(budget, most) for budget in chosen[name]}))
+        chosen["data_scales"], chosen["side_scales"] = (
+            tuple(sorted({min(budget, most) for budget in budgets}))
+            for budgets in (chosen["data_scales"], chosen["side_scales"])
+        )
         chosen["uniform_scales"] = tuple(
             scale for scale in chosen["uniform_scales"] if scale <= given.pool_samples
         )

@@ -9,7 +9,7 @@ validation problems.
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -83,7 +83,8 @@ class HyperparametersSettings(SupervisionSettings):
                 raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")
             for value in values:
                 try:
-                    replace(self.centre, **{name: value}).changes(self)
+                    point = replace(self.centre, **{name: value})
+                    point.students(self), point.labeler(self)
                 except ValueError as error:
                     raise ValueError(f"levels.{name}: {error}") from error
 
@@ -109,7 +110,12 @@ class HyperparametersSettings(SupervisionSettings):
         return found
 
 
-_SWEPT: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict, total=False):
+    seeds: int
+    levels: Levels
+
+
+_SWEPT: dict[str, _AtScale] = {
     "smoke": dict(
         levels=Levels(
             learning_rate=(1e-3,), max_updates=(2,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)

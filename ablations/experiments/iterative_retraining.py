@@ -23,7 +23,7 @@ Expected: if the paper's instability comes from continued training, it appears i
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.data.artifacts import ChosenRows
@@ -75,7 +75,12 @@ class IterativeRetrainingSettings(SupervisionSettings):
             raise ValueError(f"uniform_share: found {self.uniform_share}; allowed: above 0, to 1")
 
 
-_RETRAINING: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict, total=False):
+    data_scales: tuple[int, ...]
+    pool_samples: int
+
+
+_RETRAINING: dict[str, _AtScale] = {
     # Too few of the two solutions that `supervision` draws at this scale are distinct for a second round.
     "smoke": dict(data_scales=(1, 2, 3), pool_samples=6),
     "quick": dict(data_scales=(1, 2, 4)),
@@ -93,7 +98,7 @@ def settings(
     chosen = _RETRAINING[scale]
     if pool is not None:
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)
-        chosen = dict(data_scales=totals)
+        chosen = {"data_scales": totals}
     return scales.extended(IterativeRetrainingSettings, given, arms=("process",), **chosen)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ablations.acquisition.collection import SELECTIONS
 from ablations.experiments import scales
@@ -105,7 +105,13 @@ def _orm(updates: int, **more: Any) -> StudentSettings:
 
 
 # The PRM gets as many labels as the labeler (`labeler.samples` per problem), except at scale smoke.
-LARGE: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict):
+    collection: CollectionSettings
+    orm: StudentSettings
+    orm_samples: int
+
+
+LARGE: dict[str, _AtScale] = {
     "smoke": dict(
         collection=CollectionSettings(pool_samples=6, uniform=1, generations=2, chosen=1, min_updates=2),
         orm=_orm(4, learning_rates=(1e-3,), evaluations=2, validation_n=2),

@@ -11,7 +11,7 @@ problems may follow.
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
@@ -65,10 +65,10 @@ class OrmFormsSettings(SupervisionSettings):
 def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> OrmFormsSettings:
     """Returns `supervision`'s settings at the same scale, to reuse its artifacts."""
     given = scales.settings(scale, world, pool, labeler)
-    more: dict[str, Any] = {} if pool is None else {"judged_on": "test"}
     if scale == "small":
-        more |= {"data_scales": given.data_scales[-2:], "seeds": min(given.seeds, MOST_SEEDS)}
-    return scales.extended(OrmFormsSettings, given, arms=("prm_outcome", "final_answer"), **more)
+        given = replace(given, data_scales=given.data_scales[-2:], seeds=min(given.seeds, MOST_SEEDS))
+    arms, judged_on = ("prm_outcome", "final_answer"), "validation" if pool is None else "test"
+    return scales.extended(OrmFormsSettings, given, arms=arms, judged_on=judged_on)
 
 
 def plan(settings: OrmFormsSettings) -> Plan:

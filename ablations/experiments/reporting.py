@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from results.tables.shared import format_run
 from results.writing import write_text
 
 REPORT, TABLE = "report.html", "table.txt"
+Trained = Mapping[str, Any]
+"""What the records say about a trained model."""
 
 
 def report(settings: Any, out: Path) -> None:
@@ -89,7 +92,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     return found
 
 
-def _of_checkpoints(settings: Any, trained: list[dict[str, Any]]) -> list[str]:
+def _of_checkpoints(settings: Any, trained: list[Trained]) -> list[str]:
     """Describes the checkpoints that students start from, if the user named any, and their input."""
     held = {json.dumps(one["checkpoint"], sort_keys=True) for one in trained if "checkpoint" in one}
     told, lora = [], settings.students.lora
@@ -103,7 +106,7 @@ def _of_checkpoints(settings: Any, trained: list[dict[str, Any]]) -> list[str]:
     return told
 
 
-def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
+def _of_untaught(trained: list[Trained]) -> list[str]:
     """Reports solutions that taught nothing, which labels alone do not show."""
     short = [one["untaught"] for one in trained if "untaught" in one]
     if not short:
@@ -116,7 +119,7 @@ def _of_untaught(trained: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _trained(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _trained(frame: pd.DataFrame) -> list[Trained]:
     """Returns what the run's own records say about its trained models."""
     set_beside = frame["variant"] == "threshold"  # points of a sweep
     of_run = frame[~set_beside.fillna(False).astype(bool)]
@@ -124,7 +127,7 @@ def _trained(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [chosen for config in configs for chosen in config.get("chosen", [])]
 
 
-def _of_unscored(trained: list[dict[str, Any]]) -> list[str]:
+def _of_unscored(trained: list[Trained]) -> list[str]:
     """Reports test solutions that the students could not read in full."""
     unread = [one["unscored"] for one in trained if "unscored" in one]
     if not unread:

@@ -127,8 +127,11 @@ class SupervisionSettings:
 
 Extended = TypeVar("Extended", bound=SupervisionSettings)
 
-_EMBEDDED: dict[str, dict[str, Any]] = {
-    "smoke": dict(
+_DEFAULT_WORLD = next(iter(WORLDS))
+_EMBEDDED: dict[str, SupervisionSettings] = {
+    "smoke": SupervisionSettings(
+        scale="smoke",
+        world=_DEFAULT_WORLD,
         data_scales=(1, 2),
         seeds=1,
         problems=ProblemSettings(labeler=12, train=16, validation=6, test=8),
@@ -140,7 +143,9 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         labeler=LabelerSettings(samples=2, epochs=1),
         students=StudentSettings(learning_rates=(2e-3,), max_updates=4, evaluations=2, validation_n=2),
     ),
-    "quick": dict(
+    "quick": SupervisionSettings(
+        scale="quick",
+        world=_DEFAULT_WORLD,
         data_scales=(1, 8, 64),
         seeds=3,
         problems=ProblemSettings(labeler=300, train=100, validation=60, test=100),
@@ -150,7 +155,9 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         labeler=LabelerSettings(samples=16),
         students=StudentSettings(learning_rates=(3e-3,), batch_size=32, max_updates=200),
     ),
-    "small": dict(
+    "small": SupervisionSettings(
+        scale="small",
+        world=_DEFAULT_WORLD,
         data_scales=(1, 3, 8, 24, 64),
         seeds=10,
         problems=ProblemSettings(labeler=600, train=100, validation=100, test=250),
@@ -160,7 +167,9 @@ _EMBEDDED: dict[str, dict[str, Any]] = {
         labeler=LabelerSettings(samples=16),
         students=StudentSettings(learning_rates=(1.5e-3, 3e-3, 6e-3, 1.2e-2), batch_size=32, max_updates=200),
     ),
-    "paper": dict(
+    "paper": SupervisionSettings(
+        scale="paper",
+        world=_DEFAULT_WORLD,
         data_scales=(1, 2, 5, 10, 20, 50, 100, 200),
         seeds=3,
         problems=ProblemSettings(labeler=12_000, train=12_000, validation=500, test=500),
@@ -206,7 +215,7 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
     if pool is None:
         if labeler not in (None, *LABELERS):
             raise ValueError(f"labeler: found {labeler!r}; allowed without --pool: {', '.join(LABELERS)}")
-        return _embedded(scale, world or next(iter(WORLDS)))
+        return _embedded(scale, world or _DEFAULT_WORLD)
     if world is not None:
         raise ValueError(f"world: found {world!r} beside a pool; allowed: one of the two")
     if labeler is None:
@@ -217,32 +226,32 @@ def settings(scale: str, world: str | None, pool: Path | None, labeler: str | No
         raise ValueError(f"pool: found no file {pool}; allowed: an existing one")
     read = read_pool(pool, labeler)
     samples = read.fewest[0]
-    students = _POOL_STUDENTS[scale]
-    scales = tuple(sorted({min(data_scale, samples) for data_scale in students["data_scales"]}))
+    given = _ON_POOL[scale]
     beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
     if not pool.is_absolute():  # records must not name a path of one machine
         beside = Path(os.path.relpath(beside))
     return SupervisionSettings(
         scale=scale,
-        world=None,
         pool=PoolSettings(
             path=pool,
             labeler=labeler,
             mathmix=beside if beside.is_file() else None,
             max_length=longest(read),
-            **_POOL[scale],
+            mathmix_updates=given.mathmix_updates,
+            vocabulary=given.vocabulary,
         ),
-        problems=None,
         pool_samples=samples,
         validation_samples=samples,
         test_samples=samples,
         labeler=LabelerSettings(samples=1),
-        **students | {"data_scales": scales},
+        data_scales=tuple(sorted({min(data_scale, samples) for data_scale in given.data_scales})),
+        seeds=given.seeds,
+        students=given.students,
     )
 
 
 def _embedded(scale: str, world: str) -> SupervisionSettings:
-    given = SupervisionSettings(scale=scale, world=world, **_EMBEDDED[scale])
+    given = replace(_EMBEDDED[scale], world=world)
     return replace(given, generator=replace(given.generator, learning_rate=WORLDS[world].finetuning_rate))
 
 
@@ -255,36 +264,43 @@ def process_alone(arms: tuple[str, ...]) -> None:
 MOST_TOKENS = 8192
 """Maximum tokens of a solution that students read, unless pool.max_length is larger."""
 
-_POOL: dict[str, dict[str, Any]] = {
+
+@dataclass(frozen=True, kw_only=True)
+class _OnPool:
+    """A scale on a pool."""
+
+    data_scales: tuple[int, ...]
+    seeds: int
+    students: StudentSettings
+    mathmix_updates: int
+    vocabulary: int = 1000
+
+
+_ON_POOL = {
     # With these vocabularies, the longest problem of GSM8K with a first step takes 500 to 800 tokens.
-    "smoke": dict(mathmix_updates=2, vocabulary=400),
-    "quick": dict(mathmix_updates=200, vocabulary=4000),
-    "small": dict(mathmix_updates=1000),
-    "paper": dict(mathmix_updates=20_000, vocabulary=8000),
-}
-_POOL_STUDENTS: dict[str, dict[str, Any]] = {
-    "smoke": dict(
+    "smoke": _OnPool(
         data_scales=(1,),
         seeds=1,
         students=StudentSettings(
-            backbone="tiny",
-            learning_rates=(2e-3,),
-            batch_size=16,
-            max_updates=2,
-            evaluations=1,
+            backbone="tiny", learning_rates=(2e-3,), batch_size=16, max_updates=2, evaluations=1
         ),
+        mathmix_updates=2,
+        vocabulary=400,
     ),
-    "quick": dict(
+    "quick": _OnPool(
         data_scales=(4, 32),
         seeds=1,
         students=StudentSettings(batch_size=16, max_updates=60, evaluations=2),
+        mathmix_updates=200,
+        vocabulary=4000,
     ),
-    "small": dict(
+    "small": _OnPool(
         data_scales=(2, 8, 32),
         seeds=3,
         students=StudentSettings(batch_size=16, max_updates=360),
+        mathmix_updates=1000,
     ),
-    "paper": dict(
+    "paper": _OnPool(
         data_scales=(1, 2, 4, 8, 16, 32),
         seeds=3,
         students=StudentSettings(
@@ -295,5 +311,7 @@ _POOL_STUDENTS: dict[str, dict[str, Any]] = {
             device="cuda",
             precision="bf16-mixed",
         ),
+        mathmix_updates=20_000,
+        vocabulary=8000,
     ),
 }

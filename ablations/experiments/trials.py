@@ -5,11 +5,11 @@ No trial reads a test problem. A sweep, by grid or by any other search, is a set
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from ablations.data.json_files import Json
 from ablations.experiments.fold import TrainingFold, score
 from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.settings import LabelerSettings, StudentSettings
 from ablations.experiments.trainings import Trainings
 from ablations.steps.validate import Shown, ValidateStudent
 
@@ -63,15 +63,15 @@ class Hyperparameters:
         Raises:
             ValueError: a hyperparameter is out of its range.
         """
-        return replace(settings, **self.changes(settings))
+        return replace(settings, students=self.students(settings), labeler=self.labeler(settings))
 
-    def changes(self, settings: SupervisionSettings) -> dict[str, Any]:
-        """Returns the settings of students and labeler at this point.
+    def labeler(self, settings: SupervisionSettings) -> LabelerSettings:
+        """Returns the labeler's settings at this point."""
+        return replace(settings.labeler, threshold=self.threshold)
 
-        Raises:
-            ValueError: a hyperparameter is out of its range.
-        """
-        students = replace(
+    def students(self, settings: SupervisionSettings) -> StudentSettings:
+        """Returns the students' settings at this point."""
+        return replace(
             settings.students,
             learning_rates=(self.learning_rate,),
             batch_size=self.batch_size,
@@ -81,7 +81,6 @@ class Hyperparameters:
             dropout=self.dropout,
             soft_targets=self.soft_targets,
         )
-        return {"students": students, "labeler": replace(settings.labeler, threshold=self.threshold)}
 
 
 def trial(

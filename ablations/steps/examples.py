@@ -1,6 +1,7 @@
 """The step that picks test problems, with each arm's scores of their solutions, for people to read."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from ablations.engine.step import Context, Step
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from results.examples import write_examples
 
+Example = Mapping[str, Any]
+"""A problem, or one of its solutions, as `results.examples` describes it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
     """Problems with some of their solutions, as `results.examples` writes them."""
 
-    problems: list[dict[str, Any]]
+    problems: Sequence[Example]
 
     def write(self, folder: Path) -> None:
         """Writes ``EXAMPLES``."""
@@ -76,8 +80,12 @@ class PickExamples(Step[Examples], name="examples"):
                     "problem": problem.text,
                     "answer": problem.answer,
                     "solutions": [
-                        _example(solutions.row(first[text]), first[text], count[text], arms, ranked, ratings)
-                        | {"chosen_by": [arm for arm, chosen in best.items() if chosen == text]}
+                        {
+                            **_example(
+                                solutions.row(first[text]), first[text], count[text], arms, ranked, ratings
+                            ),
+                            "chosen_by": [arm for arm, chosen in best.items() if chosen == text],
+                        }
                         for text in shown[: self.solutions]
                     ],
                 }
@@ -90,9 +98,9 @@ def _example(
     row: int,
     count: int,
     arms: dict[str, StepScores],
-    ranked: dict[str, Any],
+    ranked: dict[str, np.ndarray],
     ratings: Ratings | None,
-) -> dict[str, Any]:
+) -> Example:
     right = {arm: 1.0 - s.prob.row(row)[:, 0] for arm, s in arms.items()}
     oracle = ratings.steps.row(row) if ratings is not None else None
     return {

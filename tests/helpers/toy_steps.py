@@ -91,6 +91,17 @@ class Part(Noting, Step[Text], name="part"):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ModelPart(Part, name="part", runs_model=True):
+    """The same for a process that has torch."""
+
+    def run(self, context):
+        import torch
+
+        assert torch.get_num_threads() == 1
+        return super().run(context)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Meet(Noting, Step[Text], name="meet"):
     """Waits until so many steps have noted something."""
 
@@ -115,14 +126,21 @@ class Join(Step[Text], name="join"):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Threads(Step[Text], name="threads"):
+class Environment(Step[Text], name="environment"):
+    variable: str
+
     def run(self, context):
-        return Text(os.environ["OMP_NUM_THREADS"])
+        return Text(os.environ[self.variable])
 
 
-def parts_of(notes, count, seconds, do=()):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelEnvironment(Environment, name="environment", runs_model=True):
+    """The same for a process that has torch."""
+
+
+def parts_of(notes, count, seconds, do=(), kind=Part):
     return tuple(
-        Part(
+        kind(
             n=n,
             seconds=seconds,
             do=dict(do).get(n),
@@ -145,8 +163,8 @@ class Toy:
         self.folder, self.root, self.notes = folder, folder / "store", folder / "notes.txt"
         self.lines = []
 
-    def parts(self, count, seconds=0.0, **do):
-        return parts_of(self.notes, count, seconds, {int(n[1:]): what for n, what in do.items()})
+    def parts(self, count, seconds=0.0, kind=Part, **do):
+        return parts_of(self.notes, count, seconds, {int(n[1:]): what for n, what in do.items()}, kind)
 
     def run(self, *targets, workers=1, silence=60.0, **more):
         lines = self.folder / "lines.txt"
@@ -157,10 +175,10 @@ class Toy:
         finally:
             self.lines = lines.read_text().splitlines()
 
-    def start(self, count=8, seconds=0.1, workers=2, root=None, cwd=None, **more):
+    def start(self, count=8, seconds=0.1, workers=2, root=None, cwd=None, kind=Part, **more):
         """The same from another process: `count` parts and their join."""
         path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-        args = [root or self.root, self.notes, workers, count, seconds]
+        args = [root or self.root, self.notes, workers, count, seconds, kind.__name__]
         args += [f"{name}={value}" for name, value in more.items()]
         return subprocess.Popen(
             [sys.executable, __file__, *map(str, args)],
@@ -220,9 +238,10 @@ def artifacts(root):
 if __name__ == "__main__":
     import toy_steps  # whose classes workers find, unlike those of a script
 
-    store, notes, workers, count, seconds, *more = sys.argv[1:]
+    store, notes, workers, count, seconds, name, *more = sys.argv[1:]
     try:
-        targets = [toy_steps.joined(toy_steps.parts_of(notes, int(count), float(seconds)))]
+        kind = getattr(toy_steps, name)
+        targets = [toy_steps.joined(toy_steps.parts_of(notes, int(count), float(seconds), kind=kind))]
         machine = Machine(**dict(one.split("=") for one in more))
         run_tasks(targets, Store(store), int(workers), machine=machine)
     except KeyboardInterrupt:

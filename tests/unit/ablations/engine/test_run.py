@@ -6,7 +6,18 @@ import signal
 import time
 
 import pytest
-from toy_steps import Threads, alive, artifacts, joined, named, text_of, wait_until
+from toy_steps import (
+    Environment,
+    ModelEnvironment,
+    ModelPart,
+    Part,
+    alive,
+    artifacts,
+    joined,
+    named,
+    text_of,
+    wait_until,
+)
 
 from ablations.engine.processes import default_workers
 from ablations.engine.progress import Bars, Lines, duration, text_table
@@ -37,7 +48,7 @@ def test_artifacts_do_not_depend_on_the_executor(toy, run_with):
     made = []
     for how in (HERE, *map(run_with, EXECUTORS)):
         toy.root = toy.folder / f"store{len(made)}"
-        threads = Threads()
+        threads = Environment(variable="OMP_NUM_THREADS")
         toy.run(joined(toy.parts(3)), threads, **how)
         assert text_of(Store(toy.root), threads) == "1"
         made.append(artifacts(toy.root))
@@ -73,6 +84,8 @@ def test_failures_are_gathered_and_the_others_go_on(toy, run_with, executor):
     assert set(failures) == {"part 0", "part 2"} and failed.value.blocked == (every,)
     assert (failures["part 0"].kind, failures["part 0"].message) == ("RuntimeError", "two")
     assert (failures["part 2"].kind, failures["part 2"].message) == ("SystemExit", "no more")
+    here = [isinstance(failures[f"part {n}"].error, kind) for n, kind in ((0, RuntimeError), (2, SystemExit))]
+    assert here == [executor == "here"] * 2
     story = failures["part 0"].traceback.read_text()
     assert failures["part 0"].traceback == toy.root / "failures" / f"{parts[0].key}.txt"
     assert story.startswith(f"part 0 ({parts[0].address})") and "in run\n    raise RuntimeError" in story
@@ -91,9 +104,10 @@ def test_failures_are_gathered_and_the_others_go_on(toy, run_with, executor):
     ]
 
 
-def test_a_dead_worker_fails_its_task_and_is_replaced(toy):
+@pytest.mark.parametrize("kind", [Part, ModelPart])  # whose workers are forked
+def test_a_dead_worker_fails_its_task_and_is_replaced(toy, kind):
     # long enough that a task is left when the successor has started
-    parts = toy.parts(5, seconds=0.5, _1="die")
+    parts = toy.parts(5, seconds=0.5, kind=kind, _1="die")
     with pytest.raises(RunFailed) as failed:
         toy.run(*parts, workers=2)
     (failure,) = failed.value.failures
@@ -104,6 +118,14 @@ def test_a_dead_worker_fails_its_task_and_is_replaced(toy):
     assert not any((toy.root / ".tmp").iterdir())
     assert len(toy.pids()) == 3  # the two at first, and the dead one's successor
     assert not any(map(alive, toy.pids()))
+
+
+def test_a_failure_may_end_the_run(toy):
+    parts = toy.parts(3, _1="raise")
+    with pytest.raises(RunFailed) as failed:
+        run_tasks(parts, Store(toy.root), 1, Lines(io.StringIO()), fail_fast=True)
+    assert [failure.task for failure in failed.value.failures] == [parts[1]]
+    assert toy.noted()["part-0"] == 1 and toy.noted()["part-2"] == 0
 
 
 def test_a_failure_is_forgotten_when_the_task_succeeds(toy):
@@ -148,9 +170,10 @@ def test_ctrl_c_stops_cleanly(toy):
     assert not any(map(alive, toy.pids())) and not any((toy.root / ".tmp").iterdir())
 
 
-def test_workers_do_not_outlive_a_killed_run(toy):
-    process = toy.start(count=2, seconds=300)
-    wait_until(lambda: len(toy.pids()) == 2)
+@pytest.mark.parametrize("kind", [Part, ModelPart])
+def test_workers_do_not_outlive_a_killed_run(toy, kind):
+    process = toy.start(count=2, seconds=300, kind=kind)
+    wait_until(lambda: len(toy.pids()) == 2, 120)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     try:
@@ -159,6 +182,15 @@ def test_workers_do_not_outlive_a_killed_run(toy):
         for pid in filter(alive, toy.pids()):
             os.kill(pid, signal.SIGKILL)
         process.communicate()
+
+
+def test_a_forked_worker_has_the_environment_of_its_run(toy, monkeypatch):
+    """The process that it is forked from has that of the first run."""
+    for name in ("TOY_1", "TOY_2"):
+        monkeypatch.setenv(name, f"of {name}")
+        step = ModelEnvironment(variable=name)
+        toy.run(step, workers=2)
+        assert text_of(Store(toy.root), step) == f"of {name}"
 
 
 def test_two_runs_on_one_store_share_the_work(toy):
