@@ -21,7 +21,7 @@ The file holds a list; each item is one problem::
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,7 @@ def read_examples(path: str | Path) -> list[dict[str, Any]]:
     return check_examples(examples, str(path))
 
 
-def write_examples(path: str | Path, examples: Sequence[dict[str, Any]]) -> None:
+def write_examples(path: str | Path, examples: Sequence[Mapping[str, Any]]) -> None:
     """Check examples and write them, one problem per line.
 
     Raises:
