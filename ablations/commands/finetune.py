@@ -20,7 +20,6 @@ from ablations.engine.logs import NONE, Logs
 from ablations.engine.machine import Machine
 from ablations.engine.progress import LOG_FORMATS, text_table
 from ablations.engine.ranks import Devices, check_gpus, started
-from ablations.engine.revision import code, revision
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 from ablations.engine.user_file import UserFile
@@ -123,7 +122,8 @@ def finetune(argv: Sequence[str]) -> None:
             with alone(out, "out"):
                 store = Store(args.store)
                 make_all([step], store, 1, args.log_format, Machine(devices=spread, logs=logs))
-                facts |= {"revision": revision(), "code": code()} | _export(store.path(step), out, facts)
+                facts |= read_json(store.path(step) / FACTS)
+                _export(store.path(step), out, facts)
             print(f"{out}: {_described(facts)}")
 
 
@@ -161,14 +161,11 @@ def _base_of(name: str, *, solutions: bool) -> tuple[UseCheckpoint, dict[str, st
     return UseCheckpoint(revision=revision_of(base), checkpoint=local, label=f"base {base.name}"), facts
 
 
-def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Copies a model out of the store, with the facts of its making; returns those that it reports."""
-    reported: dict[str, Any] = read_json(artifact / FACTS)
+def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> None:
+    """Copies a model out of the store, with the facts of its making."""
     with filling(out, "out") as folder:
         shutil.copytree(artifact / MODEL, folder, dirs_exist_ok=True)
-        made_by = {"revision": revision(), "code": code()}
-        write_json(folder / FINETUNE, facts | made_by | reported)
-    return reported
+        write_json(folder / FINETUNE, facts)
 
 
 def _described(facts: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from ablations.data.json_files import Json
+
 CODE = Path(__file__).parents[2]
 """Folder that contains the packages in `ROOMS`."""
 ROOMS = ("ablations", "lightning_modules", "results")
@@ -22,6 +24,11 @@ def revision() -> str:
         except (OSError, subprocess.CalledProcessError):
             pass  # no git or no commit yet: the version is less precise but correct
     return f"v{metadata.version('supervision-ablations')}"
+
+
+def made_by() -> dict[str, Json]:
+    """Returns what identifies the code and the libraries that made something, as plain JSON."""
+    return {"revision": revision(), "code": {**code()}}
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import numpy as np
 from ablations.data.artifacts import ProblemSet, Samples, prompt_of
 from ablations.data.json_files import Json
 from ablations.data.left_out import OF_HELD_OUT, LeftOut
+from ablations.engine.revision import made_by
 from ablations.engine.step import Context, Step, apart
 from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
@@ -291,6 +292,7 @@ def finetuned(
 ) -> CausalModel:
     """Returns a model with the facts of its making."""
     facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts}
+    facts |= made_by()
     if training is not None:
         facts["training"] = training
     return CausalModel(save=saving(model, tokenizer), facts=facts)

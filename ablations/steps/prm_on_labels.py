@@ -12,6 +12,7 @@ import numpy as np
 from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.left_out import LeftOut
 from ablations.data.models import MODEL, TrainedModel
+from ablations.engine.revision import made_by
 from ablations.engine.step import Context, Step, apart
 from ablations.engine.user_file import UserFile
 from ablations.formats.held_out import HeldOut
@@ -160,7 +161,7 @@ class TrainPrmOnLabels(Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
             "shared_prefixes": share_prefixes,
         }
         facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts, "training": training}
-        return EvaluatedPrm(path=made, facts=facts | judged)
+        return EvaluatedPrm(path=made, facts=facts | judged | made_by())
 
     def read(self, left_out: LeftOut) -> Iterator[Rated]:
         """Yields the rated solutions of all files."""

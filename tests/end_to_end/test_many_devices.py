@@ -15,7 +15,7 @@ import pytest
 from paths import ROOT
 from safetensors.numpy import load_file
 
-from ablations.data.artifacts import MODEL
+from ablations.data.models import MODEL
 from results.records import read_records
 
 pytestmark = pytest.mark.slow
