@@ -29,7 +29,7 @@ COMMANDS = {
     "plan": "Show an experiment's tasks, what is cached, tokens and estimated time, or its cost on given "
     "devices. Runs nothing.",
     "annotate": "Write solutions for people to rate step by step, and check their ratings.",
-    "status": "Show the state of a run, also from another terminal.",
+    "status": "Show the state of a run or of a store, also from another terminal.",
     "report": "Write figures, table and report from a run's records.",
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "grade": "Grade the final answers of solutions by mathematical equivalence.",
@@ -242,14 +242,17 @@ def _report(argv: list[str]) -> None:
 def _status(argv: list[str]) -> None:
     import jsonargparse
 
-    from ablations.engine.status import described, standings
-    from ablations.engine.store import Store
+    from ablations.engine.status import described, described_store, standings
+    from ablations.engine.store import Store, is_store
 
     parser = jsonargparse.ArgumentParser(
         prog="ablations status", description=COMMANDS["status"], exit_on_error=False
     )
-    parser.add_argument("run_dir", type=Path, help="the out folder of a run")
-    run_dir = Path(parser.parse_args(argv).run_dir)
+    parser.add_argument("path", type=Path, help="the out folder of a run, or a store, for all commands")
+    run_dir = Path(parser.parse_args(argv).path)
+    if is_store(run_dir):
+        print(described_store(Store(run_dir)))
+        return
     experiment, args = parse_run_file(run_dir)
     store = Store(store_of_run(run_dir))
     with chdir(started_in(run_dir)):

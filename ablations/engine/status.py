@@ -39,7 +39,7 @@ def standings(tasks: Sequence[Task], store: Store) -> list[Standing]:
 def _standing(task: Task, store: Store) -> Standing:
     if store.fault(task, full=False) is None:
         return Standing(task=task, state="done")
-    if (since := store.made_since(task)) is not None:
+    if (since := store.made_since(task.key)) is not None:
         return Standing(task=task, state="running", elapsed=max(0.0, time.time() - since))
     if (failure := store.failure(task.key)) is not None:
         lines = failure.strip().splitlines() or [""]
@@ -78,3 +78,15 @@ def described(found: Sequence[Standing], store: Store) -> str:
         if one.state == "failed"
     ]
     return "\n".join(parts)
+
+
+def described_store(store: Store) -> str:
+    """Formats for display what a store holds, what is being made in it, and what failed last."""
+    made = Counter(address.partition("/")[0] for address in store.addresses())
+    lines = [text_table(("step", "artifacts"), [(name, f"{n:,}") for name, n in made.items()], right=(1,))]
+    now = time.time()
+    lines += [f"running for {duration(max(0.0, now - since))}: {label}" for label, since in store.running()]
+    for key in store.failed_keys():
+        told = (store.failure(key) or key).strip().splitlines()
+        lines.append(f"failed: {told[0]}: {told[-1]} ({store.failure_file(key)})")
+    return "\n".join(lines)

@@ -6,7 +6,7 @@
     root/logs/<key>.txt     what a worker process printed while making it, if anything
     root/.tmp/<key>/<id>/   an artifact being written
     root/.scratch/<key>/    shards and checkpoints of a step that can resume
-    root/.locks/<key>       held by the one process that makes, or discards, the artifact
+    root/.locks/<key>       held by the one process that makes, or discards, the artifact; holds its label
     root/.tokens/<id>       empty files by which the nodes of a cluster show that they see this folder
 
 The process that makes an artifact holds its lock, which the system releases when the process dies, however it
@@ -137,6 +137,7 @@ class Store:
             temporary.mkdir(parents=True)
             scratch = self.workspace(step.key)
             resumed = any(scratch.iterdir())
+            (self.root / ".locks" / step.key).write_text(step.label, encoding="utf-8")
             context = Context(
                 root=self.root,
                 scratch=scratch,
@@ -190,15 +191,29 @@ class Store:
         path = self.failure_file(key)
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
-    def made_since(self, item: Task) -> float | None:
+    def failed_keys(self) -> list[str]:
+        """Returns the keys whose last attempt failed, sorted."""
+        return sorted(path.stem for path in (self.root / "failures").glob("*.txt"))
+
+    def made_since(self, key: str) -> float | None:
         """Returns when a live process began to make an artifact, in seconds since the epoch; None if none."""
-        lock = self.root / ".locks" / item.key
+        lock = self.root / ".locks" / key
         with contextlib.suppress(FileNotFoundError):
             since = lock.stat().st_mtime
-            if (self.root / ".tmp" / item.key).is_dir():
-                with self.lock(item.key, wait=False) as held:
+            if (self.root / ".tmp" / key).is_dir():
+                with self.lock(key, wait=False) as held:
                     return None if held else since
         return None
+
+    def running(self) -> list[tuple[str, float]]:
+        """Returns the label of what live processes are making, and since when, in seconds since the epoch."""
+        found = []
+        for path in sorted((self.root / ".tmp").glob("[0-9a-f]*")):
+            if (since := self.made_since(path.name)) is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    label = (self.root / ".locks" / path.name).read_text(encoding="utf-8")
+                    found.append((label, since))
+        return found
 
     def addresses(self) -> list[str]:
         """Returns the addresses of all artifacts, intact or damaged, sorted."""
@@ -329,6 +344,11 @@ class Store:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
         return path
+
+
+def is_store(folder: Path) -> bool:
+    """Returns whether a folder is a store: artifacts are made in it, or were."""
+    return (folder / "timings").is_dir() or (folder / ".locks").is_dir()
 
 
 class _File(TypedDict):

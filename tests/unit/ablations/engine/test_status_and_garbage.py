@@ -8,7 +8,7 @@ import pytest
 from toy_steps import Text
 
 from ablations.engine.garbage import Unused, remove, unused
-from ablations.engine.status import described, seconds_left, standings
+from ablations.engine.status import described, described_store, seconds_left, standings
 from ablations.engine.step import Step, execute
 from ablations.engine.store import Store
 
@@ -61,6 +61,17 @@ def test_a_task_of_each_state(running):
     assert said[2].startswith("4 tasks: 1 done, 1 running, 1 failed, 1 waiting; about ")
     assert said[3].startswith("running for ") and said[3].endswith(": write 3")
     assert said[4] == f"failed: write 2: ValueError: too big ({store.failure_file(failed.key)})"
+
+
+def test_a_store_as_a_whole(running):
+    store, _ = running
+    failed = task(2)
+    make(store, task(1))
+    store.write_failure(failed.key, "write 2\n\nTraceback\nValueError: too big\n")
+    said = described_store(store).splitlines()
+    assert said[1].split() == ["write", "1"]
+    assert said[2].startswith("running for ") and said[2].endswith(": write 3")
+    assert said[3:] == [f"failed: write 2: ValueError: too big ({store.failure_file(failed.key)})"]
 
 
 def test_the_time_that_is_left(running):
