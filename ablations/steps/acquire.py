@@ -7,32 +7,23 @@ import numpy as np
 
 from ablations.acquisition.strategies import AcquisitionSettings, Candidates, acquire
 from ablations.data.artifacts import NO_ROWS, ChosenRows, IntArray, Opinion, Samples
-from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Step
 from ablations.evaluation.scoring_rules import product
-from ablations.steps.base_model import CausalModel
-from ablations.steps.score import scored
+from ablations.steps.score import ModelOnSamples
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AskSelector(Step[Opinion], name="opinion", spreads=True):
+class AskSelector(ModelOnSamples, Step[Opinion], name="opinion", spreads=True):
     """Computes how convincing a selector finds each solution, and how uncertain it is of the steps."""
 
-    model: Step[TrainedModel]
-    samples: Step[Samples]
-    base: Step[CausalModel] | None = None
-    """Base of a model of adapters."""
-    device: str = "cpu"
-    max_length: int | None = None
-    """Maximum tokens of a solution; None: no limit."""
     steps: bool = False
     """Whether to keep its step scores, for steps that evaluate the selector."""
 
     def run(self, context: Context) -> Opinion:
         """Scores the samples."""
-        scores = scored(context, self.model, self.samples, self.base, self.device, self.max_length)
+        scores = self.scores(context)
         # A solution that the selector could not read in full is neither convincing nor uncertain.
         return Opinion(
             convincing=np.where(scores.unscored, -np.inf, product(scores)),

@@ -15,7 +15,7 @@ from ablations.data.artifacts import ProblemSet, Samples, prompt_of
 from ablations.data.json_files import Json
 from ablations.data.left_out import OF_HELD_OUT, LeftOut
 from ablations.engine.revision import made_by
-from ablations.engine.step import Context, Step, apart
+from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.held_out import HeldOut
@@ -24,7 +24,7 @@ from ablations.formats.questions import normalised
 from ablations.formats.texts import kept, read_texts
 from ablations.steps.base_model import CausalModel
 from ablations.steps.course import Course
-from ablations.steps.withheld import Withheld
+from ablations.steps.finetuning import Finetuning
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -39,23 +39,13 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MathMix(Step[CausalModel], name="mathmix", version=2, runs_model=True):
+class MathMix(Finetuning, Step[CausalModel], name="mathmix", version=2, runs_model=True):
     """Finetunes a base on mathematical text, with every token as a target (the paper's 2.2)."""
 
-    base: Step[CausalModel]
     text: tuple[UserFile, ...]
     """Solved questions, or plain text."""
-    withheld: Withheld = Withheld()
     problems: Step[ProblemSet] | None = None
     """Further problems that are left out of the text."""
-    course: Course
-    checkpoint_every: int = apart(100)
-    """Updates between two states that are kept."""
-
-    @property
-    def device(self) -> str:
-        """Device that it computes on."""
-        return self.course.device
 
     def run(self, context: Context) -> CausalModel:
         """Trains."""
@@ -73,28 +63,18 @@ class MathMix(Step[CausalModel], name="mathmix", version=2, runs_model=True):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FinetuneOnSolutions(Step[CausalModel], name="generator", version=2, runs_model=True):
+class FinetuneOnSolutions(Finetuning, Step[CausalModel], name="generator", version=2, runs_model=True):
     """Finetunes a base on solutions that came to a right end (the paper's 2.3).
 
     They are newline-delimited; the problem has no target, the token that ends the solution has one.
     """
 
-    base: Step[CausalModel]
     samples: Step[Samples] | None = None
     """Graded solutions."""
     pool: tuple[UserFile, ...] = ()
     """Files of graded solutions."""
     most: int | None = None
     """Solutions per problem, the first right ones; None: all."""
-    withheld: Withheld = Withheld()
-    course: Course
-    checkpoint_every: int = apart(100)
-    """Updates between two states that are kept."""
-
-    @property
-    def device(self) -> str:
-        """Device that it computes on."""
-        return self.course.device
 
     def run(self, context: Context) -> CausalModel:
         """Trains."""

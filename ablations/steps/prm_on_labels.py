@@ -13,14 +13,13 @@ from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.left_out import LeftOut
 from ablations.data.models import MODEL, TrainedModel
 from ablations.engine.revision import made_by
-from ablations.engine.step import Context, Step, apart
+from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
 from ablations.formats.held_out import HeldOut
 from ablations.formats.overlap import every_problem
 from ablations.formats.rated_solutions import Rated, read_rated
-from ablations.steps.base_model import FACTS, CausalModel
-from ablations.steps.course import Course
-from ablations.steps.withheld import Withheld
+from ablations.steps.base_model import FACTS
+from ablations.steps.finetuning import Finetuning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +55,9 @@ class LabelOptions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrainPrmOnLabels(Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
+class TrainPrmOnLabels(Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
     """Trains a PRM of three classes on files of labels, and evaluates it on held-out problems."""
 
-    base: Step[CausalModel]
     labels: tuple[UserFile, ...]
     """Files of rated solutions, of any labeled format."""
     options: LabelOptions = LabelOptions()
@@ -67,15 +65,6 @@ class TrainPrmOnLabels(Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
     """Files with the problems that the labels do not hold."""
     threshold: float | None = None
     """P(wrong) above which a step is wrong, where labels are probabilities."""
-    withheld: Withheld = Withheld()
-    course: Course
-    checkpoint_every: int = apart(100)
-    """Updates between two states that are kept."""
-
-    @property
-    def device(self) -> str:
-        """Device that it computes on."""
-        return self.course.device
 
     def run(self, context: Context) -> EvaluatedPrm:
         """Trains and evaluates it."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ScoreSolutions(Step[StepScores], name="scores", spreads=True):
-    """Computes the probabilities of every step of samples."""
+class ModelOnSamples:
+    """A model, and the samples that it reads."""
 
     model: Step[TrainedModel]
     samples: Step[Samples]
@@ -33,32 +33,29 @@ class ScoreSolutions(Step[StepScores], name="scores", spreads=True):
     max_length: int | None = None
     """Maximum tokens of a solution, beyond which its steps are unscored; None: no limit."""
 
+    def scores(self, context: Context) -> StepScores:
+        """Computes the probabilities of every step."""
+        from ablations.steps.encoded_samples import encode_samples
+        from lightning_modules.positions import check_lengths
+        from lightning_modules.reward_model import RewardModel
+        from lightning_modules.tokenization import load_tokenizer
+
+        folder = context.read(self.model).folder
+        base = None if self.base is None else context.read(self.base).folder
+        tokenizer = load_tokenizer(folder)
+        model = RewardModel.from_folder(folder, base=base).eval().to(self.device)
+        encoded = encode_samples(context.folder(self.samples), tokenizer, self.max_length)
+        check_lengths(model.backbone, encoded)
+        return score_encoded(model, encoded, context.progress, context.group)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoreSolutions(ModelOnSamples, Step[StepScores], name="scores", spreads=True):
+    """Computes the probabilities of every step of samples."""
+
     def run(self, context: Context) -> StepScores:
         """Scores them."""
-        return scored(context, self.model, self.samples, self.base, self.device, self.max_length)
-
-
-def scored(
-    context: Context,
-    model: Step[TrainedModel],
-    samples: Step[Samples],
-    base: Step[CausalModel] | None,
-    device: str,
-    max_length: int | None,
-) -> StepScores:
-    """Scores samples with a model."""
-    from ablations.steps.encoded_samples import encode_samples
-    from lightning_modules.positions import check_lengths
-    from lightning_modules.reward_model import RewardModel
-    from lightning_modules.tokenization import load_tokenizer
-
-    folder = context.read(model).folder
-    base_folder = None if base is None else context.read(base).folder
-    tokenizer = load_tokenizer(folder)
-    judge = RewardModel.from_folder(folder, base=base_folder).eval().to(device)
-    encoded = encode_samples(context.folder(samples), tokenizer, max_length)
-    check_lengths(judge.backbone, encoded)
-    return score_encoded(judge, encoded, context.progress, context.group)
+        return self.scores(context)
 
 
 def score_encoded(
