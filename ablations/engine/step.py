@@ -83,7 +83,7 @@ class Context:
 
 def apart(default: Any = dataclasses.MISSING) -> Any:
     """Declares a field that does not count for the key; without a default, it is required."""
-    return field(default=default, metadata={"apart": True})
+    return field(default=default, compare=False, metadata={"apart": True})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -131,6 +131,7 @@ class Store:
             self._discard_damaged(step)
             if self.fault(step) is None:
                 return None
+            step.load()
             for parent in step.parents:
                 self._check_input(parent.address)
             temporary = self.root / ".tmp" / step.key / uuid.uuid4().hex
@@ -145,7 +146,6 @@ class Store:
                 report_validation=report_validation,
                 logs=logs.of(step.label, step.key),
             )
-            step.load()
             start = time.perf_counter()
             try:
                 execute(step, temporary, context)

@@ -90,6 +90,7 @@ def test_tokens_are_those_of_all_work():
         # what is for people, estimates or one machine
         ({}, {"label": "x", "weight": 2.0, "work": (WORK,), "path": "/home"}),
         ({"inner": Inner(rate=0.5)}, {"inner": Inner(rate=0.5, path="/home")}),
+        ({}, {"inner": Inner(path="/home")}),
         ({"b": (Inner(),)}, {"b": (Inner(path="/home"),)}),
         ({}, {"texts": Texts(lengths=LENGTHS, problems=3, samples=16)}),
     ],
