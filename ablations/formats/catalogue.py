@@ -144,7 +144,7 @@ def recognised(path: str | Path) -> Format:
         ValueError: there is no row, or its fields match no format.
     """
 
-    def told(where: Where, row: dict[str, Any]) -> list[Format]:
+    def matching(where: Where, row: dict[str, Any]) -> list[Format]:
         found = [one for one in FORMATS.values() if is_of(one, row)]
         if not found:
             raise ValueError(
@@ -153,7 +153,7 @@ def recognised(path: str | Path) -> Format:
             )
         return found[:1]
 
-    found = next(read_rows(path, told), None)
+    found = next(read_rows(path, matching), None)
     if found is None:
         raise ValueError(f"{path}: found no row; allowed: a file of one row or more")
     return found

@@ -92,7 +92,7 @@ class Pool:
         why = ", as ungraded solutions are left out" if self.ungraded else ""
         return f"{count}, the solutions of problem {name}, the fewest of all{why}"
 
-    def told(self) -> str | None:
+    def describe_left_out(self) -> str | None:
         """Reports what was left out, in one line; None if nothing was."""
         if not self.ungraded:
             return None

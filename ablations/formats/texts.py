@@ -70,7 +70,7 @@ def about(text: Text, held_out: HeldOut) -> bool:
     return held_out.within(text.text)
 
 
-def kept(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
+def filter_texts(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
     """Yields the texts to learn from: all but those about a held-out problem."""
     for text in texts:
         if about(text, held_out):

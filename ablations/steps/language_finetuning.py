@@ -21,7 +21,7 @@ from ablations.formats.catalogue import FORMATS
 from ablations.formats.held_out import HeldOut
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.questions import normalised
-from ablations.formats.texts import kept, read_texts
+from ablations.formats.texts import filter_texts, read_texts
 from ablations.steps.base_model import CausalModel
 from ablations.steps.course import Course
 from ablations.steps.finetuning import Finetuning
@@ -53,7 +53,7 @@ class MathMix(Finetuning, Step[CausalModel], name="mathmix", version=2, runs_mod
         left_out = LeftOut()
         found = (text for file in self.text for text in read_texts(file.unchanged()))
         held_out = self.withheld.read(problems_of(context, self.problems))
-        texts = kept(found, held_out, left_out)
+        texts = filter_texts(found, held_out, left_out)
         documents = windows(tokenizer, texts, longest(model, self.course))
         if not documents:
             raise ValueError(f"text: found none, {left_out}; allowed: one or more")

@@ -29,7 +29,10 @@ class ReadPool(Step[PoolSamples], name="pool"):
         read = read_pool(self.file.unchanged(), self.labeler)
         assert read.labels is not None
         return PoolSamples(
-            problems=read.problems, solutions=read.solutions, labels=read.labels, left_out=read.told() or ""
+            problems=read.problems,
+            solutions=read.solutions,
+            labels=read.labels,
+            left_out=read.describe_left_out() or "",
         )
 
 

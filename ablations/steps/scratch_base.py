@@ -11,7 +11,7 @@ from ablations.data.json_files import Json
 from ablations.data.left_out import LeftOut
 from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
-from ablations.formats.texts import kept, read_any
+from ablations.formats.texts import filter_texts, read_any
 from ablations.steps.base_model import CausalModel
 from ablations.steps.language_finetuning import finetuned, problems_of
 from ablations.steps.withheld import Withheld
@@ -46,7 +46,7 @@ class MakeScratchBase(Step[CausalModel], name="scratch_base", version=3, runs_mo
         left_out = LeftOut()
         held_out = self.withheld.read(problems_of(context, self.problems))
         found = (text for file in self.text for text in read_any(file.unchanged()))
-        texts = [*self._sampled(context), *kept(found, held_out, left_out)]
+        texts = [*self._sampled(context), *filter_texts(found, held_out, left_out)]
         if not texts:
             raise ValueError(f"text: found none, {left_out}; allowed: one or more")
         tokenizer = train_tokenizer(texts, self.vocabulary)

@@ -108,12 +108,12 @@ def test_round_trip(tmp_path_factory, name, data):
     assert pool.labels.prob.values[:, 1].tolist() == [score for row in scores for score in row]
     assert pool.labelers == ("prm",)
     assert [file.name for file in path.parent.iterdir()] == [name]
-    assert pool.graded.all() and pool.told() is None
+    assert pool.graded.all() and pool.describe_left_out() is None
 
     # some of them ungraded: a record's None in `convert` and a mask here are the same bytes
     write_pool(path, problems, solutions, {"prm": Ragged.from_rows(scores)}, graded=np.array(graded))
     kept = read_pool(path, "prm", keep_ungraded=True)
-    assert kept.graded.tolist() == graded and kept.told() is None
+    assert kept.graded.tolist() == graded and kept.describe_left_out() is None
     for i, known in enumerate(graded):
         assert kept.solutions.row(i) == (rows[i] if known else replace(rows[i], final_correct=False))
     again = path.with_name(f"again-{name}")
@@ -149,7 +149,7 @@ def test_ungraded_solutions_are_left_out(tmp_path):
     assert pool.graded.all() and len(pool.graded) == 9
     # ungraded 1 + 2 + 3; graded and left out: p2's one
     assert (pool.ungraded, pool.surplus, pool.left_out) == (6, 1, ("p2",))
-    assert pool.told() == (
+    assert pool.describe_left_out() == (
         "Ungraded solutions are left out: 6, and 1 graded ones of problems that are left out; "
         "each of 3 problems keeps 2 to 4. Best-of-N is for N up to 2, the solutions of problem p1, "
         "the fewest of all, as ungraded solutions are left out. "

@@ -8,7 +8,7 @@ import pytest
 
 from ablations.data.left_out import NAMED, LeftOut
 from ablations.formats.held_out import HeldOut
-from ablations.formats.texts import about, kept, read_any, read_texts
+from ablations.formats.texts import about, filter_texts, read_any, read_texts
 
 
 def write(path, rows):
@@ -87,7 +87,7 @@ def test_held_out_problems_are_left_out_and_named(tmp_path):
     left_out = LeftOut()
     texts = list(read_texts(write(tmp_path / "a.jsonl", rows)))
     assert [about(text, held_out) for text in texts] == [True, False, True, False]
-    assert list(kept(texts, held_out, left_out)) == [texts[1].text, texts[3].text]
+    assert list(filter_texts(texts, held_out, left_out)) == [texts[1].text, texts[3].text]
     assert left_out.counts == {"of held-out problems": 2}
     assert left_out.first == {"of held-out problems": ["a.jsonl, line 1", "a.jsonl, line 3"]}
 
