@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -18,6 +19,8 @@ from ablations.engine.schedule import Run
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 
+FORKS = sys.platform == "linux"
+"""Whether a process that has imported torch may be forked; elsewhere, system libraries start threads."""
 PROGRESS_EVERY = 0.2
 """Seconds between two progress reports of a worker."""
 
@@ -47,7 +50,7 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
     idle: list[_Worker] = []
     free = set(range(workers))
     cuda = any(task.device == "cuda" for task in run.needed)
-    forks = not cuda and any(task.runs_model for task in run.needed)
+    forks = FORKS and not cuda and any(task.runs_model for task in run.needed)
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
