@@ -98,9 +98,9 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
             chat_template=settings.students.chat_template == "auto",
         )
         mathmix = None
+    text = () if mathmix is None else (UserFile.of(mathmix, "pool.mathmix"),)
     if mathmix and pool.overlap == "stop":
         _no_overlap(mathmix, read.problems)
-    text = () if mathmix is None else (UserFile.of(mathmix, "pool.mathmix"),)
 
     def dealt(index: int) -> int:
         """Returns the number of problems that `TakeFold` deals to a fold."""
