@@ -72,6 +72,8 @@ class Part(Noting, Step[Text], name="part"):
 
     def run(self, context):
         self.note(f"part-{self.n} {os.getpid()}")
+        while Path(self.notes).with_name("hold").exists():  # a test holds all parts
+            time.sleep(0.05)
         for shard in range(3):  # finished shards are not made again
             path = context.scratch / str(shard)
             if not path.exists():
