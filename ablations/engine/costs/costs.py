@@ -32,7 +32,7 @@ _NAMES: dict[tuple[str, Role], str] = {
     ("train", "student"): "training of students",
     ("train", "large"): "training of large ORMs",
     ("scores", "student"): "scoring by students",
-    ("scores", "large"): "labelling and scoring by large models",
+    ("scores", "large"): "labeling and scoring by large models",
     ("opinion", "student"): "opinions of selectors",
     ("opinion", "large"): "opinions of large PRMs",
 }

@@ -47,7 +47,7 @@ def test_tokens_of_scale_smoke_by_hand(plan):
     assert row(lines, "training of large PRMs")[:2] == ["1", f"{24 * 49:,}"]
     # 2 solutions share so much that they are as 2 to the power of 0.77, 1.705; 8 are as 4.959
     shared = round(16 * 1.7053 * 70), round(8 * 4.9588 * 70)
-    assert row(lines, "labelling and scoring by large models")[:2] == ["2", f"{sum(shared):,}"]
+    assert row(lines, "labeling and scoring by large models")[:2] == ["2", f"{sum(shared):,}"]
     assert row(lines, "scoring by students")[:2] == ["6", f"{6 * shared[1]:,}"]
     # 4 updates are 4 passes over 16 or 32 solutions; two arms of three learn all tokens; twice 6 validation
     # problems are read, of 4 solutions each, which are as 2.908
