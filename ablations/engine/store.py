@@ -37,6 +37,7 @@ from typing import TypedDict
 from ablations.engine.locks import locked
 from ablations.engine.logs import NO_LOGS, Logs
 from ablations.engine.step import KEY_LENGTH, Context, Execute, Task, content_key, execute
+from results.writing import write_text
 
 MANIFEST = "manifest.json"
 NOT_MADE = "not made yet"
@@ -173,7 +174,7 @@ class Store:
     def timings(self) -> dict[str, Timing]:
         """Returns the timings in the store, by key."""
         found = {}
-        for path in sorted((self.root / "timings").glob("*.json")):
+        for path in sorted((self.root / "timings").glob("[0-9a-f]*.json")):
             with contextlib.suppress(ValueError, TypeError, OSError):  # they are used only for estimates
                 found[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
         return found
@@ -193,7 +194,7 @@ class Store:
 
     def failed_keys(self) -> list[str]:
         """Returns the keys whose last attempt failed, sorted."""
-        return sorted(path.stem for path in (self.root / "failures").glob("*.txt"))
+        return sorted(path.stem for path in (self.root / "failures").glob("[0-9a-f]*.txt"))
 
     def made_since(self, key: str) -> float | None:
         """Returns when a live process began to make an artifact, in seconds since the epoch; None if none."""
@@ -340,9 +341,7 @@ class Store:
     def _write_aside(self, folder: str, name: str, text: str) -> Path:
         path = self.root / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, text)
         return path
 
 

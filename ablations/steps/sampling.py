@@ -14,6 +14,7 @@ from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
 from ablations.world.world import World, draw_problems
 from ablations.world.worlds import world_of
+from results.writing import replacing
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -71,9 +72,9 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
                 )
                 pairs = zip(shard, drawn, strict=True)
                 rows = [row for problem, done in pairs for row in graded(world, problem, done)]
-                Solutions.from_rows(rows).write(path.with_suffix(".new"))
-                sync(path.with_suffix(".new"))
-                path.with_suffix(".new").replace(path)
+                with replacing(path) as partial:
+                    Solutions.from_rows(rows).write(partial)
+                    sync(partial)
             context.progress((index + 1) / len(shards))
         context.group.wait()
         return SampleParts.of(problems, paths)
