@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from multiprocessing.context import ForkServerContext
+from collections.abc import Iterator, Mapping
+from multiprocessing.context import ForkServerContext, SpawnContext
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -40,15 +40,28 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def forking() -> ForkServerContext:
-    """Returns the context of processes that are forked from one that has imported what trainings need.
+def context_of(*, cuda: bool, runs_model: bool = True) -> SpawnContext | ForkServerContext:
+    """Returns the context in which processes are started that compute.
 
-    That process has no threads and has not touched a GPU. It is started with the first such process, and
-    ends with this one.
+    Processes that run models on the CPU are forked from one that has imported what trainings need. It has no
+    threads and has not touched a GPU; it is started with the first of them, and ends with this one. All
+    others are started anew.
+
+    Args:
+        cuda: whether they use a GPU, which a forked process could not.
+        runs_model: whether they run models.
     """
+    if cuda or not runs_model or sys.platform != "linux":  # elsewhere, system libraries start threads
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lightning_modules.training"])
     return context
+
+
+def take_environment(environment: Mapping[str, str]) -> None:
+    """Gives this process the environment of the one that asked for it, which may be another's child."""
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def end_with_parent() -> None:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
-import sys
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from ablations.engine.attempts import attempt, described, last_words, throttled
 from ablations.engine.machine import Machine
-from ablations.engine.processes import end_with_parent, forking
+from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.ranks import take_gpus
 from ablations.engine.schedule import Run
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 
-FORKS = sys.platform == "linux"
-"""Whether a process that has imported torch may be forked; elsewhere, system libraries start threads."""
 PROGRESS_EVERY = 0.2
 """Seconds between two progress reports of a worker."""
 
@@ -50,14 +46,13 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
     idle: list[_Worker] = []
     free = set(range(workers))
     cuda = any(task.device == "cuda" for task in run.needed)
-    forks = FORKS and not cuda and any(task.runs_model for task in run.needed)
+    runs_model = any(task.runs_model for task in run.needed)
+    start = partial(_Worker, store.root, machine, cuda=cuda, runs_model=runs_model)
     busy: dict[Connection, tuple[_Worker, Task]] = {}
     try:
         while run.ready or busy:
             while run.ready and len(busy) < workers:
-                worker = (
-                    idle.pop() if idle else _Worker(store.root, machine, free.pop(), cuda=cuda, forks=forks)
-                )
+                worker = idle.pop() if idle else start(free.pop())
                 if not worker.alive:
                     free.add(worker.number)
                     worker.join()
@@ -97,9 +92,9 @@ def _run_in_processes(run: Run, store: Store, workers: int, machine: Machine) ->
 class _Worker:
     """A process that makes one artifact after another."""
 
-    def __init__(self, root: Path, machine: Machine, number: int, *, cuda: bool, forks: bool) -> None:
+    def __init__(self, root: Path, machine: Machine, number: int, *, cuda: bool, runs_model: bool) -> None:
         self.number = number
-        context = forking() if forks else multiprocessing.get_context("spawn")
+        context = context_of(cuda=cuda, runs_model=runs_model)
         self.connection, theirs = context.Pipe()
         self._root = root
         arguments = (theirs, dict(os.environ), str(root), machine, number, cuda)
@@ -147,8 +142,7 @@ def _work(
     cuda: bool,
 ) -> None:
     """Runs in a worker process: makes what it is given until its parent is gone."""
-    os.environ.clear()
-    os.environ.update(environment)  # the process that it was forked from may have another one
+    take_environment(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     end_with_parent()
     if cuda:  # otherwise a worker that needs no torch would import it
