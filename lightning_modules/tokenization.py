@@ -107,3 +107,8 @@ def opening(tokenizer: Any, prompt: str, way_out: str = "") -> tuple[str, list[i
         turn = [{"role": "user", "content": prompt.removesuffix("\n")}]
         return rendered(tokenizer, turn, way_out, add_generation_prompt=True), []
     return prompt, [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+
+
+def check_opening(tokenizer: Any, way_out: str = "") -> None:
+    """Checks with any problem that a chat template accepts a user's turn; see `opening`."""
+    opening(tokenizer, "1 + 1 = ?\n", way_out)

@@ -24,7 +24,7 @@ from ablations.engine.step import Task
 from ablations.engine.store import Store
 from ablations.engine.user_file import UserFile
 from ablations.labelers.choice import DEVICES
-from ablations.steps.base_model import FACTS, UseCheckpoint, revision_of
+from ablations.steps.base_model import FACTS, UseCheckpoint
 from ablations.steps.course import Course
 from ablations.steps.language_finetuning import FinetuneOnSolutions, MathMix
 from ablations.steps.prm_on_labels import LabelOptions, TrainPrmOnLabels
@@ -35,8 +35,6 @@ from lightning_modules.process_group import Strategy
 
 FINETUNE = "finetune.json"
 """File next to a checkpoint's config.json that says how the checkpoint was made."""
-PROBLEM = "1 + 1 = ?\n"
-"""Any problem, to check that a chat template accepts it."""
 Files = dict[str, tuple[UserFile, ...]]
 """Files that the user named, by flag."""
 HELD_OUT_SHARE = 0.1
@@ -143,7 +141,7 @@ def _base_of(name: str, *, solutions: bool) -> tuple[UseCheckpoint, dict[str, st
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     from ablations.labelers.checkpoints import find_checkpoint
-    from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
+    from lightning_modules.tokenization import check_opening, check_vocabulary, load_tokenizer
 
     base = find_checkpoint(name, "base")
     if base.architecture not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
@@ -155,10 +153,9 @@ def _base_of(name: str, *, solutions: bool) -> tuple[UseCheckpoint, dict[str, st
     tokenizer = load_tokenizer(base.folder)
     check_vocabulary(tokenizer, base.rows, "base")
     if solutions:
-        opening(tokenizer, PROBLEM, ", or a tokenizer saved without one")
-    facts = {"name": base.name, "architecture": base.architecture, "revision": base.revision()}
-    local = str(Path(name).absolute()) if Path(name).is_dir() else name
-    return UseCheckpoint(revision=revision_of(base), checkpoint=local, label=f"base {base.name}"), facts
+        check_opening(tokenizer, ", or a tokenizer saved without one")
+    step = UseCheckpoint.of(name, base)
+    return step, {"name": base.name, "architecture": base.architecture, "revision": step.revision}
 
 
 def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablations.commands.cli import COMMANDS
+from ablations.commands.making import part
 from ablations.data.checks import allowed
-from ablations.engine.files import alone, check_new, sha256_of, unchanged
-from ablations.engine.progress import LOG_FORMATS, Named, Reporter, reporter_of, text_table
+from ablations.engine.files import alone, check_new
+from ablations.engine.progress import LOG_FORMATS, Reporter, reporter_of, text_table
+from ablations.engine.user_file import UserFile
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.pool_edit import replace_verdicts
 from ablations.grading.equal_answers import common_spellings
@@ -42,13 +42,13 @@ def grade(argv: Sequence[str]) -> None:
     allowed("log_format", args.log_format, LOG_FORMATS)
     check_new(out, "out")
     grader = Grader(workers=args.workers, seconds=args.seconds)
-    sha256 = sha256_of(source, "solutions")
+    file = UserFile.of(source, "solutions")
     pool = read_pool(source, None, keep_ungraded=True)
     answers = _Answers.of(pool)
     with alone(out, "out"):
         with grader:
             found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
-        replace_verdicts(unchanged(source, sha256), out, answers=found.spelled, verdicts=found.verdicts)
+        replace_verdicts(file.unchanged(), out, answers=found.spelled, verdicts=found.verdicts)
     print(_told(answers, found))
     print(f"\n{_unanswered(pool, answers)}")
     print(f"\n{out}: {len(pool.problems):,} problems, {len(pool.solutions):,} solutions")
@@ -102,11 +102,12 @@ def _graded(answers: _Answers, grader: Grader, reporter: Reporter, *, merge: boo
     count = len(answers.texts)
     reporter.begin(1 + merge, 0, float(count * (1 + merge)))
     try:
-        with _one_task(reporter, "grading", count) as progress:
-            of_text = grader.grade(list(zip(answers.texts, answers.references, strict=True)), progress)
+        with part(reporter, "grading", count) as progress:
+            pairs = list(zip(answers.texts, answers.references, strict=True))
+            of_text = grader.grade(pairs, lambda done, of: progress(done / of))
         spelled = answers.texts
         if merge:
-            with _one_task(reporter, "comparing answers", count, before=count) as progress:
+            with part(reporter, "comparing answers", count, before=count) as progress:
                 spelled = _spelled(answers, of_text, grader, progress)
     finally:
         reporter.close()
@@ -120,7 +121,7 @@ def _spelled(
     answers: _Answers,
     verdicts: Sequence[bool | None],
     grader: Grader,
-    progress: Callable[[int, int], None],
+    progress: Callable[[float], None],
 ) -> list[str | None]:
     """Returns the answers, with equal answers to a problem spelled alike."""
     rows_of: dict[str, list[int]] = {}
@@ -135,25 +136,8 @@ def _spelled(
         for row, text in there:
             spelled[row] = spelling[text]
         done += len(rows)
-        progress(done, len(spelled))
+        progress(done / len(spelled))
     return spelled
-
-
-@contextmanager
-def _one_task(
-    reporter: Reporter, label: str, total: int, before: int = 0
-) -> Iterator[Callable[[int, int], None]]:
-    """Reports one task, after ``before`` solutions of earlier work; yields the callback for its progress."""
-    task = Named(label=label, address=f"grade/{label}")
-    began = time.monotonic()
-
-    def progress(done: int, of: int) -> None:
-        left = (time.monotonic() - began) / done * (of - done) if done else 0.0
-        reporter.progressed(task, done / of, float(before + done), left)
-
-    reporter.started(task)
-    yield progress
-    reporter.ended(task, time.monotonic() - began, None, float(before + total), 0.0)
 
 
 def _told(answers: _Answers, found: _Found) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ablations.commands.cli import COMMANDS
 from ablations.commands.labeler_flags import add_choice, choice_of
 from ablations.data.checks import allowed
-from ablations.engine.files import check_new, check_output, lock_of, sha256_of
+from ablations.engine.files import check_new, check_output, lock_of
 from ablations.engine.locks import locked
 from ablations.engine.progress import LOG_FORMATS
 from ablations.engine.store import Store
+from ablations.engine.user_file import UserFile
 from ablations.labelers.choice import check_name
 from results.writing import write_text
 
@@ -49,7 +50,7 @@ def label(argv: Sequence[str]) -> None:
     name = args.name or short_name(args.labeler)
     check_new(out, "out")
     check_output(args.store, "store", folder=True)
-    sha256 = sha256_of(source, "solutions")
+    file = UserFile.of(source, "solutions")
     pool = read_pool(source, None, keep_ungraded=True)
     check_name(name, source, pool.labelers)
     found = label_pool(pool, labeling)
@@ -58,7 +59,7 @@ def label(argv: Sequence[str]) -> None:
             print(f"{out}: written by another command, which shared the work")
             return
         report = _write_left_out(out, found.too_long)
-        add_labels(source, sha256, out, name, labeling.labeler, found)
+        add_labels(file, out, name, labeling.labeler, found)
     who = labeling.labeler.identity
     print(
         f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.rows):,} solutions, "

@@ -7,7 +7,7 @@ from pathlib import Path
 from ablations.commands.labeled_pool import Labeling, Labelled, label_pool
 from ablations.commands.labeled_ratings import label_rated
 from ablations.data.ragged import Ragged
-from ablations.engine.files import sha256_of, unchanged
+from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS, recognised
 from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
@@ -31,7 +31,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
     Raises:
         ValueError: as in ``label_pool`` and ``label_rated``; or the file already holds scores of that name.
     """
-    form, sha256 = recognised(source), sha256_of(source)
+    form, file = recognised(source), UserFile.of(source, "file")
     if form is FORMATS["scored_samples"]:
         raise ValueError(
             f"{source}: found scored samples; allowed: a pool (`ablations convert --to pool`), or rated steps"
@@ -40,7 +40,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
         pool = read_pool(source, None, keep_ungraded=True)
         check_name(name, source, pool.labelers)
         found = label_pool(pool, labeling)
-        add_labels(source, sha256, out, name, labeling.labeler, found)
+        add_labels(file, out, name, labeling.labeler, found)
         left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
     else:
         written = label_rated(source, out, name, labeling)
@@ -48,12 +48,11 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
     return left_out
 
 
-def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
+def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
     """Writes a pool with a labeler's scores added, atomically.
 
     Args:
-        source: the pool.
-        sha256: hash of the pool as it was labeled.
+        file: the pool as it was labeled.
         out: the new pool.
         name: the labeler's name in the new pool.
         labeler: the labeler.
@@ -64,7 +63,7 @@ def add_labels(source: Path, sha256: str, out: Path, name: str, labeler: Labeler
     """
     prob = found.scores.prob
     add_scores(
-        unchanged(source, sha256),
+        file.unchanged(),
         out,
         name=name,
         positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),

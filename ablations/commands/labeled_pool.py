@@ -94,7 +94,8 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
     """
     labeler = labeling.labeler
     solutions = _Encoder(pool=pool, labeler=labeler)
-    tokens = np.array([len(solutions.encode(row)) for row in range(len(pool.solutions))])
+    encoded = [solutions.encode(row) for row in range(len(pool.solutions))]
+    tokens = np.array([len(one) for one in encoded])
     fits = np.array([labeler.fits(int(count)) for count in tokens])
     rows = np.flatnonzero(fits)
     if not len(rows):
@@ -103,7 +104,7 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
             "and none that fits; allowed: a length that some fit into"
         )
     shards = by_problem(rows, pool.solutions.problem_index[rows])
-    scores = labeling.label([[solutions.encode(row) for row in shard] for shard in shards])
+    scores = labeling.label([[encoded[row] for row in shard] for shard in shards])
     labelled = set(pool.solutions.problem_index[rows].tolist())
     return Labelled(
         rows=rows,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from ablations.commands.labeled_pool import SHARD, Labeling
 from ablations.evaluation.score_file import certain
 from ablations.formats import prm800k_paths
@@ -16,7 +14,6 @@ from ablations.formats.catalogue import recognised
 from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
-from lightning_modules.encoding import Encoded
 from lightning_modules.reward_model import probability_of_correct
 
 
@@ -53,12 +50,11 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
     if not records:
         raise ValueError(f"{source}: found no labelled step; allowed: a file of labelled steps, or a pool")
     check_name(name, source, {held for record in records for held in record.step_scores})
-
-    def encode(row: int) -> Encoded:
-        return labeler.encode(records[row].problem, records[row].texts, f"{source}: solution {row + 1}")
-
-    tokens = np.array([len(encode(row)) for row in range(len(records))])
-    kept = [row for row, count in enumerate(tokens) if labeler.fits(int(count))]
+    encoded = [
+        labeler.encode(record.problem, record.texts, f"{source}: solution {number}")
+        for number, record in enumerate(records, start=1)
+    ]
+    kept = [row for row, one in enumerate(encoded) if labeler.fits(len(one))]
     if not kept:
         raise ValueError(
             f"max_length: found {len(records)} solutions longer than {labeler.identity.max_length} tokens, "
@@ -66,7 +62,7 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
         )
     by_problem = sorted(kept, key=lambda row: records[row].problem)  # common beginnings are computed once
     shards = [by_problem[start : start + SHARD] for start in range(0, len(by_problem), SHARD)]
-    prob = labeling.label([[encode(row) for row in shard] for shard in shards]).prob
+    prob = labeling.label([[encoded[row] for row in shard] for shard in shards]).prob
     place = {row: at for at, row in enumerate(by_problem)}
 
     def scored() -> Iterator[LabeledSolution]:

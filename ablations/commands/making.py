@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ablations.engine.machine import Machine
-from ablations.engine.progress import Named, reporter_of
+from ablations.engine.progress import Named, Reporter, reporter_of
 from ablations.engine.run import ALONE, run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.step import Task
@@ -44,18 +44,27 @@ def make_all(
 
 @contextmanager
 def reported(label: str, work: float, log_format: str) -> Iterator[Callable[[float], None]]:
-    """Reports a piece of work that is no step; yields the callback for the fraction done."""
-    reporter, began = reporter_of(log_format), time.monotonic()
-    task = Named(label=label, address=label)
-
-    def progress(share: float) -> None:
-        left = (time.monotonic() - began) * (1 - share) / share
-        reporter.progressed(task, share, share * work, left)
-
+    """Reports grading, which is no step; yields the callback for the fraction done."""
+    reporter = reporter_of(log_format)
     reporter.begin(1, 0, work)
     try:
-        reporter.started(task)
-        yield progress
-        reporter.ended(task, time.monotonic() - began, None, work, 0.0)
+        with part(reporter, label, work) as progress:
+            yield progress
     finally:
         reporter.close()
+
+
+@contextmanager
+def part(
+    reporter: Reporter, label: str, work: float, before: float = 0.0
+) -> Iterator[Callable[[float], None]]:
+    """Reports a part of grading, after ``before`` of the work; yields the callback for the fraction done."""
+    task, began = Named(label=label, address=f"grade/{label}"), time.monotonic()
+
+    def progress(share: float) -> None:
+        left = (time.monotonic() - began) * (1 - share) / share if share else 0.0
+        reporter.progressed(task, share, before + share * work, left)
+
+    reporter.started(task)
+    yield progress
+    reporter.ended(task, time.monotonic() - began, None, before + work, 0.0)

@@ -85,13 +85,13 @@ def sample(argv: Sequence[str]) -> None:
 
 def _into_pool(problems: list[Problem], generator: Generator, args: Any) -> None:
     from ablations.engine.locks import locked
-    from ablations.steps.draw_completions import Completions, DrawCompletions
+    from ablations.steps.draw_completions import DrawCompletions
 
     out, began = Path(args.out), time.monotonic()
     prompts = generator.prompts(problems)
     shards = DrawCompletions.shards(generator.identity, generator.setup_for(prompts), prompts)
     store = Store(args.store)
-    new = [shard for shard in shards if store.fault(shard, full=False) is not None]
+    new = [store.fault(shard, full=False) is not None for shard in shards]
     make_all(shards, store, args.devices, args.log_format)
     seconds = time.monotonic() - began
     with locked(lock_of(out)):
@@ -100,8 +100,8 @@ def _into_pool(problems: list[Problem], generator: Generator, args: Any) -> None
             return
         account = _graded(out, problems, [store.path(shard) for shard in shards], generator, args.log_format)
     _write_left_out(out, account)
-    drawn = sum(sum(Completions.read(store.path(shard)).table["tokens"].to_pylist()) for shard in new)
-    print(_described(out, generator, account, drawn / seconds if new else None))
+    drawn = sum(tokens for tokens, made in zip(account.tokens, new, strict=True) if made)
+    print(_described(out, generator, account, drawn / seconds if any(new) else None))
 
 
 def _graded(

@@ -16,12 +16,12 @@ TRAINING, LARGE_PRM, CHOICE = "train.json", "large_prm.json", "choice.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedModel:
+class SavedModel:
     """A model: its config, weights and tokenizer, in a folder or not saved yet."""
 
     path: Path | None = None
     """Folder that holds them; None: they are in memory, or were not kept."""
-    save: Callable[[Path], None] | None = None
+    save: Callable[[Path], object] | None = None
     """Writes them into a new folder; None: there is nothing to write, or they are in a folder."""
 
     @property
@@ -36,6 +36,11 @@ class TrainedModel:
             self.save(folder / MODEL)
         elif self.path is not None:
             shutil.copytree(self.path, folder / MODEL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel(SavedModel):
+    """A reward model."""
 
     @classmethod
     def read(cls, folder: Path) -> TrainedModel:

@@ -27,17 +27,6 @@ def sha256_of(path: Path, field: str = "file") -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def unchanged(path: Path, sha256: str) -> Path:
-    """Returns a file that the user named, if it still has the content that the plan found in it.
-
-    Raises:
-        ValueError: its content has changed, or it is gone.
-    """
-    if sha256_of(path) != sha256:
-        raise ValueError(f"{path}: found changed while the run goes on; allowed: the file as it was planned")
-    return path
-
-
 def check_new(path: Path, field: str) -> None:
     """Checks that a new file or folder can be written; leaves nothing behind.
 

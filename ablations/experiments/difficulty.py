@@ -20,6 +20,7 @@ from ablations.experiments.settings import at_least
 from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.evaluate_large import EvaluateQuintiles
+from ablations.steps.sampling import SampleSolutions
 
 _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 
@@ -46,10 +47,10 @@ def plan(settings: DifficultySettings) -> Plan:
     """Large PRM, large ORM and majority voting by quintiles of difficulty (the paper's Figure 6)."""
     fold = embedded_fold(settings)
     models = LargeModels(settings=settings, fold=fold)
-    assert fold.test_samples is not None
+    assert isinstance(fold.test, SampleSolutions)
     quintiles = EvaluateQuintiles(
         samples=fold.test,
-        difficulty=drawn_again(fold.test_samples, settings.difficulty_samples, DIFFICULTY_SEED),
+        difficulty=drawn_again(fold.test, settings.difficulty_samples, DIFFICULTY_SEED),
         arms=tuple(models.scores),
         scores=tuple(models.scores.values()),
         draws=settings.majority_draws,

@@ -11,7 +11,6 @@ from ablations.experiments.scales import SupervisionSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
-from ablations.steps.sampling import SampleSolutions
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 from ablations.world.facts import FactWorld
@@ -71,8 +70,6 @@ class Fold(TrainingFold):
     """The oracle's ratings of the test samples."""
     large_prm: TrainLargePrm | None = None
     """The labeler's training in the embedded world: from the large base, on samples for its problems."""
-    test_samples: SampleSolutions | None = None
-    """The sampling of ``test`` in the embedded world."""
 
     @property
     def training(self) -> TrainingFold:

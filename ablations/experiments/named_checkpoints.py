@@ -1,13 +1,8 @@
 """Checkpoints that settings name as the base of trainings, checked when a run is planned."""
 
-from pathlib import Path
-
 from ablations.labelers.checkpoints import find_checkpoint
-from ablations.steps.base_model import UseCheckpoint, revision_of
-from lightning_modules.tokenization import check_vocabulary, load_tokenizer, opening
-
-PROBLEM = "1 + 1 = ?\n"
-"""Any problem, to check that a chat template accepts it."""
+from ablations.steps.base_model import UseCheckpoint
+from lightning_modules.tokenization import check_opening, check_vocabulary, load_tokenizer
 
 
 def use_checkpoint(
@@ -38,10 +33,5 @@ def use_checkpoint(
         )
     tokenizer = load_tokenizer(found.folder, chat_template=chat_template)
     check_vocabulary(tokenizer, found.rows, field)
-    opening(tokenizer, PROBLEM, ", or students.chat_template: never")
-    local = Path(name).is_dir()
-    return UseCheckpoint(
-        revision=revision_of(found),
-        checkpoint=str(Path(name).absolute()) if local else name,
-        label=f"checkpoint {Path(name).name if local else name}",
-    )
+    check_opening(tokenizer, ", or students.chat_template: never")
+    return UseCheckpoint.of(name, found)

@@ -176,7 +176,6 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         ratings=ratings(test),
         train_ratings=ratings(train),
         large_prm=large_prm,
-        test_samples=test,
         problems=counts.train,
         lengths=lengths,
     )

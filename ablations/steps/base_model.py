@@ -5,14 +5,13 @@ A checkpoint's artifact records its name and the revision of its files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ablations.data.json_files import Json, read_json, write_json
-from ablations.data.models import MODEL, NamedBase
+from ablations.data.models import MODEL, NamedBase, SavedModel
 from ablations.engine.step import Context, Step, apart
 from ablations.labelers.checkpoints import Checkpoint, find_checkpoint
 
@@ -40,30 +39,19 @@ class NamedCheckpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CausalModel:
+class CausalModel(SavedModel):
     """A causal language model: a base that trainings start from, or a generator."""
 
-    path: Path | None = None
-    """Folder with its config, weights and tokenizer; None: it is not saved yet."""
-    save: Callable[[Path], object] | None = None
-    """Writes them into a new folder."""
     checkpoint: NamedCheckpoint | None = None
     """The checkpoint that the user named; None: the weights are in the store."""
     facts: dict[str, Json] | None = None
     """What its making reports, for readers."""
 
-    @property
-    def folder(self) -> Path:
-        """Folder with its config, weights and tokenizer."""
-        assert self.path is not None, "the model has not been read from an artifact"
-        return self.path
-
     def write(self, folder: Path) -> None:
         """Writes the folder ``MODEL``, or which checkpoint it is."""
+        super().write(folder)
         if self.checkpoint is not None:
             write_json(folder / CHECKPOINT, asdict(self.checkpoint))
-        if self.save is not None:
-            self.save(folder / MODEL)
         if self.facts is not None:
             write_json(folder / FACTS, self.facts)
 
@@ -88,6 +76,16 @@ class UseCheckpoint(Step[CausalModel], name="checkpoint"):
     """Hash of its files."""
     checkpoint: str = apart()
     """Its folder, or its name on the hub."""
+
+    @classmethod
+    def of(cls, name: str, found: Checkpoint) -> UseCheckpoint:
+        """Returns the step for a checkpoint that was found by a name; a folder's may be relative."""
+        local = Path(name).is_dir()
+        return cls(
+            revision=revision_of(found),
+            checkpoint=str(Path(name).absolute()) if local else name,
+            label=f"checkpoint {Path(name).name if local else name}",
+        )
 
     def run(self, context: Context) -> CausalModel:
         """Checks that its files are those that the plan found."""
