@@ -92,7 +92,7 @@ def sweep(
     spread = Devices(devices=devices, strategy=strategy)
     count = default_workers(devices) if workers is None else workers
     at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
-    check_gpus([chosen.settings.students.device], devices)
+    check_gpus([chosen.settings.device], devices)
     run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
     lost = _tell(chosen, folder)
     if lost:
@@ -136,7 +136,7 @@ def _sweep(
     """Returns the chosen sweep and the folder for the results."""
     from ablations.data.checks import allowed
     from ablations.engine.experiment import SCALES
-    from ablations.experiments.hyperparameters import settings
+    from ablations.experiments.hyperparameters import HYPERPARAMETERS
     from ablations.experiments.settings import each_once
     from ablations.supervision import TARGETS
     from ablations.world.worlds import WORLDS
@@ -152,7 +152,7 @@ def _sweep(
     folder = out or Path("runs") / "sweeps" / "-".join(filter(None, [space, scale, world]))
     chosen = Sweep(
         space=space,
-        settings=replace(settings(scale, world, None, None), arms=tuple(arms)),
+        settings=replace(HYPERPARAMETERS.settings(scale, world, None, None), arms=tuple(arms)),
         trials=trials,
         storage=storage or sqlite_url(folder / "trials.db"),
         store=store,

@@ -82,7 +82,12 @@ class Objective:
     def task(self, point: Hyperparameters) -> ValidateStudent:
         """Returns the step that trains and evaluates at a point."""
         return trial(
-            self.settings, self.fold, arm=self.arm, data_scale=self.settings.data_scale, point=point, seed=0
+            self.settings.students,
+            self.fold,
+            arm=self.arm,
+            data_scale=self.settings.data_scale,
+            point=point,
+            seed=0,
         )
 
     def _suggested(self, asked: optuna.Trial) -> Hyperparameters:

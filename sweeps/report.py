@@ -148,15 +148,19 @@ def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings
         return None
     best = max(known, key=lambda one: float(one.value or 0))
     point = dict(best.params)
-    threshold = point.pop("threshold", settings.labeler.threshold)
+    threshold = point.pop("threshold", settings.source.labeler.threshold)
     students = {name: value for name, value in point.items() if name != "learning_rate"}
     if "learning_rate" in point:
         students["learning_rates"] = [point["learning_rate"]]
     content = {
         "experiment": "supervision",
         "scale": settings.scale,
-        "world": settings.world,
-        "settings": {"arms": [arm], "students": students, "labeler": {"threshold": threshold}},
+        "world": settings.source.world,
+        "settings": {
+            "arms": [arm],
+            "students": students,
+            "source": {"labeler": {"threshold": threshold}},
+        },
     }
     solved = f"{100 * float(best.value or 0):.1f} per cent of the validation problems"
     return f"# Trial {best.user_attrs[PLANNED]}: {solved}\n{yaml.safe_dump(content, sort_keys=False)}"

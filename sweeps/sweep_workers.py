@@ -15,8 +15,7 @@ from ablations.engine.processes import one_thread
 from ablations.engine.ranks import Devices, RankFailed, take_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments.hyperparameters import HyperparametersSettings
-from ablations.experiments.world_fold import embedded_fold
+from ablations.experiments.hyperparameters import HyperparametersSettings, training_fold
 from sweeps.spaces import SPACES
 from sweeps.study import HEARTBEAT, Studies, storage_of
 
@@ -43,7 +42,7 @@ class Sweep:
     @property
     def studies(self) -> Studies:
         """The studies, on their own connection to the storage."""
-        name = "-".join(filter(None, [self.space, self.settings.scale, self.settings.world]))
+        name = "-".join(filter(None, [self.space, self.settings.scale, self.settings.source.world]))
         storage = storage_of(self.storage, self.heartbeat)
         return Studies(name=name, arms=self.settings.arms, storage=storage)
 
@@ -53,7 +52,7 @@ class Sweep:
 
         return Objective(
             settings=self.settings,
-            fold=embedded_fold(self.settings).training,
+            fold=training_fold(self.settings),
             arm=arm,
             space=SPACES[self.space],
             store=Store(self.store),
@@ -74,7 +73,7 @@ def run(sweep: Sweep, workers: int) -> None:
     """
     with sweep.studies as studies:
         studies.plan(sweep.trials)
-    fold = embedded_fold(sweep.settings).training
+    fold = training_fold(sweep.settings)
     needed = (fold.base, fold.train, fold.train_labels, fold.validation)
     run_tasks(needed, Store(sweep.store), workers, machine=Machine(devices=sweep.devices))
     if workers == 1:
@@ -98,7 +97,7 @@ def run(sweep: Sweep, workers: int) -> None:
 
 def work(sweep: Sweep, number: int) -> None:
     """Runs one worker."""
-    if sweep.settings.students.device == "cuda":
+    if sweep.settings.device == "cuda":
         take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
     logging.getLogger("optuna.study._optimize").addFilter(_in_one_line)

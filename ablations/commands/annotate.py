@@ -33,7 +33,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
     collection = settings.collection
     if collection.annotations is None:
         raise ValueError("collection.annotations: found null; allowed: the folder of labelling files")
-    models = LargeModels(settings=settings, fold=embedded_fold(settings))
+    models = LargeModels(settings=settings, fold=embedded_fold(settings.source, settings.device))
     generation: Generation | None = None
     for number in range(collection.generations + 1):
         generation = models.phase_1 if generation is None else generation.next()

@@ -9,7 +9,7 @@ import argparse
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -100,13 +100,15 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         if choice[facet] is not None and names:
             allowed(facet, choice[facet], names)
     if command == "report":  # the run's file holds every setting, so its pool may be gone
-        settings = experiment.settings(choice["scale"], None, None, None)
+        on_pool = choice["pool"] is not None
+        kind = _concrete(type(experiment.settings(choice["scale"], None, None, None)), on_pool=on_pool)
+        settings = None
     else:
         pool = None if choice["pool"] is None else Path(choice["pool"])
         settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
-
-    if choice["precision"] is not None:
-        settings = replace(settings, students=replace(settings.students, precision=choice["precision"]))
+        if choice["precision"] is not None:
+            settings = _with_precision(settings, choice["precision"])
+        kind = _concrete(type(settings), on_pool=pool is not None)
 
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}",
@@ -154,7 +156,8 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     else:
         _add_machine(parser)
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
-    parser.add_argument("--settings", type=type(settings), default=settings)
+    default = {} if settings is None else {"default": kind(**_values(settings))}
+    parser.add_argument("--settings", type=kind, **default)
     args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
     if args.experiment != name:
         raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
@@ -164,7 +167,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     if command != "plan":
         Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
     instance = parser.instantiate(args)
-    if command != "report":
+    if settings is not None:
         _check_choice(instance.settings, settings)
     instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
     if instance.out is None:
@@ -215,7 +218,7 @@ def _without_machine(command: str, path: str) -> str:
 
 def _check_choice(found: Any, chosen: Any) -> None:
     """Checks that settings match the scale, world, pool and labeler that were chosen separately."""
-    for name in ("scale", "world", "pool.path", "pool.labeler"):
+    for name in ("scale", "source.world", "source.path", "source.labeler.name"):
         values = []
         for value in (found, chosen):
             for part in name.split("."):
@@ -226,6 +229,31 @@ def _check_choice(found: Any, chosen: Any) -> None:
                 f"settings.{name}: found {values[0]}; allowed: {values[1]}, as chosen by flag, config or "
                 "default"
             )
+
+
+def _concrete(kind: type[Any], *, on_pool: bool) -> type[Any]:
+    """Returns a kind of settings whose source is a world or a pool, so that its fields are flags."""
+    from ablations.experiments.source_settings import PoolSettings, WorldSettings
+
+    if "source" not in (field.name for field in fields(kind)):
+        return kind
+    source = PoolSettings if on_pool else WorldSettings
+    content = {"__doc__": kind.__doc__, "__module__": kind.__module__}
+    return make_dataclass(
+        kind.__name__, [("source", source)], bases=(kind,), frozen=True, kw_only=True, namespace=content
+    )
+
+
+def _values(settings: Any) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
+
+
+def _with_precision(settings: Any, precision: Any) -> Any:
+    """Returns an experiment's settings with the precision of all reward models under study."""
+    from ablations.experiments.settings import StudentSettings
+
+    models = {name: one for name, one in _values(settings).items() if isinstance(one, StudentSettings)}
+    return replace(settings, **{name: replace(one, precision=precision) for name, one in models.items()})
 
 
 def _one_of(what: str, allowed: Sequence[str]) -> str:

@@ -125,6 +125,8 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
 
 def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     """Returns the backbone's size for each role in the tasks, as given by a flag or by the settings."""
+    from ablations.experiments.settings import StudentSettings
+    from ablations.experiments.source_settings import WorldSettings
     from ablations.world.text import build_tokenizer
     from ablations.world.worlds import world_of
     from lightning_modules.sizes import size_of
@@ -133,18 +135,27 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     used = {work.role for task in tasks for work in task.work}
     if not used:
         return {}
-    small, large = settings.students.backbone, "large"
-    if settings.pool is None:
-        recipes = world_of(settings.world).pretrainings
-        small, large = recipes[small].preset, recipes[large].preset
-        vocabulary = len(build_tokenizer(world_of(settings.world)))
+    source, students = settings.source, getattr(settings, "students", StudentSettings())
+    presets: dict[Role, str]
+    if isinstance(source, WorldSettings):
+        world = world_of(source.world)
+        vocabulary = len(build_tokenizer(world))
+        backbones: dict[Role, str] = {
+            "student": students.backbone,
+            "generator": source.generator.backbone,
+            "large": "large",
+        }
+        presets = {role: world.pretrainings[size].preset for role, size in backbones.items()}
+        presets["large"] = _without_revision(source.labeler.checkpoint) or presets["large"]
     else:
-        vocabulary = settings.pool.vocabulary
-    names: dict[Role, str] = {
-        "student": args.backbone or _without_revision(settings.students.checkpoint) or small,
-        "generator": args.large_backbone or small,
-        "large": args.large_backbone or _without_revision(settings.labeler.checkpoint) or large,
+        vocabulary, presets = source.vocabulary, {"student": students.backbone}
+    presets["student"] = _without_revision(students.checkpoint) or presets["student"]
+    given: dict[Role, str | None] = {
+        "student": args.backbone,
+        "generator": args.large_backbone,
+        "large": args.large_backbone,
     }
+    names = presets | {role: name for role, name in given.items() if name is not None}
     return {
         role: size_of(names[role], vocabulary=vocabulary, download=args.download)
         for role in ROLES

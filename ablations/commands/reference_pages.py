@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -18,6 +18,7 @@ import docstring_parser
 
 from ablations.commands.cli import COMMANDS, WORLD_COMMANDS, main
 from ablations.experiments import EXPERIMENTS
+from ablations.experiments.source_settings import PoolSettings
 from results.tables.rendering import markdown_table
 from results.writing import write_text
 
@@ -63,18 +64,29 @@ def commands_page() -> str:
 
 
 def settings_page() -> str:
-    """Returns the page on settings, as Markdown; shared settings are listed with the first experiment."""
-    shown: set[str] = set()
-    sections = [_SETTINGS]
+    """Returns the page on settings, as Markdown: what experiments share, then each one's own."""
+    first = next(iter(EXPERIMENTS.values())).settings(SCALE, None, None, None)
+    sections = [
+        _SETTINGS,
+        _section("Source: an embedded world", "The default.", _rows(first.source, "source.")),
+        _section("Source: a pool", "With `--pool FILE --labeler NAME`.", _rows(PoolSettings, "source.")),
+        _section("Students", "In experiments that train students.", _rows(first.students, "students.")),
+    ]
+    shown: set[tuple[str, str, str]] = set()
     for name, experiment in EXPERIMENTS.items():
-        given = experiment.settings(SCALE, None, None, None)
-        rows = [row for row in _rows(given, "") if row[0] not in shown]
-        shown |= {row[0] for row in rows}
-        lead = "" if name == next(iter(EXPERIMENTS)) else "Those of `supervision`, and:\n\n"
-        cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
-        table = markdown_table(("setting", "value", "meaning"), cells) if rows else ""
-        sections.append(f"## {name}\n\n{experiment.summary}\n\n{lead if rows else ''}{table}")
+        rows = list(_rows(experiment.settings(SCALE, None, None, None), ""))
+        own = [row for row in rows if not row[0].startswith(("source.", "students.")) and row not in shown]
+        as_above = dict.fromkeys(row[0].partition(".")[0] for row in rows if row not in own)
+        lead = f"{experiment.summary}\n\nAs above: {', '.join(f'`{one}`' for one in as_above)}."
+        sections.append(_section(name, lead, own))
+        shown.update(own)
     return "\n".join(section.rstrip() + "\n" for section in sections)
+
+
+def _section(title: str, lead: str, rows: Iterable[tuple[str, str, str]]) -> str:
+    cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
+    table = markdown_table(("setting", "value", "meaning"), cells) if cells else ""
+    return f"## {title}\n\n{lead}\n\n{table}"
 
 
 def _help(name: list[str]) -> str:
@@ -110,10 +122,14 @@ def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
     types = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         name, value = f"{within}{field.name}", getattr(settings, field.name, dataclasses.MISSING)
-        nested = [one for one in get_args(types[field.name]) if dataclasses.is_dataclass(one)]
+        nested = [
+            one for one in (types[field.name], *get_args(types[field.name])) if dataclasses.is_dataclass(one)
+        ]
         meaning = " ".join(meanings.get(field.name, "").split())
         if dataclasses.is_dataclass(value):
             yield from _rows(value, f"{name}.")
+        elif value is dataclasses.MISSING and nested:
+            yield from _rows(nested[0], f"{name}.")
         else:
             yield name, "" if value is dataclasses.MISSING else f"`{_shown(value)}`", meaning
             if value is None and nested:

@@ -33,11 +33,11 @@ def check(world: str, scale: str, store_root: Path, workers: int | None) -> list
     from ablations.engine.processes import default_workers
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
-    from ablations.experiments.scales import settings
+    from ablations.experiments.scales import world_source
     from ablations.experiments.world_fold import embedded_fold
     from ablations.world.worlds import world_of
 
-    fold = embedded_fold(settings(scale, world, None, None))
+    fold = embedded_fold(world_source(scale, world))
     assert fold.ratings is not None
     store = Store(store_root)
     run_tasks([fold.test, fold.ratings], store, workers=workers or default_workers())

@@ -12,16 +12,16 @@ fewer than solutions as drawn); the advantage shrinks as the budget approaches t
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypedDict
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.engine.experiment import Plan
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold
-from ablations.experiments.scales import SupervisionSettings, process_alone
+from ablations.experiments.run_settings import StudentRunSettings, check_data_scales
+from ablations.experiments.scales import at_scale
 from ablations.experiments.settings import at_least, each_once
+from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (
     Trainings,
@@ -36,15 +36,15 @@ MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActiveLearningSettings(SupervisionSettings):
-    """Settings that determine the experiment's records; `data_scales` are the main acquisitions' budgets.
+class ActiveLearningSettings(StudentRunSettings):
+    """Settings of the experiment.
 
     A budget counts all labeled solutions per problem, including the selector's own; all acquisitions except
     `uniform` need that many distinct ones.
     """
 
-    arms: tuple[str, ...] = ("process",)
-    """Forms of supervision; only process."""
+    data_scales: tuple[int, ...]
+    """Budgets of the main acquisitions."""
     acquisitions: tuple[str, ...] = tuple(ACQUISITION_STRATEGIES)
     """Acquisitions, which choose the solutions to label."""
     uniform_scales: tuple[int, ...]
@@ -58,13 +58,15 @@ class ActiveLearningSettings(SupervisionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        process_alone(self.arms)
+        check_data_scales(self.data_scales, self.source)
         each_once("acquisitions", self.acquisitions, ACQUISITION_STRATEGIES)
         # An acquisition that uses a selector has one labeled solution per problem before it buys any.
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
-            if any(not least <= scale <= self.pool_samples for scale in scales):
-                raise ValueError(f"{name}: found {list(scales)}; allowed: {least} to {self.most_labelled}")
+            if any(not least <= scale <= self.source.train_samples for scale in scales):
+                raise ValueError(
+                    f"{name}: found {list(scales)}; allowed: {least} to {self.source.most_labeled}"
+                )
         at_least(2, selectors=self.selectors)
 
     def budgets(self, acquisition: str) -> tuple[int, ...]:
@@ -81,12 +83,10 @@ class _AtScale(TypedDict, total=False):
     side_scales: tuple[int, ...]
     selectors: int
     acquisitions: tuple[str, ...]
-    pool_samples: int
 
 
 _ACTIVE: dict[str, _AtScale] = {
-    # Too few of the two solutions that `supervision` draws at this scale are distinct to leave a choice.
-    "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2, pool_samples=6),
+    "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2),
     "quick": dict(
         data_scales=(2, 3, 4),
         uniform_scales=(1,),
@@ -98,25 +98,22 @@ _ACTIVE: dict[str, _AtScale] = {
 }
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ActiveLearningSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the acquisitions'.
+def settings(scale: str, source: Source) -> ActiveLearningSettings:
+    """Returns the defaults of a scale, in a world with the samples of `supervision` (more at scale smoke).
 
     On a pool of real solutions, a budget is at most half of them (2 where that is less), so that there is
     something to choose.
     """
-    given = scales.settings(scale, world, pool, labeler)
     chosen = _ACTIVE[scale].copy()
-    if pool is not None:
-        chosen.pop("pool_samples", None)  # the pool determines it
-        most = max(2, given.pool_samples // 2)
+    if isinstance(source, PoolSettings):
+        most = max(2, source.samples // 2)
         chosen["data_scales"], chosen["side_scales"] = (
             tuple(sorted({min(budget, most) for budget in budgets}))
             for budgets in (chosen["data_scales"], chosen["side_scales"])
         )
-        chosen["uniform_scales"] = tuple(
-            scale for scale in chosen["uniform_scales"] if scale <= given.pool_samples
-        )
-    return scales.extended(ActiveLearningSettings, given, arms=("process",), **chosen)
+    elif scale == "smoke":  # too few of two solutions are distinct to leave a choice
+        source = replace(source, train_samples=6)
+    return at_scale(ActiveLearningSettings, scale, source, **chosen)
 
 
 def plan(settings: ActiveLearningSettings) -> Plan:
@@ -128,7 +125,7 @@ def plan(settings: ActiveLearningSettings) -> Plan:
         for budget in settings.budgets(acquisition):
             by_fold = [choices[fold.name].trainings(acquisition, budget) for fold in folds]
             cells += [evaluate_cell(by_fold, seed) for seed in range(settings.seeds)]
-    references = evaluate_references(settings, folds)
+    references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("active_learning", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
@@ -170,7 +167,7 @@ class _Choices:
 
     def uniform(self, budget: int) -> Trainings:
         """Returns the trainings on solutions as drawn."""
-        return Trainings(settings=self.settings, fold=self.fold, arm="process", data_scale=budget)
+        return Trainings(students=self.settings.students, fold=self.fold, arm="process", data_scale=budget)
 
     def opinions(self, acquisition: str, seed: int) -> tuple[AskSelector, ...]:
         """Returns the opinions of the selector, or of each of several, on the pool."""

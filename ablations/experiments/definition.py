@@ -8,7 +8,7 @@ from typing import Any
 from ablations.data.artifacts import EXAMPLES, LEFT_OUT, RECORDS
 from ablations.engine.experiment import SCALES, Experiment, Plan
 from ablations.engine.store import Store
-from ablations.experiments.scales import LABELERS
+from ablations.experiments.scales import LABELERS, source_of
 from ablations.steps.examples import PickExamples
 from ablations.steps.read_pool import ReadPool
 from ablations.world.worlds import WORLDS
@@ -16,17 +16,25 @@ from results.writing import replacing
 
 
 def experiment(
-    settings: Callable[[str, str | None, Path | None, str | None], Any],
+    settings: Callable[[str, Any], Any],
     plan: Callable[[Any], Plan],
     also: Callable[[Any, Path], None] | None = None,
+    *,
+    no_pool: str | None = None,
 ) -> Experiment:
     """Makes an experiment at every scale and in every world, ending with records, figures, report and table.
 
     Args:
-        settings: (scale, world, pool, labeler) -> the default settings.
+        settings: (scale, source) -> the default settings.
         plan: settings -> the tasks.
         also: (settings, out folder) -> None; writes further files.
+        no_pool: why it runs in embedded worlds alone; None: it runs on pools too.
     """
+
+    def defaults(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> Any:
+        if pool is not None and no_pool is not None:
+            raise ValueError(f"pool: found {pool}; allowed: none, for {no_pool}")
+        return settings(scale, source_of(scale, world, pool, labeler))
 
     def report_all(settings: Any, out: Path) -> None:
         from ablations.experiments.reporting import report  # loads pandas, scipy and matplotlib
@@ -40,7 +48,7 @@ def experiment(
         report_all(settings, out)
 
     return Experiment(
-        settings=settings,
+        settings=defaults,
         plan=plan,
         finish=finish,
         report=report_all,

@@ -9,14 +9,14 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ablations.engine.experiment import Plan
-from ablations.experiments import large_settings, scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
-from ablations.experiments.large_settings import LargeScaleSettings
+from ablations.experiments.large_settings import LARGE, NO_POOL, LargeScaleSettings
+from ablations.experiments.scales import at_scale
 from ablations.experiments.settings import at_least
+from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.evaluate_large import EvaluateQuintiles
@@ -37,15 +37,14 @@ class DifficultySettings(LargeScaleSettings):
         at_least(1, difficulty_samples=self.difficulty_samples)
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> DifficultySettings:
+def settings(scale: str, source: WorldSettings) -> DifficultySettings:
     """Returns the settings of `large_scale` at the same scale, so that its artifacts are reused."""
-    given = large_settings.settings(scale, world, pool, labeler)
-    return scales.extended(DifficultySettings, given, difficulty_samples=_SAMPLES[scale])
+    return at_scale(DifficultySettings, scale, source, **LARGE[scale], difficulty_samples=_SAMPLES[scale])
 
 
 def plan(settings: DifficultySettings) -> Plan:
     """Large PRM, large ORM and majority voting by quintiles of difficulty (the paper's Figure 6)."""
-    fold = embedded_fold(settings)
+    fold = embedded_fold(settings.source, settings.device)
     models = LargeModels(settings=settings, fold=fold)
     assert isinstance(fold.test, SampleSolutions)
     quintiles = EvaluateQuintiles(
@@ -58,9 +57,9 @@ def plan(settings: DifficultySettings) -> Plan:
         weight=5,
     )
     rows = (*models.scorers(), quintiles)
-    references = evaluate_references(settings, [fold])
+    references = evaluate_references([fold], settings.majority_draws)
     records = gather_records("difficulty", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
 
-DIFFICULTY = experiment(settings, plan)
+DIFFICULTY = experiment(settings, plan, no_pool=NO_POOL)

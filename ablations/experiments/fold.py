@@ -7,7 +7,6 @@ from ablations.data.models import TrainedModel
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import Lengths, Role, Texts, scoring
 from ablations.engine.step import Step
-from ablations.experiments.scales import SupervisionSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
@@ -52,6 +51,12 @@ class TrainingFold:
     """Number of training problems."""
     lengths: Lengths
     """Typical lengths of its solutions."""
+    threshold: float
+    """The labeler's P(negative) above which a step is incorrect."""
+    device: str
+    """Device on which models are trained on it and score it."""
+    max_length: int | None = None
+    """Maximum tokens of a solution that students read; None: no limit."""
     name: str = ""
     """Suffix for display that names the fold, if there are several."""
     train_ratings: Step[Ratings] | None = None
@@ -82,55 +87,52 @@ def draw(samples: Step[Samples], count: int, seed: int, label: str) -> DrawRows:
     return DrawRows(samples=samples, count=count, seed=seed, label=f"draw {label}")
 
 
-def score(
-    model: Step[TrainedModel],
-    samples: Step[Samples],
-    settings: SupervisionSettings,
-    label: str,
-    role: Role,
-    base: Step[CausalModel] | None = None,
-) -> ScoreSolutions:
-    """Returns the step that scores samples with a model; `base` is that of adapters."""
-    return ScoreSolutions(
-        model=model,
-        samples=samples,
-        base=base,
-        device=settings.students.device,
-        max_length=settings.max_length,
-        label=f"score {label}",
-        weight=scoring_seconds(samples, settings, role),
-        work=(scoring(role, texts_of(samples)),),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """A trained model that scores samples."""
 
+    model: Step[TrainedModel]
+    """Its training."""
+    device: str
+    """Device on which it scores: cpu or cuda."""
+    role: Role = "large"
+    """Its role, for estimates."""
+    backbone: str = "large"
+    """Its size or preset, for estimates."""
+    max_length: int | None = None
+    """Maximum tokens of a solution that it reads; None: no limit."""
+    base: Step[CausalModel] | None = None
+    """Base that its adapters need; None: it has none."""
 
-def ask(
-    model: Step[TrainedModel],
-    samples: Step[Samples],
-    settings: SupervisionSettings,
-    label: str,
-    role: Role,
-    base: Step[CausalModel] | None = None,
-    *,
-    steps: bool = False,
-) -> AskSelector:
-    """Returns the step that asks a selector for its opinion of samples; see `score`."""
-    return AskSelector(
-        model=model,
-        samples=samples,
-        base=base,
-        device=settings.students.device,
-        max_length=settings.max_length,
-        steps=steps,
-        label=f"opinion of {label}",
-        weight=scoring_seconds(samples, settings, role),
-        work=(scoring(role, texts_of(samples)),),
-    )
+    def score(self, samples: Step[Samples], label: str) -> ScoreSolutions:
+        """Returns the step that scores samples; ``label`` says with what, for display."""
+        return ScoreSolutions(
+            model=self.model,
+            samples=samples,
+            base=self.base,
+            device=self.device,
+            max_length=self.max_length,
+            label=f"score {label}",
+            weight=self._seconds(samples),
+            work=(scoring(self.role, texts_of(samples)),),
+        )
 
+    def ask(self, samples: Step[Samples], label: str, *, steps: bool = False) -> AskSelector:
+        """Returns the step that asks it, as a selector, for its opinion of samples; see `AskSelector`."""
+        return AskSelector(
+            model=self.model,
+            samples=samples,
+            base=self.base,
+            device=self.device,
+            max_length=self.max_length,
+            steps=steps,
+            label=f"opinion of {label}",
+            weight=self._seconds(samples),
+            work=(scoring(self.role, texts_of(samples)),),
+        )
 
-def scoring_seconds(samples: Step[Samples], settings: SupervisionSettings, role: Role) -> float:
-    """Estimates the seconds of scoring samples with a model."""
-    backbone = "large" if role == "large" else settings.students.backbone
-    return texts_of(samples).tokens * seconds_per_token(backbone) / SCORING_SPEED + 2
+    def _seconds(self, samples: Step[Samples]) -> float:
+        return texts_of(samples).tokens * seconds_per_token(self.backbone) / SCORING_SPEED + 2
 
 
 def texts_of(samples: Step[Samples]) -> Texts:

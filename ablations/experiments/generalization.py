@@ -10,15 +10,15 @@ Expected: PRM above ORM above majority voting on every kind (the paper, best-of-
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
+from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.settings import each_once
+from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import (
     Trainings,
     evaluate_cell,
@@ -31,49 +31,52 @@ from ablations.steps.evaluation_rows import Rows
 from ablations.world.world import JUDGED, Kind
 from ablations.world.worlds import world_of
 
-_NO_POOL = "pool: found {}; allowed: none, since only an embedded world draws problems of several kinds"
-
 
 @dataclass(frozen=True, kw_only=True)
-class GeneralizationSettings(SupervisionSettings):
-    """Settings that determine the experiment's records; `data_scales` has a single element."""
+class GeneralizationSettings(StudentRunSettings):
+    """Settings of the experiment."""
 
+    source: WorldSettings
+    """The embedded world."""
+    arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer")
+    """Forms of supervision."""
+    data_scale: int
+    """Solutions labeled per problem."""
     kinds: tuple[Kind, ...] = JUDGED
     """Kinds of test problems: usual, long, rare; a world may lack some."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.pool is not None:
-            raise ValueError(_NO_POOL.format(self.pool.path))
-        assert self.world is not None
-        each_once("kinds", self.kinds, world_of(self.world).kinds)
-        if len(self.data_scales) != 1:
-            raise ValueError(f"data_scales: found {list(self.data_scales)}; allowed: a single one")
+        check_arms(self.arms, self.source)
+        check_data_scale(self.data_scale, self.source)
+        each_once("kinds", self.kinds, world_of(self.source.world).kinds)
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> GeneralizationSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse artifacts, at its largest data scale."""
-    if pool is not None:
-        raise ValueError(_NO_POOL.format(pool))
-    given = scales.settings(scale, world, pool, labeler)
-    kinds = world_of(str(given.world)).kinds
-    return scales.extended(GeneralizationSettings, given, data_scales=given.data_scales[-1:], kinds=kinds)
+def settings(scale: str, source: WorldSettings) -> GeneralizationSettings:
+    """Returns the defaults of a scale; the trainings are those of `supervision` at its largest data scale."""
+    return at_scale(
+        GeneralizationSettings,
+        scale,
+        source,
+        data_scale=shared(scale, source).data_scales[-1],
+        kinds=world_of(source.world).kinds,
+    )
 
 
 def plan(settings: GeneralizationSettings) -> Plan:
     """Students and labeler on longer problems and on rare facts (the paper's out-of-distribution test)."""
-    usual = embedded_fold(settings)
-    folds = {kind: embedded_fold(settings, kind) for kind in settings.kinds}
-    (data_scale,) = settings.data_scales
+    source, device, students = settings.source, settings.device, settings.students
+    usual = embedded_fold(source, device, students)
+    folds = {kind: embedded_fold(source, device, students, kind) for kind in settings.kinds}
     cells, judged = [], []
     for arm in settings.arms:
-        trainings = Trainings(settings=settings, fold=usual, arm=arm, data_scale=data_scale)
+        trainings = Trainings(students=students, fold=usual, arm=arm, data_scale=settings.data_scale)
         for seed in range(settings.seeds):
             cell = evaluate_cell([trainings], seed)
             cells.append(cell)
             judged += [_judged(trainings, seed, cell, kind, fold) for kind, fold in folds.items()]
-    lines = [evaluate_references(settings, [fold], kind) for kind, fold in folds.items()]
-    references = evaluate_references(settings, [usual])
+    lines = [evaluate_references([fold], settings.majority_draws, kind) for kind, fold in folds.items()]
+    references = evaluate_references([usual], settings.majority_draws)
     records = gather_records("generalization", settings, (*cells, *judged, *lines), references)
     return Plan(targets=(*cells, *judged, *lines, references), records=records)
 
@@ -92,4 +95,4 @@ def _judged(trainings: Trainings, seed: int, cell: Step[Rows], kind: Kind, fold:
     )
 
 
-GENERALIZATION = experiment(settings, plan)
+GENERALIZATION = experiment(settings, plan, no_pool="only an embedded world draws problems of several kinds")

@@ -12,7 +12,7 @@ from ablations.data.artifacts import ChosenRows
 from ablations.engine.costs.work import training
 from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
-from ablations.experiments.fold import ask, draw, lengths_of, seconds_per_token
+from ablations.experiments.fold import Scorer, draw, lengths_of, seconds_per_token
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.formats.annotation_file import read_rated
 from ablations.steps.base_model import CausalModel
@@ -67,7 +67,7 @@ class Generation:
         last = f"the PRM of generation {self.previous.number}"
         return CollectGeneration(
             samples=self.pool,
-            opinion=ask(self.previous.prm, self.pool, self.settings, last, "large"),
+            opinion=Scorer(model=self.previous.prm, device=self.settings.device).ask(self.pool, last),
             rated=self.previous.choices,
             selection=collection.selection,
             chosen=collection.chosen,
@@ -82,12 +82,12 @@ class Generation:
         Raises:
             ValueError: people are to rate, and their file is missing or malformed.
         """
-        labeler, collection = self.settings.labeler, self.settings.collection
+        labeler, collection = self.settings.source.labeler, self.settings.collection
         if collection.annotations is None:
             return Annotate(
                 samples=self.pool,
                 chosen=self.chosen,
-                world=str(self.settings.world),
+                world=self.settings.source.world,
                 easy_error=labeler.easy_error,
                 hard_error=labeler.hard_error,
                 seed=labeler.seed,
@@ -112,12 +112,11 @@ class Generation:
     @cached_property
     def prm(self) -> TrainLargePrm:
         """The large PRM trained on all ratings so far."""
-        labeler, collection = self.settings.labeler, self.settings.collection
-        problems = self.settings.problems
-        assert problems is not None
-        solutions = problems.labeler * (collection.uniform + self.number * collection.chosen)
+        labeler, collection = self.settings.source.labeler, self.settings.collection
+        source = self.settings.source
+        solutions = source.problems.labeler * (collection.uniform + self.number * collection.chosen)
         updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
-        lengths = lengths_of(str(self.settings.world))
+        lengths = lengths_of(source.world)
         tokens = updates * labeler.batch_size * lengths.tokens
         seen = passed_over(updates, solutions, labeler.batch_size)
         return TrainLargePrm(
@@ -129,7 +128,7 @@ class Generation:
             batch_size=labeler.batch_size,
             learning_rate=labeler.learning_rate,
             seed=labeler.seed,
-            device=self.settings.students.device,
+            device=self.settings.device,
             label=f"large PRM of generation {self.number}",
             weight=tokens * seconds_per_token("large") + 2,
             work=(training("large", lengths, seen, steps=True),),

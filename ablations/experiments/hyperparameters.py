@@ -15,9 +15,11 @@ import yaml
 
 from ablations.data.artifacts import RECORDS
 from ablations.engine.experiment import Plan
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.fold import TrainingFold
+from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
+from ablations.experiments.scales import at_scale, shared
+from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import gather_records
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
@@ -51,23 +53,22 @@ class Levels:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HyperparametersSettings(SupervisionSettings):
-    """Settings that determine the records; the center is `students` and the labeler's threshold."""
+class HyperparametersSettings(StudentRunSettings):
+    """Settings of the experiment; the center is `students` and the labeler's threshold."""
 
-    share: float = 0.1
-    """Share of the solutions per problem at the largest of `data_scales` to label here; above 0, to 1."""
+    source: WorldSettings
+    """The embedded world."""
+    arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer")
+    """Forms of supervision."""
+    data_scale: int
+    """Solutions labeled per problem."""
     levels: Levels
     """Values to try."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.pool is not None:
-            raise ValueError(
-                f"pool: found {self.pool.path}; allowed: none, for by cross-fitting every problem of a pool "
-                "is a test problem of some fold, and none may be seen here"
-            )
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share: found {self.share}; allowed: above 0, to 1")
+        check_arms(self.arms, self.source)
+        check_data_scale(self.data_scale, self.source)
         if len(self.students.learning_rates) != 1:
             raise ValueError(
                 f"students.learning_rates: found {list(self.students.learning_rates)}; allowed: one, the "
@@ -84,19 +85,14 @@ class HyperparametersSettings(SupervisionSettings):
             for value in values:
                 try:
                     point = replace(self.centre, **{name: value})
-                    point.students(self), point.labeler(self)
+                    point.students(self.students), point.labeler(self.source.labeler)
                 except ValueError as error:
                     raise ValueError(f"levels.{name}: {error}") from error
 
     @property
     def centre(self) -> Hyperparameters:
         """The point around which the others are varied."""
-        return Hyperparameters.of(self)
-
-    @property
-    def data_scale(self) -> int:
-        """Solutions labeled per problem."""
-        return max(1, round(self.share * self.data_scales[-1]))
+        return Hyperparameters.of(self.students, self.source.labeler.threshold)
 
     def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
         """Returns an arm's points with the (variant, level) pairs to show; the center is on every curve."""
@@ -145,29 +141,45 @@ _SWEPT: dict[str, _AtScale] = {
     ),
 }
 
+_SHARE = 0.1
+"""Share of the labels at the largest data scale of `supervision`."""
 _PAPER_UPDATES = 5000
 """Maximum updates of the center: fewer than on all labels, since there is a tenth of them."""
 
 
-def settings(
-    scale: str, world: str | None, pool: Path | None, labeler: str | None
-) -> HyperparametersSettings:
-    """Returns `supervision`'s settings at the same scale, at the middle learning rate or the lower of two."""
-    given = scales.settings(scale, world, pool, labeler)
-    rates = given.students.learning_rates
+def settings(scale: str, source: WorldSettings) -> HyperparametersSettings:
+    """Returns the defaults of a scale, around `supervision`'s middle learning rate (the lower of two)."""
+    usual = shared(scale, source)
+    rates = usual.students.learning_rates
     students = replace(
-        given.students,
+        usual.students,
         learning_rates=(rates[(len(rates) - 1) // 2],),
-        max_updates=_PAPER_UPDATES if scale == "paper" else given.students.max_updates,
+        max_updates=_PAPER_UPDATES if scale == "paper" else usual.students.max_updates,
     )
-    return scales.extended(HyperparametersSettings, given, students=students, **_SWEPT[scale])
+    data_scale = max(1, round(_SHARE * usual.data_scales[-1]))
+    return at_scale(
+        HyperparametersSettings, scale, source, students=students, data_scale=data_scale, **_SWEPT[scale]
+    )
+
+
+def training_fold(settings: HyperparametersSettings) -> TrainingFold:
+    """Returns the fold that trials train on, from which no test problem can be reached."""
+    return embedded_fold(settings.source, settings.device, settings.students).training
 
 
 def plan(settings: HyperparametersSettings) -> Plan:
     """Which hyperparameters matter to which supervision, on validation problems (the paper's sweeps)."""
-    fold = embedded_fold(settings).training
+    fold = training_fold(settings)
     trials = tuple(
-        trial(settings, fold, arm=arm, data_scale=settings.data_scale, point=point, seed=seed, shown=shown)
+        trial(
+            settings.students,
+            fold,
+            arm=arm,
+            data_scale=settings.data_scale,
+            point=point,
+            seed=seed,
+            shown=shown,
+        )
         for arm in settings.arms
         for point, shown in settings.points(arm).items()
         for seed in range(settings.seeds)
@@ -190,14 +202,14 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
         return
     tried = sorted({*settings.levels.learning_rate, *settings.students.learning_rates})
     low, high = (tried.index(rate) for rate in (min(best.values()), max(best.values())))
-    known = asdict(settings)
-    same = ("problems", "pool_samples", "validation_samples", "generator", "labeler")
     content = {
         "experiment": "supervision",
         "scale": settings.scale,
-        "world": settings.world,
-        "settings": {name: known[name] for name in same}
-        | {"students": {"learning_rates": tried[max(low - 1, 0) : high + 2]}},
+        "world": settings.source.world,
+        "settings": {
+            "source": asdict(settings.source),
+            "students": {"learning_rates": tried[max(low - 1, 0) : high + 2]},
+        },
     }
     told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
     write_text(
@@ -208,4 +220,9 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
     print(out / CARRIED)
 
 
-HYPERPARAMETERS = experiment(settings, plan, also=carry)
+HYPERPARAMETERS = experiment(
+    settings,
+    plan,
+    also=carry,
+    no_pool="by cross-fitting every problem of a pool is a test problem of some fold, and none may be seen",
+)

@@ -22,18 +22,17 @@ Expected: if the paper's instability comes from continued training, it appears i
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TypedDict
 
 from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.data.artifacts import ChosenRows
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold, draw
-from ablations.experiments.scales import SupervisionSettings, process_alone
+from ablations.experiments.run_settings import StudentRunSettings, check_data_scales
+from ablations.experiments.scales import at_scale
 from ablations.experiments.settings import each_once
+from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (
     Trainings,
@@ -51,11 +50,11 @@ ACQUISITION = "convincing_wrong_answers"
 
 
 @dataclass(frozen=True, kw_only=True)
-class IterativeRetrainingSettings(SupervisionSettings):
-    """Settings that determine the records; `data_scales` are the labeled totals after each round."""
+class IterativeRetrainingSettings(StudentRunSettings):
+    """Settings of the experiment."""
 
-    arms: tuple[str, ...] = ("process",)
-    """Forms of supervision; only process."""
+    data_scales: tuple[int, ...]
+    """Solutions labeled per problem in total after each round."""
     ways: tuple[str, ...] = tuple(WAYS)
     """Ways of making each round's selector."""
     uniform_share: float = 0.25
@@ -65,7 +64,7 @@ class IterativeRetrainingSettings(SupervisionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        process_alone(self.arms)
+        check_data_scales(self.data_scales, self.source)
         if len(self.data_scales) < 2:
             raise ValueError(
                 f"data_scales: found {list(self.data_scales)}; allowed: two or more, one a round"
@@ -75,31 +74,18 @@ class IterativeRetrainingSettings(SupervisionSettings):
             raise ValueError(f"uniform_share: found {self.uniform_share}; allowed: above 0, to 1")
 
 
-class _AtScale(TypedDict, total=False):
-    data_scales: tuple[int, ...]
-    pool_samples: int
-
-
-_RETRAINING: dict[str, _AtScale] = {
-    # Too few of the two solutions that `supervision` draws at this scale are distinct for a second round.
-    "smoke": dict(data_scales=(1, 2, 3), pool_samples=6),
-    "quick": dict(data_scales=(1, 2, 4)),
-    "small": dict(data_scales=(1, 2, 4, 8)),
-    "paper": dict(data_scales=(1, 5, 20, 100)),
-}
+_TOTALS = {"smoke": (1, 2, 3), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "paper": (1, 5, 20, 100)}
 _POOL_TOTALS = {"smoke": (1, 2), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "paper": (1, 2, 4, 8)}
 
 
-def settings(
-    scale: str, world: str | None, pool: Path | None, labeler: str | None
-) -> IterativeRetrainingSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the rounds."""
-    given = scales.settings(scale, world, pool, labeler)
-    chosen = _RETRAINING[scale]
-    if pool is not None:
-        totals = tuple(total for total in _POOL_TOTALS[scale] if total <= given.pool_samples)
-        chosen = {"data_scales": totals}
-    return scales.extended(IterativeRetrainingSettings, given, arms=("process",), **chosen)
+def settings(scale: str, source: Source) -> IterativeRetrainingSettings:
+    """Returns the defaults of a scale, in a world with the samples of `supervision` (more at scale smoke)."""
+    totals = _TOTALS[scale]
+    if isinstance(source, PoolSettings):
+        totals = tuple(total for total in _POOL_TOTALS[scale] if total <= source.samples)
+    elif scale == "smoke":  # too few of two solutions are distinct for a second round
+        source = replace(source, train_samples=6)
+    return at_scale(IterativeRetrainingSettings, scale, source, data_scales=totals)
 
 
 def plan(settings: IterativeRetrainingSettings) -> Plan:
@@ -116,7 +102,7 @@ def plan(settings: IterativeRetrainingSettings) -> Plan:
                     continue
                 rounds = [one.next(way, level) for one in rounds]
                 cells.append(_cell(rounds))
-    references = evaluate_references(settings, folds)
+    references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("iterative_retraining", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
@@ -141,7 +127,7 @@ class _Round:
         total = settings.data_scales[0]
         chosen = draw(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
         trainings = Trainings(
-            settings=settings,
+            students=settings.students,
             fold=fold,
             arm="process",
             data_scale=total,
@@ -167,7 +153,7 @@ class _Round:
             weight=2,
         )
         trainings = Trainings(
-            settings=self.settings,
+            students=self.settings.students,
             fold=self.fold,
             arm="process",
             data_scale=total,
@@ -188,7 +174,7 @@ class _Round:
 
 def _uniform(settings: IterativeRetrainingSettings, fold: Fold, total: int) -> Trainings:
     """Returns the trainings on as many uniform solutions, from the base; all ways use their learning rate."""
-    return Trainings(settings=settings, fold=fold, arm="process", data_scale=total)
+    return Trainings(students=settings.students, fold=fold, arm="process", data_scale=total)
 
 
 def _cell(rounds: list[_Round]) -> EvaluateCell:
@@ -200,7 +186,7 @@ def _cell(rounds: list[_Round]) -> EvaluateCell:
         chosen=tuple(one.chosen for one in rounds),
         opinions=tuple(one.opinion for one in rounds),
         previous=tuple(one.previous.opinion for one in rounds if one.previous is not None),
-        threshold=first.settings.labeler.threshold,
+        threshold=first.fold.threshold,
         similarity=first.settings.acquisition.similarity,
         label=f"measure {first.trainings.name} seed {first.seed}",
         weight=2,

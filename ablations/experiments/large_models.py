@@ -10,7 +10,7 @@ from functools import cached_property
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import sampling
 from ablations.engine.step import Step
-from ablations.experiments.fold import Fold, score, texts_of
+from ablations.experiments.fold import Fold, Scorer, texts_of
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.trainings import Trainings
@@ -30,7 +30,7 @@ class LargeModels:
 
     settings: LargeScaleSettings
     fold: Fold
-    """The embedded world's fold."""
+    """The embedded world's fold, without students."""
 
     @property
     def labeler(self) -> TrainLargePrm:
@@ -63,23 +63,16 @@ class LargeModels:
             generation = generation.next()
         return generation
 
-    @property
-    def problems(self) -> int:
-        """Number of the labeler's problems."""
-        assert self.settings.problems is not None
-        return self.settings.problems.labeler
-
     @cached_property
     def orm(self) -> Trainings:
         """The large ORM on uniform solutions, with its learning rate chosen on validation problems."""
         return Trainings(
-            settings=replace(self.settings, students=self.settings.orm),
+            students=self.settings.orm,
             fold=replace(
                 self.fold,
-                base=self.base,
                 train=self.pool,
                 train_ratings=None,  # the pool's ratings are never computed
-                problems=self.problems,
+                problems=self.settings.source.problems.labeler,
                 name=" (large ORM)",
             ),
             arm="final_answer",
@@ -90,8 +83,8 @@ class LargeModels:
     @cached_property
     def prm_scores(self) -> ScoreSolutions:
         """Scores of the last generation's PRM on the test problems."""
-        label = "with the large PRM: test problems"
-        return score(self.collected.prm, self.fold.test, self.settings, label, "large")
+        prm = Scorer(model=self.collected.prm, device=self.settings.device)
+        return prm.score(self.fold.test, "with the large PRM: test problems")
 
     @property
     def scores(self) -> dict[str, Step[StepScores]]:

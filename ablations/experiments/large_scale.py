@@ -13,7 +13,7 @@ weighted votes.
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import LargeModels
-from ablations.experiments.large_settings import LargeScaleSettings, settings
+from ablations.experiments.large_settings import NO_POOL, LargeScaleSettings, settings
 from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.evaluate_large import DescribeGenerations
@@ -21,7 +21,7 @@ from ablations.steps.evaluate_large import DescribeGenerations
 
 def plan(settings: LargeScaleSettings) -> Plan:
     """Large PRM against large ORM and majority voting, best-of-N against N (the paper's 3, Figure 3)."""
-    fold = embedded_fold(settings)
+    fold = embedded_fold(settings.source, settings.device)
     models = LargeModels(settings=settings, fold=fold)
     data = DescribeGenerations(
         samples=models.pool,
@@ -29,9 +29,9 @@ def plan(settings: LargeScaleSettings) -> Plan:
         label="statistics of the collected data",
     )
     rows = (*models.scorers(), *models.votes(), data)
-    references = evaluate_references(settings, [fold])
+    references = evaluate_references([fold], settings.majority_draws)
     records = gather_records("large_scale", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
 
-LARGE_SCALE = experiment(settings, plan)
+LARGE_SCALE = experiment(settings, plan, no_pool=NO_POOL)

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ablations.acquisition.collection import SELECTIONS
-from ablations.experiments import scales
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.run_settings import RunSettings
+from ablations.experiments.scales import at_scale
 from ablations.experiments.settings import StudentSettings, at_least
+from ablations.experiments.source_settings import WorldSettings
 
-_NO_POOL = "pool: found {}; allowed: none, for the labeler and its problems are the embedded world's"
+NO_POOL = "the labeler and its problems are the embedded world's"
+"""Why the experiments on large models run in no pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +69,11 @@ class CollectionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LargeScaleSettings(SupervisionSettings):
-    """Settings that determine the large models.
+class LargeScaleSettings(RunSettings):
+    """Settings that determine the large models; each of them is one training."""
 
-    Settings that affect only the students have no effect here (`arms`, `data_scales`, `seeds`, and `students`
-    except its device and backbone, which is also the generator's): each large model is one training.
-    """
-
+    source: WorldSettings
+    """The embedded world."""
     collection: CollectionSettings
     """Collection of the large PRM's data; its other settings are the labeler's."""
     orm: StudentSettings
@@ -83,14 +83,12 @@ class LargeScaleSettings(SupervisionSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.pool is not None:
-            raise ValueError(_NO_POOL.format(self.pool.path))
         if self.orm.backbone != "large":
             raise ValueError(f"orm.backbone: found {self.orm.backbone!r}; allowed: large")
         if self.orm.checkpoint is not None:
             raise ValueError(
                 f"orm.checkpoint: found {self.orm.checkpoint!r}; allowed: null, for the large ORM begins "
-                "with the large PRM's base, labeler.checkpoint"
+                "with the large PRM's base, source.labeler.checkpoint"
             )
         if not 1 <= self.orm_samples <= self.collection.pool_samples:
             raise ValueError(
@@ -129,17 +127,12 @@ LARGE: dict[str, _AtScale] = {
     ),
     "paper": dict(
         collection=CollectionSettings(pool_samples=1000, uniform=6, generations=10, chosen=1),
-        orm=_orm(
-            20_000, learning_rates=(3e-4, 5e-4, 1e-3), evaluations=8, device="cuda", precision="bf16-mixed"
-        ),
+        orm=_orm(20_000, learning_rates=(3e-4, 5e-4, 1e-3), evaluations=8, precision="bf16-mixed"),
         orm_samples=100,
     ),
 }
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> LargeScaleSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, and the large models'."""
-    if pool is not None:
-        raise ValueError(_NO_POOL.format(pool))
-    given = scales.settings(scale, world, None, labeler)
-    return scales.extended(LargeScaleSettings, given, **LARGE[scale])
+def settings(scale: str, source: WorldSettings) -> LargeScaleSettings:
+    """Returns the defaults of a scale; the source is that of `supervision`, to reuse its artifacts."""
+    return at_scale(LargeScaleSettings, scale, source, **LARGE[scale])

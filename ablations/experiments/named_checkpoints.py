@@ -29,7 +29,7 @@ def use_checkpoint(
     positions = found.config.get("max_position_embeddings") or found.config.get("n_positions")
     if positions and max_length is not None and max_length > positions:
         raise ValueError(
-            f"pool.max_length: found {max_length}; allowed: up to {positions}, the positions of {name}"
+            f"source.max_length: found {max_length}; allowed: up to {positions}, the positions of {name}"
         )
     tokenizer = load_tokenizer(found.folder, chat_template=chat_template)
     check_vocabulary(tokenizer, found.rows, field)

@@ -10,16 +10,16 @@ problems may follow.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, get_args
 
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import TrainingFold
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scales
+from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.settings import each_once
+from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (
     Trainings,
@@ -40,11 +40,13 @@ MOST_SEEDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrmFormsSettings(SupervisionSettings):
-    """Settings that determine the experiment's records; `students.outcome_loss` has no effect here."""
+class OrmFormsSettings(StudentRunSettings):
+    """Settings of the experiment; `students.outcome_loss` has no effect here."""
 
     arms: tuple[str, ...] = ("prm_outcome", "final_answer")
     """Forms of supervision; only those that label whole solutions."""
+    data_scales: tuple[int, ...]
+    """Solutions labeled per problem."""
     forms: tuple[OutcomeLoss, ...] = get_args(OutcomeLoss)
     """Forms of the outcome loss; the others are compared with the first."""
     judged_on: Literal["validation", "test"] = "validation"
@@ -54,21 +56,28 @@ class OrmFormsSettings(SupervisionSettings):
         super().__post_init__()
         if not set(self.arms) <= set(ARMS):
             raise ValueError(f"arms: found {list(self.arms)}; allowed: one or more of {', '.join(ARMS)}")
+        check_arms(self.arms, self.source)
+        check_data_scales(self.data_scales, self.source)
         each_once("forms", self.forms, get_args(OutcomeLoss))
-        if self.pool is not None and self.judged_on == "validation":
+        if isinstance(self.source, PoolSettings) and self.judged_on == "validation":
             raise ValueError(
                 "judged_on: found validation; allowed with a pool: test, since by cross-fitting every "
                 "problem is a test problem of some fold"
             )
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> OrmFormsSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse its artifacts."""
-    given = scales.settings(scale, world, pool, labeler)
-    if scale == "small":
-        given = replace(given, data_scales=given.data_scales[-2:], seeds=min(given.seeds, MOST_SEEDS))
-    arms, judged_on = ("prm_outcome", "final_answer"), "validation" if pool is None else "test"
-    return scales.extended(OrmFormsSettings, given, arms=arms, judged_on=judged_on)
+def settings(scale: str, source: Source) -> OrmFormsSettings:
+    """Returns the defaults of a scale, in a world with the samples of `supervision`."""
+    usual = shared(scale, source)
+    small = scale == "small"
+    return at_scale(
+        OrmFormsSettings,
+        scale,
+        source,
+        data_scales=usual.data_scales[-2:] if small else usual.data_scales,
+        seeds=min(usual.seeds, MOST_SEEDS) if small else usual.seeds,
+        judged_on="test" if isinstance(source, PoolSettings) else "validation",
+    )
 
 
 def plan(settings: OrmFormsSettings) -> Plan:
@@ -83,7 +92,7 @@ def plan(settings: OrmFormsSettings) -> Plan:
                 by_fold = [_trainings(settings, fold, arm, data_scale, form) for fold in trained]
                 for seed in range(settings.seeds):
                     made.append(evaluate_cell(by_fold, seed) if tested else _validated(by_fold[0], seed))
-    references = evaluate_references(settings, folds) if tested else None
+    references = evaluate_references(folds, settings.majority_draws) if tested else None
     records = gather_records("orm_forms", settings, tuple(made), references)
     return Plan(targets=(*made, *([] if references is None else [references])), records=records)
 
@@ -92,7 +101,7 @@ def _trainings(
     settings: OrmFormsSettings, fold: TrainingFold, arm: str, data_scale: int, form: OutcomeLoss
 ) -> Trainings:
     return Trainings(
-        settings=replace(settings, students=replace(settings.students, outcome_loss=form)),
+        students=replace(settings.students, outcome_loss=form),
         fold=fold,
         arm=arm,
         data_scale=data_scale,
@@ -102,7 +111,7 @@ def _trainings(
 
 def _validated(trainings: Trainings, seed: int) -> ValidateStudent:
     """Trains a model and evaluates it on validation problems."""
-    students = trainings.settings.students
+    students = trainings.students
     return validate(
         trainings,
         seed,

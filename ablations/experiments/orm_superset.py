@@ -17,7 +17,7 @@ from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import LargeModels
-from ablations.experiments.large_settings import LargeScaleSettings, settings
+from ablations.experiments.large_settings import NO_POOL, LargeScaleSettings, settings
 from ablations.experiments.trainings import Trainings, evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.collect import DrawRows, JoinRows
@@ -25,7 +25,7 @@ from ablations.steps.collect import DrawRows, JoinRows
 
 def plan(settings: LargeScaleSettings) -> Plan:
     """Large ORMs on collected solutions, on uniform ones, and on both (the paper's 2.7.1)."""
-    fold = embedded_fold(settings)
+    fold = embedded_fold(settings.source, settings.device)
     models = LargeModels(settings=settings, fold=fold)
     collected = _joined(models, models.collected.choices, "join what is collected")
     uniform = DrawRows(
@@ -41,7 +41,7 @@ def plan(settings: LargeScaleSettings) -> Plan:
         "both": _joined(models, (uniform, collected), "join both"),
     }
     rows = tuple(models.orm_scorer(_trainings(models, name, rows), name) for name, rows in acquired.items())
-    references = evaluate_references(settings, [fold])
+    references = evaluate_references([fold], settings.majority_draws)
     records = gather_records("orm_superset", settings, rows, references)
     return Plan(targets=(*rows, references), records=records)
 
@@ -62,4 +62,4 @@ def _trainings(models: LargeModels, acquisition: str, acquired: Step[ChosenRows]
     )
 
 
-ORM_SUPERSET = experiment(settings, plan)
+ORM_SUPERSET = experiment(settings, plan, no_pool=NO_POOL)

@@ -11,7 +11,9 @@ from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
 from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
 from ablations.experiments.named_checkpoints import use_checkpoint
-from ablations.experiments.scales import SupervisionSettings, byte_counts
+from ablations.experiments.scales import byte_counts
+from ablations.experiments.settings import StudentSettings
+from ablations.experiments.source_settings import PoolSettings
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.questions import held_in, read_questions
 from ablations.labelers.checkpoints import find_checkpoint
@@ -33,8 +35,8 @@ def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
     shared = held_in((asked for asked, _ in read_questions(text)), (problem.text for problem in problems))
     if shared:
         raise ValueError(
-            f"pool.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
-            f"{shared[0]!r:.80}; allowed: none, or pool.overlap: leave_out"
+            f"source.mathmix: found {len(shared)} of the pool's problems in {text}, the first "
+            f"{shared[0]!r:.80}; allowed: none, or source.overlap: leave_out"
         )
 
 
@@ -61,44 +63,46 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
             for row in long[:3]
         )
         print(
-            f"pool.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
+            f"source.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
             f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never "
-            "chooses such a solution over a scored one. To read more: --settings.pool.max_length N",
+            "chooses such a solution over a scored one. To read more: --settings.source.max_length N",
             file=sys.stderr,
         )
 
 
-def pool_folds(settings: SupervisionSettings) -> list[Fold]:
-    """Returns the folds of the pool that the settings name.
+def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> list[Fold]:
+    """Returns the folds of a pool.
+
+    Args:
+        pool: the pool.
+        device: device on which models are trained and score.
+        students: the students.
 
     Raises:
         ValueError: the pool does not fit the settings, or MathMix's text contains its problems.
     """
-    assert settings.pool is not None
-    pool = settings.pool
-    file = UserFile.of(pool.path, "pool.path")
-    read = read_pool(pool.path, pool.labeler)
+    file, labeler = UserFile.of(pool.path, "source.path"), pool.labeler
+    read = read_pool(pool.path, labeler.name)
     count, drawn = len(read.problems), round(len(read.solutions) / len(read.problems))
-    if settings.pool_samples != read.fewest[0]:
+    if pool.samples != read.fewest[0]:
         raise ValueError(
-            f"pool_samples, validation_samples, test_samples: found {settings.pool_samples}; allowed with "
-            f"{pool.path.name}: {read.about_fewest()}"
+            f"source.samples: found {pool.samples}; allowed with {pool.path.name}: {read.about_fewest()}"
         )
     if count < pool.folds:
         raise ValueError(
-            f"pool.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
+            f"source.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
         )
-    whole = ReadPool(file=file, labeler=pool.labeler, label=f"pool {pool.path.name}")
+    whole = ReadPool(file=file, labeler=labeler.name, label=f"pool {pool.path.name}")
     named, mathmix = None, pool.mathmix
-    if settings.students.checkpoint is not None:  # the base of all folds, unchanged
+    if students.checkpoint is not None:  # the base of all folds, unchanged
         named = use_checkpoint(
-            settings.students.checkpoint,
+            students.checkpoint,
             "students.checkpoint",
             pool.max_length,
-            chat_template=settings.students.chat_template == "auto",
+            chat_template=students.chat_template == "auto",
         )
         mathmix = None
-    text = () if mathmix is None else (UserFile.of(mathmix, "pool.mathmix"),)
+    text = () if mathmix is None else (UserFile.of(mathmix, "source.mathmix"),)
     if mathmix and pool.overlap == "stop":
         _no_overlap(mathmix, read.problems)
 
@@ -118,15 +122,15 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
             ),
         )
 
-    _tell_long(read, pool.max_length, settings.students.checkpoint)
-    if settings.labeler.threshold == PAPER_THRESHOLD:
+    _tell_long(read, pool.max_length, students.checkpoint)
+    if labeler.threshold == PAPER_THRESHOLD:
         print(
-            f"labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has no "
-            f"step labels to choose one for {pool.labeler}. To choose it on rated steps: ablations evaluate "
-            "--threshold-on FILE; to use it here: --settings.labeler.threshold T",
+            f"source.labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has "
+            f"no step labels to choose one for {labeler.name}. To choose it on rated steps: ablations "
+            "evaluate --threshold-on FILE; to use it here: --settings.source.labeler.threshold T",
             file=sys.stderr,
         )
-    folds, preset = [], PRESETS[settings.students.backbone]
+    folds, preset = [], PRESETS[students.backbone]
     for index in range(pool.folds):
         train, train_labels = take(index, "train")
         validation, _ = take(index, "validation")
@@ -135,7 +139,7 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
             samples=train,
             text=text,
             problems=whole if text else None,
-            preset=settings.students.backbone,
+            preset=students.backbone,
             vocabulary=pool.vocabulary,
             # Only if a solution may be longer than the preset reads.
             positions=pool.max_length if pool.max_length > preset.max_positions else None,
@@ -172,6 +176,9 @@ def pool_folds(settings: SupervisionSettings) -> list[Fold]:
                 test_labels=test_labels,
                 problems=count - dealt(index) - dealt(index + 1),  # all but the test and validation parts
                 lengths=REAL,
+                threshold=labeler.threshold,
+                device=device,
+                max_length=pool.max_length,
                 name=f" of fold {index}",
             )
         )

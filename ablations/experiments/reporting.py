@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.data.artifacts import EXAMPLES, LEFT_OUT, RECORDS
+from ablations.experiments.source_settings import PoolSettings
 from ablations.supervision import PAPER_THRESHOLD
 from results.analyses.catalogue import analysis_of
 from results.analyses.learning_rates import choices_of, edge_sentence
@@ -43,7 +44,7 @@ def report(settings: Any, out: Path) -> None:
         out / RECORDS,
         examples if examples.is_file() else None,
         out / REPORT,
-        title=f"{analysis.title}: {settings.dataset}, scale {settings.scale}",
+        title=f"{analysis.title}: {settings.source.dataset}, scale {settings.scale}",
         config=asdict(settings),
         notes=notes(settings, frame, left_out),
         figures=[path for path in figures if path.suffix == ".svg"],
@@ -73,11 +74,11 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     found = list(analysis_of(frame).notes)
     if settings.scale == "smoke":
         found.append("Scale smoke shows that all parts run. Its numbers support no claim.")
-    if settings.pool is not None:
+    if isinstance(settings.source, PoolSettings):
         begun = "trained from scratch" if settings.students.checkpoint is None else "finetuned"
         found.append(
-            f"Real solutions, cross-fitted over {settings.pool.folds} folds of problems; the students are "
-            f"{begun}, and the labels are the stored step scores of {settings.pool.labeler}."
+            f"Real solutions, cross-fitted over {settings.source.folds} folds of problems; the students are "
+            f"{begun}, and the labels are the stored step scores of {settings.source.labeler.name}."
         )
     if left_out:
         found.append(left_out)
@@ -86,7 +87,7 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
     found += filter(None, [edge_sentence(choices_of(frame)), effort_sentence(frame)])
     thresholds = {chosen["threshold"] for chosen in trained} - {None}
     if thresholds:
-        fixed = settings.pool is not None and thresholds == {PAPER_THRESHOLD}
+        fixed = isinstance(settings.source, PoolSettings) and thresholds == {PAPER_THRESHOLD}
         how = "the paper's for its own PRM; a pool has no step labels to choose one" if fixed else "as set"
         found.append(f"A step is incorrect if the labeler's P(negative) exceeds {_range(thresholds)}, {how}.")
     return found
@@ -95,8 +96,9 @@ def notes(settings: Any, frame: pd.DataFrame, left_out: str | None = None) -> li
 def _of_checkpoints(settings: Any, trained: list[Trained]) -> list[str]:
     """Describes the checkpoints that students start from, if the user named any, and their input."""
     held = {json.dumps(one["checkpoint"], sort_keys=True) for one in trained if "checkpoint" in one}
-    told, lora = [], settings.students.lora
+    told = []
     for one in map(json.loads, sorted(held)):
+        lora = settings.students.lora
         read = "through its chat template" if one["chat_template"] else "as plain text"
         how = "" if lora is None else f" Adapters of rank {lora.rank} and the head are trained, nothing else."
         told.append(
@@ -134,8 +136,8 @@ def _of_unscored(trained: list[Trained]) -> list[str]:
         return []
     most = max(unread, key=lambda one: one["count"] / one["of"])
     return [
-        f"Up to {most['count']} of {most['of']} test solutions of a fold are longer than pool.max_length and "
-        "are unscored: best-of-N never chooses them over a scored one. The first of them: "
+        f"Up to {most['count']} of {most['of']} test solutions of a fold are longer than source.max_length "
+        "and are unscored: best-of-N never chooses them over a scored one. The first of them: "
         f"{', '.join(most['first'])}."
     ]
 

@@ -12,12 +12,12 @@ slightly favors short solutions, more so with neutral as negative.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ablations.engine.experiment import Plan
-from ablations.experiments import scales
 from ablations.experiments.definition import experiment
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
+from ablations.experiments.scales import at_scale, shared
+from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (
     Trainings,
@@ -34,40 +34,42 @@ _DATA_SCALE = {"smoke": 2, "quick": 16, "small": 16, "paper": 100}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringSettings(SupervisionSettings):
-    """Settings that determine the experiment's records; `data_scales` has a single element."""
+class ScoringSettings(StudentRunSettings):
+    """Settings of the experiment."""
 
     arms: tuple[str, ...] = STUDENTS
     """Students that are compared in addition to the labeler; with a pool, only `process`."""
+    data_scale: int
+    """Solutions labeled per problem."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not set(self.arms) <= set(STUDENTS):
             raise ValueError(f"arms: found {list(self.arms)}; allowed: one or both of {', '.join(STUDENTS)}")
-        if len(self.data_scales) != 1:
-            raise ValueError(f"data_scales: found {list(self.data_scales)}; allowed: a single one")
+        check_arms(self.arms, self.source)
+        check_data_scale(self.data_scale, self.source)
 
 
-def settings(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> ScoringSettings:
-    """Returns `supervision`'s settings at the same scale, to reuse its artifacts, at a single data scale."""
-    given = scales.settings(scale, world, pool, labeler)
-    if pool is None:
-        return scales.extended(ScoringSettings, given, arms=STUDENTS, data_scales=(_DATA_SCALE[scale],))
-    return scales.extended(ScoringSettings, given, arms=("process",), data_scales=given.data_scales[-1:])
+def settings(scale: str, source: Source) -> ScoringSettings:
+    """Returns the defaults of a scale, whose trainings are those of `supervision`."""
+    if isinstance(source, PoolSettings):
+        largest = shared(scale, source).data_scales[-1]
+        return at_scale(ScoringSettings, scale, source, arms=("process",), data_scale=largest)
+    return at_scale(ScoringSettings, scale, source, data_scale=_DATA_SCALE[scale])
 
 
 def plan(settings: ScoringSettings) -> Plan:
     """Scoring strategies of process reward models, and their length bias (the paper's appendix)."""
     folds = folds_of(settings)
-    (data_scale,) = settings.data_scales
+    students, data_scale = settings.students, settings.data_scale
     process = [
-        Trainings(settings=settings, fold=fold, arm="process", data_scale=data_scale) for fold in folds
+        Trainings(students=students, fold=fold, arm="process", data_scale=data_scale) for fold in folds
     ]
     by_fold = {
         "process": process,
         "process_neutral": [
             Trainings(
-                settings=settings,
+                students=students,
                 fold=trainings.fold,
                 arm="process_neutral",
                 data_scale=data_scale,
@@ -100,7 +102,7 @@ def plan(settings: ScoringSettings) -> Plan:
                     weight=3,
                 )
             )
-    references = evaluate_references(settings, folds)
+    references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("scoring", settings, (*cells, *strategies), references)
     return Plan(targets=(*cells, *strategies, references), records=records)
 

@@ -1,12 +1,10 @@
-"""Settings that determine artifacts, shared by all experiments."""
+"""Settings of students, and checks that all settings share."""
 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ablations.supervision import PAPER_THRESHOLD
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
 
@@ -14,107 +12,33 @@ FIRST_TUNING_SEED = 1_000_000
 """Seeds from here on choose learning rates and are never reported; reported ones are far below."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProblemSettings:
-    """Number of problems for each purpose; the sets are disjoint."""
+def at_least(least: int, *, of: str = "", **values: int) -> None:
+    """Raises a ValueError that names the first of some settings, in the group ``of``, that is too small."""
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
 
-    labeler: int
-    """Problems whose solutions the annotator rates for the large PRM."""
-    train: int
-    """Problems that train the generator and the students."""
-    validation: int
-    """Problems on which learning rate and checkpoint are chosen."""
-    test: int
-    """Problems on which models are tested."""
-    seed: int = 0
-    """Seed for drawing problems."""
-    test_seed: int = 0
-    """Seed for drawing test problems and their samples; another one tests the same models on fresh ones."""
 
-    def __post_init__(self) -> None:
-        at_least(
-            2,
-            of="problems.",
-            labeler=self.labeler,
-            train=self.train,
-            validation=self.validation,
-            test=self.test,
+def each_once(name: str, found: Sequence[str], allowed: Collection[str]) -> None:
+    """Raises a ValueError unless a setting names one or more of what is allowed, each once."""
+    if not found or len(set(found)) != len(found) or not set(found) <= set(allowed):
+        raise ValueError(
+            f"{name}: found {list(found)}; allowed: one or more of {', '.join(allowed)}, each once"
         )
-        at_least(0, of="problems.", seed=self.seed, test_seed=self.test_seed)
 
 
-@dataclass(frozen=True, kw_only=True)
-class GeneratorSettings:
-    """The generator: the base, finetuned for one epoch on its few-shot solutions that end right."""
-
-    problems: int = 300
-    """Maximum number of training problems to prompt; more right answers would leave too few errors."""
-    samples: int = 4
-    """Few-shot solutions sampled per problem."""
-    shots: int = 2
-    """Solved problems in the few-shot prompt."""
-    learning_rate: float = 1e-3
-    """Peak learning rate."""
-    batch_tokens: int = 1024
-    """Maximum tokens per update."""
-    max_new_tokens: int = 192
-    """Maximum tokens of a solution; one that has not ended by then is kept as unfinished."""
-    temperature: float = 1.0
-    """Temperature of all sampling."""
-    min_p: float = 0.01
-    """A token less likely than this share of the most likely one is never drawn: a tiny model's softmax
-    leaves a little to every token, which adds up to a slip in one of forty solutions."""
-    seed: int = 0
-    """Seed for few-shot sampling and finetuning; another one makes another generator."""
-
-    def __post_init__(self) -> None:
-        at_least(
-            1,
-            of="generator.",
-            problems=self.problems,
-            samples=self.samples,
-            shots=self.shots,
-            batch_tokens=self.batch_tokens,
-            max_new_tokens=self.max_new_tokens,
-        )
-        at_least(0, of="generator.", seed=self.seed)
-        _above_zero(of="generator.", learning_rate=self.learning_rate, temperature=self.temperature)
-        if not 0 <= self.min_p <= 1:
-            raise ValueError(f"generator.min_p: found {self.min_p}; allowed: 0 to 1")
+def above_zero(*, of: str, **values: float) -> None:
+    """Raises a ValueError that names the first of some settings, in the group ``of``, that is not above 0."""
+    for name, value in values.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{of}{name}: found {value}; allowed: above 0, and finite")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelerSettings:
-    """The large PRM: three classes, trained on an annotator's ratings up to the first error."""
-
-    samples: int
-    """Solutions rated per labeler problem."""
-    epochs: int = 2
-    """Passes over the ratings (the paper: 2)."""
-    batch_size: int = 64
-    """Solutions per update."""
-    learning_rate: float = 1e-3
-    """Peak learning rate."""
-    easy_error: float = 0.01
-    """Share of easy steps that the annotator rates wrongly."""
-    hard_error: float = 0.04
-    """Share of hard steps that the annotator rates wrongly: a contested fact, a carry or a borrow."""
-    seed: int = 0
-    """Seed for the annotator's errors and for training; another one makes another labeler."""
-    checkpoint: str | None = None
-    """Base model instead of the world's large one: a causal language model's folder, or its name."""
-    threshold: float = PAPER_THRESHOLD
-    """P(negative) above which a step is incorrect; the default is the paper's for its own PRM."""
-
-    def __post_init__(self) -> None:
-        at_least(1, of="labeler.", samples=self.samples, epochs=self.epochs, batch_size=self.batch_size)
-        at_least(0, of="labeler.", seed=self.seed)
-        _above_zero(of="labeler.", learning_rate=self.learning_rate)
-        for name, share in (("easy_error", self.easy_error), ("hard_error", self.hard_error)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"labeler.{name}: found {share}; allowed: 0 to 1")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"threshold: found {self.threshold}; allowed: 0 to 1")
+def zero_to_one(*, of: str, **values: float) -> None:
+    """Raises a ValueError that names the first of some settings, in the group ``of``, that is no share."""
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{of}{name}: found {value}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +93,6 @@ class StudentSettings:
     """Form of the outcome loss: every_token, last_token, every_and_last or mean_logit."""
     precision: Precision = "32-true"
     """Precision of training, by Lightning's name."""
-    device: str = "cpu"
-    """Device on which students are trained and score: cpu or cuda."""
 
     def __post_init__(self) -> None:
         at_least(
@@ -191,21 +113,17 @@ class StudentSettings:
             )
         for name in ("process_epochs", "outcome_epochs"):
             if (epochs := getattr(self, name)) is not None:
-                _above_zero(of="students.", **{name: epochs})
+                above_zero(of="students.", **{name: epochs})
         if self.evaluations > self.max_updates:
             raise ValueError(
                 f"students.evaluations: found {self.evaluations}; allowed: 1 to students.max_updates = "
                 f"{self.max_updates}"
             )
-        for name in ("warmup", "decay"):
-            if not 0 <= (share := getattr(self, name)) <= 1:
-                raise ValueError(f"students.{name}: found {share}; allowed: 0 to 1")
+        zero_to_one(of="students.", warmup=self.warmup, decay=self.decay)
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"students.weight_decay: found {self.weight_decay}; allowed: 0 or more, finite")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"students.dropout: found {self.dropout}; allowed: 0 to below 1")
-        if self.device not in ("cpu", "cuda"):
-            raise ValueError(f"students.device: found {self.device!r}; allowed: cpu, cuda")
         rates = self.learning_rates
         if not rates or min(rates) <= 0 or len(set(rates)) != len(rates):
             raise ValueError(
@@ -218,51 +136,3 @@ class StudentSettings:
         if epochs is None:
             return self.max_updates
         return min(math.ceil(epochs * solutions / self.batch_size), self.max_updates)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolSettings:
-    """Real solutions with the scores of a real labeler, for cross-fitting over problems."""
-
-    path: Path
-    """JSON Lines file in the format of ``ablations.formats.pool``."""
-    labeler: str
-    """Labeler whose step scores are the labels."""
-    mathmix: Path | None = None
-    """Text for the students' MathMix, JSON Lines of ``{question, answer}``; null: no MathMix."""
-    mathmix_updates: int = 300
-    """Updates of MathMix."""
-    overlap: Literal["stop", "leave_out"] = "stop"
-    """Action if MathMix's text contains problems of the pool: stop the run, or leave them out of the text."""
-    vocabulary: int = 1000
-    """Vocabulary size of the tokenizer trained on the training folds."""
-    folds: int = 5
-    """Sets that the problems are dealt to; each is the test set once, with the next as validation set."""
-    max_length: int = 512
-    """Maximum tokens of a solution; steps past it are cut and counted."""
-
-    def __post_init__(self) -> None:
-        at_least(3, of="pool.", folds=self.folds)
-        at_least(1, of="pool.", mathmix_updates=self.mathmix_updates, max_length=self.max_length)
-        at_least(258, of="pool.", vocabulary=self.vocabulary)  # every byte, the padding and the end
-
-
-def at_least(least: int, *, of: str = "", **values: int) -> None:
-    """Raises a ValueError that names the first of some settings, in the group ``of``, that is too small."""
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
-
-
-def each_once(name: str, found: Sequence[str], allowed: Collection[str]) -> None:
-    """Raises a ValueError unless a setting names one or more of what is allowed, each once."""
-    if not found or len(set(found)) != len(found) or not set(found) <= set(allowed):
-        raise ValueError(
-            f"{name}: found {list(found)}; allowed: one or more of {', '.join(allowed)}, each once"
-        )
-
-
-def _above_zero(*, of: str, **values: float) -> None:
-    for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{of}{name}: found {value}; allowed: above 0, and finite")

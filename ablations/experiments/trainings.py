@@ -10,11 +10,10 @@ from ablations.engine.costs.work import Role, scoring, training
 from ablations.engine.revision import revision
 from ablations.engine.step import Step
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.experiments.fold import Fold, TrainingFold, ask, draw, score, seconds_per_token, texts_of
-from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.settings import FIRST_TUNING_SEED
+from ablations.experiments.fold import Fold, Scorer, TrainingFold, draw, seconds_per_token, texts_of
+from ablations.experiments.run_settings import RunSettings
+from ablations.experiments.settings import FIRST_TUNING_SEED, StudentSettings
 from ablations.steps.acquire import AskSelector
-from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
 from ablations.steps.evaluate import EvaluateCell, EvaluateReferences
 from ablations.steps.evaluation_rows import Rows
@@ -30,7 +29,8 @@ from ablations.world.world import Kind
 class Trainings:
     """The trainings of one arm, acquisition and data scale in one fold."""
 
-    settings: SupervisionSettings
+    students: StudentSettings
+    """How the models are made."""
     fold: TrainingFold
     """Fold to train on; for tests, a full `Fold`."""
     arm: str
@@ -74,7 +74,7 @@ class Trainings:
             tried: a learning rate to try, keeping only the facts; None: the chosen one.
         """
         choice = None if tried is not None else self.choice
-        students, lengths = self.settings.students, self.fold.lengths
+        students, lengths = self.students, self.fold.lengths
         learning_rate = tried
         if tried is None and choice is None:
             (learning_rate,) = students.learning_rates
@@ -87,7 +87,7 @@ class Trainings:
             arm=self.arm,
             data_scale=self.data_scale,
             seed=seed,
-            threshold=self.settings.labeler.threshold if by_labeler else None,
+            threshold=self.fold.threshold if by_labeler else None,
             soft_targets=by_labeler and students.soft_targets,
             bootstrap=self.bootstrap,
             samples=self.fold.train,
@@ -111,14 +111,14 @@ class Trainings:
             dropout=students.dropout,
             outcome_loss=students.outcome_loss if self.of_outcomes else "every_token",
             accumulate=students.accumulate,
-            max_length=self.settings.max_length,
+            max_length=self.fold.max_length,
             chat_template=students.chat_template,
             lora=students.lora,
             dtype=students.dtype,
             attention=students.attention,
             gradient_checkpointing=students.gradient_checkpointing,
             precision=students.precision,
-            device=students.device,
+            device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
             weight=updates
             * students.batch_size
@@ -154,7 +154,7 @@ class Trainings:
         """The choice of learning rate, with seeds that are never reported; None: there is only one rate."""
         if self.rate_of is not None:
             return self.rate_of.choice
-        students = self.settings.students
+        students = self.students
         if len(students.learning_rates) == 1:
             return None
         seeds = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + students.tuning_seeds)
@@ -164,10 +164,16 @@ class Trainings:
             weight=0.1,
         )
 
-    @property
-    def adapted(self) -> Step[CausalModel] | None:
-        """The base that the models' adapters need; None: they have none."""
-        return None if self.settings.students.lora is None else self.fold.base
+    def scorer(self, seed: int) -> Scorer:
+        """Returns a seed's model, to score samples."""
+        return Scorer(
+            model=self.train(seed),
+            device=self.fold.device,
+            role=self.role,
+            backbone=self.students.backbone,
+            max_length=self.fold.max_length,
+            base=None if self.students.lora is None else self.fold.base,
+        )
 
     def drawn(self, seed: int) -> DrawRows:
         """Returns the uniform draw of the solutions that a seed's training draws itself."""
@@ -180,15 +186,11 @@ class Trainings:
 
     def scores_of(self, seed: int, samples: Step[Samples], which: str) -> ScoreSolutions:
         """Returns a seed's scores of some samples; ``which`` names them for display."""
-        label = f"{self.name} seed {seed} on {which}"
-        return score(self.train(seed), samples, self.settings, label, self.role, self.adapted)
+        return self.scorer(seed).score(samples, f"{self.name} seed {seed} on {which}")
 
     def opinion(self, seed: int, *, steps: bool = False) -> AskSelector:
         """Returns the opinion of a seed's model on the training samples; see `AskSelector`."""
-        label = f"{self.name} seed {seed}{self.fold.name}"
-        return ask(
-            self.train(seed), self.fold.train, self.settings, label, self.role, self.adapted, steps=steps
-        )
+        return self.scorer(seed).ask(self.fold.train, f"{self.name} seed {seed}{self.fold.name}", steps=steps)
 
     @property
     def of_outcomes(self) -> bool:
@@ -226,13 +228,13 @@ def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows]
 
 
 def evaluate_references(
-    settings: SupervisionSettings, folds: list[Fold], kind: Kind | None = None
+    folds: list[Fold], majority_draws: int, kind: Kind | None = None
 ) -> EvaluateReferences:
     """Returns the step for the reference lines, which do not depend on any student.
 
     Args:
-        settings: the experiment's settings.
         folds: the folds, one or more.
+        majority_draws: subsets over which majority voting is averaged.
         kind: kind of their test problems, if several kinds are evaluated; None: the labeler's labels of
             training solutions are evaluated too.
     """
@@ -243,7 +245,7 @@ def evaluate_references(
         ratings=tuple(fold.ratings for fold in folds if fold.ratings is not None),
         pool_labels=folds[0].train_labels if on_pool else None,
         pool_ratings=folds[0].train_ratings if on_pool else None,
-        majority_draws=settings.majority_draws,
+        majority_draws=majority_draws,
         kind=kind,
         label="reference lines" if kind is None else f"reference lines on {kind} problems",
         weight=5,
@@ -252,7 +254,7 @@ def evaluate_references(
 
 def gather_records(
     experiment: str,
-    settings: SupervisionSettings,
+    settings: RunSettings,
     cells: tuple[Step[Rows], ...],
     references: Step[Rows] | None,
 ) -> GatherRecords:
@@ -260,7 +262,7 @@ def gather_records(
     return GatherRecords(
         experiment=experiment,
         scale=settings.scale,
-        dataset=settings.dataset,
+        dataset=settings.source.dataset,
         settings=json.dumps(asdict(settings), sort_keys=True, default=str),
         revision=revision(),
         cells=cells,

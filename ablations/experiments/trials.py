@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ablations.data.json_files import Json
-from ablations.experiments.fold import TrainingFold, score
-from ablations.experiments.scales import SupervisionSettings
-from ablations.experiments.settings import LabelerSettings, StudentSettings
+from ablations.experiments.fold import TrainingFold
+from ablations.experiments.settings import StudentSettings
+from ablations.experiments.source_settings import LabelerSettings
 from ablations.experiments.trainings import Trainings
 from ablations.steps.validate import Shown, ValidateStudent
 
@@ -43,36 +43,27 @@ class Hyperparameters:
     """Whether targets are the labeler's probabilities rather than its decisions."""
 
     @classmethod
-    def of(cls, settings: SupervisionSettings) -> "Hyperparameters":
-        """Returns an experiment's point, at the first of its learning rates."""
-        students = settings.students
+    def of(cls, students: StudentSettings, threshold: float) -> "Hyperparameters":
+        """Returns the point of some settings, at the first of their learning rates."""
         return cls(
             learning_rate=students.learning_rates[0],
             batch_size=students.batch_size,
             max_updates=students.max_updates,
             warmup=students.warmup,
             weight_decay=students.weight_decay,
-            threshold=settings.labeler.threshold,
+            threshold=threshold,
             dropout=students.dropout,
             soft_targets=students.soft_targets,
         )
 
-    def applied(self, settings: SupervisionSettings) -> SupervisionSettings:
-        """Returns an experiment's settings at this point.
+    def labeler(self, labeler: LabelerSettings) -> LabelerSettings:
+        """Returns the labeler's settings at this point; raises a ValueError if it is out of range."""
+        return replace(labeler, threshold=self.threshold)
 
-        Raises:
-            ValueError: a hyperparameter is out of its range.
-        """
-        return replace(settings, students=self.students(settings), labeler=self.labeler(settings))
-
-    def labeler(self, settings: SupervisionSettings) -> LabelerSettings:
-        """Returns the labeler's settings at this point."""
-        return replace(settings.labeler, threshold=self.threshold)
-
-    def students(self, settings: SupervisionSettings) -> StudentSettings:
-        """Returns the students' settings at this point."""
+    def students(self, students: StudentSettings) -> StudentSettings:
+        """Returns the students' settings at this point; raises a ValueError if it is out of range."""
         return replace(
-            settings.students,
+            students,
             learning_rates=(self.learning_rate,),
             batch_size=self.batch_size,
             max_updates=self.max_updates,
@@ -84,7 +75,7 @@ class Hyperparameters:
 
 
 def trial(
-    settings: SupervisionSettings,
+    students: StudentSettings,
     fold: TrainingFold,
     *,
     arm: str,
@@ -96,7 +87,7 @@ def trial(
     """Trains a model and evaluates it on validation problems.
 
     Args:
-        settings: everything that the point does not set.
+        students: everything about the training that the point does not set.
         fold: base, training samples, labels and validation samples.
         arm: form of supervision.
         data_scale: solutions labeled per problem.
@@ -108,18 +99,17 @@ def trial(
         A step whose rows hold ``kept_best_of_n``, with a value per validation problem, and
         ``validation_best_of_n`` over updates, once for each of ``shown``.
 
-    Raises:
-        ValueError: a hyperparameter is out of its range.
     """
-    tried = point.applied(settings)
-    differs = {
-        name: value
-        for name, value in asdict(point).items()
-        if value != getattr(Hyperparameters.of(settings), name)
-    }
+    center = Hyperparameters.of(students, fold.threshold)
+    differs = {name: value for name, value in asdict(point).items() if value != getattr(center, name)}
     words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
     name = f"{arm} x{data_scale} seed {seed}{words}"
-    trainings = Trainings(settings=tried, fold=fold, arm=arm, data_scale=data_scale)
+    trainings = Trainings(
+        students=point.students(students),
+        fold=replace(fold, threshold=point.threshold),
+        arm=arm,
+        data_scale=data_scale,
+    )
     return validate(trainings, seed, name, facts=asdict(point), shown=tuple(shown))
 
 
@@ -135,7 +125,7 @@ def validate(
         facts: what the records say about it besides what it reports.
         shown: see `ValidateStudent`.
     """
-    students = trainings.settings.students
+    students = trainings.students
     train = replace(trainings.train(seed), label=f"train {name}")
     return ValidateStudent(
         arm=trainings.arm,
@@ -148,13 +138,8 @@ def validate(
         train=train,
         choice=trainings.choice,
         samples=trainings.fold.validation,
-        scores=score(
-            train,
-            trainings.fold.validation,
-            trainings.settings,
-            f"{name} on validation problems",
-            "student",
-            trainings.adapted,
+        scores=replace(trainings.scorer(seed), model=train).score(
+            trainings.fold.validation, f"{name} on validation problems"
         ),
         label=f"judge {name}",
     )

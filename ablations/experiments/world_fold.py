@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from ablations.engine.costs.work import Texts, Work, sampling, training
 from ablations.engine.step import Step
-from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, lengths_of, score
+from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, Scorer, lengths_of
 from ablations.experiments.named_checkpoints import use_checkpoint
-from ablations.experiments.scales import SupervisionSettings
+from ablations.experiments.settings import StudentSettings
+from ablations.experiments.source_settings import WorldSettings
 from ablations.steps.base_model import CausalModel
 from ablations.steps.course import Course
 from ablations.steps.draw import DrawProblems, RateByOracle, ShippedBase
@@ -26,37 +27,35 @@ LONGER = 1.7
 117 / 69 in the arithmetic world (means over 3,000 solutions by authors)."""
 
 
-def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
+def embedded_fold(
+    source: WorldSettings, device: str = "cpu", students: StudentSettings | None = None, kind: Kind = "usual"
+) -> Fold:
     """Builds the embedded world's fold: generator, samples, the large PRM and its labels.
 
     Args:
-        settings: the experiment's settings.
+        source: the world.
+        device: device on which models are trained and score.
+        students: the students; None: the models that are trained on the fold start from the labeler's base.
         kind: kind of the test problems; all other problems are usual ones.
     """
-    assert settings.problems is not None and settings.world is not None
-    counts, generator, labeler = settings.problems, settings.generator, settings.labeler
-    world, lengths = settings.world, lengths_of(settings.world)
-    base_sizes = (settings.students.backbone, "large")
-    small, large = (
-        ShippedBase(
-            world=world,
-            size=size,
-            sha256=str(read_manifest(world, size)["sha256"]),
-            label=f"base {size}",
-            weight=0.1,
-        )
-        for size in base_sizes
-    )
-    student: Step[CausalModel] = small
-    if settings.students.checkpoint is not None:
-        student = use_checkpoint(
-            settings.students.checkpoint,
-            "students.checkpoint",
-            chat_template=settings.students.chat_template == "auto",
-        )
-    labeler_base: Step[CausalModel] = large
+    counts, generator, labeler = source.problems, source.generator, source.labeler
+    world, lengths = source.world, lengths_of(source.world)
+
+    def shipped(size: str) -> ShippedBase:
+        sha256 = str(read_manifest(world, size)["sha256"])
+        return ShippedBase(world=world, size=size, sha256=sha256, label=f"base {size}", weight=0.1)
+
+    labeler_base: Step[CausalModel] = shipped("large")
     if labeler.checkpoint is not None:
-        labeler_base = use_checkpoint(labeler.checkpoint, "labeler.checkpoint")
+        labeler_base = use_checkpoint(labeler.checkpoint, "source.labeler.checkpoint")
+    base = labeler_base
+    if students is not None and students.checkpoint is None:
+        base = shipped(students.backbone)
+    elif students is not None and students.checkpoint is not None:
+        base = use_checkpoint(
+            students.checkpoint, "students.checkpoint", chat_template=students.chat_template == "auto"
+        )
+    generator_base = shipped(generator.backbone)
 
     def problems(split: Split, count: int, of_kind: Kind = "usual") -> DrawProblems:
         seed = counts.seed
@@ -76,9 +75,9 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
     prompted = min(generator.problems, counts.train)
     few_shot = Texts(lengths=lengths, problems=prompted, samples=generator.samples)
     made_generator = FinetuneOnSolutions(
-        base=small,
+        base=generator_base,
         samples=SampleSolutions(
-            generator=small,
+            generator=generator_base,
             problems=problems("train", prompted),
             world=world,
             count=generator.samples,
@@ -131,9 +130,9 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
             texts=texts,
         )
 
-    train = samples(problems("train", counts.train), settings.pool_samples, 1)
-    test = samples(problems("test", counts.test, kind), settings.test_samples, 2)
-    validation = samples(problems("validation", counts.validation), settings.validation_samples, 3)
+    train = samples(problems("train", counts.train), source.train_samples, 1)
+    test = samples(problems("test", counts.test, kind), source.test_samples, 2)
+    validation = samples(problems("validation", counts.validation), source.validation_samples, 3)
     rated = samples(problems("labeler", counts.labeler), labeler.samples, 4)
     rated_solutions = counts.labeler * labeler.samples * labeler.epochs
     large_prm = TrainLargePrm(
@@ -154,20 +153,20 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         batch_size=labeler.batch_size,
         learning_rate=labeler.learning_rate,
         seed=labeler.seed,
-        device=settings.students.device,
+        device=device,
         label="labeler (large PRM)",
         weight=rated_solutions * lengths.tokens * SECONDS_PER_TOKEN["large"],
         work=(training("large", lengths, rated_solutions, steps=True),),
     )
 
     def labels(of: SampleSolutions) -> ScoreSolutions:
-        return score(large_prm, of, settings, f"with the labeler: {of.label}", "large")
+        return Scorer(model=large_prm, device=device).score(of, f"with the labeler: {of.label}")
 
     def ratings(of: SampleSolutions) -> RateByOracle:
         return RateByOracle(world=world, samples=of, label=f"oracle: {of.label}")
 
     return Fold(
-        base=student,
+        base=base,
         train=train,
         train_labels=labels(train),
         validation=validation,
@@ -178,4 +177,6 @@ def embedded_fold(settings: SupervisionSettings, kind: Kind = "usual") -> Fold:
         large_prm=large_prm,
         problems=counts.train,
         lengths=lengths,
+        threshold=labeler.threshold,
+        device=device,
     )

@@ -11,22 +11,17 @@ from ablations.engine.progress import Lines
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Task
 from ablations.engine.store import Store
-from ablations.experiments.scales import settings
+from ablations.experiments.scales import shared, world_source
 from ablations.experiments.trainings import Trainings
 from ablations.experiments.world_fold import embedded_fold
 
 
 def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
     """Independent trainings at scale smoke, and what all of them read."""
-    given = settings("smoke", None, None, None)
-    students = replace(given.students, max_updates=updates)
-    fold = embedded_fold(replace(given, students=students))
-    trainings = Trainings(
-        settings=replace(given, students=students),
-        fold=fold,
-        arm="final_answer",
-        data_scale=2,
-    )
+    source = world_source("smoke")
+    students = replace(shared("smoke", source).students, max_updates=updates)
+    fold = embedded_fold(source, students=students)
+    trainings = Trainings(students=students, fold=fold, arm="final_answer", data_scale=2)
     made = [trainings.train(seed) for seed in range(count)]
     return made, [parent for parent in made[0].parents]
 

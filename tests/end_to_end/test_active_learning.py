@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from defaults import settings_of
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.commands import cli
 from ablations.data.artifacts import ChosenRows
-from ablations.experiments import active_learning, iterative_retraining, scales, scoring, supervision
+from ablations.experiments import active_learning, iterative_retraining, scoring, supervision
 from ablations.steps.evaluate import EvaluateCell
 from ablations.steps.train_student import ChooseRate, TrainStudent
 from results.records import read_records
@@ -81,7 +82,7 @@ def test_no_text_is_bought_twice_and_the_selectors_are_learned_from(run):
 @pytest.mark.parametrize("tuning_seeds", [1, 2])
 def test_learning_rates_are_chosen_by_seeds_that_are_not_reported(experiment, tuning_seeds):
     """By trainings that differ in rate and seed alone; each reported seed is one training at the choice."""
-    given = scales_of(experiment).settings("small", None, None, None)
+    given = settings_of(experiment.__name__.rpartition(".")[2], "small")
     given = replace(given, students=replace(given.students, tuning_seeds=tuning_seeds))
     rates = given.students.learning_rates
     tasks = experiment.plan(given).tasks
@@ -105,7 +106,7 @@ def test_learning_rates_are_chosen_by_seeds_that_are_not_reported(experiment, tu
 
 
 def test_a_single_rate_is_not_tuned():
-    given = scales.settings("small", None, None, None)
+    given = settings_of("supervision", "small")
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
     tasks = supervision.plan(given).tasks
     trains = [task for task in tasks if isinstance(task, TrainStudent)]
@@ -114,20 +115,14 @@ def test_a_single_rate_is_not_tuned():
     assert not any(isinstance(task, ChooseRate) for task in tasks) and not any(one.tuning for one in trains)
 
 
-def scales_of(experiment):
-    """Where an experiment's settings are."""
-    return scales if experiment is supervision else experiment
-
-
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("arms=[final_answer]", "arms: found ['final_answer']; allowed: process alone"),
         ("acquisitions=[luck]", "acquisitions: found ['luck']; allowed: one or more of uniform, "),
         ("acquisitions=[]", "acquisitions: found []; allowed: one or more of uniform, "),
-        ("uniform_scales=[7]", "uniform_scales: found [7]; allowed: 1 to pool_samples = 6"),
-        ("side_scales=[1]", "side_scales: found [1]; allowed: 2 to pool_samples = 6"),
-        ("data_scales=[1,2]", "data_scales: found [1, 2]; allowed: 2 to pool_samples = 6"),
+        ("uniform_scales=[7]", "uniform_scales: found [7]; allowed: 1 to source.train_samples = 6"),
+        ("side_scales=[1]", "side_scales: found [1]; allowed: 2 to source.train_samples = 6"),
+        ("data_scales=[1,2]", "data_scales: found [1, 2]; allowed: 2 to source.train_samples = 6"),
         ("selectors=1", "selectors: found 1; allowed: 2 or more"),
         ("acquisition.wrong_fraction=2", "wrong_fraction: found 2.0; allowed: 0 to 1"),
     ],

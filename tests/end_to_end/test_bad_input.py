@@ -20,8 +20,8 @@ SETTINGS = {
     ),
     "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, other_facts, dropped"),
     "world in the settings": (
-        ["--settings.world=mars"],
-        "world: found 'mars'; allowed: facts, other_facts, dropped",
+        ["--settings.source.world=mars"],
+        "source.world: found 'mars'; allowed: facts, other_facts, dropped",
     ),
     "labeler without a pool": (
         ["--labeler=qwen_prm"],
@@ -43,30 +43,14 @@ SETTINGS = {
         ["--pool=empty.jsonl", "--labeler=a"],
         "empty.jsonl:1: field problem_id: found an empty file; allowed: at least one problem",
     ),
-    **{
-        f"{name} of a pool": (
-            ["--pool=two.jsonl", "--labeler=a", f"--settings.{name}=1"],
-            f"pool_samples, validation_samples, test_samples: found {found}; "
-            "allowed with a pool: each the smallest number of solutions of a problem",
-        )
-        for name, found in (("validation_samples", "2, 1, 2"), ("test_samples", "2, 2, 1"))
-    },
-    "neither world nor pool": (
-        ["--settings.world=null"],
-        "world, pool: found both or neither; allowed: exactly one of them",
-    ),
-    "world and pool in the settings": (
-        ["--settings.pool.path=empty.jsonl", "--settings.pool.labeler=a"],
-        "world, pool: found both or neither; allowed: exactly one of them",
-    ),
-    "no problems": (
-        ["--settings.problems=null"],
-        "problems: found null; allowed: the numbers of problems of the embedded world",
+    "number of solutions of a pool": (
+        ["--pool=two.jsonl", "--labeler=a", "--settings.source.samples=0"],
+        "source.samples: found 0; allowed: 1 or more",
     ),
     **{
         f"problems.{part}": (
-            [f"--settings.problems.{part}=1"],
-            f"problems.{part}: found 1; allowed: 2 or more",
+            [f"--settings.source.problems.{part}=1"],
+            f"source.problems.{part}: found 1; allowed: 2 or more",
         )
         for part in ("labeler", "train", "validation", "test")
     },
@@ -85,34 +69,43 @@ SETTINGS = {
     **{
         f"data scales {found}": (
             [f"--settings.data_scales={found}"],
-            f"data_scales: found {found}; allowed: ascending, 1 to pool_samples = 2",
+            f"data_scales: found {found}; allowed: ascending, 1 to source.train_samples = 2",
         )
         for found in ("[]", "[2, 1]", "[1, 1]", "[0, 1]", "[1, 3]")
     },
     **{
         name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
-        for name in ("seeds", "validation_samples", "test_samples", "majority_draws")
+        for name in (
+            *("seeds", "majority_draws"),
+            *(f"source.{part}_samples" for part in ("train", "validation", "test")),
+        )
     },
     **{
         name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
         for name in (
-            *(f"generator.{field}" for field in ("problems", "samples", "shots", "batch_tokens")),
-            "generator.max_new_tokens",
-            *(f"labeler.{field}" for field in ("samples", "epochs", "batch_size")),
+            *(f"source.generator.{field}" for field in ("problems", "samples", "shots", "batch_tokens")),
+            "source.generator.max_new_tokens",
+            *(f"source.labeler.{field}" for field in ("samples", "epochs", "batch_size")),
         )
     },
     **{
         name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0, and finite")
         for name in (
-            "generator.learning_rate",
-            "generator.temperature",
-            "labeler.learning_rate",
+            "source.generator.learning_rate",
+            "source.generator.temperature",
+            "source.labeler.learning_rate",
             "students.process_epochs",
         )
     },
-    "generator.min_p": (["--settings.generator.min_p=1.5"], "generator.min_p: found 1.5; allowed: 0 to 1"),
+    "generator.min_p": (
+        ["--settings.source.generator.min_p=1.5"],
+        "source.generator.min_p: found 1.5; allowed: 0 to 1",
+    ),
     **{
-        f"labeler.{name}": ([f"--settings.labeler.{name}=1.5"], f"labeler.{name}: found 1.5; allowed: 0 to 1")
+        f"labeler.{name}": (
+            [f"--settings.source.labeler.{name}=1.5"],
+            f"source.labeler.{name}: found 1.5; allowed: 0 to 1",
+        )
         for name in ("easy_error", "hard_error")
     },
     **{
@@ -127,13 +120,13 @@ SETTINGS = {
         "students.evaluations: found 5; allowed: 1 to students.max_updates = 4",
     ),
     "problems.seed": (
-        ["--settings.problems.seed=-1"],
-        "problems.seed: found -1; allowed: 0 or more",
+        ["--settings.source.problems.seed=-1"],
+        "source.problems.seed: found -1; allowed: 0 or more",
     ),
     **{
         f"pool.{name}": (
-            ["--pool=two.jsonl", "--labeler=a", f"--settings.pool.{name}={value}"],
-            f"pool.{name}: found {value}; allowed: {least} or more",
+            ["--pool=two.jsonl", "--labeler=a", f"--settings.source.{name}={value}"],
+            f"source.{name}: found {value}; allowed: {least} or more",
         )
         for name, value, least in (
             ("vocabulary", 257, 258),
@@ -143,8 +136,8 @@ SETTINGS = {
         )
     },
     "text for MathMix that is not there": (
-        ["--pool=five.jsonl", "--labeler=a", "--settings.pool.mathmix=none.jsonl"],
-        "pool.mathmix: found no file none.jsonl; allowed: an existing one",
+        ["--pool=five.jsonl", "--labeler=a", "--settings.source.mathmix=none.jsonl"],
+        "source.mathmix: found no file none.jsonl; allowed: an existing one",
     ),
     "backbone with a pool": (
         ["--pool=two.jsonl", "--labeler=a", "--settings.students.backbone=huge"],
@@ -152,20 +145,20 @@ SETTINGS = {
         "shallow, shallow_large",
     ),
     "another world in the settings": (
-        ["--settings.world=dropped"],
-        "settings.world: found dropped; allowed: facts, as chosen by flag, config or default",
+        ["--settings.source.world=dropped"],
+        "settings.source.world: found dropped; allowed: facts, as chosen by flag, config or default",
     ),
     "device": (
-        ["--settings.students.device=tpu"],
-        "students.device: found 'tpu'; allowed: cpu, cuda",
+        ["--settings.device=tpu"],
+        "device: found 'tpu'; allowed: cpu, cuda",
     ),
     "threshold above": (
-        ["--settings.labeler.threshold=2"],
-        "threshold: found 2.0; allowed: 0 to 1",
+        ["--settings.source.labeler.threshold=2"],
+        "source.labeler.threshold: found 2.0; allowed: 0 to 1",
     ),
     "threshold below": (
-        ["--settings.labeler.threshold=-0.1"],
-        "threshold: found -0.1; allowed: 0 to 1",
+        ["--settings.source.labeler.threshold=-0.1"],
+        "source.labeler.threshold: found -0.1; allowed: 0 to 1",
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],
@@ -257,10 +250,12 @@ def test_config_file(case, here, capsys):
 
 def test_a_flag_against_the_settings_of_a_config(here, capsys):
     """Rather than a run of the one world under the other's name."""
-    (here / "c.yaml").write_text("scale: smoke\nworld: dropped\nsettings: {world: facts}")
+    (here / "c.yaml").write_text("scale: smoke\nworld: dropped\nsettings: {source: {world: facts}}")
     said = refusal([*PLAN, "--config=c.yaml", "--store=store"], capsys)
-    assert said == "settings.world: found facts; allowed: dropped, as chosen by flag, config or default"
-    (here / "c.yaml").write_text("settings: {scale: quick, world: dropped}")
+    assert (
+        said == "settings.source.world: found facts; allowed: dropped, as chosen by flag, config or default"
+    )
+    (here / "c.yaml").write_text("settings: {scale: quick, source: {world: dropped}}")
     said = refusal([*PLAN, "--config=c.yaml", "--scale=smoke", "--store=store"], capsys)
     assert said == "settings.scale: found quick; allowed: smoke, as chosen by flag, config or default"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from defaults import settings_of
 
 from ablations.commands import cli
 from ablations.data.artifacts import ProblemSet, Samples
-from ablations.experiments.scales import settings
 from results.analyses.catalogue import ANALYSES
 from results.examples import read_examples
 from results.records import check_same_solutions, read_records
@@ -23,7 +23,7 @@ DRAWN = {"labeler": 2, "train": 2, "validation": 4, "test": 8}
 SCALES = (1, 2)
 NS = (1, 2, 4, 8)
 FIGURES = ANALYSES["supervision"].figures
-STUDENTS = {arm: STUDENT_ARMS[arm].words for arm in settings("smoke", None, None, None).arms}
+STUDENTS = {arm: STUDENT_ARMS[arm].words for arm in settings_of("supervision", "smoke").arms}
 """Arms of the experiment, in words."""
 REFERENCES = ("labeler", "majority", "oracle", "random")
 """Its reference lines."""
@@ -136,10 +136,10 @@ def test_the_config_of_every_record_is_whole(frame):
         assert len(chosen) == (0 if pd.isna(cell) else 1)  # a fold; reference lines: none
         assert all(one["learning_rate"] == 0.002 and one["best_update"] in (2, 4) for one in chosen)
     (config,) = {json.dumps(config): config for config in configs.values()}.values()  # else they are equal
-    assert config["problems"] == PARTS | {"seed": 0, "test_seed": 0} and config["students"][
+    assert config["source"]["problems"] == PARTS | {"seed": 0, "test_seed": 0} and config["students"][
         "learning_rates"
     ] == [0.002]
-    assert config["labeler"]["threshold"] == 0.2
+    assert config["source"]["labeler"]["threshold"] == 0.2
 
 
 def test_examples_are_valid(smoke):

@@ -33,8 +33,8 @@ EXPERIMENT = '''
 
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
-from ablations.experiments.scales import SupervisionSettings, settings
 from ablations.experiments.sources import folds_of
+from ablations.experiments.supervision import SupervisionSettings, settings
 from ablations.experiments.trainings import (
     Trainings,
     evaluate_cell,
@@ -45,15 +45,15 @@ from ablations.experiments.trainings import (
 
 def plan(settings: SupervisionSettings) -> Plan:
     """Is a labeler that doubts more a better teacher?"""
-    folds = folds_of(settings)
+    folds, students = folds_of(settings), settings.students
     cells = [
         evaluate_cell(
-            [Trainings(settings=settings, fold=fold, arm=arm, data_scale=2) for fold in folds], seed
+            [Trainings(students=students, fold=fold, arm=arm, data_scale=2) for fold in folds], seed
         )
         for arm in ("process", "doubtful_outcome")
         for seed in range(settings.seeds)
     ]
-    references = evaluate_references(settings, folds)
+    references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("doubts", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from defaults import settings_of
 
 from ablations.commands import cli
 from ablations.experiments import generalization, supervision
-from ablations.experiments.scales import settings
-from ablations.experiments.settings import GeneratorSettings
+from ablations.experiments.source_settings import GeneratorSettings
 from ablations.steps.draw import DrawProblems
 from ablations.steps.train_student import TrainStudent
 from ablations.world.text import build_tokenizer
@@ -19,9 +19,9 @@ WORLD = "dropped"
 @pytest.mark.parametrize("scale", ["smoke", "quick", "small", "paper"])
 def test_students_and_labeler_are_those_of_supervision(scale):
     """Only test problems of other kinds, their samples, scores and ratings are new; nothing is trained."""
-    given = generalization.settings(scale, WORLD, None, None)
+    given = settings_of("generalization", scale, WORLD)
     assert given.kinds == ("usual", "long")
-    before = {task.key for task in supervision.plan(settings(scale, WORLD, None, None)).tasks}
+    before = {task.key for task in supervision.plan(settings_of("supervision", scale, WORLD)).tasks}
     tasks = generalization.plan(given).tasks
     trained = [task for task in tasks if isinstance(task, TrainStudent) and not task.tuning]
     assert len(trained) == 3 * given.seeds
@@ -53,7 +53,7 @@ def test_no_authors_solution_is_too_long_for_the_generator(name):
             "kinds: found ['usual', 'rare']; allowed: one or more of usual, long",
         ),
         (["--settings.kinds=[]"], "kinds: found []; allowed: one or more of usual, long, each once"),
-        (["--settings.data_scales=[1,2]"], "data_scales: found [1, 2]; allowed: a single one"),
+        (["--settings.data_scale=3"], "data_scale: found 3; allowed: 1 to source.train_samples = 2"),
     ],
 )
 def test_malformed_settings(tmp_path, capsys, flags, message):

@@ -48,7 +48,7 @@ def assert_close(store: Path, atol: float) -> None:
 @pytest.mark.parametrize(("precision", "atol"), [("32-true", 1e-3), ("bf16-mixed", 2e-2)])
 def test_a_gpu_trains_what_a_processor_does(store, python_m, tmp_path, precision, atol):
     """After four updates of at most 2e-3 each."""
-    device = ("--settings.students.device=cuda", f"--precision={precision}")
+    device = ("--settings.device=cuda", f"--precision={precision}")
     python_m("ablations", *WORDS, *device, "--workers=1", f"--store={store}", f"--out={tmp_path / 'out'}")
     assert_close(store, atol)
     frame = read_records(tmp_path / "out" / "records.parquet")
@@ -57,7 +57,7 @@ def test_a_gpu_trains_what_a_processor_does(store, python_m, tmp_path, precision
 
 @one_gpu
 def test_two_workers_share_a_gpu(store, python_m, tmp_path):
-    words = (*WORDS, "--settings.students.device=cuda", "--workers=2")
+    words = (*WORDS, "--settings.device=cuda", "--workers=2")
     python_m("ablations", *words, f"--store={store}", f"--out={tmp_path / 'out'}")
     assert_close(store, 1e-3)
 
@@ -65,7 +65,7 @@ def test_two_workers_share_a_gpu(store, python_m, tmp_path):
 @two_gpus
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_gpus_train_what_a_processor_does(store, python_m, tmp_path, strategy):
-    words = (*WORDS, "--settings.students.device=cuda", "--workers=1")
+    words = (*WORDS, "--settings.device=cuda", "--workers=1")
     spread = ("--devices=2", f"--strategy={strategy}")
     python_m("ablations", *words, *spread, f"--store={store}", f"--out={tmp_path / 'out'}")
     assert_close(store, 1e-3)

@@ -95,7 +95,7 @@ def test_what_supervision_may_be_given(run, capsys):
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("share=0", "share: found 0.0; allowed: above 0, to 1"),
+        ("data_scale=0", "data_scale: found 0; allowed: 1 to source.train_samples = 2"),
         (
             "students.learning_rates=[1e-3,2e-3]",
             "students.learning_rates: found [0.001, 0.002]; allowed: one",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from defaults import settings_of
 from safetensors.numpy import load_file
 
 from ablations.commands import cli
@@ -12,7 +13,7 @@ from ablations.data.artifacts import ChosenRows
 from ablations.data.models import MODEL, TrainedStudent
 from ablations.engine.step import Context
 from ablations.experiments import EXPERIMENTS
-from ablations.experiments.iterative_retraining import plan, settings
+from ablations.experiments.iterative_retraining import plan
 from ablations.steps.measure_stability import MeasureStability
 from ablations.steps.train_student import TrainStudent
 from results.records import read_records
@@ -45,8 +46,8 @@ def test_what_the_first_experiment_made_is_used_again(smoke, run):
 def test_the_first_selector_is_that_of_the_other_experiments(scale):
     """Everything that no round changes has the key that it has in `active_learning`: what is new is after."""
     first = EXPERIMENTS["active_learning"]
-    known = {task.address for task in first.plan(first.settings(scale, None, None, None)).tasks}
-    mine = settings(scale, None, None, None)
+    known = {task.address for task in first.plan(settings_of("active_learning", scale)).tasks}
+    mine = settings_of("iterative_retraining", scale)
     new = [task for task in plan(mine).tasks if task.address not in known]
     names = {"acquired", "opinion", "train", "scores", "instability", "label_noise", "cell", "records"}
     assert {task.name for task in new} - {"choose"} == names
@@ -73,7 +74,7 @@ def test_every_way_has_its_rounds(run):
             *(cells[name] for name in ("variant", "level", "data_scale", "labelled_solutions")), strict=True
         )
     }
-    train = settings("smoke", None, None, None).problems.train
+    train = settings_of("iterative_retraining", "smoke").source.problems.train
     expected = {(FIRST, 0): 1, ("one_shot", 2): 3}
     expected |= {(way, level): level + 1 for way in list(WAYS)[:3] for level in (1, 2)}
     assert found == {place: (total, train * total) for place, total in expected.items()}
@@ -110,7 +111,7 @@ def test_training_on_starts_from_the_weights_of_the_round_before(run, tmp_path, 
     """With no update made, the exported weights are those of the start; there are four such trainings."""
     store = run.folder / "store"
     monkeypatch.setattr("lightning_modules.training.fit", no_update)
-    tasks = plan(settings("smoke", None, None, None)).tasks
+    tasks = plan(settings_of("iterative_retraining", "smoke")).tasks
     found = [task for task in tasks if isinstance(task, TrainStudent) and task.start is not None]
     assert len(found) == 4
     for task in found:
@@ -152,15 +153,19 @@ def test_on_a_pool_every_fold_has_its_rounds(tmp_path):
     """Ten problems with six solutions each: three folds, two rounds, and the first round's artifacts."""
     path = tmp_path / "made.jsonl"
     path.write_text("".join(json.dumps(problem(p)) + "\n" for p in range(10)))
-    tasks = plan(settings("smoke", None, path, "x")).tasks
+    tasks = plan(settings_of("iterative_retraining", "smoke", pool=path, labeler="x")).tasks
     count = {name: sum(task.name == name for task in tasks) for name in ("fold", "cell", "instability")}
     ways = len(WAYS)  # with two rounds, starting from the base is choosing all at once, and measured once
     assert count == {"fold": 15, "cell": 1 + ways, "instability": ways}
     measured = [task for task in tasks if isinstance(task, MeasureStability)]
     assert {len(task.samples) for task in measured} == {5}
     argv = ["run", "iterative_retraining", "--scale=smoke", f"--pool={path}", "--labeler=x", "--workers=1"]
-    argv += [f"--store={tmp_path / 's'}", f"--out={tmp_path / 'o'}", "--settings.pool.folds=3"]
-    argv += ["--settings.ways=[train_on]", "--settings.pool.vocabulary=300", "--settings.pool.max_length=128"]
+    argv += [f"--store={tmp_path / 's'}", f"--out={tmp_path / 'o'}", "--settings.source.folds=3"]
+    argv += [
+        "--settings.ways=[train_on]",
+        "--settings.source.vocabulary=300",
+        "--settings.source.max_length=128",
+    ]
     assert cli.main(argv) == 0
     frame = read_records(tmp_path / "o" / "records.parquet")
     values = frame[frame["metric"] == "rank_correlation"]["problem_values"]
@@ -186,9 +191,8 @@ def problem(p: int) -> dict:
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("arms=[final_answer]", "arms: found ['final_answer']; allowed: process alone"),
         ("data_scales=[2]", "data_scales: found [2]; allowed: two or more, one a round"),
-        ("data_scales=[1,7]", "data_scales: found [1, 7]; allowed: ascending, 1 to pool_samples = 6"),
+        ("data_scales=[1,7]", "data_scales: found [1, 7]; allowed: ascending, 1 to source.train_samples = 6"),
         ("ways=[luck]", "ways: found ['luck']; allowed: one or more of train_on, "),
         ("ways=[]", "ways: found []; allowed: one or more of train_on, "),
         ("uniform_share=0", "uniform_share: found 0.0; allowed: above 0, to 1"),

@@ -4,12 +4,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from defaults import settings_of
 
 from ablations.commands import cli
 from ablations.data.artifacts import ChosenRows
 from ablations.data.models import LargePrm
 from ablations.experiments.large_models import LargeModels
-from ablations.experiments.large_settings import settings
 from ablations.experiments.world_fold import embedded_fold
 from results.records import plain, read_records
 
@@ -117,9 +117,9 @@ def test_each_ends_with_its_figure_and_report(run, name):
 
 def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
     for scale in ("quick", "small", "paper"):
-        given = settings(scale, None, None, None)
-        assert given.collection.labelled == given.labeler.samples
-        models = LargeModels(settings=given, fold=embedded_fold(given))
+        given = settings_of("large_scale", scale)
+        assert given.collection.labelled == given.source.labeler.samples
+        models = LargeModels(settings=given, fold=embedded_fold(given.source))
         assert models.collected.prm.tokens == models.labeler.tokens
 
 
@@ -158,9 +158,9 @@ def test_a_pool_is_refused(tmp_path, capsys, name):
 
 
 def test_the_whole_set_is_another_choice_from_the_same_pool():
-    given = settings("small", None, None, None)
+    given = settings_of("large_scale", "small")
     whole = replace(given, collection=replace(given.collection, selection="whole_set"))
-    one, other = (LargeModels(settings=one, fold=embedded_fold(one)) for one in (given, whole))
+    one, other = (LargeModels(settings=one, fold=embedded_fold(one.source)) for one in (given, whole))
     assert one.pool == other.pool and one.orm.train(0) == other.orm.train(0)
     chosen = zip(one.collected.choices, other.collected.choices, strict=True)
     assert [a == b for a, b in chosen] == [True, False, False, False]

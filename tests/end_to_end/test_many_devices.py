@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import settings_of
 from paths import ROOT
 from safetensors.numpy import load_file
 
@@ -103,19 +104,18 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
     from ablations.engine.machine import Machine
     from ablations.engine.ranks import Devices
     from ablations.engine.store import Store
-    from ablations.experiments.hyperparameters import settings
-    from ablations.experiments.world_fold import embedded_fold
+    from ablations.experiments.hyperparameters import training_fold
     from sweeps.objective import Objective
     from sweeps.spaces import SPACES
     from sweeps.study import Studies, planned, storage_of
 
-    given = settings("smoke", None, None, None)
+    given = settings_of("hyperparameters", "smoke")
     artifacts = Store(store)
     studies = Studies(name="two", arms=("process",), storage=storage_of(f"sqlite:///{tmp_path / 'p.db'}"))
     studies.plan(1)
     objective = Objective(
         settings=given,
-        fold=embedded_fold(given).training,
+        fold=training_fold(given),
         arm="process",
         space=SPACES["rates"],
         store=artifacts,

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from defaults import settings_of
 
 from ablations.commands import cli
-from ablations.experiments.orm_forms import OrmFormsSettings, plan, settings
-from ablations.experiments.scales import extended
+from ablations.experiments.orm_forms import plan
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.train_student import ChooseRate, TrainStudent
 from ablations.steps.validate import ValidateStudent
@@ -15,26 +15,22 @@ from results.analyses.orm_forms import FORMS
 from results.records import read_records
 
 
-def with_(given: OrmFormsSettings, **more: object) -> OrmFormsSettings:
-    return extended(OrmFormsSettings, given, **more)
-
-
 def test_validation_problems_judge_first_and_test_problems_when_asked():
-    given = settings("small", None, None, None)
-    part = embedded_fold(given)
+    given = settings_of("orm_forms", "small")
+    part = embedded_fold(given.source, students=given.students)
     tests = {part.test.key, part.test_labels.key, part.ratings.key}
     tasks = plan(given).tasks
     assert not tests & {task.key for task in tasks}
     judged = [task for task in tasks if isinstance(task, ValidateStudent)]
     assert len(judged) == 2 * len(given.data_scales) * len(FORMS) * given.seeds
-    tested = plan(with_(given, judged_on="test")).tasks
+    tested = plan(replace(given, judged_on="test")).tasks
     assert tests <= {task.key for task in tested}
     trains = [{task.key for task in some if task.name == "train"} for some in (tasks, tested)]
     assert trains[0] == trains[1]  # the same trainings
 
 
 def test_each_form_has_a_learning_rate_of_its_own_and_nothing_else():
-    given = settings("small", None, None, None)
+    given = settings_of("orm_forms", "small")
     tasks = plan(given).tasks
     choices = [task for task in tasks if isinstance(task, ChooseRate)]
     assert len(choices) == 2 * len(given.data_scales) * len(FORMS)
@@ -51,9 +47,8 @@ def test_each_form_has_a_learning_rate_of_its_own_and_nothing_else():
 
 def test_process_supervision_has_no_outcome_loss():
     from ablations.experiments import supervision
-    from ablations.experiments.scales import settings
 
-    given = settings("smoke", None, None, None)
+    given = settings_of("supervision", "smoke")
     given = replace(given, students=replace(given.students, outcome_loss="mean_logit"))
     tasks = supervision.plan(given).tasks
     losses = {(task.arm, task.config.get("outcome_loss")) for task in tasks if isinstance(task, TrainStudent)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from defaults import settings_of
 from paths import SHARED_DATA
 from sums_pool import FOLDS, PROBLEMS, SAMPLES, arguments, write_sums
 
@@ -18,9 +19,7 @@ from ablations.data.cross_fitting import fold_problems
 from ablations.data.models import TrainedStudent
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
-from ablations.experiments import active_learning
 from ablations.experiments.definition import copy
-from ablations.experiments.scales import settings
 from ablations.experiments.supervision import plan
 from ablations.formats.pool import read_pool
 from ablations.steps.examples import PickExamples
@@ -110,8 +109,8 @@ def test_a_pool_with_ungraded_solutions(pool, tmp_path):
             sample["final_correct"] = None
     path = tmp_path / "some.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    given = settings("smoke", None, path, "sharp")
-    assert given.pool_samples == given.test_samples == 4
+    given = settings_of("supervision", "smoke", pool=path)
+    assert given.source.samples == 4
     made = plan(given)
     store, out = Store(tmp_path / "store"), tmp_path / "out"
     (whole,) = (task for task in made.tasks if isinstance(task, ReadPool))
@@ -135,7 +134,7 @@ def test_a_pool_with_ungraded_solutions(pool, tmp_path):
     )
     assert (out / "left_out.txt").read_text() == f"{told}\n"
 
-    graded = plan(settings("smoke", None, pool, "sharp"))
+    graded = plan(settings_of("supervision", "smoke", pool=pool))
     for task in (graded.records, *graded.targets):
         store.path(task).mkdir(parents=True, exist_ok=True)
         (store.path(task) / "records.parquet").touch()
@@ -170,8 +169,8 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
 
 def test_what_a_plan_counts_of_a_pool(pool):
     text = pool.parent / "text.jsonl"
-    given = settings("smoke", None, pool, "sharp")
-    given = replace(given, pool=replace(given.pool, mathmix=text))
+    given = settings_of("supervision", "smoke", pool=pool)
+    given = replace(given, source=replace(given.source, mathmix=text))
     text.write_text('{"question": "1 + 1?", "answer": "2"}\n')
     tasks = plan(given).tasks
     folds = {task.label: task.texts for task in tasks if task.name == "fold"}
@@ -181,7 +180,9 @@ def test_what_a_plan_counts_of_a_pool(pool):
     running = {"mathmix", "train", "scores"}
     assert all(bool(task.work) == (task.name in running) for task in tasks)
     (mathmix, *_) = [task for task in tasks if task.name == "mathmix"]
-    assert mathmix.tokens == given.pool.mathmix_updates * 4608 and mathmix.work[0].kind == "language training"
+    assert (
+        mathmix.tokens == given.source.mathmix_updates * 4608 and mathmix.work[0].kind == "language training"
+    )
     (score, *_) = [task for task in tasks if task.name == "scores"]
     assert score.tokens == round(2 * SAMPLES**0.97 * 300) and score.work[0].texts == 2 * SAMPLES
 
@@ -195,9 +196,11 @@ def test_text_that_holds_problems_of_the_pool_stops_a_run_unless_they_are_left_o
     argv = arguments("plan", pool, "sharp", tmp_path, mathmix=text)
     argv = [one for one in argv if not one.startswith("--out")]
     assert cli.main(argv) == 2
-    told = f"pool.mathmix: found 1 of the pool's problems in {text}, the first {second!r}; allowed: none, or "
+    told = (
+        f"source.mathmix: found 1 of the pool's problems in {text}, the first {second!r}; allowed: none, or "
+    )
     assert told in capsys.readouterr().err
-    assert cli.main([*argv, "--settings.pool.overlap=leave_out"]) == 0
+    assert cli.main([*argv, "--settings.source.overlap=leave_out"]) == 0
     assert "MathMix of fold 0" in capsys.readouterr().out
 
 
@@ -207,12 +210,12 @@ def test_text_beside_a_pool_is_taken_and_named_as_the_pool_is(pool, tmp_path, mo
         (data / folder).mkdir(parents=True)
     (data / "gsm8k" / "train.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
     shutil.copyfile(pool, data / "pools" / pool.name)
-    found = settings("smoke", None, data / "pools" / pool.name, "sharp").pool.mathmix
+    found = settings_of("supervision", "smoke", pool=data / "pools" / pool.name).source.mathmix
     assert found == data / "gsm8k" / "train.jsonl"
     for place, relative in ((tmp_path, "data/gsm8k/train.jsonl"), (data / "pools", "../gsm8k/train.jsonl")):
         monkeypatch.chdir(place)
         named = (data / "pools" / pool.name).relative_to(place)
-        assert str(settings("smoke", None, named, "sharp").pool.mathmix) == relative
+        assert str(settings_of("supervision", "smoke", pool=named).source.mathmix) == relative
 
 
 def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
@@ -222,7 +225,7 @@ def test_acquisitions_on_a_small_pool(pool, tmp_path, capsys):
     cells = frame[frame["cell"].notna()].drop_duplicates("cell")
     assert set(cells["acquisition"]) == set(ACQUISITION_STRATEGIES)
     assert (cells["labelled_steps"] >= cells["labelled_solutions"]).all()
-    found = active_learning.settings("paper", None, pool, "sharp")  # budgets of up to 200 at this scale
+    found = settings_of("active_learning", "paper", pool=pool)  # budgets of up to 200 at this scale
     assert found.data_scales[-1] == max(found.side_scales) == SAMPLES // 2 and found.uniform_scales == (1,)
 
 
@@ -231,14 +234,14 @@ def test_acquisitions_choose_among_as_many_as_the_pool_has(pool, tmp_path):
         rows = [json.loads(line) for line in file]
     few = tmp_path / "few.jsonl"
     few.write_text("".join(json.dumps(row | {"samples": row["samples"][:4]}) + "\n" for row in rows))
-    assert active_learning.settings("smoke", None, few, "sharp").pool_samples == 4
+    assert settings_of("active_learning", "smoke", pool=few).source.samples == 4
 
 
 def test_numbers_come_from_the_file(pool):
-    found = settings("quick", None, pool, "blunt")
-    assert (found.pool_samples, found.validation_samples, found.test_samples) == (SAMPLES,) * 3
+    found = settings_of("supervision", "quick", pool=pool, labeler="blunt")
+    assert found.source.samples == SAMPLES
     assert found.data_scales == (4, SAMPLES)  # 4 and 32 at this scale, and no more than there are
-    assert found.labeler.threshold == 0.20
+    assert found.source.labeler.threshold == 0.20
 
 
 @pytest.mark.parametrize(("count", "folds"), [(10, 5), (11, 3), (7, 7), (100, 5)])
@@ -248,11 +251,9 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
     path = tmp_path / "many.jsonl"
     rows = ({**row, "problem_id": str(p), "problem": str(p)} for p in range(count))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "\n")
-    defaults = settings("quick", None, path, "sharp")
-    values = {name: getattr(defaults, name) for name in defaults.__dataclass_fields__}
-    given = {name: getattr(defaults.pool, name) for name in defaults.pool.__dataclass_fields__}
+    defaults = settings_of("supervision", "quick", pool=path)
     students = defaults.students
-    found = type(defaults)(**values | {"pool": type(defaults.pool)(**given | {"folds": folds})})
+    found = replace(defaults, source=replace(defaults.source, folds=folds))
     trained = [task for task in plan(found).tasks if isinstance(task, TrainStudent)]
     tasks = [task for task in trained if task.data_scale == 6]
     updates = [
@@ -279,22 +280,18 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
             "world: found 'dropped' beside a pool; allowed: one of the two",
         ),
         (
-            ["--labeler=sharp", "--settings.pool.folds=11"],
-            "pool.folds: found 11; allowed: 3 to 10, the problems of sums.jsonl.gz",
+            ["--labeler=sharp", "--settings.source.folds=11"],
+            "source.folds: found 11; allowed: 3 to 10, the problems of sums.jsonl.gz",
         ),
         (
             ["--labeler=sharp", "--settings.data_scales=[7]"],
             "data_scales: found [7]; allowed: ascending, 1 to 6, the solutions per problem",
         ),
         (
-            [
-                "--labeler=sharp",
-                *(f"--settings.{part}_samples=4" for part in ("pool", "validation", "test")),
-            ],
-            "pool_samples, validation_samples, test_samples: found 4; allowed with sums.jsonl.gz: 6, the "
-            "solutions per problem",
+            ["--labeler=sharp", "--settings.source.samples=4", "--settings.data_scales=[1]"],
+            "source.samples: found 4; allowed with sums.jsonl.gz: 6, the solutions per problem",
         ),
-        (["--labeler=sharp", "--settings.pool.folds=2"], "pool.folds: found 2; allowed: 3 or more"),
+        (["--labeler=sharp", "--settings.source.folds=2"], "source.folds: found 2; allowed: 3 or more"),
     ],
 )
 def test_mistakes_are_told_in_one_line(pool, tmp_path, capsys, flags, message):

@@ -86,8 +86,7 @@ def test_it_ends_with_its_figure_and_report(run):
             "arms=[final_answer]",
             "arms: found ['final_answer']; allowed: one or both of process, process_neutral",
         ),
-        ("data_scales=[1,2]", "data_scales: found [1, 2]; allowed: a single one"),
-        ("data_scales=[3]", "data_scales: found [3]; allowed: ascending, 1 to pool_samples = 2"),
+        ("data_scale=3", "data_scale: found 3; allowed: 1 to source.train_samples = 2"),
     ],
 )
 def test_malformed_settings(tmp_path, capsys, flag, message):

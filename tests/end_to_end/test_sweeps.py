@@ -6,14 +6,14 @@ import optuna
 import pandas as pd
 import pytest
 import yaml
+from defaults import settings_of
 
 from ablations.commands import cli
 from ablations.engine.machine import Machine
 from ablations.engine.step import Step, ordered
 from ablations.engine.store import Store
 from ablations.experiments.fold import TrainingFold
-from ablations.experiments.hyperparameters import settings
-from ablations.experiments.trials import Hyperparameters
+from ablations.experiments.hyperparameters import training_fold
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.draw import DrawProblems
 from sweeps.cli import main
@@ -86,8 +86,8 @@ def test_what_its_trials_made_is_no_garbage(run, capsys):
 
 def test_no_test_problem_can_be_reached(tmp_path):
     """Whatever a sweep holds, and whatever it can ask for, is made without the test problems."""
-    given = settings("smoke", None, None, None)
-    whole = embedded_fold(given)
+    given = settings_of("hyperparameters", "smoke")
+    whole = embedded_fold(given.source, students=given.students)
     one = Objective(
         settings=given,
         fold=whole.training,
@@ -98,7 +98,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
     )
     assert type(one.fold) is TrainingFold and not hasattr(one.fold, "test")
     held = [value for value in vars(one.fold).values() if isinstance(value, Step)]
-    reached = ordered([*held, one.task(Hyperparameters.of(given))])
+    reached = ordered([*held, one.task(given.centre)])
     forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
     assert not forbidden & {task.key for task in reached}
     drawn = {task.split for task in reached if isinstance(task, DrawProblems)}
@@ -106,19 +106,19 @@ def test_no_test_problem_can_be_reached(tmp_path):
     with pytest.raises(AssertionError, match="a fold without test problems cannot judge"):
         from ablations.experiments.trainings import Trainings
 
-        Trainings(settings=given, fold=whole.training, arm="process", data_scale=1).scores(0)
+        Trainings(students=given.students, fold=whole.training, arm="process", data_scale=1).scores(0)
 
 
 def test_a_pruned_training_leaves_nothing(run, monkeypatch):
     """It is stopped at its first judgement: no artifact, no scratch folder, and the store can go on."""
     folder, _ = run
-    given = settings("smoke", None, None, None)
+    given = settings_of("hyperparameters", "smoke")
     store = Store(folder / "store")
     made = Studies(name="pruned", arms=("process",), storage=storage_of(f"sqlite:///{folder / 'p.db'}"))
     made.plan(1)
     one = Objective(
         settings=given,
-        fold=embedded_fold(given).training,
+        fold=training_fold(given),
         arm="process",
         space=SPACES["rates"],
         store=store,

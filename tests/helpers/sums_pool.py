@@ -54,7 +54,7 @@ def arguments(
     experiment: str = "supervision",
     **of_pool: object,
 ) -> list[str]:
-    given = [f"--settings.pool.{name}={value}" for name, value in of_pool.items()]
+    given = [f"--settings.source.{name}={value}" for name, value in of_pool.items()]
     places = [f"--store={folder / 'store'}"] + ([f"--out={folder / 'out'}"] if command == "run" else [])
     return [
         *(command, experiment, "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),

@@ -39,7 +39,7 @@ FILES = {
 }
 """Files that nothing is wrong with."""
 SMOKE = ("--scale", "smoke", "--workers", "1", "--store", "st")
-ON_POOL = (*SMOKE, "--pool", "pool.jsonl", "--labeler", "prm", "--settings.pool.folds", "3")
+ON_POOL = (*SMOKE, "--pool", "pool.jsonl", "--labeler", "prm", "--settings.source.folds", "3")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "convert": ("ablations", "convert", "--from", "trl", "--to", "processbench", "trl.jsonl", "out.jsonl"),
     "grade": ("ablations", "grade", "pool.jsonl", "--out", "out.jsonl"),
@@ -53,13 +53,13 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "grade": ("--workers", "--seconds", "--log-format"),
     "evaluate": ("--threshold", "--scoring", "--labeler", "--max-length", "--threshold-on", "--on"),
     "plan": (
-        *("--workers", "--settings.seeds", "--settings.data_scales", "--settings.pool.max_length"),
+        *("--workers", "--settings.seeds", "--settings.data_scales", "--settings.source.max_length"),
         *(
             "--settings.students.learning_rates",
             "--settings.students.patience",
-            "--settings.labeler.threshold",
+            "--settings.source.labeler.threshold",
         ),
-        *("--settings.pool.vocabulary", "--settings.arms", "--config", "--settings.test_samples"),
+        *("--settings.source.vocabulary", "--settings.arms", "--config", "--settings.source.test_samples"),
     ),
     "sweeps report": ("--storage", "--world", "--arms", "--scale"),
 }

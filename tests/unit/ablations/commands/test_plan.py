@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from defaults import settings_of
 from transformers import LlamaConfig
 
 from ablations.commands import cli
@@ -53,11 +54,7 @@ def test_tokens_of_scale_smoke_by_hand(plan):
     # problems are read, of 4 solutions each, which are as 2.908
     learned = 4 * (16 + 32) * (49 + 70 + 70)
     assert row(lines, "training of students")[:2] == ["6", f"{learned + 6 * round(2 * 6 * 2.9079 * 70):,}"]
-    tasks = len(
-        EXPERIMENTS["supervision"]
-        .plan(EXPERIMENTS["supervision"].settings("smoke", "dropped", None, None))
-        .tasks
-    )
+    tasks = len(EXPERIMENTS["supervision"].plan(settings_of("supervision", "smoke", "dropped")).tasks)
     assert row(lines, "in total")[0] == str(tasks)
     assert lines[-1].startswith(f"{tasks} tasks, 0 cached, {tasks} to do: ")
     assert not any(line.startswith("timed before") for line in lines)
@@ -153,7 +150,7 @@ def test_the_devices_of_a_run_ask_plan_for_nothing(tmp_path, capsys):
 
 def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     supervision = EXPERIMENTS["supervision"]
-    tasks = supervision.plan(supervision.settings("smoke", "dropped", None, None)).tasks
+    tasks = supervision.plan(settings_of("supervision", "smoke", "dropped")).tasks
     (tmp_path / "store" / "timings").mkdir(parents=True)
 
     def timed(task, seconds):

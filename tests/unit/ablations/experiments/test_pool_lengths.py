@@ -1,11 +1,11 @@
-"""How many tokens students read where the user sets no pool.max_length."""
+"""How many tokens students read where the user sets no source.max_length."""
 
 import pytest
+from defaults import settings_of
 
 from ablations.commands import cli
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.experiments.scales import settings
 from ablations.formats.pool import write_pool
 
 
@@ -20,8 +20,7 @@ def test_the_longest_solution_fits(tmp_path, letters, tokens):
     )
     problems = [Problem(problem_id="p", text="?", answer="1")]
     write_pool(path, problems, Solutions.from_rows([right]), {"a": Ragged.from_rows([[0.5]])})
-    given = settings("smoke", None, path, "a").pool
-    assert given is not None and given.max_length == tokens
+    assert settings_of("supervision", "smoke", pool=path, labeler="a").source.max_length == tokens
 
 
 def test_solutions_that_may_be_cut_are_named_before_anything_is_trained(tmp_path, capsys):
@@ -38,10 +37,10 @@ def test_solutions_that_may_be_cut_are_named_before_anything_is_trained(tmp_path
     path = tmp_path / "pool.jsonl"
     write_pool(path, problems, Solutions.from_rows(rows), {"a": Ragged.from_rows([[0.5]] * 6)})
     plan = ["plan", "supervision", "--scale=smoke", f"--pool={path}", "--labeler=a", f"--store={tmp_path}"]
-    plan += ["--settings.pool.folds=3", "--settings.data_scales=[1]"]
-    assert cli.main([*plan, "--settings.pool.max_length=1024"]) == 0
+    plan += ["--settings.source.folds=3", "--settings.data_scales=[1]"]
+    assert cli.main([*plan, "--settings.source.max_length=1024"]) == 0
     # "1?" and a line end, 1,100 letters and a line end: 3 + 1101 bytes
     said = capsys.readouterr().err
-    assert "pool.max_length: 1 of 6 solutions have more than 1,024 bytes, and so perhaps tokens, " in said
+    assert "source.max_length: 1 of 6 solutions have more than 1,024 bytes, and so perhaps tokens, " in said
     assert "p1 sample 0 (1,104)" in said
-    assert cli.main(plan) == 0 and "pool.max_length" not in capsys.readouterr().err  # sized to the pool
+    assert cli.main(plan) == 0 and "source.max_length" not in capsys.readouterr().err  # sized to the pool

@@ -4,11 +4,11 @@ import inspect
 from dataclasses import asdict, fields, replace
 
 import pytest
+from defaults import settings_of
 
 from ablations.engine.experiment import SCALES
 from ablations.engine.step import Step, ordered
-from ablations.experiments import scales
-from ablations.experiments.hyperparameters import Levels, plan, settings
+from ablations.experiments.hyperparameters import Levels, plan
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.trainings import Trainings
 from ablations.experiments.trials import PLAIN, Hyperparameters, trial
@@ -23,19 +23,20 @@ from results.analyses.sensitivity import FACTORS
 
 @pytest.fixture
 def small():
-    return settings("small", None, None, None)
+    return settings_of("hyperparameters", "small")
 
 
 def make(given, **changes) -> ValidateStudent:
-    point = replace(Hyperparameters.of(given), **changes)
-    return trial(given, embedded_fold(given), arm="process", data_scale=4, point=point, seed=0)
+    fold = embedded_fold(given.source, students=given.students)
+    point = replace(Hyperparameters.of(given.students, fold.threshold), **changes)
+    return trial(given.students, fold, arm="process", data_scale=4, point=point, seed=0)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_step_can_reach_a_test_problem(scale, world):
-    given = settings(scale, world, None, None)
-    part = embedded_fold(given)
+    given = settings_of("hyperparameters", scale, world)
+    part = embedded_fold(given.source, given.device, given.students)
     steps = plan(given).tasks
 
     def splits(steps: list[Step]) -> set[str]:
@@ -49,7 +50,7 @@ def test_no_step_can_reach_a_test_problem(scale, world):
 @pytest.mark.parametrize("scale", SCALES)
 def test_arms_get_the_same_effort(scale):
     """Where all arms have a point, their trainings differ in arm, threshold and kind of loss alone."""
-    given = settings(scale, None, None, None)
+    given = settings_of("hyperparameters", scale)
     trials = plan(given).targets
     of_arm = {arm: [one for one in trials if one.arm == arm] for arm in given.arms}
 
@@ -69,9 +70,10 @@ def test_arms_get_the_same_effort(scale):
 
 def test_the_trainings_of_supervision_are_used_again():
     """A trial at the hyperparameters of `supervision` trains what they train, where they have one rate."""
-    given = scales.settings("small", None, None, None)
+    given = settings_of("supervision", "small")
     given = replace(given, students=replace(given.students, learning_rates=(1e-3,)))
-    trainings = Trainings(settings=given, fold=embedded_fold(given), arm="process", data_scale=4)
+    fold = embedded_fold(given.source, students=given.students)
+    trainings = Trainings(students=given.students, fold=fold, arm="process", data_scale=4)
     assert make(given).train == trainings.train(0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from defaults import settings_of
 from given import given, run
 from safetensors.torch import load_file
 from tiny_checkpoints import write_checkpoint
@@ -22,8 +23,7 @@ from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Made, Step, Task
 from ablations.experiments import reporting, supervision
 from ablations.experiments.named_checkpoints import use_checkpoint
-from ablations.experiments.scales import settings
-from ablations.experiments.settings import LabelerSettings, PoolSettings, StudentSettings
+from ablations.experiments.settings import StudentSettings
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.steps.base_model import CausalModel, NamedCheckpoint, UseCheckpoint
 from ablations.steps.score import ScoreSolutions
@@ -187,7 +187,7 @@ def named(tasks: Iterable[Task], name: str) -> list[Any]:
 
 
 def test_an_embedded_plan_changes_for_the_students_alone(qwen2: Path, tmp_path: Path) -> None:
-    plain = settings("smoke", None, None, None)
+    plain = settings_of("supervision", "smoke")
     before = supervision.plan(plain).tasks
     after = supervision.plan(replace(plain, students=replace(plain.students, checkpoint=str(qwen2)))).tasks
     changed = {task.name for task in set(after) - set(before)}
@@ -205,7 +205,7 @@ def test_an_embedded_plan_changes_for_the_students_alone(qwen2: Path, tmp_path: 
 
 
 def test_adapters_bring_their_base_to_all_who_score(qwen2: Path) -> None:
-    plain = settings("smoke", None, None, None)
+    plain = settings_of("supervision", "smoke")
     students = replace(plain.students, checkpoint=str(qwen2), lora=Lora(rank=2))
     tasks = supervision.plan(replace(plain, students=students)).tasks
     (base,) = named(tasks, "checkpoint")
@@ -217,8 +217,11 @@ def test_adapters_bring_their_base_to_all_who_score(qwen2: Path) -> None:
 
 
 def test_a_large_prm_from_a_checkpoint(qwen2: Path) -> None:
-    plain = settings("smoke", None, None, None)
-    given = replace(plain, labeler=replace(plain.labeler, checkpoint=str(qwen2)))
+    plain = settings_of("supervision", "smoke")
+    given = replace(
+        plain,
+        source=replace(plain.source, labeler=replace(plain.source.labeler, checkpoint=str(qwen2))),
+    )
     (labeler,) = named(supervision.plan(given).tasks, "large_prm")
     assert labeler.base.name == "checkpoint"
 
@@ -279,17 +282,6 @@ def test_adapters_that_cannot_be(values: dict[str, Any], message: str) -> None:
         Lora(**values)
 
 
-def test_a_pool_keeps_its_labels(qwen2: Path) -> None:
-    labeler = LabelerSettings(samples=1, checkpoint=str(qwen2))
-    plain = settings("smoke", None, None, None)
-    values = {name: getattr(plain, name) for name in plain.__dataclass_fields__}
-    drawn = dict.fromkeys(("pool_samples", "validation_samples", "test_samples"), 4)
-    pool = PoolSettings(path=qwen2, labeler="x")
-    given = values | drawn | {"world": None, "problems": None, "pool": pool, "labeler": labeler}
-    with pytest.raises(ValueError, match="labeler.checkpoint: found .*; allowed with a pool: null"):
-        type(plain)(**given | {"students": replace(plain.students, backbone="tiny")})
-
-
 def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     began = {"name": "tiny", "revision": "ab" * 32, "architecture": "gpt2", "chat_template": False}
     one = {"threshold": None, "checkpoint": began}
@@ -298,7 +290,7 @@ def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     configs = [json.dumps({"chosen": chosen}) for chosen in ([one, some], [few])]
     frame = pd.DataFrame({"experiment": "supervision", "variant": None, "config": configs, "arm": "process"})
     frame = frame.assign(cell=["a", "b"], acquisition="uniform", data_scale=1)
-    found = reporting.notes(settings("smoke", None, None, None), frame)
+    found = reporting.notes(settings_of("supervision", "smoke"), frame)
     assert (
         "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as "
         "plain text."
