@@ -9,15 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablations.engine.store import STORE
 from lightning_modules.process_group import Strategy
 
 if TYPE_CHECKING:
     from sweeps.sweep_workers import Sweep
-
-COMMANDS = {
-    "run": "Search. The same command resumes; with the same storage elsewhere, it joins as another worker.",
-    "report": "Tell what was found so far.",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,41 +22,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code, as ``failures.guarded`` says; also 1 if trials failed or workers died.
     """
-    import jsonargparse
     import optuna
 
     from ablations.commands.cli import quieten
+    from ablations.commands.signatures import call_one_of
     from ablations.engine.failures import guarded
 
     quieten()
     optuna.logging.set_verbosity(logging.WARNING)
-    parser = jsonargparse.ArgumentParser(
-        prog="sweeps", description="Hyperparameters of reward models by search.", exit_on_error=False
-    )
-    commands = parser.add_subcommands(required=True, dest="command")
-    for name, summary in COMMANDS.items():
-        command = jsonargparse.ArgumentParser(description=summary, exit_on_error=False)
-        command.add_argument("space", type=str, help="what is searched")
-        command.add_function_arguments(sweep if name == "run" else tell, as_group=False, skip={"space"})
-        commands.add_subcommand(name, command, help=summary)
     given = list(sys.argv[1:] if argv is None else argv)
-
-    def work() -> int:
-        chosen = parser.parse_args(given)
-        arguments = parser.instantiate(chosen)[chosen.command]
-        return (sweep if chosen.command == "run" else tell)(**vars(arguments))
-
-    return guarded("sweeps", given, work)
+    summary = "Hyperparameters of reward models by search."
+    return guarded("sweeps", given, lambda: int(call_one_of(COMMANDS, given, prog="sweeps", summary=summary)))
 
 
 def sweep(
     space: str,
+    *,
     scale: str = "quick",
     trials: int = 30,
     world: str | None = None,
     arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer"),
     storage: str | None = None,
-    store: Path = Path("runs/store"),
+    store: Path = STORE,
     out: Path | None = None,
     workers: int | None = None,
     heartbeat: int = 30,
@@ -74,7 +57,7 @@ def sweep(
         scale: smoke, quick, small or paper.
         trials: number of trials per arm.
         world: embedded world.
-        arms: forms of supervision.
+        arms: form of supervision, repeatable.
         storage: SQLAlchemy URL (default: an SQLite file in the out folder).
         store: folder of artifacts.
         out: folder for the results (default: a folder in runs/sweeps, named by space, scale and world).
@@ -83,9 +66,9 @@ def sweep(
         devices: processes, or GPUs, per trial.
         strategy: how they share the model: auto, ddp or fsdp.
     """
+    from ablations.data.checks import at_least
     from ablations.engine.processes import default_workers
     from ablations.engine.ranks import Devices, check_gpus
-    from ablations.experiments.settings import at_least
     from sweeps.sweep_workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
@@ -102,6 +85,7 @@ def sweep(
 
 def tell(
     space: str,
+    *,
     scale: str = "quick",
     world: str | None = None,
     arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer"),
@@ -114,11 +98,11 @@ def tell(
         space: name of the search space.
         scale: smoke, quick, small or paper.
         world: embedded world.
-        arms: forms of supervision.
+        arms: form of supervision, repeatable.
         storage: SQLAlchemy URL (default: an SQLite file in the out folder).
         out: folder for the results (default: a folder in runs/sweeps, named by space, scale and world).
     """
-    chosen, folder = _sweep(space, scale, 1, world, arms, storage, Path("runs/store"), out)
+    chosen, folder = _sweep(space, scale, 1, world, arms, storage, STORE, out)
     _tell(chosen, folder)
     return 0
 
@@ -134,10 +118,9 @@ def _sweep(
     out: Path | None,
 ) -> tuple[Sweep, Path]:
     """Returns the chosen sweep and the folder for the results."""
-    from ablations.data.checks import allowed
+    from ablations.data.checks import allowed, each_once
     from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import HYPERPARAMETERS
-    from ablations.experiments.settings import each_once
     from ablations.supervision import TARGETS
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES
@@ -173,3 +156,13 @@ def _tell(chosen: Sweep, folder: Path) -> int:
     for path in sorted(folder.iterdir()):
         print(path)
     return lost
+
+
+COMMANDS = {
+    "run": (
+        sweep,
+        "Search. The same command resumes; with the same storage elsewhere, it joins as another worker.",
+    ),
+    "report": (tell, "Tell what was found so far."),
+}
+"""The commands, each with its summary."""

@@ -24,8 +24,6 @@ from lightning_modules.process_group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
 """Flags of `run` that `plan` does not use, or uses differently."""
-ESCAPES = r"\n, \t and \\ stand for a line break, a tab and a backslash"
-"""Help text of flags whose values go through `unescaped`."""
 MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
 """File that `run` leaves in its out folder: the whole configuration, as `--config` takes it."""

@@ -6,21 +6,17 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import chdir
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from ablations.commands.arguments import (
     RUN_FILE,
     check_logger,
-    experiments,
     parse_run,
-    parse_run_file,
 )
-from ablations.commands.run_files import run_file, started_in, store_of_run
+from ablations.commands.run_files import run_file
 from ablations.engine.experiment import Experiment
-from ablations.engine.files import alone, check_output, lock_of
+from ablations.engine.files import check_output, lock_of
 from ablations.engine.locks import locked
 from results.writing import write_text
 
@@ -43,11 +39,17 @@ COMMANDS = {
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
 }
-WORLD_COMMANDS = {
-    "check": "Compute the properties that a world must have.",
-    "pretrain": "Pretrain a world's base models.",
-    "sample": "Print some problems and solutions of a world.",
-}
+FUNCTIONS = (
+    {
+        name: f"{name}:{name}"
+        for name in ("convert", "grade", "sample", "label", "evaluate", "power", "export")
+    }
+    | {"list": "runs:list_experiments"}
+    | {name: f"runs:{name}" for name in ("report", "status", "gc")}
+)
+"""Commands that are a function: module and name."""
+GROUPS = ("finetune", "world")
+"""Commands that are several functions, in the ``KINDS`` of their modules."""
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 """Variables for transformers, unless the user sets them: it reports every new head, as all heads here are."""
 
@@ -84,30 +86,11 @@ def _dispatch(argv: list[str]) -> None:
     from ablations.engine.processes import one_thread
 
     command = argv[0] if argv else None
-    if command in ("run", "plan"):
+    if command in ("run", "plan", "annotate", "sample"):
         with one_thread():  # before anything that computes is imported
-            experiment, args = parse_run(command, argv[1:])
-            (_run if command == "run" else _plan)(experiment, args)
-    elif command == "annotate":
-        with one_thread():
-            _annotate(argv[1:])
-    elif command == "convert":
-        _convert(argv[1:])
-    elif command == "sample":
-        with one_thread():
-            _module_of(command)(argv[1:])
-    elif command in ("grade", "label", "finetune", "evaluate", "export", "power"):
-        _module_of(command)(argv[1:])
-    elif command == "report":
-        _report(argv[1:])
-    elif command == "status":
-        _status(argv[1:])
-    elif command == "gc":
-        _gc(argv[1:])
-    elif command == "list":
-        _list(argv[1:])
-    elif command == "world":
-        _world(argv[1:])
+            _call(str(command), argv[1:])
+    elif command in COMMANDS:
+        _call(command, argv[1:])
     else:
         import jsonargparse
 
@@ -123,12 +106,21 @@ def _dispatch(argv: list[str]) -> None:
         parser.parse_args(argv)
 
 
-def _module_of(command: str) -> Callable[[Sequence[str]], None]:
-    """Returns the function of a command that has its own module; both are named after the command."""
-    function: Callable[[Sequence[str]], None] = getattr(
-        importlib.import_module(f"ablations.commands.{command}"), command
-    )
-    return function
+def _call(command: str, argv: list[str]) -> None:
+    from ablations.commands.signatures import call, call_one_of
+
+    known = {"prog": f"ablations {command}", "summary": COMMANDS[command]}
+    if command in FUNCTIONS:
+        module, _, function = FUNCTIONS[command].partition(":")
+        call(getattr(importlib.import_module(f"ablations.commands.{module}"), function), argv, **known)
+    elif command in GROUPS:
+        kinds = importlib.import_module(f"ablations.commands.{command}").KINDS
+        call_one_of(kinds, argv, **known)
+    elif command == "annotate":
+        _annotate(argv)
+    else:
+        experiment, args = parse_run(command, argv)
+        (_run if command == "run" else _plan)(experiment, args)
 
 
 def _run(experiment: Experiment, args: Any) -> None:
@@ -217,113 +209,3 @@ def _annotate(argv: list[str]) -> None:
     _, args = parse_run(f"annotate {argv[0]}", argv[1:])
     check_output(args.store, "store", folder=True)
     annotate(args.settings, Store(args.store), args.workers, write=argv[0] == "write")
-
-
-def _convert(argv: list[str]) -> None:
-    from ablations.commands.convert import command
-
-    command(argv, COMMANDS["convert"])
-
-
-def _report(argv: list[str]) -> None:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations report", description=COMMANDS["report"], exit_on_error=False
-    )
-    parser.add_argument("run_dir", type=Path, help="the out folder of a run")
-    run_dir = Path(parser.parse_args(argv).run_dir)
-    experiment, args = parse_run_file(run_dir)
-    check_output(run_dir, "run_dir", folder=True)
-    with alone(run_dir, "run_dir"):
-        experiment.report(args.settings, run_dir)
-
-
-def _status(argv: list[str]) -> None:
-    import jsonargparse
-
-    from ablations.engine.status import described, described_store, standings
-    from ablations.engine.store import Store, is_store
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations status", description=COMMANDS["status"], exit_on_error=False
-    )
-    parser.add_argument("path", type=Path, help="the out folder of a run, or a store, for all commands")
-    run_dir = Path(parser.parse_args(argv).path)
-    if is_store(run_dir):
-        print(described_store(Store(run_dir)))
-        return
-    experiment, args = parse_run_file(run_dir)
-    store = Store(store_of_run(run_dir))
-    with chdir(started_in(run_dir)):
-        tasks = experiment.plan(args.settings).tasks
-    print(described(standings(tasks, store), store))
-
-
-def _gc(argv: list[str]) -> None:
-    import jsonargparse
-
-    from ablations.engine.garbage import of_sweeps, remove, unused
-    from ablations.engine.progress import text_table
-    from ablations.engine.store import Store
-
-    parser = jsonargparse.ArgumentParser(prog="ablations gc", description=COMMANDS["gc"], exit_on_error=False)
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs' out folders")
-    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
-    parser.add_argument("--delete", action="store_true", help="remove them; without it they are only listed")
-    args = parser.parse_args(argv)
-    runs = sorted(path.parent for path in Path(args.runs).glob(f"*/{RUN_FILE}"))
-    sweeps = of_sweeps(Path(args.runs))
-    if not runs and not sweeps:
-        raise ValueError(
-            f"runs: found no {RUN_FILE} below {args.runs}; allowed: a folder with one run or more"
-        )
-    used: set[str] = set().union(*sweeps.values())
-    for run in runs:
-        experiment, of_run = parse_run_file(run)
-        with chdir(started_in(run)):
-            used |= {task.address for task in experiment.plan(of_run.settings).tasks}
-    store = Store(args.store)
-    found = unused(store, used)
-    told = remove(store, found) if args.delete else found
-    rows = [(one.address, f"{one.size / 1e6:,.1f} MB") for one in told]
-    if rows:
-        print(text_table(("artifact", "size"), rows, right=(1,)))
-    done = "removed" if args.delete else "not referred to; --delete removes them"
-    total = sum(one.size for one in told) / 1e6
-    told_by = f"{len(runs)} runs and {len(sweeps)} sweeps"
-    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {told_by} refer to {len(used)}")
-
-
-def _list(argv: list[str]) -> None:
-    import jsonargparse
-
-    from ablations.engine.progress import text_table
-
-    jsonargparse.ArgumentParser(
-        prog="ablations list", description=COMMANDS["list"], exit_on_error=False
-    ).parse_args(argv)
-    rows = [
-        (name, ", ".join(one.scales), ", ".join(one.worlds), ", ".join(one.labelers), one.summary)
-        for name, one in experiments().items()
-    ]
-    print(text_table(("experiment", "scales", "worlds", "labelers", "what it shows"), rows))
-
-
-def _world(argv: list[str]) -> None:
-    """Runs a `world` command; the flags of `check` are the arguments of `cli_check`, and so on."""
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations world", description=COMMANDS["world"], exit_on_error=False
-    )
-    commands = parser.add_subcommands(required=True, dest="command")
-    functions = {}
-    world = importlib.import_module("ablations.commands.world")
-    for name, summary in WORLD_COMMANDS.items():
-        functions[name] = getattr(world, f"cli_{name}")
-        command = jsonargparse.ArgumentParser(description=summary, exit_on_error=False)
-        command.add_function_arguments(functions[name], as_group=False)
-        commands.add_subcommand(name, command, help=summary)
-    args = parser.instantiate(parser.parse_args(argv))
-    functions[args.command](**vars(args[args.command]))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations.commands.cli import COMMANDS
-from ablations.commands.labeler_flags import add_choice, choice_of
+from ablations.commands.labeler_flags import LabelerFlags
 from ablations.data.checks import allowed
 from ablations.engine.files import check_new, new_folder, sha256_of
-from ablations.engine.progress import LOG_FORMATS
-from ablations.engine.store import Store
+from ablations.engine.progress import LogFormat
+from ablations.engine.store import STORE, Store
 from ablations.formats.questions import held_in
 from results.writing import write_text
 
@@ -29,43 +29,136 @@ NEED_THRESHOLD = (
 )
 
 
-def evaluate(argv: Sequence[str]) -> None:
-    """Runs the command. A file of scores needs no model, so torch is not imported.
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What is evaluated, and how."""
+
+    source: str
+    """A file of scores, or a checkpoint."""
+    on: Path | None
+    """What a checkpoint scores; None: the source is a file of scores."""
+    scoring: tuple[str, ...]
+    """Ways to score solutions by their steps."""
+    threshold: float | None
+    threshold_on: Path | None
+    no_first_error: bool
+    name: str | None
+    """Name of a checkpoint in tables; None: its own."""
+    flags: LabelerFlags
+    """How a checkpoint is loaded and read."""
+    store: Path
+    log_format: LogFormat
+
+    @property
+    def file(self) -> Path:
+        """The file that is read."""
+        return Path(self.source) if self.on is None else self.on
+
+    @property
+    def field(self) -> str:
+        """The argument that names it."""
+        return "source" if self.on is None else "on"
+
+    def __post_init__(self) -> None:
+        from ablations.evaluation.summary import REDUCTION
+
+        for scoring in self.scoring:
+            allowed("scoring", scoring, tuple(REDUCTION))
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold: found {self.threshold}; allowed: a number in [0, 1]")
+        if (self.threshold is not None) + (self.threshold_on is not None) + self.no_first_error > 1:
+            raise ValueError(
+                "threshold: found more than one of --threshold, --threshold-on and --no-first-error; "
+                "allowed: one"
+            )
+        is_file = Path(self.source).is_file()
+        if is_file and self.on is not None:
+            raise ValueError(
+                f"on: found it beside {self.source}, a file of scores; allowed: with a checkpoint"
+            )
+        if not is_file and self.on is None:
+            raise ValueError(
+                f"source: found no file {self.source}; allowed: a file of scores, or a checkpoint with --on "
+                "FILE"
+            )
+
+
+def evaluate(
+    source: str,
+    *,
+    on: Path | None = None,
+    labeler: tuple[str, ...] = (),
+    scoring: tuple[str, ...] = (),
+    threshold: float | None = None,
+    threshold_on: Path | None = None,
+    no_first_error: bool = False,
+    name: str | None = None,
+    out: Path | None = None,
+    flags: LabelerFlags = LabelerFlags(),
+    store: Path = STORE,
+    log_format: LogFormat = "text",
+) -> None:
+    """Evaluates a reward model. A file of scores needs no model, so torch is not imported.
 
     Args:
-        argv: the command's arguments.
+        source: a file of scores: a pool, PRM800K's scored samples, or rated paths with step_scores; or a
+            checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub.
+        on: what a checkpoint scores: a pool, or rated steps.
+        labeler: a labeler of the file, repeatable (default: all).
+        scoring: how steps score a solution, repeatable (default: product); a wrong name lists all.
+        threshold: P(wrong) above which a step is predicted wrong.
+        threshold_on: rated steps of other problems, on which the threshold with the highest F1 is chosen.
+        no_first_error: leave the first-error F1 out.
+        name: name of the checkpoint in tables (default: its own).
+        out: new folder for table, metrics and scores.
+        flags: how the checkpoint is loaded and read.
+        store: folder of artifacts, for a checkpoint.
+        log_format: format of the progress.
 
     Raises:
         ValueError: an argument, a file or the checkpoint is invalid.
     """
-    args = _parse(argv)
+    how = Evaluation(
+        source=source,
+        on=on,
+        scoring=tuple(dict.fromkeys(scoring or ["product"])),
+        threshold=threshold,
+        threshold_on=threshold_on,
+        no_first_error=no_first_error,
+        name=name,
+        flags=flags,
+        store=store,
+        log_format=log_format,
+    )
+    if out is not None:
+        check_new(out, "out")
     from ablations.evaluation.summary import final_rows, step_rows
     from results.analyses.evaluations import tables_of
     from results.tables.rendering import as_text
 
-    with _workplace(args.out) as folder:
-        scored, other = _read(args.file, args.field), None
-        if args.threshold_on is not None:
-            other = _read(args.threshold_on, "threshold_on")
-        _check(args, scored, other)
-        facts: dict[str, Any] = {"solutions": _named(args.file)}
-        if args.on is not None:
-            facts |= _label_all(args, folder)
-            scored = _read(folder / SCORES, args.field)
+    with _workplace(out) as folder:
+        scored, other = _read(how.file, how.field), None
+        if threshold_on is not None:
+            other = _read(threshold_on, "threshold_on")
+        _check(how, scored, other)
+        facts: dict[str, Any] = {"solutions": _named(how.file)}
+        if on is not None:
+            facts |= _label_all(how, folder)
+            scored = _read(folder / SCORES, how.field)
             other = None if other is None else _read(folder / OTHER_SCORES, "threshold_on")
-        scored = scored.only(args.labeler or scored.labelers)
-        rows = final_rows(scored, args.scoring) if scored.finals is not None else []
+        scored = scored.only(labeler or scored.labelers)
+        rows = final_rows(scored, how.scoring) if scored.finals is not None else []
         if scored.rated:
-            facts["thresholds"] = _thresholds(args, scored, other)
+            facts["thresholds"] = _thresholds(how, scored, other)
             rows += step_rows(scored, {name: one["value"] for name, one in facts["thresholds"].items()})
         notes = [f"{line}\n" for line in scored.notes]
         text = "\n".join(
             [*(as_text(table) for table in tables_of(rows)), *(["".join(notes)] if notes else [])]
         )
         print(text, end="")
-        if args.out is not None:
-            _write(folder, rows, text, facts | _facts_of(args, scored))
-            print(f"\n{args.out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+        if out is not None:
+            _write(folder, rows, text, facts | _facts_of(how, scored))
+            print(f"\n{out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
 @contextmanager
@@ -79,25 +172,25 @@ def _workplace(out: Path | None) -> Iterator[Path]:
             yield Path(folder_name)
 
 
-def _check(args: Any, scored: Scored, other: Scored | None) -> None:
+def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
     """Checks what can be checked before anything is scored."""
     from ablations.evaluation.score_file import SOFT_LABELS
 
     if scored.finals is None and not scored.rated:
         graded = "graded final answers (of at least half of a problem's solutions)"
         raise ValueError(f"{scored.path}: found neither {graded} nor rated steps; allowed: one of them")
-    if not scored.labelers and args.on is None:
+    if not scored.labelers and how.on is None:
         raise ValueError(
             f"source: found no scores in {scored.path}; allowed: a file of scores, or a checkpoint with --on "
             f"{scored.path}"
         )
     if not scored.rated:
-        if args.threshold is not None or other is not None:
+        if how.threshold is not None or other is not None:
             soft = f" ({SOFT_LABELS})" if f"{SOFT_LABELS}." in scored.notes else ""
             raise ValueError(
                 f"threshold: found one, but no rated step in {scored.path}{soft}; allowed: with rated steps"
             )
-    elif args.threshold is None and other is None and not args.no_first_error:
+    elif how.threshold is None and other is None and not how.no_first_error:
         raise ValueError(NEED_THRESHOLD)
     shared = set() if other is None else set(held_in(other.problems, scored.problems))
     if shared:
@@ -115,20 +208,20 @@ def _read(file: Path, field: str) -> Scored:
     return read_scored(file)
 
 
-def _label_all(args: Any, folder: Path) -> dict[str, Any]:
+def _label_all(how: Evaluation, folder: Path) -> dict[str, Any]:
     """Writes a checkpoint's scores of the solutions and of those for the threshold; returns facts on both."""
     from ablations.commands.labeled_file import label_file
     from ablations.commands.labeled_pool import Labeling
     from ablations.labelers.checkpoints import short_name
 
     labeling = Labeling(
-        choice=choice_of(args, args.source),
-        store=Store(args.store),
-        max_tokens=args.max_tokens,
-        log_format=args.log_format,
+        choice=how.flags.choice(how.source),
+        store=Store(how.store),
+        max_tokens=how.flags.max_tokens,
+        log_format=how.log_format,
     )
-    name, left_out = args.name or short_name(args.source), {}
-    for source, file in ((args.on, SCORES), (args.threshold_on, OTHER_SCORES)):
+    name, left_out = how.name or short_name(how.source), {}
+    for source, file in ((how.on, SCORES), (how.threshold_on, OTHER_SCORES)):
         if source is not None:
             found = label_file(source, folder / file, name, labeling)
             left_out[str(source)] = found
@@ -138,13 +231,13 @@ def _label_all(args: Any, folder: Path) -> dict[str, Any]:
     return {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
 
 
-def _thresholds(args: Any, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
+def _thresholds(how: Evaluation, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
     """Returns labeler -> its threshold, the source of the threshold, and its F1 there."""
     from ablations.evaluation.summary import chosen_threshold
 
-    if other is None:
-        return {name: {"value": args.threshold} for name in scored.steps}
-    named = _named(args.threshold_on)
+    if other is None or how.threshold_on is None:
+        return {name: {"value": how.threshold} for name in scored.steps}
+    named = _named(how.threshold_on)
     found = {name: chosen_threshold(other, name) for name in scored.steps}
     return {name: {"value": one.value, "f1": one.f1, "chosen_on": named} for name, one in found.items()}
 
@@ -153,7 +246,7 @@ def _named(file: Path) -> dict[str, str]:
     return {"file": str(file), "sha256": sha256_of(file)}
 
 
-def _facts_of(args: Any, scored: Scored) -> dict[str, Any]:
+def _facts_of(how: Evaluation, scored: Scored) -> dict[str, Any]:
     from ablations.engine.revision import revision
     from ablations.evaluation.summary import BINS, DRAWS
     from results.stats.intervals import LEVEL, RESAMPLES
@@ -165,7 +258,7 @@ def _facts_of(args: Any, scored: Scored) -> dict[str, Any]:
         "rows": len(scored.problem_R),
         "labelers": list(scored.labelers),
         "notes": list(scored.notes),
-        "scoring": list(args.scoring),
+        "scoring": list(how.scoring),
         "votes": {"draws": DRAWS, "seed": 0},
         "bins": BINS,
         "intervals": {"level": LEVEL, "resamples": RESAMPLES, "of": "problems"},
@@ -182,78 +275,3 @@ def _write(folder: Path, rows: list[dict[str, Any]], text: str, facts: dict[str,
     frame.to_csv(folder / METRICS, index=False)
     write_text(folder / TABLE, text)
     write_text(folder / FACTS, json.dumps(facts, indent=1, sort_keys=True) + "\n")
-
-
-def _parse(argv: Sequence[str]) -> Any:
-    import jsonargparse
-
-    from ablations.evaluation.summary import REDUCTION
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations evaluate", description=COMMANDS["evaluate"], exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument(
-        "source",
-        type=str,
-        help="a file of scores: a pool, PRM800K's scored samples, or rated paths with step_scores; or a "
-        "checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub",
-    )
-    parser.add_argument(
-        "--on", type=Path | None, default=None, help="what a checkpoint scores: a pool, or rated steps"
-    )
-    parser.add_argument("--labeler", action="append", help="of the file, repeatable (default: all)")
-    parser.add_argument(
-        "--scoring",
-        action="append",
-        help=f"of solutions by their steps, repeatable: {', '.join(REDUCTION)} (default: product)",
-    )
-    parser.add_argument(
-        "--threshold", type=float | None, default=None, help="P(wrong) above which a step is predicted wrong"
-    )
-    parser.add_argument(
-        "--threshold-on",
-        type=Path | None,
-        default=None,
-        help="rated steps of other problems, on which the threshold with the highest F1 is chosen",
-    )
-    parser.add_argument("--no-first-error", action="store_true", help="leave the first-error F1 out")
-    parser.add_argument(
-        "--name", type=str | None, default=None, help="of the checkpoint in tables (default: its own)"
-    )
-    parser.add_argument(
-        "--out", type=Path | None, default=None, help="new folder for table, metrics and scores"
-    )
-    add_choice(parser)
-    parser.add_argument(
-        "--store", type=Path, default=Path("runs/store"), help="folder of artifacts, for a checkpoint"
-    )
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
-    args = parser.parse_args(list(argv))
-    args.scoring = list(dict.fromkeys(args.scoring or ["product"]))
-    for scoring in args.scoring:
-        allowed("scoring", scoring, tuple(REDUCTION))
-    allowed("log_format", args.log_format, LOG_FORMATS)
-    if args.threshold is not None and not 0 <= args.threshold <= 1:
-        raise ValueError(f"threshold: found {args.threshold}; allowed: a number in [0, 1]")
-    given = [args.threshold is not None, args.threshold_on is not None, args.no_first_error]
-    if sum(given) > 1:
-        raise ValueError(
-            "threshold: found more than one of --threshold, --threshold-on and --no-first-error; allowed: one"
-        )
-    for name in ("on", "threshold_on", "out"):  # jsonargparse keeps a path's text as it was typed
-        value = getattr(args, name)
-        setattr(args, name, None if value is None else Path(value))
-    if args.out is not None:
-        check_new(args.out, "out")
-    is_file = Path(args.source).is_file()
-    if is_file and args.on is not None:
-        raise ValueError(f"on: found it beside {args.source}, a file of scores; allowed: with a checkpoint")
-    if not is_file and args.on is None:
-        raise ValueError(
-            f"source: found no file {args.source}; allowed: a file of scores, or a checkpoint with --on FILE"
-        )
-    args.file, args.field = (args.source, "source") if is_file else (args.on, "on")
-    args.file = Path(args.file)
-    return args

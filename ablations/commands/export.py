@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.commands.cli import COMMANDS
 from ablations.commands.trained import Trained, Which, find
 from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
@@ -18,27 +16,31 @@ PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is
 """Sample for models trained on texts that people wrote, so that none of those texts is shown."""
 
 
-def export(argv: Sequence[str]) -> None:
-    """Runs the command.
+def export(
+    cell: str,
+    out: Path,
+    *,
+    which: Which = Which(),
+    store: Path | None = None,
+    name: str | None = None,
+    license: str | None = None,
+) -> None:
+    """Writes a trained reward model as a folder for transformers, with a model card.
 
     Args:
-        argv: the command's arguments.
+        cell: a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store.
+        out: the new folder.
+        which: which of a run's models.
+        store: folder of artifacts (default: the run's, or runs/store).
+        name: name of the model in its card (default: the folder's).
+        license: license, as the hub names it.
 
     Raises:
         ValueError: an argument is invalid, or there is no such model.
     """
-    args = _parse(argv)
-    out = Path(args.out)
     check_new(out, "out")
-    which = Which(
-        arm=args.arm,
-        acquisition=args.acquisition,
-        data_scale=args.data_scale,
-        seed=args.seed,
-        fold=args.fold,
-    )
-    trained = find(args.cell, which, None if args.store is None else Path(args.store))
-    write(trained, out, name=args.name or out.resolve().name, license=args.license)
+    trained = find(cell, which, store)
+    write(trained, out, name=name or out.resolve().name, license=license)
     print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
 
 
@@ -189,40 +191,3 @@ def _training(trained: Trained, facts: TrainingFacts, config: dict[str, Any]) ->
 
 def _adapters(lora: dict[str, Any] | None) -> str | None:
     return None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"
-
-
-def _parse(argv: Sequence[str]) -> Any:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations export", description=COMMANDS["export"], exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument(
-        "cell",
-        type=str,
-        help="a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store",
-    )
-    parser.add_argument("out", type=Path, help="the new folder")
-    parser.add_argument("--arm", type=str | None, default=None, help="of a run: kind of supervision")
-    parser.add_argument(
-        "--acquisition",
-        type=str | None,
-        default=None,
-        help="of a run: how labelled solutions were chosen (default: uniform)",
-    )
-    parser.add_argument(
-        "--data-scale", type=int | None, default=None, help="of a run: solutions labeled per problem"
-    )
-    parser.add_argument("--seed", type=int | None, default=None, help="of a run")
-    parser.add_argument("--fold", type=int | None, default=None, help="of a run on a pool, from 0")
-    parser.add_argument(
-        "--store",
-        type=Path | None,
-        default=None,
-        help="folder of artifacts (default: the run's, or runs/store)",
-    )
-    parser.add_argument(
-        "--name", type=str | None, default=None, help="of the model in its card (default: the folder's)"
-    )
-    parser.add_argument("--license", type=str | None, default=None, help="as the hub names it")
-    return parser.parse_args(list(argv))

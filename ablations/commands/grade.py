@@ -6,13 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ablations.commands.cli import COMMANDS
 from ablations.commands.making import part
-from ablations.data.checks import allowed
 from ablations.engine.files import alone, check_new
-from ablations.engine.progress import LOG_FORMATS, Reporter, reporter_of, text_table
+from ablations.engine.progress import LogFormat, Reporter, reporter_of, text_table
 from ablations.engine.user_file import UserFile
 from ablations.formats.pool import Pool, read_pool
 from ablations.formats.pool_edit import replace_verdicts
@@ -28,26 +25,37 @@ SHOWN = 40
 """Maximum number of characters shown of an answer."""
 
 
-def grade(argv: Sequence[str]) -> None:
-    """Runs the command.
+def grade(
+    solutions: Path,
+    *,
+    out: Path,
+    workers: int = 1,
+    seconds: float = 5.0,
+    merge_equivalent: bool = False,
+    log_format: LogFormat = "text",
+) -> None:
+    """Grades a pool's final answers again, and writes a pool with the verdicts.
 
     Args:
-        argv: the command's arguments.
+        solutions: a pool: .jsonl, .jsonl.gz or .jsonl.zst.
+        out: the new pool; compressed by its name.
+        workers: processes of Math-Verify.
+        seconds: limit for one answer; past it the solution is ungraded.
+        merge_equivalent: spell all answers to a problem that are equal as the most frequent of them, so that
+            votes count them together.
+        log_format: format of the progress.
 
     Raises:
         ValueError: an argument or the pool is invalid, or Math-Verify is needed and missing.
     """
-    args = _parse(argv)
-    source, out = Path(args.solutions), Path(args.out)
-    allowed("log_format", args.log_format, LOG_FORMATS)
     check_new(out, "out")
-    grader = Grader(workers=args.workers, seconds=args.seconds)
-    file = UserFile.of(source, "solutions")
-    pool = read_pool(source, None, keep_ungraded=True)
+    grader = Grader(workers=workers, seconds=seconds)
+    file = UserFile.of(solutions, "solutions")
+    pool = read_pool(solutions, None, keep_ungraded=True)
     answers = _Answers.of(pool)
     with alone(out, "out"):
         with grader:
-            found = _graded(answers, grader, reporter_of(args.log_format), merge=args.merge_equivalent)
+            found = _graded(answers, grader, reporter_of(log_format), merge=merge_equivalent)
         replace_verdicts(file.unchanged(), out, answers=found.spelled, verdicts=found.verdicts)
     print(_told(answers, found))
     print(f"\n{_unanswered(pool, answers)}")
@@ -204,27 +212,3 @@ def _short(text: str | None) -> str:
         return "(none)"
     line = " ".join(text.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."
-
-
-def _parse(argv: Sequence[str]) -> Any:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations grade", description=COMMANDS["grade"], exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument("solutions", type=Path, help="a pool: .jsonl, .jsonl.gz or .jsonl.zst")
-    parser.add_argument("--out", type=Path, required=True, help="the new pool; compressed by its name")
-    parser.add_argument("--workers", type=int, default=1, help="processes of Math-Verify")
-    parser.add_argument(
-        "--seconds", type=float, default=5.0, help="limit for one answer; past it the solution is ungraded"
-    )
-    parser.add_argument(
-        "--merge-equivalent",
-        action="store_true",
-        help="spell all answers to a problem that are equal as the most frequent of them, so that votes "
-        "count them together",
-    )
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
-    return parser.parse_args(list(argv))

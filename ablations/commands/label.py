@@ -6,15 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ablations.commands.cli import COMMANDS
-from ablations.commands.labeler_flags import add_choice, choice_of
-from ablations.data.checks import allowed
+from ablations.commands.labeler_flags import LabelerFlags
 from ablations.engine.files import check_new, check_output, lock_of
 from ablations.engine.locks import locked
-from ablations.engine.progress import LOG_FORMATS
-from ablations.engine.store import Store
+from ablations.engine.progress import LogFormat
+from ablations.engine.store import STORE, Store
 from ablations.engine.user_file import UserFile
 from ablations.labelers.choice import check_name
 from results.writing import write_text
@@ -23,36 +21,48 @@ if TYPE_CHECKING:
     from ablations.commands.labeled_pool import TooLong
 
 
-def label(argv: Sequence[str]) -> None:
-    """Runs the command.
+def label(
+    solutions: Path,
+    *,
+    labeler: str,
+    out: Path,
+    name: str | None = None,
+    flags: LabelerFlags = LabelerFlags(),
+    store: Path = STORE,
+    log_format: LogFormat = "text",
+) -> None:
+    """Labels the steps of a pool's solutions, and writes a pool with the labels.
 
     Args:
-        argv: the command's arguments.
+        solutions: a pool: .jsonl, .jsonl.gz or .jsonl.zst.
+        labeler: folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub.
+        out: the new pool; compressed by its name.
+        name: name of the scores in the pool (default: the checkpoint's).
+        flags: how the checkpoint is loaded and read.
+        store: folder of artifacts.
+        log_format: format of the progress.
 
     Raises:
         ValueError: an argument, the pool or the checkpoint is invalid.
     """
-    args = _parse(argv)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.commands.labeled_file import add_labels
     from ablations.commands.labeled_pool import Labeling, label_pool
     from ablations.formats.pool import read_pool
     from ablations.labelers.checkpoints import short_name
 
-    source, out = Path(args.solutions), Path(args.out)
     labeling = Labeling(
-        choice=choice_of(args, args.labeler),
-        store=Store(args.store),
-        max_tokens=args.max_tokens,
-        log_format=args.log_format,
+        choice=flags.choice(labeler),
+        store=Store(store),
+        max_tokens=flags.max_tokens,
+        log_format=log_format,
     )
-    allowed("log_format", args.log_format, LOG_FORMATS)
-    name = args.name or short_name(args.labeler)
+    name = name or short_name(labeler)
     check_new(out, "out")
-    check_output(args.store, "store", folder=True)
-    file = UserFile.of(source, "solutions")
-    pool = read_pool(source, None, keep_ungraded=True)
-    check_name(name, source, pool.labelers)
+    check_output(store, "store", folder=True)
+    file = UserFile.of(solutions, "solutions")
+    pool = read_pool(solutions, None, keep_ungraded=True)
+    check_name(name, solutions, pool.labelers)
     found = label_pool(pool, labeling)
     with locked(lock_of(out)):
         if out.exists():
@@ -82,28 +92,3 @@ def _write_left_out(out: Path, too_long: Sequence[TooLong]) -> Path:
     if too_long:
         write_text(path, "".join(json.dumps(asdict(one)) + "\n" for one in too_long))
     return path
-
-
-def _parse(argv: Sequence[str]) -> Any:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations label", description=COMMANDS["label"], exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument("solutions", type=Path, help="a pool: .jsonl, .jsonl.gz or .jsonl.zst")
-    parser.add_argument(
-        "--labeler",
-        type=str,
-        required=True,
-        help="folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the new pool; compressed by its name")
-    parser.add_argument(
-        "--name", type=str | None, default=None, help="of the scores in the pool (default: the checkpoint's)"
-    )
-    add_choice(parser)
-    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
-    return parser.parse_args(list(argv))

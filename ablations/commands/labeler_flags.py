@@ -1,55 +1,43 @@
 """Flags of the commands that load a labeler."""
 
-from typing import Any
+from dataclasses import dataclass
 
-from ablations.commands.arguments import ESCAPES, unescaped
-from ablations.labelers.choice import DEVICES, DTYPES, LabelerChoice
-
-
-def add_choice(parser: Any) -> None:
-    """Adds the flags that configure a labeler, except for its checkpoint."""
-    parser.add_argument(
-        "--family",
-        type=str | None,
-        default=None,
-        help="family of the checkpoint (default: detected); a wrong name lists all",
-    )
-    parser.add_argument("--device", type=str, default="cpu", help=f"one of {', '.join(DEVICES)}")
-    parser.add_argument(
-        "--dtype", type=str, default="auto", help=f"of the weights: {', '.join(DTYPES)} (auto: as they are)"
-    )
-    parser.add_argument(
-        "--max-length",
-        type=int | None,
-        default=None,
-        help="most tokens of a solution (default: the model's positions); longer ones are left out, counted",
-    )
-    parser.add_argument(
-        "--separator",
-        type=str | None,
-        default=None,
-        help="text after each step, for token-classification (default: a newline); " + ESCAPES,
-    )
-    parser.add_argument("--max-tokens", type=int, default=8192, help="tokens of a forward pass")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the checkpoint"
-    )
+from ablations.commands.arguments import unescaped
+from ablations.data.checks import at_least
+from ablations.labelers.choice import Device, LabelerChoice, WeightType
 
 
-def choice_of(args: Any, checkpoint: str) -> LabelerChoice:
-    """Returns the labeler choice that the flags make.
+@dataclass(frozen=True, kw_only=True)
+class LabelerFlags:
+    """How a labeler's checkpoint is loaded and read."""
 
-    Raises:
-        ValueError: a flag has a value that is not allowed.
-    """
-    if args.max_tokens < 1:
-        raise ValueError(f"max_tokens: found {args.max_tokens}; allowed: at least 1")
-    return LabelerChoice(
-        checkpoint=checkpoint,
-        family=args.family,
-        device=args.device,
-        dtype=args.dtype,
-        max_length=args.max_length,
-        separator=None if args.separator is None else unescaped("separator", args.separator),
-        trust_remote_code=args.trust_remote_code,
-    )
+    family: str | None = None
+    """Family of the checkpoint (default: detected); a wrong name lists all."""
+    device: Device = "cpu"
+    """Device that it runs on."""
+    dtype: WeightType = "auto"
+    """Type of the weights (auto: as they are)."""
+    max_length: int | None = None
+    """Most tokens of a solution (default: the model's positions); longer ones are left out, and counted."""
+    separator: str | None = None
+    r"""Text after each step, for token-classification (default: a newline); \n, \t and \\ stand for a line
+    break, a tab and a backslash."""
+    max_tokens: int = 8192
+    """Tokens of a forward pass."""
+    trust_remote_code: bool = False
+    """Run code that comes with the checkpoint."""
+
+    def __post_init__(self) -> None:
+        at_least(1, max_tokens=self.max_tokens)
+
+    def choice(self, checkpoint: str) -> LabelerChoice:
+        """Returns the choice of a checkpoint with these flags; raises a ValueError if one is not allowed."""
+        return LabelerChoice(
+            checkpoint=checkpoint,
+            family=self.family,
+            device=self.device,
+            dtype=self.dtype,
+            max_length=self.max_length,
+            separator=None if self.separator is None else unescaped("separator", self.separator),
+            trust_remote_code=self.trust_remote_code,
+        )

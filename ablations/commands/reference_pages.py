@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import docstring_parser
-
-from ablations.commands.cli import COMMANDS, WORLD_COMMANDS, main
+from ablations.commands import finetune, world
+from ablations.commands.cli import COMMANDS, GROUPS, main
+from ablations.commands.signatures import descriptions
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.source_settings import PoolSettings
 from results.tables.rendering import markdown_table
@@ -56,8 +56,9 @@ A setting is a flag (`--settings.students.backbone large`), or a line of the YAM
 def commands_page() -> str:
     """Returns the page on commands, as Markdown."""
     names = [
-        *(["run", "supervision"] if name == "run" else [name] for name in COMMANDS if name != "world"),
-        *(["world", name] for name in WORLD_COMMANDS),
+        *(["run", "supervision"] if name == "run" else [name] for name in COMMANDS if name not in GROUPS),
+        *(["finetune", name] for name in finetune.KINDS),
+        *(["world", name] for name in world.KINDS),
     ]
     shown = [f"## {' '.join(name)}\n\n```text\n{_help(name)}\n```\n" for name in names]
     return "\n".join([_COMMANDS, *shown])
@@ -114,18 +115,14 @@ def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
         within: prefix of the names.
     """
     kind = settings if isinstance(settings, type) else type(settings)
-    meanings = {
-        one.arg_name: one.description or ""
-        for base in reversed(kind.__mro__[:-1])
-        for one in docstring_parser.parse_from_object(base).params
-    }
+    meanings = descriptions(kind)
     types = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         name, value = f"{within}{field.name}", getattr(settings, field.name, dataclasses.MISSING)
         nested = [
             one for one in (types[field.name], *get_args(types[field.name])) if dataclasses.is_dataclass(one)
         ]
-        meaning = " ".join(meanings.get(field.name, "").split())
+        meaning = meanings.get(field.name, "")
         if dataclasses.is_dataclass(value):
             yield from _rows(value, f"{name}.")
         elif value is dataclasses.MISSING and nested:

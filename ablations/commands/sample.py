@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from ablations.commands.arguments import ESCAPES, unescaped
-from ablations.commands.cli import COMMANDS
+from ablations.commands.arguments import unescaped
 from ablations.commands.making import make_all, reported
-from ablations.data.checks import allowed
 from ablations.engine.files import check_new, check_output, lock_of
-from ablations.engine.progress import LOG_FORMATS
-from ablations.engine.store import Store
-from ablations.generators.setup import CHAT_TEMPLATES, ENGINE_NAMES, GeneratorChoice, Sampling
+from ablations.engine.progress import LogFormat
+from ablations.engine.store import STORE, Store
+from ablations.generators.setup import ChatTemplate, EngineName, GeneratorChoice, Sampling
 from ablations.grading.unanswered import describe_unanswered
-from ablations.labelers.choice import DEVICES, DTYPES
+from ablations.labelers.choice import Device, WeightType
 from results.writing import write_text
 
 if TYPE_CHECKING:
@@ -30,75 +27,125 @@ if TYPE_CHECKING:
     from ablations.generators.generator import Generator
 
 
-def sample(argv: Sequence[str]) -> None:
-    """Runs the command.
+def sample(
+    problems: Path,
+    *,
+    generator: str,
+    samples: Annotated[int | None, "-n"] = None,
+    out: Path | None = None,
+    from_: str | None = None,
+    temperature: float = 1.0,
+    min_p: float = 0.0,
+    seed: int = 0,
+    max_new_tokens: int = 1024,
+    stop: tuple[str, ...] = (),
+    stop_after_answer: bool = False,
+    chat_template: ChatTemplate = "auto",
+    instruction: str | None = None,
+    shots: Path | None = None,
+    k: Annotated[int | None, "-k"] = None,
+    show_prompt: bool = False,
+    engine: EngineName = "transformers",
+    device: Device = "cpu",
+    devices: int = 1,
+    dtype: WeightType = "auto",
+    max_batch: int = 256,
+    trust_remote_code: bool = False,
+    store: Path = STORE,
+    log_format: LogFormat = "text",
+) -> None:
+    r"""Samples solutions of problems into a pool.
 
     Args:
-        argv: the command's arguments.
+        problems: a file of any format that names problems and their answers.
+        generator: folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub.
+        samples: solutions per problem.
+        out: the new pool; compressed by its name.
+        from_: format of the problems (default: detected).
+        temperature: 0: the likeliest token each time.
+        min_p: never draw a token less likely than this share of the likeliest one.
+        seed: seed of the samples.
+        max_new_tokens: most tokens of a solution.
+        stop: text or special token that ends a solution, repeatable; \n, \t and \\ stand for a line break, a
+            tab and a backslash.
+        stop_after_answer: end a solution after the line that states its final answer (in \boxed{}, after
+            ####, or in words: The answer is ...).
+        chat_template: whether the chat template is used (auto: where the tokenizer has one).
+        instruction: text next to the problem (default: with a chat template, one step per line and the
+            answer in \boxed{}; else nothing); escapes as in stop.
+        shots: file of solved problems to show.
+        k: how many of them.
+        show_prompt: print what the model reads for the first problem, no more.
+        engine: what runs the checkpoint.
+        device: device that it runs on.
+        devices: processes, each with its own GPU, or one core each.
+        dtype: type of the weights (auto: as they are).
+        max_batch: solutions that are written together.
+        trust_remote_code: run code that comes with the checkpoint.
+        store: folder of artifacts.
+        log_format: format of the progress.
 
     Raises:
         ValueError: an argument, the problems or the checkpoint is invalid.
     """
-    args = _parse(argv)
-    if not args.show_prompt and (args.samples is None or args.out is None):
-        missing = "samples" if args.samples is None else "out"
+    if not show_prompt and (samples is None or out is None):
+        missing = "samples" if samples is None else "out"
         raise ValueError(f"{missing}: found none; allowed: one, unless --show-prompt is given")
-    if (args.shots is None) != (args.k is None):
+    if (shots is None) != (k is None):
         raise ValueError("k: found --shots or -k without the other; allowed: both, or none")
-    allowed("log_format", args.log_format, LOG_FORMATS)
     choice = GeneratorChoice(
-        checkpoint=args.generator,
-        dtype=args.dtype,
-        chat_template=args.chat_template,
-        instruction=None if args.instruction is None else unescaped("instruction", args.instruction),
-        stop=tuple(unescaped("stop", text) for text in args.stop or ()),
-        stop_after_answer=args.stop_after_answer,
-        trust_remote_code=args.trust_remote_code,
+        checkpoint=generator,
+        dtype=dtype,
+        chat_template=chat_template,
+        instruction=None if instruction is None else unescaped("instruction", instruction),
+        stop=tuple(unescaped("stop", text) for text in stop),
+        stop_after_answer=stop_after_answer,
+        trust_remote_code=trust_remote_code,
     )
     sampling = Sampling(
-        samples=1 if args.show_prompt else args.samples,
-        temperature=args.temperature,
-        min_p=args.min_p,
-        max_new_tokens=args.max_new_tokens,
-        seed=args.seed,
-        engine=args.engine,
-        device=args.device,
-        max_batch=args.max_batch,
-        devices=args.devices,
+        samples=1 if show_prompt or samples is None else samples,
+        temperature=temperature,
+        min_p=min_p,
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        engine=engine,
+        device=device,
+        max_batch=max_batch,
+        devices=devices,
     )
-    out = None if args.show_prompt else Path(args.out)
-    if out is not None:
+    if out is not None and not show_prompt:
         check_new(out, "out")
-        check_output(args.store, "store", folder=True)
+        check_output(store, "store", folder=True)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once
     from ablations.generators.generator import find_generator
     from ablations.generators.problem_files import read_problems, read_shots
 
-    problems = read_problems(Path(args.problems), args.source)
-    shots = () if args.shots is None else read_shots(Path(args.shots), args.k, problems)
-    generator = find_generator(choice, sampling, shots)
-    if out is None:
-        print(generator.shown(problems[0]))
+    read = read_problems(problems, from_)
+    shown = () if shots is None or k is None else read_shots(shots, k, read)
+    found = find_generator(choice, sampling, shown)
+    if out is None or show_prompt:
+        print(found.shown(read[0]))
     else:
-        _into_pool(problems, generator, args)
+        _into_pool(read, found, out, Store(store), log_format)
 
 
-def _into_pool(problems: list[Problem], generator: Generator, args: Any) -> None:
+def _into_pool(
+    problems: list[Problem], generator: Generator, out: Path, store: Store, log_format: str
+) -> None:
     from ablations.engine.locks import locked
     from ablations.steps.draw_completions import DrawCompletions
 
-    out, began = Path(args.out), time.monotonic()
+    began = time.monotonic()
     prompts = generator.prompts(problems)
     shards = DrawCompletions.shards(generator.identity, generator.setup_for(prompts), prompts)
-    store = Store(args.store)
     new = [store.fault(shard, full=False) is not None for shard in shards]
-    make_all(shards, store, args.devices, args.log_format)
+    make_all(shards, store, generator.setup.sampling.devices, log_format)
     seconds = time.monotonic() - began
     with locked(lock_of(out)):
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
-        account = _graded(out, problems, [store.path(shard) for shard in shards], generator, args.log_format)
+        account = _graded(out, problems, [store.path(shard) for shard in shards], generator, log_format)
     _write_left_out(out, account)
     drawn = sum(tokens for tokens, made in zip(account.tokens, new, strict=True) if made)
     print(_described(out, generator, account, drawn / seconds if any(new) else None))
@@ -152,82 +199,3 @@ def _described(out: Path, generator: Generator, account: SamplingSummary, speed:
             f"({first}); all are in {out}.left_out.jsonl"
         )
     return "\n".join(said)
-
-
-def _parse(argv: Sequence[str]) -> Any:
-    import jsonargparse
-
-    parser = jsonargparse.ArgumentParser(
-        prog="ablations sample", description=COMMANDS["sample"], exit_on_error=False, allow_abbrev=False
-    )
-    parser.add_argument(
-        "problems", type=Path, help="a file of any format that names problems and their answers"
-    )
-    parser.add_argument(
-        "--generator",
-        type=str,
-        required=True,
-        help="folder of the checkpoint, or OWNER/NAME[@REVISION] on the hub",
-    )
-    parser.add_argument("-n", "--samples", type=int | None, default=None, help="solutions per problem")
-    parser.add_argument("--out", type=Path | None, default=None, help="the new pool; compressed by its name")
-    parser.add_argument(
-        "--from", dest="source", type=str | None, default=None, help="format (default: detected)"
-    )
-    parser.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest token each time")
-    parser.add_argument(
-        "--min-p",
-        type=float,
-        default=0.0,
-        help="never draw a token less likely than this share of the likeliest one",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the samples")
-    parser.add_argument("--max-new-tokens", type=int, default=1024, help="most tokens of a solution")
-    parser.add_argument(
-        "--stop",
-        action="append",
-        help=f"text or special token that ends a solution, repeatable; {ESCAPES}",
-    )
-    parser.add_argument(
-        "--stop-after-answer",
-        action="store_true",
-        help="end a solution after the line that states its final answer (in \\boxed{}, after ####, or in "
-        "words: The answer is ...)",
-    )
-    parser.add_argument(
-        "--chat-template",
-        type=str,
-        default="auto",
-        help=f"one of {', '.join(CHAT_TEMPLATES)} (auto: where the tokenizer has one)",
-    )
-    parser.add_argument(
-        "--instruction",
-        type=str | None,
-        default=None,
-        help="text next to the problem (default: with a chat template, one step per line and the answer "
-        f"in \\boxed{{}}; else nothing); {ESCAPES}",
-    )
-    parser.add_argument("--shots", type=Path | None, default=None, help="file of solved problems to show")
-    parser.add_argument("-k", type=int | None, default=None, help="how many of them")
-    parser.add_argument(
-        "--show-prompt", action="store_true", help="print what the model reads for the first problem, no more"
-    )
-    parser.add_argument(
-        "--engine", type=str, default="transformers", help=f"one of {', '.join(ENGINE_NAMES)}"
-    )
-    parser.add_argument("--device", type=str, default="cpu", help=f"one of {', '.join(DEVICES)}")
-    parser.add_argument(
-        "--devices", type=int, default=1, help="processes, each with its own GPU, or one core each"
-    )
-    parser.add_argument(
-        "--dtype", type=str, default="auto", help=f"of the weights: {', '.join(DTYPES)} (auto: as they are)"
-    )
-    parser.add_argument("--max-batch", type=int, default=256, help="solutions that are written together")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the checkpoint"
-    )
-    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
-    return parser.parse_args(list(argv))

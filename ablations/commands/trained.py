@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import RUN_FILE
 from ablations.commands.run_files import store_of_run
-from ablations.engine.store import MANIFEST, Store
+from ablations.engine.store import MANIFEST, STORE, Store
 from ablations.steps.train_student import TrainStudent
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ class Which:
     """Selection of one of a run's reward models; for a field that is None, the only value there is."""
 
     arm: str | None = None
-    """Kind of supervision."""
+    """Of a run: kind of supervision."""
     acquisition: str | None = None
-    """How the labeled solutions were chosen; None: uniform, if the run has it."""
+    """Of a run: how labeled solutions were chosen (default: uniform)."""
     data_scale: int | None = None
-    """Solutions labeled per problem."""
+    """Of a run: solutions labeled per problem."""
     seed: int | None = None
-    """Seed of the training."""
+    """Of a run: seed of the training."""
     fold: int | None = None
-    """Fold of a pool's cross-fitting, from 0."""
+    """Of a run on a pool: fold, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
         folder = folder.resolve()
         root, address = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
     else:
-        root, address = store or Path("runs/store"), named.strip("/")
+        root, address = store or STORE, named.strip("/")
     step = address.partition("/")[0]
     if step not in STEPS or not (root / address / MANIFEST).is_file():
         raise ValueError(

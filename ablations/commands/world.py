@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+from ablations.engine.store import STORE
 from ablations.world.world import Kind
 
 
-def cli_check(
-    world: str = "facts", scale: str = "quick", store: Path = Path("runs/store"), workers: int | None = None
+def check(
+    *, world: str = "facts", scale: str = "quick", store: Path = STORE, workers: int | None = None
 ) -> None:
     """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
 
@@ -17,17 +18,17 @@ def cli_check(
         store: where they are, or are made.
         workers: processes; one per core if not given.
     """
-    from ablations.commands.world_check import check, format_check
+    from ablations.commands.world_check import format_check, measured
 
-    properties = check(world, scale, store, workers)
+    properties = measured(world, scale, store, workers)
     print(format_check(world, properties))
     failed = [p.name for p in properties if not p.holds]
     if failed:
         raise ValueError(f"world {world}: does not hold: {', '.join(failed)}")
 
 
-def cli_pretrain(
-    world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
+def pretrain(
+    *, world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
 ) -> None:
     """Makes a base model again; killed, the same command goes on.
 
@@ -41,7 +42,7 @@ def cli_pretrain(
     from ablations.engine.files import alone, check_output
     from ablations.engine.processes import one_thread
     from ablations.engine.revision import revision
-    from ablations.world.pretraining import pretrain
+    from ablations.world import pretraining
     from ablations.world.worlds import world_of
 
     recipe = world_of(world).pretrainings[size]
@@ -58,11 +59,11 @@ def cli_pretrain(
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
     with one_thread(), alone(folder, "out"):
-        manifest = pretrain(world, recipe, folder, revision=revision(), progress=progress)
+        manifest = pretraining.pretrain(world, recipe, folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 
-def cli_sample(world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
+def sample(*, world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
     """Prints problems of the training split, each with one author's solution and the oracle's ratings.
 
     Args:
@@ -86,3 +87,11 @@ def cli_sample(world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "us
         for step, rating in zip(steps, of.judge(problem, steps), strict=True):
             print(f"  {rating:+d}  {step}")
         print()
+
+
+KINDS = {
+    "check": (check, "Compute the properties that a world must have."),
+    "pretrain": (pretrain, "Pretrain a world's base models."),
+    "sample": (sample, "Print some problems and solutions of a world."),
+}
+"""The commands on worlds, each with its summary."""

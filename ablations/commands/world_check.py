@@ -27,7 +27,7 @@ class Property:
     """Whether the value is allowed."""
 
 
-def check(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
+def measured(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
     """Measures a world on the test samples of the experiment ``supervision`` at a scale."""
     from ablations.data.artifacts import Ratings, Samples
     from ablations.engine.processes import default_workers

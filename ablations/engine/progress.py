@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO, get_args
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-LOG_FORMATS = ("text", "json")
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 SILENCE = 60.0
 """Seconds without a line after which plain output says what is running."""
 EVERY = 5.0

@@ -39,6 +39,8 @@ from ablations.engine.logs import NO_LOGS, Logs
 from ablations.engine.step import KEY_LENGTH, Context, Execute, Task, content_key, execute
 from results.writing import write_text
 
+STORE = Path("runs/store")
+"""Default folder of artifacts."""
 MANIFEST = "manifest.json"
 NOT_MADE = "not made yet"
 

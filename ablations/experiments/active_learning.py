@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
+from ablations.data.checks import at_least, each_once
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold
 from ablations.experiments.run_settings import StudentRunSettings, check_data_scales
 from ablations.experiments.scales import at_scale
-from ablations.experiments.settings import at_least, each_once
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (

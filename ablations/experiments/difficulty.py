@@ -10,12 +10,12 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 
 from dataclasses import dataclass
 
+from ablations.data.checks import at_least
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
 from ablations.experiments.large_settings import LARGE, NO_POOL, LargeScaleSettings
 from ablations.experiments.scales import at_scale
-from ablations.experiments.settings import at_least
 from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold

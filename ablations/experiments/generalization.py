@@ -11,13 +11,13 @@ Expected: PRM above ORM above majority voting on every kind (the paper, best-of-
 
 from dataclasses import dataclass
 
+from ablations.data.checks import each_once
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold
 from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
 from ablations.experiments.scales import at_scale, shared
-from ablations.experiments.settings import each_once
 from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import (
     Trainings,

@@ -25,13 +25,13 @@ from dataclasses import dataclass, replace
 
 from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.data.artifacts import ChosenRows
+from ablations.data.checks import each_once
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold, draw
 from ablations.experiments.run_settings import StudentRunSettings, check_data_scales
 from ablations.experiments.scales import at_scale
-from ablations.experiments.settings import each_once
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ablations.acquisition.collection import SELECTIONS
+from ablations.data.checks import at_least
 from ablations.experiments.run_settings import RunSettings
 from ablations.experiments.scales import at_scale
-from ablations.experiments.settings import StudentSettings, at_least
+from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import WorldSettings
 
 NO_POOL = "the labeler and its problems are the embedded world's"

@@ -12,13 +12,13 @@ problems may follow.
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from ablations.data.checks import each_once
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scales
 from ablations.experiments.scales import at_scale, shared
-from ablations.experiments.settings import each_once
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import (

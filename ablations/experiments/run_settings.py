@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablations.experiments.settings import StudentSettings, at_least, each_once
+from ablations.data.checks import at_least, each_once
+from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.supervision import TARGETS
 from lightning_modules.presets import PRESETS

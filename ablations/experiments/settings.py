@@ -1,44 +1,15 @@
-"""Settings of students, and checks that all settings share."""
+"""Settings of students: how the small reward models are made."""
 
 import math
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ablations.data.checks import above_zero, at_least, zero_to_one
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
 
 FIRST_TUNING_SEED = 1_000_000
 """Seeds from here on choose learning rates and are never reported; reported ones are far below."""
-
-
-def at_least(least: int, *, of: str = "", **values: int) -> None:
-    """Raises a ValueError that names the first of some settings, in the group ``of``, that is too small."""
-    for name, value in values.items():
-        if value < least:
-            raise ValueError(f"{of}{name}: found {value}; allowed: {least} or more")
-
-
-def each_once(name: str, found: Sequence[str], allowed: Collection[str]) -> None:
-    """Raises a ValueError unless a setting names one or more of what is allowed, each once."""
-    if not found or len(set(found)) != len(found) or not set(found) <= set(allowed):
-        raise ValueError(
-            f"{name}: found {list(found)}; allowed: one or more of {', '.join(allowed)}, each once"
-        )
-
-
-def above_zero(*, of: str, **values: float) -> None:
-    """Raises a ValueError that names the first of some settings, in the group ``of``, that is not above 0."""
-    for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{of}{name}: found {value}; allowed: above 0, and finite")
-
-
-def zero_to_one(*, of: str, **values: float) -> None:
-    """Raises a ValueError that names the first of some settings, in the group ``of``, that is no share."""
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{of}{name}: found {value}; allowed: 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

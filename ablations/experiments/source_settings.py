@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ablations.experiments.settings import above_zero, at_least, zero_to_one
+from ablations.data.checks import above_zero, at_least, zero_to_one
 from ablations.formats.pool import read_pool
 from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS

@@ -20,6 +20,26 @@ RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """Which rated solutions of files are read; see the formats' options."""
+
+    keep_screening: bool = False
+    """With prm800k: keep initial screening questions."""
+    keep_quality_control: bool = False
+    """With prm800k: keep quality control questions."""
+    keep_give_up: bool = False
+    """With prm800k: keep solutions that the labeler gave up on."""
+    keep_bad_problem: bool = False
+    """With prm800k: keep problems reported as broken."""
+    labeler: str | None = None
+    """With a pool: whose step scores become the labels."""
+
+    def given(self) -> dict[str, Any]:
+        """Returns the options that were given, by the names that readers take."""
+        return {name: value for name, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Branch:
     """Consecutive steps, some of them rated."""
 

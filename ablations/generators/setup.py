@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from ablations.generators.completions import Stops
 from ablations.labelers.choice import DEVICES, DTYPES
 
-ENGINE_NAMES = ("transformers", "vllm")
+EngineName = Literal["transformers", "vllm"]
+ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 """Engines that can run a generator, the default first."""
-CHAT_TEMPLATES = ("auto", "never")
+ChatTemplate = Literal["auto", "never"]
+CHAT_TEMPLATES: tuple[ChatTemplate, ...] = get_args(ChatTemplate)
 """Whether a chat template is used; auto: if the tokenizer has one."""
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-DEVICES = ("cpu", "cuda")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+Device = Literal["cpu", "cuda"]
+DEVICES: tuple[Device, ...] = get_args(Device)
+WeightType = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES: tuple[WeightType, ...] = get_args(WeightType)
 """Data types of the weights; auto is what the checkpoint says."""
 
 

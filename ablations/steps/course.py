@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import get_args
 
-from ablations.labelers.choice import DEVICES
+from ablations.labelers.choice import DEVICES, Device
 from lightning_modules.presets import Precision
 
 
@@ -26,8 +26,8 @@ class Course:
     """Most tokens that are read at once; None: the kind of training decides."""
     seed: int = 0
     """Seed of all random draws."""
-    device: str = "cpu"
-    """One of DEVICES."""
+    device: Device = "cpu"
+    """Device that it runs on."""
     precision: Precision = "32-true"
     """Precision of computation; weights are kept in float32."""
 

@@ -17,7 +17,7 @@ from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
 from ablations.formats.held_out import HeldOut
 from ablations.formats.overlap import every_problem
-from ablations.formats.rated_solutions import Rated, read_rated
+from ablations.formats.rated_solutions import LabelOptions, Rated, read_rated
 from ablations.steps.base_model import FACTS
 from ablations.steps.finetuning import Finetuning
 
@@ -37,21 +37,6 @@ class EvaluatedPrm(TrainedModel):
     def read(cls, folder: Path) -> EvaluatedPrm:
         """Reads what ``write`` wrote; weights stay where they are."""
         return cls(path=folder / MODEL, facts=read_json(folder / FACTS))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelOptions:
-    """Which rated solutions of files are read; see the formats' options."""
-
-    keep_screening: bool = False
-    keep_quality_control: bool = False
-    keep_give_up: bool = False
-    keep_bad_problem: bool = False
-    labeler: str | None = None
-
-    def given(self) -> dict[str, Any]:
-        """Returns the options that were given, by the names that readers take."""
-        return {name: value for name, value in vars(self).items() if value}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

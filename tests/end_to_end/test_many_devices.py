@@ -61,7 +61,7 @@ def solved(records: Path) -> list[float]:
 
 
 def sweep_words(store: Path, folder: Path, trials: int) -> list[str]:
-    words = ["run", "rates", "--scale=smoke", "--arms=[process]", f"--trials={trials}", "--workers=1"]
+    words = ["run", "rates", "--scale=smoke", "--arms=process", f"--trials={trials}", "--workers=1"]
     return [*words, "--devices=2", f"--store={store}", f"--out={folder / 'out'}"]
 
 

@@ -143,7 +143,7 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
             ["run", "rates", "--world=mars"],
             "world: 'mars' is not allowed; allowed are facts, other_facts, dropped",
         ),
-        (["run", "rates", "--arms=[luck]"], "arms: found ['luck']; allowed: one or more of process, "),
+        (["run", "rates", "--arms=luck"], "arms: found ['luck']; allowed: one or more of process, "),
         (["run", "rates", "--trials=0"], "trials: found 0; allowed: 1 or more"),
         (["report", "rates", "--storage=nodb://x"], "storage: found nodb://x, which cannot be opened"),
         (["run"], ""),

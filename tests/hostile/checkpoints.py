@@ -46,7 +46,7 @@ FLAGS = {
         "-k",
     ),
     "label": ("--max-length", "--max-tokens", "--separator", "--dtype", "--device", "--family"),
-    "mathmix": ("--learning-rate", "--updates", "--batch-tokens", "--max-length", "--seed", "--precision"),
+    "mathmix": ("--learning-rate", "--updates", "--batch", "--max-length", "--seed", "--precision"),
 }
 FINITE = ("nan", "-1", "0", "x", "")
 """What is typed here; a number that is very large would compute for very long."""

@@ -8,8 +8,9 @@ import pytest
 from paths import SHARED_DATA
 
 from ablations.commands import cli
-from ablations.commands.convert import Conversion, convert, described
+from ablations.commands.convert import described
 from ablations.formats.catalogue import FORMATS
+from ablations.formats.conversion import Conversion, convert
 from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,

@@ -107,7 +107,7 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
     mathmix = tmp_path / "mathmix"
     finetune(
         *("mathmix", base(kind), "--text", text, "--held-out", held, "--out", mathmix),
-        *("--updates", 40, "--batch-tokens", 128, *fast),
+        *("--updates", 40, "--batch", 128, *fast),
     )
     said = capsys.readouterr()
     assert f"{mathmix}: mathmix of {base(kind)}" in said.out and "40 updates" in said.out
@@ -123,7 +123,7 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
 
     generator = tmp_path / "generator"
     finetune(
-        *("generator", mathmix, "--pool", pool, "--out", generator, "--batch-tokens", 64),
+        *("generator", mathmix, "--pool", pool, "--out", generator, "--batch", 64),
         *("--held-out", held, *fast),
     )
     told = facts(generator)
@@ -137,7 +137,7 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
     assert AutoModelForCausalLM.from_pretrained(generator).config.model_type == kind
 
     prm = tmp_path / "prm"
-    finetune(*("large-prm", mathmix, "--labels", labels, "--out", prm, "--batch-size", 8, *fast))
+    finetune(*("large-prm", mathmix, "--labels", labels, "--out", prm, "--batch", 8, *fast))
     said = capsys.readouterr().out
     assert "left out: 1 without a label (labels.jsonl, solution 49)" in said and "step AUROC" in said
     told = facts(prm)
@@ -174,9 +174,9 @@ def killed(monkeypatch):
 @pytest.mark.parametrize("kind", ["mathmix", "generator", "large-prm"])
 def test_killed_and_started_again(kind, base, text, pool, labels, killed, store, tmp_path, monkeypatch):
     words = {
-        "mathmix": ("mathmix", base("llama"), "--text", text, "--batch-tokens", 200),
-        "generator": ("generator", base("llama"), "--pool", pool, "--batch-tokens", 100, "--epochs", 3),
-        "large-prm": ("large-prm", base("llama"), "--labels", labels, "--batch-size", 8),
+        "mathmix": ("mathmix", base("llama"), "--text", text, "--batch", 200),
+        "generator": ("generator", base("llama"), "--pool", pool, "--batch", 100, "--epochs", 3),
+        "large-prm": ("large-prm", base("llama"), "--labels", labels, "--batch", 8),
     }[kind]
     words = (*words, "--learning-rate", "1e-3", "--checkpoint-every", 2)
     whole, out = tmp_path / "whole", tmp_path / "out"
@@ -207,7 +207,7 @@ def test_killed_and_started_again(kind, base, text, pool, labels, killed, store,
 
 
 def test_two_processes_train_what_one_trains(base, labels, tmp_path):
-    words = ("large-prm", base("qwen2"), "--labels", labels, "--batch-size", 8, "--learning-rate", "1e-3")
+    words = ("large-prm", base("qwen2"), "--labels", labels, "--batch", 8, "--learning-rate", "1e-3")
     one, two = tmp_path / "one", tmp_path / "two"
     finetune(*words, "--out", one)
     finetune(*words, "--devices", 2, "--store", "other", "--out", two)
@@ -287,7 +287,7 @@ def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
     assert "base: found no config.json" in mistake("mathmix", tmp_path, "--text", text)
     assert "out: found" in mistake(*mathmix, out=tmp_path)
     assert "learning_rate: found 0.0; allowed: above 0" in mistake(*mathmix, "--learning-rate", 0)
-    assert "batch: found 0; allowed: 1 or more" in mistake(*mathmix, "--batch-tokens", 0)
+    assert "batch: found 0; allowed: 1 or more" in mistake(*mathmix, "--batch", 0)
     assert "precision: found 'half'; allowed: 32-true, bf16" in mistake(*mathmix, "--precision", "half")
     assert "device: found 'tpu'; allowed: cpu, cuda" in mistake(*mathmix, "--device", "tpu")
     assert "max_length: found 257; allowed: at most 256" in mistake(*mathmix, "--max-length", 257)
@@ -303,9 +303,9 @@ def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
 @pytest.mark.parametrize("kind", ["mathmix", "generator", "large-prm"])
 def test_a_training_that_diverges_leaves_nothing(kind, base, text, pool, labels, tmp_path, capsys):
     words = {
-        "mathmix": ("--text", text, "--batch-tokens", 100),
-        "generator": ("--pool", pool, "--batch-tokens", 100),
-        "large-prm": ("--labels", labels, "--batch-size", 8),
+        "mathmix": ("--text", text, "--batch", 100),
+        "generator": ("--pool", pool, "--batch", 100),
+        "large-prm": ("--labels", labels, "--batch", 8),
     }[kind]
     fast = ("--learning-rate", "1e30", "--checkpoint-every", 1, "--out", tmp_path / "out")
     finetune(kind, base("llama"), *words, *fast, code=2)
@@ -375,7 +375,7 @@ def test_a_prm_learns_from_all_real_labels(tmp_path):
         *("scratch", "--text", file, "--preset", "tiny", "--vocabulary", 500, "--out", tmp_path / "base")
     )
     finetune(
-        *("large-prm", tmp_path / "base", "--labels", file, "--batch-size", 8, "--updates", 5),
+        *("large-prm", tmp_path / "base", "--labels", file, "--batch", 8, "--updates", 5),
         *("--learning-rate", "1e-3", "--out", tmp_path / "prm"),
     )
     told = facts(tmp_path / "prm")

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ablations.commands import cli
-from ablations.commands.convert import Conversion, convert
 from ablations.data.left_out import LeftOut
 from ablations.formats.catalogue import FORMATS
+from ablations.formats.conversion import Conversion, convert
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted
 from ablations.formats.rated_solutions import read_rated

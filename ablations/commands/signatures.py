@@ -1,0 +1,159 @@
+"""Commands as functions: a function's signature is its command line, and its docstring the help.
+
+A parameter without a default is a positional argument, or a required flag if it is keyword-only. A flag is
+repeatable if its parameter is a tuple, takes no value if it is a bool, and has further names as strings in
+``Annotated``. The fields of a parameter that is a dataclass are flags too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from ablations.data.checks import allowed
+
+Function = Callable[..., Any]
+_NONE = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flag:
+    """A parameter of a function, or a field of one."""
+
+    name: str
+    kind: Any
+    """Its type."""
+    default: Any
+    """Its default; ``_NONE`` if it is required."""
+    help: str
+    more: tuple[str, ...] = ()
+    """Further names."""
+    positional: bool = False
+
+    def add(self, parser: Any) -> None:
+        """Adds it to a parser."""
+        known: dict[str, Any] = {"help": self.help[:1].upper() + self.help[1:]}
+        if self.positional:
+            parser.add_argument(self.name, type=self.kind, **known)
+            return
+        names = (*self.more, f"--{self.name.rstrip('_').replace('_', '-')}")
+        known["dest"] = self.name
+        if self.name.endswith("_"):
+            known["metavar"] = names[-1][2:].upper()
+        if self.kind is bool:
+            parser.add_argument(*names, action="store_true", default=self.default, **known)
+        elif get_origin(self.kind) is tuple:
+            if self.default is not _NONE and self.default:
+                known["help"] += f" Default: {', '.join(map(str, self.default))}."
+            parser.add_argument(*names, action="append", required=self.default is _NONE, **known)
+        elif get_origin(self.kind) is Literal:
+            choices = ",".join(get_args(self.kind))
+            parser.add_argument(*names, type=str, default=self.default, metavar=f"{{{choices}}}", **known)
+        elif self.default is _NONE:
+            parser.add_argument(*names, type=self.kind, required=True, **known)
+        else:
+            parser.add_argument(*names, type=self.kind, default=self.default, **known)
+
+    def value(self, given: Any) -> Any:
+        """Returns its value among parsed arguments; raises a ValueError if it is not allowed."""
+        found = getattr(given, self.name)
+        if get_origin(self.kind) is tuple:
+            return self.default if found is None else tuple(map(get_args(self.kind)[0], found))
+        if get_origin(self.kind) is Literal:
+            allowed(self.name, found, get_args(self.kind))
+        return found
+
+
+def call(function: Function, argv: Sequence[str], *, prog: str, summary: str) -> Any:
+    """Calls a function with arguments from the command line.
+
+    Args:
+        function: the command, with all parameters described in its docstring.
+        argv: the arguments.
+        prog: name of the command.
+        summary: the first line of its help.
+    """
+    parser = _parser(function, prog=prog, summary=summary)
+    return function(**_arguments(function, parser.instantiate(parser.parse_args(list(argv)))))
+
+
+def call_one_of(
+    functions: Mapping[str, tuple[Function, str]], argv: Sequence[str], *, prog: str, summary: str
+) -> Any:
+    """Calls the function that the first argument names; ``functions`` holds each with its summary."""
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(prog=prog, description=summary, exit_on_error=False)
+    commands = parser.add_subcommands(required=True, dest="command")
+    for name, (function, about) in functions.items():
+        commands.add_subcommand(name, _parser(function, summary=about), help=about)
+    given = parser.instantiate(parser.parse_args(list(argv)))
+    function, _ = functions[given.command]
+    return function(**_arguments(function, given[given.command]))
+
+
+def _parser(function: Function, *, summary: str, prog: str | None = None) -> Any:
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(
+        prog=prog, description=summary, exit_on_error=False, allow_abbrev=False
+    )
+    for flags in _flags(function).values():
+        for flag in flags if isinstance(flags, list) else [flags]:
+            flag.add(parser)
+    return parser
+
+
+def _arguments(function: Function, given: Any) -> dict[str, Any]:
+    kinds = get_type_hints(function)
+    return {
+        name: kinds[name](**{flag.name: flag.value(given) for flag in flags})
+        if isinstance(flags, list)
+        else flags.value(given)
+        for name, flags in _flags(function).items()
+    }
+
+
+def _flags(function: Function) -> dict[str, _Flag | list[_Flag]]:
+    """Returns the flag of each parameter, or those of the fields of one that is a dataclass."""
+    kinds, helps = get_type_hints(function, include_extras=True), descriptions(function)
+    found: dict[str, _Flag | list[_Flag]] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if dataclasses.is_dataclass(kinds[name]):
+            found[name] = _fields(kinds[name], parameter.default)
+            continue
+        positional = parameter.default is _NONE and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        found[name] = _flag(name, kinds[name], parameter.default, helps[name], positional=positional)
+    return found
+
+
+def _fields(kind: Any, default: Any) -> list[_Flag]:
+    """Returns the flags of a dataclass's fields, with the values of ``default`` as their defaults."""
+    kinds, helps = get_type_hints(kind, include_extras=True), descriptions(kind)
+    return [
+        _flag(field.name, kinds[field.name], getattr(default, field.name, _NONE), helps[field.name])
+        for field in dataclasses.fields(kind)
+    ]
+
+
+def _flag(name: str, kind: Any, default: Any, text: str, *, positional: bool = False) -> _Flag:
+    more: tuple[str, ...] = ()
+    if get_origin(kind) is Annotated:
+        kind, *names = get_args(kind)
+        more = tuple(names)
+    return _Flag(name=name, kind=kind, default=default, help=text, more=more, positional=positional)
+
+
+def descriptions(described: Any) -> dict[str, str]:
+    """Returns what docstrings say of a function's parameters, or of a class's fields, by name."""
+    import docstring_parser
+
+    sources = reversed(described.__mro__[:-1]) if isinstance(described, type) else [described]
+    return {
+        one.arg_name: " ".join((one.description or "").split())
+        for source in sources
+        for one in docstring_parser.parse_from_object(source).params
+    }
