@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from ablations.commands import plan
-from ablations.data.checks import allowed
+from ablations.data.checks import allowed, at_least
 from ablations.engine.experiment import Experiment
 from ablations.engine.logs import NONE, USUAL
 from ablations.engine.progress import LOG_FORMATS
@@ -97,16 +97,18 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
             continue  # the pool says whose scores it holds
         if choice[facet] is not None and names:
             allowed(facet, choice[facet], names)
+    on_pool = choice["pool"] is not None
+    default: dict[str, Any] = {}
     if command == "report":  # the run's file holds every setting, so its pool may be gone
-        on_pool = choice["pool"] is not None
-        kind = _concrete(type(experiment.settings(choice["scale"], None, None, None)), on_pool=on_pool)
-        settings = None
+        settings = experiment.settings(choice["scale"], None, None, None)
     else:
-        pool = None if choice["pool"] is None else Path(choice["pool"])
+        pool = Path(choice["pool"]) if on_pool else None
         settings = experiment.settings(choice["scale"], choice["world"], pool, choice["labeler"])
         if choice["precision"] is not None:
             settings = _with_precision(settings, choice["precision"])
-        kind = _concrete(type(settings), on_pool=pool is not None)
+    kind = _concrete(type(settings), on_pool=on_pool)
+    if command != "report" or not on_pool:
+        default = {"default": kind(**_values(settings))}
 
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}",
@@ -154,18 +156,17 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     else:
         _add_machine(parser)
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
-    default = {} if settings is None else {"default": kind(**_values(settings))}
     parser.add_argument("--settings", type=kind, **default)
     args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
     if args.experiment != name:
         raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
-    if args.workers is not None and args.workers < 1:
-        raise ValueError(f"workers: {args.workers} is not allowed; must be at least 1")
+    if args.workers is not None:
+        at_least(1, workers=args.workers)
     allowed("log_format", args.log_format, LOG_FORMATS)
     if command != "plan":
         Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)
     instance = parser.instantiate(args)
-    if settings is not None:
+    if command != "report":
         _check_choice(instance.settings, settings)
     instance.dump = f"experiment: {name}\n{parser.dump(args, skip_unset=False)}"
     if instance.out is None:
@@ -309,7 +310,7 @@ def parse_run_file(run_dir: Path) -> tuple[Experiment, Any]:
     """
     file = run_dir / RUN_FILE
     if not file.is_file():
-        raise ValueError(f"run_dir: {run_dir} has no {RUN_FILE}; allowed is the out folder of a run")
+        raise ValueError(f"run_dir: found no {RUN_FILE} in {run_dir}; allowed: the out folder of a run")
     name = read_yaml(file).get("experiment")
     allowed(f"experiment in {file}", str(name), tuple(experiments()))
     return parse_run("report", [str(name), "--config", str(file)])

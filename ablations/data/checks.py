@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 def allowed(name: str, value: str, names: Sequence[str]) -> None:
     """Raises a ValueError unless ``value`` is one of ``names``."""
     if value not in names:
-        raise ValueError(f"{name}: {value!r} is not allowed; allowed are {', '.join(names)}")
+        raise ValueError(f"{name}: found {value!r}; allowed: {', '.join(names)}")
 
 
 def at_least(least: int, *, of: str = "", **values: int) -> None:

@@ -51,7 +51,7 @@ def run_tasks(
     if workers is None and machine.address is None:
         workers = 1 if started else default_workers(machine.devices.devices)
     if workers is not None and workers < 1:
-        raise ValueError(f"workers: {workers} is not allowed; must be at least 1")
+        raise ValueError(f"workers: found {workers}; allowed: 1 or more")
     if workers != 1 and started:
         raise ValueError(f"workers: found {workers}; allowed: 1 under torchrun or SLURM")
     with one_thread():

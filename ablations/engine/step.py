@@ -297,7 +297,7 @@ def canonical(value: object, where: str = "config") -> Json:
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{where}: {value} is not allowed; a number must be finite")
+            raise ValueError(f"{where}: found {value}; allowed: a finite number")
         return float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Step)):
         items = ((item, getattr(value, item.name)) for item in dataclasses.fields(value))
@@ -305,12 +305,12 @@ def canonical(value: object, where: str = "config") -> Json:
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
-                raise ValueError(f"{where}: the key {name!r} is not allowed; keys must be strings")
+                raise ValueError(f"{where}: found the key {name!r}; allowed: strings")
         return {name: canonical(item, f"{where}.{name}") for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [canonical(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise ValueError(
-        f"{where}: {value!r} is a {type(value).__name__}; allowed are None, bool, int, float, str, "
+        f"{where}: found {value!r}, a {type(value).__name__}; allowed: None, bool, int, float, str, "
         "and mappings, sequences and dataclasses of them"
     )
 

@@ -16,16 +16,16 @@ SETTINGS = {
     # name: (flags, message)
     "scale": (
         ["--scale=huge"],
-        "scale: 'huge' is not allowed; allowed are smoke, quick, small, paper",
+        "scale: found 'huge'; allowed: smoke, quick, small, paper",
     ),
-    "world": (["--world=mars"], "world: 'mars' is not allowed; allowed are facts, other_facts, dropped"),
+    "world": (["--world=mars"], "world: found 'mars'; allowed: facts, other_facts, dropped"),
     "world in the settings": (
         ["--settings.source.world=mars"],
         "source.world: found 'mars'; allowed: facts, other_facts, dropped",
     ),
     "labeler without a pool": (
         ["--labeler=qwen_prm"],
-        "labeler: 'qwen_prm' is not allowed; allowed are large_prm",
+        "labeler: found 'qwen_prm'; allowed: large_prm",
     ),
     "pool that is not there": (
         ["--pool=none.jsonl", "--labeler=a"],
@@ -189,7 +189,7 @@ SETTINGS = {
         ["--settings.seed=1"],
         "unrecognized arguments: --settings.seed=1",
     ),
-    "workers": (["--workers=0"], "workers: 0 is not allowed; must be at least 1"),
+    "workers": (["--workers=0"], "workers: found 0; allowed: 1 or more"),
 }
 
 
@@ -235,7 +235,7 @@ YAML = {
     "rule": ("settings: {seeds: 0}", "seeds: found 0; allowed: 1 or more", ""),
     "not YAML": ("settings: [", "config: c.yaml is not YAML", ""),
     "not a mapping": ("- 1", "config: c.yaml must hold a mapping", ""),
-    "scale": ("scale: huge", "scale: 'huge' is not allowed", ""),
+    "scale": ("scale: huge", "scale: found 'huge'", ""),
     "other experiment": ("experiment: joy", "experiment: the config is of 'joy', not of 'supervision'", ""),
 }
 

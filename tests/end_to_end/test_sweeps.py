@@ -137,11 +137,11 @@ def test_a_pruned_training_leaves_nothing(run, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "luck"], "space: 'luck' is not allowed; allowed are reward_models, rates"),
-        (["run", "rates", "--scale=huge"], "scale: 'huge' is not allowed; allowed are smoke, quick, small"),
+        (["run", "luck"], "space: found 'luck'; allowed: reward_models, rates"),
+        (["run", "rates", "--scale=huge"], "scale: found 'huge'; allowed: smoke, quick, small"),
         (
             ["run", "rates", "--world=mars"],
-            "world: 'mars' is not allowed; allowed are facts, other_facts, dropped",
+            "world: found 'mars'; allowed: facts, other_facts, dropped",
         ),
         (["run", "rates", "--arms=luck"], "arms: found ['luck']; allowed: one or more of process, "),
         (["run", "rates", "--trials=0"], "trials: found 0; allowed: 1 or more"),

@@ -259,14 +259,14 @@ def test_progress_for_machines(toy, capsys):
         ("fly", "fly"),
         ("run", "run: the name of an experiment must come first: toy"),
         ("run --scale smoke", "run: the name of an experiment must come first: toy"),
-        ("run joy", "experiment: 'joy' is not allowed; allowed are toy"),
-        ("run toy --scale paper", "scale: 'paper' is not allowed; allowed are smoke, quick"),
-        ("run toy --world mars", "world: 'mars' is not allowed; allowed are one, two"),
-        ("run toy --labeler me", "labeler: 'me' is not allowed; allowed are oracle"),
+        ("run joy", "experiment: found 'joy'; allowed: toy"),
+        ("run toy --scale paper", "scale: found 'paper'; allowed: smoke, quick"),
+        ("run toy --world mars", "world: found 'mars'; allowed: one, two"),
+        ("run toy --labeler me", "labeler: found 'me'; allowed: oracle"),
         ("run toy --pool none.jsonl", "pool: none.jsonl is not a file"),
-        ("run toy --workers 0", "workers: 0 is not allowed; must be at least 1"),
+        ("run toy --workers 0", "workers: found 0; allowed: 1 or more"),
         ("run toy --workers x", 'Parser key "workers"'),
-        ("run toy --settings.cells 0", "cells: 0 is not allowed; must be at least 1"),
+        ("run toy --settings.cells 0", "cells: found 0; allowed: 1 or more"),
         ("run toy --settings.cells many", 'Parser key "settings.cells"'),
         ("run toy --settings.sells 3", "--settings.sells"),
         ("run toy --config none.yaml", "config: none.yaml is not a file"),
@@ -276,16 +276,16 @@ def test_progress_for_machines(toy, capsys):
         ("run toy --config other.yaml", "experiment: the config is of 'joy', not of 'toy'"),
         ("run toy --config", "--config"),
         ("plan toy --settings.train.rate high", 'Parser key "settings.train.rate"'),
-        ("run toy --log-format xml", "log_format: 'xml' is not allowed; allowed are text, json"),
-        ("status nowhere", "run_dir: nowhere has no run.yaml; allowed is the out folder of a run"),
+        ("run toy --log-format xml", "log_format: found 'xml'; allowed: text, json"),
+        ("status nowhere", "run_dir: found no run.yaml in nowhere; allowed is the out folder of a run"),
         ("gc --runs nowhere", "runs: found no run.yaml below nowhere; allowed: a folder with one run"),
         ("report", "run_dir"),
-        ("report nowhere", "run_dir: nowhere has no run.yaml"),
-        ("report broken_run", "experiment in broken_run/run.yaml: 'joy' is not allowed; allowed are toy"),
+        ("report nowhere", "run_dir: found no run.yaml in nowhere"),
+        ("report broken_run", "experiment in broken_run/run.yaml: found 'joy'; allowed: toy"),
         ("report bare_run", "records: bare_run has no records.txt"),
         ("world", 'expected "command" to be one of {check,pretrain,sample}'),
         ("world sample --n few", 'Parser key "n"'),
-        ("world sample --world mars", "world: 'mars' is not allowed"),
+        ("world sample --world mars", "world: found 'mars'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(toy, world, tmp_path, capsys, command, message):
@@ -309,18 +309,36 @@ def world(monkeypatch):
     module = types.ModuleType("ablations.commands.world")
     module.calls = []
 
-    def cli_check(world: str = "one"):
+    def check(*, world: str = "one"):
+        """Checks.
+
+        Args:
+            world: which.
+        """
         module.calls.append(("check", world))
 
-    def cli_pretrain(world: str = "one", minutes: float = 40.0):
+    def pretrain(*, world: str = "one", minutes: float = 40.0):
+        """Pretrains.
+
+        Args:
+            world: which.
+            minutes: how long.
+        """
         module.calls.append(("pretrain", world, minutes))
 
-    def cli_sample(world: str = "one", n: int = 3):
+    def sample(*, world: str = "one", n: int = 3):
+        """Samples.
+
+        Args:
+            world: which.
+            n: how many.
+        """
         if world != "one":
-            raise ValueError(f"world: {world!r} is not allowed; allowed are one")
+            raise ValueError(f"world: found {world!r}; allowed: one")
         module.calls.append(("sample", world, n))
 
-    module.cli_check, module.cli_pretrain, module.cli_sample = cli_check, cli_pretrain, cli_sample
+    functions = (check, pretrain, sample)
+    module.KINDS = {function.__name__: (function, "Does it.") for function in functions}
     monkeypatch.setitem(sys.modules, "ablations.commands.world", module)
     return module
 

@@ -204,7 +204,7 @@ def test_two_runs_on_one_store_share_the_work(toy):
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_must_be_at_least_one(tmp_path, workers):
-    with pytest.raises(ValueError, match=f"workers: {workers} is not allowed; must be at least 1"):
+    with pytest.raises(ValueError, match=f"workers: found {workers}; allowed: 1 or more"):
         run_tasks([], Store(tmp_path), workers)
     assert default_workers() >= 1
 

@@ -184,10 +184,10 @@ def test_canonical_opens_dataclasses_and_leaves_out_their_defaults_and_what_is_a
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a": float("nan")}, "draw.n.a: nan is not allowed; a number must be finite"),
-        (float("-inf"), "draw.n: -inf is not allowed; a number must be finite"),
-        ([1, {2}], r"draw.n\[1\]: \{2\} is a set; allowed are None, bool, int"),
-        ({"a": {1: 2}}, "draw.n.a: the key 1 is not allowed; keys must be strings"),
+        ({"a": float("nan")}, "draw.n.a: found nan; allowed: a finite number"),
+        (float("-inf"), "draw.n: found -inf; allowed: a finite number"),
+        ([1, {2}], r"draw.n\[1\]: found \{2\}, a set; allowed: None, bool, int"),
+        ({"a": {1: 2}}, "draw.n.a: found the key 1; allowed: strings"),
         (Inner(sizes=(1, b"2")), r"draw.n.sizes\[1\]: b'2' is a bytes"),
         ([ONE], r"draw.n\[0\]: Draw\(.* is a Draw"),  # steps are fields themselves, or in tuples
         ({"a": ONE}, r"draw.n.a: Draw\(.* is a Draw"),

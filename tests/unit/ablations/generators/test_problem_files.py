@@ -56,7 +56,7 @@ def test_problems_that_cannot_be(tmp_path):
     boxed = {"solution": "\\boxed{1}", "unique_id": "a"}
     said = mistake({"problem": "1?"} | boxed, {"problem": "2?"} | boxed)
     assert "found the name a of '1?' and of '2?'" in said
-    assert "from: 'csv' is not allowed" in mistake(one, form="csv")
+    assert "from: found 'csv'" in mistake(one, form="csv")
     assert "found no row" in mistake()
     with pytest.raises(ValueError, match="problems: found no file"):
         read_problems(tmp_path / "nothing")

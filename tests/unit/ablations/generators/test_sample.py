@@ -248,7 +248,7 @@ def test_mistakes_are_one_line(checkpoint, tmp_path, capsys):
     assert "chat_template: found 'always'; allowed: auto, never" in mistake("--chat-template", "always")
     assert "dtype: found 'int4'" in mistake("--dtype", "int4")
     assert "k: found --shots or -k without the other" in mistake("-k", "2")
-    assert "from: 'csv' is not allowed" in mistake("--from", "csv")
+    assert "from: found 'csv'" in mistake("--from", "csv")
     assert "stop: found an empty text" in mistake("--stop", "")
     assert "log_format" in mistake("--log-format", "loud")
     assert "generator: found no config.json" in mistake(who=tmp_path)

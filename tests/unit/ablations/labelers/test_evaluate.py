@@ -309,9 +309,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert f"source: found no scores in {bare}" in mistake(bare, "--threshold", "0.5")
     assert "threshold_on: found no step scores of prm" in mistake(rated, "--threshold-on", bare)
     assert "labeler: found 'x'; allowed with pool.jsonl: bad, good" in mistake(finals, "--labeler", "x")
-    assert "scoring: 'sum' is not allowed; allowed are product, minimum" in mistake(
-        finals, "--scoring", "sum"
-    )
+    assert "scoring: found 'sum'; allowed: product, minimum" in mistake(finals, "--scoring", "sum")
     assert "found neither graded final answers" in mistake(problems)
     assert "out: found" in mistake(finals, "--out", tmp_path)
     assert "on: found it beside" in mistake(finals, "--on", rated)
