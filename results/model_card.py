@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from results.records import plain
 from results.stats.intervals import Estimate
-from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import Cell, number, points, text_of
 from results.tables.shared import few_ns
 
@@ -89,7 +89,7 @@ def _metadata(card: Card) -> dict[str, Any]:
     results = _results(card)
     if results:
         result = {
-            "task": {"type": "token-classification", "name": "Reward modelling"},
+            "task": {"type": "token-classification", "name": "Reward modeling"},
             "dataset": {"type": _dataset(card), "name": _dataset(card)},
             "metrics": results,
         }
@@ -101,7 +101,7 @@ def _results(card: Card) -> list[dict[str, Any]]:
     """Return what the hub shows: best-of-N at the largest N that is an expectation, and AUROCs."""
     if card.records is None:
         return []
-    summary = summarise(_own(card))
+    summary = summarize(_own(card))
     found = []
     best = summary[summary["metric"] == "best_of_n"]
     if len(best):
@@ -133,12 +133,12 @@ def _metrics(card: Card) -> dict[str, Any] | None:
     alike = frame[(frame["arm"] == first["arm"]) & (frame["data_scale"] == first["data_scale"])]
     alike = alike[alike["acquisition"] == first["acquisition"]]
     seeds = int(alike["seed"].nunique())
-    columns = {"this model": summarise(own)}
+    columns = {"this model": summarize(own)}
     if seeds > 1:
-        columns[f"mean of {seeds} seeds"] = summarise(alike)
+        columns[f"mean of {seeds} seeds"] = summarize(alike)
     for arm, name in _REFERENCES.items():
         if (frame["arm"] == arm).any():
-            columns[name] = summarise(frame[frame["arm"] == arm])
+            columns[name] = summarize(frame[frame["arm"] == arm])
     ns = few_ns(columns["this model"])
     if not ns:
         return None

@@ -265,5 +265,5 @@ def check_same_solutions(frame: pd.DataFrame) -> None:
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of records, or of a ``summarise`` result, where nothing else is varied."""
+    """Return the rows of records, or of a ``summarize`` result, where nothing else is varied."""
     return frame[frame["variant"].isna()]

@@ -19,7 +19,7 @@ from results.findings import TABLE as CLAIMS_TABLE
 from results.records import check_same_solutions, read_records
 from results.stats.intervals import MARGIN
 from results.stats.power import POWER
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.vocabulary import ARMS
 from results.writing import write_text
 
@@ -145,7 +145,7 @@ def write_report(
 
 def _facts(frame: pd.DataFrame) -> list[str]:
     """Return the facts shown on the line below the title."""
-    summary = summarise(frame)
+    summary = summarize(frame)
     facts = [
         f"experiment {frame[name].iloc[0]}" if name == "experiment" else f"{name} {frame[name].iloc[0]}"
         for name in ("experiment", "scale", "dataset")

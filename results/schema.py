@@ -81,10 +81,10 @@ METRICS: dict[str, Metric] = {
         has_bins=True,
     ),
     "ends_right": Metric(
-        meaning="share of the labelled solutions whose final answer is right", n=None, arms=("large_prm",)
+        meaning="share of the labeled solutions whose final answer is right", n=None, arms=("large_prm",)
     ),
     "right_steps": Metric(
-        meaning="share of the labelled steps that the annotator calls right or neutral",
+        meaning="share of the labeled steps that the annotator calls right or neutral",
         n=None,
         arms=("large_prm",),
     ),
@@ -123,23 +123,23 @@ METRICS: dict[str, Metric] = {
         least=-1.0,
     ),
     "chosen_right": Metric(
-        meaning="share of the solutions labelled last that end right", n=None, arms=("process",)
+        meaning="share of the solutions labeled last that end right", n=None, arms=("process",)
     ),
     "chosen_error_free": Metric(
-        meaning="share of the solutions labelled last in which the labeler finds no incorrect step",
+        meaning="share of the solutions labeled last in which the labeler finds no incorrect step",
         n=None,
         arms=("process",),
     ),
     "chosen_steps_right": Metric(
-        meaning="share of right steps among those labelled last", n=None, arms=("process",)
+        meaning="share of right steps among those labeled last", n=None, arms=("process",)
     ),
     "chosen_repeats": Metric(
-        meaning="share of the solutions labelled last that are near-duplicates of labelled ones",
+        meaning="share of the solutions labeled last that are near-duplicates of labeled ones",
         n=None,
         arms=("process",),
     ),
     "chosen_calibration_error": Metric(
-        meaning="expected calibration error, against the labeler's labels, on the solutions labelled last, "
+        meaning="expected calibration error, against the labeler's labels, on the solutions labeled last, "
         "of the selector that chose them",
         n=None,
         arms=("process",),
@@ -151,7 +151,7 @@ METRICS: dict[str, Metric] = {
     ),
     "chosen_agreement": Metric(
         meaning="area under the ROC curve of step scores against the labeler's labels, on the solutions "
-        "labelled last, of the selector that chose them",
+        "labeled last, of the selector that chose them",
         n=None,
         arms=("process",),
     ),
@@ -194,7 +194,7 @@ COLUMNS: dict[str, Column] = {
         type=pa.string(),
         unit="name",
         nullable=True,
-        meaning="how the labelled solutions were chosen; null where it does not apply",
+        meaning="how the labeled solutions were chosen; null where it does not apply",
     ),
     "data_scale": Column(
         type=pa.int64(),
@@ -257,7 +257,7 @@ COLUMNS: dict[str, Column] = {
         type=pa.string(),
         unit="sha256, hex",
         nullable=True,
-        meaning="the labelled training solutions: equal for all arms of a data scale and seed",
+        meaning="the labeled training solutions: equal for all arms of a data scale and seed",
     ),
     "distinct_solutions": Column(
         type=pa.int64(),

@@ -92,7 +92,7 @@ class Objective:
 
     def _suggested(self, asked: optuna.Trial) -> Hyperparameters:
         found: dict[str, Any] = {name: _suggest(asked, name, one) for name, one in self.ranges.items()}
-        return replace(self.settings.centre, **found)
+        return replace(self.settings.center, **found)
 
 
 def _suggest(asked: optuna.Trial, name: str, one: Range | Categorical) -> float | bool:

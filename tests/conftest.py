@@ -21,7 +21,7 @@ from paths import ROOT
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before anything that computes is imported; as in a run
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # as the command line does
-os.environ["RAY_worker_niceness"] = "0"  # by default 15, so that Ray's workers starve next to other tests
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - by default 15: Ray's workers would starve
 
 # A shell that starts the tests in its background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,13 +20,13 @@ from ablations.acquisition.strategies import (
 from ablations.data.ties import level
 
 
-def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> Rows:
+def collect(selection: str, candidates: Candidates, labeled: Rows, k: int) -> Rows:
     """Chooses the rows to rate next, ascending; the order of the candidates does not matter.
 
     Args:
         selection: key in ``SELECTIONS``.
         candidates: the whole pool; its first selector is the previous generation's PRM.
-        labelled: rows that have been rated; their texts are not rated again.
+        labeled: rows that have been rated; their texts are not rated again.
         k: solutions per problem.
 
     Returns:
@@ -43,7 +43,7 @@ def collect(selection: str, candidates: Candidates, labelled: Rows, k: int) -> R
     known = candidates.take(drawn)
     text = text_codes(known.problem, known.steps)
     first = first_of_equal(text)
-    rated = np.isin(text[first], text[np.isin(drawn, labelled)])
+    rated = np.isin(text[first], text[np.isin(drawn, labeled)])
     left = first[~rated & ~known.final_correct[first]]
     problems = int(known.problem.max(initial=-1)) + 1
     chosen = SELECTIONS[selection](known.take(left), k, problems)

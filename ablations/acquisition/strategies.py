@@ -85,7 +85,7 @@ class Request:
 
     share: Rows
     """[P]: number of solutions to choose for each problem, at most its number of candidates."""
-    labelled: Candidates
+    labeled: Candidates
     """Solutions that are already labeled."""
     settings: AcquisitionSettings
     """Settings that acquisitions share."""
@@ -152,10 +152,10 @@ def acquire(
     part, lot = np.zeros_like(share), NONE
     if uniform_share:
         part = _part(share, uniform_share, rng)
-        lot = uniform(known, Request(share=part, labelled=candidates.take(taken), settings=settings, rng=rng))
+        lot = uniform(known, Request(share=part, labeled=candidates.take(taken), settings=settings, rng=rng))
     rest = np.setdiff1d(np.arange(len(known)), lot)
-    labelled = candidates.take(np.concatenate([taken, drawn[lot]]))
-    request = Request(share=share - part, labelled=labelled, settings=settings, rng=rng)
+    labeled = candidates.take(np.concatenate([taken, drawn[lot]]))
+    request = Request(share=share - part, labeled=labeled, settings=settings, rng=rng)
     chosen = rest[acquisition.choose(known.take(rest), request)]
     return np.sort(drawn[np.concatenate([lot, chosen])])
 
@@ -207,8 +207,8 @@ def diverse(known: Candidates, request: Request) -> Rows:
     found: list[int] = []
     for p in range(len(request.share)):
         rows = order[bounds[p] : bounds[p + 1]]
-        labelled = np.flatnonzero(request.labelled.problem == p).tolist()
-        texts = [set(request.labelled.steps.row(row).tolist()) for row in labelled]
+        labeled = np.flatnonzero(request.labeled.problem == p).tolist()
+        texts = [set(request.labeled.steps.row(row).tolist()) for row in labeled]
         chosen: list[int] = []
         for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, request.share[p])):
             for row in some.tolist():

@@ -13,7 +13,7 @@ from ablations.experiments.generations import Generation
 from ablations.experiments.large_models import LargeModels
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.world_fold import embedded_fold
-from ablations.formats.annotation_file import Ratings, read_labelling, write_labelling
+from ablations.formats.annotation_file import Ratings, read_labeling, write_labeling
 
 
 def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -> None:
@@ -32,12 +32,12 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
         raise ValueError("experiment: found one whose labels are not collected; allowed: large_scale")
     collection = settings.collection
     if collection.annotations is None:
-        raise ValueError("collection.annotations: found null; allowed: the folder of labelling files")
+        raise ValueError("collection.annotations: found null; allowed: the folder of labeling files")
     models = LargeModels(settings=settings, fold=embedded_fold(settings.source, settings.device))
     generation: Generation | None = None
     for number in range(collection.generations + 1):
         generation = models.phase_1 if generation is None else generation.next()
-        file = collection.labelling_file(number)
+        file = collection.labeling_file(number)
         if not file.is_file() and not write:
             print(f"{file}: not there; `ablations annotate write` writes it")
             return
@@ -46,10 +46,10 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
         chosen = Samples.read(store.path(models.pool)).take(rows)
         if not file.is_file():
             collection.annotations.mkdir(parents=True, exist_ok=True)
-            write_labelling(file, chosen.problems, chosen.solutions, number)
+            write_labeling(file, chosen.problems, chosen.solutions, number)
             print(f"{file}: {len(chosen.solutions)} solutions to rate")
             return
-        print(f"{file}: {_described(read_labelling(file, chosen.problems, chosen.solutions))}")
+        print(f"{file}: {_described(read_labeling(file, chosen.problems, chosen.solutions))}")
     print("All generations are rated: `ablations run` continues.")
 
 

@@ -27,7 +27,7 @@ class ReaderFlags(LabelOptions):
     """Options of formats' readers."""
 
     rest: bool = False
-    """With prm800k: add the pre-generated steps after the labelled ones."""
+    """With prm800k: add the pre-generated steps after the labeled ones."""
     problems: Path | None = None
     """With math_shepherd or rlhflow: file of the problems, where steps are not numbered."""
     drop_calculator: bool = False
@@ -68,7 +68,7 @@ def convert(
         skip_bad: set malformed lines aside in this file.
         held_out: no problem of this file may be written; any format, repeatable.
         overlap: what is done where one would be: write nothing at all, all but it, or it too.
-        each_alternative: write each labelled alternative of a step as a solution that ends with it.
+        each_alternative: write each labeled alternative of a step as a solution that ends with it.
         threshold: P(wrong) above which a step is rated wrong, to make ratings.
         options: options of the input's format.
 

@@ -148,16 +148,16 @@ def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tu
     chosen = f"{trained.config['data_scale']:,} a problem"
     if own is not None:
         chosen += f", {acquisition_words(own['acquisition'])}"
-    labelled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
+    labeled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
     threshold = facts.threshold
     return facts_of(
         (
             ("data set", None if own is None else own["dataset"]),
             ("embedded world", world),
             ("experiment", None if own is None else f"{own['experiment']}, scale {own['scale']}"),
-            ("labelled solutions", f"{facts.solutions:,} ({chosen})"),
+            ("labeled solutions", f"{facts.solutions:,} ({chosen})"),
             ("distinct among them", f"{facts.distinct_solutions:,}"),
-            (f"{labelled} with a target", f"{facts.targets:,}"),
+            (f"{labeled} with a target", f"{facts.targets:,}"),
             ("solutions, sha256", f"`{facts.solutions_hash}`"),
             (
                 "a step is incorrect if the labeler's P(negative) exceeds",

@@ -73,7 +73,7 @@ def label(
     who = labeling.labeler.identity
     print(
         f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.rows):,} solutions, "
-        f"{len(found.scores.prob.values):,} steps labelled by {name} ({who.family}, {who.dtype}, revision "
+        f"{len(found.scores.prob.values):,} steps labeled by {name} ({who.family}, {who.dtype}, revision "
         f"{who.revision[:12]})"
     )
     if found.too_long:

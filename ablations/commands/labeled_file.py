@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ablations.commands.labeled_pool import Labeling, Labelled, label_pool
+from ablations.commands.labeled_pool import Labeled, Labeling, label_pool
 from ablations.commands.labeled_ratings import label_rated
 from ablations.data.ragged import Ragged
 from ablations.engine.user_file import UserFile
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
@@ -31,7 +31,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
     Raises:
         ValueError: as in ``label_pool`` and ``label_rated``; or the file already holds scores of that name.
     """
-    form, file = recognised(source), UserFile.of(source, "file")
+    form, file = recognized(source), UserFile.of(source, "file")
     if form is FORMATS["scored_samples"]:
         raise ValueError(
             f"{source}: found scored samples; allowed: a pool (`ablations convert --to pool`), or rated steps"
@@ -48,7 +48,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
     return left_out
 
 
-def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: Labelled) -> None:
+def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: Labeled) -> None:
     """Writes a pool with a labeler's scores added, atomically.
 
     Args:

@@ -69,7 +69,7 @@ class TooLong:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class Labeled:
     """A labeler's labels of a pool."""
 
     rows: np.ndarray
@@ -82,7 +82,7 @@ class Labelled:
     """Names of the problems left without a labeled solution."""
 
 
-def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
+def label_pool(pool: Pool, labeling: Labeling) -> Labeled:
     """Labels all solutions of a pool; finds the position of every step before judging the first one.
 
     Args:
@@ -105,8 +105,8 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
         )
     shards = by_problem(rows, pool.solutions.problem_index[rows])
     scores = labeling.label([[encoded[row] for row in shard] for shard in shards])
-    labelled = set(pool.solutions.problem_index[rows].tolist())
-    return Labelled(
+    labeled = set(pool.solutions.problem_index[rows].tolist())
+    return Labeled(
         rows=rows,
         scores=scores,
         too_long=tuple(
@@ -117,7 +117,7 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labelled:
             )
             for row in np.flatnonzero(~fits).tolist()
         ),
-        left_out=tuple(one.problem_id for p, one in enumerate(pool.problems) if p not in labelled),
+        left_out=tuple(one.problem_id for p, one in enumerate(pool.problems) if p not in labeled),
     )
 
 

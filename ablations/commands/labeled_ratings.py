@@ -10,7 +10,7 @@ from pathlib import Path
 from ablations.commands.labeled_pool import SHARD, Labeling
 from ablations.evaluation.score_file import certain
 from ablations.formats import prm800k_paths
-from ablations.formats.catalogue import recognised
+from ablations.formats.catalogue import recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
@@ -45,10 +45,10 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
             model.
     """
     labeler = labeling.labeler
-    read = [record for record in recognised(source).read(source) if record.steps]
+    read = [record for record in recognized(source).read(source) if record.steps]
     records = [record for record in read if any(label is not None for label in record.labels)]
     if not records:
-        raise ValueError(f"{source}: found no labelled step; allowed: a file of labelled steps, or a pool")
+        raise ValueError(f"{source}: found no labeled step; allowed: a file of labeled steps, or a pool")
     check_name(name, source, {held for record in records for held in record.step_scores})
     encoded = [
         labeler.encode(record.problem, record.texts, f"{source}: solution {number}")
@@ -69,7 +69,7 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
         for row in kept:
             right = probability_of_correct(prob.row(place[row]))
             scores = {**records[row].step_scores, name: tuple(right.tolist())}
-            rated = records[row].relabelled(partial(_certain, where=f"{source}: solution {row + 1}"))
+            rated = records[row].relabeled(partial(_certain, where=f"{source}: solution {row + 1}"))
             found = fitted(replace(rated, step_scores=scores), prm800k_paths.ABILITIES)
             assert found.record is not None, found.why
             yield found.record

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COUNTS = (1, 8, 64)
 """Default numbers of devices."""
 FLAGS = (
-    *("devices", "device_kind", "peak_tflops", "utilisation", "sampling_utilisation"),
+    *("devices", "device_kind", "peak_tflops", "utilization", "sampling_utilization"),
     *("backbone", "large_backbone"),
 )
 """Flags that request the costs, each by itself."""
@@ -50,8 +50,8 @@ def add_arguments(parser: Any) -> None:
     add("devices", f"show costs on so many devices, one or more numbers (default: {counts})", int, **several)
     add("device-kind", f"kind of device: {known}", str)
     add("peak-tflops", "a device's peak, TFLOP/s (default: its kind's)")
-    add("utilisation", "share of the peak in training and scoring (default: its kind's)")
-    add("sampling-utilisation", "share of the peak in sampling (default: its kind's)")
+    add("utilization", "share of the peak in training and scoring (default: its kind's)")
+    add("sampling-utilization", "share of the peak in sampling (default: its kind's)")
     named = "preset, folder or name of a transformers checkpoint; only its config is read"
     add("backbone", f"as if students and selectors were this: {named}", str)
     add("large-backbone", f"as if generator, labeler and other large models were this: {named}", str)
@@ -84,11 +84,11 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     if min(counts) < 1:
         raise ValueError(f"devices: found {min(counts)}; allowed: 1 or more")
     device = device_of(
-        args.device_kind or KINDS[0], args.peak_tflops, args.utilisation, args.sampling_utilisation
+        args.device_kind or KINDS[0], args.peak_tflops, args.utilization, args.sampling_utilization
     )
     sizes = sizes_of(args, tasks)
     parts = [
-        f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilisation:g} are reached in "
+        f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilization:g} are reached in "
         f"training and scoring, {device.sampling:g} in sampling",
         *(_size(role, size) for role, size in sizes.items()),
         COUNTED,

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.first_error import UNRATED
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities
 from ablations.formats.pool_records import LABELS
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 
 WITH_FINALS = ("pool", "scored_samples")
 """Formats of many solutions per problem, each with its final answer and whether that is right."""
@@ -149,7 +149,7 @@ def read_scored(path: Path) -> Scored:
         ValueError: a row is malformed, labelers or their scores are missing somewhere, or a label is neither
             a rating nor certain.
     """
-    found = recognised(path)
+    found = recognized(path)
     form = next(name for name, one in FORMATS.items() if one is found)
     gathered = _Gathered(form=form)
     for number, record in enumerate(found.read(path)):
@@ -179,7 +179,7 @@ class _Gathered:
 
     def add(self, record: LabeledSolution, where: str) -> None:
         """Adds a solution."""
-        self.problem.append(self.index.setdefault(normalised(record.problem), len(self.index)))
+        self.problem.append(self.index.setdefault(normalized(record.problem), len(self.index)))
         if len(self.index) > len(self.names):
             self.names.append(_problem_name(record))
         self.lengths.append(len(record.steps))

@@ -94,7 +94,7 @@ class Generation:
                 label=f"annotate: {self.chosen.label}",
                 weight=3,
             )
-        file = collection.labelling_file(self.number)
+        file = collection.labeling_file(self.number)
         if not file.is_file():
             raise ValueError(
                 f"collection.annotations: found no {file}; allowed: a file of ratings for each generation, "

@@ -72,7 +72,7 @@ class HyperparametersSettings(StudentRunSettings):
         if len(self.students.learning_rates) != 1:
             raise ValueError(
                 f"students.learning_rates: found {list(self.students.learning_rates)}; allowed: one, the "
-                "centre's"
+                "center's"
             )
         for name in ("process_epochs", "outcome_epochs"):
             if (epochs := getattr(self.students, name)) is not None:
@@ -84,25 +84,25 @@ class HyperparametersSettings(StudentRunSettings):
                 raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")
             for value in values:
                 try:
-                    point = replace(self.centre, **{name: value})
+                    point = replace(self.center, **{name: value})
                     point.students(self.students), point.labeler(self.source.labeler)
                 except ValueError as error:
                     raise ValueError(f"levels.{name}: {error}") from error
 
     @property
-    def centre(self) -> Hyperparameters:
+    def center(self) -> Hyperparameters:
         """The point around which the others are varied."""
         return Hyperparameters.of(self.students, self.source.labeler.threshold)
 
     def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
         """Returns an arm's points with the (variant, level) pairs to show; the center is on every curve."""
-        found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.centre: [PLAIN]}
+        found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.center: [PLAIN]}
         for name, values in asdict(self.levels).items():
-            tried = sorted({*values, getattr(self.centre, name)}) if values else []
+            tried = sorted({*values, getattr(self.center, name)}) if values else []
             if len(tried) < 2 or (name in OF_LABELER and not isinstance(TARGETS[arm], LabelerArm)):
                 continue
             for value in tried:
-                found.setdefault(replace(self.centre, **{name: value}), []).append((name, float(value)))
+                found.setdefault(replace(self.center, **{name: value}), []).append((name, float(value)))
         return found
 
 

@@ -52,18 +52,18 @@ class CollectionSettings:
             raise ValueError(
                 f"collection.annotations: found the file {self.annotations}; allowed: a folder, or a new one"
             )
-        if self.labelled > self.pool_samples:
+        if self.labeled > self.pool_samples:
             raise ValueError(
-                f"collection.uniform, generations, chosen: found {self.labelled} labelled solutions per "
+                f"collection.uniform, generations, chosen: found {self.labeled} labeled solutions per "
                 f"problem; allowed: 1 to collection.pool_samples = {self.pool_samples}"
             )
 
     @property
-    def labelled(self) -> int:
+    def labeled(self) -> int:
         """Total labeled solutions per problem, if enough wrong ones are found."""
         return self.uniform + self.generations * self.chosen
 
-    def labelling_file(self, generation: int) -> Path:
+    def labeling_file(self, generation: int) -> Path:
         """Returns the file of people's ratings of a generation; phase 1 is generation 0."""
         assert self.annotations is not None
         return self.annotations / f"generation-{generation}.jsonl"

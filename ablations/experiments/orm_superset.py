@@ -55,7 +55,7 @@ def _trainings(models: LargeModels, acquisition: str, acquired: Step[ChosenRows]
     times = 2 if acquisition == "both" else 1
     return replace(
         models.orm,
-        data_scale=times * models.settings.collection.labelled,
+        data_scale=times * models.settings.collection.labeled,
         acquisition=acquisition,
         acquired=lambda seed: acquired,
         rate_of=models.orm,

@@ -26,7 +26,7 @@ UNJUDGED = ("give_up", "bad_problem")
 FINISH_REASONS = ("found_error", "solution", *UNJUDGED)
 
 
-def write_labelling(
+def write_labeling(
     path: Path, problems: Sequence[Problem], solutions: Solutions, generation: int | None = None
 ) -> None:
     """Writes solutions for labeling, all ratings null, atomically.
@@ -72,12 +72,12 @@ def _rows(
         }
 
 
-def read_labelling(path: Path, problems: Sequence[Problem], solutions: Solutions) -> list[Ratings]:
+def read_labeling(path: Path, problems: Sequence[Problem], solutions: Solutions) -> list[Ratings]:
     """Reads the ratings that a labeling file holds for given solutions; its lines may be in any order.
 
     Args:
         path: the file to read.
-        problems: as in ``write_labelling``.
+        problems: as in ``write_labeling``.
         solutions: R solutions; the file must hold each of them, and no other.
 
     Returns:
@@ -95,7 +95,7 @@ def read_labelling(path: Path, problems: Sequence[Problem], solutions: Solutions
         rows = wanted[problem, steps]
         if not rows:
             found_one = "a solution that was not asked for, or more often than asked"
-            allowed = "the solutions of the labelling file as it was written, each once"
+            allowed = "the solutions of the labeling file as it was written, each once"
             raise fault(where, "question", found_one, allowed, quoted=False)
         found[rows.pop(0)] = ratings
     missing = [i for rows in wanted.values() for i in rows]
@@ -112,10 +112,10 @@ def read_rated(path: Path) -> Iterator[tuple[Where, str, tuple[str, ...], Rating
     """Reads file and line, problem, steps and ratings of each row; blank lines are skipped.
 
     Raises:
-        ValueError: as in ``read_labelling``.
+        ValueError: as in ``read_labeling``.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: found no such file; allowed: a labelling file")
+        raise ValueError(f"{path}: found no such file; allowed: a labeling file")
     yield from read_rows(path, _rated)
 
 

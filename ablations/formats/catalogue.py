@@ -43,7 +43,7 @@ class Format:
     """Names of the reader's options."""
     tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
     """Whether a record's texts can be distinguished from the format's own marks."""
-    recognises: Callable[[dict[str, Any]], bool] | None = None
+    recognizes: Callable[[dict[str, Any]], bool] | None = None
     """Whether a row is of the format; if None, whether it has all ``keys``."""
     labels_are_scores_of: str | None = None
     """Labeler whose scores serve as the labels, if they are not ground truth."""
@@ -79,7 +79,7 @@ FORMATS: dict[str, Format] = {
         write=math_shepherd.write,
         abilities=math_shepherd.ABILITIES,
         keys=math_shepherd.KEYS,
-        recognises=math_shepherd.recognises,
+        recognizes=math_shepherd.recognizes,
         options=frozenset({"problems"}),
         tells_apart=math_shepherd.tells_apart,
     ),
@@ -102,14 +102,14 @@ FORMATS: dict[str, Format] = {
         write=math_problems.write,
         abilities=math_problems.ABILITIES,
         keys=math_problems.KEYS,
-        recognises=math_problems.recognises,
+        recognizes=math_problems.recognizes,
     ),
     "gsm8k": Format(
         read=gsm8k.read,
         write=gsm8k.write,
         abilities=gsm8k.ABILITIES,
         keys=gsm8k.KEYS,
-        recognises=gsm8k.recognises,
+        recognizes=gsm8k.recognizes,
         options=frozenset({"drop_calculator"}),
         tells_apart=gsm8k.tells_apart,
     ),
@@ -126,7 +126,7 @@ FORMATS: dict[str, Format] = {
         write=problem_answers.write,
         abilities=problem_answers.ABILITIES,
         keys=problem_answers.KEYS,
-        recognises=problem_answers.recognises,
+        recognizes=problem_answers.recognizes,
         tells_apart=problem_answers.tells_apart,
     ),
 }
@@ -134,10 +134,10 @@ FORMATS: dict[str, Format] = {
 
 def is_of(form: Format, row: dict[str, Any]) -> bool:
     """Returns whether a format recognizes a row."""
-    return form.recognises(row) if form.recognises is not None else form.keys <= row.keys()
+    return form.recognizes(row) if form.recognizes is not None else form.keys <= row.keys()
 
 
-def recognised(path: str | Path) -> Format:
+def recognized(path: str | Path) -> Format:
     """Recognizes the format of a file by the fields of its first row.
 
     Raises:

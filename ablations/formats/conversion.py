@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 from ablations.formats.catalogue import Format
 from ablations.formats.labeled_solution import LabeledSolution, Probabilities, each_alternative
 from ablations.formats.losses import FEATURES, MARKS, fitted
-from ablations.formats.questions import letters_and_digits, normalised
+from ablations.formats.questions import letters_and_digits, normalized
 from ablations.formats.rows import ReadHooks, whole
 
 TWICE = "problems that were there before"
@@ -125,7 +125,7 @@ def _fitted(
             if how.overlap == "leave_out":
                 continue
         if not abilities.several:
-            problem = normalised(record.problem)
+            problem = normalized(record.problem)
             if problem in before:
                 account.left_out[TWICE] += 1
                 continue
@@ -135,7 +135,7 @@ def _fitted(
             record = _with_scores(record, how.source.labels_are_scores_of)
         parts: Iterator[LabeledSolution] = iter([record])
         if how.each_alternative:
-            parts = each_alternative(record, repeat="unlabelled" not in abilities.carries)
+            parts = each_alternative(record, repeat="unlabeled" not in abilities.carries)
         for part in parts:
             fit = fitted(part, abilities, how.threshold)
             if fit.record is None:
@@ -152,4 +152,4 @@ def _with_scores(record: LabeledSolution, labeler: str) -> LabeledSolution:
     """Returns the record with its labels turned into what they are: a labeler's scores."""
     right = [1 - one.wrong for one in record.labels if isinstance(one, Probabilities)]
     scores = {labeler: tuple(right)} if len(right) == len(record.steps) else {}
-    return replace(record.relabelled(lambda _: None), step_scores={**record.step_scores, **scores})
+    return replace(record.relabeled(lambda _: None), step_scores={**record.step_scores, **scores})

@@ -23,7 +23,7 @@ ABILITIES = Abilities(
 )
 
 
-def recognises(row: dict[str, Any]) -> bool:
+def recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a question, and an answer with the mark "####"."""
     return row.keys() >= KEYS and isinstance(row["answer"], str) and _MARK in row["answer"]
 

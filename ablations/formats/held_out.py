@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ablations.formats.overlap import every_problem
-from ablations.formats.questions import letters_and_digits, normalised
+from ablations.formats.questions import letters_and_digits, normalized
 
 LEAST = 20
 """Fewest letters and digits of a problem that is searched for in texts by these alone."""
@@ -36,16 +36,16 @@ class HeldOut:
     ) -> HeldOut:
         """Holds out all problems of some files of any format, some others, and a share of all the rest."""
         of_files = (problem for path in files for problem in every_problem(path))
-        named = {letters_and_digits(problem): normalised(problem) for problem in (*of_files, *problems)}
+        named = {letters_and_digits(problem): normalized(problem) for problem in (*of_files, *problems)}
         return cls(named=named, share=share, seed=seed)
 
     def __contains__(self, problem: str) -> bool:
         named = letters_and_digits(problem) in self.named
-        return named or _place(normalised(problem), self.seed) < self.share
+        return named or _place(normalized(problem), self.seed) < self.share
 
     def within(self, text: str) -> bool:
         """Whether a text contains a problem of the files; a short problem must match as it is spelled."""
-        told, spaced = letters_and_digits(text), normalised(text)
+        told, spaced = letters_and_digits(text), normalized(text)
         return any(
             key in told if len(key) >= LEAST else problem in spaced for key, problem in self.named.items()
         )

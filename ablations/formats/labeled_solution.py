@@ -170,7 +170,7 @@ class LabeledSolution:
         scores = {name: values[:length] for name, values in self.step_scores.items()}
         return replace(self, steps=self.steps[:length], step_scores=scores, open_candidates=())
 
-    def relabelled(self, change: Callable[[Label], Label]) -> "LabeledSolution":
+    def relabeled(self, change: Callable[[Label], Label]) -> "LabeledSolution":
         """Changes every label, including those of the alternatives."""
         steps = tuple(
             replace(step, label=change(step.label), alternatives=_changed(step.alternatives, change))
@@ -184,7 +184,7 @@ def _changed(candidates: tuple[Candidate, ...], change: Callable[[Label], Label]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledPrefix:
+class LabeledPrefix:
     """One target of process supervision."""
 
     problem: str
@@ -197,13 +197,13 @@ class LabelledPrefix:
     """Label of the candidate."""
 
 
-def labelled_prefixes(record: LabeledSolution) -> Iterator[LabelledPrefix]:
+def labeled_prefixes(record: LabeledSolution) -> Iterator[LabeledPrefix]:
     """Yields every labeled candidate, after the steps that were chosen before it, exactly once."""
     for at in range(len(record.steps) + 1):
         prefix = record.texts[:at]
         for one in _tried(record, at):
             if one.label is not None:
-                yield LabelledPrefix(
+                yield LabeledPrefix(
                     problem=record.problem, prefix=prefix, candidate=one.text, label=one.label
                 )
 
@@ -217,8 +217,8 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
             steps; alternatives after an unlabeled step then cannot be expressed, and stay where they are.
             Otherwise, each label is in only one record.
     """
-    unlabelled = record.labels.index(None) if None in record.labels else len(record.steps)
-    reach = unlabelled if repeat else len(record.steps)
+    unlabeled = record.labels.index(None) if None in record.labels else len(record.steps)
+    reach = unlabeled if repeat else len(record.steps)
     steps = tuple(
         replace(step, alternatives=_kept(step.alternatives, at <= reach))
         for at, step in enumerate(record.steps)

@@ -142,7 +142,7 @@ def _rated(record: LabeledSolution, threshold: float | None) -> LabeledSolution:
             return -1
         return 0 if label.neutral > label.right else 1
 
-    return record.relabelled(rating)
+    return record.relabeled(rating)
 
 
 def _two_classes(label: Label) -> Label:
@@ -161,7 +161,7 @@ def _after_error(record: LabeledSolution) -> tuple[SolutionStep, ...]:
     return () if record.first_error is None else record.steps[record.first_error + 1 :]
 
 
-def _unlabelled_after_error(record: LabeledSolution, _: float | None) -> LabeledSolution:
+def _unlabeled_after_error(record: LabeledSolution, _: float | None) -> LabeledSolution:
     end = record.first_error
     assert end is not None
     return replace(
@@ -170,11 +170,11 @@ def _unlabelled_after_error(record: LabeledSolution, _: float | None) -> Labeled
     )
 
 
-def _cut_at_unlabelled(record: LabeledSolution, start: int) -> LabeledSolution:
+def _cut_at_unlabeled(record: LabeledSolution, start: int) -> LabeledSolution:
     return record.cut(record.labels.index(None, start))
 
 
-def _partly_labelled(record: LabeledSolution) -> bool:
+def _partly_labeled(record: LabeledSolution) -> bool:
     """Returns whether some steps have a label and others do not, ignoring those after the first error."""
     labels = record.labels[: len(record.steps) - len(_after_error(record))]
     return None in labels and set(labels) != {None}
@@ -226,9 +226,9 @@ FIELDS = {
     "solution_id": "name of the solution",
     "sample": "number of the solution",
     "generator": "who wrote the solution",
-    "labeler": "who labelled it",
+    "labeler": "who labeled it",
     "generation": "generation of the data collection",
-    "finish_reason": "why labelling ended",
+    "finish_reason": "why labeling ended",
     "screening": "that it served to screen labelers",
     "quality_control": "that it served to check labelers",
     "prm_score": "a PRM's score of the whole solution",
@@ -257,7 +257,7 @@ FEATURES: dict[str, Feature] = {
     "labels": Feature(
         says="labels of steps",
         has=lambda record: any(one.label is not None for one in record.candidates()),
-        drop=lambda record, _: record.relabelled(lambda label: None),
+        drop=lambda record, _: record.relabeled(lambda label: None),
     ),
     "soft": Feature(
         says="probabilities of steps; they become ratings by the threshold",
@@ -267,32 +267,32 @@ FEATURES: dict[str, Feature] = {
     "three_classes": Feature(
         says="P(neutral); it counts as P(right)",
         has=lambda record: any(_two_classes(one.label) != one.label for one in record.candidates()),
-        drop=lambda record, _: record.relabelled(_two_classes),
+        drop=lambda record, _: record.relabeled(_two_classes),
     ),
     "neutral": Feature(
         says="neutral ratings; they count as right",
         has=lambda record: any(type(one.label) is int and one.label == 0 for one in record.candidates()),
-        drop=lambda record, _: record.relabelled(lambda label: 1 if label == 0 else label),
+        drop=lambda record, _: record.relabeled(lambda label: 1 if label == 0 else label),
     ),
     "ratings": Feature(
         says="ratings; they become probabilities 0 and 1",
         has=_holds(int),
-        drop=lambda record, _: record.relabelled(_sure),
+        drop=lambda record, _: record.relabeled(_sure),
     ),
     "after_error": Feature(
         says="labels after the first error",
         has=lambda record: any(step.label is not None for step in _after_error(record)),
-        drop=_unlabelled_after_error,
+        drop=_unlabeled_after_error,
     ),
-    "unlabelled_after_error": Feature(
-        says="unlabelled steps after the first error; the solution is cut before them",
+    "unlabeled_after_error": Feature(
+        says="unlabeled steps after the first error; the solution is cut before them",
         has=lambda record: any(step.label is None for step in _after_error(record)),
-        drop=lambda record, _: _cut_at_unlabelled(record, record.first_error or 0),
+        drop=lambda record, _: _cut_at_unlabeled(record, record.first_error or 0),
     ),
-    "unlabelled": Feature(
-        says="unlabelled steps; the solution is cut before the first",
-        has=_partly_labelled,
-        drop=lambda record, _: _cut_at_unlabelled(record, 0),
+    "unlabeled": Feature(
+        says="unlabeled steps; the solution is cut before the first",
+        has=_partly_labeled,
+        drop=lambda record, _: _cut_at_unlabeled(record, 0),
     ),
     "steps": Feature(
         says="solutions",
@@ -334,7 +334,7 @@ class Need:
 NEEDS: dict[str, Need] = {
     "steps": Need(says="any step", has=lambda record: bool(record.steps)),
     "labels": Need(
-        says="a labelled step", has=lambda record: any(step.label is not None for step in record.steps)
+        says="a labeled step", has=lambda record: any(step.label is not None for step in record.steps)
     ),
     "reference": Need(says="a reference answer", has=lambda record: record.reference is not None),
     "reference_solution": Need(

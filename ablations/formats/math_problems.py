@@ -33,7 +33,7 @@ ABILITIES = Abilities(
 )
 
 
-def recognises(row: dict[str, Any]) -> bool:
+def recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a problem and its solution."""
     return row.keys() >= KEYS and isinstance(row["solution"], str)
 

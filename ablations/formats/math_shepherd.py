@@ -37,7 +37,7 @@ ABILITIES = Abilities(
 )
 
 
-def recognises(row: dict[str, Any]) -> bool:
+def recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has the fields of this format."""
     return row.keys() >= KEYS or row.keys() >= OPENRLHF
 
@@ -101,16 +101,16 @@ def _values(where: Where, row: dict[str, Any], length: int) -> list[Label]:
     return [SIGNS[value] for value in values]
 
 
-def _ratings(where: Where, pieces: list[str], labelled: str) -> list[int]:
+def _ratings(where: Where, pieces: list[str], labeled: str) -> list[int]:
     """Reads the signs that a label has where the input has its marks."""
     ratings, at = [], 0
     for piece in pieces:
-        sign = labelled[at + len(piece) : at + len(piece) + 1]
-        good = labelled.startswith(piece, at) and sign in SIGNS
-        check(where, "label", labelled[at:], good, f"the input with + or - in place of each {MARK}")
+        sign = labeled[at + len(piece) : at + len(piece) + 1]
+        good = labeled.startswith(piece, at) and sign in SIGNS
+        check(where, "label", labeled[at:], good, f"the input with + or - in place of each {MARK}")
         ratings.append(SIGNS[sign])
         at += len(piece) + 1
-    check(where, "label", labelled[at:], not labelled[at:].strip(), "nothing after the last sign")
+    check(where, "label", labeled[at:], not labeled[at:].strip(), "nothing after the last sign")
     return ratings
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ablations.formats.catalogue import recognised
+from ablations.formats.catalogue import recognized
 from ablations.formats.questions import letters_and_digits
 
 
@@ -13,7 +13,7 @@ def every_problem(path: str | Path) -> Iterator[str]:
     Raises:
         ValueError: the file is of no known format, or malformed.
     """
-    form = recognised(path)
+    form = recognized(path)
     kept = {name: True for name in form.options if name.startswith("keep_")}
     return (record.problem for record in form.read(path, **kept))
 

@@ -35,7 +35,7 @@ import pyarrow as pa
 from ablations.data.computed_scores import from_positive
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import SCHEMA, Problem, Solutions, StepScores
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 from ablations.formats.rows import (
     MISSING,
     Where,
@@ -133,7 +133,7 @@ class PoolRows:
         if problem.problem_id in self._ids:
             allowed = f"a new name (line {self._ids[problem.problem_id]} has it)"
             raise fault(where, "problem_id", problem.problem_id, allowed)
-        text = normalised(problem.text)
+        text = normalized(problem.text)
         if text in self._texts:
             allowed = (
                 f"another problem than line {self._texts[text]}'s: equal ones would lie in several folds"

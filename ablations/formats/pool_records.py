@@ -23,7 +23,7 @@ FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
 ABILITIES = Abilities(
     carries=frozenset({"labels", "soft", "step_scores", "steps", "line_breaks", "numbering", "finished"})
     | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
-    leaves_out=frozenset({"unlabelled"}),
+    leaves_out=frozenset({"unlabeled"}),
     needs=frozenset({"steps", "reference", "ended"}),
     makes_up=frozenset({"problem_id", "sample"}),
 )

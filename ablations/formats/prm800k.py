@@ -6,7 +6,7 @@ which the next step continues. If that is null, the next step continues from a p
 the last step may have none. If labeling ended at an error (``found_error``), the last step is the solution's
 own, which is rated wrong: the candidate that is in ``pre_generated_steps`` (ignoring white space), or the
 only one, or the first one if nothing is pre-generated. The other candidates of a step are its alternatives:
-separate targets after the chosen prefix (``labeled_solution.labelled_prefixes``), never steps of the
+separate targets after the chosen prefix (``labeled_solution.labeled_prefixes``), never steps of the
 solution. In phase 1 ``generation`` is null; in phase 2 it counts, with -1 for the screening. Phase 1 has no
 ``pre_generated_answer``: if labeling reached the end (``solution``), the answer is the one that the steps
 state.
@@ -63,7 +63,7 @@ FIELDS |= {
 }
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "neutral", "alternatives", "human", "steps", "line_breaks"})
-    | {"after_error", "unlabelled_after_error", "unlabelled", "numbering"}
+    | {"after_error", "unlabeled_after_error", "unlabeled", "numbering"}
     | {"reference", "reference_solution", "answer", "prm_score", "labeler", "generation", "finish_reason"}
     | {"screening", "quality_control"},
 )
@@ -211,10 +211,10 @@ def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate,
 
 
 def _with_rest(record: LabeledSolution, generated: tuple[str, ...] | None) -> LabeledSolution:
-    labelled = len(record.steps)
-    if generated is None or record.open_candidates or record.texts != generated[:labelled]:
+    labeled = len(record.steps)
+    if generated is None or record.open_candidates or record.texts != generated[:labeled]:
         return record
-    return replace(record, steps=(*record.steps, *(SolutionStep(text=text) for text in generated[labelled:])))
+    return replace(record, steps=(*record.steps, *(SolutionStep(text=text) for text in generated[labeled:])))
 
 
 def _row(record: LabeledSolution) -> dict[str, Any]:

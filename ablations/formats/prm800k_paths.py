@@ -27,7 +27,7 @@ from ablations.formats.step_fields import rating, step_scores
 KEYS = frozenset({"problem", "steps", "ratings"})
 FIELDS = KEYS | {"ground_truth_answer", "given_answer", "step_scores"}
 ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabelled_after_error", "unlabelled"})
+    carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabeled_after_error", "unlabeled"})
     | {"steps", "line_breaks", "numbering", "reference", "answer", "step_scores"},
     needs=frozenset({"steps"}),
 )

@@ -41,7 +41,7 @@ ABILITIES = Abilities(
 )
 
 
-def recognises(row: dict[str, Any]) -> bool:
+def recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a problem, and nothing that belongs to another format."""
     names = {name.casefold() for name in row}
     return any(isinstance(_first(row, (name,)), str) for name in PROBLEM) and not names & LABELLED

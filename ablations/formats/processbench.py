@@ -31,9 +31,9 @@ from ablations.formats.step_fields import step_scores
 KEYS = frozenset({"problem", "steps", "label"})
 FIELDS = KEYS | {"id", "generator", "final_answer_correct", "step_scores"}
 ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "unlabelled_after_error", "steps", "line_breaks", "numbering"})
+    carries=frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
     | {"correct", "solution_id", "generator", "step_scores"},
-    leaves_out=frozenset({"unlabelled"}),
+    leaves_out=frozenset({"unlabeled"}),
     needs=frozenset({"steps", "labels"}),
     makes_up=frozenset({"solution_id"}),
 )

@@ -28,7 +28,7 @@ def held_in(others: Iterable[str], problems: Iterable[str]) -> list[str]:
     return [problem for problem in problems if letters_and_digits(problem) in asked]
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Normalizes white space and case in a problem's text."""
     return " ".join(text.split()).casefold()
 

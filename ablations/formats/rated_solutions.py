@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.left_out import LeftOut
-from ablations.formats.catalogue import recognised
+from ablations.formats.catalogue import recognized
 from ablations.formats.labeled_solution import LabeledSolution, each_alternative
 from ablations.formats.losses import FEATURES, Abilities, fitted
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 from ablations.formats.rows import ReadHooks
 
 RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})
@@ -64,7 +64,7 @@ class Rated:
     @cached_property
     def key(self) -> str:
         """The problem, with white space and case normalized."""
-        return normalised(self.problem)
+        return normalized(self.problem)
 
     @property
     def labels(self) -> int:
@@ -86,7 +86,7 @@ def read_rated(
     Raises:
         ValueError: the file is malformed, or has probabilities and there is no threshold.
     """
-    form = recognised(path)
+    form = recognized(path)
     own = {name: value for name, value in options.items() if name in form.options}
     records = form.read(path, ReadHooks(dropped=left_out.add), **own)
     for number, record in enumerate(records, 1):

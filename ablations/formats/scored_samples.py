@@ -39,7 +39,7 @@ ABILITIES = Abilities(
     | {"reference", "answer", "answer_form", "correct", "prm_score", "orm_score"}
     | {"subject", "level", "problem_id"}
     | {"neutral"},  # as a probability
-    leaves_out=frozenset({"unlabelled"}),
+    leaves_out=frozenset({"unlabeled"}),
     needs=frozenset({"steps", "labels"}),
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ablations.data.artifacts import prompt_of
 from ablations.data.left_out import OF_HELD_OUT, LeftOut
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.held_out import HeldOut
 from ablations.formats.rows import Where, fault, read_rows, read_text, string
 
@@ -48,7 +48,7 @@ def read_texts(path: Path) -> Iterator[Text]:
 def read_any(path: Path) -> Iterator[Text]:
     """Reads texts for a tokenizer, or the solutions, right or wrong, of a file of any format."""
     try:
-        form = recognised(path)
+        form = recognized(path)
     except ValueError:
         return read_texts(path)  # its errors say what a text may look like
     if form in (FORMATS["gsm8k"], FORMATS["math"], FORMATS["problems"]):

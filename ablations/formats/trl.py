@@ -18,7 +18,7 @@ from ablations.formats.step_fields import IGNORE, labels_of
 
 KEYS = frozenset({"prompt", "completions", "labels"})
 ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabelled_after_error", "unlabelled"})
+    carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabeled_after_error", "unlabeled"})
     | {"steps", "line_breaks", "numbering"},
     needs=frozenset({"steps", "labels"}),
 )

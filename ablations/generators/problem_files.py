@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ablations.data.checks import allowed
 from ablations.data.solutions import Problem
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.questions import letters_and_digits, normalised
+from ablations.formats.questions import letters_and_digits, normalized
 from ablations.generators.completions import steps_of
 from ablations.grading.grader import extract_answer
 
@@ -42,7 +42,7 @@ def read_problems(path: Path, form: str | None = None) -> list[Problem]:
     found: dict[str, LabeledSolution] = {}
     names: dict[str, str] = {}
     for record in _records(path, form, "problems"):
-        first = found.setdefault(normalised(record.problem), record)
+        first = found.setdefault(normalized(record.problem), record)
         if first.reference != record.reference:
             raise ValueError(
                 f"problems: found the reference answers {first.reference!r} and {record.reference!r} of "
@@ -103,7 +103,7 @@ def _records(path: Path, form: str | None, field: str) -> Iterator[LabeledSoluti
         raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
     if form is not None:
         allowed("from", form, tuple(FORMATS))
-    read = FORMATS[form] if form is not None else recognised(path)
+    read = FORMATS[form] if form is not None else recognized(path)
     without_calculator = {"drop_calculator": True} if "drop_calculator" in read.options else {}
     return read.read(path, **without_calculator)
 

@@ -35,7 +35,7 @@ def family_of(checkpoint: Checkpoint, named: str | None = None) -> str:
         if named not in FAMILIES:
             raise ValueError(f"family: found {named!r}; allowed: {', '.join(FAMILIES)}")
         return named
-    told = [name for name, family in FAMILIES.items() if family.recognises(checkpoint)]
+    told = [name for name, family in FAMILIES.items() if family.recognizes(checkpoint)]
     if len(told) != 1:
         labels = f" with the classes {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
         raise ValueError(

@@ -36,7 +36,7 @@ class Family:
 
     template: str
     """What its models read, for display: {problem}, {step} and {separator} stand for texts."""
-    recognises: Callable[[Checkpoint], bool]
+    recognizes: Callable[[Checkpoint], bool]
     """Whether a checkpoint can be recognized as a member of this family."""
     load: Callable[[Loading], Any]
     """Function that loads a model with class logits, from negative to positive, at every token."""

@@ -17,7 +17,7 @@ TAG = "ки"
 RIGHT, WRONG = "+", "-"
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a causal language model by its name, or by the tag among its added tokens."""
     if not checkpoint.architecture.endswith("ForCausalLM"):
         return False
@@ -59,7 +59,7 @@ def _after_space(tokenizer: Any, text: str) -> int:
 FAMILY = Family(
     template=f"[BOS]{{problem}} and, for each step, {{step}} {TAG} and a newline; judged at {TAG}, by + "
     "against -",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
 )

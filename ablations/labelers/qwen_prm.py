@@ -18,7 +18,7 @@ SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}
 SEPARATOR = "<extra_0>"
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a checkpoint by the class that wrote it."""
     return checkpoint.architecture == "Qwen2ForProcessRewardModel"
 
@@ -44,7 +44,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 FAMILY = Family(
     template=f"chat template of system {SYSTEM!r}, user {{problem}}, assistant {{step}}{SEPARATOR} for each "
     f"step; judged at each {SEPARATOR}",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
     native=True,

@@ -22,7 +22,7 @@ from lightning_modules.judging_heads import ThreeClassHead, load_headed
 PROMPT = "Question:\n{problem}\nAnswer:\nLet's think step by step.\n"
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a checkpoint by the class that wrote it or by its head."""
     return checkpoint.architecture.startswith("ReasonEval") or "score_head.weight" in checkpoint.tensors()
 
@@ -53,7 +53,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 FAMILY = Family(
     template="[BOS]Question:\\n{problem}\\nAnswer:\\nLet's think step by step.\\n and the steps, each "
     "tokenized alone; judged at each step's last token",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
     native=True,

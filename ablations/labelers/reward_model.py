@@ -13,7 +13,7 @@ from lightning_modules.judging_heads import load_token_classifier
 from lightning_modules.reward_model import CLASSES
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a checkpoint by the names of its classes."""
     return (
         checkpoint.architecture.endswith("ForTokenClassification") and checkpoint.labels in CLASSES.values()
@@ -40,7 +40,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 FAMILY = Family(
     template="[BOS]{problem}, a newline and, for each step, {step} and a newline; judged at each step's last "
     "token. A chat template, where there is one, opens instead: user {problem}",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
 )

@@ -18,7 +18,7 @@ from lightning_modules.tokenization import DATE, rendered
 RIGHT, WRONG = "+", "-"
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a causal language model by its name: nothing in it says that it is a PRM."""
     return checkpoint.architecture.endswith("ForCausalLM") and "rlhflow" in checkpoint.name.lower()
 
@@ -69,7 +69,7 @@ def _word(tokenizer: Any, text: str) -> int:
 FAMILY = Family(
     template="chat template of user {problem} {step}, assistant +, user {step}, assistant +, ...; judged at "
     "the token before each +, by + against -",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
 )

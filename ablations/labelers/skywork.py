@@ -17,7 +17,7 @@ from lightning_modules.judging_heads import ValueHead, load_headed
 NEWLINE = "\n"
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a checkpoint by the class that wrote it or by its value head."""
     return checkpoint.architecture == "Qwen2ForPrmModel" or "v_head.summary.weight" in checkpoint.tensors()
 
@@ -44,7 +44,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 FAMILY = Family(
     template="{BOS}{problem}, a newline and, for each line of each step, the line, tokenized alone, and a "
     "newline; judged at the newline of each step's last line",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
     native=True,

@@ -20,7 +20,7 @@ UNNAMED = ("LABEL_0", "LABEL_1")
 """Names that transformers gives to two unnamed classes."""
 
 
-def recognises(checkpoint: Checkpoint) -> bool:
+def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a token classifier whose two classes have no names."""
     return checkpoint.architecture.endswith("ForTokenClassification") and checkpoint.labels in ((), UNNAMED)
 
@@ -53,7 +53,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 FAMILY = Family(
     template="[BOS]{problem} and, for each step, {step}{separator}, each tokenized alone; judged at the last "
     "token of the separator",
-    recognises=recognises,
+    recognizes=recognizes,
     load=load,
     encode=encode,
     separator="\n",

@@ -20,7 +20,7 @@ from ablations.engine.user_file import UserFile
 from ablations.formats.catalogue import FORMATS
 from ablations.formats.held_out import HeldOut
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 from ablations.formats.texts import filter_texts, read_texts
 from ablations.steps.base_model import CausalModel
 from ablations.steps.course import Course
@@ -173,7 +173,7 @@ def right_solutions(
     right = []
     taken: Counter[str] = Counter()
     for solution in pool:
-        problem = normalised(solution.problem)
+        problem = normalized(solution.problem)
         if solution.problem in held_out:
             reason = OF_HELD_OUT
         elif not solution.finished:

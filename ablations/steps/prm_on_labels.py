@@ -117,13 +117,13 @@ class TrainPrmOnLabels(Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spr
                 judged["judged_distinct"] = evaluate_prm(written, again, problem_numbers(once))
         counts: dict[str, Json] = {
             "labels": sum(one.labels for one in (*learned, *held)),
-            "labels_learnt": branches.labels,
+            "labels_learned": branches.labels,
             "labels_judged": tests.labels,
             "labels_cut": branches.cut_labels + tests.cut_labels,
-            "solutions_learnt": len(learned),
+            "solutions_learned": len(learned),
             "solutions_held_out": len(held),
-            "branches_learnt": len(branches.encoded),
-            "problems_learnt": len({one.key for one in learned}),
+            "branches_learned": len(branches.encoded),
+            "problems_learned": len({one.key for one in learned}),
             "problems_held_out": len({one.key for one in held}),
         }
         training: dict[str, Json] = {

@@ -30,8 +30,8 @@ def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) ->
     ]
     target = np.concatenate(kept)
     problem = np.repeat(problem[branches.solution], [len(one) for one in kept])
-    labelled = target != IGNORE
-    prob, target, problem = found.prob[labelled], target[labelled].astype(np.int64), problem[labelled]
+    labeled = target != IGNORE
+    prob, target, problem = found.prob[labeled], target[labeled].astype(np.int64), problem[labeled]
     # A probability is 0 in float64 only where a logit is off by hundreds; its log must stay finite.
     given = np.maximum(prob[np.arange(len(target)), target], np.finfo(np.float64).tiny)
     hit = prob.argmax(axis=1) == target

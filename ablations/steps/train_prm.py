@@ -13,7 +13,7 @@ from ablations.data.artifacts import ChosenRows, Samples
 from ablations.data.models import LargePrm, LargePrmFacts
 from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
-from ablations.formats.annotation_file import read_labelling
+from ablations.formats.annotation_file import read_labeling
 from ablations.steps.base_model import CausalModel
 from ablations.world.annotator import CLASS_OF, Annotator, up_to_first_error
 from ablations.world.worlds import world_of
@@ -61,7 +61,7 @@ class ReadRatings(Step[Annotations], name="rated"):
         """Reads them."""
         rows = context.read(self.chosen).labeled
         chosen = context.read(self.samples).take(rows)
-        found = read_labelling(self.file.unchanged(), chosen.problems, chosen.solutions)
+        found = read_labeling(self.file.unchanged(), chosen.problems, chosen.solutions)
         judged = [i for i, ratings in enumerate(found) if any(rating is not None for rating in ratings)]
         return Annotations(rows=rows[judged], ratings=[list(found[i]) for i in judged])
 

@@ -28,7 +28,7 @@ PAPER_EFFICIENCY = 2.6
 RISING_BUDGETS = (2, 3, 4, 6)
 """Labeled solutions per problem at which the primary test compares: where the curves rise and choosing
 matters. Fixed before any run, because budgets chosen from test results would favor one side."""
-LABELS = {"labelled_solutions": "solutions labelled", "labelled_steps": "steps labelled"}
+LABELS = {"labelled_solutions": "solutions labeled", "labelled_steps": "steps labeled"}
 """Units in which labels can be counted: column -> words."""
 _ROLES = {HYPOTHESIS: "hypothesis", PAPER: "paper"}
 

@@ -103,7 +103,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
         title=f"Differences in best-of-{n} between acquisitions at the same budget",
         lead=(
             "Percentage points under process supervision, paired by problem and seed, with 95% intervals, "
-            "not corrected for their number. A budget is all that is labelled, the selector's own included."
+            "not corrected for their number. A budget is all that is labeled, the selector's own included."
         ),
         heads=heads(
             *("acquisition", "minus", "budget", "points", "reading", "seeds"),

@@ -9,7 +9,7 @@ import pandas as pd
 from results.analyses.headline import CORRECTED, Headline, called, reading_of
 from results.stats.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, intervals
-from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
     Cell,
     Table,
@@ -57,7 +57,7 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
     n = _n(frame)
     if n is None:
         return None
-    summary = of_quintiles(summarise(frame))
+    summary = of_quintiles(summarize(frame))
     summary = summary[summary["n"].isin([1, n])]
     arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
     groups: Any = summary.groupby("level")

@@ -141,7 +141,7 @@ def _steps(frame: pd.DataFrame) -> Table:
         )
     return Table(
         id="steps",
-        title="Labelled steps",
+        title="Labeled steps",
         lead="Step AUROC and expected calibration error on the steps up to the first error; F1 as "
         "ProcessBench defines it, the harmonic mean of the shares of solutions with an error whose first "
         "error is found and of those without in which none is found, per cent. 95% intervals by problem.",

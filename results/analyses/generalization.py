@@ -23,7 +23,7 @@ from results.stats.differences import (
     with_estimates,
 )
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
-from results.stats.summaries import at_n, rows_of, summarise, tested_n
+from results.stats.summaries import at_n, rows_of, summarize, tested_n
 from results.tables.rendering import (
     Cell,
     Table,
@@ -81,7 +81,7 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
     rows = solved(frame)
     if rows.empty:
         return None
-    summary, n = summarise(rows), _n(frame)
+    summary, n = summarize(rows), _n(frame)
     cut = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
     arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
     shown = []

@@ -20,12 +20,12 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
         return None
     n = int(found["n"].iloc[0])
     text = ("arm", "hyperparameter", "reading")
-    names = ("arm", "hyperparameter", "level", f"best-of-{n}", "from the centre", "reading", "p", "seeds")
+    names = ("arm", "hyperparameter", "level", f"best-of-{n}", "from the center", "reading", "p", "seeds")
     return Table(
         id="sensitivity",
         title="Sensitivity to hyperparameters",
         lead=(
-            "Validation problems solved, per cent, and percentage points from the centre of the sweep, "
+            "Validation problems solved, per cent, and percentage points from the center of the sweep, "
             "paired by problem and seed, with 95% intervals. The same problems chose each checkpoint, so all "
             "are a little too high, and alike. p: of no difference, corrected after Holm for all rows."
         ),
@@ -37,7 +37,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
                 number(row.level, _digits(row.level)),
                 points(row.estimate, row.lower, row.upper),
                 points(row.delta, row.delta_lower, row.delta_upper, signed=True),
-                word("centre") if row.centre else read(row),
+                word("center") if row.center else read(row),
                 p_cell(row.p),
                 whole(row.seeds),
             )
@@ -50,7 +50,7 @@ def best_table(frame: pd.DataFrame) -> Table | None:
     """Tabulates each arm's best point, and the effort spent to find it."""
     text = ("arm", "changed", "reading")
     names = (
-        *("arm", "changed", "to", "validation", "from the centre", "reading"),
+        *("arm", "changed", "to", "validation", "from the center", "reading"),
         *("points", "trainings", "updates", "solutions passed over", "further trainings"),
     )
     return Table(
@@ -65,11 +65,11 @@ def best_table(frame: pd.DataFrame) -> Table | None:
         rows=tuple(
             (
                 word(ARMS[best.row.arm].words, arm=best.row.arm),
-                word("nothing" if best.row.centre else FACTORS[best.row.variant].name),
-                number(float("nan") if best.row.centre else best.row.level, _digits(best.row.level)),
+                word("nothing" if best.row.center else FACTORS[best.row.variant].name),
+                number(float("nan") if best.row.center else best.row.level, _digits(best.row.level)),
                 points(best.row.estimate, best.row.lower, best.row.upper),
                 points(best.row.delta, best.row.delta_lower, best.row.delta_upper, signed=True),
-                word("centre") if best.row.centre else read(best.row),
+                word("center") if best.row.center else read(best.row),
                 *map(whole, (best.points, best.trainings, best.updates, best.solutions, best.further)),
             )
             for best in best_points(frame)
@@ -90,8 +90,8 @@ def headline(frame: pd.DataFrame) -> Headline:
     """
     found = curves(frame)
     if found.empty:
-        return Headline(sentence="The records hold no sweep with its centre.")
-    n, labelled = int(found["n"].iloc[0]), int(found["data_scale"].iloc[0])
+        return Headline(sentence="The records hold no sweep with its center.")
+    n, labeled = int(found["n"].iloc[0]), int(found["data_scale"].iloc[0])
     clauses, readings = [], []
     for arm in STUDENT_ARMS:
         rows = found[(found["arm"] == arm) & found["delta"].notna()]
@@ -111,7 +111,7 @@ def headline(frame: pd.DataFrame) -> Headline:
                 )
             )
     sentence = (
-        f"With best-of-{n} on validation problems and {labelled} labeled per problem, {'; '.join(clauses)}."
+        f"With best-of-{n} on validation problems and {labeled} labeled per problem, {'; '.join(clauses)}."
     )
     return Headline(sentence=sentence, readings=tuple(readings), further=_further(frame))
 
@@ -119,12 +119,12 @@ def headline(frame: pd.DataFrame) -> Headline:
 def _further(frame: pd.DataFrame) -> tuple[str, ...]:
     best = best_points(frame)
     sentences = [
-        "Sensitive: at some level the difference from the centre of the sweep has a p below "
+        "Sensitive: at some level the difference from the center of the sweep has a p below "
         f"{ALPHA:g}, corrected after Holm for all arms, hyperparameters and levels. The readings are those "
-        "furthest from the centre, with intervals that are not corrected.",
+        "furthest from the center, with intervals that are not corrected.",
     ]
     for one in best:
-        where = "the centre" if one.row.centre else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
+        where = "the center" if one.row.center else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
         where += " (the last level tried: the best may lie beyond)" if one.at_the_end else ""
         sentences.append(
             f"Best of {ARMS[one.row.arm].words}: {where}, {100 * one.row.estimate:.1f} per cent, of "

@@ -15,7 +15,7 @@ from results.analyses.retraining_rounds import (
     of_rounds,
 )
 from results.analyses.selector_stability import causes_sentence, judge, rule_sentence, signs_sentence
-from results.stats.summaries import comparison_n, summarise
+from results.stats.summaries import comparison_n, summarize
 from results.tables.rendering import Table, heads, read, whole, word
 from results.vocabulary import WAYS
 
@@ -46,16 +46,16 @@ def chosen_table(frame: pd.DataFrame) -> Table:
     """Tabulates the class balance and near-duplicates of each round's labels."""
     metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
     lead = (
-        "Of the solutions labelled in a round, per cent, with 95% intervals over seeds: how many end right, "
-        "have no incorrect step by the labeler, repeat a labelled solution of their problem (Jaccard of "
-        "their steps); and the share of right steps among the labelled ones."
+        "Of the solutions labeled in a round, per cent, with 95% intervals over seeds: how many end right, "
+        "have no incorrect step by the labeler, repeat a labeled solution of their problem (Jaccard of "
+        "their steps); and the share of right steps among the labeled ones."
     )
-    return _by_round(frame, "chosen", "What was labelled, by round", lead, metrics)
+    return _by_round(frame, "chosen", "What was labeled, by round", lead, metrics)
 
 
 def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tuple[str, ...]) -> Table:
     n = comparison_n(frame)
-    summary = summarise(of_rounds(frame))
+    summary = summarize(of_rounds(frame))
     at = summary["n"].isna() | ((summary["metric"] == "best_of_n") & (summary["n"] == n))
     summary = summary[at.fillna(False).astype(bool)]
     names = tuple(measure_words(metric, n) for metric in metrics)
@@ -73,7 +73,7 @@ def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tupl
         id=id,
         title=title,
         lead=lead,
-        heads=heads("way", "round", "labelled", *names, "seeds", text=("way",)),
+        heads=heads("way", "round", "labeled", *names, "seeds", text=("way",)),
         rows=tuple(rows),
     )
 

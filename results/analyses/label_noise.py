@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from results.records import plain
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import Table, heads, points, whole, word
 from results.vocabulary import STUDENT_ARMS, arm_words
 
@@ -19,7 +19,7 @@ def label_noise_table(frame: pd.DataFrame) -> Table | None:
     found = found[found["metric"].isin(METRICS) & found["arm"].isin(list(STUDENT_ARMS))]
     if found.empty:
         return None
-    summary = summarise(found)
+    summary = summarize(found)
     rows = []
     groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
@@ -32,7 +32,7 @@ def label_noise_table(frame: pd.DataFrame) -> Table | None:
                 whole(int(group["seeds"].max())),
             )
         )
-    names = ("arm", "labelled", "differ from the oracle", "false positives", "false negatives", "seeds")
+    names = ("arm", "labeled", "differ from the oracle", "false positives", "false negatives", "seeds")
     return Table(
         id="label-noise",
         title="Label noise",

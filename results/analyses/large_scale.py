@@ -8,7 +8,7 @@ import pandas as pd
 from results.analyses.headline import CORRECTED, Headline, called, reading_of, solves
 from results.records import plain
 from results.stats.differences import contrasts, corrected, differences
-from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
     NAN,
     Cell,
@@ -177,7 +177,7 @@ def generations_table(frame: pd.DataFrame) -> Table | None:
         id="generations",
         title="The large PRM's data",
         lead=(
-            "What was labelled: share of solutions that end right, share of labelled steps that the "
+            "What was labeled: share of solutions that end right, share of labeled steps that the "
             "annotator calls right or neutral, per cent. Phase 1 is generation 0, drawn uniformly; phase 2 "
             "are the others, convincing wrong answers."
         ),
@@ -222,7 +222,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) -> dict[str, str]:
     """Returns arm -> problems solved at n, percent with interval, for the arms that the records hold."""
-    summary = summarise(plain(frame))
+    summary = summarize(plain(frame))
     at = at_n(summary, n)
     at = at[at["metric"].isin(["best_of_n", "majority"])].set_index("arm")
     return {

@@ -58,7 +58,7 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
     if not choices:
         return None
     rates = sorted({rate for choice in choices for rate in choice.validation})
-    names = ("arm", "labelled", *(f"{rate:g}" for rate in rates), "chosen", "bracketed", "trainings per rate")
+    names = ("arm", "labeled", *(f"{rate:g}" for rate in rates), "chosen", "bracketed", "trainings per rate")
     return Table(
         id="learning-rates",
         title="Learning rates",

@@ -4,7 +4,7 @@ import pandas as pd
 
 from results.analyses.headline import Headline
 from results.stats.differences import contrasts, corrected
-from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import Table, heads, points, tested, whole, word
 from results.vocabulary import ARMS, FORMS, STUDENT_ARMS
 
@@ -27,14 +27,14 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
     delta = corrected(contrasts(rows, "variant", [(form, first) for form in others], metric, n))
     tests = {(row.arm, row.data_scale, row.variant): tested(row) for row in rows_of(delta)}
     shown = []
-    for row in rows_of(summarise(rows).sort_values(["arm", "data_scale"], kind="stable", key=_order)):
+    for row in rows_of(summarize(rows).sort_values(["arm", "data_scale"], kind="stable", key=_order)):
         compared = tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3)
         value = points(row.estimate, row.lower, row.upper)
         named = word(ARMS[row.arm].words, arm=row.arm), whole(row.data_scale), word(FORMS[row.variant].words)
         shown.append((*named, value, *compared, whole(row.seeds)))
     names = (
         "arm",
-        "labelled",
+        "labeled",
         "loss at",
         f"best-of-{n}",
         f"minus {FORMS[first].words}",
@@ -60,7 +60,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     if rows.empty:
         return Headline(sentence="The records hold no forms of outcome supervision.")
     largest = int(rows["data_scale"].max())
-    summary = summarise(rows[rows["data_scale"] == largest])
+    summary = summarize(rows[rows["data_scale"] == largest])
     clauses = []
     for arm in [arm for arm in STUDENT_ARMS if arm in set(summary["arm"])]:
         best = next(rows_of(summary[summary["arm"] == arm].sort_values("estimate", ascending=False)))

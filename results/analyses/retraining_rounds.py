@@ -31,7 +31,7 @@ Place = tuple[str, int]
 
 
 def of_rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of a round, from records or their summary from ``summarise``."""
+    """Selects the rows of a round, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(WORDS))]
 
 

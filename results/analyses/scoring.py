@@ -13,7 +13,7 @@ import pandas as pd
 from results.analyses.headline import Headline, reading_of
 from results.stats.differences import contrasts, corrected, differences
 from results.stats.intervals import INCONCLUSIVE
-from results.stats.summaries import comparison_n, rows_of, summarise
+from results.stats.summaries import comparison_n, rows_of, summarize
 from results.tables.rendering import (
     Table,
     compared,
@@ -97,7 +97,7 @@ class StrategyDifference:
 
 
 def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of strategies, from records or their summary from ``summarise``."""
+    """Selects the rows of strategies, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(STRATEGIES))]
 
 
@@ -137,7 +137,7 @@ def smaller_n(frame: pd.DataFrame) -> int | None:
 
 def strategies_table(frame: pd.DataFrame) -> Table | None:
     """Tabulates best-of-N, difference from the product and length correlation of each model's strategies."""
-    summary = summarise(strategy_rows(frame))
+    summary = summarize(strategy_rows(frame))
     if not (summary["metric"] == "best_of_n").any():
         return None
     n, smaller = comparison_n(summary), smaller_n(summary)
@@ -167,7 +167,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
             f"the model has three classes) in best-of-{n}, paired by problem and seed, with 95% intervals; p "
             f"and reading are corrected after Holm for {len(against)} comparisons. Length correlation: rank "
             "correlation of score and number of steps among equally right solutions of a problem; below zero "
-            "short ones are favoured. Students that keep neutral take the learning rate of process "
+            "short ones are favored. Students that keep neutral take the learning rate of process "
             "supervision. Paper: its large PRM, best of 1860."
         ),
         heads=heads(
@@ -219,7 +219,7 @@ def _sentence(found: list[StrategyDifference], n: int) -> str:
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     """Reports length correlations of product and geometric mean, and the effect of keeping neutral."""
-    summary = summarise(strategy_rows(frame))
+    summary = summarize(strategy_rows(frame))
     lengths = {
         (row.arm, row.variant): text_of(number(row.estimate, 2, row.lower, row.upper))
         for row in rows_of(summary[summary["metric"] == "length_correlation"])

@@ -74,7 +74,7 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
+class Judgment:
     """A rule and its numbers."""
 
     rule: Rule
@@ -135,11 +135,11 @@ def rules(last: int) -> tuple[Rule, ...]:
     )
 
 
-def judge(frame: pd.DataFrame) -> tuple[Judgement, ...]:
+def judge(frame: pd.DataFrame) -> tuple[Judgment, ...]:
     """Applies every rule to the numbers in the records."""
     n = comparison_n(frame)
     return tuple(
-        Judgement(
+        Judgment(
             rule=rule,
             found=tuple(difference(frame, c.metric, c.first, c.second, n) for c in rule.checks),
         )
@@ -151,9 +151,9 @@ def causes_table(frame: pd.DataFrame) -> Table:
     """Tabulates every rule, check by check."""
     n = comparison_n(frame)
     rows = []
-    for judgement in judge(frame):
-        rule = judgement.rule
-        for check, found in zip(rule.checks, judgement.found, strict=True):
+    for judgment in judge(frame):
+        rule = judgment.rule
+        for check, found in zip(rule.checks, judgment.found, strict=True):
             places = f"{place_words(check.first)} - {place_words(check.second)}"
             rows.append(
                 (
@@ -163,7 +163,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
                     word(check.wanted),
                     measure_cell(check.metric, found, True),
                     word("no records") if found is None else read(found, in_points=_in_points(check)),
-                    word(judgement.verdict),
+                    word(judgment.verdict),
                 )
             )
     return Table(
@@ -184,7 +184,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
     )
 
 
-def signs_sentence(judged: tuple[Judgement, ...]) -> str:
+def signs_sentence(judged: tuple[Judgment, ...]) -> str:
     """Says which signs of unsteadiness are supported."""
     signs = [one for one in judged if one.rule.role == "sign"]
     if all(found is None for one in signs for found in one.found):
@@ -193,7 +193,7 @@ def signs_sentence(judged: tuple[Judgement, ...]) -> str:
     return f"It is unsteady ({', '.join(seen)})." if seen else "No sign of unsteadiness stands out."
 
 
-def causes_sentence(judged: tuple[Judgement, ...]) -> str:
+def causes_sentence(judged: tuple[Judgment, ...]) -> str:
     """Says which causes are supported, and which are opposed."""
     causes = [one for one in judged if one.rule.role == "cause"]
     supported, opposed = (
@@ -205,16 +205,16 @@ def causes_sentence(judged: tuple[Judgement, ...]) -> str:
     return f"The evidence {'; it '.join(parts)}."
 
 
-def rule_sentence(judgement: Judgement) -> str:
+def rule_sentence(judgment: Judgment) -> str:
     """Describes a rule, its verdict and its checks."""
-    rule = judgement.rule
+    rule = judgment.rule
     checks = [
         f"{MEASURES[check.metric]}, {place_words(check.first)} minus {place_words(check.second)}, wanted "
         f"{check.wanted}, found "
         f"{'no records' if found is None else verdict_words(found, in_points=_in_points(check))}"
-        for check, found in zip(rule.checks, judgement.found, strict=True)
+        for check, found in zip(rule.checks, judgment.found, strict=True)
     ]
-    return f"{capital(rule.claim)} ({rule.role}): {judgement.verdict}. {'; '.join(checks)}."
+    return f"{capital(rule.claim)} ({rule.role}): {judgment.verdict}. {'; '.join(checks)}."
 
 
 def _in_points(check: Check) -> bool:

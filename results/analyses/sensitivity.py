@@ -13,7 +13,7 @@ import pandas as pd
 from results.records import plain
 from results.stats.differences import contrasts, corrected
 from results.stats.intervals import INCONCLUSIVE
-from results.stats.summaries import rows_of, summarise
+from results.stats.summaries import rows_of, summarize
 from results.vocabulary import ARMS, STUDENT_ARMS
 
 METRIC = "kept_best_of_n"
@@ -44,11 +44,11 @@ FACTORS: dict[str, Factor] = {
 
 
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the points on the curves, from records or their summary from ``summarise``."""
+    """Selects the points on the curves, from records or their summary from ``summarize``."""
     return frame[(frame["metric"] == METRIC) & frame["variant"].isin(list(FACTORS))]
 
 
-def centres(frame: pd.DataFrame) -> dict[str, float]:
+def centers(frame: pd.DataFrame) -> dict[str, float]:
     """Returns variant -> level of the center: that of the points whose reward model has plain rows too."""
     kept = shown(frame)
     found = kept[kept["cell"].isin(plain(frame)["cell"].dropna())].drop_duplicates("variant")
@@ -61,16 +61,16 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
         upper, seeds, problems; delta, delta_lower, delta_upper, detectable and verdict, paired by problem and
-        seed, and p after Holm, all missing at the center; centre, whether the row is the center. A
+        seed, and p after Holm, all missing at the center; center, whether the row is the center. A
         hyperparameter whose center is not in the records is left out; an arm without the center has no delta
         and is inconclusive.
     """
-    kept, middle = shown(frame), centres(frame)
+    kept, middle = shown(frame), centers(frame)
     keys = ["arm", "variant", "level"]
     named = {"estimate": "delta", "lower": "delta_lower", "upper": "delta_upper"}
     kept = kept[kept["variant"].isin(list(middle))]
     if kept.empty:
-        return pd.DataFrame(columns=[*keys, "estimate", *named.values(), "p", "centre"])
+        return pd.DataFrame(columns=[*keys, "estimate", *named.values(), "p", "center"])
     n = int(kept["n"].iloc[0])
     differences = []
     for variant, rows in kept.groupby("variant"):
@@ -79,9 +79,9 @@ def curves(frame: pd.DataFrame) -> pd.DataFrame:
         differences.append(contrasts(rows, "level", pairs, METRIC, n))
     delta = corrected(pd.concat(differences)).rename(columns=named)
     delta = delta[[*keys, *named.values(), "verdict", "detectable", "p"]]
-    found = summarise(kept).merge(delta, on=keys, how="left")
-    found["centre"] = found["level"] == found["variant"].map(middle)
-    found.loc[~found["centre"] & found["verdict"].isna(), "verdict"] = INCONCLUSIVE
+    found = summarize(kept).merge(delta, on=keys, how="left")
+    found["center"] = found["level"] == found["variant"].map(middle)
+    found.loc[~found["center"] & found["verdict"].isna(), "verdict"] = INCONCLUSIVE
     order = {"arm": list(ARMS).index, "variant": list(FACTORS).index}
     return found.sort_values(
         keys, key=lambda column: column.map(order[column.name]) if column.name in order else column
@@ -124,7 +124,7 @@ def best_points(frame: pd.DataFrame) -> list[Best]:
     for arm in arms:
         rows = found[found["arm"] == arm]
         is_shared = [point in shared for point in zip(rows["variant"], rows["level"], strict=True)]
-        ranked = rows[is_shared].sort_values(["estimate", "centre"], ascending=False, kind="stable")
+        ranked = rows[is_shared].sort_values(["estimate", "center"], ascending=False, kind="stable")
         cells = kept[kept["arm"] == arm]
         is_shared = [point in shared for point in zip(cells["variant"], cells["level"], strict=True)]
         given, all_cells = cells[is_shared].drop_duplicates("cell"), cells["cell"].nunique()
@@ -136,7 +136,7 @@ def best_points(frame: pd.DataFrame) -> list[Best]:
         made.append(
             Best(
                 row=row,
-                at_the_end=not row.centre and row.level in (tried.min(), tried.max()),
+                at_the_end=not row.center and row.level in (tried.min(), tried.max()),
                 points=len(given) // given["seed"].nunique(),
                 trainings=len(given),
                 updates=sum(fact["updates"] for fact in facts),
@@ -151,6 +151,6 @@ def best_learning_rates(frame: pd.DataFrame) -> dict[str, float]:
     """Returns arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
     found = curves(frame)
     rates = found[found["variant"] == "learning_rate"]
-    ranked = rates.sort_values(["estimate", "centre"], ascending=False, kind="stable")
+    ranked = rates.sort_values(["estimate", "center"], ascending=False, kind="stable")
     best = ranked.drop_duplicates("arm").set_index("arm")["level"]
     return {arm: float(best[arm]) for arm in STUDENT_ARMS if arm in best.index}

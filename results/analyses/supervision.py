@@ -33,7 +33,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 def _where(data_scale: int, acquisition: object) -> str:
     how = "" if is_plain(acquisition) else f", {acquisition_words(acquisition)}"
-    return f"{data_scale} labelled per problem{how}"
+    return f"{data_scale} labeled per problem{how}"
 
 
 def _sentence(found: pd.DataFrame, n: int) -> str:

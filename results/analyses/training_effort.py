@@ -39,7 +39,7 @@ def training_effort_table(frame: pd.DataFrame) -> Table | None:
                 whole(sum(fact["plateau"] for fact in facts)),
             )
         )
-    names = ("arm", "labelled", "trainings", "updates", "best at", "still rising", "ended early")
+    names = ("arm", "labeled", "trainings", "updates", "best at", "still rising", "ended early")
     return Table(
         id="training-effort",
         title="Training effort",

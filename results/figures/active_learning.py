@@ -40,7 +40,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     curve shifted. The points of all other acquisitions are joined by thin lines.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         counted: key of ``LABELS``.
         ends: whether to label the lines at their ends.
@@ -59,7 +59,7 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
             line[counted] * apart,
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
-            color=seen.colour,
+            color=seen.color,
             marker=seen.marker,
             linestyle="none" if is_fitted else seen.style,
             linewidth=1.0,
@@ -69,9 +69,9 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
         )
         if pair is not None and is_fitted:
             along = np.geomspace(line[counted].min(), line[counted].max(), 100)
-            ax.plot(along, pair.curve(name, along), color=seen.colour, linestyle="-", linewidth=2, zorder=1.5)
+            ax.plot(along, pair.curve(name, along), color=seen.color, linestyle="-", linewidth=2, zorder=1.5)
             end = float(pair.curve(name, along[-1:])[0])
-        labels.append(EndLabel(y=end, text=acquisition_words(name), colour=seen.colour, bold=True))
+        labels.append(EndLabel(y=end, text=acquisition_words(name), color=seen.color, bold=True))
     if pair is not None:
         _mark_shift(ax, pair, *(known[name][counted].to_numpy(np.float64) for name in pair.names))
     ax.set_xscale("log")

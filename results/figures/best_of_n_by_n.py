@@ -16,7 +16,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw accuracy against N at the largest data scale that all have; a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
 
     Raises:
@@ -43,7 +43,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
         curve(
             ax,
             line,
-            colour=seen.colour,
+            color=seen.color,
             style=seen.style,
             marker=seen.marker,
             strong=compared,
@@ -53,7 +53,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
             EndLabel(
                 y=float(line["estimate"].iloc[-1]),
                 text=arm_words(arm, acquisition),
-                colour=seen.colour,
+                color=seen.color,
                 bold=compared,
             )
         )

@@ -26,7 +26,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
     """Draw best-of-N against data scale, with intervals; majority, pass@1 and labeler as horizontal lines.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         n: N of best-of-N; if None, the largest that is not a single draw.
 
@@ -51,7 +51,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
             x,
             line["estimate"],
             yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
-            color=seen.colour,
+            color=seen.color,
             marker=seen.marker,
             markersize=6,
             markeredgecolor="white",
@@ -63,7 +63,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
             EndLabel(
                 y=float(line["estimate"].iloc[-1]),
                 text=arm_words(arm, acquisition),
-                colour=seen.colour,
+                color=seen.color,
                 bold=True,
             )
         )
@@ -72,7 +72,7 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         if not found.empty:
             level = float(found["estimate"].iloc[0])
             ax.axhline(level, color=ARMS[arm].color, linestyle=ARMS[arm].line, linewidth=1.3, zorder=2)
-            labels.append(EndLabel(y=level, text=arm_words(arm), colour=ARMS[arm].color))
+            labels.append(EndLabel(y=level, text=arm_words(arm), color=ARMS[arm].color))
     labels += pass_1(ax, frame)
     doubling_axis(ax, [int(value) for value in rows["data_scale"]])
     percent_axis(ax)

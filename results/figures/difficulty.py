@@ -27,7 +27,7 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     """Draw problems solved against N in one quintile.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         level: quintile; 1 is the easiest.
         ends: whether to label the lines at their ends.
@@ -36,18 +36,18 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     rows = rows[(rows["level"] == level) & rows["arm"].isin(SHOWN)]
     labels = []
     for arm, _, line in lines_of(rows):
-        strong, colour = arm in _COMPARED, ARMS[arm].color
+        strong, color = arm in _COMPARED, ARMS[arm].color
         curve(
             ax,
             line,
-            colour=colour,
+            color=color,
             style=ARMS[arm].line,
             marker=ARMS[arm].marker,
             strong=strong,
             band=arm != "oracle",
         )
         end = float(line.sort_values("n")["estimate"].iloc[-1])
-        labels.append(EndLabel(y=end, text=short_words(arm), colour=colour, bold=strong))
+        labels.append(EndLabel(y=end, text=short_words(arm), color=color, bold=strong))
     ns = sorted({int(value) for value in rows["n"]})
     doubling_axis(ax, ns)
     ax.set_xticks([ns[0], ns[len(ns) // 2], ns[-1]] if len(ns) > 3 else ns)

@@ -18,11 +18,11 @@ from results.figures.style import (
     styled,
 )
 from results.records import plain, read_records
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.vocabulary import ARMS, arm_words
 
 Plot = Callable[..., Axes]
-"""``plot(frame, ax, ...) -> ax``: draws a result of ``results.stats.summaries.summarise``."""
+"""``plot(frame, ax, ...) -> ax``: draws a result of ``results.stats.summaries.summarize``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def curve(
     ax: Axes,
     line: pd.DataFrame,
     *,
-    colour: str,
+    color: str,
     style: Line,
     marker: str | None = None,
     strong: bool = False,
@@ -99,7 +99,7 @@ def curve(
     Args:
         ax: where to draw.
         line: rows of one line of a figure.
-        colour: color of line, band and markers.
+        color: color of line, band and markers.
         style: style of the line.
         marker: shape of the markers; None for none.
         strong: whether it is one of the lines being compared.
@@ -108,21 +108,21 @@ def curve(
     line = line.sort_values("n")
     x = line["n"].astype(float)
     width, order = (1.9, 4) if strong else (1.2, 3)
-    ax.plot(x, line["estimate"], color=colour, linestyle=style, linewidth=width, zorder=order)
+    ax.plot(x, line["estimate"], color=color, linestyle=style, linewidth=width, zorder=order)
     if band:
         alpha = 0.12 if strong else 0.06
-        ax.fill_between(x, line["lower"], line["upper"], color=colour, alpha=alpha, linewidth=0)
+        ax.fill_between(x, line["lower"], line["upper"], color=color, alpha=alpha, linewidth=0)
     if marker is not None:
-        markers(ax, line, colour=colour, marker=marker, size=5.5 if strong else 4.5, edge=0.8)
+        markers(ax, line, color=color, marker=marker, size=5.5 if strong else 4.5, edge=0.8)
 
 
-def markers(ax: Axes, line: pd.DataFrame, *, colour: str, marker: str, size: float, edge: float) -> None:
+def markers(ax: Axes, line: pd.DataFrame, *, color: str, marker: str, size: float, edge: float) -> None:
     """Mark estimates at every n, hollow where it is a single draw.
 
     Args:
         ax: where to draw.
         line: rows of one line of a figure.
-        colour: color of the markers.
+        color: color of the markers.
         marker: shape of the markers.
         size: size of a marker, in points.
         edge: width of a filled marker's edge, in points; that of a hollow one is half a point wider.
@@ -134,8 +134,8 @@ def markers(ax: Axes, line: pd.DataFrame, *, colour: str, marker: str, size: flo
             linestyle="none",
             marker=marker,
             markersize=size,
-            markerfacecolor="white" if drawn else colour,
-            markeredgecolor=colour if drawn else "white",
+            markerfacecolor="white" if drawn else color,
+            markeredgecolor=color if drawn else "white",
             markeredgewidth=edge + 0.5 if drawn else edge,
             zorder=5,
         )
@@ -155,9 +155,9 @@ def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
     single = frame[frame["metric"] == "random"]
     if single.empty:
         return []
-    level, colour = float(single["estimate"].iloc[0]), ARMS["random"].color
-    ax.axhline(level, color=colour, linestyle=ARMS["random"].line, linewidth=1.3, zorder=2)
-    return [EndLabel(y=level, text=arm_words("random"), colour=colour)]
+    level, color = float(single["estimate"].iloc[0]), ARMS["random"].color
+    ax.axhline(level, color=color, linestyle=ARMS["random"].line, linewidth=1.3, zorder=2)
+    return [EndLabel(y=level, text=arm_words("random"), color=color)]
 
 
 def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:
@@ -181,7 +181,7 @@ def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:
         )
     chosen = parser.parse_args(arguments)
     try:
-        summary = summarise(read_records(chosen.records))
+        summary = summarize(read_records(chosen.records))
         written = figure.make(summary, chosen.out, getattr(chosen, "n", None))
     except (ValueError, FileNotFoundError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")

@@ -44,7 +44,7 @@ def draw_all(summary: pd.DataFrame, folder: str | Path, names: Iterable[str]) ->
     """Draw the named figures for which a summary has the numbers.
 
     Args:
-        summary: from ``results.stats.summaries.summarise``.
+        summary: from ``results.stats.summaries.summarize``.
         folder: where ``NAME.png`` and ``NAME.svg`` are written.
         names: keys of ``FIGURES``.
 

@@ -20,7 +20,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the problems solved by each arm, side by side for each kind, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
     """
     rows = solved(frame)

@@ -22,7 +22,7 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
     """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis if no level is zero.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         variant: key of ``FACTORS``; the first one present if None.
     """
@@ -85,7 +85,7 @@ FIGURE = Figure(
     width="wide",
     caption=(
         "Share of validation problems solved by best-of-N against the level of one hyperparameter while all "
-        "others stay at the centre of the sweep, a point that lies on every curve; one panel per "
+        "others stay at the center of the sweep, a point that lies on every curve; one panel per "
         "hyperparameter, one line for each kind of supervision, with 95% intervals."
     ),
 )

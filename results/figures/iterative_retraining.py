@@ -25,7 +25,7 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
     """Draw one measure against the solutions labeled, one line per way, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         metric: key of ``MEASURES``.
     """
@@ -94,8 +94,8 @@ FIGURE = Figure(
     caption=(
         "Selectors by the solutions labeled per problem, one line a way of retraining: problems solved by "
         "best-of-N, rank correlation of their scores of the pool with those of the round before, share of "
-        "the newly labelled solutions without an incorrect step, calibration error and step AUROC on the "
-        "pool against the labeler's labels, and near-duplicates among the newly labelled; with 95% intervals."
+        "the newly labeled solutions without an incorrect step, calibration error and step AUROC on the "
+        "pool against the labeler's labels, and near-duplicates among the newly labeled; with 95% intervals."
     ),
 )
 

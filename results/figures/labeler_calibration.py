@@ -16,7 +16,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the reliability diagram, with the number of steps in each bin below it.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
 
     Raises:
@@ -25,10 +25,10 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     bins = frame[(frame["metric"] == "calibration") & (frame["arm"] == "labeler")].sort_values("x")
     if bins.empty:
         raise ValueError("metric: found no calibration of the labeler, allowed a table with its bins")
-    colour, x, count = ARMS["labeler"].color, bins["x"].astype(float), bins["count"].astype(float)
+    color, x, count = ARMS["labeler"].color, bins["x"].astype(float), bins["count"].astype(float)
     height = _BAR_SHARE * count / count.max()
     ax.axhline(0, color="#777777", linewidth=0.8, zorder=1)
-    ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=colour, alpha=0.3, linewidth=0)
+    ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=color, alpha=0.3, linewidth=0)
     for at, top, number in zip(x, height, bins["count"], strict=True):
         ax.text(
             at,
@@ -43,7 +43,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(
         x,
         bins["estimate"],
-        color=colour,
+        color=color,
         marker=ARMS["labeler"].marker,
         markersize=6,
         markeredgecolor="white",

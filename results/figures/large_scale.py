@@ -26,7 +26,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
     """
     rows = frame[
@@ -37,11 +37,11 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     for metric, of_metric in rows.groupby("metric", sort=False):
         voted = metric == "weighted_vote"
         for arm, _, line in lines_of(of_metric):
-            strong, colour = arm in COMPARED and not voted, ARMS[arm].color
+            strong, color = arm in COMPARED and not voted, ARMS[arm].color
             curve(
                 ax,
                 line,
-                colour=colour,
+                color=color,
                 style=VOTED if voted else ARMS[arm].line,
                 marker=None if voted else ARMS[arm].marker,
                 strong=strong,
@@ -49,7 +49,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
             )
             end = float(line.sort_values("n")["estimate"].iloc[-1])
             text = _VOTES[arm] if voted else arm_words(arm)
-            labels.append(EndLabel(y=end, text=text, colour=colour, bold=strong))
+            labels.append(EndLabel(y=end, text=text, color=color, bold=strong))
     n_axis(ax, rows)
     label_ends(ax, labels)
     return ax

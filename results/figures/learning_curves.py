@@ -27,7 +27,7 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
     """Draw the arms' learning curves at one data scale, with intervals over seeds where there are any.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         data_scale: solutions labeled per problem; the largest if None.
 
@@ -51,7 +51,7 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw what the kept checkpoints solve against labels, with intervals over seeds where there are any.
 
     Args:
-        frame: rows of ``results.stats.summaries.summarise`` with the metric ``KEPT``.
+        frame: rows of ``results.stats.summaries.summarize`` with the metric ``KEPT``.
         ax: where to draw.
     """
     several = compares_acquisitions(frame)
@@ -67,11 +67,11 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 def _line(ax: Axes, line: pd.DataFrame, by: str, seen: Look, label: str | None = None) -> None:
     x = line[by].astype(float)
-    ax.fill_between(x, line["lower"], line["upper"], color=seen.colour, alpha=0.1, linewidth=0)
+    ax.fill_between(x, line["lower"], line["upper"], color=seen.color, alpha=0.1, linewidth=0)
     ax.plot(
         x,
         line["estimate"],
-        color=seen.colour,
+        color=seen.color,
         linestyle=seen.style,
         marker=seen.marker,
         markersize=4.5,

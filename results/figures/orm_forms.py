@@ -25,7 +25,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """Draw one arm's forms against labels, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         arm: key of ``ARMS``; the first one present if None.
     """

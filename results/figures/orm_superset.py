@@ -16,7 +16,7 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw best-of-N of each large ORM against N, and majority voting.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
     """
     orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]
@@ -27,10 +27,10 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     for arm, acquisition, line in lines_of(rows):
         orm = arm == "large_orm"
         of = TRAINING_SETS[str(acquisition)] if orm else ARMS[arm]
-        curve(ax, line, colour=of.color, style=ARMS[arm].line, marker=of.marker, strong=orm)
+        curve(ax, line, color=of.color, style=ARMS[arm].line, marker=of.marker, strong=orm)
         end = float(line.sort_values("n")["estimate"].iloc[-1])
         text = f"ORM, {acquisition}" if orm else arm_words(arm)
-        labels.append(EndLabel(y=end, text=text, colour=of.color, bold=orm))
+        labels.append(EndLabel(y=end, text=text, color=of.color, bold=orm))
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     label_ends(ax, labels)

@@ -31,7 +31,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     """Draw one model's strategies; an N that is a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.stats.summaries.summarise``.
+        frame: from ``results.stats.summaries.summarize``.
         ax: where to draw.
         arm: the model; the first one present if None.
 
@@ -56,7 +56,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
             # Each reduction's lines are thinner, so that one shows under another with the same numbers.
             linewidth=2.6 - 0.4 * list(REDUCTIONS).index(strategy.reduction),
         )
-        markers(ax, line, colour=reduction.color, marker=reduction.marker, size=4.5, edge=0.6)
+        markers(ax, line, color=reduction.color, marker=reduction.marker, size=4.5, edge=0.6)
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
     ax.grid(visible=False, axis="x")

@@ -20,7 +20,7 @@ from results.writing import replacing
 class Look:
     """Appearance of a line and its markers."""
 
-    colour: str
+    color: str
     """Color of line and markers."""
     marker: str | None
     """Shape of the markers; None for none."""
@@ -38,10 +38,10 @@ def look(arm: str, acquisition: object, compared: bool) -> Look:
             own keeps its arm's.
     """
     if compared and (known := ACQUISITIONS.get(str(acquisition))) is not None:
-        return Look(colour=known.color, marker=known.marker, style="-")
+        return Look(color=known.color, marker=known.marker, style="-")
     of = ARMS[arm]
     dashed = of.line == "-" and not is_plain(acquisition)
-    return Look(colour=of.color, marker=of.marker, style=(0, (4, 1.5)) if dashed else of.line)
+    return Look(color=of.color, marker=of.marker, style=(0, (4, 1.5)) if dashed else of.line)
 
 
 _RC: dict[Any, Any] = {
@@ -128,7 +128,7 @@ class EndLabel:
     """Height of the line's end, in data units."""
     text: str
     """Text of the label."""
-    colour: str
+    color: str
     """Color of the text."""
     bold: bool = False
     """Whether it is one of the compared arms."""
@@ -159,13 +159,13 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
             va="center",
             ha="left",
             fontsize=size,
-            color=label.colour,
+            color=label.color,
             fontweight="bold" if label.bold else "normal",
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
                 "relpos": (0, 0.5),
-                "color": label.colour,
+                "color": label.color,
                 "lw": 0.7,
                 "alpha": 0.6,
                 "shrinkA": 1,

@@ -204,17 +204,17 @@ def resampled(
     Returns:
         The metric under equal weights, with percentiles of the resamples as ends; NaN if undefined.
     """
-    centre = float(statistic(np.full((problems, 1), 1 / problems))[0])
+    center = float(statistic(np.full((problems, 1), 1 / problems))[0])
     weight_PB = resample_weights(problems, resamples)
     blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
     found_B = np.concatenate(blocks)
     known_B = found_B[~np.isnan(found_B)]
     tail = 100 * (1 - LEVEL) / 2
     undefined = 100 * (1 - len(known_B) / resamples)
-    if np.isnan(centre) or undefined > tail or np.ptp(known_B) <= ROUNDING:
-        return Estimate(estimate=centre, lower=NAN, upper=NAN, problems=problems)
+    if np.isnan(center) or undefined > tail or np.ptp(known_B) <= ROUNDING:
+        return Estimate(estimate=center, lower=NAN, upper=NAN, problems=problems)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
-    return Estimate(estimate=centre, lower=float(lower), upper=float(upper), problems=problems)
+    return Estimate(estimate=center, lower=float(lower), upper=float(upper), problems=problems)
 
 
 def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:

@@ -52,7 +52,7 @@ def check_one_run(frame: pd.DataFrame) -> None:
             )
 
 
-def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+def summarize(frame: pd.DataFrame) -> pd.DataFrame:
     """Estimate every arm, data scale, metric and n.
 
     Args:
@@ -99,7 +99,7 @@ def comparison_n(frame: pd.DataFrame) -> int:
     """Return the largest N of best-of-N that is an expectation; a single draw only if there is no other.
 
     Args:
-        frame: records, or a ``summarise`` result.
+        frame: records, or a ``summarize`` result.
 
     Raises:
         ValueError: there is no best-of-N.
@@ -116,7 +116,7 @@ def tested_n(curve: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
 
 
 def at_n(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Return the rows of records, or of a ``summarise`` result, at an n."""
+    """Return the rows of records, or of a ``summarize`` result, at an n."""
     return frame[(frame["n"] == n).fillna(False).astype(bool)]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from results.analyses.learning import DEVIATIONS, LEAST_DEVIATION, learned_by_arm
 from results.records import plain
 from results.stats.differences import differences
-from results.stats.summaries import at_n, comparison_n, rows_of, summarise
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
     Cell,
     Table,
@@ -57,7 +57,7 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
 
 def arms_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate best-of-N at a few N, AUROCs and seeds that learned, per arm, acquisition and data scale."""
-    summary = summarise(plain(frame))
+    summary = summarize(plain(frame))
     ns = few_ns(summary)
     best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
     drawn = {int(n) for n in best["n"].dropna()}
@@ -79,7 +79,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         share = learned.get((arm, acquisition, data_scale), "–")
         rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
     lead = (
-        "Test problems solved, per cent, with 95% intervals; labelled: training solutions labeled per "
+        "Test problems solved, per cent, with 95% intervals; labeled: training solutions labeled per "
         "problem. Solution AUROC compares solutions of the same problem only."
     )
     if drawn.intersection(ns):
@@ -95,7 +95,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         id="results",
         title="All arms",
         lead=lead,
-        heads=heads("arm", "labelled", *names, "solution AUROC", "step AUROC", *last, text=("arm",)),
+        heads=heads("arm", "labeled", *names, "solution AUROC", "step AUROC", *last, text=("arm",)),
         rows=tuple(rows),
     )
 
@@ -151,7 +151,7 @@ def _differences(
         title=title.format(n=n),
         lead="Percentage points, paired by problem and seed, with 95% intervals.",
         heads=heads(
-            "arm", "minus", "labelled", "points", "reading", "seeds", text=("arm", "minus", "reading")
+            "arm", "minus", "labeled", "points", "reading", "seeds", text=("arm", "minus", "reading")
         ),
         rows=tuple(
             (
@@ -172,7 +172,7 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
     first = students.sort_values("variant", na_position="first", kind="stable")  # a cell's plain rows first
     cells = first.drop_duplicates(["cell", "arm", "acquisition", "data_scale", "seed"]).sort_index()
-    names = ("arm", "labelled", "seed", "solutions", "distinct solutions", "labelled steps", "hash")
+    names = ("arm", "labeled", "seed", "solutions", "distinct solutions", "labeled steps", "hash")
     return Table(
         id="solutions",
         title="Training solutions",

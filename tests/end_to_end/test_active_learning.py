@@ -14,7 +14,7 @@ from ablations.steps.train_student import ChooseRate, TrainStudent
 from results.records import read_records
 
 LABELLED = 16
-"""Problems of which solutions may be labelled."""
+"""Problems of which solutions may be labeled."""
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_a_file_where_a_folder_is_wanted(tmp_path, capsys, flag):
     [
         ((), "annotate: found nothing; allowed: write, read"),
         (("rate",), "annotate: found rate; allowed: write, read"),
-        (("read", "large_scale"), "collection.annotations: found null; allowed: the folder of labelling"),
+        (("read", "large_scale"), "collection.annotations: found null; allowed: the folder of labeling"),
         (("read", "supervision"), "experiment: found one whose labels are not collected; allowed: large_sca"),
     ],
 )

@@ -130,10 +130,10 @@ def test_what_the_folder_holds(exported, smoke):
 def test_label_and_evaluate_take_the_folder(exported, smoke, tmp_path, capsys):
     samples, scores, _ = cell_of(smoke, "process")
     write_pool(tmp_path / "pool.jsonl", samples.problems, samples.solutions)
-    words = ["--labeler", str(exported / "process"), "--out", str(tmp_path / "labelled.jsonl")]
+    words = ["--labeler", str(exported / "process"), "--out", str(tmp_path / "labeled.jsonl")]
     assert cli.main(["label", str(tmp_path / "pool.jsonl"), *words]) == 0
     assert "(reward-model, float32" in capsys.readouterr().out
-    labels = read_pool(tmp_path / "labelled.jsonl", "process").labels
+    labels = read_pool(tmp_path / "labeled.jsonl", "process").labels
     np.testing.assert_allclose(labels.prob.values, scores.prob.values, atol=1e-5)
     assert cli.main(["evaluate", str(exported / "process"), "--on", str(tmp_path / "pool.jsonl")]) == 0
     own = read_records(smoke.out / "records.parquet")

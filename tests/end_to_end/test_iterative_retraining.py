@@ -89,7 +89,7 @@ def test_every_way_has_its_rounds(run):
 
 
 def test_nothing_is_bought_twice(run):
-    """Every round's rows are new; a training learns from all that is labelled, the first draw included."""
+    """Every round's rows are new; a training learns from all that is labeled, the first draw included."""
     folder = run.folder
     acquired = manifests(folder / "store", "acquired")
     assert len(acquired) == 6  # the first two ways share round 1

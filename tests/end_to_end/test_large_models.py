@@ -118,7 +118,7 @@ def test_each_ends_with_its_figure_and_report(run, name):
 def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
     for scale in ("quick", "small", "paper"):
         given = settings_of("large_scale", scale)
-        assert given.collection.labelled == given.source.labeler.samples
+        assert given.collection.labeled == given.source.labeler.samples
         models = LargeModels(settings=given, fold=embedded_fold(given.source))
         assert models.collected.prm.tokens == models.labeler.tokens
 
@@ -135,7 +135,7 @@ def test_at_scale_small_the_prm_buys_as_many_labels_as_the_labeler():
         (
             "large_scale",
             "collection.chosen=3",
-            "collection.uniform, generations, chosen: found 7 labelled solutions per problem; allowed: 1 to "
+            "collection.uniform, generations, chosen: found 7 labeled solutions per problem; allowed: 1 to "
             "collection.pool_samples = 6",
         ),
         ("orm_superset", "orm_samples=7", "orm_samples: found 7; allowed: 1 to collection.pool_samples = 6"),

@@ -98,7 +98,7 @@ def second_rank_of(sweep: subprocess.Popen[str]) -> int:
 
 
 def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatch):
-    """At its first judgement, which the ranks report to the process that alone knows the storage."""
+    """At its first judgment, which the ranks report to the process that alone knows the storage."""
     import optuna
 
     from ablations.engine.machine import Machine

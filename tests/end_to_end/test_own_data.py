@@ -30,10 +30,10 @@ def test_your_own_data_in_ten_minutes(capsys):
 def test_the_papers_way_on_your_checkpoints(capsys):
     for argv in PAPERS_WAY:
         assert cli.main(argv) == 0, argv
-    assert "steps labelled by large-prm" in capsys.readouterr().out
+    assert "steps labeled by large-prm" in capsys.readouterr().out
     assert {path.name for path in Path().iterdir()} >= {
         "base",
         "generator",
         "large-prm",
-        "own-labelled.jsonl.gz",
+        "own-labeled.jsonl.gz",
     }

@@ -98,7 +98,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
     )
     assert type(one.fold) is TrainingFold and not hasattr(one.fold, "test")
     held = [value for value in vars(one.fold).values() if isinstance(value, Step)]
-    reached = ordered([*held, one.task(given.centre)])
+    reached = ordered([*held, one.task(given.center)])
     forbidden = {whole.test.key, whole.test_labels.key, whole.ratings.key}
     assert not forbidden & {task.key for task in reached}
     drawn = {task.split for task in reached if isinstance(task, DrawProblems)}
@@ -110,7 +110,7 @@ def test_no_test_problem_can_be_reached(tmp_path):
 
 
 def test_a_pruned_training_leaves_nothing(run, monkeypatch):
-    """It is stopped at its first judgement: no artifact, no scratch folder, and the store can go on."""
+    """It is stopped at its first judgment: no artifact, no scratch folder, and the store can go on."""
     folder, _ = run
     given = settings_of("hyperparameters", "smoke")
     store = Store(folder / "store")

@@ -91,7 +91,7 @@ def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> floa
     """Returns the seconds of a task on one device; 0 if it runs no model."""
     return sum(
         operations(work, sizes[work.role])
-        / (device.peak * (device.sampling if work.kind == "sampling" else device.utilisation))
+        / (device.peak * (device.sampling if work.kind == "sampling" else device.utilization))
         + work.texts * TEXT_SECONDS
         for work in task.work
     )

@@ -22,7 +22,7 @@ class Device:
     """Name for display."""
     peak: float
     """Peak FLOP/s of dense matrix products in the precision of the models."""
-    utilisation: float
+    utilization: float
     """Share of the peak that training and scoring reach; above 0, at most 1."""
     sampling: float
     """Share of the peak that sampling reaches, one token at a time; above 0, at most 1."""
@@ -32,15 +32,15 @@ class Device:
     def __post_init__(self) -> None:
         if not (self.peak > 0 and math.isfinite(self.peak)):
             raise ValueError(f"peak_tflops: found {self.peak / 1e12:g}; allowed: above 0, and finite")
-        for name, share in (("utilisation", self.utilisation), ("sampling_utilisation", self.sampling)):
+        for name, share in (("utilization", self.utilization), ("sampling_utilization", self.sampling)):
             if not 0 < share <= 1:
                 raise ValueError(f"{name}: found {share:g}; allowed: above 0, to 1")
 
 
 DEVICES = {
-    "h100": Device(name="H100 SXM in bfloat16", peak=989e12, utilisation=0.4, sampling=0.1, timed_as="H100"),
-    "h200": Device(name="H200 in bfloat16", peak=989e12, utilisation=0.4, sampling=0.1, timed_as="H200"),
-    "a100": Device(name="A100 in bfloat16", peak=312e12, utilisation=0.4, sampling=0.1, timed_as="A100"),
+    "h100": Device(name="H100 SXM in bfloat16", peak=989e12, utilization=0.4, sampling=0.1, timed_as="H100"),
+    "h200": Device(name="H200 in bfloat16", peak=989e12, utilization=0.4, sampling=0.1, timed_as="H200"),
+    "a100": Device(name="A100 in bfloat16", peak=312e12, utilization=0.4, sampling=0.1, timed_as="A100"),
 }
 """Devices by ``--device-kind``, the default first."""
 CPU = "cpu"
@@ -54,8 +54,8 @@ KINDS = (*DEVICES, CPU)
 def device_of(
     kind: str,
     peak_tflops: float | None = None,
-    utilisation: float | None = None,
-    sampling_utilisation: float | None = None,
+    utilization: float | None = None,
+    sampling_utilization: float | None = None,
 ) -> Device:
     """Returns a device of a kind, with the user's own figures where they are given.
 
@@ -66,8 +66,8 @@ def device_of(
         raise ValueError(f"device_kind: found {kind!r}; allowed: {', '.join(KINDS)}")
     own: dict[str, Any] = {
         "peak": None if peak_tflops is None else peak_tflops * 1e12,
-        "utilisation": utilisation,
-        "sampling": sampling_utilisation,
+        "utilization": utilization,
+        "sampling": sampling_utilization,
     }
     device = DEVICES[kind] if kind in DEVICES else _one_core()
     return replace(device, **{name: value for name, value in own.items() if value is not None})
@@ -79,7 +79,7 @@ def _one_core() -> Device:
     return Device(
         name="one core of this processor in float32, as fast as just now",
         peak=measured_peak(),
-        utilisation=CPU_UTILISATION,
+        utilization=CPU_UTILISATION,
         sampling=CPU_SAMPLING,
         timed_as="cpu",
     )

@@ -104,8 +104,8 @@ def test_neutral_is_kept_by_hand():
 @given(st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=4), min_size=1))
 def test_without_its_neutral_class_it_is_process_supervision(rows):
     """0 stays 0, neutral and positive become right: targets, lengths and what is left out are the same."""
-    labelled = three([[(a / 20, b / 20, 1 - (a + b) / 20) for a, b in row] for row in rows])
-    kept, plain = process_neutral(labelled, 0.20), process(labelled, 0.20)
+    labeled = three([[(a / 20, b / 20, 1 - (a + b) / 20) for a, b in row] for row in rows])
+    kept, plain = process_neutral(labeled, 0.20), process(labeled, 0.20)
     assert np.minimum(kept.step_target.values, 1).tolist() == plain.step_target.values.tolist()
     assert kept.step_target.offsets.tolist() == plain.step_target.offsets.tolist()
 

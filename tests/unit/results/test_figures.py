@@ -30,7 +30,7 @@ from results.figures.style import (
 )
 from results.records import read_records
 from results.schema import SCHEMA
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.vocabulary import ARMS, STUDENT_ARMS
 
 
@@ -47,7 +47,7 @@ def with_kinds(records: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def summary(made_frame: pd.DataFrame) -> pd.DataFrame:
-    return summarise(made_frame)
+    return summarize(made_frame)
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def texts(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
-def line_of(ax: Axes, colour: str, points: int) -> np.ndarray:
-    found = [line for line in ax.lines if line.get_color() == colour and len(line.get_xdata()) == points]
+def line_of(ax: Axes, color: str, points: int) -> np.ndarray:
+    found = [line for line in ax.lines if line.get_color() == color and len(line.get_xdata()) == points]
     return np.asarray(found[0].get_ydata(), dtype=float)
 
 
@@ -278,7 +278,7 @@ def test_another_acquisition_is_another_line(summary: pd.DataFrame, ax: Axes) ->
     active = summary[summary["arm"] == "process"].assign(acquisition="convincing_wrong_answers")
     best_of_n_by_scale.plot(pd.concat([summary, active]), ax)
     assert "process supervision, convincing wrong answers" in texts(ax) and "process supervision" in texts(ax)
-    # The arms keep their colours where it is they that are compared; the acquisition is told by its dashes.
+    # The arms keep their colors where it is they that are compared; the acquisition is told by its dashes.
     assert {ARMS[arm].color for arm in STUDENT_ARMS if arm in set(summary["arm"])} <= {
         line.get_color() for line in ax.lines
     }
@@ -321,7 +321,7 @@ def test_axes_and_labels_at_their_limits(ax: Axes) -> None:
     label_ends(ax, [])
     assert texts(ax) == []
     with styled():
-        label_ends(ax, [EndLabel(y=5.0, text="above", colour="black")])
+        label_ends(ax, [EndLabel(y=5.0, text="above", color="black")])
     assert texts(ax) == ["above"]
 
 

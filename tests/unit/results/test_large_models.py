@@ -12,7 +12,7 @@ from results.records import Record, plain
 from results.stats.crossed import Term
 from results.stats.differences import holm
 from results.stats.intervals import Estimate, from_terms
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import Table, p_cell, text_of
 from results.vocabulary import TRAINING_SETS
 
@@ -199,7 +199,7 @@ def test_records_without_quintiles(superset):
 
 def test_the_figure_of_the_large_models(frame):
     ax = Figure(figsize=(7, 4)).subplots()
-    large_scale_figure.plot(plain(summarise(frame)), ax)
+    large_scale_figure.plot(plain(summarize(frame)), ax)
     assert {text.get_text() for text in ax.texts} == {
         *("large PRM, collected data", "large ORM", "labeler (large PRM)", "majority voting", "pass@N"),
         *("votes weighted by PRM", "votes weighted by ORM"),
@@ -208,7 +208,7 @@ def test_the_figure_of_the_large_models(frame):
 
 def test_the_figure_of_difficulty_has_a_panel_a_quintile(frame):
     canvas = Figure(figsize=(11, 3))
-    difficulty_figure.draw(summarise(frame), canvas)
+    difficulty_figure.draw(summarize(frame), canvas)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
     assert titles == [f"quintile {name}" for name in ("1 (easiest)", "2", "3", "4", "5 (hardest)")]
     assert all(ax.get_ylim() == canvas.axes[0].get_ylim() for ax in canvas.axes)

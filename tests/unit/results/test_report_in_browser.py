@@ -9,7 +9,7 @@ import pytest
 
 from results.figures.gallery import FIGURES, draw_all
 from results.report import write_report
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -54,7 +54,7 @@ def report(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    figures = [path for path in draw_all(summarise(made_frame), folder, FIGURES) if path.suffix == ".svg"]
+    figures = [path for path in draw_all(summarize(made_frame), folder, FIGURES) if path.suffix == ".svg"]
     return write_report(
         made_records,
         made_examples,
@@ -169,19 +169,19 @@ def test_filters(page: Any) -> None:
         assert [text.split()[0] for text in texts(page, "#pick option")] == left
 
 
-def test_steps_are_coloured_by_arm_and_by_oracle(page: Any) -> None:
-    def colours() -> list[str]:
+def test_steps_are_colored_by_arm_and_by_oracle(page: Any) -> None:
+    def colors() -> list[str]:
         return page.execute_script(
             "return Array.from(document.querySelectorAll('.solution')[1].querySelectorAll('.step'),"
             " s => getComputedStyle(s).backgroundColor)"
         )
 
     # solution 1: the oracle says right, neutral, wrong, wrong; scores are near 0.95 and near 0.15
-    by_arm = colours()
+    by_arm = colors()
     assert len(set(by_arm)) > 2
-    choose(page, "colour", "oracle")
+    choose(page, "color", "oracle")
     assert texts(page, ".solution:nth-child(2) .score") == ["right", "neutral", "wrong", "wrong"]
-    right, neutral, wrong, again = colours()
+    right, neutral, wrong, again = colors()
     assert wrong == again and len({right, neutral, wrong}) == 3
     assert by_arm != [right, neutral, wrong, again]
 
@@ -253,7 +253,7 @@ def test_text_is_legible(page: Any, dark: bool) -> None:
     resize(page, 1200, dark)
     luminance = """
       const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-      const light = colour => { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+      const light = color => { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
         const [r, g, b] = Array.from(canvas.getImageData(0, 0, 1, 1).data).slice(0, 3).map(v => { v /= 255;
           return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
         return 0.2126 * r + 0.7152 * g + 0.0722 * b; };

@@ -11,7 +11,7 @@ from results.analyses.catalogue import analysis_of
 from results.analyses.supervision import _sentence, headline
 from results.records import Record
 from results.stats.differences import differences
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import (
     Table,
     as_text,
@@ -54,11 +54,11 @@ def test_a_table_as_text() -> None:
 
 
 def test_the_table_of_arms(made_frame: pd.DataFrame) -> None:
-    summary = summarise(made_frame)
+    summary = summarize(made_frame)
     assert few_ns(summary) == [4, 16, 64, 128]
     table = arms_table(made_frame)
     assert [head.name for head in table.heads] == [
-        *("arm", "labelled", "best-of-4", "best-of-16", "best-of-64", "best-of-128*"),
+        *("arm", "labeled", "best-of-4", "best-of-16", "best-of-64", "best-of-128*"),
         *("solution AUROC", "step AUROC", "seeds", "seeds learned"),
     ]
     assert len(table.rows) == 12 + 4 and "* A single draw" in table.lead
@@ -158,7 +158,7 @@ def test_the_headline_is_computed(made_frame: pd.DataFrame) -> None:
     found = headline(made_frame)
     wanted = differences(made_frame, [("process", "final_answer")], "best_of_n", 64)
     assert [r.verdict for r in found.readings] == list(wanted["verdict"]) and len(found.readings) == 4
-    assert [r.where for r in found.readings] == [f"{n} labelled per problem" for n in (1, 4, 16, 64)]
+    assert [r.where for r in found.readings] == [f"{n} labeled per problem" for n in (1, 4, 16, 64)]
     assert [float(r.difference.removesuffix(" points")) for r in found.readings] == pytest.approx(
         list(100 * wanted["estimate"]), abs=0.0501
     )

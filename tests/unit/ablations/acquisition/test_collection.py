@@ -91,15 +91,15 @@ def test_whatever_the_pool(data, selection, k):
     right = [right_of[6 * p + t] for p, t in zip(problem, text, strict=True)]  # equal texts end alike
     score = [float(value) for value in draw(st.integers(-3, 0))]
     known = pool(right, score, text, problem)
-    labelled = np.array([row for row in range(count) if data.draw(st.booleans())], dtype=np.int64)
-    chosen = collect(selection, known, labelled, k)
+    labeled = np.array([row for row in range(count) if data.draw(st.booleans())], dtype=np.int64)
+    chosen = collect(selection, known, labeled, k)
 
     texts = [(int(problem[row]), text[row]) for row in range(count)]
     bought = [texts[row] for row in chosen]
     assert chosen.tolist() == sorted(set(chosen.tolist())) and len(set(bought)) == len(bought)
     assert not known.final_correct[chosen].any()
-    assert not set(bought) & {texts[row] for row in labelled}
-    wrong = {texts[row] for row in range(count) if not right[row]} - {texts[row] for row in labelled}
+    assert not set(bought) & {texts[row] for row in labeled}
+    wrong = {texts[row] for row in range(count) if not right[row]} - {texts[row] for row in labeled}
     if selection == "whole_set":
         assert len(chosen) == min(len(wrong), k * (problem.max() + 1))
     else:
@@ -108,5 +108,5 @@ def test_whatever_the_pool(data, selection, k):
 
     order = np.array(data.draw(st.permutations(range(count))))
     place = np.argsort(order)
-    again = collect(selection, known.take(order), place[labelled], k)
+    again = collect(selection, known.take(order), place[labeled], k)
     assert sorted(order[again].tolist()) == chosen.tolist()

@@ -120,8 +120,8 @@ def test_diverse_takes_a_near_duplicate_last():
     assert chosen("convincing_wrong_answers", known, 2) == [0, 1]
 
 
-def test_diverse_takes_what_resembles_the_labelled_last():
-    """Row 0 is labelled; row 1 shares 3 of 4 steps with it, row 2 none."""
+def test_diverse_takes_what_resembles_the_labeled_last():
+    """Row 0 is labeled; row 1 shares 3 of 4 steps with it, row 2 none."""
     known = candidates([0, 0, 0], [-1, -2, -3], steps=[[1, 2, 3], [1, 2, 3, 4], [9]])
     assert acquire("diverse", known, 1, DEFAULTS, 0, taken=np.array([0])).tolist() == [2]
     assert acquire("diverse", known, 2, DEFAULTS, 0, taken=np.array([0])).tolist() == [1, 2]
@@ -215,8 +215,8 @@ def test_shares_outside_their_range(field, value):
         AcquisitionSettings(**{field: value})
 
 
-def test_what_is_labelled_is_left_out_with_all_of_its_equals():
-    """Row 0 is labelled; row 1 says the same. Of rows 2, 3 and 4 the two most convincing are 2 and 4."""
+def test_what_is_labeled_is_left_out_with_all_of_its_equals():
+    """Row 0 is labeled; row 1 says the same. Of rows 2, 3 and 4 the two most convincing are 2 and 4."""
     known = candidates([0] * 5, [-1, -1, -2, -4, -3], steps=[[1], [1], [2], [3], [4]])
     found = acquire("convincing_wrong_answers", known, 2, DEFAULTS, 0, taken=np.array([0]))
     assert found.tolist() == [2, 4]
@@ -226,7 +226,7 @@ def test_what_is_labelled_is_left_out_with_all_of_its_equals():
         acquire("uniform", known, 4, DEFAULTS, 0, taken=np.array([0]))
 
 
-def test_a_problem_that_is_labelled_out_leaves_its_share_to_others():
+def test_a_problem_that_is_labeled_out_leaves_its_share_to_others():
     """Problem 1, the last one, has nothing left: both of the budget of one each go to problem 0."""
     known = candidates([0] * 4, [-1, -2, -3, -4], problem=[0, 0, 0, 1])
     assert acquire("uncertainty", known, 1, DEFAULTS, 0, taken=np.array([3])).tolist() == [0, 1]
@@ -268,16 +268,16 @@ def test_a_uniform_share_outside_its_range(share):
 )
 @pytest.mark.parametrize("name", ACQUISITION_STRATEGIES)
 def test_every_round(name, known, budget, seed, order, share, data):
-    """Exactly the budget, no text that is labelled, twice the same, whatever the order of the input."""
+    """Exactly the budget, no text that is labeled, twice the same, whatever the order of the input."""
     taken = data.draw(st.lists(st.integers(0, len(known) - 1), unique=True, max_size=6))
 
-    def bought(candidates, labelled):
-        rows = np.array(labelled, dtype=np.int64)
+    def bought(candidates, labeled):
+        rows = np.array(labeled, dtype=np.int64)
         found = acquire(name, candidates, budget, DEFAULTS, seed, taken=rows, uniform_share=share)
         return found.tolist()
 
-    labelled = set(texts(known, taken))
-    left = [row for row in range(len(known)) if texts(known, [row])[0] not in labelled]
+    labeled = set(texts(known, taken))
+    left = [row for row in range(len(known)) if texts(known, [row])[0] not in labeled]
     available = len(set(texts(known, left))) if name in DISTINCT else len(left)
     if available < 3 * budget:
         with pytest.raises(ValueError, match="in all, as many as there are to choose from"):

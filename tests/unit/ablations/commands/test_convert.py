@@ -16,7 +16,7 @@ from ablations.formats.labeled_solution import (
     LabeledSolution,
     Probabilities,
     SolutionStep,
-    labelled_prefixes,
+    labeled_prefixes,
 )
 from ablations.formats.losses import FIELDS, fitted
 
@@ -74,7 +74,7 @@ def test_every_pair_through_the_command_line(source, target, tmp_path, capsys):
     assert int(table["written"]) == len(found)
     able = FORMATS[target].abilities
     if left_out:
-        # not labelled, no reference answer or solution, nothing on right or wrong: and the target needs it
+        # not labeled, no reference answer or solution, nothing on right or wrong: and the target needs it
         assert any(what.startswith("left out: without ") for what in table) and able.needs
         return
     assert [record.problem for record in found] == ASKED
@@ -103,11 +103,11 @@ def test_which_pairs_write_nothing(tmp_path):
             account = convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl", how)
             if not account.written:
                 empty.add((source, target))
-    labelled = {"scored_samples", "trl", "math_shepherd", "processbench", "rlhflow"}
+    labeled = {"scored_samples", "trl", "math_shepherd", "processbench", "rlhflow"}
     told = {"scored_samples", "gsm8k", "pool"}  # reference answer and correctness
     referred = told | {"prm800k", "prm800k_paths"}  # a pool may hold what nobody has graded
     assert empty == (
-        {("gsm8k", target) for target in labelled}
+        {("gsm8k", target) for target in labeled}
         | {("math", target) for target in set(FORMATS) - {"math", "problems", "prm800k"}}
         | {("problems", target) for target in set(FORMATS) - {"problems", "prm800k"}}
         | {(source, "math") for source in set(FORMATS) - {"math", "prm800k"}}
@@ -145,7 +145,7 @@ def test_each_alternative_becomes_a_target_once(tmp_path):
         how = Conversion(source=FORMATS["prm800k"], target=FORMATS[target], each_alternative=True)
         account = convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl", how)
         found = [(record.texts, record.labels) for record in FORMATS[target].read(tmp_path / "out.jsonl")]
-        before = None if target == "trl" else 1  # where there are no unlabelled steps they are told again
+        before = None if target == "trl" else 1  # where there are no unlabeled steps they are told again
         assert found == [
             (("a", "b"), (1, 1)),
             (("x",), (-1,)),
@@ -278,7 +278,7 @@ def test_the_labeler_of_a_pool(tmp_path, capsys):
     write("pool", tmp_path / "in.jsonl", [record])
     argv = ["convert", "--from=pool", "--to=trl", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
     assert cli.main(argv) == 0  # nobody's scores are the labels
-    assert lines(capsys.readouterr().out)["left out: without a labelled step"] == "1"
+    assert lines(capsys.readouterr().out)["left out: without a labeled step"] == "1"
     assert cli.main([*argv, "--labeler=prm"]) == 0
     assert json.loads((tmp_path / "out.jsonl").read_text())["labels"] == [0.5, 0.25, 1.0]
     capsys.readouterr()
@@ -311,9 +311,9 @@ def test_real_annotations_to_trl(tmp_path):
     how = Conversion(source=FORMATS["prm800k"], target=FORMATS["trl"], options=kept, each_alternative=True)
     account = convert(source, tmp_path / "out.jsonl.zst", how)
     targets = [
-        one for record in FORMATS["trl"].read(tmp_path / "out.jsonl.zst") for one in labelled_prefixes(record)
+        one for record in FORMATS["trl"].read(tmp_path / "out.jsonl.zst") for one in labeled_prefixes(record)
     ]
-    raw = [one for record in FORMATS["prm800k"].read(source, **kept) for one in labelled_prefixes(record)]
+    raw = [one for record in FORMATS["prm800k"].read(source, **kept) for one in labeled_prefixes(record)]
     assert account.read == 6 and len(targets) == len(raw) == 73
     wanted = [replace(one, label=1 if one.label == 0 else one.label) for one in raw]
     key = lambda one: (one.problem, one.prefix, one.candidate, one.label)  # noqa: E731

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ablations.commands import cli
 from ablations.engine.ranks import Devices, RankFailed
 from ablations.formats.pool import read_pool
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 from ablations.labelers.checkpoints import find_checkpoint
 from lightning_modules import training
 from lightning_modules.backbones import load_causal
@@ -142,17 +142,17 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
     assert "left out: 1 without a label (labels.jsonl, solution 49)" in said and "step AUROC" in said
     told = facts(prm)
     counts = told["counts"]
-    assert counts["labels"] == 3 * len(SUMS) == counts["labels_learnt"] + counts["labels_judged"]
-    assert counts["problems_learnt"] + counts["problems_held_out"] == len(SUMS)
+    assert counts["labels"] == 3 * len(SUMS) == counts["labels_learned"] + counts["labels_judged"]
+    assert counts["problems_learned"] + counts["problems_held_out"] == len(SUMS)
     assert told["judged"]["labels"] == counts["labels_judged"] == 3 * counts["problems_held_out"] > 0
     assert told["training"]["shared_prefixes"] is True and told["course"]["epochs"] == 2
 
     assert (
-        cli.main(["label", str(pool), "--labeler", str(prm), "--out", str(tmp_path / "labelled.jsonl")]) == 0
+        cli.main(["label", str(pool), "--labeler", str(prm), "--out", str(tmp_path / "labeled.jsonl")]) == 0
     )
     assert "(reward-model, float32, revision" in capsys.readouterr().out
-    labelled = read_pool(tmp_path / "labelled.jsonl", "prm")
-    assert len(labelled.solutions) == 3 * len(SUMS) and labelled.labels is not None
+    labeled = read_pool(tmp_path / "labeled.jsonl", "prm")
+    assert len(labeled.solutions) == 3 * len(SUMS) and labeled.labels is not None
     assert not list(tmp_path.glob("runs/store/.scratch/*"))  # nothing is left of what was on the way
 
 
@@ -242,12 +242,12 @@ def test_no_problem_of_a_split_file_is_ever_trained_on(base, labels, tmp_path):
         *("large-prm", base("qwen2"), "--labels", labels, "--held-out", test, "--out", out, "--updates", 1)
     )
     told = facts(out)
-    assert (told["counts"]["problems_held_out"], told["counts"]["problems_learnt"]) == (5, len(SUMS) - 5)
+    assert (told["counts"]["problems_held_out"], told["counts"]["problems_learned"]) == (5, len(SUMS) - 5)
     assert (told["counts"]["labels_judged"], told["judged"]["problems"]) == (15, 5)
-    # without the rows of the test problems, the very same is learnt, and nothing is judged
-    named = {normalised(f"{a}+{b}?") for a, b in SUMS[:5]}
+    # without the rows of the test problems, the very same is learned, and nothing is judged
+    named = {normalized(f"{a}+{b}?") for a, b in SUMS[:5]}
     rows = [json.loads(line) for line in labels.read_text().splitlines()]
-    less = write(tmp_path / "less.jsonl", [row for row in rows if normalised(row["problem"]) not in named])
+    less = write(tmp_path / "less.jsonl", [row for row in rows if normalized(row["problem"]) not in named])
     again = tmp_path / "again"
     finetune(
         *("large-prm", base("qwen2"), "--labels", less, "--held-out", test, "--out", again, "--updates", 1)
@@ -267,9 +267,9 @@ def test_a_base_from_scratch(labels, tmp_path):
         *("--updates", 1, "--out", tmp_path / "prm"),
     )
     counts = facts(tmp_path / "prm")["counts"]
-    unlabelled = 1  # a text like others; its problem "?" may be on either side
-    learnt = told["counts"]["texts"] - counts["solutions_learnt"]
-    assert learnt in (0, unlabelled) and counts["solutions_held_out"] > 0
+    unlabeled = 1  # a text like others; its problem "?" may be on either side
+    learned = told["counts"]["texts"] - counts["solutions_learned"]
+    assert learned in (0, unlabeled) and counts["solutions_held_out"] > 0
 
 
 def test_mistakes_are_one_line(base, text, pool, labels, tmp_path, capsys):
@@ -381,9 +381,9 @@ def test_a_prm_learns_from_all_real_labels(tmp_path):
     told = facts(tmp_path / "prm")
     counts, auroc = told["counts"], told["judged"]["step_auroc"]
     assert counts["labels"] == 10_801
-    assert counts["labels_learnt"] + counts["labels_judged"] + counts["labels_cut"] == 10_801
-    assert counts["solutions_learnt"] + counts["solutions_held_out"] == 1818
-    assert counts["problems_learnt"] + counts["problems_held_out"] == 216
+    assert counts["labels_learned"] + counts["labels_judged"] + counts["labels_cut"] == 10_801
+    assert counts["solutions_learned"] + counts["solutions_held_out"] == 1818
+    assert counts["problems_learned"] + counts["problems_held_out"] == 216
     assert counts["problems_held_out"] == told["judged"]["problems"] > 10
     assert auroc["lower"] < auroc["estimate"] < auroc["upper"]
     # Of 432 solutions of one problem, which is held out here, 9 are distinct.

@@ -76,8 +76,8 @@ def test_the_paper_s_grid_with_other_backbones(plan, tmp_path):
         "--world=dropped",
         "--devices=1",
         "--peak-tflops=0.001",
-        "--utilisation=0.5",
-        "--sampling-utilisation=0.1",
+        "--utilization=0.5",
+        "--sampling-utilization=0.1",
     )
     lines = plan(*flags, f"--backbone={tmp_path / 'own'}", "--large-backbone=small", scale="paper")
     assert "students and selectors: own, 20,800 parameters, 2 layers" in lines
@@ -118,7 +118,7 @@ def test_large_orms_and_selectors_are_told_apart(plan):
     [
         ("--devices=0", "devices: found 0; allowed: 1 or more"),
         ("--device-kind=tpu", "device_kind: found 'tpu'; allowed: h100, h200, a100, cpu"),
-        ("--utilisation=2", "utilisation: found 2; allowed: above 0, to 1"),
+        ("--utilization=2", "utilization: found 2; allowed: above 0, to 1"),
         (
             "--backbone=nope/nope",
             "backbone: found 'nope/nope'; allowed: tiny, small, small_qwen2, large, shallow, shallow_large",
@@ -161,7 +161,7 @@ def test_what_was_timed_stands_beside_what_is_predicted(plan, tmp_path):
     labeler = next(task for task in tasks if task.name == "large_prm")
     # 24 x 49 tokens in rows of 115 at 1e9 FLOP/s, half of it reached
     predicted = 24 * 49 * (6 * 1_860_640 + 12 * 6 * 160 * 115) / 0.5e9
-    flags = ("--world=dropped", "--device-kind=cpu", "--peak-tflops=0.001", "--utilisation=0.5")
+    flags = ("--world=dropped", "--device-kind=cpu", "--peak-tflops=0.001", "--utilization=0.5")
     timed(labeler, 1.5 * predicted)
     lines = plan(*flags)
     start = next(i for i, line in enumerate(lines) if line.startswith("timed before"))

@@ -21,7 +21,7 @@ TINY = size_of("tiny", vocabulary=5)
 """20,640 parameters multiply a token, and 160 more in a language model; 2 layers, width 32."""
 PLAIN = Size(name="plain", parameters=50, reward=50, language=50, layers=0, width=1)
 SIZES = {"student": PLAIN, "generator": PLAIN, "large": PLAIN}
-DEVICE = Device(name="slow", peak=1000.0, utilisation=0.5, sampling=0.1, timed_as="cpu")
+DEVICE = Device(name="slow", peak=1000.0, utilization=0.5, sampling=0.1, timed_as="cpu")
 
 
 def work(kind="scoring", tokens=5, **more):
@@ -125,16 +125,16 @@ def test_predicted_beside_measured():
 
 def test_devices():
     assert device_of("h100") == DEVICES["h100"] and KINDS[0] == "h100"
-    own = device_of("a100", peak_tflops=2.0, utilisation=1.0, sampling_utilisation=0.5)
-    assert (own.peak, own.utilisation, own.sampling) == (2e12, 1.0, 0.5)
+    own = device_of("a100", peak_tflops=2.0, utilization=1.0, sampling_utilization=0.5)
+    assert (own.peak, own.utilization, own.sampling) == (2e12, 1.0, 0.5)
     core = device_of("cpu")
     assert 1e8 < core.peak < 1e14 and core.timed_as in timing(1.0).device
     for change, message in (
         ({"kind": "tpu"}, "device_kind: found 'tpu'; allowed: h100, h200, a100, cpu"),
         ({"peak_tflops": 0.0}, "peak_tflops: found 0; allowed: above 0"),
         ({"peak_tflops": float("inf")}, "peak_tflops: found inf; allowed"),
-        ({"utilisation": 1.5}, "utilisation: found 1.5; allowed: above 0, to 1"),
-        ({"sampling_utilisation": 0.0}, "sampling_utilisation: found 0; allowed"),
+        ({"utilization": 1.5}, "utilization: found 1.5; allowed: above 0, to 1"),
+        ({"sampling_utilization": 0.0}, "sampling_utilization: found 0; allowed"),
     ):
         with pytest.raises(ValueError, match=message):
             device_of(**{"kind": "h100"} | change)

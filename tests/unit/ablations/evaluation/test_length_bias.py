@@ -38,7 +38,7 @@ def test_right_and_wrong_are_not_compared():
 
 
 def test_ties_share_their_rank():
-    """Scores 1 1 2, ranks 1.5 1.5 3; steps 1 2 3. Centred -0.5 -0.5 1 and -1 0 1: 1.5 / sqrt(1.5 * 2)."""
+    """Scores 1 1 2, ranks 1.5 1.5 3; steps 1 2 3. Centered -0.5 -0.5 1 and -1 0 1: 1.5 / sqrt(1.5 * 2)."""
     assert of([1, 1, 2], [1, 2, 3], [1, 1, 1]) == pytest.approx(1.5 / np.sqrt(3))
 
 

@@ -131,18 +131,18 @@ def test_a_point_out_of_range(small, changes, message):
     assert str(caught.value) == message
 
 
-def test_points_lie_around_the_centre(small):
+def test_points_lie_around_the_center(small):
     points = small.points("process")
-    centre = small.centre
-    assert points[centre] == [
+    center = small.center
+    assert points[center] == [
         PLAIN,
         *(("learning_rate", 3e-3), ("batch_size", 32.0), ("max_updates", 200.0), ("threshold", 0.2)),
     ]
     for point, shown in points.items():
-        differs = {k: v for k, v in asdict(point).items() if v != getattr(centre, k)}
-        if point != centre:
+        differs = {k: v for k, v in asdict(point).items() if v != getattr(center, k)}
+        if point != center:
             assert list(differs.items()) == shown and len(shown) == 1
-    assert small.points("final_answer")[centre] == points[centre][:-1]
+    assert small.points("final_answer")[center] == points[center][:-1]
     assert small.data_scale == 6  # a tenth of 64
 
 

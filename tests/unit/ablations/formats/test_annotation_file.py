@@ -1,4 +1,4 @@
-"""Labelling files: written, rated by real people, read back, and refused where the ratings are wrong."""
+"""Labeling files: written, rated by real people, read back, and refused where the ratings are wrong."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from paths import SHARED_DATA
 
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.formats.annotation_file import read_labelling, read_rated, write_labelling
+from ablations.formats.annotation_file import read_labeling, read_rated, write_labeling
 
 REAL = SHARED_DATA / "prm800k"
 PROBLEMS = [
@@ -42,7 +42,7 @@ def rate(path: Path, ratings: list[list[int | None]]) -> None:
 def written(tmp_path):
     path = tmp_path / "generation-1.jsonl"
     made = solutions(("a", "b", "c"), ("a", "d"))
-    write_labelling(path, PROBLEMS, made, generation=1)
+    write_labeling(path, PROBLEMS, made, generation=1)
     return path, made
 
 
@@ -63,9 +63,9 @@ def test_what_is_written_is_prm800ks_own_row(written):
 def test_ratings_come_back_in_the_solutions_order(written):
     path, made = written
     rate(path, [[1, -1, None], [0, 1]])
-    assert read_labelling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
+    assert read_labeling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
-    assert read_labelling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
+    assert read_labeling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
 
 
 def test_alternatives_and_steps_cut_after_the_error_are_no_fault(written):
@@ -75,7 +75,7 @@ def test_alternatives_and_steps_cut_after_the_error_are_no_fault(written):
     del rows[0]["label"]["steps"][2]
     rows[0]["label"]["steps"][1]["completions"].insert(0, {"text": "better", "rating": 1, "flagged": False})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert read_labelling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
+    assert read_labeling(path, PROBLEMS, made) == [(1, -1, None), (0, 1)]
 
 
 @pytest.mark.parametrize("reason", ["give_up", "bad_problem"])
@@ -83,7 +83,7 @@ def test_a_solution_may_be_left_unjudged(written, reason):
     path, made = written
     rate(path, [[1, None, None], [0, 1]])
     path.write_text(path.read_text().replace('"finish_reason": null', f'"finish_reason": "{reason}"', 1))
-    assert read_labelling(path, PROBLEMS, made) == [(None, None, None), (0, 1)]
+    assert read_labeling(path, PROBLEMS, made) == [(None, None, None), (0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_malformed_ratings(written, ratings, message):
     path, made = written
     rate(path, [ratings, [1, 1]])
     with pytest.raises(ValueError) as caught:
-        read_labelling(path, PROBLEMS, made)
+        read_labeling(path, PROBLEMS, made)
     assert str(caught.value).startswith(f"{path}{message}")
 
 
@@ -115,7 +115,7 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
     path.write_text(path.read_text().replace('"finish_reason": null', f'"finish_reason": "{reason}"', 1))
     message = f'field label.finish_reason: found "{reason}"; allowed: found_error'
     with pytest.raises(ValueError, match=message):
-        read_labelling(path, PROBLEMS, made)
+        read_labeling(path, PROBLEMS, made)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_malformed_files(written, change, message):
     rate(path, [[1, 1, 1], [1, 1]])
     path.write_text(change(path.read_text()))
     with pytest.raises(ValueError) as caught:
-        read_labelling(path, PROBLEMS, made)
+        read_labeling(path, PROBLEMS, made)
     assert str(caught.value).startswith(f"{path}{message}")
 
 
@@ -172,12 +172,12 @@ def test_bytes_that_are_no_text(written):
     path, made = written
     path.write_bytes(b'{"question": "\xff"}\n')
     with pytest.raises(ValueError) as caught:
-        read_labelling(path, PROBLEMS, made)
+        read_labeling(path, PROBLEMS, made)
     assert str(caught.value).startswith(f"{path}:1: field (line): found 'utf-8' codec can't decode byte 0xff")
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(ValueError, match="none.jsonl: found no such file; allowed: a labelling file"):
+    with pytest.raises(ValueError, match="none.jsonl: found no such file; allowed: a labeling file"):
         next(read_rated(tmp_path / "none.jsonl"))
 
 
@@ -186,15 +186,15 @@ steps = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=5)
 
 @given(st.lists(st.tuples(steps, st.lists(st.sampled_from([-1, 0, 1]), min_size=5, max_size=5)), min_size=1))
 def test_any_ratings_survive_a_round_trip(tmp_path_factory, rated):
-    path = tmp_path_factory.mktemp("labelling") / "l.jsonl"
+    path = tmp_path_factory.mktemp("labeling") / "l.jsonl"
     made = solutions(*(tuple(texts) for texts, _ in rated))
     expected = []
     for texts, ratings in rated:
         end = ratings.index(-1) + 1 if -1 in ratings[: len(texts)] else len(texts)
         expected.append([*ratings[:end], *[None] * (len(texts) - end)][: len(texts)])
-    write_labelling(path, PROBLEMS, made)
+    write_labeling(path, PROBLEMS, made)
     rate(path, expected)
-    found = read_labelling(path, PROBLEMS, made)
+    found = read_labeling(path, PROBLEMS, made)
     # Equal solutions are given the ratings in the order of the lines: the same as they were written in.
     assert found == [tuple(ratings) for ratings in expected]
 
@@ -218,9 +218,9 @@ class TestRealRatings:
             for i, row in enumerate(rows)
         )
         path = tmp_path / "real.jsonl"
-        write_labelling(path, problems, made, generation=3)
+        write_labeling(path, problems, made, generation=3)
         rate(path, [row["ratings"] for row in rows])
-        found = read_labelling(path, problems, made)
+        found = read_labeling(path, problems, made)
         assert found == [tuple(row["ratings"]) for row in rows]
         assert sum(rating == -1 for ratings in found for rating in ratings) == 1566
 

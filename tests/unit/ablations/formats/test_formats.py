@@ -17,7 +17,7 @@ from ablations.formats.labeled_solution import (
     Probabilities,
     SolutionStep,
     each_alternative,
-    labelled_prefixes,
+    labeled_prefixes,
 )
 from ablations.formats.losses import FEATURES, FIELDS, NEEDS, fitted
 from ablations.formats.overlap import held_out_problems
@@ -226,8 +226,8 @@ def test_every_field_of_a_record_is_a_feature():
     apart = {"problem", "steps", "open_candidates", "step_scores"}
     assert {one.name for one in fields(LabeledSolution)} - apart == FIELDS.keys()
     not_held = [key for key, one in FEATURES.items() if not one.has(FULL)]
-    # the first two are of probabilities, and FULL's unlabelled step stands behind an error
-    assert not_held == ["soft", "three_classes", "unlabelled"]
+    # the first two are of probabilities, and FULL's unlabeled step stands behind an error
+    assert not_held == ["soft", "three_classes", "unlabeled"]
 
 
 def labels_of(record):
@@ -240,11 +240,11 @@ LOSSES = {
     "prm800k_paths": (["alternatives", "human"], [1, 0, -1, 1, None]),
     "trl": (["alternatives", "step_scores", "human", "neutral"], [1, 1, -1, 1, None]),
     "math_shepherd": (
-        ["alternatives", "step_scores", "human", "neutral", "unlabelled_after_error", "numbering"],
+        ["alternatives", "step_scores", "human", "neutral", "unlabeled_after_error", "numbering"],
         [1, 1, -1, 1],
     ),
     "rlhflow": (
-        ["alternatives", "step_scores", "human", "neutral", "unlabelled_after_error", "numbering"],
+        ["alternatives", "step_scores", "human", "neutral", "unlabeled_after_error", "numbering"],
         [1, 1, -1, 1],
     ),
     "processbench": (
@@ -257,8 +257,8 @@ LOSSES = {
         [None] * 6,  # the line break makes one more
     ),
     "problems": (["alternatives", "step_scores", "human", "labels", "steps"], []),
-    "scored_samples": "unlabelled steps",
-    "pool": "unlabelled steps",
+    "scored_samples": "unlabeled steps",
+    "pool": "unlabeled steps",
 }
 
 
@@ -312,11 +312,11 @@ def test_alternatives_as_records_hold_each_label_once(record, repeat):
     assert parts[0].texts == record.texts and parts[0].labels == record.labels
     told = Counter()
     for i, part in enumerate(parts):
-        prefixes = list(labelled_prefixes(part))
+        prefixes = list(labeled_prefixes(part))
         told.update(prefixes if i == 0 or not repeat else prefixes[-1:])
         if i and repeat:
-            assert None not in part.labels  # the format has no unlabelled steps
-    assert told == Counter(labelled_prefixes(record))
+            assert None not in part.labels  # the format has no unlabeled steps
+    assert told == Counter(labeled_prefixes(record))
 
 
 @pytest.mark.parametrize(

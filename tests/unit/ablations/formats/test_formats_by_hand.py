@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SHARED_DATA
 
-from ablations.formats.catalogue import FORMATS, is_of, recognised
+from ablations.formats.catalogue import FORMATS, is_of, recognized
 from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,
     Probabilities,
     SolutionStep,
-    labelled_prefixes,
+    labeled_prefixes,
 )
 from ablations.formats.math_problems import boxed
 from ablations.formats.rows import ReadHooks
@@ -475,7 +475,7 @@ def test_a_row_means_this_record(case, tmp_path):
     assert [[type(label) for label in one.labels] for one in found] == [
         [type(label) for label in one.labels] for one in records
     ]
-    assert recognised(path) is FORMATS[name]
+    assert recognized(path) is FORMATS[name]
     others = FORMATS.items() - {("problems", FORMATS["problems"])}  # it takes what no other does
     assert name == "problems" or [key for key, form in others if is_of(form, row)] == [name]
 
@@ -487,8 +487,8 @@ def test_every_format_has_a_row():
 WRITTEN = {
     "trl": ([steps(a=1, b=-1)], [[True, False]]),
     "trl, soft": ([steps(a=right(0.25), b=right(1.0))], [[0.25, 1.0]]),
-    "trl, unlabelled": ([steps(a=None, b=-1)], [[-100, 0]]),
-    "trl, soft and unlabelled": ([steps(a=None, b=right(0.5))], [[-100.0, 0.5]]),
+    "trl, unlabeled": ([steps(a=None, b=-1)], [[-100, 0]]),
+    "trl, soft and unlabeled": ([steps(a=None, b=right(0.5))], [[-100.0, 0.5]]),
     "trl, one type for the column": (
         [steps(a=1, b=-1), steps(a=None, b=1), steps(a=right(0.5))],
         [[1, 0], [-100, 1], [0.5]],
@@ -533,9 +533,9 @@ def test_which_rows_of_prm800k_are_kept(options, kept, tmp_path):
     assert len(dropped) == len(rows) - len(kept)
 
 
-def test_each_labelled_candidate_is_one_target():
+def test_each_labeled_candidate_is_one_target():
     (record,) = EXPECTED["phase 1, a human step, no end"][3]
-    found = [(one.prefix, one.candidate, one.label) for one in labelled_prefixes(record)]
+    found = [(one.prefix, one.candidate, one.label) for one in labeled_prefixes(record)]
     assert found == [
         ((), "a", 0),
         ((), "p", -1),
@@ -995,15 +995,15 @@ def test_whatever_stands_in_a_row_is_read_or_told(tmp_path_factory, data):
         assert str(error).startswith(f"{path}:1: field ")
 
 
-def test_a_file_of_no_format_is_not_recognised(tmp_path):
+def test_a_file_of_no_format_is_not_recognized(tmp_path):
     path = write_rows(tmp_path / "a.jsonl", {"text": "a"})
     with pytest.raises(
         ValueError, match=r':1: found fields \["text"\]; allowed: those of a row of prm800k, '
     ):
-        recognised(path)
+        recognized(path)
     path.write_text("\n")
     with pytest.raises(ValueError, match="found no row; allowed: a file of one row or more"):
-        recognised(path)
+        recognized(path)
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="needs real data, which are not part of the project")
@@ -1014,7 +1014,7 @@ class TestRealData:
         everything = {name: True for name in FORMATS["prm800k"].options if name.startswith("keep_")}
         records = list(FORMATS["prm800k"].read(path, **everything))
         assert len(kept) == 4  # all but one given up on and one to screen with
-        assert len(records) == 6 and recognised(path) is FORMATS["prm800k"]
+        assert len(records) == 6 and recognized(path) is FORMATS["prm800k"]
         raw = [json.loads(line) for line in path.read_text().splitlines()]
         rated = [
             (one["text"], one["rating"])
@@ -1023,7 +1023,7 @@ class TestRealData:
             for one in step["completions"] or ()
             if one["rating"] is not None
         ]
-        found = [(one.candidate, one.label) for record in records for one in labelled_prefixes(record)]
+        found = [(one.candidate, one.label) for record in records for one in labeled_prefixes(record)]
         assert sorted(found) == sorted(rated) and len(rated) == 73
         assert [record.generation for record in records] == [None, 6, None, None, None, -1]
         # the error of the second, and what people wrote in the first and the fifth
@@ -1053,8 +1053,8 @@ class TestRealData:
     def test_the_pool(self):
         path = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
         records = list(FORMATS["pool"].read(path))
-        assert len(records) == 3200 and recognised(path) is FORMATS["pool"]
+        assert len(records) == 3200 and recognized(path) is FORMATS["pool"]
         assert {len(record.step_scores) for record in records} == {7}
-        labelled = list(FORMATS["pool"].read(path, labeler="qwen_prm"))
-        for record, other in zip(records, labelled, strict=True):
+        labeled = list(FORMATS["pool"].read(path, labeler="qwen_prm"))
+        for record, other in zip(records, labeled, strict=True):
             assert tuple(label.right for label in other.labels) == record.step_scores["qwen_prm"]

@@ -72,7 +72,7 @@ A = tried(completion("a", 1), chosen=0)
         [completion("x", 1), completion(" b", -1)],
     ],
 )
-def test_the_step_that_ended_the_labelling_is_the_error(last, tmp_path):
+def test_the_step_that_ended_the_labeling_is_the_error(last, tmp_path):
     (row,) = converted_rows("prm800k", "processbench", phase_2([A, tried(*last)]), folder=tmp_path)
     error = next(one["text"] for one in last if one["rating"] == -1)
     assert (row["steps"], row["label"]) == (["a", error], 1)
@@ -107,7 +107,7 @@ def test_its_candidates_are_still_learned_from(tmp_path):
 
 @pytest.mark.parametrize("target", ["math_shepherd", "rlhflow"])
 def test_no_solution_is_cut_before_its_error(target):
-    """Cut before the unlabelled step, what is left would be a solution without an error."""
+    """Cut before the unlabeled step, what is left would be a solution without an error."""
     steps = tuple(SolutionStep(text=text, label=label) for text, label in (("a", 1), ("b", None), ("c", -1)))
     fit = fitted(LabeledSolution(problem="1+1?", steps=steps), FORMATS[target].abilities)
     assert (fit.record, fit.why, fit.lost) == (None, ERROR_CUT, ())

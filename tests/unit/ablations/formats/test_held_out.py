@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.formats.held_out import HeldOut
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 from ablations.formats.rated_solutions import Branch, Rated
 from ablations.steps.prm_on_labels import distinct, divided, problem_numbers
 
@@ -21,11 +21,11 @@ def rated(problem):
 @given(PROBLEMS, PROBLEMS, st.floats(0, 0.99), st.integers(0, 5))
 def test_no_problem_lies_on_both_sides(problems, more, share, seed):
     held_out = HeldOut(share=share, seed=seed)
-    # the same problem again, spaced and capitalised otherwise
+    # the same problem again, spaced and capitalized otherwise
     rows = [rated(text) for problem in problems for text in (problem, f" {problem.upper()}\n", problem)]
-    learnt, held = divided(rows, held_out)
-    assert sorted([*map(id, learnt), *map(id, held)]) == sorted(map(id, rows))
-    assert not {normalised(one.problem) for one in learnt} & {normalised(one.problem) for one in held}
+    learned, held = divided(rows, held_out)
+    assert sorted([*map(id, learned), *map(id, held)]) == sorted(map(id, rows))
+    assert not {normalized(one.problem) for one in learned} & {normalized(one.problem) for one in held}
     # other data around it changes nothing
     others, both = [rated(problem) for problem in more], {id(one) for one in held}
     _, again = divided([*others, *reversed(rows)], HeldOut(share=share, seed=seed))
@@ -63,6 +63,6 @@ def test_all_problems_of_files_are_held_out(tmp_path):
     math = tmp_path / "test.jsonl"
     math.write_text(json.dumps({"problem": "Find  $X$.", "solution": "$1$"}) + "\n")
     held_out = HeldOut.of([math], share=0.0, seed=0)
-    learnt, held = divided([rated("find $x$."), rated("Find $y$.")], held_out)
+    learned, held = divided([rated("find $x$."), rated("Find $y$.")], held_out)
     assert [one.problem for one in held] == ["find $x$."]
-    assert [one.problem for one in learnt] == ["Find $y$."]
+    assert [one.problem for one in learned] == ["Find $y$."]

@@ -13,7 +13,7 @@ from ablations.evaluation.best_of_n import best_of_n, random_choice
 from ablations.evaluation.scoring_rules import product
 from ablations.formats import pool_records
 from ablations.formats.pool import read_pool, write_pool
-from ablations.formats.questions import normalised
+from ablations.formats.questions import normalized
 
 REAL = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"
 
@@ -75,7 +75,7 @@ words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 def test_round_trip(tmp_path_factory, name, data):
     path = tmp_path_factory.mktemp("pool") / name
     ids = data.draw(st.lists(words, min_size=1, max_size=3, unique=True))
-    asked = data.draw(st.lists(words, min_size=len(ids), max_size=len(ids), unique_by=normalised))
+    asked = data.draw(st.lists(words, min_size=len(ids), max_size=len(ids), unique_by=normalized))
     problems = [
         Problem(problem_id=problem_id, text=text, answer=data.draw(st.text(max_size=3)))
         for problem_id, text in zip(ids, asked, strict=True)

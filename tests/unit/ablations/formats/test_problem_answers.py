@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.overlap import held_out_problems
 from ablations.formats.texts import read_any
@@ -47,7 +47,7 @@ def write(path, *rows):
 def test_public_spellings(like, tmp_path):
     row, name, reference = PUBLIC[like]
     path = write(tmp_path / "a.jsonl", row)
-    assert recognised(path) is FORMATS["problems"]
+    assert recognized(path) is FORMATS["problems"]
     (found,) = FORMATS["problems"].read(path)
     assert found == LabeledSolution(problem="1+1?", problem_id=name, reference=reference)
     if reference is not None:
@@ -55,7 +55,7 @@ def test_public_spellings(like, tmp_path):
     assert list(held_out_problems([path])) == ["11"]
 
 
-def test_other_formats_are_still_recognised(tmp_path):
+def test_other_formats_are_still_recognized(tmp_path):
     for row, form in (
         ({"question": "1+1?", "answer": "Count.\n#### 2"}, "gsm8k"),
         ({"question": "1+1?", "answer": "Count. #### 2"}, "gsm8k"),
@@ -63,7 +63,7 @@ def test_other_formats_are_still_recognised(tmp_path):
         ({"problem": "1+1?", "steps": ["a"], "label": 0, "answer": "2"}, "processbench"),
     ):
         path = write(tmp_path / "a.jsonl", row)
-        assert recognised(path) is FORMATS[form]
+        assert recognized(path) is FORMATS[form]
         if form in ("gsm8k", "math"):
             assert read_problems(path)[0].answer == "2"
 
@@ -86,7 +86,7 @@ def test_the_last_step_may_share_a_line_with_the_answer(tmp_path):
 )
 def test_rows_of_no_format(row, tmp_path):
     with pytest.raises(ValueError, match="a.jsonl:1: found fields .*; allowed: those of a row of prm800k, "):
-        recognised(write(tmp_path / "a.jsonl", row))
+        recognized(write(tmp_path / "a.jsonl", row))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def read(path, **more):
     return list(read_rated(path, left_out, **{"options": {}, "threshold": None} | more)), left_out
 
 
-def test_each_labelled_alternative_is_a_target_after_the_chosen_steps(tmp_path):
+def test_each_labeled_alternative_is_a_target_after_the_chosen_steps(tmp_path):
     (one,), left_out = read(write(tmp_path / "raw.jsonl", [raw(STEPS, "found_error")]))
     first, human = "1+1=2", "2+1=3"
     assert one.branches == (
@@ -105,7 +105,7 @@ def test_probabilities_become_ratings_by_the_threshold(tmp_path):
         read(path, threshold=2)
 
 
-def test_other_labelled_formats(tmp_path):
+def test_other_labeled_formats(tmp_path):
     process_bench = {
         **{"id": "a", "generator": "g", "problem": "1+1?", "steps": ["1", "2", "3"]},
         **{"final_answer_correct": False, "label": 1},
@@ -128,7 +128,7 @@ def test_other_labelled_formats(tmp_path):
     assert one.branches == (Branch(steps=("1", "2"), ratings=(1, -1)),)
 
 
-def test_targets_stand_at_the_last_token_of_each_labelled_step(tokenizer_of, tmp_path):
+def test_targets_stand_at_the_last_token_of_each_labeled_step(tokenizer_of, tmp_path):
     """A token a byte, and a BOS before them: positions are counted by hand."""
     rated, _ = read(write(tmp_path / "raw.jsonl", [raw(STEPS, "found_error")]))
     left_out = LeftOut()

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ablations.commands import cli
-from ablations.formats.catalogue import FORMATS, recognised
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.pool import read_pool
 from ablations.formats.rows import ReadHooks, read_rows, read_text
@@ -46,7 +46,7 @@ def as_parquet(path, rows):
 def test_rows_are_the_same_in_every_container(name, content, lines, tmp_path):
     (tmp_path / name).write_bytes(content)
     assert rows_of(tmp_path / name) == list(zip(lines, ROWS, strict=True))
-    assert recognised(tmp_path / name) is FORMATS["processbench"]
+    assert recognized(tmp_path / name) is FORMATS["processbench"]
 
 
 def test_parquet_has_rows_instead_of_lines(tmp_path):
@@ -167,7 +167,7 @@ def test_labels_in_an_array_of_their_own(tmp_path):
         steps = tuple(SolutionStep(text=text, label=label) for text, label in zip("ab", labels, strict=True))
         expected = LabeledSolution(problem="Q?", steps=steps)
         assert read_one("math_shepherd", row | {"value": values}, tmp_path / "a") == expected
-        assert recognised(tmp_path / "a") is FORMATS["math_shepherd"]
+        assert recognized(tmp_path / "a") is FORMATS["math_shepherd"]
     for values, message in (
         (["+"], "value: found 1 items; allowed: 2"),
         (["+", 0.5], r"value\[1\]: found 0.5; allowed: \+ or -"),

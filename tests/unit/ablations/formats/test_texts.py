@@ -1,4 +1,4 @@
-"""What is learnt from as text, and what is left out of it."""
+"""What is learned from as text, and what is left out of it."""
 
 import gzip
 import json

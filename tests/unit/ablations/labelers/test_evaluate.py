@@ -67,7 +67,7 @@ def test_best_of_n_by_hand(tmp_path, capsys):
         write(tmp_path / "pool.jsonl", pool()), "--scoring", "product", "--scoring", "minimum", "--out", out
     )
     text = capsys.readouterr().out
-    assert "Best-of-2" in text and "Labelled steps" not in text
+    assert "Best-of-2" in text and "Labeled steps" not in text
     found = metrics(out)
     # pass@1: (1/2 + 1) / 2; pass@2: 1; of two different answers the vote is a tie: (1/2 + 1) / 2
     assert value(found["", "", "pass_at_n", "1"]) == 0.75 and value(found["", "", "pass_at_n", "2"]) == 1
@@ -233,7 +233,7 @@ def test_rated_steps_of_a_pool(tmp_path, capsys):
     assert value(found["good", "", "calibration_error", ""]) == pytest.approx(0.225)
     assert json.loads((tmp_path / "out" / "facts.json").read_text())["thresholds"]["bad"] == {"value": 0.5}
     text = capsys.readouterr().out
-    assert "Labelled steps" in text and "Reliability" in text
+    assert "Labeled steps" in text and "Reliability" in text
     evaluate(file, "--no-first-error", "--out", tmp_path / "other")
     assert not any("first_error" in key[2] for key in metrics(tmp_path / "other"))
 

@@ -72,7 +72,7 @@ def test_a_pool_gets_scores(suffix, kind, checkpoint, tmp_path, capsys):
     labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint(kind))))
     revision = labeler.identity.revision[:12]
     assert said.out == (
-        f"{out}: 3 problems, 6 solutions, 12 steps labelled by mine ({kind}, float32, revision {revision})\n"
+        f"{out}: 3 problems, 6 solutions, 12 steps labeled by mine ({kind}, float32, revision {revision})\n"
     )
     assert "shard 1 of 1" in said.err
     assert sorted(path.name for path in out.parent.iterdir()) == [out.name]  # nothing else is left

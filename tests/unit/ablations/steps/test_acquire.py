@@ -57,7 +57,7 @@ def test_two_of_three_distinct(tmp_path, samples):
     assert found.rows.tolist() == [0, 2, 3, 5] and found.ends_right == 0.25
 
 
-def test_what_is_labelled_is_handed_on(tmp_path, samples):
+def test_what_is_labeled_is_handed_on(tmp_path, samples):
     """Rows 0 and 5 are labeled: of the first problem row 2 is left, of the second row 3."""
     before = given(tmp_path, "before", ChosenRows(rows=np.array([5]), taken=np.array([0])))
     found = choose(tmp_path, "convincing_wrong_answers", 1, taken=before)

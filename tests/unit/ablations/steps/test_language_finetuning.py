@@ -133,7 +133,7 @@ def test_a_worlds_sample_has_no_target_in_the_problem():
     assert tokenizer.decode(ids[:-1]) == text and ids[-1] == tokenizer.eos_token_id
     assert len(ids) == len(text) + 1 == 33
     assert (target[:10] == IGNORE).all()
-    assert np.array_equal(target[10:], ids[10:])  # the token that ends it is learnt too
+    assert np.array_equal(target[10:], ids[10:])  # the token that ends it is learned too
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_mathmix_lowers_the_loss_of_its_text_and_keeps_the_tokenizer(world_base,
 
 
 def test_mathmix_leaves_out_the_problems_that_judge(world_base, tmp_path):
-    """However they are spaced or capitalised."""
+    """However they are spaced or capitalized."""
     problems = [Problem(problem_id="p", text="Ann has 2\n eggs?", answer="2")]
     held_out = given(tmp_path, "pool", ProblemSet(problems=problems))
     rows = [{"question": question, "answer": "2"} for question in ("ann has 2 eggs? ", "Ann has 3 eggs?")]

@@ -30,13 +30,13 @@ RATED = [
 
 
 @pytest.mark.parametrize("kind", ["qwen2", "llama"])
-def test_the_judgement_is_that_of_each_step_alone(kind, base, tokenizer_of):
+def test_the_judgment_is_that_of_each_step_alone(kind, base, tokenizer_of):
     tokenizer = tokenizer_of(kind)
     model = RewardModel(load_classifier(base(kind), num_labels=3, seed=1))
     torch.nn.init.normal_(model.backbone.score.weight)
     branches = encode_rated(tokenizer, RATED, None, LeftOut())
     found = evaluate_prm(model, branches, np.array([0, 1, 1]))
-    rows = []  # probabilities at each labelled step, read off a plain pass over the text that ends with it
+    rows = []  # probabilities at each labeled step, read off a plain pass over the text that ends with it
     for problem, one in ((0, RATED[0]), (1, RATED[1]), (1, RATED[2])):
         for branch in one.branches:
             for at, rating in enumerate(branch.ratings):

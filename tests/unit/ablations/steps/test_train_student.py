@@ -95,7 +95,7 @@ class Characters:
 
 
 def judged(values: list[float], *, updates: int, evaluations: int) -> tuple[KeepBest, list[torch.Tensor]]:
-    """A training in which the judge says `values`, and the head's weights at each judgement."""
+    """A training in which the judge says `values`, and the head's weights at each judgment."""
     seen: list[torch.Tensor] = []
 
     def judge(model: RewardModel) -> float:
@@ -125,7 +125,7 @@ def test_the_best_checkpoint_is_kept():
 
 
 def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
-    """Killed at its third judgement of four; what was judged before is not judged again."""
+    """Killed at its third judgment of four; what was judged before is not judged again."""
     values = [0.5, 0.75, 0.25, 0.5]
     judged: list[int] = []
 

@@ -17,7 +17,7 @@ TOLD = {
 }
 
 
-def test_what_was_labelled():
+def test_what_was_labeled():
     trained = [ONE, replace(ONE, solutions=2, targets=20)]
     assert labels_of("process", trained) == {"labelled_solutions": 3, "labelled_steps": 30}
     assert labels_of("large_orm", trained) == {"labelled_solutions": 3, "labelled_steps": None}

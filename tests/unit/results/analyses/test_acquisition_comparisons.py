@@ -20,7 +20,7 @@ from results.figures.best_of_n_by_scale import plot as by_scale
 from results.figures.lines import common_scale
 from results.records import Record
 from results.stats.data_efficiency import Efficiency
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import text_of
 from results.tables.shared import differences_table
 from results.vocabulary import ACQUISITIONS, ARMS
@@ -151,10 +151,10 @@ def test_the_headline_states_the_gain_and_both_counts(frame):
     assert [one.where for one in found.readings] == [
         "minus uniform distinct, mean over 2, 4 per problem",
         "minus uniform, mean over 2, 4 per problem",
-        "against uniform distinct, solutions labelled",
-        "against uniform, solutions labelled",
-        "against uniform distinct, steps labelled",
-        "against uniform, steps labelled",
+        "against uniform distinct, solutions labeled",
+        "against uniform, solutions labeled",
+        "against uniform distinct, steps labeled",
+        "against uniform, steps labeled",
     ]
 
 
@@ -179,7 +179,7 @@ def test_every_acquisition_meets_the_reference_lines_at_its_largest_budget(frame
 @pytest.mark.parametrize("plot", [by_n, by_scale])
 def test_figures_tell_acquisitions_apart(frame, plot):
     ax = Figure().subplots()
-    plot(summarise(frame), ax)
+    plot(summarize(frame), ax)
     drawn = {to_hex(line.get_color()).upper() for line in ax.lines if line.get_linestyle() == "-"}
     assert drawn == {ACQUISITIONS[name].color for name in GAIN}
 
@@ -191,10 +191,10 @@ def test_every_acquisition_has_a_look():
 
 
 def test_an_acquisition_without_a_look_is_drawn_all_the_same(frame):
-    """In its arm's colour, and dashed."""
+    """In its arm's color, and dashed."""
     new = frame.assign(acquisition=frame["acquisition"].replace("uncertainty", "of_tomorrow"))
     ax = Figure().subplots()
-    by_labels(summarise(new), ax)
+    by_labels(summarize(new), ax)
     assert "of tomorrow" in {text.get_text() for text in ax.texts}
     (dashed,) = [line for line in ax.lines if line.is_dashed()]
     assert dashed.get_color() == ARMS["process"].color and len(dashed.get_xdata()) == len(BUDGETS)
@@ -210,7 +210,7 @@ def test_the_scale_that_all_have(frame):
 
 def test_the_figure_draws_one_curve_and_its_shift(frame):
     ax = Figure().subplots()
-    by_labels(summarise(frame), ax)
+    by_labels(summarize(frame), ax)
     colors = [ACQUISITIONS[name].color for name in ("convincing_wrong_answers", "uniform_distinct")]
     smooth = {to_hex(line.get_color()).upper(): line for line in ax.lines if len(line.get_xdata()) == 100}
     assert sorted(smooth) == sorted(colors)
@@ -225,7 +225,7 @@ def test_the_figure_draws_one_curve_and_its_shift(frame):
 
 def test_the_figure_joins_points_that_cannot_be_fitted(frame):
     ax = Figure().subplots()
-    by_labels(summarise(frame[frame["data_scale"].isin([2, 8])]), ax)
+    by_labels(summarize(frame[frame["data_scale"].isin([2, 8])]), ax)
     assert not any("times" in text.get_text() for text in ax.texts)
     assert max(len(line.get_xdata()) for line in ax.lines) == 2
 

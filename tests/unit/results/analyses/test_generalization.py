@@ -12,7 +12,7 @@ from ablations.world.world import JUDGED
 from results.analyses.catalogue import generalization
 from results.figures import generalization as figure
 from results.findings import findings
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import text_of
 
 PROBLEMS = 40
@@ -130,7 +130,7 @@ def test_records_without_kinds(record: Any, records_frame: Any) -> None:
 
 
 def test_the_figure_draws_each_arm_at_each_kind(record: Any, records_frame: Any) -> None:
-    summary = summarise(records_frame(made(record, long_solved=0.5)))
+    summary = summarize(records_frame(made(record, long_solved=0.5)))
     ax = figure.plot(summary, Figure().subplots())
     assert [label.get_text() for label in ax.get_xticklabels()] == ["usual", "longer"]
     heights = {bar.get_label(): bar.lines[0].get_ydata().tolist() for bar in ax.containers}

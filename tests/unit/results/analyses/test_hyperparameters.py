@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from results.analyses.catalogue import analysis_of
 from results.analyses.hyperparameters import best_table, headline, sensitivity_table, training_table
-from results.analyses.sensitivity import FACTORS, best_learning_rates, best_points, centres, curves
+from results.analyses.sensitivity import FACTORS, best_learning_rates, best_points, centers, curves
 from results.figures import hyperparameters as figure
 from results.figures.gallery import FIGURES
 from results.records import Record
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import text_of
 from results.vocabulary import ARMS
 
@@ -37,7 +37,7 @@ def sweep() -> list[Record]:
     for arm, share in SHARE.items():
         factors = [name for name in GAIN if name != "threshold" or arm != "final_answer"]
         for seed in range(SEEDS):
-            points = {"centre": (0.0, CENTRE, [(None, None), *((name, CENTRE[name]) for name in factors)])}
+            points = {"center": (0.0, CENTRE, [(None, None), *((name, CENTRE[name]) for name in factors)])}
             for name in factors:
                 for level, gain in GAIN[name].items():
                     if level != CENTRE[name]:
@@ -87,11 +87,11 @@ def at(found: pd.DataFrame, arm: str, variant: str, level: float) -> pd.Series:
     return rows.iloc[0]
 
 
-def test_the_centre_is_known_by_its_plain_rows(frame):
-    assert centres(frame) == CENTRE
+def test_the_center_is_known_by_its_plain_rows(frame):
+    assert centers(frame) == CENTRE
 
 
-def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
+def test_curves_hold_every_level_once_and_differ_from_the_center_as_made(frame):
     found = curves(frame)
     assert len(found) == 3 * (4 + 3 + 3) + 2 * 3
     assert list(found["arm"].unique()) == list(SHARE)
@@ -101,8 +101,8 @@ def test_curves_hold_every_level_once_and_differ_from_the_centre_as_made(frame):
         for variant in ("learning_rate", "batch_size", "max_updates"):
             for level, gain in GAIN[variant].items():
                 row = at(found, arm, variant, level)
-                assert row["centre"] == (level == CENTRE[variant]) == bool(np.isnan(row["delta"]))
-                if not row["centre"]:
+                assert row["center"] == (level == CENTRE[variant]) == bool(np.isnan(row["delta"]))
+                if not row["center"]:
                     assert row["delta"] == pytest.approx(share * gain, abs=0.004)
     assert at(found, "process", "learning_rate", 4e-3)["verdict"] == "below zero"
     assert at(found, "process", "learning_rate", 2e-3)["verdict"] == "above zero"
@@ -119,7 +119,7 @@ def test_the_best_point_is_among_those_that_all_arms_have(frame):
     assert (process.row.variant, process.row.level) == ("learning_rate", 2e-3)
     assert (prm.row.variant, prm.row.level) == ("learning_rate", 2e-3)
     assert not process.at_the_end  # 0.004 lies beyond
-    # centre, 3 further rates, 2 batch sizes, 2 passes
+    # center, 3 further rates, 2 batch sizes, 2 passes
     assert [one.points for one in (process, prm, answer)] == [8, 8, 8]
     assert [one.trainings for one in (process, prm, answer)] == [24, 24, 24]
     assert [one.updates for one in (process, prm, answer)] == [24 * 340] * 3
@@ -128,10 +128,10 @@ def test_the_best_point_is_among_those_that_all_arms_have(frame):
     assert [one.further for one in (process, prm, answer)] == [6, 6, 0]
 
 
-def test_of_equal_points_the_centre_is_the_best(frame):
+def test_of_equal_points_the_center_is_the_best(frame):
     same = (0.5,) * PROBLEMS
     equal = frame.assign(value=0.5, problem_values=[np.array(same)] * len(frame))
-    assert all(one.row.centre for one in best_points(equal))
+    assert all(one.row.center for one in best_points(equal))
     assert best_learning_rates(equal) == dict.fromkeys(SHARE, 1e-3)
 
 
@@ -173,7 +173,7 @@ def test_tables(frame):
     shown = [[text_of(cell) for cell in row] for row in table.rows]
     assert len(shown) == len(curves(frame)) and [head.name for head in table.heads][3] == "best-of-8"
     assert [row[2] for row in shown[:4]] == ["0.0005", "0.001", "0.002", "0.004"]
-    assert shown[1][4:7] == ["-", "centre", "-"] and shown[2][5] == "above zero"
+    assert shown[1][4:7] == ["-", "center", "-"] and shown[2][5] == "above zero"
     best = [[text_of(cell) for cell in row] for row in best_table(frame).rows]
     assert [row[0] for row in best] == [
         *("process supervision", "PRM-derived outcome", "final-answer outcome")
@@ -184,21 +184,21 @@ def test_tables(frame):
 
 def test_records_without_a_sweep_tell_so(frame):
     without = frame[frame["variant"].isna()]
-    assert headline(without).sentence == "The records hold no sweep with its centre."
+    assert headline(without).sentence == "The records hold no sweep with its center."
     assert sensitivity_table(without) is None and best_points(without) == []
     assert best_learning_rates(without) == {}
 
 
-def test_a_centre_that_is_missing_is_not_compared_with(frame):
+def test_a_center_that_is_missing_is_not_compared_with(frame):
     """Of one arm it inconclusive; of all arms the hyperparameter is left out."""
-    at_centre = frame["cell"].str.endswith("centre")
-    one_arm = frame[~(at_centre & (frame["arm"] == "process"))]
+    at_center = frame["cell"].str.endswith("center")
+    one_arm = frame[~(at_center & (frame["arm"] == "process"))]
     rows = curves(one_arm)
     lost = rows[rows["arm"] == "process"]
     assert len(lost) and set(lost["verdict"]) == {"inconclusive"} and lost["delta"].isna().all()
     assert "process supervision" not in headline(one_arm).sentence
     assert len(sensitivity_table(one_arm).rows) == len(rows) and best_table(one_arm).rows
-    assert headline(frame[~at_centre]).sentence == "The records hold no sweep with its centre."
+    assert headline(frame[~at_center]).sentence == "The records hold no sweep with its center."
 
 
 def test_the_analysis(frame):
@@ -211,7 +211,7 @@ def test_the_analysis(frame):
 
 
 def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tmp_path):
-    summary = summarise(frame)
+    summary = summarize(frame)
     canvas = Figure()
     figure.draw(summary, canvas)
     titles = [ax.get_title(loc="left") or ax.get_title() for ax in canvas.axes]
@@ -229,7 +229,7 @@ def test_the_figure_has_a_panel_a_hyperparameter_and_shows_the_numbers(frame, tm
 
 
 def test_a_level_of_zero_has_a_linear_axis(frame):
-    summary = summarise(frame)
+    summary = summarize(frame)
     rows = summary[summary["variant"] == "max_updates"].assign(variant="weight_decay")
     rows["level"] = rows["level"] - 150
     ax = figure.plot(rows, Figure().subplots())

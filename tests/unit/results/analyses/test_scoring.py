@@ -22,7 +22,7 @@ from results.analyses.scoring import (
 from results.figures import scoring
 from results.records import plain
 from results.stats.differences import contrasts
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import number, points, text_of
 from results.vocabulary import REDUCTIONS
 
@@ -81,7 +81,7 @@ def test_the_table(strategy_frame: pd.DataFrame) -> None:
     row = next(contrasts(strategy_frame, "variant", pair, "best_of_n", 64).itertuples())
     assert shown[11][4] == text_of(points(row.estimate, row.lower, row.upper, signed=True))
     assert "22 comparisons" in table.lead
-    summary = summarise(strategy_frame)
+    summary = summarize(strategy_frame)
     length = summary[(summary["metric"] == "length_correlation") & (summary["variant"] == "minimum")].iloc[0]
     assert shown[11][-2] == text_of(number(length["estimate"], 2, length["lower"], length["upper"]))
     assert length["problems"] == 53 and length["estimate"] == pytest.approx(-0.2, abs=0.02)
@@ -147,7 +147,7 @@ def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
 
 
 def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> None:
-    summary = summarise(strategy_frame)
+    summary = summarize(strategy_frame)
     ax: Axes = Figure().subplots()
     scoring.plot(summary, ax, "labeler")
     rows = summary[

@@ -11,7 +11,7 @@ from results.analyses.selector_stability import causes_table, judge, rules
 from results.figures import iterative_retraining as figure
 from results.records import Record
 from results.schema import METRICS
-from results.stats.summaries import summarise
+from results.stats.summaries import summarize
 from results.tables.rendering import text_of
 from results.vocabulary import FIRST, WAYS
 
@@ -225,7 +225,7 @@ def test_tables_hold_every_way_and_round(steady):
 
 def test_lines_begin_with_the_first_selector(steady):
     ax = Figure().subplots()
-    summary = summarise(steady)
+    summary = summarize(steady)
     assert figure.plot(summary, ax, "chosen_error_free") is ax
     lines = {bars.get_label(): bars.lines[0] for bars in ax.containers}
     assert list(lines) == [way.words for way in WAYS.values()]
@@ -239,11 +239,11 @@ def test_lines_begin_with_the_first_selector(steady):
 
 def test_panels_are_drawn_for_the_measures_that_are_there(steady):
     canvas = Figure()
-    figure.draw(summarise(steady[steady["metric"] != "pool_agreement"]), canvas)
+    figure.draw(summarize(steady[steady["metric"] != "pool_agreement"]), canvas)
     titles = [ax.get_title() or ax.get_title(loc="left") for ax in canvas.axes if ax.axison]
     assert len(titles) == 5 and titles[0] == "problems solved, best of 16"
     for ax in canvas.axes[: len(titles)]:
         ax.figure.draw_without_rendering()
         assert any(label.get_text() and label.get_visible() for label in ax.get_yticklabels())
     plain = steady.assign(variant=None, level=np.nan)
-    assert not figure.FIGURE.available(summarise(plain))
+    assert not figure.FIGURE.available(summarize(plain))

@@ -8,10 +8,10 @@ import pytest
 
 from results.records import Record
 from results.stats.differences import differences
-from results.stats.summaries import comparison_n, summarise
+from results.stats.summaries import comparison_n, summarize
 
 
-def test_summarise_by_hand(record: Any, records_frame: Any) -> None:
+def test_summarize_by_hand(record: Any, records_frame: Any) -> None:
     frame = records_frame(
         [
             record("process", [0.2, 0.6], 0),
@@ -32,7 +32,7 @@ def test_summarise_by_hand(record: Any, records_frame: Any) -> None:
             ),
         ]
     )
-    out = summarise(frame)
+    out = summarize(frame)
     assert list(out["arm"]) == ["process", "process", "majority"] and list(out["metric"]) == [
         "best_of_n",
         "step_auroc",
@@ -52,7 +52,7 @@ def test_no_interval_reaches_beyond_what_the_metric_can_be(record: Any, records_
     shares = [record("process", value, seed) for seed, value in enumerate([[0.0, 1.0], [0.5, 1.0]])]
     common: dict[str, Any] = {"metric": "rank_correlation", "n": None, "problem_values": None}
     correlations = [record("process", [value], seed, **common) for seed, value in enumerate([0.5, 0.75])]
-    out = summarise(records_frame(shares + correlations)).set_index("metric")
+    out = summarize(records_frame(shares + correlations)).set_index("metric")
     assert out.loc["best_of_n", ["lower", "estimate", "upper"]].tolist() == [0, 0.625, 1]
     # 0.625 - 1.58828 = -0.96328, which a correlation can be
     assert out.loc["rank_correlation", ["lower", "upper"]].tolist() == pytest.approx([-0.96328, 1], abs=1e-5)
@@ -66,13 +66,13 @@ def test_bins_are_averaged_and_counts_added(record: Any, records_frame: Any) -> 
             record("process", [0.4], 1, x=0.3, count=30, **common),
         ]
     )
-    out = summarise(frame).iloc[0]
+    out = summarize(frame).iloc[0]
     assert (out["estimate"], out["x"], out["count"]) == (pytest.approx(0.3), pytest.approx(0.2), 40)
 
 
 def test_a_table_of_two_runs_is_refused(record: Any, records_frame: Any) -> None:
     frame = records_frame([record("process", [0.5], 0), record("process", [0.5], 0, dataset="other")])
-    for function in (summarise, lambda f: differences(f, [], "best_of_n", 2)):
+    for function in (summarize, lambda f: differences(f, [], "best_of_n", 2)):
         with pytest.raises(ValueError, match="dataset: found d, other in one table, allowed one"):
             function(frame)
 
@@ -80,7 +80,7 @@ def test_a_table_of_two_runs_is_refused(record: Any, records_frame: Any) -> None
 def test_problem_values_in_some_seeds_only_are_refused(record: Any, records_frame: Any) -> None:
     frame = records_frame([record("process", [0.5], 0), record("process", [0.5], 1, problem_values=None)])
     with pytest.raises(ValueError, match="found null in some seeds only of arm process"):
-        summarise(frame)
+        summarize(frame)
 
 
 def test_the_compared_n_is_not_a_single_draw(record: Any, records_frame: Any) -> None:
