@@ -5,15 +5,22 @@ VENV := .venv
 PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 BIN := $(VENV)/bin
 
-.PHONY: run test bench soak hostile site clean
+.PHONY: run test style types tests bench soak hostile site clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
 
 test: $(VENV)/.installed-dev
+	$(MAKE) --jobs style types tests
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy
+
+tests:
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed-dev

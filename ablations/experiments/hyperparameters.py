@@ -84,8 +84,7 @@ class HyperparametersSettings(StudentRunSettings):
                 raise ValueError(f"levels.{name}: found {list(values)}; allowed: each once")
             for value in values:
                 try:
-                    point = replace(self.center, **{name: value})
-                    point.students(self.students), point.labeler(self.source.labeler)
+                    replace(self.center, **{name: value}).students(self.students)
                 except ValueError as error:
                     raise ValueError(f"levels.{name}: {error}") from error
 

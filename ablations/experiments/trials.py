@@ -6,10 +6,10 @@ No trial reads a test problem. A sweep, by grid or by any other search, is a set
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from ablations.data.checks import zero_to_one
 from ablations.data.json_files import Json
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.settings import StudentSettings
-from ablations.experiments.source_settings import LabelerSettings
 from ablations.experiments.trainings import Trainings
 from ablations.steps.validate import Shown, ValidateStudent
 
@@ -56,12 +56,9 @@ class Hyperparameters:
             soft_targets=students.soft_targets,
         )
 
-    def labeler(self, labeler: LabelerSettings) -> LabelerSettings:
-        """Returns the labeler's settings at this point; raises a ValueError if it is out of range."""
-        return replace(labeler, threshold=self.threshold)
-
     def students(self, students: StudentSettings) -> StudentSettings:
         """Returns the students' settings at this point; raises a ValueError if it is out of range."""
+        zero_to_one(of="", threshold=self.threshold)
         return replace(
             students,
             learning_rates=(self.learning_rate,),

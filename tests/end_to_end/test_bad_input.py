@@ -276,7 +276,7 @@ def test_report_of_a_damaged_run_file(here, capsys):
 def test_no_base_is_shipped(here, capsys):
     shutil.rmtree(here / "shipped")
     said = refusal([*PLAN, "--scale=smoke"], capsys)
-    assert said == "base model facts/small: not shipped; allowed: []"
+    assert said == "base model facts/large: not shipped; allowed: []"
 
 
 def test_damaged_base(here, capsys):

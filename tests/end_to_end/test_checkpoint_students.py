@@ -105,7 +105,7 @@ def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
         (["--settings.students.checkpoint={tmp_path}/absent"], "students.checkpoint: found no folder"),
         (
             ["--settings.source.max_length=1024"],
-            "pool.max_length: found 1024; allowed: up to 512",
+            "source.max_length: found 1024; allowed: up to 512",
         ),
         (["--settings.students.lora.rank=0"], "students.lora.rank: found 0; allowed: 1 or more"),
         (["--settings.students.chat_template=always"], "chat_template"),

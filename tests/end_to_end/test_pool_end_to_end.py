@@ -161,9 +161,7 @@ def test_scoring_strategies_of_a_small_pool(pool, tmp_path, capsys):
     assert cli.main([*argv, "--settings.arms=[process_neutral]"]) == 2
     assert "arms: found process_neutral; allowed with a pool: the others" in capsys.readouterr().err
     assert cli.main([*argv, "--settings.arms=[oracle_outcome]"]) == 2
-    refusal = (
-        "ablations: arms: found oracle_outcome; allowed with a pool: the others, since it has no oracle\n"
-    )
+    refusal = "ablations: arms: found ['oracle_outcome']; allowed: one or both of process, process_neutral\n"
     assert capsys.readouterr().err == refusal
 
 

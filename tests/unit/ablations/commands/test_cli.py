@@ -39,7 +39,7 @@ class Settings:
 
     def __post_init__(self):
         if self.cells < 1:
-            raise ValueError(f"cells: {self.cells} is not allowed; must be at least 1")
+            raise ValueError(f"cells: found {self.cells}; allowed: 1 or more")
 
 def settings(scale, world, pool, labeler):
     if pool is not None and not pool.is_file():
@@ -277,7 +277,7 @@ def test_progress_for_machines(toy, capsys):
         ("run toy --config", "--config"),
         ("plan toy --settings.train.rate high", 'Parser key "settings.train.rate"'),
         ("run toy --log-format xml", "log_format: found 'xml'; allowed: text, json"),
-        ("status nowhere", "run_dir: found no run.yaml in nowhere; allowed is the out folder of a run"),
+        ("status nowhere", "run_dir: found no run.yaml in nowhere; allowed: the out folder of a run"),
         ("gc --runs nowhere", "runs: found no run.yaml below nowhere; allowed: a folder with one run"),
         ("report", "run_dir"),
         ("report nowhere", "run_dir: found no run.yaml in nowhere"),
@@ -368,7 +368,7 @@ def test_run_help_tells_the_settings(toy, capsys):
 
 def test_debugging_shows_the_traceback(toy, monkeypatch):
     monkeypatch.setenv("ABLATIONS_DEBUG", "1")
-    with pytest.raises(ValueError, match="experiment: 'joy'"):
+    with pytest.raises(ValueError, match="experiment: found 'joy'"):
         cli.main(["run", "joy"])
 
 
