@@ -26,6 +26,9 @@ from lightning_modules.presets import Attention, Dtype, Preset
 
 HEAD_STD = 1e-3
 """Standard deviation of a new head's weights."""
+POOLED = "mean_logit_scores_solution"
+"""Config attribute of a backbone: whether a solution is scored by the mean of its tokens' logits rather than
+at its last token."""
 DROPOUTS = (
     *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
     *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
@@ -118,7 +121,7 @@ def load_causal(checkpoint: str | Path) -> PreTrainedModel:
     Raises:
         ValueError: the folder does not exist, or weights are missing, have other shapes, or cannot be read.
     """
-    return load_whole(AutoModelForCausalLM, checkpoint, torch.float32, config=_config(checkpoint))
+    return load_whole(AutoModelForCausalLM, checkpoint, torch.float32, config=load_config(checkpoint))
 
 
 def load_classifier(
@@ -128,6 +131,7 @@ def load_classifier(
     seed: int,
     dtype: Dtype = "float32",
     attention: Attention = "sdpa",
+    layers: int | None = None,
 ) -> PreTrainedModel:
     """Loads a checkpoint with a new token classification head of ``num_labels`` classes, drawn from ``seed``.
 
@@ -140,12 +144,15 @@ def load_classifier(
         seed: seed for the head's weights.
         dtype: dtype of the weights.
         attention: attention implementation in transformers.
+        layers: number of layers to keep, the first ones; None: all.
 
     Raises:
         ValueError: the folder does not exist, its architecture has no such head here, weights are missing, or
             the attention implementation is not installed.
     """
-    config = _config(checkpoint, num_labels=num_labels)
+    config = load_config(checkpoint, num_labels=num_labels)
+    if layers is not None:
+        cut(config, layers)
     check_architecture(str(checkpoint), config.model_type, config.architectures)
     if attention == "flash_attention_2" and not is_flash_attn_2_available():
         raise ValueError("attention: found flash_attention_2, which is not installed; allowed: sdpa, eager")
@@ -171,6 +178,16 @@ def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
     children = [(name, child) for name, child in model.named_children() if isinstance(child, torch.nn.Linear)]
     assert len(children) == 1, f"{type(model).__name__} has one linear layer behind its backbone"
     return children[0]
+
+
+def cut(config: PreTrainedConfig, layers: int) -> None:
+    """Makes a config that of a model with the first layers alone; raises a ValueError if it has fewer."""
+    depth = int(config.num_hidden_layers)
+    if not 1 <= layers <= depth:
+        raise ValueError(f"layers: found {layers}; allowed: 1 to {depth}, the layers of the checkpoint")
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[:layers]
 
 
 def recompute_activations(model: PreTrainedModel) -> None:
@@ -200,7 +217,7 @@ def check_architecture(checkpoint: str, model_type: str | None, architectures: S
         )
 
 
-def _config(checkpoint: str | Path, **more: Any) -> PreTrainedConfig:
+def load_config(checkpoint: str | Path, **more: Any) -> PreTrainedConfig:
     """Loads a checkpoint's config and sets all dropout in it to 0."""
     if isinstance(checkpoint, Path) and not (checkpoint / "config.json").is_file():
         raise ValueError(

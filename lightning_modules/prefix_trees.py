@@ -289,13 +289,14 @@ def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
     head's logits are small.
 
     Args:
-        model: A transformers model that returns `logits`.
+        model: A transformers model that returns `logits`, or hidden states.
         seed: Seed for the random sequences.
     """
     config = getattr(model, "config", None)
     takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
     windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}
-    if not takes_masks or windows or getattr(config, "sliding_window", None) is not None:
+    tokens = hasattr(config, "vocab_size")  # else it reads something else
+    if not takes_masks or not tokens or windows or getattr(config, "sliding_window", None) is not None:
         return False  # our mask would not reach the kernel, or would replace a window that it lacks
     parameter = next(model.parameters())
     random = np.random.default_rng(seed)
@@ -315,5 +316,6 @@ def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
 
 def _per_sequence(model: torch.nn.Module, laid_out: Layout, parameter: torch.Tensor) -> torch.Tensor:
     laid_out = laid_out.to(parameter.device)
-    logits = model(**laid_out.inputs(parameter.dtype), use_cache=False).logits
-    return logits.flatten(0, 1)[torch.from_numpy(laid_out.node_of).to(logits.device)].double()
+    out = model(**laid_out.inputs(parameter.dtype), use_cache=False)
+    found = out.logits if hasattr(out, "logits") else out.last_hidden_state
+    return found.flatten(0, 1)[torch.from_numpy(laid_out.node_of).to(found.device)].double()

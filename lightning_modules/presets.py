@@ -51,6 +51,26 @@ of facts, where there is much to know and little to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """A frozen trunk: its hidden states are computed once, and heads are trained on them."""
+
+    layers: tuple[int, ...]
+    """Layers to choose from on validation problems, from 1."""
+    hidden: int = 0
+    """Width of the head's hidden layer; 0: the head is linear."""
+    dtype: Dtype = "float32"
+    """Type of the trunk's weights: float32 or bfloat16."""
+
+    def __post_init__(self) -> None:
+        if not self.layers or min(self.layers) < 1 or list(self.layers) != sorted(set(self.layers)):
+            raise ValueError(
+                f"students.frozen.layers: found {list(self.layers)}; allowed: one or more, ascending, from 1"
+            )
+        if self.hidden < 0:
+            raise ValueError(f"students.frozen.hidden: found {self.hidden}; allowed: 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lora:
     """Low-rank adapters: only they and the head are trained."""
 

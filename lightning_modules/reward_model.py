@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
+import lightning_modules.state_head  # noqa: F401 - so that transformers loads such heads
 from lightning_modules.adapters import ADAPTER_CONFIG, is_adapted, load_adapters, save_adapters
+from lightning_modules.backbones import POOLED
 from lightning_modules.optimization import adamw, learning_rate_at
 from lightning_modules.prefix_trees import Layout
 from lightning_modules.reward_data import RewardBatch
@@ -21,10 +23,6 @@ from lightning_modules.sharding import shard
 
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 """Number of classes -> their names, in the order of the logits."""
-
-POOLED = "mean_logit_scores_solution"
-"""Config attribute of a backbone: whether a solution is scored by the mean of its tokens' logits rather than
-at its last token."""
 
 
 class RewardModel(lightning.LightningModule):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ablations.commands.trained import Trained, Which, find
 from ablations.data.models import TrainedStudent, TrainingFacts
@@ -67,15 +67,25 @@ def write(trained: Trained, out: Path, *, name: str, license: str | None = None)
 
 
 def _write_model(trained: Trained, folder: Path) -> None:
-    """Writes weights, config and tokenizer; adapters are merged into the weights."""
+    """Writes weights, config and tokenizer; adapters, or a head on a frozen trunk, become a whole model."""
+    from ablations.steps.base_model import CausalModel
     from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters, merged
+    from lightning_modules.reward_model import trained_backbone
+    from lightning_modules.state_head import StateHead, whole_model
+    from lightning_modules.tokenization import load_tokenizer
 
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
-    if adapted:
-        from ablations.steps.base_model import CausalModel
-
+    states = trained.inputs.get("states") is not None
+    if adapted or states:
         base = CausalModel.read(trained.store.root / trained.inputs["base"])
+    if states:
+        head = cast(StateHead, trained_backbone(model))
+        whole_model(head, base.folder).save_pretrained(folder)
+        read = trained.config["chat_template"] == "auto"
+        load_tokenizer(base.folder, chat_template=read).save_pretrained(folder)
+        return
+    if adapted:
         merged(load_adapters(model, base.folder)).save_pretrained(folder)
     for path in sorted(model.iterdir()):
         if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):

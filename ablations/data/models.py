@@ -129,6 +129,8 @@ class TrainedStudent(TrainedModel):
     """None: the training diverged."""
     diverged: str | None = None
     """Why the training diverged."""
+    layer: int | None = None
+    """Layer of the frozen trunk whose states it reads; None: it reads tokens."""
 
     @property
     def known(self) -> TrainingFacts:
@@ -140,7 +142,7 @@ class TrainedStudent(TrainedModel):
         """Writes the model and ``TRAINING``."""
         super().write(folder)
         facts = None if self.facts is None else asdict(self.facts)
-        told = {"learning_rate": self.learning_rate, "diverged": self.diverged}
+        told = {"learning_rate": self.learning_rate, "diverged": self.diverged, **of_layer(self.layer)}
         write_json(folder / TRAINING, told | {"facts": facts})
 
     @classmethod
@@ -153,6 +155,7 @@ class TrainedStudent(TrainedModel):
             learning_rate=told["learning_rate"],
             facts=facts,
             diverged=told["diverged"],
+            layer=told.get("layer"),
         )
 
 
@@ -199,6 +202,8 @@ class TriedRate:
     """Number of trainings."""
     diverged: str | None = None
     """Why the first of them that diverged did."""
+    layer: int | None = None
+    """Layer of the frozen trunk that it was tried with; None: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,16 +215,31 @@ class RateChoice:
     """Whether a lower and a higher rate were also tried."""
     grid: tuple[TriedRate, ...]
     """All rates that were tried."""
+    layer: int | None = None
+    """The layer of the frozen trunk that did best with it; None: there is none."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as plain JSON, without layers where there is no frozen trunk."""
+        found = asdict(self)
+        for one in (found, *found["grid"]):
+            if one["layer"] is None:
+                del one["layer"]
+        return found
 
     def write(self, folder: Path) -> None:
         """Writes ``CHOICE``."""
-        write_json(folder / CHOICE, asdict(self))
+        write_json(folder / CHOICE, self.as_dict())
 
     @classmethod
     def read(cls, folder: Path) -> RateChoice:
         """Reads what ``write`` wrote."""
         found = read_json(folder / CHOICE)
         return cls(**found | {"grid": tuple(TriedRate(**tried) for tried in found["grid"])})
+
+
+def of_layer(layer: int | None) -> dict[str, int]:
+    """Returns a layer as a field of JSON; nothing if there is no frozen trunk."""
+    return {} if layer is None else {"layer": layer}
 
 
 Facts = TypeVar("Facts", TrainingFacts, LargePrmFacts)

@@ -1,15 +1,19 @@
 """One fold's data for training and evaluating students, and steps on it; a world is a single fold."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import TrainedModel
+from ablations.data.states import States
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import Lengths, Role, Texts, scoring
 from ablations.engine.step import Step
+from ablations.experiments.settings import StudentSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
+from ablations.steps.compute_states import ComputeStates
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 from ablations.world.facts import FactWorld
@@ -26,6 +30,10 @@ REAL = Lengths(
 """Measured on 3,200 solutions to 100 problems of GSM8K, in the tokens of tokenizers trained on them."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Training time on one ordinary core, for estimates."""
+SECONDS_PER_STATE_TOKEN = 1 / 400
+"""Time in which a trunk of 135M parameters reads a token in bfloat16 on one ordinary core, for estimates."""
+SECONDS_PER_HEAD = 3.0
+"""Time in which a head on stored states is trained or scores samples, for estimates."""
 SCORING_SPEED = 6
 """Tokens scored in the time that training on one token takes, for estimates."""
 
@@ -61,6 +69,10 @@ class TrainingFold:
     """Suffix for display that names the fold, if there are several."""
     train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None where there is no oracle."""
+    train_states: Step[States] | None = None
+    """States of the training samples by a frozen trunk, if the students have one."""
+    validation_states: Step[States] | None = None
+    """States of the validation samples, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +85,8 @@ class Fold(TrainingFold):
     """The labeler's scores of them."""
     ratings: Step[Ratings] | None = None
     """The oracle's ratings of the test samples."""
+    test_states: Step[States] | None = None
+    """States of the test samples by a frozen trunk, if the students have one."""
     large_prm: TrainLargePrm | None = None
     """The labeler's training in the embedded world: from the large base, on samples for its problems."""
 
@@ -80,6 +94,26 @@ class Fold(TrainingFold):
     def training(self) -> TrainingFold:
         """The fold without its test data."""
         return TrainingFold(**{field.name: getattr(self, field.name) for field in fields(TrainingFold)})
+
+
+def compute_states(
+    base: Step[CausalModel], samples: Step[Samples], students: StudentSettings, fold: str, **how: Any
+) -> ComputeStates | None:
+    """Returns the step that computes states of samples for students with a frozen trunk; None for others."""
+    if students.frozen is None:
+        return None
+    texts = texts_of(samples)
+    return ComputeStates(
+        base=base,
+        samples=samples,
+        layers=students.frozen.layers,
+        dtype=students.frozen.dtype,
+        chat_template=students.chat_template,
+        label=f"states of {samples.label}{fold}",
+        weight=texts.tokens * SECONDS_PER_STATE_TOKEN,
+        work=(scoring("student", texts),),
+        **how,
+    )
 
 
 def draw(samples: Step[Samples], count: int, seed: int, label: str) -> DrawRows:
@@ -104,31 +138,41 @@ class Scorer:
     base: Step[CausalModel] | None = None
     """Base that its adapters need; None: it has none."""
 
-    def score(self, samples: Step[Samples], label: str) -> ScoreSolutions:
-        """Returns the step that scores samples; ``label`` says with what, for display."""
+    def score(self, samples: Step[Samples], label: str, states: Step[States] | None = None) -> ScoreSolutions:
+        """Returns the step that scores samples.
+
+        Args:
+            samples: the samples.
+            label: what is scored with what, for display.
+            states: states of the samples, if it reads them.
+        """
         return ScoreSolutions(
             model=self.model,
             samples=samples,
             base=self.base,
+            states=states,
             device=self.device,
             max_length=self.max_length,
             label=f"score {label}",
-            weight=self._seconds(samples),
-            work=(scoring(self.role, texts_of(samples)),),
+            weight=self._seconds(samples) if states is None else SECONDS_PER_HEAD,
+            work=(scoring(self.role, texts_of(samples)),) if states is None else (),
         )
 
-    def ask(self, samples: Step[Samples], label: str, *, steps: bool = False) -> AskSelector:
+    def ask(
+        self, samples: Step[Samples], label: str, states: Step[States] | None = None, *, steps: bool = False
+    ) -> AskSelector:
         """Returns the step that asks it, as a selector, for its opinion of samples; see `AskSelector`."""
         return AskSelector(
             model=self.model,
             samples=samples,
             base=self.base,
+            states=states,
             device=self.device,
             max_length=self.max_length,
             steps=steps,
             label=f"opinion of {label}",
-            weight=self._seconds(samples),
-            work=(scoring(self.role, texts_of(samples)),),
+            weight=self._seconds(samples) if states is None else SECONDS_PER_HEAD,
+            work=(scoring(self.role, texts_of(samples)),) if states is None else (),
         )
 
     def _seconds(self, samples: Step[Samples]) -> float:

@@ -89,7 +89,7 @@ def _judged(trainings: Trainings, seed: int, cell: Step[Rows], kind: Kind, fold:
         kind=kind,
         cell=cell,
         samples=fold.test,
-        scores=trainings.scores_of(seed, fold.test, which),
+        scores=trainings.scores_of(seed, fold, which),
         ratings=fold.ratings,
         label=f"judge {trainings.name} seed {seed} on {which}",
     )

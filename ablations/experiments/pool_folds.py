@@ -9,7 +9,7 @@ from ablations.data.solutions import Problem
 from ablations.engine.costs.work import Texts, Work
 from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
-from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold
+from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold, compute_states
 from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.scales import byte_counts
 from ablations.experiments.settings import StudentSettings
@@ -92,7 +92,12 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
         raise ValueError(
             f"source.folds: found {pool.folds}; allowed: 3 to {count}, the problems of {pool.path.name}"
         )
-    whole = ReadPool(file=file, labeler=labeler.name, label=f"pool {pool.path.name}")
+    whole = ReadPool(
+        file=file,
+        labeler=labeler.name,
+        label=f"pool {pool.path.name}",
+        texts=Texts(lengths=REAL, problems=count, samples=drawn),
+    )
     named, mathmix = None, pool.mathmix
     if students.checkpoint is not None:  # the base of all folds, unchanged
         named = use_checkpoint(
@@ -100,6 +105,7 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
             "students.checkpoint",
             pool.max_length,
             chat_template=students.chat_template == "auto",
+            layers=() if students.frozen is None else students.frozen.layers,
         )
         mathmix = None
     text = () if mathmix is None else (UserFile.of(mathmix, "source.mathmix"),)
@@ -122,6 +128,14 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
             ),
         )
 
+    states = None
+    if students.frozen is not None:
+        if named is None:
+            raise ValueError(
+                "students.frozen: found one without students.checkpoint; allowed with a pool: a checkpoint's "
+                "trunk"
+            )
+        states = compute_states(named, whole, students, "", device=device, max_length=pool.max_length)
     _tell_long(read, pool.max_length, students.checkpoint)
     if labeler.threshold == PAPER_THRESHOLD:
         print(
@@ -179,6 +193,9 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
                 threshold=labeler.threshold,
                 device=device,
                 max_length=pool.max_length,
+                train_states=states,
+                validation_states=states,
+                test_states=states,
                 name=f" of fold {index}",
             )
         )

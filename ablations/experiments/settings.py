@@ -6,7 +6,7 @@ from typing import Literal
 
 from ablations.data.checks import above_zero, at_least, zero_to_one
 from lightning_modules.outcome_loss import OutcomeLoss
-from lightning_modules.presets import Attention, Dtype, Lora, Precision
+from lightning_modules.presets import Attention, Dtype, Frozen, Lora, Precision
 
 FIRST_TUNING_SEED = 1_000_000
 """Seeds from here on choose learning rates and are never reported; reported ones are far below."""
@@ -24,6 +24,8 @@ class StudentSettings:
     """Whether problems are read through the chat template of a tokenizer that has one."""
     lora: Lora | None = None
     """Adapters that are trained instead of the whole model; null: none."""
+    frozen: Frozen | None = None
+    """A frozen trunk, on whose hidden states heads are trained instead of the whole model; null: none."""
     dtype: Dtype = "float32"
     """Type of the weights: float32 or bfloat16; adapters are always float32."""
     attention: Attention = "sdpa"
@@ -77,6 +79,13 @@ class StudentSettings:
             tuning_seeds=self.tuning_seeds,
             accumulate=self.accumulate,
         )
+        if self.frozen is not None and self.lora is not None:
+            raise ValueError("students.lora: found one with students.frozen; allowed: one of the two")
+        if self.frozen is not None and self.outcome_loss not in ("last_token", "mean_logit"):
+            raise ValueError(
+                f"students.outcome_loss: found {self.outcome_loss}; allowed with students.frozen: "
+                "last_token, mean_logit"
+            )
         if self.attention == "flash_attention_2" and self.dtype != "bfloat16":
             raise ValueError(
                 f"students.attention: found flash_attention_2 with students.dtype {self.dtype}; allowed: "

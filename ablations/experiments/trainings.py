@@ -5,12 +5,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from ablations.data.artifacts import ChosenRows, Ratings, Samples
+from ablations.data.artifacts import ChosenRows, Ratings
 from ablations.engine.costs.work import Role, scoring, training
 from ablations.engine.revision import revision
 from ablations.engine.step import Step
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.experiments.fold import Fold, Scorer, TrainingFold, draw, seconds_per_token, texts_of
+from ablations.experiments.fold import (
+    SECONDS_PER_HEAD,
+    Fold,
+    Scorer,
+    TrainingFold,
+    draw,
+    seconds_per_token,
+    texts_of,
+)
 from ablations.experiments.run_settings import RunSettings
 from ablations.experiments.settings import FIRST_TUNING_SEED, StudentSettings
 from ablations.steps.acquire import AskSelector
@@ -66,19 +74,23 @@ class Trainings:
         varied = "" if self.variant is None else f" {self.variant}"
         return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
 
-    def train(self, seed: int, tried: float | None = None) -> TrainStudent:
+    def train(self, seed: int, tried: float | None = None, layer: int | None = None) -> TrainStudent:
         """Returns a seed's training.
 
         Args:
             seed: redraws training subset, order and head.
             tried: a learning rate to try, keeping only the facts; None: the chosen one.
+            layer: the layer of a frozen trunk to try it with; None: the chosen one, or there is no trunk.
         """
         choice = None if tried is not None else self.choice
         students, lengths = self.students, self.fold.lengths
         learning_rate = tried
         if tried is None and choice is None:
             (learning_rate,) = students.learning_rates
+            layer = None if students.frozen is None else students.frozen.layers[0]
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
+        if tried is not None and layer is not None:
+            rate += f" layer {layer}"
         updates = students.updates(self.fold.problems * self.data_scale, outcome=self.of_outcomes)
         seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
         target = TARGETS[self.arm]
@@ -99,6 +111,10 @@ class Trainings:
             start=None if self.start is None else self.start.train(seed),
             choice=choice,
             learning_rate=learning_rate,
+            states=self.fold.train_states,
+            validation_states=self.fold.validation_states,
+            layer=layer,
+            hidden=0 if students.frozen is None else students.frozen.hidden,
             tuning=tried is not None,
             updates=updates,
             batch_size=students.batch_size,
@@ -125,11 +141,15 @@ class Trainings:
             * lengths.tokens
             * lengths.slowness
             * seconds_per_token(students.backbone)
-            + 2,
+            + 2
+            if students.frozen is None
+            else SECONDS_PER_HEAD,
             work=(
                 training(self.role, lengths, seen, steps=not self.of_outcomes),
                 scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
-            ),
+            )
+            if students.frozen is None
+            else (),
         )
 
     def label_noise(self, seed: int) -> MeasureLabelNoise:
@@ -151,15 +171,21 @@ class Trainings:
 
     @cached_property
     def choice(self) -> ChooseRate | None:
-        """The choice of learning rate, with seeds that are never reported; None: there is only one rate."""
+        """The choice of learning rate and layer, by seeds that are never reported; None: there is none."""
         if self.rate_of is not None:
             return self.rate_of.choice
         students = self.students
-        if len(students.learning_rates) == 1:
+        layers = (None,) if students.frozen is None else students.frozen.layers
+        if len(students.learning_rates) == len(layers) == 1:
             return None
         seeds = range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + students.tuning_seeds)
         return ChooseRate(
-            candidates=tuple(self.train(seed, rate) for rate in students.learning_rates for seed in seeds),
+            candidates=tuple(
+                self.train(seed, rate, layer)
+                for rate in students.learning_rates
+                for layer in layers
+                for seed in seeds
+            ),
             label=f"choose the learning rate of {self.name}{self.fold.name}",
             weight=0.1,
         )
@@ -182,15 +208,16 @@ class Trainings:
 
     def scores(self, seed: int) -> ScoreSolutions:
         """Returns a seed's scores of the test solutions."""
-        return self.scores_of(seed, self.tested.test, f"test problems{self.fold.name}")
+        return self.scores_of(seed, self.tested, f"test problems{self.fold.name}")
 
-    def scores_of(self, seed: int, samples: Step[Samples], which: str) -> ScoreSolutions:
-        """Returns a seed's scores of some samples; ``which`` names them for display."""
-        return self.scorer(seed).score(samples, f"{self.name} seed {seed} on {which}")
+    def scores_of(self, seed: int, fold: Fold, which: str) -> ScoreSolutions:
+        """Returns a seed's scores of the test samples of a fold; ``which`` names them for display."""
+        return self.scorer(seed).score(fold.test, f"{self.name} seed {seed} on {which}", fold.test_states)
 
     def opinion(self, seed: int, *, steps: bool = False) -> AskSelector:
         """Returns the opinion of a seed's model on the training samples; see `AskSelector`."""
-        return self.scorer(seed).ask(self.fold.train, f"{self.name} seed {seed}{self.fold.name}", steps=steps)
+        label = f"{self.name} seed {seed}{self.fold.name}"
+        return self.scorer(seed).ask(self.fold.train, label, self.fold.train_states, steps=steps)
 
     @property
     def of_outcomes(self) -> bool:

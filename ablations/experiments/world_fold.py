@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from ablations.engine.costs.work import Texts, Work, sampling, training
 from ablations.engine.step import Step
-from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, Scorer, lengths_of
+from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, Scorer, compute_states, lengths_of
 from ablations.experiments.named_checkpoints import use_checkpoint
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import WorldSettings
 from ablations.steps.base_model import CausalModel
+from ablations.steps.compute_states import ComputeStates
 from ablations.steps.course import Course
 from ablations.steps.draw import DrawProblems, RateByOracle, ShippedBase
 from ablations.steps.language_finetuning import FinetuneOnSolutions
@@ -53,7 +54,10 @@ def embedded_fold(
         base = shipped(students.backbone)
     elif students is not None and students.checkpoint is not None:
         base = use_checkpoint(
-            students.checkpoint, "students.checkpoint", chat_template=students.chat_template == "auto"
+            students.checkpoint,
+            "students.checkpoint",
+            chat_template=students.chat_template == "auto",
+            layers=() if students.frozen is None else students.frozen.layers,
         )
     generator_base = shipped(generator.backbone)
 
@@ -165,6 +169,9 @@ def embedded_fold(
     def ratings(of: SampleSolutions) -> RateByOracle:
         return RateByOracle(world=world, samples=of, label=f"oracle: {of.label}")
 
+    def states(of: SampleSolutions) -> ComputeStates | None:
+        return None if students is None else compute_states(base, of, students, "", device=device)
+
     return Fold(
         base=base,
         train=train,
@@ -179,4 +186,7 @@ def embedded_fold(
         lengths=lengths,
         threshold=labeler.threshold,
         device=device,
+        train_states=states(train),
+        validation_states=states(validation),
+        test_states=states(test),
     )

@@ -2,21 +2,19 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
-from transformers import PreTrainedTokenizerBase
 
 from ablations.data.artifacts import Samples
 from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.steps.encoded_samples import encode_samples
 from ablations.steps.evaluation_rows import EvaluatedSolutions
 from ablations.steps.score import score_encoded
 from lightning_modules.divergence import check_finite
+from lightning_modules.encoding import Encoded
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.sharding import whole_state
@@ -27,25 +25,23 @@ class Validation:
 
     def __init__(
         self,
-        folder: Path,
-        tokenizer: PreTrainedTokenizerBase,
+        samples: Samples,
+        encoded: list[Encoded],
         *,
         arm: str,
         n: int,
-        max_length: int | None,
         group: Group = ALONE,
     ) -> None:
         """
         Args:
-            folder: the artifact of the validation samples.
-            tokenizer: the model's tokenizer.
+            samples: the validation samples.
+            encoded: the same, as the model reads them.
             arm: form of supervision, which decides how solutions are scored.
             n: N, if every problem has so many solutions; else as many as all have.
-            max_length: maximum tokens of a solution; None: no limit.
             group: processes that evaluate together.
         """
-        self.held = EvaluatedSolutions([Samples.read(folder)])
-        self.encoded = encode_samples(folder, tokenizer, max_length)
+        self.held = EvaluatedSolutions([samples])
+        self.encoded = encoded
         self.scoring = SCORINGS[SCORING_OF[arm]]
         self.n = min(n, self.held.smallest)
         self.group = group

@@ -11,9 +11,11 @@ import numpy as np
 from ablations.data.artifacts import Samples
 from ablations.data.models import TrainedModel
 from ablations.data.ragged import Ragged
+from ablations.data.states import States
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
+from ablations.steps.state_rows import StateRows
 from lightning_modules.process_group import ALONE, Group
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class ModelOnSamples:
     samples: Step[Samples]
     base: Step[CausalModel] | None = None
     """Base of a model of adapters."""
+    states: Step[States] | None = None
+    """States of the samples, which a head on a frozen trunk reads instead of tokens."""
     device: str = "cpu"
     max_length: int | None = None
     """Maximum tokens of a solution, beyond which its steps are unscored; None: no limit."""
@@ -41,6 +45,12 @@ class ModelOnSamples:
         from lightning_modules.tokenization import load_tokenizer
 
         folder = context.read(self.model).folder
+        if self.states is not None:
+            model = RewardModel.from_folder(folder).eval().to(self.device)
+            rows = StateRows(layer=model.backbone.config.layer, pooled=model.backbone.config.pooled)
+            encoded = rows.encoded(context.read(self.states), context.read(self.samples))
+            rows.attach(model.backbone)
+            return score_encoded(model, encoded, context.progress, context.group)
         base = None if self.base is None else context.read(self.base).folder
         tokenizer = load_tokenizer(folder)
         model = RewardModel.from_folder(folder, base=base).eval().to(self.device)

@@ -11,11 +11,13 @@ import numpy as np
 
 from ablations.data.artifacts import ChosenRows, IntArray, Ratings, Samples
 from ablations.data.models import RateChoice, TrainedModel, TrainedStudent, TrainingFacts, TriedRate
+from ablations.data.states import States
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import draw_rows
 from ablations.steps.evaluation_rows import Rows, defined
+from ablations.steps.state_rows import StateRows
 from ablations.supervision import TARGETS, AnswerArm, OracleArm, Supervision, label_noise
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
@@ -87,6 +89,14 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Choice of the learning rate."""
     learning_rate: float | None = None
     """Peak learning rate; None: the chosen one."""
+    states: Step[States] | None = None
+    """States of the samples by a frozen trunk, on which a head is trained; None: a whole model is trained."""
+    validation_states: Step[States] | None = None
+    """States of the validation samples."""
+    layer: int | None = None
+    """Layer of the states; None: the chosen one."""
+    hidden: int = 0
+    """Width of the hidden layer of a head on states; 0: the head is linear."""
     tuning: bool = False
     """Whether it only evaluates the learning rate."""
     updates: int
@@ -127,6 +137,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     def run(self, context: Context) -> TrainedStudent:
         """Trains it."""
         from ablations.steps.checkpoint_choice import KeepBest, Validation
+        from ablations.steps.encoded_samples import encode_samples
         from ablations.steps.training_data import encode_checked, untaught
         from lightning_modules.divergence import Diverged
         from lightning_modules.optimization import falling_updates
@@ -143,8 +154,20 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         rows = self.rows(context, samples)
         learned = samples.take(rows)
         supervision = self.supervision(context, samples, rows)
-        encoded = encode_checked(tokenizer, learned, self.max_length)
-        model = self.untrained(context, base.folder, supervision.num_classes)
+        held = context.read(self.validation)
+        if self.states is None:
+            encoded = encode_checked(tokenizer, learned, self.max_length)
+            held_encoded = encode_samples(context.folder(self.validation), tokenizer, self.max_length)
+            model = self.untrained(context, base.folder, supervision.num_classes)
+        else:
+            assert self.validation_states is not None
+            states = context.read(self.states)
+            place = StateRows(layer=self._layer(context), pooled=self.outcome_loss == "mean_logit")
+            encoded = place.encoded(states, learned)
+            held_encoded = place.encoded(context.read(self.validation_states), held)
+            model = self.untrained(context, base.folder, supervision.num_classes, states)
+            known = place.encoded(states, samples) if self.start is None else None
+            place.attach(model.backbone, standardize_by=known)
         check_lengths(model.backbone, encoded)
         steps = supervision.step_target
         data = RewardData(
@@ -153,7 +176,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 step_targets=None if steps is None else [steps.row(i) for i in range(len(steps))],
                 solution_targets=supervision.solution_target,
                 num_classes=supervision.num_classes,
-                outcome_loss=self.outcome_loss,
+                # A solution in rows ends with the row that its label applies to.
+                outcome_loss="last_token" if self.states is not None and steps is None else self.outcome_loss,
                 cost=cost_of(model.backbone),
                 share_prefixes=check_layout(model.backbone),
             ),
@@ -161,14 +185,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             seed=self.seed,
         )
         empty = untaught(learned, encoded, data.train_set)
-        validation = Validation(
-            context.folder(self.validation),
-            tokenizer,
-            arm=self.arm,
-            n=self.validation_n,
-            max_length=self.max_length,
-            group=context.group,
-        )
+        validation = Validation(held, held_encoded, arm=self.arm, n=self.validation_n, group=context.group)
         keep = KeepBest(
             validation,
             updates=self.updates,
@@ -194,7 +211,12 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         except Diverged as error:
             if not self.tuning:
                 raise
-            return TrainedStudent(learning_rate=model.learning_rate, facts=None, diverged=str(error))
+            return TrainedStudent(
+                learning_rate=model.learning_rate,
+                facts=None,
+                diverged=str(error),
+                layer=self._layer(context) if self.states is not None else None,
+            )
         facts = TrainingFacts(
             solutions_hash=learned.solutions.content_hash(),
             distinct_solutions=learned.solutions.distinct(),
@@ -213,16 +235,30 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
             untaught=empty,
         )
-        save = partial(model.export, tokenizer=tokenizer, state=keep.best_state)
+        save = partial(
+            model.export, tokenizer=tokenizer if self.states is None else None, state=keep.best_state
+        )
         return TrainedStudent(
-            save=None if self.tuning else save, learning_rate=model.learning_rate, facts=facts
+            save=None if self.tuning else save,
+            learning_rate=model.learning_rate,
+            facts=facts,
+            layer=self._layer(context) if self.states is not None else None,
         )
 
-    def untrained(self, context: Context, base: Path, num_classes: int) -> RewardModel:
-        """Returns the initial model: that of ``start``, or the base with a new head (and adapters)."""
+    def _layer(self, context: Context) -> int:
+        """Returns the layer of the frozen trunk."""
+        layer = self.layer if self.choice is None else context.read(self.choice).layer
+        assert layer is not None
+        return layer
+
+    def untrained(
+        self, context: Context, base: Path, num_classes: int, states: States | None = None
+    ) -> RewardModel:
+        """Returns the initial model: that of ``start``, or the base (or states) with a new head."""
         from lightning_modules.adapters import add_adapters
         from lightning_modules.backbones import load_classifier, recompute_activations
         from lightning_modules.reward_model import RewardModel, trained_backbone
+        from lightning_modules.state_head import StateHeadConfig, new_head
 
         learning_rate = self.learning_rate
         if self.choice is not None:
@@ -230,13 +266,22 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         assert learning_rate is not None
         if self.start is not None:
             backbone = trained_backbone(context.read(self.start).folder, base)
+        elif states is not None:
+            head = StateHeadConfig(
+                width=states.width,
+                hidden=self.hidden,
+                layer=self._layer(context),
+                pooled=self.outcome_loss == "mean_logit",
+                num_labels=num_classes,
+            )
+            backbone = new_head(head, seed=self.seed)
         else:
             backbone = load_classifier(
                 base, num_labels=num_classes, seed=self.seed, dtype=self.dtype, attention=self.attention
             )
             if self.lora is not None:
                 backbone = add_adapters(backbone, **asdict(self.lora), seed=self.seed)
-        new_and_pooled = self.start is None and self.outcome_loss == "mean_logit"
+        new_and_pooled = self.start is None and states is None and self.outcome_loss == "mean_logit"
         model = RewardModel(
             backbone,
             learning_rate=learning_rate,
@@ -275,9 +320,10 @@ class MeasureLabelNoise(LabeledRows, Step[Rows], name="label_noise"):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChooseRate(Step[RateChoice], name="choose", version=2):
-    """Chooses the learning rate that does best on validation problems; the first of equals.
+    """Chooses what does best on validation problems, the first of equals: a learning rate and, on a frozen
+    trunk, a layer.
 
-    A rate's value is the mean over its training runs; it is excluded if one of them diverged. The choice is
+    A value is the mean over its training runs; it is excluded if one of them diverged. The choice is
     bracketed if a lower and a higher rate were also tried.
     """
 
@@ -289,26 +335,33 @@ class ChooseRate(Step[RateChoice], name="choose", version=2):
         Raises:
             Diverged: training diverged at every rate.
         """
-        of_rate: dict[float, list[TrainedStudent]] = {}
+        of_point: dict[tuple[float, int | None], list[TrainedStudent]] = {}
         for trained in context.read_all(self.candidates):
-            of_rate.setdefault(trained.learning_rate, []).append(trained)
-        grid = tuple(_tried(rate, trained) for rate, trained in of_rate.items())
-        known = {tried.learning_rate: tried.validation for tried in grid if tried.validation is not None}
+            of_point.setdefault((trained.learning_rate, trained.layer), []).append(trained)
+        grid = tuple(_tried(rate, layer, trained) for (rate, layer), trained in of_point.items())
+        known = {
+            (tried.learning_rate, tried.layer): tried.validation
+            for tried in grid
+            if tried.validation is not None
+        }
         if not known:
             from lightning_modules.divergence import Diverged
 
             lowest = min(grid, key=lambda tried: tried.learning_rate)
             raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest.diverged}")
-        rate = max(known, key=known.__getitem__)
-        bracketed = min(of_rate) < rate < max(of_rate)
-        return RateChoice(learning_rate=rate, bracketed=bracketed, grid=grid)
+        rate, layer = max(known, key=known.__getitem__)
+        rates = {rate for rate, _ in of_point}
+        return RateChoice(
+            learning_rate=rate, bracketed=min(rates) < rate < max(rates), grid=grid, layer=layer
+        )
 
 
-def _tried(rate: float, trained: list[TrainedStudent]) -> TriedRate:
+def _tried(rate: float, layer: int | None, trained: list[TrainedStudent]) -> TriedRate:
     why = [one.diverged for one in trained if one.diverged is not None]
     return TriedRate(
         learning_rate=rate,
         validation=None if why else float(np.mean([one.known.best_value for one in trained])),
         trainings=len(trained),
         diverged=why[0] if why else None,
+        layer=layer,
     )

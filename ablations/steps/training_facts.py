@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ablations.data.artifacts import Samples
 from ablations.data.json_files import Json
-from ablations.data.models import RateChoice, TrainingFacts, Untaught
+from ablations.data.models import RateChoice, TrainingFacts, Untaught, of_layer
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.scoring_rules import SCORING_OF
 from ablations.steps.evaluation_rows import Row, Rows
@@ -59,8 +59,9 @@ def facts_for_records(
         found["untaught"] = _in_short(facts.untaught)
     if choice is not None:
         key, chosen = choice
-        grid = [{k: v for k, v in asdict(tried).items() if k != "diverged" or v} for tried in chosen.grid]
-        found |= {"choice": key, "grid": grid, "bracketed": chosen.bracketed}
+        told = chosen.as_dict()
+        grid = [{k: v for k, v in tried.items() if k != "diverged" or v} for tried in told["grid"]]
+        found |= {"choice": key, "grid": grid, "bracketed": chosen.bracketed, **of_layer(chosen.layer)}
     return found
 
 

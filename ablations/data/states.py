@@ -1,0 +1,125 @@
+"""Hidden states of samples as an artifact, and solutions as rows of a table of states."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ablations.data.artifacts import Samples
+from lightning_modules.encoding import Encoded
+
+if TYPE_CHECKING:
+    import torch
+
+INDEX, SHARD = "solutions.parquet", "states-{:05d}.safetensors"
+_ABOUT = b"states"
+_BEYOND_STEPS = 2
+"""Rows of a solution beyond those of its steps: its last token's, and the mean over its tokens."""
+SCHEMA = pa.schema(
+    [
+        pa.field("problem_id", pa.string(), nullable=False),
+        pa.field("sample", pa.int32(), nullable=False),
+        pa.field("steps", pa.int32(), nullable=False),
+        pa.field("cut_steps", pa.int32(), nullable=False),
+    ]
+)
+"""Columns of the index: a solution, how many of its steps have a state, and how many have none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """States of all solutions of some samples: of each step, of the last token, and their mean."""
+
+    index: pa.Table
+    """Rows of ``SCHEMA``, in the order of the states."""
+    layers: tuple[int, ...]
+    """Layers that there are states of."""
+    width: int
+    """Width of a state."""
+    shards: tuple[Path, ...]
+    """Files that hold them, one after the other: float16 [rows, width] for each layer."""
+
+    def write(self, folder: Path) -> None:
+        """Writes the index, and copies the files."""
+        about = json.dumps({"layers": self.layers, "width": self.width})
+        pq.write_table(self.index.replace_schema_metadata({_ABOUT: about}), folder / INDEX)
+        for number, shard in enumerate(self.shards):
+            shutil.copyfile(shard, folder / SHARD.format(number))
+
+    @classmethod
+    def read(cls, folder: Path) -> States:
+        """Reads the index; the states stay where they are."""
+        index = pq.read_table(folder / INDEX)
+        about = json.loads(index.schema.metadata[_ABOUT])
+        shards = tuple(sorted(folder.glob(SHARD.format(0).replace("00000", "*"))))
+        return cls(index=index, layers=tuple(about["layers"]), width=about["width"], shards=shards)
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """int64 [N]: row of each solution's first state."""
+        counts = self.index["steps"].to_numpy().astype(np.int64) + _BEYOND_STEPS
+        return np.concatenate([[0], np.cumsum(counts)[:-1]])
+
+    @cached_property
+    def _place(self) -> dict[tuple[str, int], int]:
+        names = zip(self.index["problem_id"].to_pylist(), self.index["sample"].to_pylist(), strict=True)
+        return {name: place for place, name in enumerate(names)}
+
+    def encoded(self, samples: Samples, *, pooled: bool, first_row: int = 0) -> list[Encoded]:
+        """Returns solutions with the rows of their states as tokens.
+
+        Args:
+            samples: some of the solutions that the states are of.
+            pooled: whether a solution ends with the mean of its states rather than with the last one.
+            first_row: number of the first row.
+        """
+        names = zip(
+            samples.solutions.column("problem_id").to_pylist(), samples.solutions.sample.tolist(), strict=True
+        )
+        places = [self._place[name] for name in names]
+        steps, cut = self.index["steps"].to_numpy(), self.index["cut_steps"].to_numpy()
+        found = []
+        for place in places:
+            count, start = int(steps[place]), first_row + int(self.first[place])
+            end = start + count + (1 if pooled else 0)
+            found.append(
+                Encoded(
+                    ids=np.append(np.arange(start, start + count), end).astype(np.int32),
+                    solution_start=0,
+                    step_end=np.arange(count),
+                    cut_steps=int(cut[place]),
+                )
+            )
+        return found
+
+    def table(self, layer: int) -> torch.Tensor:
+        """Reads the states of a layer: float16 [rows, width]."""
+        import torch
+        from safetensors import safe_open
+
+        parts: list[torch.Tensor] = []
+        for shard in self.shards:
+            with safe_open(shard, framework="pt") as file:
+                parts.append(file.get_tensor(str(layer)))
+        return torch.cat(parts) if parts else torch.empty(0, self.width, dtype=torch.float16)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.index["steps"].to_numpy().sum()) + _BEYOND_STEPS * len(self.index)
+
+
+def table_of(parts: Sequence[States], layer: int) -> torch.Tensor:
+    """Joins the states of a layer, as rows that are numbered through: float16 [rows, width]."""
+    import torch
+
+    return torch.cat([part.table(layer) for part in parts])

@@ -1,0 +1,109 @@
+"""Hidden states of a frozen model at the positions that are judged, so that heads can be trained without it.
+
+A state of layer L is what a model of the first L layers alone would give its head: the output of layer L
+after the final norm. A linear head on it is therefore the head of the checkpoint cut to L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModel, PreTrainedModel
+
+from lightning_modules.backbones import cut, load_config, load_whole
+from lightning_modules.encoding import Encoded
+from lightning_modules.packing import cost_of
+from lightning_modules.prefix_trees import check_layout, layouts
+from lightning_modules.presets import Dtype
+from lightning_modules.process_group import ALONE, Group
+
+ROWS_OF_SOLUTION = 2
+"""States of a solution beyond those of its steps: at its last token, and the mean over its tokens."""
+_NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
+"""Names of the final norm in transformers' models."""
+
+
+def load_trunk(folder: str | Path, layers: Sequence[int], *, dtype: Dtype = "float32") -> PreTrainedModel:
+    """Loads the first layers of a checkpoint, as many as the last of ``layers``.
+
+    Raises:
+        ValueError: the checkpoint has fewer layers, or its weights cannot be read.
+    """
+    config = load_config(folder)
+    cut(config, max(layers))
+    return load_whole(AutoModel, folder, getattr(torch, dtype), config=config)
+
+
+def hidden_states(
+    trunk: PreTrainedModel,
+    solutions: Sequence[Encoded],
+    layers: Sequence[int],
+    *,
+    max_tokens: int = 8192,
+    progress: Callable[[float], None] | None = None,
+    group: Group = ALONE,
+) -> np.ndarray:
+    """Computes states at the end of each step, at the last token, and their mean over the solution's tokens.
+
+    Args:
+        trunk: What `load_trunk` loaded for ``layers``.
+        solutions: N solutions in tokens.
+        layers: Layers, from 1.
+        max_tokens: Most cells of a forward pass.
+        progress: Called with the share of this process's solutions done, from 0 to 1.
+        group: Processes that share the work; all get all states.
+
+    Returns:
+        float16 [layers, all rows, width]: the rows of the S steps of a solution, of its last token, and the
+        mean, one solution after the other.
+    """
+    counts = np.array([len(one.step_end) + ROWS_OF_SOLUTION for one in solutions], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    width = int(trunk.config.hidden_size)
+    found = np.zeros((len(layers), int(offsets[-1]), width), dtype=np.float16)
+    if not len(solutions):
+        return found
+    device = next(trunk.parameters()).device
+    blocks = layouts(
+        [one.ids for one in solutions],
+        max_tokens=max_tokens,
+        share_prefixes=check_layout(trunk),
+        cost=cost_of(trunk),
+    )[group.rank :: group.size]
+    mine, done = sum(len(block.sequences) for block in blocks), 0
+    with torch.inference_mode():
+        for block in blocks:
+            states = _states(trunk, block.to(device).inputs(trunk.dtype), layers)
+            for index, sequence in enumerate(block.sequences):
+                one, cells = solutions[sequence], torch.from_numpy(block.cells(index)).to(device)
+                asked = cells[torch.from_numpy(np.append(one.step_end, len(one.ids) - 1)).to(device)]
+                own = cells[min(one.solution_start, len(one.ids) - 1) :]
+                for layer, state in enumerate(states):
+                    rows = torch.cat([state[asked].float(), state[own].float().mean(0, keepdim=True)])
+                    found[layer, offsets[sequence] : offsets[sequence + 1]] = rows.cpu().numpy()
+            done += len(block.sequences)
+            if progress is not None:
+                progress(done / mine)
+    return found if group.size == 1 else group.sum(found.astype(np.float32)).astype(np.float16)
+
+
+def _states(trunk: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int]) -> list[torch.Tensor]:
+    """Returns the states [B * T, width] of each layer, after the final norm."""
+    out = trunk(**inputs, use_cache=False, output_hidden_states=len(layers) > 1)
+    deepest = out.last_hidden_state
+    if len(layers) == 1:
+        return [deepest.flatten(0, 1)]
+    norm = next((getattr(trunk, name) for name in _NORMS if hasattr(trunk, name)), None)
+    if norm is None:
+        raise ValueError(
+            f"layers: found {list(layers)} of a {type(trunk).__name__}, whose final norm has no known name; "
+            "allowed: a single layer"
+        )
+    return [
+        (deepest if layer == max(layers) else norm(out.hidden_states[layer])).flatten(0, 1)
+        for layer in layers
+    ]
