@@ -34,6 +34,7 @@ COMMANDS = {
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
+    "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
@@ -42,7 +43,7 @@ COMMANDS = {
 FUNCTIONS = (
     {
         name: f"{name}:{name}"
-        for name in ("convert", "grade", "sample", "label", "evaluate", "power", "export")
+        for name in ("convert", "grade", "sample", "label", "evaluate", "power", "unpack", "export")
     }
     | {"list": "runs:list_experiments"}
     | {name: f"runs:{name}" for name in ("report", "status", "gc")}
