@@ -19,7 +19,6 @@ from lightning_modules.encoding import Encoded
 from lightning_modules.packing import cost_of
 from lightning_modules.prefix_trees import check_layout, layouts
 from lightning_modules.presets import Dtype
-from lightning_modules.process_group import ALONE, Group
 
 ROWS_OF_SOLUTION = 2
 """States of a solution beyond those of its steps: at its last token, and the mean over its tokens."""
@@ -45,7 +44,6 @@ def hidden_states(
     *,
     max_tokens: int = 8192,
     progress: Callable[[float], None] | None = None,
-    group: Group = ALONE,
 ) -> np.ndarray:
     """Computes states at the end of each step, at the last token, and their mean over the solution's tokens.
 
@@ -54,8 +52,7 @@ def hidden_states(
         solutions: N solutions in tokens.
         layers: Layers, from 1.
         max_tokens: Most cells of a forward pass.
-        progress: Called with the share of this process's solutions done, from 0 to 1.
-        group: Processes that share the work; all get all states.
+        progress: Called with the share of the solutions done, from 0 to 1.
 
     Returns:
         float16 [layers, all rows, width]: the rows of the S steps of a solution, of its last token, and the
@@ -73,8 +70,8 @@ def hidden_states(
         max_tokens=max_tokens,
         share_prefixes=check_layout(trunk),
         cost=cost_of(trunk),
-    )[group.rank :: group.size]
-    mine, done = sum(len(block.sequences) for block in blocks), 0
+    )
+    done = 0
     with torch.inference_mode():
         for block in blocks:
             states = _states(trunk, block.to(device).inputs(trunk.dtype), layers)
@@ -87,8 +84,8 @@ def hidden_states(
                     found[layer, offsets[sequence] : offsets[sequence + 1]] = rows.cpu().numpy()
             done += len(block.sequences)
             if progress is not None:
-                progress(done / mine)
-    return found if group.size == 1 else group.sum(found.astype(np.float32)).astype(np.float16)
+                progress(done / len(solutions))
+    return found
 
 
 def _states(trunk: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int]) -> list[torch.Tensor]:

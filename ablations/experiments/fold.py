@@ -1,7 +1,6 @@
 """One fold's data for training and evaluating students, and steps on it; a world is a single fold."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import TrainedModel
@@ -32,6 +31,10 @@ SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Training time on one ordinary core, for estimates."""
 SECONDS_PER_STATE_TOKEN = 1 / 400
 """Time in which a trunk of 135M parameters reads a token in bfloat16 on one ordinary core, for estimates."""
+AllStates = tuple[Step[States], ...]
+"""States of samples, in parts."""
+SOLUTIONS_PER_PART = 800
+"""Solutions whose states one task computes, about."""
 SECONDS_PER_HEAD = 3.0
 """Time in which a head on stored states is trained or scores samples, for estimates."""
 SCORING_SPEED = 6
@@ -69,9 +72,9 @@ class TrainingFold:
     """Suffix for display that names the fold, if there are several."""
     train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None where there is no oracle."""
-    train_states: Step[States] | None = None
+    train_states: AllStates = ()
     """States of the training samples by a frozen trunk, if the students have one."""
-    validation_states: Step[States] | None = None
+    validation_states: AllStates = ()
     """States of the validation samples, likewise."""
 
 
@@ -85,7 +88,7 @@ class Fold(TrainingFold):
     """The labeler's scores of them."""
     ratings: Step[Ratings] | None = None
     """The oracle's ratings of the test samples."""
-    test_states: Step[States] | None = None
+    test_states: AllStates = ()
     """States of the test samples by a frozen trunk, if the students have one."""
     large_prm: TrainLargePrm | None = None
     """The labeler's training in the embedded world: from the large base, on samples for its problems."""
@@ -97,22 +100,34 @@ class Fold(TrainingFold):
 
 
 def compute_states(
-    base: Step[CausalModel], samples: Step[Samples], students: StudentSettings, fold: str, **how: Any
-) -> ComputeStates | None:
-    """Returns the step that computes states of samples for students with a frozen trunk; None for others."""
+    base: Step[CausalModel],
+    samples: Step[Samples],
+    students: StudentSettings,
+    device: str,
+    max_length: int | None = None,
+) -> tuple[ComputeStates, ...]:
+    """Returns the steps that compute states of samples for students with a frozen trunk; none for others."""
     if students.frozen is None:
-        return None
+        return ()
     texts = texts_of(samples)
-    return ComputeStates(
-        base=base,
-        samples=samples,
-        layers=students.frozen.layers,
-        dtype=students.frozen.dtype,
-        chat_template=students.chat_template,
-        label=f"states of {samples.label}{fold}",
-        weight=texts.tokens * SECONDS_PER_STATE_TOKEN,
-        work=(scoring("student", texts),),
-        **how,
+    parts = max(1, min(round(texts.problems * texts.samples / SOLUTIONS_PER_PART), texts.problems))
+    share = replace(texts, problems=round(texts.problems / parts))
+    return tuple(
+        ComputeStates(
+            base=base,
+            samples=samples,
+            layers=students.frozen.layers,
+            part=part,
+            parts=parts,
+            max_length=max_length,
+            chat_template=students.chat_template,
+            dtype=students.frozen.dtype,
+            device=device,
+            label=f"states of {samples.label}" + (f", part {part + 1} of {parts}" if parts > 1 else ""),
+            weight=share.tokens * SECONDS_PER_STATE_TOKEN,
+            work=(scoring("student", share),),
+        )
+        for part in range(parts)
     )
 
 
@@ -138,7 +153,9 @@ class Scorer:
     base: Step[CausalModel] | None = None
     """Base that its adapters need; None: it has none."""
 
-    def score(self, samples: Step[Samples], label: str, states: Step[States] | None = None) -> ScoreSolutions:
+    def score(
+        self, samples: Step[Samples], label: str, states: tuple[Step[States], ...] = ()
+    ) -> ScoreSolutions:
         """Returns the step that scores samples.
 
         Args:
@@ -154,12 +171,17 @@ class Scorer:
             device=self.device,
             max_length=self.max_length,
             label=f"score {label}",
-            weight=self._seconds(samples) if states is None else SECONDS_PER_HEAD,
-            work=(scoring(self.role, texts_of(samples)),) if states is None else (),
+            weight=SECONDS_PER_HEAD if states else self._seconds(samples),
+            work=() if states else (scoring(self.role, texts_of(samples)),),
         )
 
     def ask(
-        self, samples: Step[Samples], label: str, states: Step[States] | None = None, *, steps: bool = False
+        self,
+        samples: Step[Samples],
+        label: str,
+        states: tuple[Step[States], ...] = (),
+        *,
+        steps: bool = False,
     ) -> AskSelector:
         """Returns the step that asks it, as a selector, for its opinion of samples; see `AskSelector`."""
         return AskSelector(
@@ -171,8 +193,8 @@ class Scorer:
             max_length=self.max_length,
             steps=steps,
             label=f"opinion of {label}",
-            weight=self._seconds(samples) if states is None else SECONDS_PER_HEAD,
-            work=(scoring(self.role, texts_of(samples)),) if states is None else (),
+            weight=SECONDS_PER_HEAD if states else self._seconds(samples),
+            work=() if states else (scoring(self.role, texts_of(samples)),),
         )
 
     def _seconds(self, samples: Step[Samples]) -> float:

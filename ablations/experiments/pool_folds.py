@@ -128,14 +128,11 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
             ),
         )
 
-    states = None
-    if students.frozen is not None:
-        if named is None:
-            raise ValueError(
-                "students.frozen: found one without students.checkpoint; allowed with a pool: a checkpoint's "
-                "trunk"
-            )
-        states = compute_states(named, whole, students, "", device=device, max_length=pool.max_length)
+    if students.frozen is not None and named is None:
+        raise ValueError(
+            "students.frozen: found one without students.checkpoint; allowed with a pool: with one"
+        )
+    states = () if named is None else compute_states(named, whole, students, device, pool.max_length)
     _tell_long(read, pool.max_length, students.checkpoint)
     if labeler.threshold == PAPER_THRESHOLD:
         print(

@@ -169,8 +169,8 @@ def embedded_fold(
     def ratings(of: SampleSolutions) -> RateByOracle:
         return RateByOracle(world=world, samples=of, label=f"oracle: {of.label}")
 
-    def states(of: SampleSolutions) -> ComputeStates | None:
-        return None if students is None else compute_states(base, of, students, "", device=device)
+    def states(of: SampleSolutions) -> tuple[ComputeStates, ...]:
+        return () if students is None else compute_states(base, of, students, device)
 
     return Fold(
         base=base,

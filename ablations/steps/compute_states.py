@@ -20,13 +20,16 @@ SOLUTIONS = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ComputeStates(Step[States], name="states", spreads=True, runs_model=True):
-    """Computes the states of samples, file by file; finished files are kept."""
+class ComputeStates(Step[States], name="states", runs_model=True):
+    """Computes the states of a part of samples, file by file; finished files are kept."""
 
     base: Step[CausalModel]
     samples: Step[Samples]
     layers: tuple[int, ...]
     """Layers, from 1."""
+    part: int = 0
+    parts: int = 1
+    """Number of parts, each with a share of the problems, for several workers."""
     max_length: int | None = None
     """Maximum tokens of a solution; steps beyond it have no state; None: no limit."""
     chat_template: Literal["auto", "never"] = "auto"
@@ -46,7 +49,9 @@ class ComputeStates(Step[States], name="states", spreads=True, runs_model=True):
         from lightning_modules.training import sync
 
         folder = context.read(self.base).folder
-        samples = context.read(self.samples)
+        whole = context.read(self.samples)
+        mine = np.array_split(np.arange(len(whole.problems)), self.parts)[self.part]
+        samples = whole if self.parts == 1 else whole.take_problems(mine.tolist())[0]
         tokenizer = load_tokenizer(folder, chat_template=self.chat_template == "auto")
         encoded = encode_checked(tokenizer, samples, self.max_length)
         trunk: Any = load_trunk(folder, self.layers, dtype=self.dtype)
@@ -55,7 +60,7 @@ class ComputeStates(Step[States], name="states", spreads=True, runs_model=True):
         starts = _starts(samples.solutions.problem_index)
         paths = [context.scratch / SHARD.format(number) for number in range(len(starts))]
         for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(encoded)], strict=True)):
-            if number % context.group.size != context.group.rank or paths[number].is_file():
+            if paths[number].is_file():
                 continue
 
             def progress(share: float, start: int = start, stop: int = stop) -> None:
@@ -65,7 +70,6 @@ class ComputeStates(Step[States], name="states", spreads=True, runs_model=True):
             with replacing(paths[number]) as partial:
                 save_file({str(layer): found[i] for i, layer in enumerate(self.layers)}, partial)
                 sync(partial)
-        context.group.wait()
         solutions = samples.solutions
         index = pa.Table.from_pydict(
             {

@@ -31,7 +31,7 @@ class ModelOnSamples:
     samples: Step[Samples]
     base: Step[CausalModel] | None = None
     """Base of a model of adapters."""
-    states: Step[States] | None = None
+    states: tuple[Step[States], ...] = ()
     """States of the samples, which a head on a frozen trunk reads instead of tokens."""
     device: str = "cpu"
     max_length: int | None = None
@@ -45,10 +45,10 @@ class ModelOnSamples:
         from lightning_modules.tokenization import load_tokenizer
 
         folder = context.read(self.model).folder
-        if self.states is not None:
+        if self.states:
             model = RewardModel.from_folder(folder).eval().to(self.device)
             rows = StateRows(layer=model.backbone.config.layer, pooled=model.backbone.config.pooled)
-            encoded = rows.encoded(context.read(self.states), context.read(self.samples))
+            encoded = rows.encoded(States.join(context.read_all(self.states)), context.read(self.samples))
             rows.attach(model.backbone)
             return score_encoded(model, encoded, context.progress, context.group)
         base = None if self.base is None else context.read(self.base).folder

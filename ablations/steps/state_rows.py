@@ -30,10 +30,11 @@ class StateRows:
 
     def encoded(self, states: States, samples: Samples) -> list[Encoded]:
         """Returns some solutions, whose states an artifact has, with their rows as tokens."""
-        if not any(known is states for known in self._parts):
+        files = [known.shards for known in self._parts]
+        if states.shards not in files:
             self._parts.append(states)
-        before = self._parts[: next(i for i, known in enumerate(self._parts) if known is states)]
-        first = sum(known.rows for known in before)
+            files.append(states.shards)
+        first = sum(known.rows for known in self._parts[: files.index(states.shards)])
         return states.encoded(samples, pooled=self.pooled, first_row=first)
 
     def attach(self, backbone: PreTrainedModel, standardize_by: list[Encoded] | None = None) -> None:

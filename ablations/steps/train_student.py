@@ -89,9 +89,9 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Choice of the learning rate."""
     learning_rate: float | None = None
     """Peak learning rate; None: the chosen one."""
-    states: Step[States] | None = None
-    """States of the samples by a frozen trunk, on which a head is trained; None: a whole model is trained."""
-    validation_states: Step[States] | None = None
+    states: tuple[Step[States], ...] = ()
+    """States of the samples by a frozen trunk, on which a head is trained; none: a whole model is trained."""
+    validation_states: tuple[Step[States], ...] = ()
     """States of the validation samples."""
     layer: int | None = None
     """Layer of the states; None: the chosen one."""
@@ -155,16 +155,15 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         learned = samples.take(rows)
         supervision = self.supervision(context, samples, rows)
         held = context.read(self.validation)
-        if self.states is None:
+        if not self.states:
             encoded = encode_checked(tokenizer, learned, self.max_length)
             held_encoded = encode_samples(context.folder(self.validation), tokenizer, self.max_length)
             model = self.untrained(context, base.folder, supervision.num_classes)
         else:
-            assert self.validation_states is not None
-            states = context.read(self.states)
+            states = States.join(context.read_all(self.states))
             place = StateRows(layer=self._layer(context), pooled=self.outcome_loss == "mean_logit")
             encoded = place.encoded(states, learned)
-            held_encoded = place.encoded(context.read(self.validation_states), held)
+            held_encoded = place.encoded(States.join(context.read_all(self.validation_states)), held)
             model = self.untrained(context, base.folder, supervision.num_classes, states)
             known = place.encoded(states, samples) if self.start is None else None
             place.attach(model.backbone, standardize_by=known)
@@ -177,7 +176,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 solution_targets=supervision.solution_target,
                 num_classes=supervision.num_classes,
                 # A solution in rows ends with the row that its label applies to.
-                outcome_loss="last_token" if self.states is not None and steps is None else self.outcome_loss,
+                outcome_loss="last_token" if self.states and steps is None else self.outcome_loss,
                 cost=cost_of(model.backbone),
                 share_prefixes=check_layout(model.backbone),
             ),
@@ -215,7 +214,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 learning_rate=model.learning_rate,
                 facts=None,
                 diverged=str(error),
-                layer=self._layer(context) if self.states is not None else None,
+                layer=self._layer(context) if self.states else None,
             )
         facts = TrainingFacts(
             solutions_hash=learned.solutions.content_hash(),
@@ -235,14 +234,12 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
             untaught=empty,
         )
-        save = partial(
-            model.export, tokenizer=tokenizer if self.states is None else None, state=keep.best_state
-        )
+        save = partial(model.export, tokenizer=None if self.states else tokenizer, state=keep.best_state)
         return TrainedStudent(
             save=None if self.tuning else save,
             learning_rate=model.learning_rate,
             facts=facts,
-            layer=self._layer(context) if self.states is not None else None,
+            layer=self._layer(context) if self.states else None,
         )
 
     def _layer(self, context: Context) -> int:
