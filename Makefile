@@ -1,8 +1,8 @@
 # Two commands do everything on a machine with Python >= 3.11, make and git: `make run` and `make test`.
 PYTHON ?= python3
 VENV := .venv
-# One more than there are cores: tests wait for processes that they start.
-PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
+# Two more than there are cores: tests wait for processes that they start.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 2))")
 BIN := $(VENV)/bin
 
 .PHONY: run test style types tests bench soak hostile site clean
