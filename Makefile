@@ -1,26 +1,19 @@
 # Two commands do everything on a machine with Python >= 3.11, make and git: `make run` and `make test`.
 PYTHON ?= python3
 VENV := .venv
-# Two more than there are cores: tests wait for processes that they start.
-PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 2))")
+# One more than there are cores: tests wait for processes that they start.
+PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 BIN := $(VENV)/bin
 
-.PHONY: run test style types tests bench soak hostile site clean
+.PHONY: run test bench soak hostile site clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
 
 test: $(VENV)/.installed-dev
-	$(MAKE) --jobs style types tests
-
-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types:
 	$(BIN)/mypy
-
-tests:
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed-dev
@@ -40,16 +33,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt torch==$(shell sed -n 's/^torch==//p' constraints.txt)
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==$(shell sed -n 's/^torch==//p' constraints.txt)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --no-compile 'zensical>=0.0.73'
+	$(BIN)/python -m pip install --quiet 'zensical>=0.0.73'
 	touch $@
 
 clean:
