@@ -33,7 +33,7 @@ function make(tag, className, text) {
 
 function browse(data) {
   const byId = (id) => document.getElementById(id);
-  const filter = byId("filter"), pick = byId("pick"), colour = byId("colour"), order = byId("order");
+  const filter = byId("filter"), pick = byId("pick"), color = byId("color"), order = byId("order");
   const previous = byId("previous"), next = byId("next");
   const place = byId("problem"), list = byId("solutions"), more = byId("more"), shown = byId("shown");
   const SOME = 12;
@@ -139,12 +139,12 @@ function browse(data) {
     const right = problem.solutions.reduce((sum, s) => sum + (s.final_correct ? s.count : 0), 0);
     place.append(make("p", "facts", `Right answer ${problem.answer}; ${right} of ${drawn} solutions shown here reach it (${problem.solutions.length} different).`));
     const solutions = sorted(problem);
-    list.append(...solutions.slice(0, limit).map((solution) => showSolution(solution, colour.value)));
+    list.append(...solutions.slice(0, limit).map((solution) => showSolution(solution, color.value)));
     shown.textContent = `${Math.min(limit, solutions.length)} of ${solutions.length} different solutions, problem ${pick.selectedIndex + 1} of ${pick.options.length}`;
     more.hidden = solutions.length <= limit;
     more.textContent = `Show all ${solutions.length}`;
-    byId("key-scores").hidden = colour.value === "oracle";
-    byId("key-oracle").hidden = colour.value !== "oracle";
+    byId("key-scores").hidden = color.value === "oracle";
+    byId("key-oracle").hidden = color.value !== "oracle";
   }
 
   function fill() {
@@ -170,7 +170,7 @@ function browse(data) {
 
   filter.addEventListener("change", fill);
   pick.addEventListener("change", () => { limit = SOME; show(); });
-  colour.addEventListener("change", show);
+  color.addEventListener("change", show);
   order.addEventListener("change", show);
   previous.addEventListener("click", () => turn(-1));
   next.addEventListener("click", () => turn(1));
