@@ -19,6 +19,8 @@ from lightning_modules.tokenization import opening
 
 IGNORE = -100
 """Target of a token, or a step, that is not trained on."""
+STATES_BEYOND_STEPS = 2
+"""Stored states of a solution beyond those of its steps: its last token's, and the mean over its tokens."""
 MOST_CLASSES = 128
 """Number of classes that the int8 targets of tokens can hold."""
 SUM_TOLERANCE = 1e-3

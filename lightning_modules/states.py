@@ -15,13 +15,11 @@ import torch
 from transformers import AutoModel, PreTrainedModel
 
 from lightning_modules.backbones import cut, load_config, load_whole
-from lightning_modules.encoding import Encoded
+from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
 from lightning_modules.packing import cost_of
 from lightning_modules.prefix_trees import check_layout, layouts
 from lightning_modules.presets import Dtype
 
-ROWS_OF_SOLUTION = 2
-"""States of a solution beyond those of its steps: at its last token, and the mean over its tokens."""
 _NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
 """Names of the final norm in transformers' models."""
 
@@ -58,7 +56,7 @@ def hidden_states(
         float16 [layers, all rows, width]: the rows of the S steps of a solution, of its last token, and the
         mean, one solution after the other.
     """
-    counts = np.array([len(one.step_end) + ROWS_OF_SOLUTION for one in solutions], dtype=np.int64)
+    counts = np.array([len(one.step_end) + STATES_BEYOND_STEPS for one in solutions], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     width = int(trunk.config.hidden_size)
     found = np.zeros((len(layers), int(offsets[-1]), width), dtype=np.float16)

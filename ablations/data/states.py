@@ -15,15 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ablations.data.artifacts import Samples
-from lightning_modules.encoding import Encoded
+from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
 
 if TYPE_CHECKING:
     import torch
 
 INDEX, SHARD = "solutions.parquet", "states-{:05d}.safetensors"
 _ABOUT = b"states"
-_BEYOND_STEPS = 2
-"""Rows of a solution beyond those of its steps: its last token's, and the mean over its tokens."""
 SCHEMA = pa.schema(
     [
         pa.field("problem_id", pa.string(), nullable=False),
@@ -74,7 +72,7 @@ class States:
     @cached_property
     def first(self) -> np.ndarray:
         """int64 [N]: row of each solution's first state."""
-        counts = self.index["steps"].to_numpy().astype(np.int64) + _BEYOND_STEPS
+        counts = self.index["steps"].to_numpy().astype(np.int64) + STATES_BEYOND_STEPS
         return np.concatenate([[0], np.cumsum(counts)[:-1]])
 
     @cached_property
@@ -123,7 +121,7 @@ class States:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return int(self.index["steps"].to_numpy().sum()) + _BEYOND_STEPS * len(self.index)
+        return int(self.index["steps"].to_numpy().sum()) + STATES_BEYOND_STEPS * len(self.index)
 
 
 def table_of(parts: Sequence[States], layer: int) -> torch.Tensor:

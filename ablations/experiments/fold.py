@@ -153,9 +153,7 @@ class Scorer:
     base: Step[CausalModel] | None = None
     """Base that its adapters need; None: it has none."""
 
-    def score(
-        self, samples: Step[Samples], label: str, states: tuple[Step[States], ...] = ()
-    ) -> ScoreSolutions:
+    def score(self, samples: Step[Samples], label: str, states: AllStates = ()) -> ScoreSolutions:
         """Returns the step that scores samples.
 
         Args:
@@ -179,7 +177,7 @@ class Scorer:
         self,
         samples: Step[Samples],
         label: str,
-        states: tuple[Step[States], ...] = (),
+        states: AllStates = (),
         *,
         steps: bool = False,
     ) -> AskSelector:

@@ -96,6 +96,8 @@ def trial(
         A step whose rows hold ``kept_best_of_n``, with a value per validation problem, and
         ``validation_best_of_n`` over updates, once for each of ``shown``.
 
+    Raises:
+        ValueError: a hyperparameter is out of its range.
     """
     center = Hyperparameters.of(students, fold.threshold)
     differs = {name: value for name, value in asdict(point).items() if value != getattr(center, name)}
