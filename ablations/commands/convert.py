@@ -13,7 +13,7 @@ from ablations.data.checks import allowed
 from ablations.engine.files import alone, check_output
 from ablations.engine.progress import text_table
 from ablations.formats import conversion
-from ablations.formats.catalogue import FORMATS
+from ablations.formats.catalogue import FORMATS, WRITTEN
 from ablations.formats.conversion import Conversion, ConversionSummary, Overlap
 from ablations.formats.losses import FEATURES
 from ablations.formats.overlap import every_problem, held_out_problems
@@ -76,7 +76,7 @@ def convert(
         ValueError: the user made a mistake; nothing is written.
     """
     allowed("from", from_, tuple(FORMATS))
-    allowed("to", to, tuple(FORMATS))
+    allowed("to", to, WRITTEN)
     how = Conversion(
         source=FORMATS[from_],
         target=FORMATS[to],
@@ -136,8 +136,8 @@ def _check_places(source: Path, target: Path, to: str, how: Conversion) -> None:
     if how.each_alternative and ("labels" not in carries or "alternatives" in carries):
         able = ", ".join(
             name
-            for name, form in FORMATS.items()
-            if "labels" in form.abilities.carries and "alternatives" not in form.abilities.carries
+            for name in WRITTEN
+            if "labels" in (held := FORMATS[name].abilities.carries) and "alternatives" not in held
         )
         raise ValueError(f"each_alternative: found it with --to {to}; allowed: with {able}")
 

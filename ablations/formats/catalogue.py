@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats import (
+    first_error_rows,
     gsm8k,
     math_problems,
     math_shepherd,
+    omegaprm,
     pool_records,
     prm800k,
     prm800k_paths,
+    prmbench,
     problem_answers,
     processbench,
     rlhflow,
@@ -33,12 +36,13 @@ class Format:
 
     read: Callable[..., Iterator[LabeledSolution]]
     """(path, ReadHooks or None, options by name) -> records, one row held at a time."""
-    write: Callable[..., None]
-    """(path, records), written atomically. The records must be cut down to the abilities first."""
     abilities: Abilities
     """What the format can carry."""
     keys: frozenset[str]
-    """Fields that every written row has."""
+    """Fields that every written row has; if there is no ``recognizes``, every row."""
+    write: Callable[..., None] | None = None
+    """(path, records), written atomically. The records must be cut down to the abilities first. None: the
+    format is only read."""
     options: frozenset[str] = frozenset()
     """Names of the reader's options."""
     tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
@@ -97,6 +101,18 @@ FORMATS: dict[str, Format] = {
         options=frozenset({"problems"}),
         tells_apart=rlhflow.tells_apart,
     ),
+    "prmbench": Format(read=prmbench.read, abilities=prmbench.ABILITIES, keys=prmbench.KEYS),
+    "big_bench_mistake": Format(
+        read=first_error_rows.read_mistakes,
+        abilities=first_error_rows.MISTAKE_ABILITIES,
+        keys=first_error_rows.MISTAKE_KEYS,
+    ),
+    "mr_math": Format(
+        read=first_error_rows.read_mr_math,
+        abilities=first_error_rows.MR_MATH_ABILITIES,
+        keys=first_error_rows.MR_MATH_KEYS,
+    ),
+    "omegaprm": Format(read=omegaprm.read, abilities=omegaprm.ABILITIES, keys=omegaprm.KEYS),
     "math": Format(
         read=math_problems.read,
         write=math_problems.write,
@@ -130,6 +146,10 @@ FORMATS: dict[str, Format] = {
         tells_apart=problem_answers.tells_apart,
     ),
 }
+
+
+WRITTEN = tuple(name for name, form in FORMATS.items() if form.write is not None)
+"""Names of the formats that can be written."""
 
 
 def is_of(form: Format, row: dict[str, Any]) -> bool:

@@ -27,7 +27,7 @@ class Conversion:
     source: Format
     """Format to read."""
     target: Format
-    """Format to write."""
+    """Format to write; one that has a ``write``."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the source's reader, by name."""
     each_alternative: bool = False
@@ -82,6 +82,7 @@ def convert(
             is broken.
     """
     account = ConversionSummary()
+    assert how.target.write is not None
     with ExitStack() as stack:
         aside = None
         if how.skip_bad is not None:

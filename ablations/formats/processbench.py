@@ -26,7 +26,7 @@ from ablations.formats.rows import (
     texts,
     write_rows,
 )
-from ablations.formats.step_fields import step_scores
+from ablations.formats.step_fields import ratings_before, step_scores
 
 KEYS = frozenset({"problem", "steps", "label"})
 FIELDS = KEYS | {"id", "generator", "final_answer_correct", "step_scores"}
@@ -62,8 +62,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     allowed = f"-1, or an index from 0 to {len(steps) - 1}"
     check(where, "label", row.get("label", MISSING), good, allowed)
     assert label is not None
-    end = len(steps) if label == -1 else label
-    ratings = [1 if i < end else -1 if i == end else None for i in range(len(steps))]
+    ratings = ratings_before(None if label == -1 else label, len(steps))
     return [
         LabeledSolution(
             problem=string(where, row, "problem", filled=True),

@@ -25,6 +25,12 @@ def rating(where: Where, at: str, value: Any) -> int | None:
     return found
 
 
+def ratings_before(first_error: int | None, length: int) -> list[int | None]:
+    """Returns the ratings of steps of which the first error is known: right, wrong, and None after it."""
+    end = length if first_error is None else first_error
+    return [1 if i < end else -1 if i == end else None for i in range(length)]
+
+
 def labels_of(where: Where, row: dict[str, Any], name: str, length: int) -> list[Label]:
     """Reads labels as TRL writes them: ratings (true and false, or 1 and 0) or P(the step is right).
 

@@ -146,6 +146,60 @@ SAMPLES: dict[str, Sample] = {
         expected=(1, -1),
         labels="label",
     ),
+    "prmbench": Sample(
+        rows=tuple(
+            {
+                "idx": problem,
+                "modified_question": problem,
+                "modified_process": ["a", "b"],
+                "error_steps": wrong,
+            }
+            | {"classification": "confidence"}
+            for problem, wrong in ((WRONG, [2]), (GOOD, []))
+        ),
+        target="processbench",
+        expected=(1, -1),
+        labels=r"error_steps.*",
+    ),
+    "big_bench_mistake": Sample(
+        rows=tuple(
+            {"input": problem, "steps": ["a", "b"], "target": "2", "answer": "2", "mistake_index": wrong}
+            for problem, wrong in ((WRONG, 1), (GOOD, None))
+        ),
+        target="processbench",
+        expected=(1, -1),
+        labels="mistake_index",
+    ),
+    "mr_math": Sample(
+        rows=tuple(
+            {"id": 1, "question": problem, "model_output_step_format": [["a"], ["b"]]}
+            | {"model_output_solution_first_error_step": wrong}
+            for problem, wrong in ((WRONG, 2), (GOOD, "N/A"))
+        ),
+        target="processbench",
+        expected=(1, -1),
+        labels="model_output_solution_first_error_step",
+    ),
+    "omegaprm": Sample(
+        rows=tuple(
+            {
+                "question": problem,
+                "final_answer": "2",
+                "reasoning_steps": {
+                    "text": problem,
+                    "mc_value": 0.5,
+                    "children": [
+                        {"text": "a", "mc_value": 1.0, "children": [{"text": "b", "mc_value": last}]}
+                    ],
+                },
+            }
+            for problem, last in ((WRONG, 0.25), (GOOD, 1.0))
+        ),
+        target="trl",
+        expected=((1.0, 0.25), (1.0, 1.0)),
+        labels=r".*mc_value",
+        soft=True,
+    ),
     "rlhflow": Sample(
         rows=tuple(
             {

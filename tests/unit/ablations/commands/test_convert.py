@@ -9,7 +9,7 @@ from paths import SHARED_DATA
 
 from ablations.commands import cli
 from ablations.commands.convert import described
-from ablations.formats.catalogue import FORMATS
+from ablations.formats.catalogue import FORMATS, WRITTEN
 from ablations.formats.conversion import Conversion, convert
 from ablations.formats.labeled_solution import (
     Candidate,
@@ -56,8 +56,8 @@ def lines(text):
     return dict(line.rsplit(maxsplit=1) for line in text.splitlines() if line[-1:].isdigit())
 
 
-@pytest.mark.parametrize("target", FORMATS)
-@pytest.mark.parametrize("source", FORMATS)
+@pytest.mark.parametrize("target", WRITTEN)
+@pytest.mark.parametrize("source", WRITTEN)
 def test_every_pair_through_the_command_line(source, target, tmp_path, capsys):
     here, there = tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl.zst"
     write(source, here, RATED)
@@ -96,9 +96,9 @@ def test_every_pair_through_the_command_line(source, target, tmp_path, capsys):
 def test_which_pairs_write_nothing(tmp_path):
     """A target needs labels, a reference, a solution, or to know what is right; these sources cannot tell."""
     empty = set()
-    for source in FORMATS:
+    for source in WRITTEN:
         write(source, tmp_path / "in.jsonl", RATED)
-        for target in FORMATS:
+        for target in WRITTEN:
             how = Conversion(source=FORMATS[source], target=FORMATS[target], threshold=0.5)
             account = convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl", how)
             if not account.written:
@@ -108,11 +108,11 @@ def test_which_pairs_write_nothing(tmp_path):
     referred = told | {"prm800k", "prm800k_paths"}  # a pool may hold what nobody has graded
     assert empty == (
         {("gsm8k", target) for target in labeled}
-        | {("math", target) for target in set(FORMATS) - {"math", "problems", "prm800k"}}
-        | {("problems", target) for target in set(FORMATS) - {"problems", "prm800k"}}
-        | {(source, "math") for source in set(FORMATS) - {"math", "prm800k"}}
-        | {(source, "gsm8k") for source in set(FORMATS) - told}
-        | {(source, "pool") for source in set(FORMATS) - referred}
+        | {("math", target) for target in set(WRITTEN) - {"math", "problems", "prm800k"}}
+        | {("problems", target) for target in set(WRITTEN) - {"problems", "prm800k"}}
+        | {(source, "math") for source in set(WRITTEN) - {"math", "prm800k"}}
+        | {(source, "gsm8k") for source in set(WRITTEN) - told}
+        | {(source, "pool") for source in set(WRITTEN) - referred}
     )
 
 

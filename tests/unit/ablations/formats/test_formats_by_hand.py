@@ -145,6 +145,51 @@ SECOND = ASKED | {"reference_solution": "See: 2.", "answer": "3", "prm_score": 0
 SECOND |= {"generation": 6, "finish_reason": "found_error"}
 WITH_X_AND_Y = (Candidate(text="x", label=1), Candidate(text="y", label=0))
 FOUND = (SolutionStep(text="a", label=1), SolutionStep(text="b", label=-1, alternatives=WITH_X_AND_Y))
+PRMBENCH = {
+    "idx": "p1_0",
+    "question": "1+1?",
+    "original_question": "1+1?",
+    "modified_question": "1+2?",
+    "original_process": ["a", "b"],
+    "modified_process": ["a", "b", "c", "d"],
+    "modified_steps": [2, 3, 4],
+    "error_steps": [2, 4.0],
+    "reason": "Step 2 is wrong.",
+    "classification": "confidence",
+    "step_scores": {"prm": [1, 0.5, 0.25, 0]},
+}
+SCORES_4 = {"prm": (1.0, 0.5, 0.25, 0.0)}
+MISTAKE = {"input": "1+1?", "steps": ["a", "b", "c"], "target": 2, "answer": "(B)", "mistake_index": 1}
+MR_MATH = {
+    "id": 7,
+    "question": "1+1?",
+    "ground_truth_answer": "2",
+    "generator": "m",
+    "model_output": "a\nA\nb\nc",
+    "model_output_step_format": [["a", "A"], ["b"], ["c"]],
+    "model_output_answer_correctness": "correct",
+    "model_output_solution_correctness": "incorrect",
+    "model_output_solution_first_error_step": 2,
+}
+TREE = {
+    "question": "1+1?",
+    "final_answer": "2",
+    "reasoning_steps": {
+        "text": "1+1?",
+        "mc_value": 0.5,
+        "children": [
+            {
+                "text": "a ",
+                "mc_value": 0.75,
+                "children": [
+                    {"text": "b", "mc_value": 1.0, "children": []},
+                    {"text": "\n", "mc_value": 0.5, "children": [{"text": "c\nd", "mc_value": 0.25}]},
+                ],
+            },
+            {"text": "e", "mc_value": 0, "children": None},
+        ],
+    },
+}
 EXPECTED = {
     # name: (format, row, options of the reader, the records)
     "phase 2": ("prm800k", ERROR, {}, [LabeledSolution(**SECOND, steps=FOUND)]),
@@ -432,6 +477,106 @@ EXPECTED = {
                 correct=False,
                 finished=False,
             ),
+        ],
+    ),
+    "prmbench": (
+        "prmbench",
+        PRMBENCH,
+        {},
+        [
+            LabeledSolution(
+                problem="1+2?", steps=steps(a=1, b=-1, c=1, d=-1), solution_id="p1_0", step_scores=SCORES_4
+            )
+        ],
+    ),
+    "prmbench without errors": (
+        "prmbench",
+        {**PRMBENCH, "error_steps": [], "step_scores": None},
+        {},
+        [LabeledSolution(problem="1+2?", steps=steps(a=1, b=1, c=1, d=1), solution_id="p1_0")],
+    ),
+    "big_bench_mistake": (
+        "big_bench_mistake",
+        MISTAKE,
+        {},
+        [LabeledSolution(**ASKED, steps=steps(a=1, b=-1, c=None), answer="(B)")],
+    ),
+    "big_bench_mistake without one": (
+        "big_bench_mistake",
+        {**MISTAKE, "mistake_index": None, "answer": 2},
+        {},
+        [LabeledSolution(**ASKED, steps=steps(a=1, b=1, c=1), answer="2")],
+    ),
+    "mr_math": (
+        "mr_math",
+        MR_MATH,
+        {},
+        [
+            LabeledSolution(
+                **ASKED,
+                steps=steps(**{"a\nA": 1, "b": -1, "c": None}),
+                correct=True,
+                solution_id="7",
+                generator="m",
+            )
+        ],
+    ),
+    "mr_math without an error": (
+        "mr_math",
+        {
+            **MR_MATH,
+            "model_output_solution_first_error_step": "N/A",
+            "model_output_answer_correctness": "incorrect",
+        },
+        {},
+        [
+            LabeledSolution(
+                **ASKED,
+                steps=steps(**{"a\nA": 1, "b": 1, "c": 1}),
+                correct=False,
+                solution_id="7",
+                generator="m",
+            )
+        ],
+    ),
+    "mr_math with ratings": (
+        "mr_math",
+        {"question": "1+1?", "model_output_step_format": [["a"], ["b"]], "rating": [1, 0.0]},
+        {},
+        [LabeledSolution(problem="1+1?", steps=steps(a=1, b=0))],
+    ),
+    "omegaprm, a tree": (
+        "omegaprm",
+        TREE,
+        {},
+        [
+            LabeledSolution(**ASKED, steps=steps(a=right(0.75), b=right(1.0))),
+            LabeledSolution(**ASKED, steps=steps(**{"a": right(0.75), "c\nd": right(0.25)})),
+            LabeledSolution(**ASKED, steps=steps(e=right(0.0))),
+        ],
+    ),
+    "omegaprm, prefixes": (
+        "omegaprm",
+        {
+            "question": "1+1?",
+            "final_answer": 2,
+            "reasoning_steps": [
+                {"solution_prefix": "1+1?", "mc_value": 0.5},
+                {"solution_prefix": "1+1?\n\nIt is 4 minus", "mc_value": 0.75},
+                {"solution_prefix": "1+1?\n\nIt is 42", "mc_value": 0.0},
+                {"solution_prefix": "1+1?\n\n\nIt is 4 minus 2.\n\nSo 2.", "mc_value": 1.0},
+                {"solution_prefix": "1+1?\n\nIt is 4", "mc_value": 0.25},
+            ],
+        },
+        {},
+        [
+            LabeledSolution(
+                **ASKED,
+                steps=steps(
+                    **{"It is 4": right(0.25), "minus": right(0.75), "2.\n\nSo 2.": right(1.0)},
+                ),
+            ),
+            LabeledSolution(**ASKED, steps=steps(**{"It is 42": right(0.0)})),
         ],
     ),
     "problems": (
@@ -896,6 +1041,69 @@ BAD = {
         ("conversations", 0, "content"),
         "1+1? a",
         'conversations[0].content: found "1+1? a"; allowed: a problem, " Step 1: " and a step; or one of the',
+    ),
+    "prmbench step": (
+        PRMBENCH,
+        ("error_steps", 1),
+        0,
+        "error_steps[1]: found 0; allowed: a step from 1 to 4",
+    ),
+    "prmbench no step": (PRMBENCH, ("modified_process",), [], "modified_process: found []; allowed: one"),
+    "prmbench id": (PRMBENCH, ("idx",), True, "idx: found true; allowed: a string, a number or null"),
+    "big_bench_mistake beyond": (
+        MISTAKE,
+        ("mistake_index",),
+        3,
+        "mistake_index: found 3; allowed: null, or an index from 0 to 2",
+    ),
+    "big_bench_mistake below": (
+        MISTAKE,
+        ("mistake_index",),
+        -1,
+        "mistake_index: found -1; allowed: null, or",
+    ),
+    "big_bench_mistake target": (MISTAKE, ("target",), None, "target: found null; allowed: a string"),
+    "mr_math from 0": (
+        MR_MATH,
+        ("model_output_solution_first_error_step",),
+        0,
+        'model_output_solution_first_error_step: found 0; allowed: "N/A", or a step from 1 to 3',
+    ),
+    "mr_math step": (
+        MR_MATH,
+        ("model_output_step_format", 1),
+        "b",
+        'model_output_step_format[1]: found "b"; allowed: an array of strings, the lines of a step',
+    ),
+    "mr_math correctness": (
+        MR_MATH,
+        ("model_output_answer_correctness",),
+        True,
+        "model_output_answer_correctness: found true; allowed: correct or incorrect",
+    ),
+    "omegaprm value": (
+        TREE,
+        ("reasoning_steps", "children", 0, "mc_value"),
+        1.5,
+        "reasoning_steps.children[0].mc_value: found 1.5; allowed: a number in [0, 1]",
+    ),
+    "omegaprm node": (
+        TREE,
+        ("reasoning_steps", "children", 1),
+        "e",
+        'reasoning_steps.children[1]: found "e"; allowed: an object',
+    ),
+    "omegaprm text": (
+        TREE,
+        ("reasoning_steps", "children", 1, "text"),
+        REMOVE,
+        f"reasoning_steps.children[1].text: {LINE} a string",
+    ),
+    "omegaprm prefix": (
+        TREE,
+        ("reasoning_steps",),
+        [{"solution_prefix": "2+2?", "mc_value": 1}],
+        'reasoning_steps[0].solution_prefix: found "2+2?"; allowed: the question, and steps',
     ),
     "math problem": (MATH, ("problem",), 1, "problem: found 1; allowed: a string, not empty"),
     "math solution": (MATH, ("solution",), None, "solution: found null; allowed: a string"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ablations.commands import cli
 from ablations.data.left_out import LeftOut
-from ablations.formats.catalogue import FORMATS
+from ablations.formats.catalogue import FORMATS, WRITTEN
 from ablations.formats.conversion import Conversion, convert
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import ERROR_CUT, NO_ERROR_SHOWN, fitted
@@ -25,7 +25,7 @@ from tests.unit.ablations.formats.test_formats_by_hand import (
     tried,
 )
 
-LABELLED = [name for name, form in FORMATS.items() if "labels" in form.abilities.carries]
+LABELLED = [name for name in WRITTEN if "labels" in FORMATS[name].abilities.carries]
 
 
 def converted(source, target, record, folder):
@@ -137,7 +137,7 @@ def test_a_problem_that_speaks_of_step_1_is_not_cut(text, problem, step, tmp_pat
     assert converted_rows("rlhflow", "trl", {"conversations": turns}, folder=tmp_path) == [found]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WRITTEN)
 def test_a_row_that_is_converted_to_itself_is_the_same(form, tmp_path):
     """But for the fields that the account names."""
     here = FORMATS[form]
