@@ -155,6 +155,8 @@ class LabelerArm:
     """(labels, threshold, whether targets are soft) -> targets."""
     keeps_neutral: bool = False
     """Whether it keeps neutral as a class of its own, and so needs labels of three classes."""
+    of_steps: bool = True
+    """Whether it needs labels of steps; otherwise a labeler that scores whole solutions will do."""
 
     @property
     def not_in_a_pool(self) -> str | None:
@@ -182,7 +184,7 @@ class OracleArm:
 
 TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
     "process": LabelerArm(targets=process),
-    "prm_outcome": LabelerArm(targets=prm_outcome),
+    "prm_outcome": LabelerArm(targets=prm_outcome, of_steps=False),
     "final_answer": AnswerArm(targets=final_answer),
     "process_neutral": LabelerArm(targets=process_neutral, keeps_neutral=True),
     "oracle_outcome": OracleArm(targets=oracle_outcome),

@@ -14,6 +14,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
@@ -69,8 +70,18 @@ class ValueHead(_Headed):
         self.v_head = nn.ModuleDict({"summary": nn.Linear(config.hidden_size, 1)})
 
     def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
-        value_BT1 = self.v_head["summary"](hidden_BTH)
-        return torch.cat([torch.zeros_like(value_BT1), value_BT1], dim=-1)
+        return _with_zero(self.v_head["summary"](hidden_BTH))
+
+
+class TwoLayerValueHead(_Headed):
+    """Two linear layers to one value, named ``score``: Qwen2.5-Math-RM. Its sigmoid is P(positive)."""
+
+    def add_head(self, config: PreTrainedConfig) -> None:
+        width = config.hidden_size
+        self.score = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def read(self, hidden_BTH: torch.Tensor) -> torch.Tensor:
+        return _with_zero(self.score(hidden_BTH))
 
 
 class ThreeClassHead(_Headed):
@@ -137,6 +148,56 @@ class WordJudge(nn.Module):
             )
 
 
+class SequenceJudge(nn.Module):
+    """A sequence classifier that scores a sequence at its last token: its logits at every token."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """
+        Args:
+            model: a sequence classifier from transformers, with one value or with two classes.
+
+        Raises:
+            ValueError: it has more classes, or its logits are not those of a linear layer at the last token.
+        """
+        super().__init__()
+        heads = [child for child in model.children() if isinstance(child, nn.Linear)]
+        if len(heads) != 1 or heads[0].out_features not in (1, 2):
+            found = " and ".join(f"{head.out_features} outputs" for head in heads) or "no linear head"
+            raise ValueError(f"{type(model).__name__}: found {found}; allowed: one value, or two classes")
+        self.model, self.head = model.base_model, heads[0]
+        self.config = model.config
+        self.config.num_labels = 2
+        self._check(model)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the weights."""
+        return self.head.weight.dtype
+
+    def forward(self, **inputs: Any) -> TokenClassifierOutput:
+        """Computes logits [B, T, 2]; a value's sigmoid is P(positive)."""
+        logits = self.head(self.model(**inputs).last_hidden_state)
+        return TokenClassifierOutput(logits=logits if logits.shape[-1] == 2 else _with_zero(logits))
+
+    def _check(self, model: PreTrainedModel) -> None:
+        """Rejects models that score elsewhere than at the last token, such as encoders."""
+        ids = [token for token in range(5) if token != self.config.pad_token_id][:4]
+        batch = torch.tensor([ids], device=self.head.weight.device)
+        with torch.inference_mode():
+            theirs = model(input_ids=batch).logits.double()
+            ours = self.head(self.model(input_ids=batch).last_hidden_state[:, -1]).double()
+        if (theirs - ours).abs().max() > tolerance(self.dtype) * max(1.0, float(theirs.abs().max())):
+            raise ValueError(
+                f"{type(model).__name__}: found scores that are not those at the last token; allowed: "
+                "decoders, which score there"
+            )
+
+
+def _with_zero(value_BT1: torch.Tensor) -> torch.Tensor:
+    """Returns logits [B, T, 2] of which the softmax is the sigmoid of a value."""
+    return torch.cat([torch.zeros_like(value_BT1), value_BT1], dim=-1)
+
+
 def load_headed(kind: type[_Headed], folder: Path, *, dtype: str) -> PreTrainedModel:
     """Loads a checkpoint with one of the heads above, without any code stored next to it.
 
@@ -159,6 +220,16 @@ def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool =
         ValueError: weights are missing or have other shapes.
     """
     return load_whole(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
+
+
+def load_sequence_judge(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> SequenceJudge:
+    """Loads a sequence classifier; see `SequenceJudge`.
+
+    Raises:
+        ValueError: weights are missing or have other shapes, or `SequenceJudge` raises it.
+    """
+    model = load_whole(AutoModelForSequenceClassification, folder, dtype, trust_remote_code=trust_remote_code)
+    return SequenceJudge(model)
 
 
 def load_word_judge(

@@ -212,3 +212,9 @@ def trained_backbone(folder: str | Path, base: str | Path | None = None) -> PreT
 def probability_of_correct(prob: Any) -> Any:
     """Computes P(correct) from class probabilities [..., C]: all but negative, so neutral counts as right."""
     return prob[..., 1] if prob.shape[-1] == 2 else 1.0 - prob[..., 0]
+
+
+def logits_of(prob: np.ndarray) -> np.ndarray:
+    """Computes the logits [...] of float64 probabilities of two classes [..., 2]; at most 708 in size."""
+    logs = np.log(np.maximum(prob, np.finfo(np.float64).tiny))
+    return np.asarray(logs[..., 1] - logs[..., 0])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from results.writing import write_text
 
 if TYPE_CHECKING:
     from ablations.evaluation.score_file import Scored
+    from ablations.formats.score_rows import ScoreRows
 
 SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
 METRICS, FACTS, TABLE = "metrics.csv", "facts.json", "table.txt"
@@ -33,34 +34,46 @@ NEED_THRESHOLD = (
 class Evaluation:
     """What is evaluated, and how."""
 
-    source: str
-    """A file of scores, or a checkpoint."""
-    on: Path | None
-    """What a checkpoint scores; None: the source is a file of scores."""
+    source: tuple[str, ...]
+    """Files of scores, or a checkpoint, or a file of scores apart from what they score."""
+    on: tuple[Path, ...]
+    """What the checkpoint or the scores apart are evaluated on; none: the sources hold it themselves."""
     scoring: tuple[str, ...]
     """Ways to score solutions by their steps."""
     threshold: float | None
     threshold_on: Path | None
     no_first_error: bool
     name: str | None
-    """Name of a checkpoint in tables; None: its own."""
+    """Name in tables of a checkpoint or of scores apart; None: its own."""
     flags: LabelerFlags
     """How a checkpoint is loaded and read."""
     store: Path
     log_format: LogFormat
 
     @property
-    def file(self) -> Path:
-        """The file that is read."""
-        return Path(self.source) if self.on is None else self.on
+    def files(self) -> tuple[Path, ...]:
+        """The files that are evaluated."""
+        return self.on or tuple(map(Path, self.source))
 
     @property
     def field(self) -> str:
-        """The argument that names it."""
-        return "source" if self.on is None else "on"
+        """The argument that names them."""
+        return "on" if self.on else "source"
+
+    @property
+    def scores_apart(self) -> Path | None:
+        """The file of scores apart from what they score, if there is one."""
+        path = Path(self.source[0])
+        return path if self.on and path.is_file() else None
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The checkpoint, if there is one."""
+        return self.source[0] if self.on and self.scores_apart is None else None
 
     def __post_init__(self) -> None:
         from ablations.evaluation.summary import REDUCTION
+        from ablations.formats.score_rows import has_score_rows
 
         for scoring in self.scoring:
             allowed("scoring", scoring, tuple(REDUCTION))
@@ -71,22 +84,33 @@ class Evaluation:
                 "threshold: found more than one of --threshold, --threshold-on and --no-first-error; "
                 "allowed: one"
             )
-        is_file = Path(self.source).is_file()
-        if is_file and self.on is not None:
+        if self.on and len(self.source) > 1:
+            raise ValueError(f"source: found {len(self.source)} with --on; allowed: one checkpoint")
+        for source in self.source:
+            if not self.on and not Path(source).is_file():
+                raise ValueError(
+                    f"source: found no file {source}; allowed: a file of scores, or a checkpoint with --on "
+                    "FILE"
+                )
+        for path in self.files:
+            if not path.is_file():
+                raise ValueError(f"{self.field}: found no file {path}; allowed: an existing one")
+            if has_score_rows(path):
+                raise ValueError(
+                    f"{self.field}: found scores apart from what they score in {path}; allowed: with --on "
+                    "FILE, the solutions"
+                )
+        if self.scores_apart is not None and not has_score_rows(self.scores_apart):
             raise ValueError(
-                f"on: found it beside {self.source}, a file of scores; allowed: with a checkpoint"
-            )
-        if not is_file and self.on is None:
-            raise ValueError(
-                f"source: found no file {self.source}; allowed: a file of scores, or a checkpoint with --on "
-                "FILE"
+                f"on: found it beside {self.scores_apart}, a file of scores; allowed: with a checkpoint, or "
+                "with scores apart from what they score"
             )
 
 
 def evaluate(
-    source: str,
+    source: tuple[str, ...],
     *,
-    on: Path | None = None,
+    on: tuple[Path, ...] = (),
     labeler: tuple[str, ...] = (),
     scoring: tuple[str, ...] = (),
     threshold: float | None = None,
@@ -98,18 +122,19 @@ def evaluate(
     store: Path = STORE,
     log_format: LogFormat = "text",
 ) -> None:
-    """Evaluates a reward model. A file of scores needs no model, so torch is not imported.
+    """Evaluates reward models. Files of scores need no model, so torch is not imported.
 
     Args:
-        source: a file of scores: a pool, PRM800K's scored samples, or rated paths with step_scores; or a
-            checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub.
-        on: what a checkpoint scores: a pool, or rated steps.
+        source: files of scores: pools, PRM800K's scored samples, or rated solutions with step_scores; or a
+            checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub; or a file of {id, scores}.
+        on: solutions that a checkpoint scores, or that {id, scores} are of: a pool, or rated steps;
+            repeatable.
         labeler: a labeler of the file, repeatable (default: all).
         scoring: how steps score a solution, repeatable (default: product); a wrong name lists all.
         threshold: P(wrong) above which a step is predicted wrong.
         threshold_on: rated steps of other problems, on which the threshold with the highest F1 is chosen.
-        no_first_error: leave the first-error F1 out.
-        name: name of the checkpoint in tables (default: its own).
+        no_first_error: leave out what needs a threshold.
+        name: name in tables of a checkpoint, or of {id, scores} (default: its own).
         out: new folder for table, metrics and scores.
         flags: how the checkpoint is loaded and read.
         store: folder of artifacts, for a checkpoint.
@@ -132,33 +157,47 @@ def evaluate(
     )
     if out is not None:
         check_new(out, "out")
-    from ablations.evaluation.summary import final_rows, step_rows
+    from ablations.evaluation.summary import final_rows, mean_rows, step_rows
+
+    with _workplace(out) as folder:
+        other = None if threshold_on is None else _read(threshold_on, "threshold_on")
+        files = [_read(file, how.field, _apart(how)) for file in how.files]
+        for scored in files:
+            _check(how, scored, other)
+        facts: dict[str, Any] = {}
+        if how.checkpoint is not None:
+            facts, files, other = _label_all(how, folder, other)
+        files = [scored.only(labeler or scored.labelers) for scored in files]
+        thresholds = _thresholds(how, files, other)
+        rows = []
+        for scored in files:
+            found = final_rows(scored, how.scoring) if scored.finals is not None else []
+            if scored.rated:
+                values = {one: thresholds[one]["value"] for one in scored.steps}
+                found += step_rows(scored, how.scoring, values)
+            rows.append([row | {"file": str(scored.path)} for row in found])
+        means = mean_rows(rows) if len(rows) > 1 else []
+        text = _text(files, rows, means)
+        print(text, end="")
+        if out is not None:
+            facts |= _facts_of(how, files) | ({"thresholds": thresholds} if thresholds else {})
+            _write(folder, [row for part in (*rows, means) for row in part], text, facts)
+            print(f"\n{out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def _text(files: Sequence[Scored], rows: Sequence[list[dict[str, Any]]], means: list[dict[str, Any]]) -> str:
+    """Returns the tables and notes of each file, under its name if there are several; then the means."""
     from results.analyses.evaluations import tables_of
     from results.tables.rendering import as_text
 
-    with _workplace(out) as folder:
-        scored, other = _read(how.file, how.field), None
-        if threshold_on is not None:
-            other = _read(threshold_on, "threshold_on")
-        _check(how, scored, other)
-        facts: dict[str, Any] = {"solutions": _named(how.file)}
-        if on is not None:
-            facts |= _label_all(how, folder)
-            scored = _read(folder / SCORES, how.field)
-            other = None if other is None else _read(folder / OTHER_SCORES, "threshold_on")
-        scored = scored.only(labeler or scored.labelers)
-        rows = final_rows(scored, how.scoring) if scored.finals is not None else []
-        if scored.rated:
-            facts["thresholds"] = _thresholds(how, scored, other)
-            rows += step_rows(scored, {name: one["value"] for name, one in facts["thresholds"].items()})
-        notes = [f"{line}\n" for line in scored.notes]
-        text = "\n".join(
-            [*(as_text(table) for table in tables_of(rows)), *(["".join(notes)] if notes else [])]
-        )
-        print(text, end="")
-        if out is not None:
-            _write(folder, rows, text, facts | _facts_of(how, scored))
-            print(f"\n{out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    parts = []
+    for scored, found in zip(files, rows, strict=True):
+        notes = "".join(f"{line}\n" for line in scored.notes)
+        named = [f"# {scored.path}\n"] if len(files) > 1 else []
+        parts += [*named, *map(as_text, tables_of(found)), *([notes] if notes else [])]
+    if means:
+        parts += [f"# Mean over {len(files)} files\n", *map(as_text, tables_of(means))]
+    return "\n".join(parts)
 
 
 @contextmanager
@@ -179,7 +218,7 @@ def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
     if scored.finals is None and not scored.rated:
         graded = "graded final answers (of at least half of a problem's solutions)"
         raise ValueError(f"{scored.path}: found neither {graded} nor rated steps; allowed: one of them")
-    if not scored.labelers and how.on is None:
+    if not scored.labelers and how.checkpoint is None:
         raise ValueError(
             f"source: found no scores in {scored.path}; allowed: a file of scores, or a checkpoint with --on "
             f"{scored.path}"
@@ -200,45 +239,65 @@ def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
         )
 
 
-def _read(file: Path, field: str) -> Scored:
+def _read(file: Path, field: str, more: tuple[str, ScoreRows] | None = None) -> Scored:
     from ablations.evaluation.score_file import read_scored
 
     if not file.is_file():
         raise ValueError(f"{field}: found no file {file}; allowed: an existing one")
-    return read_scored(file)
+    return read_scored(file, more)
 
 
-def _label_all(how: Evaluation, folder: Path) -> dict[str, Any]:
-    """Writes a checkpoint's scores of the solutions and of those for the threshold; returns facts on both."""
+def _apart(how: Evaluation) -> tuple[str, ScoreRows] | None:
+    """Returns the scores apart from what they score, with their name, if there are any."""
+    from ablations.formats.score_rows import read_score_rows
+
+    if how.scores_apart is None:
+        return None
+    return how.name or how.scores_apart.name.split(".")[0], read_score_rows(how.scores_apart)
+
+
+def _label_all(
+    how: Evaluation, folder: Path, other: Scored | None
+) -> tuple[dict[str, Any], list[Scored], Scored | None]:
+    """Writes a checkpoint's scores of all files and of that for the threshold; reads them, with facts."""
     from ablations.commands.labeled_file import label_file
     from ablations.commands.labeled_pool import Labeling
     from ablations.labelers.checkpoints import short_name
 
+    assert how.checkpoint is not None
     labeling = Labeling(
-        choice=how.flags.choice(how.source),
+        choice=how.flags.choice(how.checkpoint),
         store=Store(how.store),
         max_tokens=how.flags.max_tokens,
         log_format=how.log_format,
     )
-    name, left_out = how.name or short_name(how.source), {}
-    for source, file in ((how.on, SCORES), (how.threshold_on, OTHER_SCORES)):
+    name, left_out = how.name or short_name(how.checkpoint), {}
+    outs = [SCORES if len(how.on) == 1 else f"scores-{number}.jsonl.gz" for number in range(len(how.on))]
+    targets = [*zip(how.on, outs, strict=True), (how.threshold_on, OTHER_SCORES)]
+    for source, file in targets:
         if source is not None:
             found = label_file(source, folder / file, name, labeling)
             left_out[str(source)] = found
             told = [f"{count:,} {what}" for what, count in found.items() if count]
             if told:
                 print(f"left out of {source}: {', '.join(told)}\n")
-    return {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
+    facts = {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
+    files = [
+        replace(_read(folder / file, how.field), path=source)
+        for source, file in zip(how.on, outs, strict=True)
+    ]
+    return facts, files, None if other is None else _read(folder / OTHER_SCORES, "threshold_on")
 
 
-def _thresholds(how: Evaluation, scored: Scored, other: Scored | None) -> dict[str, dict[str, Any]]:
+def _thresholds(how: Evaluation, files: Sequence[Scored], other: Scored | None) -> dict[str, dict[str, Any]]:
     """Returns labeler -> its threshold, the source of the threshold, and its F1 there."""
     from ablations.evaluation.summary import chosen_threshold
 
+    names = dict.fromkeys(name for scored in files if scored.rated for name in scored.steps)
     if other is None or how.threshold_on is None:
-        return {name: {"value": how.threshold} for name in scored.steps}
+        return {name: {"value": how.threshold} for name in names}
     named = _named(how.threshold_on)
-    found = {name: chosen_threshold(other, name) for name in scored.steps}
+    found = {name: chosen_threshold(other, name) for name in names}
     return {name: {"value": one.value, "f1": one.f1, "chosen_on": named} for name, one in found.items()}
 
 
@@ -246,18 +305,25 @@ def _named(file: Path) -> dict[str, str]:
     return {"file": str(file), "sha256": sha256_of(file)}
 
 
-def _facts_of(how: Evaluation, scored: Scored) -> dict[str, Any]:
+def _facts_of(how: Evaluation, files: Sequence[Scored]) -> dict[str, Any]:
     from ablations.engine.revision import revision
     from ablations.evaluation.summary import BINS, DRAWS
     from results.stats.intervals import LEVEL, RESAMPLES
 
-    answers = {} if scored.finals is None else {"final_answers": scored.finals.facts()}
-    return answers | {
-        "format": scored.form,
-        "problems": len(scored.problems),
-        "rows": len(scored.problem_R),
-        "labelers": list(scored.labelers),
-        "notes": list(scored.notes),
+    apart = {} if how.scores_apart is None else {"scores": _named(how.scores_apart)}
+    return apart | {
+        "files": [
+            _named(scored.path)
+            | {
+                "format": scored.form,
+                "problems": len(scored.problems),
+                "rows": len(scored.problem_R),
+                "labelers": list(scored.labelers),
+                "notes": list(scored.notes),
+            }
+            | ({} if scored.finals is None else {"final_answers": scored.finals.facts()})
+            for scored in files
+        ],
         "scoring": list(how.scoring),
         "votes": {"draws": DRAWS, "seed": 0},
         "bins": BINS,

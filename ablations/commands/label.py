@@ -31,7 +31,7 @@ def label(
     store: Path = STORE,
     log_format: LogFormat = "text",
 ) -> None:
-    """Labels the steps of a pool's solutions, and writes a pool with the labels.
+    """Labels a pool's solutions or their steps, and writes a pool with the scores.
 
     Args:
         solutions: a pool: .jsonl, .jsonl.gz or .jsonl.zst.
@@ -62,7 +62,7 @@ def label(
     check_output(store, "store", folder=True)
     file = UserFile.of(solutions, "solutions")
     pool = read_pool(solutions, None, keep_ungraded=True)
-    check_name(name, solutions, pool.labelers)
+    check_name(name, solutions, (*pool.labelers, *pool.solution_labelers))
     found = label_pool(pool, labeling)
     with locked(lock_of(out)):
         if out.exists():
@@ -70,11 +70,12 @@ def label(
             return
         report = _write_left_out(out, found.too_long)
         add_labels(file, out, name, labeling.labeler, found)
-    who = labeling.labeler.identity
+    who, of_solutions = labeling.labeler.identity, labeling.labeler.of_solutions
+    problems, steps = len(pool.problems) - len(found.left_out), len(found.scores.prob.values)
+    judged = "" if of_solutions else f", {steps:,} steps"
     print(
-        f"{out}: {len(pool.problems) - len(found.left_out):,} problems, {len(found.rows):,} solutions, "
-        f"{len(found.scores.prob.values):,} steps labeled by {name} ({who.family}, {who.dtype}, revision "
-        f"{who.revision[:12]})"
+        f"{out}: {problems:,} problems, {len(found.rows):,} solutions{judged} "
+        f"labeled by {name} ({who.family}, {who.dtype}, revision {who.revision[:12]})"
     )
     if found.too_long:
         first = [f"{one.problem_id} sample {one.sample}" for one in found.too_long[:3]]

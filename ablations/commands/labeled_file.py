@@ -13,7 +13,7 @@ from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
 from ablations.labelers.labeler import Labeler
-from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.reward_model import logits_of, probability_of_correct
 
 
 def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[str, int]:
@@ -38,7 +38,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
         )
     if form is FORMATS["pool"]:
         pool = read_pool(source, None, keep_ungraded=True)
-        check_name(name, source, pool.labelers)
+        check_name(name, source, (*pool.labelers, *pool.solution_labelers))
         found = label_pool(pool, labeling)
         add_labels(file, out, name, labeling.labeler, found)
         left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
@@ -62,11 +62,12 @@ def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: La
         ValueError: the pool has changed since.
     """
     prob = found.scores.prob
+    right = Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets)
     add_scores(
         file.unchanged(),
         out,
         name=name,
-        positive=Ragged(values=probability_of_correct(prob.values), offsets=prob.offsets),
+        scores=logits_of(prob.values) if labeler.of_solutions else right,
         identity=labeler.identity.as_dict(),
         rows=found.rows.tolist(),
     )

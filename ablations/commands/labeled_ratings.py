@@ -14,7 +14,7 @@ from ablations.formats.catalogue import recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution
 from ablations.formats.losses import fitted
 from ablations.labelers.choice import check_name
-from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.reward_model import logits_of, probability_of_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
     records = [record for record in read if any(label is not None for label in record.labels)]
     if not records:
         raise ValueError(f"{source}: found no labeled step; allowed: a file of labeled steps, or a pool")
-    check_name(name, source, {held for record in records for held in record.step_scores})
+    held = {name for record in records for name in (*record.step_scores, *record.solution_scores)}
+    check_name(name, source, held)
     encoded = [
         labeler.encode(record.problem, record.texts, f"{source}: solution {number}")
         for number, record in enumerate(records, start=1)
@@ -65,16 +66,21 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
     prob = labeling.label([[encoded[row] for row in shard] for shard in shards]).prob
     place = {row: at for at, row in enumerate(by_problem)}
 
-    def scored() -> Iterator[LabeledSolution]:
+    def rows() -> Iterator[LabeledSolution]:
         for row in kept:
-            right = probability_of_correct(prob.row(place[row]))
-            scores = {**records[row].step_scores, name: tuple(right.tolist())}
             rated = records[row].relabeled(partial(_certain, where=f"{source}: solution {row + 1}"))
-            found = fitted(replace(rated, step_scores=scores), prm800k_paths.ABILITIES)
+            judged = prob.row(place[row])
+            if labeler.of_solutions:
+                whole = {**rated.solution_scores, name: float(logits_of(judged)[0])}
+                scored = replace(rated, solution_scores=whole)
+            else:
+                steps = {**rated.step_scores, name: tuple(probability_of_correct(judged).tolist())}
+                scored = replace(rated, step_scores=steps)
+            found = fitted(scored, prm800k_paths.ABILITIES)
             assert found.record is not None, found.why
             yield found.record
 
-    prm800k_paths.write(out, scored())
+    prm800k_paths.write(out, rows())
     return Written(
         solutions=len(kept),
         too_long=len(records) - len(kept),

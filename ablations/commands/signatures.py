@@ -1,8 +1,9 @@
 """Commands as functions: a function's signature is its command line, and its docstring the help.
 
-A parameter without a default is a positional argument, or a required flag if it is keyword-only. A flag is
-repeatable if its parameter is a tuple, takes no value if it is a bool, and has further names as strings in
-``Annotated``. The fields of a parameter that is a dataclass are flags too.
+A parameter without a default is a positional argument, or a required flag if it is keyword-only. If it is a
+tuple, a positional argument takes one value or more, and a flag is repeatable. A flag takes no value if its
+parameter is a bool, and has further names as strings in ``Annotated``. The fields of a parameter that is a
+dataclass are flags too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class _Flag:
     def add(self, parser: Any) -> None:
         """Adds it to a parser."""
         known: dict[str, Any] = {"help": self.help[:1].upper() + self.help[1:]}
+        if self.positional and get_origin(self.kind) is tuple:
+            parser.add_argument(self.name, nargs="+", **known)
+            return
         if self.positional:
             parser.add_argument(self.name, type=self.kind, **known)
             return

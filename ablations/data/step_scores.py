@@ -63,6 +63,21 @@ class StepScores:
         both = np.stack([1 - values, values], axis=1)
         return cls(prob=Ragged(values=both, offsets=positive.offsets), last=last)
 
+    @classmethod
+    def of_solutions(cls, score: npt.NDArray[np.floating], lengths: npt.NDArray[np.integer]) -> "StepScores":
+        """Builds scores of whole solutions: that of the last step is the solution's, those before it are 1.
+
+        So the product, the minimum and the last step of a solution are all its score.
+
+        Args:
+            score: float [R]: P(the solution is right) if all are in [0, 1]; otherwise its logit.
+            lengths: [R], one step or more per solution.
+        """
+        positive = np.ones(int(lengths.sum()))
+        probabilities = len(score) == 0 or (score.min() >= 0 and score.max() <= 1)
+        positive[np.cumsum(lengths) - 1] = score if probabilities else np.exp(-np.logaddexp(0, -score))
+        return cls.from_positive(Ragged.from_lengths(positive, lengths))
+
     def __len__(self) -> int:
         return len(self.prob)
 

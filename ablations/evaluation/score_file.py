@@ -18,6 +18,7 @@ from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities
 from ablations.formats.pool_records import LABELS
 from ablations.formats.questions import normalized
+from ablations.formats.score_rows import ScoreRows
 
 WITH_FINALS = ("pool", "scored_samples")
 """Formats of many solutions per problem, each with its final answer and whether that is right."""
@@ -142,8 +143,12 @@ class Scored:
         return Scored(**given)
 
 
-def read_scored(path: Path) -> Scored:
+def read_scored(path: Path, more: tuple[str, ScoreRows] | None = None) -> Scored:
     """Reads a file of any format, recognized from its first row; holds one row's texts at a time.
+
+    Args:
+        path: the file.
+        more: a further labeler, and its scores of all solutions, joined by name.
 
     Raises:
         ValueError: a row is malformed, labelers or their scores are missing somewhere, or a label is neither
@@ -153,9 +158,11 @@ def read_scored(path: Path) -> Scored:
     form = next(name for name, one in FORMATS.items() if one is found)
     gathered = _Gathered(form=form)
     for number, record in enumerate(found.read(path)):
-        gathered.add(record, f"{path}: {_named(record, number)}")
+        gathered.add(record, f"{path}: {_named(record, number)}", more)
     if not gathered.problem:
         raise ValueError(f"{path}: found no solutions; allowed: one or more")
+    if more is not None and (surplus := len(more[1].scores) - len(gathered.problem)):
+        gathered.notes.append(f"Scores in {more[1].path} of solutions not in {path}: {surplus:,}.")
     return gathered.scored(path)
 
 
@@ -171,13 +178,17 @@ class _Gathered:
     lengths: array[int] = field(default_factory=lambda: array("q"))
     ratings: array[int] = field(default_factory=lambda: array("b"))
     scores: dict[str, array[float]] | None = None
+    """Labeler -> its scores of steps, one per step or three."""
+    three: set[str] = field(default_factory=set)
+    """Labelers with three scores per step: P(wrong), P(neutral) and P(right)."""
     whole: dict[str, array[float]] | None = None
     graded: array[int] = field(default_factory=lambda: array("b"))
     correct: array[int] = field(default_factory=lambda: array("b"))
     finished: array[int] = field(default_factory=lambda: array("b"))
     answer: array[int] = field(default_factory=lambda: array("q"))
+    notes: list[str] = field(default_factory=list)
 
-    def add(self, record: LabeledSolution, where: str) -> None:
+    def add(self, record: LabeledSolution, where: str, more: tuple[str, ScoreRows] | None) -> None:
         """Adds a solution."""
         self.problem.append(self.index.setdefault(normalized(record.problem), len(self.index)))
         if len(self.index) > len(self.names):
@@ -186,9 +197,10 @@ class _Gathered:
         steps: dict[str, Iterable[float]] = {
             name: record.step_scores[name] for name in sorted(record.step_scores)
         }
-        whole: dict[str, float] = {}
+        whole = {name: record.solution_scores[name] for name in sorted(record.solution_scores)}
         if self.form == SCORES_AS_LABELS:
             steps = {RATING_PROBS: _flat(record.labels)}
+            self.three.add(RATING_PROBS)
             given = zip(WHOLE_SCORES, (record.prm_score, record.orm_score), strict=True)
             whole = {name: score for name, score in given if score is not None}
             self.ratings.extend([UNRATED] * len(record.steps))
@@ -199,6 +211,8 @@ class _Gathered:
             unknown = record.error_not_shown  # the position of the error is unknown
             known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
             self.ratings.extend(known)
+        if more is not None:
+            self._join(record, where, *more, steps, whole)
         self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
         self.whole = self.whole if self.whole is not None else {name: array("d") for name in whole}
         for held, new in ((self.scores, steps), (self.whole, whole)):
@@ -219,16 +233,48 @@ class _Gathered:
             self.finished.append(record.finished)
             self.answer.append(self.answers.setdefault(answer, len(self.answers)) if votes else -1)
 
+    def _join(
+        self,
+        record: LabeledSolution,
+        where: str,
+        labeler: str,
+        rows: ScoreRows,
+        steps: dict[str, Iterable[float]],
+        whole: dict[str, float],
+    ) -> None:
+        """Adds the scores of a further labeler to those of the record."""
+        if labeler in steps or labeler in whole:
+            raise ValueError(f"name: found {labeler}, which has scores already; allowed: another --name")
+        found = rows.scores.get((record.solution_id or "", None))
+        if found is None and record.problem_id is not None and record.sample is not None:
+            found = rows.scores.get((record.problem_id, record.sample))
+        if found is None:
+            raise ValueError(
+                f"{where}: found no scores of {record.solution_id or 'it'} in {rows.path}; allowed: scores "
+                "of every solution, by its id, or by problem_id and sample"
+            )
+        if rows.kind == "solutions":
+            whole[labeler] = found[0]
+            return
+        count = len(found) // (3 if rows.kind == "classes" else 1)
+        if count != len(record.steps):
+            raise ValueError(
+                f"{where}: found {count} scores in {rows.path}; allowed: {len(record.steps)}, one per step"
+            )
+        steps[labeler] = found
+        if rows.kind == "classes":
+            self.three.add(labeler)
+
     def scored(self, path: Path) -> Scored:
         """Returns everything that was added."""
         lengths, problem = np.array(self.lengths, np.int64), np.array(self.problem, np.int64)
         scores = {name: np.array(values) for name, values in (self.scores or {}).items()}
-        rating, notes = np.array(self.ratings, np.int8), []
+        rating, notes = np.array(self.ratings, np.int8), self.notes
         if LABELS in scores and self.form == POOL:
             if np.isin(scores[LABELS], (0, 1)).all():
                 rating = np.where(scores.pop(LABELS) == 1, 1, -1).astype(np.int8)
             else:
-                notes = [f"{SOFT_LABELS}."]
+                notes = [f"{SOFT_LABELS}.", *notes]
         finals = self._finals(problem) if self.form in WITH_FINALS else None
         return Scored(
             path=path,
@@ -236,7 +282,10 @@ class _Gathered:
             problems=tuple(self.index),
             problem_R=problem,
             rating=Ragged.from_lengths(rating, lengths),
-            steps={name: _step_scores(values, lengths, self.form) for name, values in scores.items()},
+            steps={
+                name: _step_scores(values, lengths, three=name in self.three)
+                for name, values in scores.items()
+            },
             whole={name: np.array(values) for name, values in (self.whole or {}).items()},
             finals=finals,
             notes=(*notes, *(finals.notes() if finals is not None else ())),
@@ -289,8 +338,10 @@ def _flat(labels: Iterable[Label]) -> list[float]:
     return flat
 
 
-def _step_scores(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], form: str) -> StepScores:
-    if form != SCORES_AS_LABELS:
+def _step_scores(
+    values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], *, three: bool
+) -> StepScores:
+    if not three:
         return StepScores.from_positive(Ragged.from_lengths(values, lengths))
     prob = Ragged.from_lengths(values.reshape(-1, 3), lengths)
     right = np.minimum(prob.values[:, 1] + prob.values[:, 2], 1.0)  # the sum may round above 1

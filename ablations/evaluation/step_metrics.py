@@ -4,6 +4,8 @@ not independent data.
 Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bins.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +32,7 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
     """Estimates P(a right step scores above a wrong one), ties counting one half; NaN with only one kind.
 
     Args:
-        score: [S], finite.
+        score: [S], no NaN.
         right: [S].
         problem: [S].
     """
@@ -71,6 +73,47 @@ def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[n
         return np.divide(above_P @ weight_PB, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
 
     return resampled(statistic, len(named))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepF1:
+    """F1 of both kinds of steps, right and wrong, with intervals by problem; NaN with only one kind."""
+
+    right: Estimate
+    """F1 of the right steps."""
+    wrong: Estimate
+    """F1 of the wrong steps."""
+    mean: Estimate
+    """Mean of the two: PRMScore, as PRMBench defines it (arXiv 2501.03124)."""
+
+
+def step_f1(predicted: Bools, wrong: Bools, problem: npt.NDArray[np.integer]) -> StepF1:
+    """Estimates the F1 of both kinds of steps.
+
+    Args:
+        predicted: [S], whether each step is predicted wrong.
+        wrong: [S], whether it is.
+        problem: [S].
+    """
+    named, problem = np.unique(problem, return_inverse=True)
+    kinds = (predicted & wrong, predicted & ~wrong, ~predicted & wrong, ~predicted & ~wrong)
+    counts = [np.bincount(problem[kind], minlength=len(named)).astype(np.float64) for kind in kinds]
+
+    def f1(hits_B: Floats, misses_B: Floats) -> Floats:
+        total_B = 2 * hits_B + misses_B
+        return np.divide(2 * hits_B, total_B, out=np.full_like(total_B, np.nan), where=total_B > 0)
+
+    def both(weight_PB: Floats) -> tuple[Floats, Floats]:
+        found_B, false_B, missed_B, passed_B = (count @ weight_PB for count in counts)
+        both_kinds = (found_B + missed_B > 0) & (false_B + passed_B > 0)
+        right_B, wrong_B = f1(passed_B, false_B + missed_B), f1(found_B, false_B + missed_B)
+        return np.where(both_kinds, right_B, np.nan), np.where(both_kinds, wrong_B, np.nan)
+
+    return StepF1(
+        right=resampled(lambda weight: both(weight)[0], len(named)),
+        wrong=resampled(lambda weight: both(weight)[1], len(named)),
+        mean=resampled(lambda weight: sum(both(weight)) / 2, len(named)),
+    )
 
 
 def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.integer], bins: int) -> Estimate:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
+from ablations.data.thresholds import exceeds
 from ablations.evaluation.best_of_n import (
     best_of_n,
     majority,
@@ -21,10 +22,16 @@ from ablations.evaluation.best_of_n import (
     weighted_vote,
 )
 from ablations.evaluation.discrimination import calibration
-from ablations.evaluation.first_error import Threshold, choose_threshold, first_error, hits
+from ablations.evaluation.first_error import UNRATED, Threshold, choose_threshold, first_error, hits
 from ablations.evaluation.score_file import Finals, Scored
 from ablations.evaluation.scoring_rules import REDUCERS, neutral_positive, over_steps
-from ablations.evaluation.step_metrics import auroc_interval, calibration_interval, judged
+from ablations.evaluation.step_metrics import (
+    auroc_interval,
+    calibration_interval,
+    judged,
+    step_f1,
+    within_problems_interval,
+)
 from results.analyses.evaluations import COLUMNS, WHOLE
 from results.stats.intervals import Estimate, intervals, paired
 
@@ -37,6 +44,11 @@ AS_LOGARITHM = ("product", "geometric_mean")
 """Strategies whose scores are logarithms."""
 DRAWS = 100
 """Seeded random orders per problem, over which votes of fewer than all solutions are averaged."""
+MEANS = (
+    *("step_auroc", "calibration_error", "first_error_f1", "first_error_found", "no_error_found"),
+    *("right_step_f1", "wrong_step_f1", "step_f1", "solution_auroc"),
+)
+"""Metrics that have a mean over files."""
 BINS = 10
 """Number of equally wide bins in the reliability table."""
 
@@ -72,16 +84,20 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
             rows += _by_n("best_of_n", best_PK, ns, single, **named)
             gain_PK = paired(best_PK, of_majority_PK)
             rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
+            auroc = within_problems_interval(score.values, correct.values, finals.rows.row_index)
+            sizes = {"problems": len(finals.rows), "count": len(score.values)}
+            rows.append(_row("auroc_within_problems", auroc, **sizes, **named))
             weight = np.exp(score.values) if scoring in AS_LOGARITHM else score.values
             rows += _votes(weight, finals, ns, single, named)
-    return rows
+    return [row for row in rows if np.isfinite(row["estimate"])]
 
 
-def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Row]:
-    """Makes rows of step AUROC, calibration and first-error F1 of every labeler that scores steps.
+def step_rows(scored: Scored, scorings: Sequence[str], thresholds: Mapping[str, float | None]) -> list[Row]:
+    """Makes rows of step AUROC, calibration and F1 of every labeler that scores steps; and of solution AUROC.
 
     Args:
         scored: solutions with ratings.
+        scorings: keys of ``REDUCTION``, as in `final_rows`.
         thresholds: labeler -> threshold chosen on other data; None: no F1 is requested.
     """
     seen = judged(scored.rating)
@@ -103,6 +119,8 @@ def step_rows(scored: Scored, thresholds: Mapping[str, float | None]) -> list[Ro
         threshold = thresholds[labeler]
         if threshold is not None:
             rows += _first_error_rows(scored, labeler, threshold)
+            rows += _step_f1_rows(scored, labeler, threshold)
+    rows += _solution_rows(scored, scorings)
     return [row for row in rows if np.isfinite(row["estimate"])]
 
 
@@ -136,6 +154,57 @@ def _first_error_rows(scored: Scored, labeler: str, threshold: float) -> list[Ro
         _row("first_error_found", f1.error, count=f1.errors, **named),
         _row("no_error_found", f1.right, count=f1.rights, **named),
     ]
+
+
+def _step_f1_rows(scored: Scored, labeler: str, threshold: float) -> list[Row]:
+    """Makes rows of what PRMBench measures: all rated steps count, those after an error too."""
+    seen = scored.rating.values != UNRATED
+    problem = scored.problem_R[scored.rating.row_index[seen]]
+    predicted = np.asarray(exceeds(_wrong(scored, labeler).values[seen], threshold))
+    found = step_f1(predicted, scored.rating.values[seen] < 0, problem)
+    named = {"labeler": labeler, "x": threshold, "problems": len(np.unique(problem)), "count": len(problem)}
+    return [
+        _row("right_step_f1", found.right, **named),
+        _row("wrong_step_f1", found.wrong, **named),
+        _row("step_f1", found.mean, **named),
+    ]
+
+
+def _solution_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
+    """Makes rows of the AUROC of solutions without an error against those with one, over all problems."""
+    zeros = Ragged(values=np.zeros(len(scored.rating.values)), offsets=scored.rating.offsets)
+    known = hits(zeros, scored.rating)  # those whose first error is known
+    right, problem = ~known.error, scored.problem_R[known.row]
+    rows = []
+    for labeler in scored.labelers:
+        for scoring in scorings if labeler in scored.steps else (WHOLE,):
+            auroc = auroc_interval(_scores(scored, labeler, scoring)[known.row], right, problem)
+            named = {"labeler": labeler, "scoring": scoring, "problems": len(np.unique(problem))}
+            rows.append(_row("solution_auroc", auroc, count=len(right), **named))
+    return rows
+
+
+def mean_rows(files: Sequence[Sequence[Row]]) -> list[Row]:
+    """Makes rows of the means over files of the metrics of rated steps, such as ProcessBench's mean F1.
+
+    Files are taken to have different problems, so that the widths of intervals add up in squares.
+
+    Args:
+        files: rows of several files. Metrics of labelers that are not in all of them have no mean.
+    """
+    held = [{(row["labeler"], row["scoring"], row["metric"]): row for row in rows} for rows in files]
+    found = []
+    for labeler, scoring, metric in held[0]:
+        same = [one[labeler, scoring, metric] for one in held if (labeler, scoring, metric) in one]
+        if metric not in MEANS or len(same) < len(files):
+            continue
+        value = np.array([[row[name] for name in ("estimate", "lower", "upper")] for row in same])
+        center, width = value[:, 0].mean(), np.abs(value[:, 1:] - value[:, :1])
+        lower, upper = np.sqrt((width**2).sum(axis=0)) / len(files)
+        mean = Estimate(estimate=float(center), lower=float(center - lower), upper=float(center + upper))
+        more = {name: sum(row[name] for row in same) for name in ("problems", "count")}
+        found.append(_row(metric, mean, labeler=labeler, scoring=scoring, x=same[0]["x"], **more))
+    return found
 
 
 def _wrong(scored: Scored, labeler: str) -> Ragged:

@@ -70,6 +70,8 @@ class TrainingFold:
     """Maximum tokens of a solution that students read; None: no limit."""
     name: str = ""
     """Suffix for display that names the fold, if there are several."""
+    steps_labeled: bool = True
+    """Whether the labeler scores steps, rather than whole solutions only."""
     train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None where there is no oracle."""
     train_states: AllStates = ()

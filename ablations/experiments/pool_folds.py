@@ -134,7 +134,8 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
         )
     states = () if named is None else compute_states(named, whole, students, device, pool.max_length)
     _tell_long(read, pool.max_length, students.checkpoint)
-    if labeler.threshold == PAPER_THRESHOLD:
+    steps_labeled = labeler.name in read.labelers
+    if labeler.threshold == PAPER_THRESHOLD and steps_labeled:
         print(
             f"source.labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has "
             f"no step labels to choose one for {labeler.name}. To choose it on rated steps: ablations "
@@ -190,6 +191,7 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
                 threshold=labeler.threshold,
                 device=device,
                 max_length=pool.max_length,
+                steps_labeled=steps_labeled,
                 train_states=states,
                 validation_states=states,
                 test_states=states,

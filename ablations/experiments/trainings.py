@@ -95,6 +95,13 @@ class Trainings:
         seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
         target = TARGETS[self.arm]
         by_labeler = isinstance(target, LabelerArm)
+        if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
+            able = ", ".join(
+                name for name, arm in TARGETS.items() if not isinstance(arm, LabelerArm) or not arm.of_steps
+            )
+            raise ValueError(
+                f"arms: found {self.arm} with a labeler that scores whole solutions; allowed: {able}"
+            )
         return TrainStudent(
             arm=self.arm,
             data_scale=self.data_scale,

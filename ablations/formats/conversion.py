@@ -150,7 +150,14 @@ def _fitted(
 
 
 def _with_scores(record: LabeledSolution, labeler: str) -> LabeledSolution:
-    """Returns the record with its labels turned into what they are: a labeler's scores."""
+    """Returns the record with its labels and scores turned into what they are: labelers' scores."""
     right = [1 - one.wrong for one in record.labels if isinstance(one, Probabilities)]
     scores = {labeler: tuple(right)} if len(right) == len(record.steps) else {}
-    return replace(record.relabeled(lambda _: None), step_scores={**record.step_scores, **scores})
+    given = {"prm_score": record.prm_score, "orm_score": record.orm_score}
+    return replace(
+        record.relabeled(lambda _: None),
+        step_scores={**record.step_scores, **scores},
+        solution_scores={name: score for name, score in given.items() if score is not None},
+        prm_score=None,
+        orm_score=None,
+    )

@@ -7,7 +7,8 @@
   one of -1, 0 and 1 per step. Each item of ``model_output_step_format`` is the list of a step's lines.
   ``model_output_answer_correctness`` is correct or incorrect.
 
-The steps before the first error are right; those after it have no label.
+The steps before the first error are right; those after it have no label. Our own optional fields are those of
+`read_scores`.
 """
 
 from collections.abc import Iterator
@@ -29,27 +30,25 @@ from ablations.formats.rows import (
     string,
     texts,
 )
-from ablations.formats.step_fields import rating, ratings_before, step_scores
+from ablations.formats.step_fields import SCORES, rating, ratings_before, read_scores
 
 _LABELED = frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
 
 MISTAKE_KEYS = frozenset({"input", "steps", "target", "mistake_index"})
-_MISTAKE_FIELDS = MISTAKE_KEYS | {"answer", "step_scores"}
-MISTAKE_ABILITIES = Abilities(carries=_LABELED | {"reference", "answer", "step_scores"})
+_MISTAKE_FIELDS = MISTAKE_KEYS | SCORES | {"answer"}
+MISTAKE_ABILITIES = Abilities(carries=_LABELED | {"reference", "answer", *SCORES})
 
 MR_MATH_KEYS = frozenset({"question", "model_output_step_format"})
 _FIRST, _CORRECT = "model_output_solution_first_error_step", "model_output_answer_correctness"
 _MR_MATH_FIELDS = (
     MR_MATH_KEYS
-    | {"id", "ground_truth_answer", "generator", "rating", "step_scores"}
+    | {"id", "ground_truth_answer", "generator", "rating", *SCORES}
     | {
         *(_FIRST, _CORRECT, "model_output", "model_output_solution_correctness"),
     }
 )
 MR_MATH_ABILITIES = Abilities(
-    carries=_LABELED
-    | {"neutral", "after_error", "reference", "correct", "solution_id", "generator"}
-    | {"step_scores"}
+    carries=_LABELED | {"neutral", "after_error", "reference", "correct", "solution_id", "generator"} | SCORES
 )
 
 
@@ -84,7 +83,7 @@ def _mistake(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
             steps=_labeled(steps, ratings_before(first, len(steps))),
             reference=required_name(where, row, "target"),
             answer=optional_name(where, row, "answer"),
-            step_scores=step_scores(where, row, len(steps)),
+            **read_scores(where, row, len(steps)),
         )
     ]
 
@@ -117,7 +116,7 @@ def _mr_math(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
             correct=None if correct is None else correct == "correct",
             solution_id=optional_name(where, row, "id"),
             generator=optional_name(where, row, "generator"),
-            step_scores=step_scores(where, row, len(steps)),
+            **read_scores(where, row, len(steps)),
         )
     ]
 

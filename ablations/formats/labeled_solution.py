@@ -89,6 +89,8 @@ class LabeledSolution:
     """Candidates after the last step, none of which was chosen."""
     step_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Labeler -> P(the step is right) in [0, 1], one per step; the steps' labels come from none of these."""
+    solution_scores: Mapping[str, float] = field(default_factory=dict)
+    """Further labelers -> the score of the whole solution, higher for better ones."""
     answer: str | None = None
     """Final answer of the solution; None if there is none, or it was not recorded."""
     correct: bool | None = None
@@ -237,6 +239,7 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
                     steps=(*before, tried),
                     open_candidates=(),
                     step_scores={},
+                    solution_scores={},
                     answer=None,
                     correct=None,
                     finished=True,

@@ -247,6 +247,11 @@ FEATURES: dict[str, Feature] = {
         has=lambda record: bool(record.step_scores),
         drop=lambda record, _: replace(record, step_scores={}),
     ),
+    "solution_scores": Feature(
+        says="scores of the whole solution by further labelers",
+        has=lambda record: bool(record.solution_scores),
+        drop=lambda record, _: replace(record, solution_scores={}),
+    ),
     "human": Feature(
         says="that a person wrote a step",
         has=lambda record: any(step.human for step in record.steps),

@@ -1,4 +1,4 @@
-"""Pools: problems with solutions made elsewhere, and the step scores that labelers gave them.
+"""Pools: problems with solutions made elsewhere, and the scores that labelers gave them.
 
 JSON Lines, one problem per line, an object with the fields
 
@@ -16,6 +16,8 @@ JSON Lines, one problem per line, an object with the fields
                        one cannot be final_correct, nor can one whose answer is null or white space
         step_scores    object, optional (default empty): labeler name -> array of numbers in [0, 1], one per
                        step, P(the step is right); the same labelers in every sample of the file
+        solution_scores  object, optional (default empty): other labelers' names -> number, the score of the
+                       whole solution, higher for better ones; the same labelers in every sample of the file
 
 Other fields are ignored.
 
@@ -43,6 +45,7 @@ from ablations.formats.rows import (
     check_text,
     fault,
     integer,
+    is_finite,
     is_probability,
     read_rows,
     required_name,
@@ -51,7 +54,7 @@ from ablations.formats.rows import (
     write_rows,
 )
 
-OPTIONAL = ("finished", "step_scores")
+OPTIONAL = ("finished", "step_scores", "solution_scores")
 """Fields of a sample that may be left out."""
 
 
@@ -64,9 +67,12 @@ class Pool:
     solutions: Solutions
     """Solutions, problem by problem in the same order."""
     labels: StepScores | None
-    """Scores of the requested labeler, two classes, in the solutions' order; None if none was requested."""
+    """Scores of the requested labeler, two classes, in the solutions' order; None if none was requested. For
+    one that scores whole solutions, see `StepScores.of_solutions`."""
     labelers: tuple[str, ...]
-    """Names of the labelers whose scores the file holds."""
+    """Names of the labelers whose scores of steps the file holds."""
+    solution_labelers: tuple[str, ...] = ()
+    """Names of the labelers whose scores of whole solutions it holds."""
     graded: npt.NDArray[np.bool_]
     """bool [R]: which solutions are graded; all, unless ungraded ones were requested. For the others,
     `final_correct` is False and means nothing."""
@@ -119,7 +125,9 @@ class PoolRows:
 
     def __init__(self) -> None:
         self.labelers: tuple[str, ...] | None = None
-        """Names of the labelers, once a row has been checked."""
+        """Names of the labelers that score steps, once a row has been checked."""
+        self.solution_labelers: tuple[str, ...] | None = None
+        """Names of those that score whole solutions, likewise."""
         self._ids: dict[str, int] = {}
         self._texts: dict[str, int] = {}
 
@@ -140,26 +148,32 @@ class PoolRows:
             )
             raise fault(where, "problem", problem.text, allowed)
         taken: set[int] = set()
-        labelers = self.labelers
+        labelers, solution_labelers = self.labelers, self.solution_labelers
         for i, sample in enumerate(samples):
-            names = _check_sample(where, f"samples[{i}]", sample)
+            names, solution_names = _check_sample(where, f"samples[{i}]", sample)
             if sample["sample"] in taken:
                 raise fault(where, f"samples[{i}].sample", sample["sample"], "a number new in this problem")
             taken.add(sample["sample"])
-            labelers = tuple(names) if labelers is None else labelers
-            if set(names) != set(labelers):
-                allowed = f"the same labelers in every sample ({_listed(labelers)})"
-                raise fault(where, f"samples[{i}].step_scores", _listed(names), allowed, quoted=False)
+            labelers = names if labelers is None else labelers
+            solution_labelers = solution_names if solution_labelers is None else solution_labelers
+            for field, found, first in (
+                ("step_scores", names, labelers),
+                ("solution_scores", solution_names, solution_labelers),
+            ):
+                if set(found) != set(first):
+                    allowed = f"the same labelers in every sample ({_listed(first)})"
+                    raise fault(where, f"samples[{i}].{field}", _listed(found), allowed, quoted=False)
         for i, sample in enumerate(samples):
             check_text(where, f"samples[{i}]", "".join((*sample["steps"], sample["answer"] or "")))
-        self.labelers = labelers
+        self.labelers, self.solution_labelers = labelers, solution_labelers
         self._ids[problem.problem_id] = self._texts[text] = where.line
         return problem, samples
 
     def has_labeler(self, where: Where, labeler: str | None) -> None:
         """Raises an error if the rows do not have the requested labeler."""
-        if labeler is not None and labeler not in (self.labelers or ()):
-            allowed = f"a labeler of this pool ({', '.join(self.labelers or ()) or 'it has none'})"
+        held = (*(self.labelers or ()), *(self.solution_labelers or ()))
+        if labeler is not None and labeler not in held:
+            allowed = f"a labeler of this pool ({', '.join(held) or 'it has none'})"
             raise fault(where, "labeler", labeler, allowed)
 
 
@@ -168,7 +182,7 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
 
     Args:
         path: the file to read.
-        labeler: labeler whose step scores to keep; None keeps none (all are still checked).
+        labeler: labeler whose scores to keep; None keeps none (all are still checked).
         keep_ungraded: whether to keep all solutions, including ungraded ones.
 
     Raises:
@@ -179,6 +193,7 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
     problems: list[Problem] = []
     parts: list[pa.Table] = []
     scores: list[list[np.ndarray]] = []
+    solution_scores: list[float] = []
     graded: list[bool] = []
     ungraded = surplus = 0
     left_out: list[str] = []
@@ -198,7 +213,9 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
         problems.append(problem)
         parts.append(_table(problem.problem_id, kept))
         graded += (one["final_correct"] is not None for one in kept)
-        if labeler is not None:
+        if labeler in (rules.solution_labelers or ()):
+            solution_scores += [float(one["solution_scores"][labeler]) for one in kept]
+        elif labeler is not None:
             scores.append([np.asarray(one["step_scores"][labeler], dtype=np.float64) for one in kept])
     if left_out and not problems:
         raise ValueError(
@@ -207,16 +224,19 @@ def read_pool(path: str | Path, labeler: str | None, *, keep_ungraded: bool = Fa
         )
     if not problems:
         raise ValueError(f"{path}:1: field problem_id: found an empty file; allowed: at least one problem")
-    assert rules.labelers is not None
+    assert rules.labelers is not None and rules.solution_labelers is not None
     labels = None
-    if labeler is not None:
-        labels = from_positive(Ragged.from_rows([row for rows in scores for row in rows]))
     solutions = Solutions(pa.concat_tables(parts).combine_chunks())
+    if labeler in rules.solution_labelers:
+        labels = StepScores.of_solutions(np.array(solution_scores), solutions.n_steps)
+    elif labeler is not None:
+        labels = from_positive(Ragged.from_rows([row for rows in scores for row in rows]))
     return Pool(
         problems=problems,
         solutions=solutions,
         labels=labels,
         labelers=rules.labelers,
+        solution_labelers=rules.solution_labelers,
         graded=np.array(graded) if keep_ungraded else np.ones(len(solutions), dtype=np.bool_),
         ungraded=ungraded,
         surplus=surplus,
@@ -308,8 +328,9 @@ def _plain(sample: Any) -> Any:
     if not isinstance(sample, dict):
         return sample
     plain = {name: value for name, value in sample.items() if value is not None or name not in OPTIONAL}
-    if isinstance(scores := plain.get("step_scores"), dict):
-        plain["step_scores"] = {name: values for name, values in scores.items() if values is not None}
+    for field in ("step_scores", "solution_scores"):
+        if isinstance(scores := plain.get(field), dict):
+            plain[field] = {name: values for name, values in scores.items() if values is not None}
     if (number := integer(plain.get("sample"))) is not None:
         plain["sample"] = number
     if "answer" in plain:
@@ -317,8 +338,8 @@ def _plain(sample: Any) -> Any:
     return plain
 
 
-def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
-    """Checks one sample; returns the names of its labelers."""
+def _check_sample(where: Where, at: str, sample: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Checks one sample; returns the labelers that score its steps, and those that score it as a whole."""
     check(where, at, sample, isinstance(sample, dict), "an object")
     number = sample.get("sample", MISSING)
     check(
@@ -352,7 +373,14 @@ def _check_sample(where: Where, at: str, sample: Any) -> list[str]:
             raise fault(where, field, f"{len(values)} scores", f"{len(steps)}, one per step", quoted=False)
         for s, score in enumerate(values):
             check(where, f"{field}[{s}]", score, is_probability(score), "a number in [0, 1]")
-    return list(scores)
+    whole = sample.get("solution_scores", {})
+    field = f"{at}.solution_scores"
+    check(where, field, whole, isinstance(whole, dict), "an object: labeler name -> number")
+    for name, score in whole.items():
+        check_text(where, field, name)
+        check(where, f"{field}.{name}", score, is_finite(score), "a finite number")
+        check(where, f"{field}.{name}", name, name not in scores, "another name than a labeler of steps has")
+    return tuple(scores), tuple(whole)
 
 
 def _table(problem_id: str, samples: list[dict[str, Any]]) -> pa.Table:

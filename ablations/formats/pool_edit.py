@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ablations.data.ragged import Ragged
 from ablations.formats.rows import Where, check, read_rows, write_rows
 
@@ -18,7 +21,7 @@ def add_scores(
     out: Path,
     *,
     name: str,
-    positive: Ragged,
+    scores: Ragged | npt.NDArray[np.float64],
     identity: dict[str, Any],
     rows: Iterable[int],
 ) -> None:
@@ -28,7 +31,7 @@ def add_scores(
         source: a pool that `read_pool` has read; it has no labeler of that name.
         out: the file to write, compressed according to its name.
         name: name of the labeler.
-        positive: P(the step is right) of the solutions that are written.
+        scores: P(the step is right) of the solutions that are written; or one score for each of them.
         identity: identity of the labeler, plain JSON.
         rows: indices of the solutions to write, in ascending order; a problem without any is left out.
 
@@ -36,7 +39,8 @@ def add_scores(
         ValueError: a line's `labelled_by` is not an object.
     """
     place = {row: number for number, row in enumerate(rows)}
-    assert len(place) == len(positive)
+    assert len(place) == len(scores)
+    field = "step_scores" if isinstance(scores, Ragged) else "solution_scores"
 
     def scored(where: Where, line: dict[str, Any], first: int) -> bool:
         samples = line["samples"]
@@ -47,8 +51,8 @@ def add_scores(
         check(where, FIELD, who, isinstance(who, dict), "an object")
         line[FIELD] = who | {name: identity}
         for i, number in kept:
-            before = samples[i].get("step_scores") or {}
-            samples[i]["step_scores"] = before | {name: positive.row(number).tolist()}
+            found = scores.row(number) if isinstance(scores, Ragged) else scores[number]
+            samples[i][field] = (samples[i].get(field) or {}) | {name: found.tolist()}
         line["samples"] = [samples[i] for i, _ in kept]
         return True
 

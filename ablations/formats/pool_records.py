@@ -14,14 +14,16 @@ from ablations.formats.labeled_solution import Label, LabeledSolution, Probabili
 from ablations.formats.losses import Abilities, carried
 from ablations.formats.pool import PoolRows
 from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
+from ablations.formats.step_fields import SCORES
 
 LABELS = "labels"
 KEYS = frozenset({"problem_id", "problem", "samples"})
 FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
-    f"samples[].{name}" for name in ("sample", "steps", "answer", "final_correct", "finished", "step_scores")
+    f"samples[].{name}" for name in ("sample", "steps", "answer", "final_correct", "finished", *SCORES)
 }
 ABILITIES = Abilities(
-    carries=frozenset({"labels", "soft", "step_scores", "steps", "line_breaks", "numbering", "finished"})
+    carries=frozenset({"labels", "soft", "steps", "line_breaks", "numbering", "finished"})
+    | SCORES
     | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
     leaves_out=frozenset({"unlabeled"}),
     needs=frozenset({"steps", "reference", "ended"}),
@@ -65,8 +67,9 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 
 def tells_apart(record: LabeledSolution) -> bool:
-    """Returns whether no labeler has the name reserved for the labels."""
-    return LABELS not in record.step_scores
+    """Returns whether no labeler has the name reserved for the labels, and none scores both."""
+    names = [*record.step_scores, *record.solution_scores]
+    return LABELS not in names and len(set(names)) == len(names)
 
 
 def _record(
@@ -87,6 +90,7 @@ def _record(
             SolutionStep(text=text, label=label) for text, label in zip(sample["steps"], labels, strict=True)
         ),
         step_scores=scores,
+        solution_scores={name: float(one) for name, one in sample.get("solution_scores", {}).items()},
         answer=sample["answer"],
         correct=sample["final_correct"],
         finished=sample.get("finished", True),
@@ -121,4 +125,4 @@ def _sample(record: LabeledSolution, number: int) -> dict[str, Any]:
         "final_correct": record.correct,
         "finished": record.finished,
         "step_scores": scores,
-    }
+    } | ({"solution_scores": dict(record.solution_scores)} if record.solution_scores else {})

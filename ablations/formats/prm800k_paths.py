@@ -1,8 +1,8 @@
 """PRM800K's chosen paths, flattened: one solution per row, one rating per step, up to the first error.
 
-{problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer, step_scores{}}
+{problem, ground_truth_answer, steps[], ratings[-1 | 0 | 1 | null], given_answer}
 
-``step_scores`` is our own optional field: labeler name -> an array of P(the step is right), one per step.
+Our own optional fields are those of `read_scores`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,13 +22,13 @@ from ablations.formats.rows import (
     texts,
     write_rows,
 )
-from ablations.formats.step_fields import rating, step_scores
+from ablations.formats.step_fields import SCORES, rating, read_scores, score_fields
 
 KEYS = frozenset({"problem", "steps", "ratings"})
-FIELDS = KEYS | {"ground_truth_answer", "given_answer", "step_scores"}
+FIELDS = KEYS | SCORES | {"ground_truth_answer", "given_answer"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabeled_after_error", "unlabeled"})
-    | {"steps", "line_breaks", "numbering", "reference", "answer", "step_scores"},
+    | {"steps", "line_breaks", "numbering", "reference", "answer", *SCORES},
     needs=frozenset({"steps"}),
 )
 
@@ -60,17 +60,16 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
                 SolutionStep(text=text, label=label) for text, label in zip(steps, ratings, strict=True)
             ),
             answer=optional_name(where, row, "given_answer"),
-            step_scores=step_scores(where, row, len(steps)),
+            **read_scores(where, row, len(steps)),
         )
     ]
 
 
 def _row(record: LabeledSolution) -> dict[str, Any]:
-    scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "problem": record.problem,
         "ground_truth_answer": record.reference,
         "steps": list(record.texts),
         "ratings": list(record.labels),
         "given_answer": record.answer,
-    } | ({"step_scores": scores} if scores else {})
+    } | score_fields(record)

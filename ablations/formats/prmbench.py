@@ -3,7 +3,7 @@
 {idx, original_question, modified_question, original_process[], modified_process[], error_steps[],
 classification, ...}. A row gives ``modified_process``, the solution to ``modified_question``; ``error_steps``
 are its wrong steps, counted from 1, and all others are right, those after an error too. The original
-solutions, which have no errors, are not read. ``step_scores`` is our own optional field, as in ProcessBench.
+solutions, which have no errors, are not read. Our own optional fields are those of `read_scores`.
 """
 
 from collections.abc import Iterator
@@ -23,17 +23,15 @@ from ablations.formats.rows import (
     string,
     texts,
 )
-from ablations.formats.step_fields import step_scores
+from ablations.formats.step_fields import SCORES, read_scores
 
 KEYS = frozenset({"modified_question", "modified_process", "error_steps"})
 FIELDS = (
-    KEYS
-    | {"idx", "question", "original_question", "original_process", "modified_steps", "reason"}
-    | {"step_scores"}
+    KEYS | SCORES | {"idx", "question", "original_question", "original_process", "modified_steps", "reason"}
 )
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "numbering"})
-    | {"solution_id", "step_scores"},
+    | {"solution_id", *SCORES},
 )
 
 
@@ -63,6 +61,6 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
                 SolutionStep(text=text, label=-1 if i in wrong else 1) for i, text in enumerate(steps, 1)
             ),
             solution_id=optional_name(where, row, "idx"),
-            step_scores=step_scores(where, row, len(steps)),
+            **read_scores(where, row, len(steps)),
         )
     ]

@@ -1,9 +1,7 @@
-"""ProcessBench, one solution per row: {id, generator, problem, steps[], final_answer_correct, label,
-step_scores{}}.
+"""ProcessBench, one solution per row: {id, generator, problem, steps[], final_answer_correct, label}.
 
 ``label`` is the index of the first wrong step, from 0, or -1 if there is none. The steps before it are right;
-those after it have no label. ``step_scores`` is our own optional field: labeler name -> an array of
-P(the step is right), one per step.
+those after it have no label. Our own optional fields are those of `read_scores`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,13 +24,13 @@ from ablations.formats.rows import (
     texts,
     write_rows,
 )
-from ablations.formats.step_fields import ratings_before, step_scores
+from ablations.formats.step_fields import SCORES, ratings_before, read_scores, score_fields
 
 KEYS = frozenset({"problem", "steps", "label"})
-FIELDS = KEYS | {"id", "generator", "final_answer_correct", "step_scores"}
+FIELDS = KEYS | SCORES | {"id", "generator", "final_answer_correct"}
 ABILITIES = Abilities(
     carries=frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
-    | {"correct", "solution_id", "generator", "step_scores"},
+    | {"correct", "solution_id", "generator", *SCORES},
     leaves_out=frozenset({"unlabeled"}),
     needs=frozenset({"steps", "labels"}),
     makes_up=frozenset({"solution_id"}),
@@ -70,7 +68,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
                 SolutionStep(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)
             ),
             correct=optional_boolean(where, row, "final_answer_correct"),
-            step_scores=step_scores(where, row, len(steps)),
+            **read_scores(where, row, len(steps)),
             solution_id=required_name(where, row, "id"),
             generator=optional_string(where, row, "generator"),
         )
@@ -78,7 +76,6 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 
 def _row(record: LabeledSolution, number: int) -> dict[str, Any]:
-    scores = {name: list(values) for name, values in record.step_scores.items()}
     return {
         "id": f"row-{number}" if record.solution_id is None else record.solution_id,
         "generator": record.generator,
@@ -86,4 +83,4 @@ def _row(record: LabeledSolution, number: int) -> dict[str, Any]:
         "steps": list(record.texts),
         "final_answer_correct": record.correct,
         "label": -1 if record.first_error is None else record.first_error,
-    } | ({"step_scores": scores} if scores else {})
+    } | score_fields(record)

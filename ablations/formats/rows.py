@@ -212,7 +212,7 @@ def optional_string(where: Where, row: dict[str, Any], name: str, of: str = "") 
 
 def text_or_number(value: Any) -> Any:
     """Converts a number to text, a whole one without a decimal point; any other value stays unchanged."""
-    if not is_number(value) or not abs(value) <= sys.float_info.max:
+    if not is_finite(value):
         return value
     whole = integer(value)
     return str(value if whole is None else whole)
@@ -261,14 +261,18 @@ def optional_number(where: Where, row: dict[str, Any], name: str, of: str = "") 
     value = row.get(name)
     if value is None:
         return None
-    finite = is_number(value) and abs(value) <= sys.float_info.max
-    check(where, of + name, value, finite, "a finite number or null")
+    check(where, of + name, value, is_finite(value), "a finite number or null")
     return float(value)
 
 
 def is_number(value: Any) -> bool:
     """Returns whether a value is a number; true and false are not, though Python counts them as integers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> bool:
+    """Returns whether a value is a number that a float can hold; NaN and infinity are not."""
+    return is_number(value) and abs(value) <= sys.float_info.max
 
 
 def is_probability(value: Any) -> bool:

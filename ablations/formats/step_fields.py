@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from ablations.formats.labeled_solution import RATINGS, Label, Probabilities
+from ablations.formats.labeled_solution import RATINGS, Label, LabeledSolution, Probabilities
 from ablations.formats.rows import (
     Where,
     array,
     check,
     check_text,
     integer,
+    is_finite,
     is_number,
     is_probability,
     mapping,
@@ -16,6 +17,8 @@ from ablations.formats.rows import (
 
 IGNORE = -100
 """Value for a missing label in TRL's files."""
+SCORES = frozenset({"step_scores", "solution_scores"})
+"""Our own fields, which several formats may have."""
 
 
 def rating(where: Where, at: str, value: Any) -> int | None:
@@ -53,15 +56,40 @@ def _label(where: Where, at: str, value: Any, soft: bool) -> Label:
     return 1 if value else -1
 
 
-def step_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, tuple[float, ...]]:
-    """Reads labeler -> P(the step is right), one per step, from a field that may be null or missing."""
-    if row.get("step_scores") is None:
-        return {}
-    found = mapping(where, row, "step_scores")
-    found = {name: values for name, values in found.items() if values is not None}  # Parquet fills in nulls
-    for name in found:
-        check_text(where, "step_scores", name)
-        for i, score in enumerate(array(where, found, name, "step_scores.", length)):
+def read_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, Any]:
+    """Reads our own optional fields, which hold the scores of labelers.
+
+    ``step_scores`` is an object, labeler -> P(the step is right), one per step; ``solution_scores`` is one,
+    labeler -> the score of the whole solution.
+
+    Returns:
+        Both, by their names in `LabeledSolution`.
+    """
+    of_steps, of_solution = (_by_labeler(where, row, name) for name in ("step_scores", "solution_scores"))
+    for name in of_steps:
+        for i, score in enumerate(array(where, of_steps, name, "step_scores.", length)):
             at = f"step_scores.{name}[{i}]"
             check(where, at, score, is_probability(score), "a number in [0, 1]")
-    return {name: tuple(map(float, values)) for name, values in found.items()}
+    for name, score in of_solution.items():
+        check(where, f"solution_scores.{name}", score, is_finite(score), "a finite number")
+    return {
+        "step_scores": {name: tuple(map(float, values)) for name, values in of_steps.items()},
+        "solution_scores": {name: float(score) for name, score in of_solution.items()},
+    }
+
+
+def score_fields(record: LabeledSolution) -> dict[str, Any]:
+    """Returns these fields as they are written, without empty ones."""
+    of_steps = {name: list(values) for name, values in record.step_scores.items()}
+    fields = {"step_scores": of_steps, "solution_scores": dict(record.solution_scores)}
+    return {name: held for name, held in fields.items() if held}
+
+
+def _by_labeler(where: Where, row: dict[str, Any], name: str) -> dict[str, Any]:
+    """Reads an object that may be null or missing."""
+    if row.get(name) is None:
+        return {}
+    held = {key: value for key, value in mapping(where, row, name).items() if value is not None}
+    for key in held:  # Parquet fills in nulls for labelers that other rows have
+        check_text(where, name, key)
+    return held

@@ -8,6 +8,7 @@ from ablations.labelers import (
     reasoneval,
     reward_model,
     rlhflow,
+    sequence_classification,
     skywork,
     token_classification,
 )
@@ -22,6 +23,7 @@ FAMILIES: dict[str, Family] = {
     "skywork": skywork.FAMILY,
     "reasoneval": reasoneval.FAMILY,
     "reward-model": reward_model.FAMILY,
+    "sequence-classification": sequence_classification.FAMILY,
 }
 
 

@@ -22,6 +22,8 @@ class Loading:
 
     folder: Path
     """The checkpoint's folder."""
+    architecture: str
+    """The class that wrote it; empty if it does not say."""
     tokenizer: Any
     """Its tokenizer."""
     dtype: str
@@ -41,7 +43,9 @@ class Family:
     load: Callable[[Loading], Any]
     """Function that loads a model with class logits, from negative to positive, at every token."""
     encode: Encode
-    """Function that returns a solution's tokens and the positions at which its steps are judged."""
+    """Function that returns a solution's tokens and the positions at which it is judged."""
+    of_solutions: bool = False
+    """Whether its models judge whole solutions, each at one position, rather than steps."""
     native: bool = False
     """Whether its models run on this project's code, so that code shipped with a checkpoint is not needed."""
     separator: str | None = None

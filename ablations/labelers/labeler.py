@@ -62,7 +62,7 @@ class Labeler:
     """Whether beginnings that solutions share are computed once, if a check found that to be right."""
 
     def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
-        """Encodes a solution as the model reads it, with one position per step.
+        """Encodes a solution as the model reads it, with one position per step, or one in all.
 
         Args:
             problem: text of the problem.
@@ -86,13 +86,19 @@ class Labeler:
                 f"{where}: found the token {token!r}; allowed: one of which the model has embeddings"
             )
         ends = found.step_end
-        rising = len(ends) == len(steps) and bool((np.diff(ends) > 0).all())
+        judged, allowed = (1, "one") if family.of_solutions else (len(steps), "one per step")
+        rising = len(ends) == judged and bool((np.diff(ends) > 0).all())
         if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
             raise ValueError(
-                f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: one per "
-                f"step, rising, among {len(found.ids)} tokens"
+                f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: "
+                f"{allowed}, rising, among {len(found.ids)} tokens"
             )
         return found
+
+    @property
+    def of_solutions(self) -> bool:
+        """Whether it judges whole solutions rather than steps."""
+        return FAMILIES[self.identity.family].of_solutions
 
     def fits(self, tokens: int) -> bool:
         """Returns whether the model can read that many tokens at once."""
@@ -105,7 +111,9 @@ class Labeler:
         max_tokens: int = 8192,
         progress: Callable[[float], None] | None = None,
     ) -> StepScores:
-        """Computes class probabilities of the steps; `last` is P(right) of each solution's last step.
+        """Computes class probabilities of what is judged; `last` is P(right) of the last of each solution.
+
+        A family of whole solutions judges once per solution.
 
         Args:
             solutions: as `encode` makes them; those of one problem are computed faster together.
@@ -161,6 +169,7 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
     check_vocabulary(tokenizer, checkpoint.rows, "labeler")
     loading = Loading(
         folder=checkpoint.folder,
+        architecture=checkpoint.architecture,
         tokenizer=tokenizer,
         dtype=choice.dtype,
         trust_remote_code=choice.trust_remote_code,

@@ -11,17 +11,20 @@ from results.stats.summaries import at_n, rows_of
 from results.tables.rendering import Cell, Table, heads, number, points, tested, whole, word
 
 COLUMNS = {
+    "file": "what it was measured on; none of a mean over files",
     "labeler": "whose scores; none of a reference line",
     "scoring": "how its step scores became one of the solution; none where that does not matter",
-    "metric": "best_of_n, best_of_n_minus_majority, weighted_vote, majority, pass_at_n; step_auroc, "
-    "calibration_error, calibration, first_error_f1, first_error_found, no_error_found",
+    "metric": "best_of_n, best_of_n_minus_majority, weighted_vote, majority, pass_at_n, "
+    "auroc_within_problems; step_auroc, calibration_error, calibration, first_error_f1, first_error_found, "
+    "no_error_found, right_step_f1, wrong_step_f1, step_f1, solution_auroc",
     "n": "solutions of a problem; of calibration the bin, from 0",
     "estimate": "the metric: a share, or a difference of shares",
     "lower": "lower end of its 95% interval by problem; none where there is no interval",
     "upper": "upper end",
     "problems": "problems that it was measured on",
-    "count": "steps of an AUROC, of a calibration or of its bin; solutions of what concerns first errors",
-    "x": "of calibration the mean predicted probability; of first errors the threshold",
+    "count": "steps of an AUROC, of a calibration or of its bin; solutions of what concerns first errors, or "
+    "of an AUROC of solutions",
+    "x": "of calibration the mean predicted probability; of first errors and F1 the threshold",
     "single_draw": "whether n is all solutions of every problem: one draw, not an expectation over subsets",
 }
 """Columns of an evaluation's rows -> their meaning."""
@@ -41,7 +44,10 @@ def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
         rows: rows of an evaluation, with the columns of ``COLUMNS``.
     """
     frame = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
-    made = [_at_most(frame), _over_n(frame), _differences_over_n(frame), _steps(frame), _reliability(frame)]
+    made = [
+        *(_at_most(frame), _over_n(frame), _differences_over_n(frame), _solutions(frame)),
+        *(_steps(frame), _all_steps(frame), _reliability(frame)),
+    ]
     return [table for table in made if table.rows]
 
 
@@ -116,6 +122,51 @@ def _curves(curves: pd.DataFrame, *, id: str, title: str, lead: str, signed: boo
         lead=lead,
         heads=heads("labeler", "scoring", *map(str, ns), text=("labeler", "scoring")),
         rows=tuple(rows) if len(ns) > 1 else (),
+    )
+
+
+def _solutions(frame: pd.DataFrame) -> Table:
+    """Tabulates how well every labeler and strategy tells solutions apart."""
+    metrics = ("auroc_within_problems", "solution_auroc")
+    found = frame[frame["metric"].isin(metrics)]
+    rows = []
+    groups: Any = found.groupby(["labeler", "scoring"], sort=False)
+    for (labeler, scoring), group in groups:
+        by_metric = {row.metric: row for row in rows_of(group)}
+        shown = (_number(by_metric.get(metric)) for metric in metrics)
+        rows.append((word(labeler), word(scoring), *shown, whole(group["count"].max())))
+    return Table(
+        id="solutions",
+        title="Solutions",
+        lead="AUROC of solutions: with a right against a wrong final answer, within problems; and without "
+        "against with an error, over all problems. 95% intervals by problem.",
+        heads=heads(
+            *("labeler", "scoring", "final answer", "errors", "solutions"), text=("labeler", "scoring")
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _all_steps(frame: pd.DataFrame) -> Table:
+    """Tabulates every labeler on all labeled steps, those after an error too."""
+    metrics = ("right_step_f1", "wrong_step_f1", "step_f1")
+    found = frame[frame["metric"].isin(metrics)]
+    rows = []
+    groups: Any = found.groupby("labeler", sort=False)
+    for labeler, group in groups:
+        by_metric = {row.metric: row for row in rows_of(group)}
+        shown = (_share(by_metric.get(metric)) for metric in metrics)
+        steps = whole(group["count"].max())
+        rows.append((word(labeler), number(group["x"].max()), *shown, steps))
+    return Table(
+        id="all-steps",
+        title="All labeled steps",
+        lead="F1 of right steps, of wrong steps, and their mean, which is PRMBench's score, per cent; steps "
+        "after the first error count too where they are labeled. 95% intervals by problem.",
+        heads=heads(
+            *("labeler", "threshold", "right steps", "wrong steps", "mean F1", "steps"), text=("labeler",)
+        ),
+        rows=tuple(rows),
     )
 
 

@@ -100,6 +100,33 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert again.replace(b"/nowhere/sums.jsonl.gz", str(pool).encode()) == text
 
 
+def test_an_outcome_reward_model_labels_the_outcome_arms(pool, tmp_path, capsys):
+    """Its logits of right solutions are above 3, of wrong ones below -3; it cannot label steps."""
+    scored = tmp_path / "scored.jsonl"
+    with gzip.open(pool, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    for row in rows:
+        for i, sample in enumerate(row["samples"]):
+            sample["solution_scores"] = {"orm": (3.0 + i) * (1 if sample["final_correct"] else -1)}
+    scored.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    argv = arguments("run", scored, "orm", tmp_path, **TINY)
+    assert cli.main(argv) == 2
+    told = (
+        "arms: found process with a labeler that scores whole solutions; allowed: prm_outcome, final_answer"
+    )
+    assert told in capsys.readouterr().err
+    assert cli.main([*argv, '--settings.arms=["prm_outcome", "final_answer"]']) == 0
+    assert "labeler.threshold: 0.20" not in capsys.readouterr().err
+    frame = read_records(tmp_path / "out" / "records.parquet")
+    assert set(frame[frame["metric"] == "best_of_n"]["arm"]) == {"prm_outcome", "final_answer", "labeler"}
+    labeler = frame[(frame["arm"] == "labeler") & (frame["metric"] == "best_of_n")].set_index("n")["value"]
+    assert labeler[4] == labeler[6] == pytest.approx(1.0)
+    # both arms have the same targets, so the same models
+    cells = frame[(frame["metric"] == "best_of_n") & (frame["n"] == 4)]
+    values = {arm: part["value"].tolist() for arm, part in cells.groupby("arm")}
+    assert values["prm_outcome"] == values["final_answer"]
+
+
 def test_a_pool_with_ungraded_solutions(pool, tmp_path):
     """Two ungraded of the six of one problem, four of another: nine problems keep four to six each."""
     with gzip.open(pool, "rt") as file:

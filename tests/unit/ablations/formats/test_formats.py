@@ -69,6 +69,7 @@ def records(draw):
     candidates = st.lists(st.builds(Candidate, text=text, label=label), max_size=2).map(tuple)
     step = st.builds(SolutionStep, text=text, label=label, alternatives=candidates, human=st.booleans())
     steps = draw(st.lists(step, max_size=4).map(tuple))
+    number = st.floats(allow_nan=False, allow_infinity=False)
     scores = st.lists(share, min_size=len(steps), max_size=len(steps)).map(tuple)
     reference = draw(text | st.none())
     return LabeledSolution(
@@ -82,12 +83,13 @@ def records(draw):
         steps=steps,
         open_candidates=draw(candidates),
         step_scores=draw(st.dictionaries(st.sampled_from(["prm", "q", "labels"]), scores, max_size=2)),
+        solution_scores=draw(st.dictionaries(st.sampled_from(["orm", "q"]), number, max_size=2)),
         answer=draw(st.just(reference) | text | st.none()),
         correct=draw(st.sampled_from([True, True, False, None])),
         finished=draw(st.sampled_from([True, True, False])),
         finish_reason=draw(st.none() | st.sampled_from(FINISH_REASONS)),
-        prm_score=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
-        orm_score=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+        prm_score=draw(st.none() | number),
+        orm_score=draw(st.none() | number),
         solution_id=draw(name),
         sample=draw(st.none() | st.integers(0, 9)),
         generator=draw(name),
@@ -119,6 +121,7 @@ FULL = LabeledSolution(
     ),
     open_candidates=(Candidate(text="y", label=1),),
     step_scores={"prm": (0.0, 0.25, 0.5, 0.75, 1.0)},
+    solution_scores={"orm": -3.5},
     answer="two",
     correct=True,
     finished=False,
@@ -225,7 +228,7 @@ def test_texts_with_the_marks_of_a_format_are_refused(form, problem, step, tmp_p
 
 
 def test_every_field_of_a_record_is_a_feature():
-    apart = {"problem", "steps", "open_candidates", "step_scores"}
+    apart = {"problem", "steps", "open_candidates", "step_scores", "solution_scores"}
     assert {one.name for one in fields(LabeledSolution)} - apart == FIELDS.keys()
     not_held = [key for key, one in FEATURES.items() if not one.has(FULL)]
     # the first two are of probabilities, and FULL's unlabeled step stands behind an error
@@ -238,27 +241,43 @@ def labels_of(record):
 
 LOSSES = {
     # format: (what FULL loses beside the fields, or why it is left out)
-    "prm800k": (["step_scores"], [1, 0, -1, 1, None]),
+    "prm800k": (["step_scores", "solution_scores"], [1, 0, -1, 1, None]),
     "prm800k_paths": (["alternatives", "human"], [1, 0, -1, 1, None]),
-    "trl": (["alternatives", "step_scores", "human", "neutral"], [1, 1, -1, 1, None]),
+    "trl": (["alternatives", "step_scores", "solution_scores", "human", "neutral"], [1, 1, -1, 1, None]),
     "math_shepherd": (
-        ["alternatives", "step_scores", "human", "neutral", "unlabeled_after_error", "numbering"],
+        [
+            "alternatives",
+            "step_scores",
+            "solution_scores",
+            "human",
+            "neutral",
+            "unlabeled_after_error",
+            "numbering",
+        ],
         [1, 1, -1, 1],
     ),
     "rlhflow": (
-        ["alternatives", "step_scores", "human", "neutral", "unlabeled_after_error", "numbering"],
+        [
+            "alternatives",
+            "step_scores",
+            "solution_scores",
+            "human",
+            "neutral",
+            "unlabeled_after_error",
+            "numbering",
+        ],
         [1, 1, -1, 1],
     ),
     "processbench": (
         ["alternatives", "human", "neutral", "after_error"],
         [1, 1, -1, None, None],
     ),
-    "math": (["alternatives", "step_scores", "human", "labels", "steps"], []),
+    "math": (["alternatives", "step_scores", "solution_scores", "human", "labels", "steps"], []),
     "gsm8k": (
-        ["alternatives", "step_scores", "human", "labels", "line_breaks", "answer_form"],
+        ["alternatives", "step_scores", "solution_scores", "human", "labels", "line_breaks", "answer_form"],
         [None] * 6,  # the line break makes one more
     ),
-    "problems": (["alternatives", "step_scores", "human", "labels", "steps"], []),
+    "problems": (["alternatives", "step_scores", "solution_scores", "human", "labels", "steps"], []),
     "scored_samples": "unlabeled steps",
     "pool": "unlabeled steps",
 }

@@ -152,7 +152,10 @@ def test_a_row_that_is_converted_to_itself_is_the_same(form, tmp_path):
     assert account.unread.keys() == {name for name in more if not name.startswith(WHOLE)}
 
 
-WHOLE = ("step_scores.", "samples[].step_scores.", "rating_probs[].", "label.steps[].human_completion.")
+WHOLE = (
+    *("step_scores.", "solution_scores.", "samples[].step_scores.", "samples[].solution_scores."),
+    *("rating_probs[].", "label.steps[].human_completion."),
+)
 """Fields that are read with all that they hold, or that the row does not have."""
 
 

@@ -66,6 +66,51 @@ def test_read_by_hand(tmp_path):
     assert read_pool(path, None).labels is None
 
 
+@pytest.mark.parametrize(
+    ("scores", "right"),
+    [((0.25, 1, 0.0), (0.25, 1.0, 0.0)), ((-2.0, 0, 800), (1 / (1 + np.exp(2.0)), 0.5, 1.0))],
+)
+def test_scores_of_whole_solutions(scores, right, tmp_path):
+    """Probabilities as they are, any other numbers as logits; the steps before the last are sure."""
+    steps = [["a", "b", "c"], ["a"], ["a", "b"]]
+    samples = [
+        sample(i, one, solution_scores={"orm": score})
+        for i, (one, score) in enumerate(zip(steps, scores, strict=True))
+    ]
+    path = tmp_path / "pool.jsonl"
+    path.write_text(json.dumps(problem("a", samples)))
+    pool = read_pool(path, "orm")
+    assert (pool.labelers, pool.solution_labelers) == ((), ("orm",))
+    assert pool.labels.prob.row(0)[:, 1].tolist() == [1.0, 1.0, pytest.approx(right[0])]
+    np.testing.assert_allclose(np.exp(product(pool.labels)), right)
+    np.testing.assert_allclose(pool.labels.last, right)
+    with pytest.raises(ValueError, match=r"labeler: found \"prm\"; allowed: a labeler of this pool \(orm\)"):
+        read_pool(path, "prm")
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"orm": "1"}, 'samples[1].solution_scores.orm: found "1"; allowed: a finite number'),
+        ({"orm": True}, "samples[1].solution_scores.orm: found true; allowed: a finite number"),
+        ({"orm": float("inf")}, "samples[1].solution_scores.orm: found Infinity; allowed: a finite number"),
+        ({}, "samples[1].solution_scores: found none; allowed: the same labelers in every sample (orm)"),
+        ({"prm": 1}, 'samples[1].solution_scores.prm: found "prm"; allowed: another name than a labeler of'),
+        ([1], "samples[1].solution_scores: found [1]; allowed: an object: labeler name -> number"),
+    ],
+)
+def test_faults_in_scores_of_whole_solutions(scores, message, tmp_path):
+    samples = [
+        sample(i, ["a"], step_scores={"prm": [1]}, solution_scores=one)
+        for i, one in enumerate([{"orm": 1}, scores])
+    ]
+    path = tmp_path / "pool.jsonl"
+    path.write_text(json.dumps(problem("a", samples)))
+    with pytest.raises(ValueError) as caught:
+        read_pool(path, None)
+    assert str(caught.value).startswith(f"{path}:1: field {message}")
+
+
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=5)
 
 

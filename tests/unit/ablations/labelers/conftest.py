@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForSequenceClassification,
     LlamaForTokenClassification,
     LlamaModel,
     MistralConfig,
@@ -19,6 +20,7 @@ from transformers import (
     MistralModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
+    Qwen2ForSequenceClassification,
     Qwen2ForTokenClassification,
     Qwen2Model,
 )
@@ -173,6 +175,37 @@ def math_shepherd(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def sequence_classification(folder: Path) -> None:
+    tokenizer = byte_level(bos_token="<s>", pad_token="<pad>")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), num_labels=1, pad_token_id=tokenizer.pad_token_id, **SIZES
+    )
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def two_classes(folder: Path) -> None:
+    tokenizer = byte_level("<|im_start|>", "<|im_end|>", pad_token="<pad>")
+    tokenizer.chat_template = CHATML
+    config = Qwen2Config(vocab_size=len(tokenizer), num_labels=2, **SIZES)
+    Qwen2ForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def qwen_reward_model(folder: Path) -> None:
+    tokenizer = byte_level("<|im_start|>", "<|im_end|>", pad_token="<pad>")
+    tokenizer.chat_template = CHATML
+    body = Qwen2Model(Qwen2Config(vocab_size=len(tokenizer), **SIZES))
+    head = {
+        "score.0.weight": torch.randn(32, 32) / 4,
+        "score.0.bias": torch.randn(32),
+        "score.2.weight": torch.randn(1, 32) / 4,
+        "score.2.bias": torch.randn(1),
+    }
+    write_parts(folder, body, head, architectures=["Qwen2ForRewardModel"])
+    tokenizer.save_pretrained(folder)
+
+
 def reward_model(folder: Path) -> None:
     tokenizer = byte_level(bos_token="<s>", pad_token="<pad>")
     config = LlamaConfig(vocab_size=len(tokenizer), num_labels=3, **SIZES)
@@ -188,6 +221,9 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "rlhflow": rlhflow,
     "math-shepherd": math_shepherd,
     "reward-model": reward_model,
+    "sequence-classification": sequence_classification,
+    "two-classes": two_classes,
+    "qwen-reward-model": qwen_reward_model,
 }
 
 

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
     LlamaConfig,
@@ -38,7 +39,11 @@ SOLUTIONS = [
     (0, ["48 + 24 = 72.", "So 72 - 0 = 72."]),  # the first one again
     (1, ["x"]),
 ]
-CASES = {kind: kind for kind in FAMILIES} | {"reasoneval-llama": "reasoneval"}
+CASES = {kind: kind for kind in FAMILIES} | {
+    "reasoneval-llama": "reasoneval",
+    "two-classes": "sequence-classification",
+    "qwen-reward-model": "sequence-classification",
+}
 PACKED = {kind: kind != "math-shepherd" for kind in CASES}
 
 
@@ -150,6 +155,36 @@ def by_reward_model(folder, tokenizer, problem, steps):
     return ids, judged, softmax(model(torch.tensor([ids])).logits[0, judged])
 
 
+def by_sequence_classifier(folder, tokenizer, problem, steps):
+    """As its class scores it, by transformers: at the last token."""
+    ids = [tokenizer.bos_token_id, *tokenizer(problem + "\n" + "\n".join(steps))["input_ids"]]
+    value = AutoModelForSequenceClassification.from_pretrained(folder).eval()(torch.tensor([ids])).logits
+    right = torch.sigmoid(value[0].double()).numpy()
+    return ids, [len(ids) - 1], np.stack([1 - right, right], axis=1)
+
+
+def in_a_conversation(tokenizer, problem, steps):
+    solution = "\n".join(steps)
+    text = f"<|im_start|>user\n{problem}<|im_end|>\n<|im_start|>assistant\n{solution}<|im_end|>\n"
+    return tokenizer(text)["input_ids"]
+
+
+def by_two_classes(folder, tokenizer, problem, steps):
+    ids = in_a_conversation(tokenizer, problem, steps)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    return ids, [len(ids) - 1], softmax(model(torch.tensor([ids])).logits)
+
+
+def by_qwen_reward_model(folder, tokenizer, problem, steps):
+    ids = in_a_conversation(tokenizer, problem, steps)
+    hidden = read_decoder(folder, Qwen2Model, Qwen2Config)(torch.tensor([ids])).last_hidden_state[0, -1:]
+    head = read_head(folder)
+    inner = torch.relu(hidden @ head["score.0.weight"].T + head["score.0.bias"])
+    value = inner @ head["score.2.weight"].T + head["score.2.bias"]
+    right = torch.sigmoid(value[:, 0].double()).numpy()
+    return ids, [len(ids) - 1], np.stack([1 - right, right], axis=1)
+
+
 REFERENCES = {
     "token-classification": by_trl,
     "qwen-prm": by_qwen,
@@ -159,6 +194,9 @@ REFERENCES = {
     "rlhflow": by_rlhflow,
     "math-shepherd": by_math_shepherd,
     "reward-model": by_reward_model,
+    "sequence-classification": by_sequence_classifier,
+    "two-classes": by_two_classes,
+    "qwen-reward-model": by_qwen_reward_model,
 }
 
 
@@ -189,7 +227,7 @@ def test_scores_are_those_of_one_solution_at_a_time(kind, checkpoint):
             one = type(labeler)(**{**vars(labeler), "share_prefixes": sharing})
             found = one.label(encoded, max_tokens=max_tokens)
             np.testing.assert_allclose(found.prob.values, np.concatenate(wanted), atol=1e-5)
-            assert found.prob.lengths.tolist() == [len(steps) for _, steps in SOLUTIONS]
+            assert found.prob.lengths.tolist() == [len(prob) for prob in wanted]
             right = [
                 prob[-1, 1] if prob.shape[1] == 2 else prob[-1, 1] + prob[-1, 2] for prob in wanted
             ]  # neutral is right

@@ -10,7 +10,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from paths import ROOT
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ablations.commands import cli
 from ablations.engine.store import Store
@@ -95,6 +97,30 @@ def test_a_pool_gets_scores(suffix, kind, checkpoint, tmp_path, capsys):
     assert {json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()} >= {"begin", "ended"}
     assert read_pool(tmp_path / "both.jsonl", "skywork").labelers == ("other", "mine", "skywork")
     assert read(tmp_path / "both.jsonl")[2]["labelled_by"].keys() == {"mine", "skywork"}
+
+
+def test_an_outcome_reward_model_scores_solutions(checkpoint, tmp_path, capsys):
+    """Its scores are the logits that transformers' class gives; the file can be evaluated."""
+    folder, out = checkpoint("sequence-classification"), tmp_path / "out.jsonl"
+    assert label(write(tmp_path / "pool.jsonl", rows()), folder, out, "--name", "orm") == 0
+    assert (
+        f"{out}: 3 problems, 6 solutions labeled by orm (sequence-classification" in capsys.readouterr().out
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    for line in read(out):
+        assert list(line["labelled_by"]) == ["orm"]
+        for sample in line["samples"]:
+            assert list(sample["step_scores"]) == ["other"]
+            text = line["problem"] + "\n" + "\n".join(sample["steps"])
+            ids = [tokenizer.bos_token_id, *tokenizer(text)["input_ids"]]
+            with torch.no_grad():
+                wanted = float(model(torch.tensor([ids])).logits)
+            assert sample["solution_scores"] == {"orm": pytest.approx(wanted, abs=1e-5)}
+    assert cli.main(["evaluate", str(out), "--labeler", "orm"]) == 0
+    assert "as given" in capsys.readouterr().out
+    assert label(out, folder, tmp_path / "again.jsonl", "--name", "orm") == 2
+    assert "name: found 'orm', whose scores" in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_left_out_and_named(checkpoint, tmp_path, capsys):
