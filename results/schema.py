@@ -56,6 +56,12 @@ METRICS: dict[str, Metric] = {
     "step_auroc": Metric(
         meaning="area under the ROC curve of step scores against the oracle's labels", n=None, arms=_SCORERS
     ),
+    "step_auroc_by_labeler": Metric(
+        meaning="step_auroc where nobody but the labeler says which steps are wrong: those whose P(negative) "
+        "exceeds its threshold",
+        n=None,
+        arms=STUDENT_ARMS,
+    ),
     "pool_step_auroc": Metric(
         meaning="step_auroc on the students' training solutions, which the labeler labels",
         n=None,

@@ -23,7 +23,7 @@ from ablations.experiments.run_settings import RunSettings
 from ablations.experiments.settings import FIRST_TUNING_SEED, StudentSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.collect import DrawRows
-from ablations.steps.evaluate import EvaluateCell, EvaluateReferences
+from ablations.steps.evaluate import CompareWithLabeler, EvaluateCell, EvaluateReferences
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
@@ -241,8 +241,18 @@ def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows]
     """Returns the step that evaluates one reward model (or one per fold); ``further`` gives it more rows."""
     first = by_fold[0]
     folds = [trainings.tested for trainings in by_fold]
+    scores = tuple(trainings.scores(seed) for trainings in by_fold)
     if first.fold.train_ratings is not None:
         further = (*further, first.label_noise(seed))
+    elif first.fold.steps_labeled:
+        agreement = CompareWithLabeler(
+            scores=scores,
+            labels=tuple(fold.test_labels for fold in folds),
+            threshold=first.fold.threshold,
+            label=f"{first.name} seed {seed} against the labeler",
+            weight=0.1,
+        )
+        further = (*further, agreement)
     return EvaluateCell(
         arm=first.arm,
         acquisition=first.acquisition,
@@ -252,7 +262,7 @@ def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows]
         level=first.level,
         trains=tuple(trainings.train(seed) for trainings in by_fold),
         choices=tuple(trainings.choice for trainings in by_fold if trainings.choice is not None),
-        scores=tuple(trainings.scores(seed) for trainings in by_fold),
+        scores=scores,
         samples=tuple(fold.test for fold in folds),
         ratings=tuple(fold.ratings for fold in folds if fold.ratings is not None),
         further=further,

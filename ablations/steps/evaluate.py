@@ -8,12 +8,14 @@ import numpy as np
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import RateChoice, TrainedStudent
+from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
+from ablations.data.thresholds import exceeds
 from ablations.engine.step import Context, Step
 from ablations.evaluation.best_of_n import majority, pass_at_n, random_choice
 from ablations.evaluation.discrimination import calibration, step_auroc
 from ablations.evaluation.scoring_rules import SCORING_OF
-from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, Rows, defined, random_row
+from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, Rows, defined, random_row, side_by_side
 from ablations.steps.training_facts import cell_columns, facts_for_records, labels_of, unscored
 from ablations.world.world import Kind
 
@@ -78,6 +80,26 @@ class EvaluateCell(Step[Rows], name="cell", version=3):
                 )
             ],
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CompareWithLabeler(Step[Rows], name="compare_with_labeler"):
+    """Compares a reward model's scores of steps with the labeler's labels, where there is no oracle."""
+
+    scores: tuple[Step[StepScores], ...]
+    """Scores of the test samples, one per fold."""
+    labels: tuple[Step[StepScores], ...]
+    """The labeler's scores of them."""
+    threshold: float
+    """The labeler's P(negative) above which a step is wrong."""
+
+    def run(self, context: Context) -> Rows:
+        """Compares them."""
+        labels = side_by_side(context.read_all(self.labels)).prob
+        wrong = np.asarray(exceeds(labels.values[:, 0], self.threshold))
+        truth = Ragged(values=np.where(wrong, -1, 1).astype(np.int8), offsets=labels.offsets)
+        found = step_auroc(side_by_side(context.read_all(self.scores)), truth)
+        return Rows(rows=defined("step_auroc_by_labeler", found))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

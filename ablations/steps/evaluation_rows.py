@@ -141,7 +141,7 @@ class EvaluatedSolutions:
         rows = self.by_score(np.concatenate([SCORINGS[scoring](s) for s in scores]))
         if ratings:
             truth = Ragged.concatenate([one.steps for one in ratings])
-            rows += defined("step_auroc", step_auroc(_side_by_side(scores), truth))
+            rows += defined("step_auroc", step_auroc(side_by_side(scores), truth))
         return rows
 
     def by_score(self, score: np.ndarray) -> list[Row]:
@@ -167,7 +167,7 @@ def random_row(once_P: np.ndarray) -> Row:
     }
 
 
-def _side_by_side(scores: Sequence[StepScores]) -> StepScores:
+def side_by_side(scores: Sequence[StepScores]) -> StepScores:
     """Concatenates the scores of several folds."""
     prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))

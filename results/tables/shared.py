@@ -37,6 +37,8 @@ PAIRS: tuple[tuple[str, str], ...] = (
 )
 """Differences that are always shown: first arm minus second arm."""
 
+STEP_AUROCS = ("step_auroc", "step_auroc_by_labeler")
+"""Step AUROC by the oracle, or where there is none by the labeler; a run has one of them."""
 _CURVES = ("best_of_n", "majority", "pass_at_n", "random")
 
 
@@ -72,8 +74,8 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
     for (arm, acquisition, data_scale), group in groups:
         cells = [word(arm_words(arm, acquisition), arm=arm), whole(data_scale)]
         cells += [_best_of(group, arm, n) for n in ns]
-        for metric in ("solution_auroc", "step_auroc"):
-            at = group[group["metric"] == metric]["estimate"]
+        for metrics in (("solution_auroc",), STEP_AUROCS):
+            at = group[group["metric"].isin(metrics)]["estimate"]
             cells.append(number(at.iloc[0] if len(at) else float("nan")))
         seeds = int(group["seeds"].max())
         share = learned.get((arm, acquisition, data_scale), "–")
@@ -82,6 +84,8 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         "Test problems solved, per cent, with 95% intervals; labeled: training solutions labeled per "
         "problem. Solution AUROC compares solutions of the same problem only."
     )
+    if (summary["metric"] == "step_auroc_by_labeler").any():
+        lead += " Step AUROC takes the labeler's word for which steps are wrong."
     if drawn.intersection(ns):
         lead += " * A single draw of all solutions, not an expectation over subsets."
     if learned:

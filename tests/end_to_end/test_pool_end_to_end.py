@@ -78,6 +78,8 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     labeler = frame[(frame["arm"] == "labeler") & (frame["metric"] == "best_of_n")].set_index("n")["value"]
     assert labeler[1] == pytest.approx(0.5) and labeler[4] == labeler[6] == pytest.approx(1.0)
     assert not (frame["metric"] == "step_auroc").any()  # nobody knows which steps are right
+    by_labeler = frame[frame["metric"] == "step_auroc_by_labeler"]
+    assert set(by_labeler["arm"]) == set(STUDENTS) and by_labeler["value"].between(0, 1).all()
     everything = {f"sum-{p}" for p in range(PROBLEMS)}
     check_parts(tmp_path / "store", FOLDS, everything)
 

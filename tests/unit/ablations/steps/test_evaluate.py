@@ -14,7 +14,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Made
-from ablations.steps.evaluate import EvaluateCell, EvaluateReferences
+from ablations.steps.evaluate import CompareWithLabeler, EvaluateCell, EvaluateReferences
 from ablations.steps.evaluation_rows import Rows, defined
 from ablations.steps.examples import PickExamples
 from ablations.steps.records import GatherRecords
@@ -92,6 +92,21 @@ def test_a_cell_scored_at_the_last_token(tmp_path):
     assert rows_of(rows, "best_of_n") == [0.25, 0.5]
     assert rows_of(rows, "solution_auroc") == [1.0]
     assert {row["labelled_steps"] for row in rows} == {None}  # its nine targets are tokens
+
+
+def test_the_labeler_says_which_steps_are_wrong(tmp_path):
+    """P(wrong) exceeds 0.4 where the oracle says wrong: the same 6.5 of 9 pairs."""
+    made = fold(tmp_path)
+    positive = [[0.5 if rating < 0 else 0.75 for rating in ratings] for ratings in RATINGS]
+    labels = given(tmp_path, "labels", StepScores.from_positive(Ragged.from_rows(positive)))
+    step = CompareWithLabeler(scores=(made["scores"],), labels=(labels,), threshold=0.4)
+    given(tmp_path, "compared", run(step, tmp_path))
+    (row,) = Rows.read(tmp_path / "compared").rows
+    assert row == {"metric": "step_auroc_by_labeler", "value": pytest.approx(6.5 / 9)}
+    # at 0.5 no step is wrong
+    step = CompareWithLabeler(scores=(made["scores"],), labels=(labels,), threshold=0.5)
+    given(tmp_path, "none", run(step, tmp_path))
+    assert Rows.read(tmp_path / "none").rows == []
 
 
 def test_folds_stand_side_by_side(tmp_path):
