@@ -60,7 +60,7 @@ METRICS: dict[str, Metric] = {
         meaning="step_auroc where nobody but the labeler says which steps are wrong: those whose P(negative) "
         "exceeds its threshold",
         n=None,
-        arms=STUDENT_ARMS,
+        arms=tuple(STUDENT_ARMS),
     ),
     "pool_step_auroc": Metric(
         meaning="step_auroc on the students' training solutions, which the labeler labels",

@@ -23,9 +23,11 @@ from ablations.engine.store import STORE, Store
 from ablations.engine.user_file import UserFile
 from ablations.formats.rated_solutions import LabelOptions
 from ablations.steps.base_model import FACTS, UseCheckpoint
+from ablations.steps.compute_states import ComputeRatedStates
 from ablations.steps.course import Course
 from ablations.steps.language_finetuning import FinetuneOnSolutions, MathMix
 from ablations.steps.prm_on_labels import TrainPrmOnLabels
+from ablations.steps.rated_labels import RatedLabels
 from ablations.steps.scratch_base import MakeScratchBase
 from ablations.steps.withheld import Withheld
 from lightning_modules.presets import PRESETS
@@ -194,6 +196,7 @@ def large_prm(
     threshold: float | None = None,
     options: LabelOptions = LabelOptions(),
     problems: tuple[Path, ...] = (),
+    frozen_layer: int | None = None,
     course: Course = Course(epochs=2, batch=64, learning_rate=SLOW),  # 2: the paper's
     held_out: HeldOutFlags = HeldOutFlags(held_out_share=0.1),
     training: TrainingFlags = TrainingFlags(),
@@ -212,6 +215,9 @@ def large_prm(
         options: which labels are read.
         problems: with math_shepherd or rlhflow, file of the problems, where steps are not numbered;
             repeatable.
+        frozen_layer: layer to cut the base at; only a linear head on its states is trained, which takes
+            seconds once they are computed, at learning rates of 0.001 to 0.1 (default: the whole model is
+            trained).
         course: how long and how fast.
         held_out: what nothing is learned from.
         training: what it leaves behind while it runs.
@@ -224,21 +230,46 @@ def large_prm(
     files, kept = _files("labels", labels), _files("held_out", held_out.held_out)
     of_problems = _files("problems", problems)
     start, identity = _base_of(base, course, solutions=True, devices=devices)
-    step = TrainPrmOnLabels(
-        base=start,
+    read = RatedLabels(
         labels=files,
         options=options,
         problems=of_problems,
         threshold=threshold,
+    )
+    states = None
+    if frozen_layer is not None:
+        if devices > 1:
+            raise ValueError(f"frozen_layer: found it with {devices} devices; allowed: one")
+        _check_layer(base, frozen_layer)
+        states = ComputeRatedStates(
+            base=start,
+            layer=frozen_layer,
+            max_length=course.max_length,
+            device=course.device,
+            label=f"states of layer {frozen_layer}",
+            **vars(read),
+        )
+    step = TrainPrmOnLabels(
+        base=start,
+        states=states,
         withheld=held_out.withheld(kept, course.seed),
         course=course,
         checkpoint_every=training.checkpoint_every,
         label="large-prm",
+        **vars(read),
     )
     facts = {"threshold": threshold, "options": options.given()}
+    facts |= {} if frozen_layer is None else {"frozen_layer": frozen_layer}
     facts |= _facts("large-prm", held_out, labels=files, held_out=kept, problems=of_problems)
     spread = Devices(devices=devices, strategy=strategy)
     _make(step, facts | _trained(course, identity), out, store, log_format, training.logger, spread)
+
+
+def _check_layer(base: str, layer: int) -> None:
+    from ablations.labelers.checkpoints import find_checkpoint
+    from lightning_modules.backbones import cut, load_config
+
+    cut(load_config(find_checkpoint(base, "base").folder), layer)
 
 
 KINDS: dict[str, tuple[Callable[..., None], str]] = {

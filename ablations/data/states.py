@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,14 @@ class States:
         return np.concatenate([[0], np.cumsum(counts)[:-1]])
 
     @cached_property
+    def _steps(self) -> np.ndarray:
+        return np.asarray(self.index["steps"].to_numpy())
+
+    @cached_property
+    def _cut(self) -> np.ndarray:
+        return np.asarray(self.index["cut_steps"].to_numpy())
+
+    @cached_property
     def _place(self) -> dict[tuple[str, int], int]:
         names = zip(self.index["problem_id"].to_pylist(), self.index["sample"].to_pylist(), strict=True)
         return {name: place for place, name in enumerate(names)}
@@ -91,21 +99,23 @@ class States:
         names = zip(
             samples.solutions.column("problem_id").to_pylist(), samples.solutions.sample.tolist(), strict=True
         )
-        places = [self._place[name] for name in names]
-        steps, cut = self.index["steps"].to_numpy(), self.index["cut_steps"].to_numpy()
-        found = []
-        for place in places:
-            count, start = int(steps[place]), first_row + int(self.first[place])
-            end = start + count + (1 if pooled else 0)
-            found.append(
-                Encoded(
-                    ids=np.append(np.arange(start, start + count), end).astype(np.int32),
-                    solution_start=0,
-                    step_end=np.arange(count),
-                    cut_steps=int(cut[place]),
-                )
-            )
-        return found
+        return self.encoded_by_name(names, pooled=pooled, first_row=first_row)
+
+    def encoded_by_name(
+        self, names: Iterable[tuple[str, int]], *, pooled: bool = False, first_row: int = 0
+    ) -> list[Encoded]:
+        """Returns solutions by the texts and numbers that name them; see `encoded`."""
+        return [self._encoded(self._place[name], pooled, first_row) for name in names]
+
+    def _encoded(self, place: int, pooled: bool, first_row: int) -> Encoded:
+        count, start = int(self._steps[place]), first_row + int(self.first[place])
+        end = start + count + (1 if pooled else 0)
+        return Encoded(
+            ids=np.append(np.arange(start, start + count), end).astype(np.int32),
+            solution_start=0,
+            step_end=np.arange(count),
+            cut_steps=int(self._cut[place]),
+        )
 
     def table(self, layer: int) -> torch.Tensor:
         """Reads the states of a layer: float16 [rows, width]."""

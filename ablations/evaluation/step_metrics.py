@@ -112,7 +112,7 @@ def step_f1(predicted: Bools, wrong: Bools, problem: npt.NDArray[np.integer]) ->
     return StepF1(
         right=resampled(lambda weight: both(weight)[0], len(named)),
         wrong=resampled(lambda weight: both(weight)[1], len(named)),
-        mean=resampled(lambda weight: sum(both(weight)) / 2, len(named)),
+        mean=resampled(lambda weight: np.mean(both(weight), axis=0), len(named)),
     )
 
 

@@ -1,7 +1,8 @@
-"""The step that computes the hidden states of samples once, for all heads that are trained on them."""
+"""Steps that compute hidden states of solutions once, for all heads that are trained on them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,9 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from ablations.data.artifacts import Samples
+from ablations.data.left_out import LeftOut
 from ablations.data.states import SCHEMA, SHARD, States
 from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
+from ablations.steps.course import most_tokens
+from ablations.steps.rated_labels import RatedLabels
+from lightning_modules.encoding import Encoded
 from lightning_modules.presets import Dtype
 from results.writing import replacing
 
@@ -40,13 +45,10 @@ class ComputeStates(Step[States], name="states", runs_model=True):
 
     def run(self, context: Context) -> States:
         """Computes them."""
-        from safetensors.numpy import save_file
-
         from ablations.steps.training_data import encode_checked
         from lightning_modules.positions import check_lengths
-        from lightning_modules.states import hidden_states, load_trunk
+        from lightning_modules.states import load_trunk
         from lightning_modules.tokenization import load_tokenizer
-        from lightning_modules.training import sync
 
         folder = context.read(self.base).folder
         whole = context.read(self.samples)
@@ -57,37 +59,102 @@ class ComputeStates(Step[States], name="states", runs_model=True):
         trunk: Any = load_trunk(folder, self.layers, dtype=self.dtype)
         trunk.to(self.device)
         check_lengths(trunk, encoded)
-        starts = _starts(samples.solutions.problem_index)
-        paths = [context.scratch / SHARD.format(number) for number in range(len(starts))]
-        for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(encoded)], strict=True)):
-            if paths[number].is_file():
-                continue
-
-            def progress(share: float, start: int = start, stop: int = stop) -> None:
-                context.progress((start + share * (stop - start)) / len(encoded))
-
-            found = hidden_states(trunk, encoded[start:stop], self.layers, progress=progress)
-            with replacing(paths[number]) as partial:
-                save_file({str(layer): found[i] for i, layer in enumerate(self.layers)}, partial)
-                sync(partial)
         solutions = samples.solutions
-        index = pa.Table.from_pydict(
-            {
-                "problem_id": solutions.column("problem_id").to_pylist(),
-                "sample": solutions.sample.tolist(),
-                "steps": [len(one.step_end) for one in encoded],
-                "cut_steps": [one.cut_steps for one in encoded],
-            },
-            schema=SCHEMA,
-        )
-        return States(
-            index=index, layers=self.layers, width=int(trunk.config.hidden_size), shards=tuple(paths)
+        names = zip(solutions.column("problem_id").to_pylist(), solutions.sample.tolist(), strict=True)
+        return states_in_files(
+            context, trunk, encoded, self.layers, names=[*names], groups=solutions.problem_index
         )
 
 
-def _starts(problem_index: np.ndarray) -> list[int]:
-    """Returns where each file's solutions begin; each has whole problems."""
-    begins = np.flatnonzero(np.diff(problem_index, prepend=-1))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ComputeRatedStates(RatedLabels, Step[States], name="rated_states", runs_model=True):
+    """Computes the states of rated solutions, branch by branch as `encode_rated` does."""
+
+    base: Step[CausalModel]
+    layer: int
+    """Layer, from 1."""
+    max_length: int | None = None
+    """Most tokens that are read at once; None: as many as the model has positions."""
+    device: str = "cpu"
+
+    def run(self, context: Context) -> States:
+        """Computes them."""
+        from ablations.steps.encoded_ratings import encode_rated
+        from lightning_modules.positions import check_lengths
+        from lightning_modules.states import load_trunk
+        from lightning_modules.tokenization import load_tokenizer
+
+        folder = context.read(self.base).folder
+        trunk: Any = load_trunk(folder, (self.layer,))
+        trunk.to(self.device)
+        rated = list(self.read(LeftOut()))
+        if len({one.name for one in rated}) < len(rated):
+            raise ValueError("labels: found two files of the same name; allowed: files with different names")
+        longest = most_tokens(self.max_length, getattr(trunk.config, "max_position_embeddings", None))
+        branches = encode_rated(load_tokenizer(folder), rated, longest, LeftOut())
+        check_lengths(trunk, branches.encoded)
+        return states_in_files(
+            context,
+            trunk,
+            branches.encoded,
+            (self.layer,),
+            names=branches.names(rated),
+            groups=branches.solution,
+        )
+
+
+def states_in_files(
+    context: Context,
+    trunk: Any,
+    encoded: Sequence[Encoded],
+    layers: tuple[int, ...],
+    *,
+    names: Sequence[tuple[str, int]],
+    groups: np.ndarray,
+) -> States:
+    """Computes states file by file in the scratch folder; finished files are kept.
+
+    Args:
+        context: the step's.
+        trunk: what `load_trunk` loaded.
+        encoded: N solutions in tokens.
+        layers: layers, from 1.
+        names: [N], a text and a number that together name each solution.
+        groups: int [N], ascending: solutions with the same beginning, which are in the same file.
+    """
+    from safetensors.numpy import save_file
+
+    from lightning_modules.states import hidden_states
+    from lightning_modules.training import sync
+
+    starts = _starts(groups)
+    paths = [context.scratch / SHARD.format(number) for number in range(len(starts))]
+    for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(encoded)], strict=True)):
+        if paths[number].is_file():
+            continue
+
+        def progress(share: float, start: int = start, stop: int = stop) -> None:
+            context.progress((start + share * (stop - start)) / len(encoded))
+
+        found = hidden_states(trunk, encoded[start:stop], layers, progress=progress)
+        with replacing(paths[number]) as partial:
+            save_file({str(layer): found[i] for i, layer in enumerate(layers)}, partial)
+            sync(partial)
+    index = pa.Table.from_pydict(
+        {
+            "problem_id": [text for text, _ in names],
+            "sample": [number for _, number in names],
+            "steps": [len(one.step_end) for one in encoded],
+            "cut_steps": [one.cut_steps for one in encoded],
+        },
+        schema=SCHEMA,
+    )
+    return States(index=index, layers=layers, width=int(trunk.config.hidden_size), shards=tuple(paths))
+
+
+def _starts(groups: np.ndarray) -> list[int]:
+    """Returns where each file's solutions begin; each has whole groups."""
+    begins = np.flatnonzero(np.diff(groups, prepend=-1))
     starts = [0]
     for begin in begins.tolist():
         if begin - starts[-1] >= SOLUTIONS:

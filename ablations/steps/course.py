@@ -56,12 +56,20 @@ class Course:
         Raises:
             ValueError: ``max_length`` exceeds the model's positions.
         """
-        if self.max_length is None:
-            known = [limit for limit in (positions, default) if limit is not None]
-            return min(known, default=None)
-        if positions is not None and self.max_length > positions:
-            raise ValueError(
-                f"max_length: found {self.max_length}; allowed: at most {positions}, the positions that the "
-                "model has"
-            )
-        return self.max_length
+        return most_tokens(self.max_length, positions, default)
+
+
+def most_tokens(max_length: int | None, positions: int | None, default: int | None = None) -> int | None:
+    """Returns the most tokens that are read at once; see `Course.length`.
+
+    Raises:
+        ValueError: ``max_length`` exceeds the model's positions.
+    """
+    if max_length is None:
+        known = [limit for limit in (positions, default) if limit is not None]
+        return min(known, default=None)
+    if positions is not None and max_length > positions:
+        raise ValueError(
+            f"max_length: found {max_length}; allowed: at most {positions}, the positions that the model has"
+        )
+    return max_length

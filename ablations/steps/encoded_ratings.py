@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -44,6 +45,19 @@ class Branches:
             drawn=np.split(np.arange(len(self.encoded)), starts),
             **options,
         )
+
+    def names(self, rated: Sequence[Rated]) -> list[tuple[str, int]]:
+        """Returns the names of the branches: of each the solution's, and its number there.
+
+        Args:
+            rated: the solutions.
+        """
+        counts: Counter[int] = Counter()
+        found = []
+        for owner in self.solution.tolist():
+            found.append((rated[owner].name, counts[owner]))
+            counts[owner] += 1
+        return found
 
     @property
     def labels(self) -> int:

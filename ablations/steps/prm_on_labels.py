@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ import numpy as np
 from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.left_out import LeftOut
 from ablations.data.models import MODEL, TrainedModel
+from ablations.data.states import States
 from ablations.engine.revision import made_by
 from ablations.engine.step import Context, Step
-from ablations.engine.user_file import UserFile
 from ablations.formats.held_out import HeldOut
-from ablations.formats.overlap import every_problem
-from ablations.formats.rated_solutions import LabelOptions, Rated, read_rated
+from ablations.formats.rated_solutions import Rated
 from ablations.steps.base_model import FACTS
 from ablations.steps.finetuning import Finetuning
+from ablations.steps.rated_labels import RatedLabels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,42 +40,48 @@ class EvaluatedPrm(TrainedModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrainPrmOnLabels(Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
+class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spreads=True):
     """Trains a PRM of three classes on files of labels, and evaluates it on held-out problems."""
 
-    labels: tuple[UserFile, ...]
-    """Files of rated solutions, of any labeled format."""
-    options: LabelOptions = LabelOptions()
-    problems: tuple[UserFile, ...] = ()
-    """Files with the problems that the labels do not hold."""
-    threshold: float | None = None
-    """P(wrong) above which a step is wrong, where labels are probabilities."""
+    states: Step[States] | None = None
+    """States of the solutions by the base as a frozen trunk, on which a linear head is trained; None: the
+    whole model is trained."""
 
     def run(self, context: Context) -> EvaluatedPrm:
         """Trains and evaluates it."""
+        from transformers import PreTrainedModel
+
         from ablations.steps.encoded_ratings import encode_rated
         from ablations.steps.prm_quality import evaluate_prm
-        from lightning_modules.backbones import load_classifier
+        from lightning_modules.backbones import load_classifier, load_config
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_ids
         from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import RewardData
         from lightning_modules.reward_model import RewardModel
         from lightning_modules.sharding import whole_state
+        from lightning_modules.state_head import StateHead, StateHeadConfig, new_head, whole_model
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
 
         course, base = self.course, context.read(self.base).folder
-        tokenizer = load_tokenizer(base)
-        model = RewardModel(
-            load_classifier(base, num_labels=3, seed=course.seed), learning_rate=course.learning_rate
-        )
-        longest = course.length(getattr(model.backbone.config, "max_position_embeddings", None))
-        left_out = LeftOut()
+        tokenizer, left_out = load_tokenizer(base), LeftOut()
         held_out = self.withheld.read()
         learned, held = divided(self.read(left_out), held_out)
         assert not any(one.problem in held_out for one in learned)  # guards against later changes
+        longest = course.length(getattr(load_config(base), "max_position_embeddings", None))
         branches = encode_rated(tokenizer, learned, longest, left_out)
+        if self.states is None:
+            backbone: PreTrainedModel = load_classifier(base, num_labels=3, seed=course.seed)
+        else:
+            states = context.read(self.states)
+            branches = replace(branches, encoded=states.encoded_by_name(branches.names(learned)))
+            (layer,) = states.layers
+            head = new_head(StateHeadConfig(width=states.width, layer=layer, num_labels=3), seed=course.seed)
+            head.table = states.table(layer)
+            head.standardize(head.table[np.concatenate([one.ids for one in branches.encoded])])
+            backbone = head
+        model = RewardModel(backbone, learning_rate=course.learning_rate)
         check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
         if not branches.encoded:
             raise ValueError(
@@ -105,7 +111,11 @@ class TrainPrmOnLabels(Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spr
         if not context.group.first:
             return EvaluatedPrm(facts={})
         made = context.scratch / MODEL
-        model.export(made, tokenizer, state)
+        if isinstance(backbone, StateHead):
+            backbone.load_state_dict({name.removeprefix("backbone."): held for name, held in state.items()})
+            RewardModel(whole_model(backbone, base)).export(made, tokenizer)
+        else:
+            model.export(made, tokenizer, state)
         tests = encode_rated(tokenizer, held, longest, left_out)
         judged: dict[str, Json] = {"judged": None, "judged_distinct": None}
         if tests.encoded:
@@ -136,14 +146,6 @@ class TrainPrmOnLabels(Finetuning, Step[EvaluatedPrm], name="prm_on_labels", spr
         }
         facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts, "training": training}
         return EvaluatedPrm(path=made, facts=facts | judged | made_by())
-
-    def read(self, left_out: LeftOut) -> Iterator[Rated]:
-        """Yields the rated solutions of all files."""
-        options = self.options.given()
-        if self.problems:
-            options["problems"] = [text for file in self.problems for text in every_problem(file.unchanged())]
-        for file in self.labels:
-            yield from read_rated(file.unchanged(), left_out, options=options, threshold=self.threshold)
 
 
 def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:

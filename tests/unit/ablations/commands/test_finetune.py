@@ -9,7 +9,7 @@ import pytest
 import torch
 from paths import SHARED_DATA
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
 from ablations.commands import cli
 from ablations.engine.ranks import Devices, RankFailed
@@ -365,6 +365,28 @@ def test_a_base_must_be_a_language_model(base, labels, tmp_path, capsys):
     capsys.readouterr()
     finetune("large-prm", prm, "--labels", labels, "--out", tmp_path / "again", code=2)
     assert "base: found a Qwen2ForTokenClassification in" in capsys.readouterr().err
+
+
+def test_a_head_on_a_frozen_layer(base, labels, tmp_path, capsys):
+    """Only the head is trained; the states are computed once, for all learning rates."""
+    words = ("large-prm", base("qwen2"), "--labels", labels, "--frozen-layer", 1, "--batch", 8)
+    for rate in ("0.01", "0.1"):
+        out = ("--updates", 20, "--learning-rate", rate, "--out", tmp_path / rate)
+        finetune(*words, *out, "--held-out-share", 0.5, "--store", tmp_path / "store")
+    assert len(list((tmp_path / "store" / "rated_states").iterdir())) == 1
+    assert facts(tmp_path / "0.1")["frozen_layer"] == 1 and facts(tmp_path / "0.1")["judged"] is not None
+    slow, fast = (
+        AutoModelForTokenClassification.from_pretrained(tmp_path / rate) for rate in ("0.01", "0.1")
+    )
+    whole = AutoModelForCausalLM.from_pretrained(base("qwen2"))
+    assert (slow.config.num_hidden_layers, slow.config.num_labels) == (1, 3)
+    for name, weight in slow.model.layers[0].state_dict().items():
+        assert torch.equal(weight, whole.model.layers[0].state_dict()[name])
+    assert not torch.equal(slow.score.weight, fast.score.weight)
+    finetune(*words, "--devices", 2, "--out", tmp_path / "two", code=2)
+    assert "frozen_layer: found it with 2 devices; allowed: one" in capsys.readouterr().err
+    finetune(*words[:5], 3, "--out", tmp_path / "deep", code=2)
+    assert "layers: found 3; allowed: 1 to 2" in capsys.readouterr().err
 
 
 @REAL
