@@ -58,6 +58,9 @@ class Frozen:
     """Layers to choose from on validation problems, from 1."""
     hidden: int = 0
     """Width of the head's hidden layer; 0: the head is linear."""
+    heads: int = 0
+    """Attention heads of a transformer layer over the solution's steps, behind the hidden layer; 0: there is
+    none, and each state is judged alone."""
     dtype: Dtype = "float32"
     """Type of the trunk's weights: float32 or bfloat16."""
 
@@ -68,6 +71,11 @@ class Frozen:
             )
         if self.hidden < 0:
             raise ValueError(f"students.frozen.hidden: found {self.hidden}; allowed: 0 or more")
+        if self.heads < 0 or (self.heads and (not self.hidden or self.hidden % self.heads)):
+            raise ValueError(
+                f"students.frozen.heads: found {self.heads}; allowed: 0, or a divisor of frozen.hidden "
+                f"({self.hidden})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

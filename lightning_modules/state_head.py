@@ -23,22 +23,31 @@ class StateHeadConfig(PreTrainedConfig):
     model_type = "state_head"
 
     def __init__(
-        self, width: int = 1, hidden: int = 0, layer: int = 1, pooled: bool = False, **more: Any
+        self,
+        width: int = 1,
+        hidden: int = 0,
+        heads: int = 0,
+        layer: int = 1,
+        pooled: bool = False,
+        **more: Any,
     ) -> None:
         """
         Args:
             width: Width of the states.
             hidden: Width of the hidden layer; 0: the head is linear.
+            heads: Attention heads of a transformer layer behind the hidden layer; 0: there is none.
             layer: Layer of the trunk that the states are of.
             pooled: Whether a solution is scored at the mean of its states rather than at its last token.
             more: Arguments for transformers.
         """
-        self.width, self.hidden, self.layer, self.pooled = width, hidden, layer, pooled
+        self.width, self.hidden, self.heads = width, hidden, heads
+        self.layer, self.pooled = layer, pooled
         super().__init__(**{"tie_word_embeddings": False, **more})
 
 
 class StateHead(PreTrainedModel):
-    """Class logits from states that are standardized first: by a linear layer, or by one hidden layer."""
+    """Class logits from states that are standardized first: by a linear layer, or behind a hidden layer, or
+    behind that and a transformer layer over the solution's states."""
 
     config_class = StateHeadConfig
     config: StateHeadConfig
@@ -50,6 +59,7 @@ class StateHead(PreTrainedModel):
         self.register_buffer("mean", torch.zeros(config.width))
         self.register_buffer("scale", torch.ones(config.width))
         self.hidden = torch.nn.Linear(config.width, config.hidden) if config.hidden else None
+        self.over_steps = OverSteps(config.hidden, config.heads) if config.heads else None
         self.dropout = torch.nn.Dropout(0.0)
         self.score = torch.nn.Linear(config.hidden or config.width, int(config.num_labels or 2))
         self.table = torch.empty(0, config.width)
@@ -75,6 +85,8 @@ class StateHead(PreTrainedModel):
         states = (states - self.mean) * self.scale
         if self.hidden is not None:
             states = torch.nn.functional.gelu(self.hidden(states))
+        if self.over_steps is not None:
+            states = self.over_steps(states, attention_mask, position_ids)
         return TokenClassifierOutput(logits=self.score(self.dropout(states)))
 
     def standardize(self, rows: torch.Tensor) -> None:
@@ -82,6 +94,46 @@ class StateHead(PreTrainedModel):
         states = rows.float()
         self.mean.copy_(states.mean(0))
         self.scale.copy_(1 / states.std(0, correction=0).clamp_min(1e-6))
+
+
+class OverSteps(torch.nn.Module):
+    """One causal transformer layer: each state sees itself and those before it in its solution."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm_after = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.qkv, self.out = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.wide, self.narrow = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
+
+    def forward(
+        self, states: torch.Tensor, mask: torch.Tensor | None, positions: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Computes new states [B, T, H].
+
+        Args:
+            states: [B, T, H].
+            mask: [B, T], 1 where there is a state; None: everywhere.
+            positions: int [B, T], each state's number in its solution; None: its column.
+        """
+        B, T, H = states.shape
+        if positions is None:
+            positions = torch.arange(T, device=states.device).expand(B, T)
+        visible = torch.ones(1, 1, T, T, dtype=torch.bool, device=states.device).tril()
+        if mask is not None:  # states stand on the left, so that each sees itself or another
+            visible = visible & mask[:, None, None].bool()
+        x = self.norm(states + _sinusoids(positions, H).to(states))
+        q, k, v = (one.view(B, T, self.heads, -1).transpose(1, 2) for one in self.qkv(x).chunk(3, dim=-1))
+        seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=visible)
+        states = states + self.out(seen.transpose(1, 2).reshape(B, T, H))
+        return states + self.narrow(torch.nn.functional.gelu(self.wide(self.norm_after(states))))
+
+
+def _sinusoids(positions: torch.Tensor, width: int) -> torch.Tensor:
+    """Returns fixed encodings [B, T, width] of positions [B, T], as in arXiv 1706.03762."""
+    rates = 10_000 ** (-torch.arange(0, width, 2, device=positions.device) / width)
+    angles = positions[..., None] * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :width]
 
 
 def new_head(config: StateHeadConfig, *, seed: int) -> StateHead:

@@ -122,6 +122,7 @@ class Trainings:
             validation_states=self.fold.validation_states,
             layer=layer,
             hidden=0 if students.frozen is None else students.frozen.hidden,
+            heads=0 if students.frozen is None else students.frozen.heads,
             tuning=tried is not None,
             updates=updates,
             batch_size=students.batch_size,

@@ -97,6 +97,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Layer of the states; None: the chosen one."""
     hidden: int = 0
     """Width of the hidden layer of a head on states; 0: the head is linear."""
+    heads: int = 0
+    """Attention heads of its transformer layer over the steps; 0: it has none."""
     tuning: bool = False
     """Whether it only evaluates the learning rate."""
     updates: int
@@ -267,6 +269,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             head = StateHeadConfig(
                 width=states.width,
                 hidden=self.hidden,
+                heads=self.heads,
                 layer=self._layer(context),
                 pooled=self.outcome_loss == "mean_logit",
                 num_labels=num_classes,

@@ -107,6 +107,10 @@ def test_again_only_what_is_new_is_computed(run, capsys):
         ({"loss": "every_token"}, "students.outcome_loss: found every_token; allowed with students.frozen: "),
         ({"frozen.layers": "[0]"}, "students.frozen.layers: found [0]; allowed: one or more, ascending"),
         ({"frozen.layers": "[9]"}, "students.frozen.layers: found [9]; allowed: 1 to 2, the layers of "),
+        (
+            {"frozen.heads": "2"},
+            "students.frozen.heads: found 2; allowed: 0, or a divisor of frozen.hidden (0)",
+        ),
         ({"frozen.hidden": "-1"}, "students.frozen.hidden: found -1; allowed: 0 or more"),
         ({"lora.rank": "2"}, "students.lora: found one with students.frozen; allowed: one of the two"),
         ({"checkpoint": "null"}, "students.frozen: found one without students.checkpoint; allowed with a "),
@@ -121,6 +125,7 @@ def test_mistakes_are_told_in_one_line(run, capsys, students, message):
 def test_in_a_world_each_set_of_samples_has_its_states(tmp_path, capsys):
     words = ["run", "supervision", "--scale=smoke", "--workers=1", f"--store={tmp_path / 'store'}"]
     frozen = ["--settings.students.frozen.layers=[1]", "--settings.students.outcome_loss=mean_logit"]
+    frozen += ["--settings.students.frozen.hidden=8", "--settings.students.frozen.heads=2"]
     assert cli.main([*words, *frozen, f"--out={tmp_path / 'out'}"]) == 0
     assert len(list((tmp_path / "store" / "states").iterdir())) == 3
     frame = read_records(tmp_path / "out" / "records.parquet")

@@ -6,7 +6,9 @@ import torch
 from tiny_checkpoints import write_checkpoint
 from transformers import AutoModel, AutoModelForTokenClassification
 
-from lightning_modules.encoding import encode_all
+from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.prefix_trees import check_layout
+from lightning_modules.presets import Frozen
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score
 from lightning_modules.state_head import StateHeadConfig, new_head, whole_model
@@ -79,6 +81,48 @@ def test_a_head_with_a_hidden_layer_is_no_token_classifier(checkpoint):
     head = new_head(StateHeadConfig(width=32, hidden=8, layer=1, num_labels=3), seed=0)
     with pytest.raises(ValueError, match="hidden: found a hidden layer of 8; allowed: a linear head"):
         whole_model(head, checkpoint)
+
+
+def over_steps():
+    """A head with attention, its weights drawn, on a table of 40 states."""
+    torch.manual_seed(3)
+    head = new_head(StateHeadConfig(width=4, hidden=8, heads=2, layer=1, num_labels=2), seed=1).eval()
+    for weight in head.parameters():
+        torch.nn.init.normal_(weight)
+    head.table = torch.randn(40, 4).half()
+    return head
+
+
+def test_a_transformer_layer_looks_back_over_the_steps_of_its_own_solution():
+    head, rows = over_steps(), torch.arange(5)[None]
+    with torch.inference_mode():
+        logits = head(input_ids=rows).logits[0]
+        changed = head(input_ids=torch.tensor([[0, 1, 2, 30, 4]])).logits[0]
+    assert torch.equal(changed[:3], logits[:3])  # what comes later changes nothing
+    assert (changed[3:] - logits[3:]).abs().min(dim=1).values.min() > 0
+    with torch.inference_mode():
+        swapped = head(input_ids=torch.tensor([[1, 0, 2, 3, 4]])).logits[0]
+    assert (swapped[2:] - logits[2:]).abs().max() > 1e-3  # and it knows the order
+
+
+def test_a_transformer_layer_scores_a_batch_as_it_scores_each_solution_alone():
+    """Of different lengths, so that rows are padded."""
+    head, encoded, start = over_steps(), [], 0
+    for count in (3, 1, 7, 2, 5):
+        rows = np.arange(start, start + count + 1, dtype=np.int32)
+        encoded.append(Encoded(ids=rows, solution_start=0, step_end=np.arange(count)))
+        start += count + 2
+    assert not check_layout(head)  # so one solution per row
+    alone = [score(head, [one]).prob for one in encoded]
+    for max_tokens in (8, 8192):
+        found = score(head, encoded, max_tokens=max_tokens)
+        np.testing.assert_allclose(found.prob, np.concatenate(alone), atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [-1, 3])
+def test_heads_that_do_not_fit(heads):
+    with pytest.raises(ValueError, match=f"students.frozen.heads: found {heads}; allowed: 0, or a divisor"):
+        Frozen(layers=(1,), hidden=8, heads=heads)
 
 
 def test_a_head_is_written_without_its_table(tmp_path):
