@@ -124,16 +124,21 @@ def claims_of(frame: pd.DataFrame) -> tuple[Claim, ...]:
 def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list[Finding]:
     """Find what records show about each claim, in the order of the family.
 
+    Claims that differ only in N are one where a run measures too few N to tell them apart.
+
     Args:
         frame: records of one experiment, scale and dataset.
         claims: the family; None for that of the experiment.
     """
     family = claims_of(frame) if claims is None else tuple(claims)
-    found = [tuple(claim.differences(frame)) for claim in family]
-    corrected = holm([_p(claim, ones) for claim, ones in zip(family, found, strict=True)])
+    found: dict[tuple[str, tuple[tuple[str, int | None], ...]], tuple[Claim, tuple[Difference, ...]]] = {}
+    for claim in family:
+        ones = tuple(claim.differences(frame))
+        found.setdefault((claim.text, tuple((one.where, one.n) for one in ones)), (claim, ones))
+    corrected = holm([_p(claim, ones) for claim, ones in found.values()])
     return [
-        Finding(claim=claim, differences=ones, p=p, comparisons=len(family))
-        for claim, ones, p in zip(family, found, corrected, strict=True)
+        Finding(claim=claim, differences=ones, p=p, comparisons=len(found))
+        for (claim, ones), p in zip(found.values(), corrected, strict=True)
     ]
 
 

@@ -23,7 +23,7 @@ from ablations.engine.store import STORE, Store
 from ablations.engine.user_file import UserFile
 from ablations.formats.rated_solutions import LabelOptions
 from ablations.steps.base_model import FACTS, UseCheckpoint
-from ablations.steps.compute_states import ComputeRatedStates
+from ablations.steps.compute_states import SECONDS_PER_STATE_TOKEN, ComputeRatedStates
 from ablations.steps.course import Course
 from ablations.steps.language_finetuning import FinetuneOnSolutions, MathMix
 from ablations.steps.prm_on_labels import TrainPrmOnLabels
@@ -247,6 +247,7 @@ def large_prm(
             max_length=course.max_length,
             device=course.device,
             label=f"states of layer {frozen_layer}",
+            weight=sum(file.path.stat().st_size for file in files) / 4 * SECONDS_PER_STATE_TOKEN,
             **vars(read),
         )
     step = TrainPrmOnLabels(

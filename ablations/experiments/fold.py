@@ -12,7 +12,7 @@ from ablations.experiments.settings import StudentSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import DrawRows
-from ablations.steps.compute_states import ComputeStates
+from ablations.steps.compute_states import SECONDS_PER_STATE_TOKEN, ComputeStates
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 from ablations.world.facts import FactWorld
@@ -29,8 +29,6 @@ REAL = Lengths(
 """Measured on 3,200 solutions to 100 problems of GSM8K, in the tokens of tokenizers trained on them."""
 SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 """Training time on one ordinary core, for estimates."""
-SECONDS_PER_STATE_TOKEN = 1 / 400
-"""Time in which a trunk of 135M parameters reads a token in bfloat16 on one ordinary core, for estimates."""
 AllStates = tuple[Step[States], ...]
 """States of samples, in parts."""
 SOLUTIONS_PER_PART = 800

@@ -86,6 +86,16 @@ def test_n_is_64_or_the_largest_that_is_an_expectation(record: Any, records_fram
     assert one(records_frame(rows + make(record, [0.2], n=64)), EVERY).weakest.n == 64
 
 
+def test_claims_that_come_to_the_same_n_are_one(record: Any, records_frame: Any) -> None:
+    """Best-of-16 and best-of-64, where 16 is the most: counted once, and corrected for once."""
+    pair = [claim("a", between_arms("process", "final_answer", n=n)) for n in (16, 64)]
+    frame = records_frame(make(record, [0.05], seeds=2, n=16))
+    (found,) = findings(frame, pair)
+    assert found.comparisons == 1 and found.p == findings(frame, pair[:1])[0].p
+    both = findings(records_frame(make(record, [0.05], n=16) + make(record, [0.05], n=64)), pair)
+    assert [one.weakest.n for one in both] == [16, 64]
+
+
 def test_one_seed_is_said(record: Any, records_frame: Any) -> None:
     found = one(records_frame(make(record, [0.2], seeds=1)), EVERY)
     assert found.words == "reproduced (one seed)"
