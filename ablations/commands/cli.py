@@ -33,6 +33,7 @@ COMMANDS = {
     "label": "Label the steps of solutions with any public PRM. The same command resumes it.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
+    "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
@@ -43,7 +44,17 @@ COMMANDS = {
 FUNCTIONS = (
     {
         name: f"{name}:{name}"
-        for name in ("convert", "grade", "sample", "label", "evaluate", "power", "unpack", "export")
+        for name in (
+            "convert",
+            "grade",
+            "sample",
+            "label",
+            "evaluate",
+            "compare",
+            "power",
+            "unpack",
+            "export",
+        )
     }
     | {"list": "runs:list_experiments"}
     | {name: f"runs:{name}" for name in ("report", "status", "gc")}

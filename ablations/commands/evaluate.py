@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.labeler_flags import LabelerFlags
@@ -239,7 +240,7 @@ def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
         )
 
 
-def _read(file: Path, field: str, more: tuple[str, ScoreRows] | None = None) -> Scored:
+def _read(file: Path, field: str, more: Mapping[str, ScoreRows] = MappingProxyType({})) -> Scored:
     from ablations.evaluation.score_file import read_scored
 
     if not file.is_file():
@@ -247,13 +248,13 @@ def _read(file: Path, field: str, more: tuple[str, ScoreRows] | None = None) -> 
     return read_scored(file, more)
 
 
-def _apart(how: Evaluation) -> tuple[str, ScoreRows] | None:
-    """Returns the scores apart from what they score, with their name, if there are any."""
+def _apart(how: Evaluation) -> dict[str, ScoreRows]:
+    """Returns the scores apart from what they score by their name, if there are any."""
     from ablations.formats.score_rows import read_score_rows
 
     if how.scores_apart is None:
-        return None
-    return how.name or how.scores_apart.name.split(".")[0], read_score_rows(how.scores_apart)
+        return {}
+    return {how.name or how.scores_apart.name.split(".")[0]: read_score_rows(how.scores_apart)}
 
 
 def _label_all(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ import numpy.typing as npt
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.first_error import UNRATED
-from ablations.formats.catalogue import FORMATS, recognized
+from ablations.formats.catalogue import FORMATS, Format, recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities
 from ablations.formats.pool_records import LABELS
 from ablations.formats.questions import normalized
-from ablations.formats.score_rows import ScoreRows
+from ablations.formats.score_rows import Kind, Name, ScoreRows, names_of
 
 WITH_FINALS = ("pool", "scored_samples")
 """Formats of many solutions per problem, each with its final answer and whether that is right."""
@@ -143,27 +144,60 @@ class Scored:
         return Scored(**given)
 
 
-def read_scored(path: Path, more: tuple[str, ScoreRows] | None = None) -> Scored:
+def read_scored(path: Path, more: Mapping[str, ScoreRows] = MappingProxyType({})) -> Scored:
     """Reads a file of any format, recognized from its first row; holds one row's texts at a time.
 
     Args:
         path: the file.
-        more: a further labeler, and its scores of all solutions, joined by name.
+        more: further labelers -> their scores of all solutions, joined by name.
 
     Raises:
         ValueError: a row is malformed, labelers or their scores are missing somewhere, or a label is neither
             a rating nor certain.
     """
-    found = recognized(path)
-    form = next(name for name, one in FORMATS.items() if one is found)
+    form, found = _form_of(path)
     gathered = _Gathered(form=form)
     for number, record in enumerate(found.read(path)):
         gathered.add(record, f"{path}: {_named(record, number)}", more)
     if not gathered.problem:
         raise ValueError(f"{path}: found no solutions; allowed: one or more")
-    if more is not None and (surplus := len(more[1].scores) - len(gathered.problem)):
-        gathered.notes.append(f"Scores in {more[1].path} of solutions not in {path}: {surplus:,}.")
+    for rows in {rows.path: rows for rows in more.values()}.values():
+        if (surplus := rows.solutions - len(gathered.problem)) > 0:
+            gathered.notes.append(f"Scores in {rows.path} of solutions not in {path}: {surplus:,}.")
     return gathered.scored(path)
+
+
+def scores_of(path: Path) -> dict[str, ScoreRows]:
+    """Reads the scores of a file of any format by labeler, to be joined with those of another file.
+
+    Raises:
+        ValueError: as for `read_scored`.
+    """
+    form, found = _form_of(path)
+    gathered, names = _Gathered(form=form), []
+    for number, record in enumerate(found.read(path)):
+        gathered.add(record, f"{path}: {_named(record, number)}", {})
+        names.append(names_of(record))
+    ends = np.cumsum(gathered.lengths)
+    starts = ends - np.array(gathered.lengths)
+    made: dict[str, ScoreRows] = {}
+    for labeler, values in (gathered.scores or {}).items():
+        each = 3 if labeler in gathered.three else 1
+        cut = [tuple(values[each * a : each * b]) for a, b in zip(starts, ends, strict=True)]
+        made[labeler] = _rows(path, "classes" if each == 3 else "steps", names, cut)
+    for labeler, values in (gathered.whole or {}).items():
+        made[labeler] = _rows(path, "solutions", names, [(value,) for value in values])
+    return made
+
+
+def _rows(path: Path, kind: Kind, names: list[list[Name]], scores: Sequence[tuple[float, ...]]) -> ScoreRows:
+    by_name = {name: score for of_one, score in zip(names, scores, strict=True) for name in of_one}
+    return ScoreRows(path=path, kind=kind, scores=by_name, solutions=len(scores))
+
+
+def _form_of(path: Path) -> tuple[str, Format]:
+    found = recognized(path)
+    return next(name for name, one in FORMATS.items() if one is found), found
 
 
 @dataclass(kw_only=True)
@@ -188,7 +222,7 @@ class _Gathered:
     answer: array[int] = field(default_factory=lambda: array("q"))
     notes: list[str] = field(default_factory=list)
 
-    def add(self, record: LabeledSolution, where: str, more: tuple[str, ScoreRows] | None) -> None:
+    def add(self, record: LabeledSolution, where: str, more: Mapping[str, ScoreRows]) -> None:
         """Adds a solution."""
         self.problem.append(self.index.setdefault(normalized(record.problem), len(self.index)))
         if len(self.index) > len(self.names):
@@ -211,8 +245,8 @@ class _Gathered:
             unknown = record.error_not_shown  # the position of the error is unknown
             known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
             self.ratings.extend(known)
-        if more is not None:
-            self._join(record, where, *more, steps, whole)
+        for labeler, rows in more.items():
+            self._join(record, where, labeler, rows, steps, whole)
         self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
         self.whole = self.whole if self.whole is not None else {name: array("d") for name in whole}
         for held, new in ((self.scores, steps), (self.whole, whole)):
@@ -244,14 +278,11 @@ class _Gathered:
     ) -> None:
         """Adds the scores of a further labeler to those of the record."""
         if labeler in steps or labeler in whole:
-            raise ValueError(f"name: found {labeler}, which has scores already; allowed: another --name")
-        found = rows.scores.get((record.solution_id or "", None))
-        if found is None and record.problem_id is not None and record.sample is not None:
-            found = rows.scores.get((record.problem_id, record.sample))
-        if found is None:
+            raise ValueError(f"name: found {labeler}, which has scores already; allowed: another name")
+        if (found := rows.of(record)) is None:
             raise ValueError(
                 f"{where}: found no scores of {record.solution_id or 'it'} in {rows.path}; allowed: scores "
-                "of every solution, by its id, or by problem_id and sample"
+                "of every solution, by its id, by problem_id and sample, or beside equal texts"
             )
         if rows.kind == "solutions":
             whole[labeler] = found[0]

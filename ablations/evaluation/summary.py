@@ -1,7 +1,8 @@
 """Metrics of the labelers in a score file, as tidy rows; all are computed from stored step scores.
 
 A row is one labeler, scoring strategy, metric and n. Rows of the reference lines, majority voting and pass@N,
-have no labeler. Undefined values have no row.
+have no labeler. Undefined values have no row. Beside its columns a row has ``found``, its ``Estimate``, and,
+if it is a mean over problems, ``values``, float64 [P]; comparisons need them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -249,7 +250,8 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **name
     ]
     return [
         _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)
-        for n, estimate in zip(ns, estimates, strict=True)
+        | {"values": value_PK[:, k]}
+        for k, (n, estimate) in enumerate(zip(ns, estimates, strict=True))
     ]
 
 
@@ -259,6 +261,7 @@ def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
         "estimate": estimate.estimate,
         "lower": estimate.lower,
         "upper": estimate.upper,
+        "found": estimate,
     }
     return dict.fromkeys(COLUMNS) | named | more
 

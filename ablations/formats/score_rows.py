@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ablations.formats.labeled_solution import LabeledSolution
+from ablations.formats.questions import normalized
 from ablations.formats.rows import (
     MISSING,
     Where,
@@ -25,8 +27,9 @@ from ablations.formats.rows import (
 
 Kind = Literal["steps", "classes", "solutions"]
 """What the scores are: P(right) of each step, three probabilities of each, or one number per solution."""
-Name = tuple[str, int | None]
-"""Name of a solution; or name of its problem, and its number among that problem's solutions."""
+Name = tuple[Any, ...]
+"""Name of a solution; or name of its problem, and its number among that problem's solutions; or the texts of
+the problem and of its steps."""
 _SUM = 1e-2
 """Maximum distance from 1 of the sum of three probabilities."""
 
@@ -41,6 +44,20 @@ class ScoreRows:
     """What the scores are."""
     scores: dict[Name, tuple[float, ...]]
     """Name -> scores: one per step, three per step one after the other, or one in all."""
+    solutions: int
+    """Number of solutions; one may have several names."""
+
+    def of(self, record: LabeledSolution) -> tuple[float, ...] | None:
+        """Returns the scores of a solution; None if there are none."""
+        return next((self.scores[name] for name in names_of(record) if name in self.scores), None)
+
+
+def names_of(record: LabeledSolution) -> list[Name]:
+    """Returns the names of a solution, the surest first."""
+    names: list[Name] = [] if record.solution_id is None else [(record.solution_id,)]
+    if record.problem_id is not None and record.sample is not None:
+        names.append((record.problem_id, record.sample))
+    return [*names, (normalized(record.problem), record.texts)]
 
 
 def has_score_rows(path: str | Path) -> bool:
@@ -75,12 +92,12 @@ def read_score_rows(path: str | Path) -> ScoreRows:
         del kinds[1:]
     if not scores:
         raise ValueError(f"{path}: found no row; allowed: one or more")
-    return ScoreRows(path=Path(path), kind=kinds[0], scores=scores)
+    return ScoreRows(path=Path(path), kind=kinds[0], scores=scores, solutions=len(scores))
 
 
 def _name(where: Where, row: dict[str, Any]) -> Name:
     if "id" in row:
-        return required_name(where, row, "id"), None
+        return (required_name(where, row, "id"),)
     found = row.get("sample", MISSING)
     number = integer(found)
     check(where, "sample", found, number is not None and number >= 0, "an integer of 0 or more")

@@ -10,7 +10,7 @@ beyond one end.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -66,6 +66,8 @@ class Estimate:
     """Terms of its variance; empty if it is resampled or has no interval."""
     components: Components | None = None
     """Variances of single values, for planning other runs; None if unknown."""
+    draws: np.ndarray | None = field(default=None, compare=False, repr=False)
+    """float64 [B]: the metric in each resample of the problems, if it is resampled; NaN where undefined."""
 
     @property
     def verdict(self) -> str:
@@ -207,14 +209,32 @@ def resampled(
     center = float(statistic(np.full((problems, 1), 1 / problems))[0])
     weight_PB = resample_weights(problems, resamples)
     blocks = [statistic(weight_PB[:, start : start + _BLOCK]) for start in range(0, resamples, _BLOCK)]
-    found_B = np.concatenate(blocks)
+    return _from_draws(center, np.concatenate(blocks), problems)
+
+
+def resampled_difference(one: Estimate, other: Estimate) -> Estimate:
+    """Estimate one resampled metric minus another of the same problems, paired by resample.
+
+    Its p is that of a t interval of the same width.
+
+    Raises:
+        ValueError: one of them is not resampled, or they are of different numbers of problems.
+    """
+    if one.draws is None or other.draws is None or one.problems != other.problems:
+        raise ValueError(f"problems: found {one.problems} and {other.problems}, allowed the same, resampled")
+    gap = float(paired(np.array(one.estimate), np.array(other.estimate)))
+    found = _from_draws(gap, paired(one.draws, other.draws), one.problems)
+    return from_interval(found.estimate, found.lower, found.upper, found.problems)
+
+
+def _from_draws(center: float, found_B: np.ndarray, problems: int) -> Estimate:
     known_B = found_B[~np.isnan(found_B)]
     tail = 100 * (1 - LEVEL) / 2
-    undefined = 100 * (1 - len(known_B) / resamples)
+    undefined = 100 * (1 - len(known_B) / len(found_B))
     if np.isnan(center) or undefined > tail or np.ptp(known_B) <= ROUNDING:
-        return Estimate(estimate=center, lower=NAN, upper=NAN, problems=problems)
+        return Estimate(estimate=center, lower=NAN, upper=NAN, problems=problems, draws=found_B)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
-    return Estimate(estimate=center, lower=float(lower), upper=float(upper), problems=problems)
+    return Estimate(estimate=center, lower=float(lower), upper=float(upper), problems=problems, draws=found_B)
 
 
 def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:

@@ -72,8 +72,7 @@ def test_three_classes_beside_human_ratings(tmp_path):
     found = metrics(tmp_path / "o")
     assert value(found[str(tmp_path / "b.jsonl"), "three", "step_auroc", ""]) == 1.0
     assert found[str(tmp_path / "b.jsonl"), "three", "first_error_found", ""]["estimate"] == "1.0"
-    with pytest.raises(AssertionError):  # paths have no names
-        evaluate(scores, "--on", write(tmp_path / "paths.jsonl", pool), "--threshold", "0.4")
+    evaluate(scores, "--on", write(tmp_path / "paths.jsonl", pool), "--threshold", "0.4", code=2)  # no names
 
 
 def samples(*right):
@@ -161,7 +160,7 @@ def test_the_mean_over_files(tmp_path, capsys):
         ([{"id": "a", "scores": []}], "{file}:1: field scores: found []; allowed: one score or more"),
         ([{"id": "a", "scores": None}], "{file}:1: field scores: found null; allowed: an array with an item"),
         ([{"id": "a", "scores": [[0.5, 0.5]]}], "{file}:1: field scores[0]: found [0.5, 0.5]; allowed: prob"),
-        ([{"id": "a", "scores": [1]}] * 2, "{file}:2: field id: found ['a', None]"),
+        ([{"id": "a", "scores": [1]}] * 2, "{file}:2: field id: found ['a']"),
         (
             [{"id": "a", "scores": [1]}, {"id": "b", "scores": 1}],
             "{file}:2: field scores: found solutions; allowed: steps, as in the rows before",
@@ -181,7 +180,7 @@ def test_mistakes_are_one_line(rows, message, tmp_path, capsys):
     file, bench = write(tmp_path / "prm.jsonl", rows), write(tmp_path / "bench.jsonl", BENCH)
     evaluate(file, "--on", bench, "--threshold", "0.5", code=2)
     (line,) = capsys.readouterr().err.splitlines()
-    message = message.format(file=file, bench=bench).replace("['a', None]", '["a", null]')
+    message = message.format(file=file, bench=bench).replace("['a']", '["a"]')
     assert line.startswith(f"ablations: {message}")
 
 
