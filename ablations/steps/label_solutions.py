@@ -11,6 +11,7 @@ from ablations.data.json_files import Json
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Step, apart
 from ablations.labelers.choice import LabelerChoice
+from ablations.steps.compute_states import SECONDS_PER_STATE_TOKEN
 
 if TYPE_CHECKING:
     from lightning_modules.encoding import Encoded
@@ -45,7 +46,7 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
             choice=choice,
             max_tokens=max_tokens,
             label=label,
-            weight=float(sum(map(len, solutions))),
+            weight=sum(map(len, solutions)) * SECONDS_PER_STATE_TOKEN,
         )
 
     @property
