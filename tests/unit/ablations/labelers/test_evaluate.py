@@ -386,6 +386,18 @@ def test_a_checkpoint_scores_rated_steps_first(kind, checkpoint, tmp_path, capsy
     ]
 
 
+def test_an_outcome_reward_model_is_judged_by_whole_solutions(checkpoint, tmp_path):
+    """On rated steps it has an AUROC of solutions, and nothing of steps."""
+    bench, out = write(tmp_path / "bench.jsonl", BENCH), tmp_path / "out"
+    evaluate(checkpoint("two-classes"), "--on", bench, "--no-first-error", "--name", "orm", "--out", out)
+    assert {key[:3] for key in metrics(out)} == {("orm", "as given", "solution_auroc")}
+    labeler = load_labeler(LabelerChoice(checkpoint=str(checkpoint("two-classes"))))
+    encoded = [labeler.encode(row["problem"], row["steps"], "here") for row in BENCH]
+    right = np.array([row["label"] < 0 for row in BENCH])
+    wanted = auroc(labeler.label(encoded).last, right)
+    assert value(metrics(out)["orm", "as given", "solution_auroc", ""]) == pytest.approx(wanted)
+
+
 def test_a_checkpoint_scores_a_pool_first(checkpoint, tmp_path, capsys):
     file = write(tmp_path / "pool.jsonl", pool(labels=True))
     evaluate(checkpoint("skywork"), "--on", file, "--no-first-error", "--out", tmp_path / "out")
