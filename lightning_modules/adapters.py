@@ -60,7 +60,7 @@ def add_adapters(
         )
     config = peft.LoraConfig(
         r=rank,
-        lora_alpha=alpha,  # type: ignore[arg-type]
+        lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=sorted(targets or layers),
         modules_to_save=[head_of(model)[0]],

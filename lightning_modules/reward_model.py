@@ -65,7 +65,7 @@ class RewardModel(lightning.LightningModule):
             raise ValueError(f"num_labels is {backbone.config.num_labels}; allowed: {sorted(CLASSES)}")
         if getattr(backbone.config, "attention_dropout", 0.0):
             raise ValueError(f"attention_dropout is {backbone.config.attention_dropout}; allowed: 0.0")
-        plain: Any = backbone.get_base_model() if is_adapted(backbone) else backbone  # type: ignore[operator]
+        plain: Any = backbone.get_base_model() if is_adapted(backbone) else backbone
         before_head = getattr(plain, "dropout", None)
         if dropout and not isinstance(before_head, torch.nn.Dropout):
             raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(plain).__name__}")

@@ -11,6 +11,8 @@ from transformers.cache_utils import DynamicLayer
 class RoomyLayer(DynamicLayer):
     """A layer's cache that doubles its room when full; the one in transformers is copied at every token."""
 
+    keys: torch.Tensor | None
+    values: torch.Tensor | None
     _room: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def update(
@@ -32,8 +34,9 @@ class RoomyLayer(DynamicLayer):
             self._room = grown
         keys, values = self._room
         keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
-        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
-        return self.keys, self.values
+        found = keys[:, :, :need], values[:, :, :need]
+        self.keys, self.values = found
+        return found
 
     def select(self, rows: torch.Tensor) -> None:
         """Keeps `rows` of the batch, in that order, each as often as it is listed."""
