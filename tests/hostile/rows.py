@@ -173,12 +173,12 @@ SAMPLES: dict[str, Sample] = {
     "mr_math": Sample(
         rows=tuple(
             {"id": 1, "question": problem, "model_output_step_format": [["a"], ["b"]]}
-            | {"model_output_solution_first_error_step": wrong}
-            for problem, wrong in ((WRONG, 2), (GOOD, "N/A"))
+            | {"rating": [1, last]}
+            for problem, last in ((WRONG, -1), (GOOD, 1))
         ),
         target="processbench",
         expected=(1, -1),
-        labels="model_output_solution_first_error_step",
+        labels=r"rating\.\d+",
     ),
     "omegaprm": Sample(
         rows=tuple(
