@@ -172,8 +172,7 @@ SAMPLES: dict[str, Sample] = {
     ),
     "mr_math": Sample(
         rows=tuple(
-            {"id": 1, "question": problem, "model_output_step_format": [["a"], ["b"]]}
-            | {"rating": [1, last]}
+            {"id": 1, "question": problem, "model_output_step_format": [["a"], ["b"]]} | {"rating": [1, last]}
             for problem, last in ((WRONG, -1), (GOOD, 1))
         ),
         target="processbench",
