@@ -71,6 +71,11 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
         assert not any(one.problem in held_out for one in learned)  # guards against later changes
         longest = course.length(getattr(load_config(base), "max_position_embeddings", None))
         branches = encode_rated(tokenizer, learned, longest, left_out)
+        if not branches.encoded:
+            raise ValueError(
+                f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one "
+                "or more"
+            )
         if self.states is None:
             backbone: PreTrainedModel = load_classifier(base, num_labels=3, seed=course.seed)
         else:
@@ -83,11 +88,6 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             backbone = head
         model = RewardModel(backbone, learning_rate=course.learning_rate)
         check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
-        if not branches.encoded:
-            raise ValueError(
-                f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one "
-                "or more"
-            )
         share_prefixes = check_layout(model.backbone)
         data = RewardData(
             branches.dataset(cost=cost_of(model.backbone), share_prefixes=share_prefixes),
