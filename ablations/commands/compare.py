@@ -112,19 +112,15 @@ def _differences(
 
 def _scored(source: tuple[Path, ...], on: Path | None) -> Scored:
     """Reads the scores of all sources, joined by solution; a name that is taken gets its file's before it."""
-    from ablations.evaluation.score_file import read_scored, scores_of
-    from ablations.formats.score_rows import ScoreRows, has_score_rows, read_score_rows
+    from ablations.evaluation.score_file import labelers_in, read_scored, scores_of
+    from ablations.formats.score_rows import ScoreRows, check_solutions, has_score_rows, read_score_rows
 
-    base, *others = source if on is None else (on, *source)
-    for path in (base, *others):
+    for path in source:
         if not path.is_file():
             raise ValueError(f"source: found no file {path}; allowed: files of scores, or runs")
-    if has_score_rows(base):
-        raise ValueError(
-            f"source: found scores apart from what they score in {base}; allowed: with --on FILE, the "
-            "solutions"
-        )
-    taken, more = set(scores_of(base)) if others else set(), dict[str, ScoreRows]()
+    base, *others = source if on is None else (on, *source)
+    check_solutions("source" if on is None else "on", base)
+    taken, more = labelers_in(base), dict[str, ScoreRows]()
     for path in others:
         stem = path.name.split(".")[0]
         found = {stem: read_score_rows(path)} if has_score_rows(path) else scores_of(path)

@@ -74,7 +74,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         from ablations.evaluation.summary import REDUCTION
-        from ablations.formats.score_rows import has_score_rows
+        from ablations.formats.score_rows import check_solutions, has_score_rows
 
         for scoring in self.scoring:
             allowed("scoring", scoring, tuple(REDUCTION))
@@ -94,13 +94,7 @@ class Evaluation:
                     "FILE"
                 )
         for path in self.files:
-            if not path.is_file():
-                raise ValueError(f"{self.field}: found no file {path}; allowed: an existing one")
-            if has_score_rows(path):
-                raise ValueError(
-                    f"{self.field}: found scores apart from what they score in {path}; allowed: with --on "
-                    "FILE, the solutions"
-                )
+            check_solutions(self.field, path)
         if self.scores_apart is not None and not has_score_rows(self.scores_apart):
             raise ValueError(
                 f"on: found it beside {self.scores_apart}, a file of scores; allowed: with a checkpoint, or "

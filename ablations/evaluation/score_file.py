@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -188,6 +189,15 @@ def scores_of(path: Path) -> dict[str, ScoreRows]:
     for labeler, values in (gathered.whole or {}).items():
         made[labeler] = _rows(path, "solutions", names, [(value,) for value in values])
     return made
+
+
+def labelers_in(path: Path) -> set[str]:
+    """Returns the labelers of a file's first row, which are those of all its rows."""
+    form, found = _form_of(path)
+    gathered = _Gathered(form=form)
+    for record in islice(found.read(path), 1):
+        gathered.add(record, f"{path}: {_named(record, 0)}", {})
+    return {*(gathered.scores or {}), *(gathered.whole or {})}
 
 
 def _rows(path: Path, kind: Kind, names: list[list[Name]], scores: Sequence[tuple[float, ...]]) -> ScoreRows:

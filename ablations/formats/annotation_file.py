@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.solutions import Problem, Solutions
-from ablations.formats.rows import Where, array, check, fault, mapping, read_rows, string, texts, write_rows
+from ablations.formats.rows import Where, array, fault, mapping, read_rows, string, texts, write_rows
 
 Ratings = tuple[int | None, ...]
 """Ratings of a solution's steps: 1, 0 or -1 through the first -1, None after it; all None if unjudged."""
@@ -123,7 +123,6 @@ def _rated(where: Where, row: dict[str, Any]) -> list[tuple[Where, str, tuple[st
     question, label = mapping(where, row, "question"), mapping(where, row, "label")
     problem = string(where, question, "problem", "question.")
     steps = texts(where, question, "pre_generated_steps", "question.", filled=False)
-    check(where, "question.pre_generated_steps", steps, steps, "one or more strings")
     return [(where, problem, steps, _ratings(where, label, steps))]
 
 

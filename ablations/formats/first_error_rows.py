@@ -72,7 +72,6 @@ def read_mr_math(path: str | Path, reading: ReadHooks | None = None) -> Iterator
 
 def _mistake(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
-    check(where, "steps", [], steps, "one string or more")
     found = row.get("mistake_index", MISSING)
     first = integer(found)
     good = found is None or (first is not None and 0 <= first < len(steps))

@@ -15,7 +15,6 @@ from ablations.formats.rows import (
     ReadHooks,
     Where,
     array,
-    check,
     optional_name,
     read_rows,
     string,
@@ -49,7 +48,6 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
-    check(where, "steps", [], steps, "one string or more")
     given = array(where, row, "ratings", length=len(steps))
     ratings = [rating(where, f"ratings[{i}]", value) for i, value in enumerate(given)]
     return [

@@ -46,7 +46,6 @@ def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[Labeled
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "modified_process")
-    check(where, "modified_process", [], steps, "one string or more")
     wrong: set[int] = set()
     for i, value in enumerate(array(where, row, "error_steps")):
         found = integer(value)

@@ -54,7 +54,6 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
-    check(where, "steps", [], steps, "one string or more")
     label = integer(row.get("label"))
     good = label is not None and -1 <= label < len(steps)
     allowed = f"-1, or an index from 0 to {len(steps) - 1}"

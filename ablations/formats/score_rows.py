@@ -70,6 +70,21 @@ def has_score_rows(path: str | Path) -> bool:
     return next(read_rows(path, parse), False)
 
 
+def check_solutions(field: str, path: Path) -> None:
+    """Checks that a file is there and holds solutions, not scores apart from them.
+
+    Raises:
+        ValueError: it does not; the message names ``field``.
+    """
+    if not path.is_file():
+        raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
+    if has_score_rows(path):
+        raise ValueError(
+            f"{field}: found scores apart from what they score in {path}; allowed: with --on FILE, the "
+            "solutions"
+        )
+
+
 def read_score_rows(path: str | Path) -> ScoreRows:
     """Reads a file of scores.
 

@@ -60,7 +60,6 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "steps")
-    check(where, "steps", [], steps, "one string or more")
     probs = array(where, row, "rating_probs", length=len(steps))
     labels = [_label(where, f"rating_probs[{i}]", one) for i, one in enumerate(probs)]
     name = "given_answer" if row.get("answer") is None else "answer"

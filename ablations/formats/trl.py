@@ -13,7 +13,7 @@ from typing import Any
 
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, texts, write_rows
+from ablations.formats.rows import ReadHooks, Where, read_rows, string, texts, write_rows
 from ablations.formats.step_fields import IGNORE, labels_of
 
 KEYS = frozenset({"prompt", "completions", "labels"})
@@ -43,7 +43,6 @@ def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
     steps = texts(where, row, "completions")
-    check(where, "completions", [], steps, "one string or more")
     labels = labels_of(where, row, "labels", len(steps))
     return [
         LabeledSolution(

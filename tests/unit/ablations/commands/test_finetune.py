@@ -389,6 +389,13 @@ def test_a_head_on_a_frozen_layer(base, labels, tmp_path, capsys):
     assert "layers: found 3; allowed: 1 to 2" in capsys.readouterr().err
 
 
+def test_a_head_needs_a_branch_to_learn_from(base, tmp_path, capsys):
+    words = ("large-prm", base("qwen2"), "--labels", scores(tmp_path, [None]), "--frozen-layer", 1)
+    finetune(*words, "--out", tmp_path / "out", code=2)
+    assert "labels: found none to learn from" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @REAL
 def test_a_prm_learns_from_all_real_labels(tmp_path):
     """All 1818 PRM800K solutions, split by problem; a few updates of a tiny model, which say nothing yet."""

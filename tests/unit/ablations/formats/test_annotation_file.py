@@ -126,7 +126,7 @@ def test_ratings_that_contradict_the_finish_reason(written, ratings, reason):
         (lambda text: text.replace('"1+1?"', "1"), ":1: field question.problem: found 1; allowed: a string"),
         (
             lambda text: text.replace('["a", "b", "c"]', "[]"),
-            ":1: field question.pre_generated_steps: found []; allowed: one or more strings",
+            ":1: field question.pre_generated_steps: found []; allowed: one string or more",
         ),
         (
             lambda text: text.replace('"finish_reason": null', '"finish_reason": "tired"'),
