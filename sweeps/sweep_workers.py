@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 
 from ablations.engine.machine import Machine
-from ablations.engine.processes import one_thread
+from ablations.engine.processes import context_of, one_thread, take_environment
 from ablations.engine.ranks import Devices, RankFailed, take_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.store import Store
@@ -79,9 +79,13 @@ def run(sweep: Sweep, workers: int) -> None:
     if workers == 1:
         work(sweep, 0)
         return
-    context = multiprocessing.get_context("spawn")
+    context = context_of(cuda=sweep.settings.device == "cuda")
     with one_thread():
-        processes = [context.Process(target=work, args=(sweep, number)) for number in range(workers)]
+        environment = dict(os.environ)
+        processes = [
+            context.Process(target=_work_in_process, args=(environment, sweep, number))
+            for number in range(workers)
+        ]
         for process in processes:
             process.start()
     try:
@@ -103,6 +107,11 @@ def work(sweep: Sweep, number: int) -> None:
     logging.getLogger("optuna.study._optimize").addFilter(_in_one_line)
     with one_thread(), sweep.studies as studies:
         studies.work(sweep.objective, number)
+
+
+def _work_in_process(environment: dict[str, str], sweep: Sweep, number: int) -> None:
+    take_environment(environment)
+    work(sweep, number)
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:

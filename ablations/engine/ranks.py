@@ -18,14 +18,13 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, get_args
 
 from ablations.engine.logs import Logs
-from ablations.engine.processes import end_with_parent
+from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.step import Context, Task, execute
 from lightning_modules.process_group import ALONE, Group, Strategy, joined
 
@@ -210,14 +209,15 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
         RankFailed: one of them failed or died; none of them is left running.
         Diverged: the training that they shared diverged.
     """
-    spawn = get_context("spawn")
+    start = context_of(cuda=call.step.device == "cuda")
     port = _free_port()
     ranks: dict[Connection, tuple[int, BaseProcess]] = {}
     process: BaseProcess
     try:
         for rank in range(devices.devices):
-            ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=_rank, args=(theirs, call, rank, devices, port))
+            ours, theirs = start.Pipe()
+            arguments = (theirs, dict(os.environ), call, rank, devices, port)
+            process = start.Process(target=_rank, args=arguments)
             process.start()
             theirs.close()  # so that its death closes the pipe
             ranks[ours] = rank, process
@@ -278,8 +278,16 @@ def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ..
     return f"ranks exited with codes {', '.join(map(str, codes))}"
 
 
-def _rank(connection: Connection, call: Call, rank: int, devices: Devices, port: int) -> None:
+def _rank(
+    connection: Connection,
+    environment: dict[str, str],
+    call: Call,
+    rank: int,
+    devices: Devices,
+    port: int,
+) -> None:
     """Runs one process of a group that is on this machine only."""
+    take_environment(environment)
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all: the owner decides
     os.environ |= {

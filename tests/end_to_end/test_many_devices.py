@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from defaults import settings_of
 from paths import ROOT
+from processes import forked_for
 from safetensors.numpy import load_file
 
 from ablations.data.models import MODEL
@@ -88,11 +89,10 @@ def second_rank_of(sweep: subprocess.Popen[str]) -> int:
     """Its process, when the first training's two ranks have started."""
     end = time.monotonic() + 200
     while time.monotonic() < end and sweep.poll() is None:
-        children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
-        ranks = [pid for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        ranks = forked_for(sweep.pid)
         if len(ranks) == 2:
             time.sleep(1)
-            return int(ranks[1])
+            return ranks[1]
         time.sleep(0.02)
     raise AssertionError(f"no ranks were seen; exit code {sweep.poll()}")
 

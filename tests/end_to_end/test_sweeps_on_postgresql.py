@@ -15,6 +15,7 @@ import pytest
 from optuna.trial import TrialState
 from paths import ROOT
 from postgresql import BIN, server
+from processes import forked_for
 
 from sweeps.study import PLANNED, Studies, failed, finished, missing, planned, storage_of
 
@@ -30,20 +31,6 @@ def url(tmp_path_factory):
     """Of a server of its own."""
     with server(tmp_path_factory.mktemp("postgresql")) as started:
         yield started.url
-
-
-def children(pid: int) -> list[int]:
-    """Worker processes of a process."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, rest = path.read_text().rpartition(")")
-            command = (path.parent / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(rest.split()[1]) == pid and b"spawn_main" in command:
-            found.append(int(path.parent.name))
-    return found
 
 
 @pytest.mark.slow
@@ -68,7 +55,7 @@ def _killed_on_the_way(process: subprocess.Popen[bytes], studies: Studies, tmp_p
     while over() < after and process.poll() is None:
         time.sleep(0.05)
     time.sleep(lucky.random())
-    workers = children(process.pid)
+    workers = forked_for(process.pid)
     assert len(workers) == 2, (tmp_path / "said").read_text()
     os.kill(lucky.choice(workers), signal.SIGKILL)
     assert process.wait(300) == 0, (tmp_path / "said").read_text()
