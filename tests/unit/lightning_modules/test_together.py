@@ -2,17 +2,16 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from together import COUNTS, main
 
-PROGRAM = Path(__file__).with_name("together.py")
-COUNTS = (0, 1, 2, 3, 7, 13, 20)
+from ablations.engine.processes import context_of, take_environment
+
 TOLERANCE = 1e-5
 """Of a weight after 8 updates at 1e-2: two processes add up the same gradients in another order."""
 
@@ -20,16 +19,22 @@ TOLERANCE = 1e-5
 def run(processes: int, out: Path, given: Path | None = None) -> Path:
     """Runs the program alone, or in as many processes as SLURM would; what ``given`` holds is used up."""
     out.mkdir()
-    words = [sys.executable, PROGRAM, out, *([] if given is None else [given])]
-    ranks = range(processes)
-    environments = [slurm(rank, processes) if processes > 1 else {} for rank in ranks]
-    started = [
-        subprocess.Popen(list(map(str, words)), env=os.environ | more, stderr=subprocess.PIPE, text=True)
-        for more in environments
-    ]
-    told = [process.communicate(timeout=600)[1] for process in started]
-    assert [process.returncode for process in started] == [0] * processes, "\n".join(told)
+    context = context_of(cuda=False)
+    environments = [slurm(rank, processes) if processes > 1 else {} for rank in range(processes)]
+    arguments = [(dict(os.environ) | more, out, given) for more in environments]
+    started = [context.Process(target=_run, args=words) for words in arguments]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(600)
+    assert [process.exitcode for process in started] == [0] * processes
     return out
+
+
+def _run(environment: dict[str, str], out: Path, given: Path | None) -> None:
+    take_environment(environment)
+    torch.set_num_threads(1)
+    main(out, given)
 
 
 def slurm(rank: int, processes: int) -> dict[str, str]:

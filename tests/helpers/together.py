@@ -1,13 +1,6 @@
-"""A program for one process or for several: trains and scores, and the first process writes what came out.
-
-    python together.py OUT [GIVEN]
-    torchrun --nproc-per-node=2 together.py OUT [GIVEN]        or srun --ntasks=2 ...
-
-GIVEN is a folder that an earlier one left a half-done training in, with any number of processes.
-"""
+"""What one process or several do: train and score; the first process writes what came out."""
 
 import contextlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,6 +82,12 @@ def half(group: Group, folder: Path) -> Path:
 
 
 def main(out: Path, given: Path | None) -> None:
+    """Trains and scores in this process, as one of its group.
+
+    Args:
+        out: folder to write into.
+        given: folder in which an earlier group, of any size, left a half-done training.
+    """
     with joined() as group:
         scores = [score(backbone(), solutions(count), max_tokens=30, group=group) for count in COUNTS]
         found = {"ddp": train(group)}
@@ -105,8 +104,3 @@ def main(out: Path, given: Path | None) -> None:
             save_file(state, out / f"{name}.safetensors")
         for count, one in zip(COUNTS, scores, strict=True):
             np.savez(out / f"{count}.npz", prob=one.prob, last=one.last, size=group.size)
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
