@@ -25,8 +25,11 @@ HELD_OUT = ("other_facts", "dropped")
 FRESH = "fresh"
 """Suffix of runs that evaluate the default world's models on problems drawn after everything was chosen."""
 
+SCALES = ("small", "quick")
+"""Scales of runs on held-out worlds; the first that there is counts."""
+
 REFERENCE = Path(__file__).parent / "reference"
-"""Folder of the committed runs: EXPERIMENT-small, and EXPERIMENT-small-fresh or EXPERIMENT-small-WORLD."""
+"""Folder of the committed runs: EXPERIMENT-small, EXPERIMENT-small-fresh, and EXPERIMENT-SCALE-WORLD."""
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "claims.md"
 """Path of the generated page."""
@@ -94,13 +97,15 @@ def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str
 
 def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
     """Return the table of one experiment, preceded by one line per run."""
-    run = reference / f"{experiment}-small"
-    default = _records(run)
+    default = _records(reference / f"{experiment}-small")
     world = None if default is None else default["dataset"].iloc[0]
-    others = {
-        f"fresh problems (`{world}`)": _records(Path(f"{run}-{FRESH}"), world),
-        **{f"held out: `{name}`": _records(Path(f"{run}-{name}"), name) for name in HELD_OUT},
-    }
+    fresh = f"fresh problems (`{world}`)"
+    others = {fresh: _records(reference / f"{experiment}-small-{FRESH}", world)}
+    for name in HELD_OUT:
+        found = {scale: _records(reference / f"{experiment}-{scale}-{name}", name) for scale in SCALES}
+        scale = next((scale for scale, frame in found.items() if frame is not None), SCALES[0])
+        note = "" if scale == SCALES[0] else f", at `{scale}`"
+        others[f"held out: `{name}`{note}"] = found[scale]
     frames = {
         "here" if world is None else f"here (`{world}`)": default,
         **{name: frame for name, frame in others.items() if frame is not None},
