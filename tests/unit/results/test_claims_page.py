@@ -63,6 +63,16 @@ def test_a_row_by_hand(tmp_path: Path, record: Any) -> None:
     assert all(f"## {experiment}\n" in page for experiment in CLAIMS)
 
 
+def test_a_held_out_run_at_small_comes_before_one_at_quick(tmp_path: Path, record: Any) -> None:
+    write(tmp_path / "large_scale-small", "facts", 0.3, record)
+    write(tmp_path / "large_scale-quick-dropped", "dropped", 0.1, record)
+    page = claims_page(tmp_path)
+    assert "held out: `dropped`, at `quick`" in page and row(page)[3].startswith("+11.0 [")
+    write(tmp_path / "large_scale-small-dropped", "dropped", 0.2, record)
+    page = claims_page(tmp_path)
+    assert "at `quick`" not in page and row(page)[3].startswith("+21.0 [")
+
+
 @pytest.mark.parametrize(("folder", "expected"), [("other_facts", "other_facts"), ("fresh", "dropped")])
 def test_records_of_another_world_are_refused(
     folder: str, expected: str, tmp_path: Path, record: Any
