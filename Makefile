@@ -6,17 +6,28 @@ PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1)
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 # On all cores, while pip compiles on one. Some packages hold files that are not Python 3, which do not matter.
-COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+# torch comes first, for its CPU build is found by its version alone, and is compiled while the rest is installed.
+define install
+	$(INSTALL) torch==$(shell sed -n 's/^torch==//p' constraints.txt)
+	($(COMPILE)) & $(INSTALL) --editable '$(1)'; status=$$?; wait; exit $$status
+	$(COMPILE)
+endef
 
-.PHONY: run test bench soak hostile site clean
+.PHONY: run test check unit bench soak hostile site clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablations run supervision --scale quick
 
 test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs 2 check unit
+
+check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.installed-dev
@@ -36,15 +47,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) torch==$(shell sed -n 's/^torch==//p' constraints.txt)
-	$(INSTALL) --editable .
-	$(COMPILE)
+	$(call install,.)
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(INSTALL) --editable '.[dev]'
-	$(COMPILE)
-	touch $@
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(call install,.[dev])
+	touch $(VENV)/.installed $@
 
 $(VENV)/.installed-docs: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet 'zensical>=0.0.73'

@@ -1,8 +1,7 @@
-"""Steps that several processes compute together; as a script, a run of two under torchrun."""
+"""Steps that several processes compute together, and a run of two in processes that a launcher started."""
 
 import os
 import signal
-import sys
 import time
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from toy_steps import Noting, Text
 
 from ablations.engine.machine import Machine
+from ablations.engine.processes import take_environment
 from ablations.engine.ranks import Devices, started
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Step
@@ -54,8 +54,9 @@ def tasks(notes, *fields):
     return [Alone(before=Ranked(**some, notes=str(notes)), notes=str(notes)) for some in fields]
 
 
-if __name__ == "__main__":
-    root, notes = sys.argv[1:]
+def under_a_launcher(environment, root, notes):
+    """Runs two tasks in this process, as one of the group that the environment tells of."""
+    take_environment(environment)
     with started(Devices()) as devices:
         if devices.group.first:
             asked = tasks(notes, {"n": 1}, {"n": 2})

@@ -1,8 +1,7 @@
 """Steps that are run by several processes together: on ranks that their owner starts, and under torchrun."""
 
 import os
-import subprocess
-import sys
+import socket
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import toy_ranks
 from toy_steps import named, text_of
 
 from ablations.engine.machine import Machine
+from ablations.engine.processes import context_of
 from ablations.engine.ranks import LAUNCHERS, Devices, RankFailed, check_devices, check_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
@@ -42,6 +42,14 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def torchrun(rank: int, size: int, port: int) -> dict[str, str]:
+    """What torchrun tells the processes that it starts on one machine."""
+    ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "ROLE_RANK": str(rank)}
+    sizes = {"WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size), "GROUP_WORLD_SIZE": "1"}
+    master = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "toy"}
+    return {**ranks, **sizes, **master}
 
 
 def test_all_ranks_compute_and_the_first_writes(tmp_path):
@@ -92,16 +100,18 @@ def test_the_owner_stops_the_ranks(tmp_path):
 
 def test_under_torchrun_the_ranks_that_it_started_run_the_steps(tmp_path):
     """Both tasks are computed by the same two processes, and the pipeline is run by the first alone."""
-    notes = tmp_path / "notes"
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", toy_ranks.__file__]
-    done = subprocess.run(
-        [sys.executable, *map(str, words), str(tmp_path / "store"), str(notes)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    notes, context = tmp_path / "notes", context_of(cuda=False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = []
+    for rank in range(2):
+        words = (os.environ | torchrun(rank, 2, port), tmp_path / "store", notes)
+        processes.append(context.Process(target=toy_ranks.under_a_launcher, args=words))
+        processes[-1].start()
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0, 0]
     said = notes_of(notes)
     assert len([line for line in said if line == ["alone"]]) == 2
     ranks = [tuple(line[:2]) for line in said if len(line) > 1]

@@ -1,13 +1,10 @@
 """`ablations sample`: a pool of solutions, whatever happens meanwhile."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import pytest
-from paths import ROOT
+from processes import forked_command
 from safetensors.torch import load_file, save_file
 
 from ablations.commands import cli
@@ -188,34 +185,25 @@ def test_two_commands_and_two_devices_share_the_work(checkpoint, store, tmp_path
     more = ("-n", "1024", "--max-new-tokens", "2", "--log-format", "json")  # a problem is a shard
     alone = tmp_path / "alone.jsonl"
     assert cli.main(words(source, folder, alone, *more, "--store", "another")) == 0
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
-    logs = tmp_path / "one.log", tmp_path / "two.log"
+    logs, outs = ([tmp_path / f"{name}.{end}" for name in ("one", "two")] for end in ("log", "out"))
     processes = []
     sampling = Sampling(samples=1024, max_new_tokens=2)
     generator = find_generator(GeneratorChoice(checkpoint=str(folder)), sampling, ())
     prompts = generator.prompts(read_problems(source, None))
     *_, last = DrawCompletions.shards(generator.identity, generator.setup_for(prompts), prompts)
     with store.lock(last.key):  # so that none is done before both have begun
-        for log, devices in zip(logs, ("1", "2"), strict=True):
+        for said, log, devices in zip(outs, logs, ("1", "2"), strict=True):
             argv = words(source, folder, out, *more, "--devices", devices)
-            with log.open("w") as file:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", "ablations", *argv],
-                        env=environment,
-                        stdout=subprocess.PIPE,
-                        stderr=file,
-                        text=True,
-                    )
-                )
+            processes.append(forked_command(argv, out=said, log=log))
         while not all(map(begun, logs)):
-            assert all(process.poll() is None for process in processes), [log.read_text() for log in logs]
+            assert all(process.is_alive() for process in processes), [log.read_text() for log in logs]
             time.sleep(0.01)
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], [log.read_text() for log in logs]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0], [log.read_text() for log in logs]
     assert sorted(made_by(logs[0]) + made_by(logs[1])) == [f"shard {n} of 6" for n in range(1, 7)]
     assert out.read_bytes() == alone.read_bytes()
-    assert sum("written by another command" in words for words in said) == 1
+    assert sum("written by another command" in one.read_text() for one in outs) == 1
     assert {path.name for path in tmp_path.glob("pool.jsonl*")} == {"pool.jsonl"}
 
 

@@ -2,16 +2,13 @@
 
 import gzip
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import torch
-from paths import ROOT
+from processes import forked_command
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from ablations.commands import cli
@@ -20,7 +17,7 @@ from ablations.formats.pool import read_pool
 from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.labeler import load_labeler
 
-KILL_PROBLEMS, KILL_SAMPLES = 24, 130
+KILL_PROBLEMS, KILL_SAMPLES = 12, 130
 """So many that a shard holds one problem."""
 
 
@@ -212,17 +209,14 @@ def test_killed_and_started_again(checkpoint, tmp_path, capsys):
     source = write(tmp_path / "pool.jsonl", rows(KILL_PROBLEMS, KILL_SAMPLES))
     folder, out = checkpoint("rlhflow"), tmp_path / "out.jsonl.gz"
     words = ["label", str(source), "--labeler", str(folder), "--family", "rlhflow", "--out", str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
-    store = Store("runs/store")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ablations", *words], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while process.poll() is None and len(store.addresses()) < 2:
+    store, log = Store("runs/store"), tmp_path / "log"
+    process = forked_command(words, out=tmp_path / "said", log=log)
+    while process.is_alive() and len(store.addresses()) < 2:
         time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    _, said = process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert said.startswith(f"{KILL_PROBLEMS} tasks to do, 0 done before\n")  # and nothing else before it
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert log.read_text().startswith(f"{KILL_PROBLEMS} tasks to do, 0 done before\n")  # nothing before it
     finished = store.addresses()
     assert 2 <= len(finished) < KILL_PROBLEMS and not out.exists()
 
@@ -245,23 +239,18 @@ def test_two_commands_share_the_work(checkpoint, tmp_path):
     alone, out = tmp_path / "alone.jsonl", tmp_path / "out.jsonl"
     assert label(source, folder, alone, "--family=rlhflow", "--store=another") == 0
     argv = ["label", source, "--labeler", folder, "--family=rlhflow", "--log-format=json", "--out", out]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""}
-    logs = tmp_path / "one.log", tmp_path / "two.log"
-    processes = []
+    logs, outs = ([tmp_path / f"{name}.{end}" for name in ("one", "two")] for end in ("log", "out"))
     (last,) = Store("another").addresses()[-1:]
     store = Store("runs/store")
     with store.lock(last.rpartition("/")[2]):  # so that none is done before both have begun
-        for log in logs:
-            with log.open("w") as file:
-                words = [sys.executable, "-m", "ablations", *map(str, argv)]
-                processes.append(
-                    subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=file, text=True)
-                )
-        while not all('"started"' in log.read_text() for log in logs):
-            assert all(process.poll() is None for process in processes), [log.read_text() for log in logs]
+        processes = [forked_command(argv, out=one, log=log) for one, log in zip(outs, logs, strict=True)]
+        while not all(log.is_file() and '"started"' in log.read_text() for log in logs):
+            assert all(process.is_alive() for process in processes), [log.read_text() for log in logs]
             time.sleep(0.01)
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], [log.read_text() for log in logs]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0], [log.read_text() for log in logs]
+    said = [one.read_text() for one in outs]
     assert out.read_bytes() == alone.read_bytes()
     assert sum("written by another command, which shared the work" in words for words in said) == 1
     assert {path.name for path in tmp_path.glob("out.jsonl*")} == {"out.jsonl"}
