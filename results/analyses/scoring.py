@@ -130,8 +130,8 @@ def comparisons(frame: pd.DataFrame, n: int) -> list[StrategyDifference]:
 
 def smaller_n(frame: pd.DataFrame) -> int | None:
     """Returns the N closest to 16 that is below that of the comparison; None if there is none."""
-    found = frame[frame["metric"] == "best_of_n"]["n"].dropna()
-    below = sorted({int(n) for n in found if n < comparison_n(frame)})
+    found, largest = frame[frame["metric"] == "best_of_n"]["n"].dropna().unique(), comparison_n(frame)
+    below = sorted(int(n) for n in found if n < largest)
     return min(below, key=lambda n: abs(n - 16), default=None)
 
 

@@ -1,7 +1,7 @@
 """Differences paired by problem and seed, with p, Holm's correction and detectable differences."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -117,7 +117,8 @@ def contrasts(
         ValueError: the frame mixes runs, or two were measured on different numbers of problems.
     """
     check_one_run(frame)
-    frame = frame[_READ]
+    values = [value for pair in pairs for value in pair]
+    frame = frame[_READ][_is_any(frame[column], values)]
     rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
     others = [name for name in CELL if name != column]
     groups: Any = rows.groupby(others, dropna=False, sort=True)
@@ -187,12 +188,25 @@ def _at(frame: pd.DataFrame, arm: str, acquisition: object, data_scale: object) 
     return frame[_is(frame["acquisition"], acquisition) & _is(frame["data_scale"], data_scale)]
 
 
+class _Measured(NamedTuple):
+    """What a record holds of one seed."""
+
+    arm: str
+    value: float
+    problem_values: Any
+
+
 def _is(column: pd.Series, value: object) -> pd.Series:
     return (
         column.isna()
         if value is None or value is pd.NA or value != value
         else (column == value).fillna(False)
     )
+
+
+def _is_any(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+    known = [value for value in values if not pd.isna(value)]
+    return column.isin(known) | (column.isna() & (len(known) < len(values)))
 
 
 def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
@@ -215,8 +229,11 @@ def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", "value", "problem_values"])
 
 
-def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
-    return {None if pd.isna(row.seed) else int(row.seed): row for row in rows_of(frame)}
+def _by_seed(frame: pd.DataFrame) -> dict[int | None, _Measured]:
+    columns = (frame[name] for name in ("seed", "arm", "value", "problem_values"))
+    return {
+        None if pd.isna(seed) else int(seed): _Measured(*more) for seed, *more in zip(*columns, strict=True)
+    }
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -120,7 +120,7 @@ def is_equivalent(lower: float, upper: float, problems: int = 0, margin: float =
     return not 0 < problems < LEAST_PROBLEMS and -margin < lower and upper < margin
 
 
-def paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def paired(one: np.ndarray | float, other: np.ndarray | float) -> np.ndarray:
     """Subtract shares elementwise; differences due only to floating-point rounding become 0."""
     gap = one - other
     return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
