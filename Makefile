@@ -5,8 +5,10 @@ VENV := .venv
 PROCESSES := $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
-# On all cores, while pip compiles on one. Some packages hold files that are not Python 3, which do not matter.
-COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+# On all cores, while pip compiles on one; without what is hardly ever imported, a third of it all. Some packages hold
+# files that are not Python 3, which do not matter.
+RARE := /tests?/|/transformers/models/|/ray/(data|llm|rllib|serve|train|tune)/
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '$(RARE)' $(VENV)/lib || true
 # torch comes first, for its CPU build is found by its version alone, and is compiled while the rest is installed.
 define install
 	$(INSTALL) torch==$(shell sed -n 's/^torch==//p' constraints.txt)

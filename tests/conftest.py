@@ -102,6 +102,18 @@ def smoke(tmp_path_factory: pytest.TempPathFactory, python_m: Command) -> SmokeR
     )
 
 
+@pytest.fixture
+def unfinished(smoke: SmokeRun, tmp_path: Path) -> Path:
+    """A store with what the run made, but for its reward models and what hangs on them."""
+    folder = shutil.copytree(smoke.store, tmp_path / "store")
+    for name in ("train", "cell", "records", "examples"):
+        shutil.rmtree(folder / name)
+    for manifest in (folder / "scores").glob("*/manifest.json"):
+        if "large_prm" not in json.loads(manifest.read_text())["inputs"]["model"]:
+            shutil.rmtree(manifest.parent)
+    return folder
+
+
 @dataclass(frozen=True, kw_only=True)
 class FurtherRun:
     """A finished run of another experiment on a copy of the first one's store."""

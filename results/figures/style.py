@@ -9,6 +9,8 @@ from typing import Any
 import matplotlib
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -44,9 +46,11 @@ def look(arm: str, acquisition: object, compared: bool) -> Look:
     return Look(color=of.color, marker=of.marker, style=(0, (4, 1.5)) if dashed else of.line)
 
 
+DPI = 200
+"""Resolution of PNG files."""
+
 _RC: dict[Any, Any] = {
     "figure.dpi": 120,
-    "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -89,10 +93,13 @@ def save(figure: Figure, out: str | Path) -> list[Path]:
         stem = stem.with_suffix("")
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, svg = (stem.with_name(stem.name + ending) for ending in (".png", ".svg"))
-    for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Creator": None})):
-        with replacing(path) as partial:
-            figure.savefig(partial, metadata=metadata)
-        figure.set_layout_engine("none")  # the second file keeps the layout of the first one
+    # Not savefig, which draws everything twice.
+    figure.set_dpi(DPI)
+    with replacing(png) as partial:
+        FigureCanvasAgg(figure).print_png(str(partial), metadata={"Software": None})
+    figure.set_layout_engine("none")  # the second file keeps the layout of the first one
+    with replacing(svg) as partial:
+        FigureCanvasSVG(figure).print_svg(str(partial), metadata={"Date": None, "Creator": None})
     return [png, svg]
 
 

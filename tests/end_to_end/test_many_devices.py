@@ -1,8 +1,6 @@
 """Two processes for one model, through the command line: under torchrun, and in the trials of a sweep."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,28 +23,16 @@ TOLERANCE = 1e-5
 """Of a weight: two processes add up the same gradients in another order."""
 
 
-@pytest.fixture
-def store(smoke, tmp_path):
-    """What the first experiment made, but for its reward models and what hangs on them."""
-    folder = shutil.copytree(smoke.store, tmp_path / "store")
-    for name in ("train", "cell", "records", "examples"):
-        shutil.rmtree(folder / name)
-    for manifest in (folder / "scores").glob("*/manifest.json"):
-        if "large_prm" not in json.loads(manifest.read_text())["inputs"]["model"]:
-            shutil.rmtree(manifest.parent)
-    return folder
-
-
-def test_under_torchrun_two_processes_train_what_one_does(smoke, store, python_m, tmp_path):
+def test_under_torchrun_two_processes_train_what_one_does(smoke, unfinished, python_m, tmp_path):
     launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ablations")
     words = ("run", "supervision", "--scale=smoke", "--settings.arms=[process]", "--devices=2")
-    done = python_m(*launcher, *words, f"--store={store}", f"--out={tmp_path / 'out'}")
+    done = python_m(*launcher, *words, f"--store={unfinished}", f"--out={tmp_path / 'out'}")
     assert done.stdout.count("report.html") == 1  # the second process wrote none
-    trained = sorted((store / "train").glob("*/manifest.json"))
+    trained = sorted((unfinished / "train").glob("*/manifest.json"))
     assert len(trained) == 2
     for manifest in trained:
         weights = Path("train", manifest.parent.name, MODEL, "model.safetensors")
-        found, wanted = load_file(store / weights), load_file(smoke.store / weights)
+        found, wanted = load_file(unfinished / weights), load_file(smoke.store / weights)
         assert set(found) == set(wanted)
         for name, value in wanted.items():
             np.testing.assert_allclose(found[name], value, atol=TOLERANCE, rtol=0, err_msg=name)
@@ -66,10 +52,10 @@ def sweep_words(store: Path, folder: Path, trials: int) -> list[str]:
     return [*words, "--devices=2", f"--store={store}", f"--out={folder / 'out'}"]
 
 
-def test_a_rank_that_is_killed_fails_its_trial_alone(store, tmp_path):
+def test_a_rank_that_is_killed_fails_its_trial_alone(unfinished, tmp_path):
     """The first of two trials is killed in its training: it fails, the second one is finished."""
     sweep = subprocess.Popen(
-        [sys.executable, "-m", "sweeps", *sweep_words(store, tmp_path, 2)],
+        [sys.executable, "-m", "sweeps", *sweep_words(unfinished, tmp_path, 2)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": ""},
         stdout=subprocess.PIPE,
@@ -97,7 +83,7 @@ def second_rank_of(sweep: subprocess.Popen[str]) -> int:
     raise AssertionError(f"no ranks were seen; exit code {sweep.poll()}")
 
 
-def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatch):
+def test_a_trial_on_two_ranks_is_pruned_by_the_owner(unfinished, tmp_path, monkeypatch):
     """At its first judgment, which the ranks report to the process that alone knows the storage."""
     import optuna
 
@@ -110,7 +96,7 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
     from sweeps.study import Studies, planned, storage_of
 
     given = settings_of("hyperparameters", "smoke")
-    artifacts = Store(store)
+    artifacts = Store(unfinished)
     studies = Studies(name="two", arms=("process",), storage=storage_of(f"sqlite:///{tmp_path / 'p.db'}"))
     studies.plan(1)
     objective = Objective(
@@ -127,4 +113,4 @@ def test_a_trial_on_two_ranks_is_pruned_by_the_owner(store, tmp_path, monkeypatc
         studies.work(lambda arm: objective)
         (trial,) = [one for one in studies.study("process").trials if planned(one)]
     assert trial.state == optuna.trial.TrialState.PRUNED and len(trial.intermediate_values) == 1
-    assert not list((store / "train").glob("*")) and not list((store / ".scratch").glob("*"))
+    assert not list((unfinished / "train").glob("*")) and not list((unfinished / ".scratch").glob("*"))

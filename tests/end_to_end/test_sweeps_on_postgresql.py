@@ -80,7 +80,7 @@ def test_a_trial_is_taken_by_one_worker(url):
         return Studies(name="asked", arms=("process",), storage=storage_of(url))
 
     with studies() as made:
-        made.plan(30)
+        made.plan(18)
     ran: list[int] = []
 
     def objective(arm):
@@ -99,4 +99,4 @@ def test_a_trial_is_taken_by_one_worker(url):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(ran) == list(range(30))
+    assert sorted(ran) == list(range(18))

@@ -163,7 +163,7 @@ def texts(known, rows):
     return [(int(known.problem[r]), tuple(known.steps.row(int(r)).tolist())) for r in rows]
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(known=pools(), budget=st.integers(1, 3), seed=st.integers(0, 5), order=st.integers(0, 100))
 @pytest.mark.parametrize("name", ACQUISITION_STRATEGIES)
 def test_every_acquisition(name, known, budget, seed, order):
@@ -257,7 +257,7 @@ def test_a_uniform_share_outside_its_range(share):
         acquire("uniform", candidates([0], [0]), 1, DEFAULTS, 0, uniform_share=share)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     known=pools(),
     budget=st.integers(1, 2),

@@ -152,7 +152,7 @@ def test_its_abilities_are_known(form):
 @pytest.mark.parametrize("form", WRITTEN)
 class TestConformance:
     @given(st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_what_it_carries_survives_bit_for_bit(self, form, tmp_path_factory, data):
         here = FORMATS[form]
         count = data.draw(st.integers(1, 3)) if form != "pool" else 1  # a pool's problems are unique
@@ -171,7 +171,7 @@ class TestConformance:
         assert repr(found) == repr(carried)  # tells 1, 1.0 and True apart
 
     @given(record=records())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_cutting_down_is_final_and_told(self, form, record):
         abilities = FORMATS[form].abilities
         fit = fitted(record, abilities, threshold=0.5)
