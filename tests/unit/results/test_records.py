@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from paths import ROOT
 
 from results.records import Record, check_same_solutions, read_records, write_records
 from results.schema import COLUMNS, SCHEMA
@@ -173,3 +175,13 @@ def test_arms_with_different_solutions_are_refused(records_frame: Any) -> None:
 def test_config_is_kept_whole(records_frame: Any) -> None:
     config = json.dumps({"learning_rate": 0.002, "text": "ü"})
     assert records_frame([Record(**(GOOD | {"config": config}))])["config"].iloc[0] == config
+
+
+def test_reference_runs_hold_no_path_of_a_machine() -> None:
+    """Neither records nor settings."""
+    runs = sorted(path.parent for path in (ROOT / "results" / "reference").glob("*/records.parquet"))
+    assert len(runs) > 15
+    for run in runs:
+        configs = pq.read_table(run / "records.parquet", columns=["config"])["config"].unique().to_pylist()
+        texts = [*filter(None, configs), (run / "run.yaml").read_text()]
+        assert not [text for text in texts if re.search(r"""["' ]/\w""", text)], run
