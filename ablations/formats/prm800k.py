@@ -121,7 +121,7 @@ def _parse(where: Where, row: dict[str, Any]) -> list[tuple[LabeledSolution, tup
     question, label = mapping(where, row, "question"), mapping(where, row, "label")
     generated = None
     if question.get("pre_generated_steps") is not None:
-        generated = texts(where, question, "pre_generated_steps", "question.", least=0)
+        generated = texts(where, question, "pre_generated_steps", "question.", some=False)
     reason = label.get("finish_reason")
     allowed = f"null, {', '.join(FINISH_REASONS)}"
     check(where, "label.finish_reason", reason, reason is None or reason in FINISH_REASONS, allowed)

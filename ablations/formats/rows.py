@@ -297,11 +297,11 @@ def mapping(where: Where, row: dict[str, Any], name: str, of: str = "") -> dict[
 
 
 def texts(
-    where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = True, least: int = 1
+    where: Where, row: dict[str, Any], name: str, of: str = "", *, filled: bool = True, some: bool = True
 ) -> tuple[str, ...]:
-    """Reads a field that is an array of ``least`` strings or more, none of them empty if ``filled``."""
+    """Reads a field that is an array of strings: one or more if ``some``, none empty if ``filled``."""
     values = array(where, row, name, of)
-    check(where, of + name, values, len(values) >= least, "one string or more")
+    check(where, of + name, values, values or not some, "one string or more")
     allowed = "a string, not empty" if filled else "a string"
     for i, value in enumerate(values):
         check(where, f"{of}{name}[{i}]", value, isinstance(value, str) and (value or not filled), allowed)

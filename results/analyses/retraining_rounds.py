@@ -47,7 +47,7 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
     """
     if first == second:
         return None
-    rows = frame[frame["metric"].isin([metric]) & frame["variant"].isin([first[0], second[0]])]
+    rows = frame[(frame["metric"] == metric) & frame["variant"].isin([first[0], second[0]])]
     # The place replaces the columns that differ between two rounds: the labels bought, and how.
     names = rows["variant"] + " " + rows["level"].astype(int).astype(str)
     rows = rows.assign(variant=names, level=float("nan"), acquisition=None, data_scale=None)

@@ -118,14 +118,14 @@ def contrasts(
     """
     check_one_run(frame)
     values = [value for pair in pairs for value in pair]
-    frame = frame[_READ][_is_any(frame[column], values)]
+    frame = frame[_READ][_is_in(frame[column], values)]
     rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
     others = [name for name in CELL if name != column]
     groups: Any = rows.groupby(others, dropna=False, sort=True)
     made, keys = [], []
     for first, second in pairs:
         for values, group in groups:
-            paired = _pair(group[_is(group[column], first)], group[_is(group[column], second)])
+            paired = _pair(group[_is_in(group[column], [first])], group[_is_in(group[column], [second])])
             if not paired.empty:
                 made.append(paired)
                 key = dict(zip(others, values, strict=True)) | {column: first, "against": second}
@@ -185,7 +185,7 @@ def _at(frame: pd.DataFrame, arm: str, acquisition: object, data_scale: object) 
     """Return an arm's rows at a data scale; all rows of a reference, which is the same at every scale."""
     if arm in REFERENCE_ARMS:
         return frame
-    return frame[_is(frame["acquisition"], acquisition) & _is(frame["data_scale"], data_scale)]
+    return frame[_is_in(frame["acquisition"], [acquisition]) & _is_in(frame["data_scale"], [data_scale])]
 
 
 class _Measured(NamedTuple):
@@ -196,15 +196,7 @@ class _Measured(NamedTuple):
     problem_values: Any
 
 
-def _is(column: pd.Series, value: object) -> pd.Series:
-    return (
-        column.isna()
-        if value is None or value is pd.NA or value != value
-        else (column == value).fillna(False)
-    )
-
-
-def _is_any(column: pd.Series, values: Sequence[Any]) -> pd.Series:
+def _is_in(column: pd.Series, values: Sequence[Any]) -> pd.Series:
     known = [value for value in values if not pd.isna(value)]
     return column.isin(known) | (column.isna() & (len(known) < len(values)))
 

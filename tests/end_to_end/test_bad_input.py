@@ -312,43 +312,55 @@ def flip(path):
     path.write_bytes(content)
 
 
-DAMAGE = {
-    # stage: (what is done to its folder, the fault)
-    "records": (
+DAMAGE = (
+    # (stage, which of its artifacts, what is done to its folder, the fault)
+    (
+        *("records", 0),
         lambda folder: flip(folder / "records.parquet"),
         "records.parquet has another checksum",
     ),
-    "references": (
+    (
+        *("references", 0),
         lambda folder: (folder / "rows.json").unlink(),
         "rows.json is missing",
     ),
-    "examples": (
+    (
+        *("cell", 0),
+        lambda folder: (folder / "rows.json").write_bytes(b"["),
+        "rows.json has another checksum",
+    ),
+    (
+        *("cell", 1),
+        lambda folder: (folder / "manifest.json").write_text("{"),
+        "manifest.json cannot be read (JSONDecodeError: ",
+    ),
+    (
+        *("examples", 0),
         lambda folder: (folder / "manifest.json").write_text(
             (folder / "manifest.json").read_text().replace('"solutions": 24', '"solutions": 25')
         ),
         "manifest.json cannot be read (ValueError: its content does not give this key)",
     ),
-}
+)
 
 
 def test_damaged_artifacts_are_made_again(smoke, finished, caplog, capsys):
-    """A flipped bit of a table, a file that is gone, a manifest of another task."""
+    """A flipped bit, a file cut short, a file that is gone, a manifest that is no JSON or another task's."""
     store, argv, out = finished
-    folders = {stage: next((store / stage).iterdir()) for stage in DAMAGE}
-    for stage, (damage, _) in DAMAGE.items():
-        damage(folders[stage])
+    folders = [sorted((store / stage).iterdir())[which] for stage, which, _, _ in DAMAGE]
+    for folder, (_, _, damage, _) in zip(folders, DAMAGE, strict=True):
+        damage(folder)
     assert cli.main(argv) == 0
     told = [record.getMessage() for record in caplog.records if record.name == "ablations"]
     assert len(told) == len(DAMAGE)
-    for stage, (_, fault) in DAMAGE.items():
-        (line,) = (line for line in told if line.startswith(f"damaged artifact {stage}/"))
-        assert line.startswith(f"damaged artifact {stage}/{folders[stage].name} (") and fault in line
-        assert "\n" not in line and line.endswith("; it will be made again")
-        original = smoke.store / stage / folders[stage].name
+    for folder, (stage, _, _, fault) in zip(folders, DAMAGE, strict=True):
+        (line,) = (line for line in told if line.startswith(f"damaged artifact {stage}/{folder.name} ("))
+        assert fault in line and "\n" not in line and line.endswith("; it will be made again")
+        original = smoke.store / stage / folder.name
         for path in original.iterdir():
-            assert (folders[stage] / path.name).read_bytes() == path.read_bytes(), path.name
+            assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
     said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("3 tasks to do, ") and said[3].startswith("[3/3] ") and len(said) == 4
+    assert said[0].startswith("5 tasks to do, ") and said[5].startswith("[5/5] ") and len(said) == 6
     assert (out / "records.parquet").read_bytes() == (smoke.out / "records.parquet").read_bytes()
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from toy_steps import Noting, Text
 
 from ablations.engine.machine import Machine
-from ablations.engine.processes import take_environment
 from ablations.engine.ranks import Devices, started
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Step
@@ -54,9 +53,8 @@ def tasks(notes, *fields):
     return [Alone(before=Ranked(**some, notes=str(notes)), notes=str(notes)) for some in fields]
 
 
-def under_a_launcher(environment, root, notes):
+def under_a_launcher(root, notes):
     """Runs two tasks in this process, as one of the group that the environment tells of."""
-    take_environment(environment)
     with started(Devices()) as devices:
         if devices.group.first:
             asked = tasks(notes, {"n": 1}, {"n": 2})

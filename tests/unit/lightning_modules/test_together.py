@@ -1,16 +1,14 @@
 """Two processes compute what one does: training, whole or split weights, and scores."""
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import finish, forked
 from safetensors.torch import load_file
 from together import COUNTS, main
-
-from ablations.engine.processes import context_of, take_environment
 
 TOLERANCE = 1e-5
 """Of a weight after 8 updates at 1e-2: two processes add up the same gradients in another order."""
@@ -19,20 +17,12 @@ TOLERANCE = 1e-5
 def run(processes: int, out: Path, given: Path | None = None) -> Path:
     """Runs the program alone, or in as many processes as SLURM would; what ``given`` holds is used up."""
     out.mkdir()
-    context = context_of(cuda=False)
     environments = [slurm(rank, processes) if processes > 1 else {} for rank in range(processes)]
-    arguments = [(dict(os.environ) | more, out, given) for more in environments]
-    started = [context.Process(target=_run, args=words) for words in arguments]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(600)
-    assert [process.exitcode for process in started] == [0] * processes
+    finish([forked(_alone, out, given, **more) for more in environments])
     return out
 
 
-def _run(environment: dict[str, str], out: Path, given: Path | None) -> None:
-    take_environment(environment)
+def _alone(out: Path, given: Path | None) -> None:
     torch.set_num_threads(1)
     main(out, given)
 

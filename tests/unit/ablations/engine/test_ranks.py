@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 import toy_ranks
+from processes import finish, forked
 from toy_steps import named, text_of
 
 from ablations.engine.machine import Machine
-from ablations.engine.processes import context_of
 from ablations.engine.ranks import LAUNCHERS, Devices, RankFailed, check_devices, check_gpus
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
@@ -100,18 +100,12 @@ def test_the_owner_stops_the_ranks(tmp_path):
 
 def test_under_torchrun_the_ranks_that_it_started_run_the_steps(tmp_path):
     """Both tasks are computed by the same two processes, and the pipeline is run by the first alone."""
-    notes, context = tmp_path / "notes", context_of(cuda=False)
+    notes = tmp_path / "notes"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes = []
-    for rank in range(2):
-        words = (os.environ | torchrun(rank, 2, port), tmp_path / "store", notes)
-        processes.append(context.Process(target=toy_ranks.under_a_launcher, args=words))
-        processes[-1].start()
-    for process in processes:
-        process.join(300)
-    assert [process.exitcode for process in processes] == [0, 0]
+    given = toy_ranks.under_a_launcher, tmp_path / "store", notes
+    finish([forked(*given, **torchrun(rank, 2, port)) for rank in range(2)])
     said = notes_of(notes)
     assert len([line for line in said if line == ["alone"]]) == 2
     ranks = [tuple(line[:2]) for line in said if len(line) > 1]
