@@ -118,7 +118,7 @@ _SWEPT: dict[str, _AtScale] = {
     ),
     "quick": dict(levels=Levels(learning_rate=(1.5e-3, 6e-3), max_updates=(100,), threshold=(0.4,))),
     "small": dict(
-        seeds=3,
+        seeds=8,
         levels=Levels(
             learning_rate=(7.5e-4, 1.5e-3, 6e-3, 1.2e-2),
             batch_size=(16, 64),
