@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablations.data.field_types import Count
 from ablations.engine.store import STORE
 from lightning_modules.process_group import Strategy
 
@@ -39,14 +40,14 @@ def sweep(
     space: str,
     *,
     scale: str = "quick",
-    trials: int = 30,
+    trials: Count = 30,
     world: str | None = None,
     arms: tuple[str, ...] = ("process", "prm_outcome", "final_answer"),
     storage: str | None = None,
     store: Path = STORE,
     out: Path | None = None,
-    workers: int | None = None,
-    heartbeat: int = 30,
+    workers: Count | None = None,
+    heartbeat: Count = 30,
     devices: int = 1,
     strategy: Strategy = "auto",
 ) -> int:
@@ -66,7 +67,6 @@ def sweep(
         devices: processes, or GPUs, per trial.
         strategy: how they share the model: auto, ddp or fsdp.
     """
-    from ablations.data.checks import at_least
     from ablations.engine.processes import default_workers
     from ablations.engine.ranks import Devices, check_gpus
     from sweeps.sweep_workers import run
@@ -74,7 +74,6 @@ def sweep(
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
     spread = Devices(devices=devices, strategy=strategy)
     count = default_workers(devices) if workers is None else workers
-    at_least(1, trials=trials, workers=count, heartbeat=heartbeat)
     check_gpus([chosen.settings.device], devices)
     run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
     lost = _tell(chosen, folder)

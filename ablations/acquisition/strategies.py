@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ablations.data.field_types import Share, check_fields
 from ablations.data.ragged import Ragged
 from ablations.data.ties import level
 
@@ -68,15 +69,13 @@ class Candidates:
 class AcquisitionSettings:
     """Settings that acquisitions share."""
 
-    wrong_fraction: float = 0.8
+    wrong_fraction: Share = 0.8
     """Share of the budget that goes to convincing wrong answers first (the paper's 80%)."""
-    similarity: float = 0.7
+    similarity: Share = 0.7
     """Minimum Jaccard similarity between the steps of near-duplicates."""
 
     def __post_init__(self) -> None:
-        for name in ("wrong_fraction", "similarity"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 0 to 1")
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

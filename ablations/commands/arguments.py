@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from ablations.commands import plan
-from ablations.data.checks import allowed, at_least
+from ablations.data.checks import allowed
+from ablations.data.field_types import Count, check_value, limit_of
 from ablations.engine.experiment import Experiment
 from ablations.engine.logs import NONE, USUAL
 from ablations.engine.progress import LOG_FORMATS
@@ -161,7 +162,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     if args.experiment != name:
         raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
     if args.workers is not None:
-        at_least(1, workers=args.workers)
+        check_value("workers", args.workers, limit_of(Count))
     allowed("log_format", args.log_format, LOG_FORMATS)
     if command != "plan":
         Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)

@@ -10,7 +10,8 @@ from typing import Any
 
 from ablations.commands.arguments import check_logger
 from ablations.commands.making import make_all
-from ablations.data.checks import allowed, at_least
+from ablations.data.checks import allowed
+from ablations.data.field_types import Count, Vocabulary, check_fields
 from ablations.data.json_files import read_json, write_json
 from ablations.data.models import MODEL
 from ablations.engine.files import alone, check_new, check_output, filling
@@ -63,13 +64,13 @@ class HeldOutFlags:
 class TrainingFlags:
     """What a training leaves behind while it runs."""
 
-    checkpoint_every: int = 100
+    checkpoint_every: Count = 100
     """Updates between two states that are kept."""
     logger: str = NONE
     """One of Lightning's; writes into OUT.logs."""
 
     def __post_init__(self) -> None:
-        at_least(1, checkpoint_every=self.checkpoint_every)
+        check_fields(self)
         check_logger(self.logger)
 
 
@@ -77,7 +78,7 @@ def scratch(
     *,
     text: tuple[Path, ...],
     preset: str = "small",
-    vocabulary: int = 1000,
+    vocabulary: Vocabulary = 1000,
     seed: int = 0,
     held_out: HeldOutFlags = HeldOutFlags(held_out_share=0.1),
     out: Path,
@@ -89,7 +90,7 @@ def scratch(
     Args:
         text: file of any format that trains the tokenizer; repeatable.
         preset: sizes of the model.
-        vocabulary: tokens, 258 or more.
+        vocabulary: tokens.
         seed: seed of the weights, and of what is held out.
         held_out: what nothing is learned from.
         out: folder of the new checkpoint.
@@ -97,7 +98,6 @@ def scratch(
         log_format: format of the progress.
     """
     allowed("preset", preset, tuple(PRESETS))
-    at_least(258, vocabulary=vocabulary)  # every byte, the padding and the end
     texts, kept = _files("text", text), _files("held_out", held_out.held_out)
     step = MakeScratchBase(
         text=texts,
@@ -152,7 +152,7 @@ def generator(
     base: str,
     *,
     pool: tuple[Path, ...],
-    most: int | None = None,
+    most: Count | None = None,
     course: Course = Course(epochs=1, batch=8192, learning_rate=SLOW),  # 1: the paper's
     held_out: HeldOutFlags = HeldOutFlags(),
     training: TrainingFlags = TrainingFlags(),
@@ -173,8 +173,6 @@ def generator(
         store: folder of artifacts.
         log_format: format of the progress.
     """
-    if most is not None:
-        at_least(1, most=most)
     pools, kept = _files("pool", pool), _files("held_out", held_out.held_out)
     start, identity = _base_of(base, course, solutions=True)
     step = FinetuneOnSolutions(

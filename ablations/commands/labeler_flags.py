@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ablations.commands.arguments import unescaped
-from ablations.data.checks import at_least
+from ablations.data.field_types import Count, check_fields
 from ablations.labelers.choice import Device, LabelerChoice, WeightType
 
 
@@ -22,13 +22,13 @@ class LabelerFlags:
     separator: str | None = None
     r"""Text after each step, for token-classification (default: a newline); \n, \t and \\ stand for a line
     break, a tab and a backslash."""
-    max_tokens: int = 8192
+    max_tokens: Count = 8192
     """Tokens of a forward pass."""
     trust_remote_code: bool = False
     """Run code that comes with the checkpoint."""
 
     def __post_init__(self) -> None:
-        at_least(1, max_tokens=self.max_tokens)
+        check_fields(self)
 
     def choice(self, checkpoint: str) -> LabelerChoice:
         """Returns the choice of a checkpoint with these flags; raises a ValueError if one is not allowed."""

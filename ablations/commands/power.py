@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from ablations.data.artifacts import RECORDS
+from ablations.data.field_types import Range
 from results.stats.power import MOST
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Planned = Annotated[int, Range(least=2, most=MOST)]
+"""Number of seeds or problems to plan with."""
+
 
 def power(
     run: str,
     *,
-    seeds: int | None = None,
-    problems: int | None = None,
-    difference: float | None = None,
-    family: int | None = None,
+    seeds: Planned | None = None,
+    problems: Planned | None = None,
+    difference: Annotated[float, Range(above=0, most=100)] | None = None,
+    family: Annotated[int, Range(least=1, most=MOST)] | None = None,
 ) -> None:
     """Prints the differences that a run can detect, from the variances of an earlier one.
 
@@ -33,11 +37,6 @@ def power(
     Raises:
         ValueError: an argument is invalid, or there are no records to plan with.
     """
-    for name, value, least in (("seeds", seeds, 2), ("problems", problems, 2), ("family", family, 1)):
-        if value is not None and not least <= value <= MOST:
-            raise ValueError(f"{name}: found {value}; allowed: {least} to {MOST}")
-    if difference is not None and not 0 < difference <= 100:
-        raise ValueError(f"difference: found {difference:g}; allowed: above 0, at most 100 points")
     from results.analyses.active_learning import efficiency_power_table
     from results.analyses.planning import planned, power_table
     from results.tables.rendering import as_text

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 from ablations.commands import finetune, world
 from ablations.commands.cli import COMMANDS, GROUPS, main
 from ablations.commands.signatures import descriptions
+from ablations.data.field_types import limit_of
 from ablations.experiments import EXPERIMENTS
 from ablations.experiments.source_settings import PoolSettings
 from results.tables.rendering import markdown_table
@@ -53,6 +54,10 @@ A setting is a flag (`--settings.students.backbone large`), or a line of the YAM
 """
 
 
+_Row = tuple[str, str, str, str]
+"""Name, value, allowed values and meaning of a setting."""
+
+
 def commands_page() -> str:
     """Returns the page on commands, as Markdown."""
     names = [
@@ -73,7 +78,7 @@ def settings_page() -> str:
         _section("Source: a pool", "With `--pool FILE --labeler NAME`.", _rows(PoolSettings, "source.")),
         _section("Students", "In experiments that train students.", _rows(first.students, "students.")),
     ]
-    shown: set[tuple[str, str, str]] = set()
+    shown: set[_Row] = set()
     for name, experiment in EXPERIMENTS.items():
         rows = list(_rows(experiment.settings(SCALE, None, None, None), ""))
         own = [row for row in rows if not row[0].startswith(("source.", "students.")) and row not in shown]
@@ -84,9 +89,9 @@ def settings_page() -> str:
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
 
-def _section(title: str, lead: str, rows: Iterable[tuple[str, str, str]]) -> str:
-    cells = [(f"`{name}`", value, meaning.replace("|", "\\|")) for name, value, meaning in rows]
-    table = markdown_table(("setting", "value", "meaning"), cells) if cells else ""
+def _section(title: str, lead: str, rows: Iterable[_Row]) -> str:
+    cells = [(f"`{name}`", value, limit, meaning.replace("|", "\\|")) for name, value, limit, meaning in rows]
+    table = markdown_table(("setting", "value", "allowed", "meaning"), cells) if cells else ""
     return f"## {title}\n\n{lead}\n\n{table}"
 
 
@@ -107,8 +112,8 @@ def _help(name: list[str]) -> str:
     return "\n\n".join([usage, *(text for text in paragraphs if "  --settings" not in text)])
 
 
-def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
-    """Yields name, value and meaning of each field, including those of nested settings.
+def _rows(settings: Any, within: str) -> Iterator[_Row]:
+    """Yields name, value, allowed values and meaning of each field, including those of nested settings.
 
     Args:
         settings: a dataclass instance, or the class if there is no instance by default.
@@ -116,7 +121,7 @@ def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
     """
     kind = settings if isinstance(settings, type) else type(settings)
     meanings = descriptions(kind)
-    types = get_type_hints(kind)
+    types, limited = get_type_hints(kind), get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
         name, value = f"{within}{field.name}", getattr(settings, field.name, dataclasses.MISSING)
         nested = [
@@ -128,9 +133,15 @@ def _rows(settings: Any, within: str) -> Iterator[tuple[str, str, str]]:
         elif value is dataclasses.MISSING and nested:
             yield from _rows(nested[0], f"{name}.")
         else:
-            yield name, "" if value is dataclasses.MISSING else f"`{_shown(value)}`", meaning
+            shown = "" if value is dataclasses.MISSING else f"`{_shown(value)}`"
+            yield name, shown, _allowed(limited[field.name]), meaning
             if value is None and nested:
                 yield from _rows(nested[0], f"{name}.")
+
+
+def _allowed(kind: Any) -> str:
+    limit = limit_of(kind)
+    return ", ".join(limit) if isinstance(limit, tuple) else str(limit or "")
 
 
 def _shown(value: Any) -> str:

@@ -3,7 +3,7 @@
 A parameter without a default is a positional argument, or a required flag if it is keyword-only. If it is a
 tuple, a positional argument takes one value or more, and a flag is repeatable. A flag takes no value if its
 parameter is a bool, and has further names as strings in ``Annotated``. The fields of a parameter that is a
-dataclass are flags too.
+dataclass are flags too. A range in ``Annotated`` is checked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from ablations.data.checks import allowed
+from ablations.data.field_types import Limit, Range, check_value, limit_of
 
 Function = Callable[..., Any]
 _NONE = inspect.Parameter.empty
@@ -30,13 +30,16 @@ class _Flag:
     default: Any
     """Its default; ``_NONE`` if it is required."""
     help: str
+    limit: Limit = None
+    """Which values are allowed."""
     more: tuple[str, ...] = ()
     """Further names."""
     positional: bool = False
 
     def add(self, parser: Any) -> None:
         """Adds it to a parser."""
-        known: dict[str, Any] = {"help": self.help[:1].upper() + self.help[1:]}
+        text = f"{self.help.removesuffix('.')}; {self.limit}." if isinstance(self.limit, Range) else self.help
+        known: dict[str, Any] = {"help": text[:1].upper() + text[1:]}
         if self.positional and get_origin(self.kind) is tuple:
             parser.add_argument(self.name, nargs="+", **known)
             return
@@ -66,8 +69,7 @@ class _Flag:
         found = getattr(given, self.name)
         if get_origin(self.kind) is tuple:
             return self.default if found is None else tuple(map(get_args(self.kind)[0], found))
-        if get_origin(self.kind) is Literal:
-            allowed(self.name, found, get_args(self.kind))
+        check_value(self.name, found, self.limit)
         return found
 
 
@@ -123,32 +125,45 @@ def _arguments(function: Function, given: Any) -> dict[str, Any]:
 
 def _flags(function: Function) -> dict[str, _Flag | list[_Flag]]:
     """Returns the flag of each parameter, or those of the fields of one that is a dataclass."""
-    kinds, helps = get_type_hints(function, include_extras=True), descriptions(function)
-    found: dict[str, _Flag | list[_Flag]] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if dataclasses.is_dataclass(kinds[name]):
-            found[name] = _fields(kinds[name], parameter.default)
-            continue
-        positional = parameter.default is _NONE and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
-        found[name] = _flag(name, kinds[name], parameter.default, helps[name], positional=positional)
-    return found
+    made = _Flags(function)
+    return {
+        name: _fields(made.kinds[name], parameter.default)
+        if dataclasses.is_dataclass(made.kinds[name])
+        else made.flag(
+            name,
+            parameter.default,
+            positional=parameter.default is _NONE and parameter.kind is not inspect.Parameter.KEYWORD_ONLY,
+        )
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
 
 
 def _fields(kind: Any, default: Any) -> list[_Flag]:
     """Returns the flags of a dataclass's fields, with the values of ``default`` as their defaults."""
-    kinds, helps = get_type_hints(kind, include_extras=True), descriptions(kind)
-    return [
-        _flag(field.name, kinds[field.name], getattr(default, field.name, _NONE), helps[field.name])
-        for field in dataclasses.fields(kind)
-    ]
+    made = _Flags(kind)
+    return [made.flag(field.name, getattr(default, field.name, _NONE)) for field in dataclasses.fields(kind)]
 
 
-def _flag(name: str, kind: Any, default: Any, text: str, *, positional: bool = False) -> _Flag:
-    more: tuple[str, ...] = ()
-    if get_origin(kind) is Annotated:
-        kind, *names = get_args(kind)
-        more = tuple(names)
-    return _Flag(name=name, kind=kind, default=default, help=text, more=more, positional=positional)
+class _Flags:
+    """Makes flags of a function's parameters or a dataclass's fields from their types and descriptions."""
+
+    def __init__(self, described: Any) -> None:
+        self.kinds = get_type_hints(described)
+        self._annotated = get_type_hints(described, include_extras=True)
+        self._helps = descriptions(described)
+
+    def flag(self, name: str, default: Any, *, positional: bool = False) -> _Flag:
+        annotated = self._annotated[name]
+        extras = get_args(annotated) if get_origin(annotated) is Annotated else ()
+        return _Flag(
+            name=name,
+            kind=self.kinds[name],
+            default=default,
+            help=self._helps[name],
+            limit=limit_of(annotated),
+            more=tuple(one for one in extras if isinstance(one, str)),
+            positional=positional,
+        )
 
 
 def descriptions(described: Any) -> dict[str, str]:

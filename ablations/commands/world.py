@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
+from ablations.data.field_types import Count
 from ablations.engine.store import STORE
 from ablations.world.world import Kind
 
 
 def check(
-    *, world: str = "facts", scale: str = "quick", store: Path = STORE, workers: int | None = None
+    *, world: str = "facts", scale: str = "quick", store: Path = STORE, workers: Count | None = None
 ) -> None:
     """Prints the properties of a world, measured on held-out problems with the finetuned generator's samples.
 
@@ -63,7 +64,7 @@ def pretrain(
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 
 
-def sample(*, world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usual") -> None:
+def sample(*, world: str = "facts", n: Count = 3, seed: int = 0, kind: Kind = "usual") -> None:
     """Prints problems of the training split, each with one author's solution and the oracle's ratings.
 
     Args:
@@ -77,8 +78,6 @@ def sample(*, world: str = "facts", n: int = 3, seed: int = 0, kind: Kind = "usu
     from ablations.world.world import draw_problems
     from ablations.world.worlds import world_of
 
-    if n < 1:
-        raise ValueError(f"n: found {n}; allowed: 1 or more")
     rng = np.random.default_rng(seed)
     of = world_of(world)
     for problem in draw_problems(of, "train", n, seed, kind):

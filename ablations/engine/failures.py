@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import platform
+import re
 import select
 import shlex
 import sys
@@ -40,6 +41,25 @@ LIBRARIES = (
 """Packages whose own exceptions say what is wrong with a file, a server or the network."""
 OURS = (LookupError, TypeError, AttributeError, AssertionError, NameError)
 """Exceptions that are never system faults, except for an AssertionError of torch about CUDA."""
+PARSER = re.compile(
+    r"""
+    Parser\ key\ "(?:settings\.)?(?P<name>[^"]+)":\s
+    (?:Expected\ an?\ (?P<one><class\ '[\w.]+'>|typing\..*?\])\.\ Got\ value:\ (?P<value>.*)
+    |Does\ not\ validate\ against\ any\ of\ the\ Union\ subtypes\ Subtypes:\ (?P<several>.*?)
+     \ Errors:(?!.*class_path).*\ Given\ value:\ (?P<given>.*))
+    """,
+    re.VERBOSE,
+)
+"""What jsonargparse says of a value of another type."""
+TYPES = re.compile(
+    r"<class '(?P<kind>[\w.]+)'>|typing\.Literal\[(?P<names>[^\]]*)\]"
+    r"|typing\.Annotated\[\w+, (?P<range>[^\]]*)\]"
+)
+WORDS = {
+    **{"int": "a whole number", "float": "a number", "bool": "true, false", "str": "a text"},
+    **{"tuple": "a list", "NoneType": "null"},
+}
+"""Types in the user's words."""
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 CUDA = ("Torch not compiled with CUDA", "NVIDIA driver", "No CUDA GPUs", "CUDA error", "CUDA driver")
 
@@ -143,7 +163,20 @@ def _of_system(error: OSError, text: str) -> str:
 def _mistake(message: str) -> str:
     """Formats a mistake in one line; for a value that fits none of several types, our own rule's message."""
     ours = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
-    return ours[0] if ours and "Union subtypes" in message else " ".join(message.split())
+    line = " ".join(message.split())
+    if "Union subtypes" in message and ours:
+        return ours[0]
+    if (said := PARSER.fullmatch(line)) is None:
+        return line
+    allowed = [_words(kind) for kind in TYPES.finditer(said["one"] or said["several"])]
+    return f"{said['name']}: found {said['value'] or said['given']}; allowed: {', '.join(allowed)}"
+
+
+def _words(kind: re.Match[str]) -> str:
+    """Describes a type that jsonargparse names."""
+    if kind["names"]:
+        return kind["names"].replace("'", "")
+    return kind["range"] or WORDS.get(kind["kind"], f"settings of {kind['kind'].rpartition('.')[2]}")
 
 
 def _request(program: str, argv: Sequence[str]) -> str:

@@ -102,7 +102,7 @@ class Lines:
     def begin(self, total: int, standing: int, work: float) -> None:
         self._total, self._over = total, 0  # a command may make several runs, one after the other
         if total:
-            self._say(f"{total} tasks to do, {standing} done before")
+            self._say(f"tasks: {total} to do, {standing} done before")
 
     def started(self, task: Reported) -> None:
         self._running[task.label] = 0.0

@@ -21,8 +21,9 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from ablations.data.field_types import Count, check_fields
 from ablations.engine.logs import Logs
 from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.step import Context, Task, execute
@@ -38,9 +39,9 @@ GRACE = 1.0
 class Devices:
     """Devices on which one model trains and scores."""
 
-    devices: int = 1
+    devices: Count = 1
     """Processes per machine, one per GPU where there are GPUs."""
-    nodes: int = 1
+    nodes: Count = 1
     """Number of machines; more than one only under torchrun or SLURM."""
     strategy: Strategy = "auto"
     """How processes share a model in training: auto and ddp give each all of it, fsdp a part."""
@@ -48,11 +49,7 @@ class Devices:
     """Group that this process was started in."""
 
     def __post_init__(self) -> None:
-        for name in ("devices", "nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: 1 or more")
-        if self.strategy not in get_args(Strategy):
-            raise ValueError(f"strategy: found {self.strategy!r}; allowed: {', '.join(get_args(Strategy))}")
+        check_fields(self)
 
     def within(self, group: Group) -> Devices:
         """Returns these devices, if they fit the group that this process was started in.

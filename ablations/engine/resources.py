@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from ablations.data.field_types import NotNegative, check_fields
 from ablations.engine.step import Task
 
 
@@ -12,18 +12,15 @@ from ablations.engine.step import Task
 class Resources:
     """Resources per process of a task on a Ray cluster; all processes run on one node with enough free."""
 
-    cpus: float = 1.0
+    cpus: NotNegative = 1.0
     """Processors, or a fraction of one. A task computes with one thread."""
-    gpus: float = 1.0
+    gpus: NotNegative = 1.0
     """GPUs, or a fraction of one that several tasks share; for tasks on device cuda."""
-    memory: float = 0.0
+    memory: NotNegative = 0.0
     """Gigabytes (1e9 bytes) of memory, which Ray counts but does not enforce; 0 requests none."""
 
     def __post_init__(self) -> None:
-        for name in ("cpus", "gpus", "memory"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"resources.{name}: found {value}; allowed: 0 or more, and finite")
+        check_fields(self, "resources.")
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise ValueError(f"resources.gpus: found {self.gpus}; allowed: 0 to 1, or a whole number")
 

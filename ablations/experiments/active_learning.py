@@ -12,10 +12,11 @@ fewer than solutions as drawn); the advantage shrinks as the budget approaches t
 """
 
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
-from ablations.data.checks import at_least, each_once
+from ablations.data.checks import each_once
+from ablations.data.field_types import Range
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import Fold
@@ -53,7 +54,7 @@ class ActiveLearningSettings(StudentRunSettings):
     """Budgets of the acquisitions other than the main ones."""
     acquisition: AcquisitionSettings = AcquisitionSettings()
     """Settings that acquisitions share."""
-    selectors: int = 3
+    selectors: Annotated[int, Range(least=2)] = 3
     """Number of selectors of `disagreement`."""
 
     def __post_init__(self) -> None:
@@ -67,7 +68,6 @@ class ActiveLearningSettings(StudentRunSettings):
                 raise ValueError(
                     f"{name}: found {list(scales)}; allowed: {least} to {self.source.most_labeled}"
                 )
-        at_least(2, selectors=self.selectors)
 
     def budgets(self, acquisition: str) -> tuple[int, ...]:
         """Returns an acquisition's budgets in solutions per problem, ascending."""

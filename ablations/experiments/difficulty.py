@@ -10,7 +10,7 @@ Expected: PRM above ORM in all five; more samples help most on the hardest probl
 
 from dataclasses import dataclass
 
-from ablations.data.checks import at_least
+from ablations.data.field_types import Count
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
@@ -29,12 +29,8 @@ _SAMPLES = {"smoke": 4, "quick": 64, "small": 64, "paper": 500}
 class DifficultySettings(LargeScaleSettings):
     """Settings that determine the experiment's records."""
 
-    difficulty_samples: int
+    difficulty_samples: Count
     """Solutions sampled per test problem to estimate its pass rate; they are not evaluated."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, difficulty_samples=self.difficulty_samples)
 
 
 def settings(scale: str, source: WorldSettings) -> DifficultySettings:

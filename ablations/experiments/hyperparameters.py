@@ -14,6 +14,7 @@ from typing import TypedDict
 import yaml
 
 from ablations.data.artifacts import RECORDS
+from ablations.data.field_types import Count, NotNegative, PartShare, Positive, Share, check_fields
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
 from ablations.experiments.fold import TrainingFold
@@ -34,22 +35,25 @@ CARRIED = "supervision.yaml"
 class Levels:
     """Values tried for each hyperparameter in addition to the center's; none: it is not varied."""
 
-    learning_rate: tuple[float, ...] = ()
-    """Peak learning rates; above 0."""
-    batch_size: tuple[int, ...] = ()
-    """Solutions per update; 1 or more."""
-    max_updates: tuple[int, ...] = ()
-    """Maximum numbers of updates; 1 or more."""
-    warmup: tuple[float, ...] = ()
-    """Shares of the updates in which the learning rate rises; 0 to 1."""
-    weight_decay: tuple[float, ...] = ()
-    """Weight decays; 0 or more."""
-    threshold: tuple[float, ...] = ()
-    """P(negative) above which a step is incorrect, 0 to 1; only for supervision by the labeler."""
-    dropout: tuple[float, ...] = ()
-    """Dropout before the head; 0 to below 1."""
+    learning_rate: tuple[Positive, ...] = ()
+    """Peak learning rates."""
+    batch_size: tuple[Count, ...] = ()
+    """Solutions per update."""
+    max_updates: tuple[Count, ...] = ()
+    """Maximum numbers of updates."""
+    warmup: tuple[Share, ...] = ()
+    """Shares of the updates in which the learning rate rises."""
+    weight_decay: tuple[NotNegative, ...] = ()
+    """Weight decays."""
+    threshold: tuple[Share, ...] = ()
+    """P(negative) above which a step is incorrect; only for supervision by the labeler."""
+    dropout: tuple[PartShare, ...] = ()
+    """Dropout before the head."""
     soft_targets: tuple[bool, ...] = ()
     """Whether targets are probabilities rather than decisions; only for supervision by the labeler."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "levels.")
 
 
 @dataclass(frozen=True, kw_only=True)

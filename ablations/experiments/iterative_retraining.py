@@ -22,10 +22,12 @@ Expected: if the paper's instability comes from continued training, it appears i
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 from ablations.acquisition.strategies import AcquisitionSettings
 from ablations.data.artifacts import ChosenRows
 from ablations.data.checks import each_once
+from ablations.data.field_types import Range
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
@@ -57,7 +59,7 @@ class IterativeRetrainingSettings(StudentRunSettings):
     """Solutions labeled per problem in total after each round."""
     ways: tuple[str, ...] = tuple(WAYS)
     """Ways of making each round's selector."""
-    uniform_share: float = 0.25
+    uniform_share: Annotated[float, Range(above=0, most=1)] = 0.25
     """Share of each round's budget that the way `uniform_share` draws uniformly."""
     acquisition: AcquisitionSettings = AcquisitionSettings()
     """How convincing wrong answers are chosen, and what counts as a near-duplicate."""
@@ -70,8 +72,6 @@ class IterativeRetrainingSettings(StudentRunSettings):
                 f"data_scales: found {list(self.data_scales)}; allowed: two or more, one a round"
             )
         each_once("ways", self.ways, WAYS)
-        if not 0 < self.uniform_share <= 1:
-            raise ValueError(f"uniform_share: found {self.uniform_share}; allowed: above 0, to 1")
 
 
 _TOTALS = {"smoke": (1, 2, 3), "quick": (1, 2, 4), "small": (1, 2, 4, 8), "paper": (1, 5, 20, 100)}

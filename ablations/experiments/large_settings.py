@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ablations.acquisition.collection import SELECTIONS
-from ablations.data.checks import at_least
+from ablations.data.checks import allowed
+from ablations.data.field_types import Count, check_fields
 from ablations.experiments.run_settings import RunSettings
 from ablations.experiments.scales import at_scale
 from ablations.experiments.settings import StudentSettings
@@ -19,35 +20,24 @@ NO_POOL = "the labeler and its problems are the embedded world's"
 class CollectionSettings:
     """Settings for collecting the large PRM's data."""
 
-    pool_samples: int
+    pool_samples: Count
     """Solutions sampled per labeler problem, from which all generations choose (the paper's N)."""
-    uniform: int
+    uniform: Count
     """Solutions per problem that are labeled in phase 1, as drawn."""
-    generations: int
+    generations: Count
     """Generations of phase 2; the PRM is retrained after each (the paper: 10)."""
-    chosen: int
+    chosen: Count
     """Solutions per problem that are labeled in each generation (the paper's K)."""
     selection: str = "per_problem"
     """Whether K applies to each problem or to the average over all: per_problem or whole_set."""
-    min_updates: int = 150
+    min_updates: Count = 150
     """Minimum number of updates of a PRM; the few labels of early generations get more passes."""
     annotations: Path | None = None
     """Folder of files that people rate (`ablations annotate`); null: the world's annotator rates."""
 
     def __post_init__(self) -> None:
-        at_least(
-            1,
-            of="collection.",
-            pool_samples=self.pool_samples,
-            uniform=self.uniform,
-            generations=self.generations,
-            chosen=self.chosen,
-            min_updates=self.min_updates,
-        )
-        if self.selection not in SELECTIONS:
-            raise ValueError(
-                f"collection.selection: found {self.selection!r}; allowed: {', '.join(SELECTIONS)}"
-            )
+        check_fields(self, "collection.")
+        allowed("collection.selection", self.selection, tuple(SELECTIONS))
         if self.annotations is not None and self.annotations.exists() and not self.annotations.is_dir():
             raise ValueError(
                 f"collection.annotations: found the file {self.annotations}; allowed: a folder, or a new one"

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from ablations.data.checks import at_least, each_once
+from ablations.data.checks import each_once
+from ablations.data.field_types import Count, Range, check_fields
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import PoolSettings, Source
+from ablations.labelers.choice import Device
 from ablations.supervision import TARGETS
 from lightning_modules.presets import PRESETS
 
@@ -21,31 +24,26 @@ class RunSettings:
     """Scale: smoke, quick, small or paper."""
     source: Source
     """Problems, solutions and their labels: an embedded world, or a pool of real solutions."""
-    majority_draws: int = 100
+    majority_draws: Count = 100
     """Subsets of the test solutions over which majority voting is averaged."""
-    device: str = "cpu"
+    device: Device = "cpu"
     """Device on which reward models are trained and score: cpu or cuda."""
 
     def __post_init__(self) -> None:
-        at_least(1, majority_draws=self.majority_draws)
-        if self.device not in ("cpu", "cuda"):
-            raise ValueError(f"device: found {self.device!r}; allowed: cpu, cuda")
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentRunSettings(RunSettings):
     """Settings of every experiment that trains students."""
 
-    seeds: int
+    seeds: Annotated[int, Range(least=1, most=MOST_SEEDS)]
     """Number of seeds; each redraws training subset, order and head, for all trainings alike."""
     students: StudentSettings
     """Settings of the reward models under study."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, seeds=self.seeds)
-        if self.seeds > MOST_SEEDS:
-            raise ValueError(f"seeds: found {self.seeds}; allowed: {MOST_SEEDS:,} or fewer")
         if isinstance(self.source, PoolSettings) and self.students.backbone not in PRESETS:
             raise ValueError(
                 f"students.backbone: found {self.students.backbone!r}; allowed with a pool: "

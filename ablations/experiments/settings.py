@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ablations.data.checks import above_zero, at_least, zero_to_one
+from ablations.data.field_types import Count, NotNegative, PartShare, Positive, Share, check_fields
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Frozen, Lora, Precision
 
@@ -32,34 +32,34 @@ class StudentSettings:
     """Attention in training: sdpa, eager, or flash_attention_2 if installed, which requires bfloat16."""
     gradient_checkpointing: bool = False
     """Whether activations inside a layer are recomputed for gradients, not kept: less memory, more time."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Batches into which an update is split: less memory, the same gradients."""
-    learning_rates: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    learning_rates: tuple[Positive, ...] = (5e-4, 1e-3, 2e-3)
     """Grid to choose from per arm and data scale on validation problems; a single one is used as given."""
-    tuning_seeds: int = 1
+    tuning_seeds: Count = 1
     """Trainings per learning rate for choosing it; their seeds are never reported."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Solutions per update."""
-    max_updates: int = 240
+    max_updates: Count = 240
     """Maximum number of updates, the same for all arms and data scales."""
-    patience: int | None = None
+    patience: Count | None = None
     """Consecutive evaluations without improvement that end a training; null: it makes all updates."""
-    process_epochs: float | None = None
+    process_epochs: Positive | None = None
     """Maximum passes over the labeled solutions under process supervision (the paper: 2); null: no limit."""
-    outcome_epochs: float | None = None
+    outcome_epochs: Positive | None = None
     """Maximum passes under outcome supervision (the paper: 1); null: no limit."""
-    evaluations: int = 4
+    evaluations: Count = 4
     """Checkpoints evaluated on validation problems, evenly spaced over all updates; the best is kept."""
-    validation_n: int = 8
+    validation_n: Count = 8
     """N of the best-of-N that chooses checkpoints and learning rates."""
-    warmup: float = 0.05
+    warmup: Share = 0.05
     """Share of the maximum updates in which the learning rate rises."""
-    decay: float = 0.2
+    decay: Share = 0.2
     """Share of the maximum updates in which it falls to zero, at the end of every training, early or not."""
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
     """Weight decay of matrices other than embeddings."""
-    dropout: float = 0.0
-    """Dropout before the head; 0 to below 1."""
+    dropout: PartShare = 0.0
+    """Dropout before the head."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities, not decisions; final answers have no probabilities."""
     outcome_loss: OutcomeLoss = "every_token"
@@ -68,17 +68,7 @@ class StudentSettings:
     """Precision of training, by Lightning's name."""
 
     def __post_init__(self) -> None:
-        at_least(
-            1,
-            of="students.",
-            evaluations=self.evaluations,
-            batch_size=self.batch_size,
-            max_updates=self.max_updates,
-            **({} if self.patience is None else {"patience": self.patience}),
-            validation_n=self.validation_n,
-            tuning_seeds=self.tuning_seeds,
-            accumulate=self.accumulate,
-        )
+        check_fields(self, "students.")
         if self.frozen is not None and self.lora is not None:
             raise ValueError("students.lora: found one with students.frozen; allowed: one of the two")
         if self.frozen is not None and self.outcome_loss not in ("last_token", "mean_logit"):
@@ -91,24 +81,14 @@ class StudentSettings:
                 f"students.attention: found flash_attention_2 with students.dtype {self.dtype}; allowed: "
                 "sdpa, eager, or all three with bfloat16"
             )
-        for name in ("process_epochs", "outcome_epochs"):
-            if (epochs := getattr(self, name)) is not None:
-                above_zero(of="students.", **{name: epochs})
         if self.evaluations > self.max_updates:
             raise ValueError(
                 f"students.evaluations: found {self.evaluations}; allowed: 1 to students.max_updates = "
                 f"{self.max_updates}"
             )
-        zero_to_one(of="students.", warmup=self.warmup, decay=self.decay)
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"students.weight_decay: found {self.weight_decay}; allowed: 0 or more, finite")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"students.dropout: found {self.dropout}; allowed: 0 to below 1")
         rates = self.learning_rates
-        if not rates or min(rates) <= 0 or len(set(rates)) != len(rates):
-            raise ValueError(
-                f"students.learning_rates: found {rates}; allowed: one or more, each once and above 0"
-            )
+        if not rates or len(set(rates)) != len(rates):
+            raise ValueError(f"students.learning_rates: found {rates}; allowed: one or more, each once")
 
     def updates(self, solutions: int, *, outcome: bool) -> int:
         """Returns the maximum number of updates on a number of labeled solutions, by form of supervision."""

@@ -6,7 +6,7 @@ No trial reads a test problem. A sweep, by grid or by any other search, is a set
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ablations.data.checks import zero_to_one
+from ablations.data.field_types import Count, NotNegative, PartShare, Positive, Share, check_fields
 from ablations.data.json_files import Json
 from ablations.experiments.fold import TrainingFold
 from ablations.experiments.settings import StudentSettings
@@ -25,20 +25,20 @@ OF_LABELER = ("threshold", "soft_targets")
 class Hyperparameters:
     """A point: the tunable hyperparameters of a reward model's training. Ranges are checked when applied."""
 
-    learning_rate: float
-    """Peak learning rate; above 0."""
-    batch_size: int
-    """Solutions per update; 1 or more."""
-    max_updates: int
-    """Maximum number of updates; 1 or more."""
-    warmup: float
-    """Share of the updates in which the learning rate rises; 0 to 1."""
-    weight_decay: float
-    """Weight decay of matrices other than embeddings; 0 or more."""
-    threshold: float
-    """P(negative) above which a step is incorrect, 0 to 1."""
-    dropout: float = 0.0
-    """Dropout before the head; 0 to below 1."""
+    learning_rate: Positive
+    """Peak learning rate."""
+    batch_size: Count
+    """Solutions per update."""
+    max_updates: Count
+    """Maximum number of updates."""
+    warmup: Share
+    """Share of the updates in which the learning rate rises."""
+    weight_decay: NotNegative
+    """Weight decay of matrices other than embeddings."""
+    threshold: Share
+    """P(negative) above which a step is incorrect."""
+    dropout: PartShare = 0.0
+    """Dropout before the head."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities rather than its decisions."""
 
@@ -58,7 +58,7 @@ class Hyperparameters:
 
     def students(self, students: StudentSettings) -> StudentSettings:
         """Returns the students' settings at this point; raises a ValueError if it is out of range."""
-        zero_to_one(of="", threshold=self.threshold)
+        check_fields(self)
         return replace(
             students,
             learning_rates=(self.learning_rate,),

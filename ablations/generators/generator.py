@@ -78,7 +78,7 @@ def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Sho
             f"stop: found no token in {checkpoint.name} that ends a text; allowed: --stop or "
             "--stop-after-answer, or nothing would end a solution"
         )
-    dtype = choice.dtype
+    dtype: str = choice.dtype
     if dtype == "auto":
         dtype = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
     setup = Setup(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from ablations.data.field_types import Count, NotNegative, Seed, Share, check_fields
 from ablations.generators.completions import Stops
-from ablations.labelers.choice import DEVICES, DTYPES
+from ablations.labelers.choice import Device, WeightType
 
 EngineName = Literal["transformers", "vllm"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
@@ -24,10 +24,10 @@ class GeneratorChoice:
 
     checkpoint: str
     """A folder, or OWNER/NAME[@REVISION] on the hub."""
-    dtype: str = "auto"
-    """Data type of the weights: one of DTYPES."""
-    chat_template: str = "auto"
-    """One of CHAT_TEMPLATES."""
+    dtype: WeightType = "auto"
+    """Data type of the weights."""
+    chat_template: ChatTemplate = "auto"
+    """Whether the chat template is used."""
     instruction: str | None = None
     """Instruction given with the problem; None: the default in `prompts`."""
     stop: tuple[str, ...] = ()
@@ -38,47 +38,34 @@ class GeneratorChoice:
     """Whether code shipped with the checkpoint may be run."""
 
     def __post_init__(self) -> None:
-        for name, names in (("dtype", DTYPES), ("chat_template", CHAT_TEMPLATES)):
-            if getattr(self, name) not in names:
-                raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(names)}")
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """The user's choices about sampling."""
 
-    samples: int
+    samples: Count
     """Solutions per problem."""
-    temperature: float = 1.0
+    temperature: NotNegative = 1.0
     """Divisor of the logits; 0 takes the most likely token."""
-    min_p: float = 0.0
+    min_p: Share = 0.0
     """Share of the most likely token's probability below which a token is never drawn; 0: any may be."""
-    max_new_tokens: int = 1024
+    max_new_tokens: Count = 1024
     """Maximum number of tokens per solution."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed for the samples."""
-    engine: str = "transformers"
-    """One of ENGINE_NAMES."""
-    device: str = "cpu"
-    """One of DEVICES; vllm needs cuda."""
-    max_batch: int = 256
+    engine: EngineName = "transformers"
+    """Engine that runs the generator."""
+    device: Device = "cpu"
+    """Device that it runs on; vllm needs cuda."""
+    max_batch: Count = 256
     """Maximum number of solutions sampled together."""
-    devices: int = 1
+    devices: Count = 1
     """Processes on this machine, one per GPU if there are GPUs."""
 
     def __post_init__(self) -> None:
-        for name in ("samples", "max_new_tokens", "max_batch", "devices"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: found {getattr(self, name)}; allowed: at least 1")
-        if self.seed < 0:
-            raise ValueError(f"seed: found {self.seed}; allowed: 0 or more")
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise ValueError(f"temperature: found {self.temperature}; allowed: 0 or more, and finite")
-        if not 0 <= self.min_p <= 1:
-            raise ValueError(f"min_p: found {self.min_p}; allowed: 0 to 1")
-        for name, names in (("engine", ENGINE_NAMES), ("device", DEVICES)):
-            if getattr(self, name) not in names:
-                raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(names)}")
+        check_fields(self)
         if self.engine == "vllm" and self.device != "cuda":
             raise ValueError(f"device: found {self.device} with engine vllm; allowed: cuda")
 

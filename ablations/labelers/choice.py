@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from ablations.data.field_types import Count, check_fields
+
 Device = Literal["cpu", "cuda"]
 DEVICES: tuple[Device, ...] = get_args(Device)
 WeightType = Literal["auto", "float32", "bfloat16", "float16"]
@@ -20,11 +22,11 @@ class LabelerChoice:
     """A folder, or OWNER/NAME[@REVISION] on the hub."""
     family: str | None = None
     """One of FAMILIES; None: detected from the checkpoint."""
-    device: str = "cpu"
-    """One of DEVICES."""
-    dtype: str = "auto"
-    """One of DTYPES."""
-    max_length: int | None = None
+    device: Device = "cpu"
+    """Device that it runs on."""
+    dtype: WeightType = "auto"
+    """Data type of the weights."""
+    max_length: Count | None = None
     """Maximum number of tokens per solution; None: as many as the model has positions."""
     separator: str | None = None
     """Text after each step, if the family's checkpoints do not fix it; None: the family's default."""
@@ -32,13 +34,9 @@ class LabelerChoice:
     """Whether code shipped with the checkpoint may be run."""
 
     def __post_init__(self) -> None:
-        for name, value, allowed in (("device", self.device, DEVICES), ("dtype", self.dtype, DTYPES)):
-            if value not in allowed:
-                raise ValueError(f"{name}: found {value!r}; allowed: {', '.join(allowed)}")
+        check_fields(self)
         if self.separator == "":
             raise ValueError("separator: found an empty text; allowed: one character or more")
-        if self.max_length is not None and self.max_length < 1:
-            raise ValueError(f"max_length: found {self.max_length}; allowed: at least 1")
 
 
 def check_name(name: str, source: Path, held: Iterable[str]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated
 
-from ablations.labelers.choice import DEVICES, Device
+from ablations.data.field_types import Count, Positive, Range, Seed, check_fields
+from ablations.labelers.choice import Device
 from lightning_modules.presets import Precision
 
 
@@ -14,17 +14,17 @@ from lightning_modules.presets import Precision
 class Course:
     """Settings of a training run; with the data and the base, they decide the weights."""
 
-    epochs: int
+    epochs: Count
     """Passes over the data."""
-    updates: int | None = None
+    updates: Count | None = None
     """Total optimizer updates, instead of whole passes; None: what the passes take."""
-    batch: int
+    batch: Count
     """Size of an update: most tokens of text, or number of solutions with their alternatives."""
-    learning_rate: float
-    """Highest learning rate, above 0."""
-    max_length: int | None = None
+    learning_rate: Positive
+    """Highest learning rate."""
+    max_length: Annotated[int, Range(least=2)] | None = None
     """Most tokens that are read at once; None: the kind of training decides."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of all random draws."""
     device: Device = "cpu"
     """Device that it runs on."""
@@ -32,15 +32,7 @@ class Course:
     """Precision of computation; weights are kept in float32."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("updates", 1), ("batch", 1), ("max_length", 2), ("seed", 0)):
-            found = getattr(self, name)
-            if found is not None and found < least:
-                raise ValueError(f"{name}: found {found}; allowed: {least} or more")
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise ValueError(f"learning_rate: found {self.learning_rate}; allowed: above 0, and finite")
-        for name, allowed in (("device", DEVICES), ("precision", get_args(Precision))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}: found {getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+        check_fields(self)
 
     def total(self, of_pass: int) -> int:
         """Returns the total number of updates, if a pass takes ``of_pass``."""

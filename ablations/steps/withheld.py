@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ablations.data.field_types import PartShare, check_fields
 from ablations.engine.user_file import UserFile
 from ablations.formats.held_out import HeldOut
 
@@ -13,14 +14,13 @@ class Withheld:
 
     files: tuple[UserFile, ...] = ()
     """Files of any format."""
-    share: float = 0.0
-    """Share of all other problems, in [0, 1)."""
+    share: PartShare = 0.0
+    """Share of all other problems."""
     seed: int = 0
     """Seed of the draw of the share."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share < 1:
-            raise ValueError(f"held_out_share: found {self.share}; allowed: 0 or more, and below 1")
+        check_fields(self, "held_out_")
 
     def read(self, problems: Iterable[str] = ()) -> HeldOut:
         """Returns them, together with some further problems."""

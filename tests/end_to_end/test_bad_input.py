@@ -76,7 +76,7 @@ SETTINGS = {
     **{
         name: ([f"--settings.{name}=0"], f"{name}: found 0; allowed: 1 or more")
         for name in (
-            *("seeds", "majority_draws"),
+            "majority_draws",
             *(f"source.{part}_samples" for part in ("train", "validation", "test")),
         )
     },
@@ -89,7 +89,7 @@ SETTINGS = {
         )
     },
     **{
-        name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0, and finite")
+        name: ([f"--settings.{name}=-1"], f"{name}: found -1.0; allowed: above 0")
         for name in (
             "source.generator.learning_rate",
             "source.generator.temperature",
@@ -150,7 +150,7 @@ SETTINGS = {
     ),
     "device": (
         ["--settings.device=tpu"],
-        "device: found 'tpu'; allowed: cpu, cuda",
+        "device: found tpu; allowed: cpu, cuda",
     ),
     "threshold above": (
         ["--settings.source.labeler.threshold=2"],
@@ -162,11 +162,11 @@ SETTINGS = {
     ),
     "no learning rate": (
         ["--settings.students.learning_rates=[]"],
-        "students.learning_rates: found (); allowed: one or more, each once and above 0",
+        "students.learning_rates: found (); allowed: one or more, each once",
     ),
     "learning rate": (
         ["--settings.students.learning_rates=[0.001,0]"],
-        "students.learning_rates: found (0.001, 0.0); allowed: one or more, each once and above 0",
+        "students.learning_rates: found (0.001, 0.0); allowed: above 0",
     ),
     **{
         f"students.{name}": (
@@ -175,11 +175,11 @@ SETTINGS = {
         )
         for name in ("evaluations", "batch_size", "max_updates", "patience", "validation_n", "tuning_seeds")
     },
+    "seeds": (["--settings.seeds=0"], "seeds: found 0; allowed: 1 to 10000"),
     "decay": (["--settings.students.decay=2"], "students.decay: found 2.0; allowed: 0 to 1"),
     "precision": (
         ["--settings.students.precision=8-true"],
-        "Parser key \"settings.students.precision\": Expected a typing.Literal['32-true', 'bf16-mixed']. "
-        "Got value: 8-true",
+        "students.precision: found 8-true; allowed: 32-true, bf16-mixed",
     ),
     "backbone that is not shipped": (
         ["--settings.students.backbone=huge"],
@@ -231,8 +231,8 @@ YAML = {
     # name: (content, how the message begins, what it holds)
     "unknown field": ("settings: {sead: 1}", "", "sead"),
     "unknown field at the top": ("sttings: {seeds: 1}", "", "sttings"),
-    "wrong type": ("settings: {seeds: many}", 'Parser key "settings.seeds"', "Got value: many"),
-    "rule": ("settings: {seeds: 0}", "seeds: found 0; allowed: 1 or more", ""),
+    "wrong type": ("settings: {seeds: many}", "seeds: found many; allowed: a whole number", ""),
+    "rule": ("settings: {seeds: 0}", "seeds: found 0; allowed: 1 to 10000", ""),
     "not YAML": ("settings: [", "config: c.yaml is not YAML", ""),
     "not a mapping": ("- 1", "config: c.yaml must hold a mapping", ""),
     "scale": ("scale: huge", "scale: found 'huge'", ""),
@@ -360,7 +360,7 @@ def test_damaged_artifacts_are_made_again(smoke, finished, caplog, capsys):
         for path in original.iterdir():
             assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
     said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("5 tasks to do, ") and said[5].startswith("[5/5] ") and len(said) == 6
+    assert said[0].startswith("tasks: 5 to do, ") and said[5].startswith("[5/5] ") and len(said) == 6
     assert (out / "records.parquet").read_bytes() == (smoke.out / "records.parquet").read_bytes()
 
 

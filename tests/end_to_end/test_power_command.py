@@ -42,8 +42,14 @@ def test_a_run_is_given_in_three_ways(capsys: pytest.CaptureFixture[str]) -> Non
         ((REFERENCE / "supervision-quick", "--seeds=1"), "seeds: found 1; allowed: 2 to 100000"),
         ((REFERENCE / "supervision-quick", "--problems=1"), "problems: found 1; allowed: 2 to"),
         ((REFERENCE / "supervision-quick", "--family=0"), "family: found 0; allowed: 1 to"),
-        ((REFERENCE / "supervision-quick", "--difference=0"), "difference: found 0; allowed: above 0"),
-        ((REFERENCE / "supervision-quick", "--difference=101"), "difference: found 101; allowed: above 0"),
+        (
+            (REFERENCE / "supervision-quick", "--difference=0"),
+            "difference: found 0.0; allowed: above 0, to 100",
+        ),
+        (
+            (REFERENCE / "supervision-quick", "--difference=101"),
+            "difference: found 101.0; allowed: above 0, to 100",
+        ),
         ((REFERENCE / "hyperparameters-small",), "run: found no two arms"),
     ],
 )

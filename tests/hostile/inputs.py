@@ -31,7 +31,7 @@ class Done:
     """Files and folders that were not there before."""
 
 
-PROGRESS = re.compile(r"\d+ tasks to do, |\[\d+/\d+\] ")
+PROGRESS = re.compile(r"tasks: \d+ to do, |\[\d+/\d+\] ")
 """Lines on standard error that say how far a command is."""
 Check = Callable[[Done], str | None]
 """What is wrong with what came of a command; None if nothing is."""

@@ -109,7 +109,7 @@ def test_run_plan_and_report(toy, tmp_path, capsys):
     assert cli.main(["run", "toy", "--scale", "smoke", "--workers", "1"]) == 0
     said = capsys.readouterr()
     assert said.out == "report of 0*0.1 \n"
-    assert said.err.splitlines()[0] == "2 tasks to do, 0 done before"
+    assert said.err.splitlines()[0] == "tasks: 2 to do, 0 done before"
     out = tmp_path / "runs" / "toy-smoke"
     report = (out / "report.txt").read_text()
     assert report.startswith("Settings(cells=1,") and report.endswith(": 0*0.1 ")
@@ -117,7 +117,7 @@ def test_run_plan_and_report(toy, tmp_path, capsys):
     assert cli.main(["run", "toy", "--workers", "1", "--world", "two", "--out", "elsewhere"]) == 0
     said = capsys.readouterr()
     assert said.out == "report of 0*0.1 1*0.1 \n"
-    assert said.err.splitlines()[0] == "2 tasks to do, 1 done before"  # the store is shared
+    assert said.err.splitlines()[0] == "tasks: 2 to do, 1 done before"  # the store is shared
     assert "world='two'" in (tmp_path / "elsewhere" / "report.txt").read_text()
 
     (out / "report.txt").unlink()
@@ -166,7 +166,7 @@ def test_a_failed_run_says_so_and_goes_on(toy, capsys):
     assert "ablations: tasks failed: 1; not tried because they need one of these: 1" in said.err
     assert "cell 1  RuntimeError  as told" in said.err and said.out == ""
     assert cli.main(["run", "toy", "--workers", "1"]) == 0
-    assert "2 tasks to do, 1 done before" in capsys.readouterr().err
+    assert "tasks: 2 to do, 1 done before" in capsys.readouterr().err
 
 
 def test_defaults_then_config_then_flags(toy, tmp_path):
@@ -265,9 +265,9 @@ def test_progress_for_machines(toy, capsys):
         ("run toy --labeler me", "labeler: found 'me'; allowed: oracle"),
         ("run toy --pool none.jsonl", "pool: none.jsonl is not a file"),
         ("run toy --workers 0", "workers: found 0; allowed: 1 or more"),
-        ("run toy --workers x", 'Parser key "workers"'),
+        ("run toy --workers x", "workers: found x; allowed: a whole number, null"),
         ("run toy --settings.cells 0", "cells: found 0; allowed: 1 or more"),
-        ("run toy --settings.cells many", 'Parser key "settings.cells"'),
+        ("run toy --settings.cells many", "cells: found many; allowed: a whole number"),
         ("run toy --settings.sells 3", "--settings.sells"),
         ("run toy --config none.yaml", "config: none.yaml is not a file"),
         ("run toy --config broken.yaml", "config: broken.yaml is not YAML"),
@@ -275,7 +275,7 @@ def test_progress_for_machines(toy, capsys):
         ("run toy --config unknown.yaml", "'sells'"),
         ("run toy --config other.yaml", "experiment: the config is of 'joy', not of 'toy'"),
         ("run toy --config", "--config"),
-        ("plan toy --settings.train.rate high", 'Parser key "settings.train.rate"'),
+        ("plan toy --settings.train.rate high", "train.rate: found high; allowed: a number"),
         ("run toy --log-format xml", "log_format: found 'xml'; allowed: text, json"),
         ("status nowhere", "run_dir: found no run.yaml in nowhere; allowed: the out folder of a run"),
         ("gc --runs nowhere", "runs: found no run.yaml below nowhere; allowed: a folder with one run"),
@@ -284,7 +284,7 @@ def test_progress_for_machines(toy, capsys):
         ("report broken_run", "experiment in broken_run/run.yaml: found 'joy'; allowed: toy"),
         ("report bare_run", "records: bare_run has no records.txt"),
         ("world", 'expected "command" to be one of {check,pretrain,sample}'),
-        ("world sample --n few", 'Parser key "n"'),
+        ("world sample --n few", "n: found few; allowed: a whole number"),
         ("world sample --world mars", "world: found 'mars'"),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_pool_is_graded(tmp_path, capsys):
         "",
         f"{out}: 2 problems, 12 solutions",
     ]
-    assert said.err.splitlines()[0] == "1 tasks to do, 0 done before"
+    assert said.err.splitlines()[0] == "tasks: 1 to do, 0 done before"
 
     # as it is read: the two ungraded solutions of p1 are left out, and nothing else
     pool = read_pool(out, None)

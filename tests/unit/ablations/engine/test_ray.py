@@ -167,7 +167,7 @@ def test_what_is_asked_for():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"cpus": -1}, "resources.cpus: found -1; allowed: 0 or more, and finite"),
+        ({"cpus": -1}, "resources.cpus: found -1; allowed: 0 or more"),
         ({"memory": float("inf")}, "resources.memory: found inf; allowed: 0 or more, and finite"),
         ({"gpus": 1.5}, "resources.gpus: found 1.5; allowed: 0 to 1, or a whole number"),
     ],

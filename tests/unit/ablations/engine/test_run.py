@@ -38,7 +38,7 @@ def test_runs_what_does_not_stand_once(toy, run_with, executor):
     toy.run(every, parts[1], every, **how)
     assert text_of(Store(toy.root), every) == "000 111 222"
     assert [toy.noted()[f"part-{n}"] for n in range(3)] == [1, 1, 1]
-    assert toy.lines[0] == "3 tasks to do, 1 done before"
+    assert toy.lines[0] == "tasks: 3 to do, 1 done before"
     toy.run(every, **how)
     assert toy.lines == []
     assert not any((toy.root / ".tmp").iterdir()) and not any((toy.root / ".scratch").iterdir())
@@ -276,7 +276,7 @@ def test_plain_lines(tmp_path):
         run.take()
         run.failed(tasks[1], "ValueError", "bad", "story")
     assert path.read_text().splitlines() == [
-        "3 tasks to do, 0 done before",
+        "tasks: 3 to do, 0 done before",
         "[0/3] running: 0 50%, about 55 s left",
         "[1/3] 0: 20 s, about 2 min left",
         "[3/3] 1: FAILED, ValueError: bad",
@@ -288,7 +288,7 @@ def test_no_line_for_mere_progress(tmp_path):
     with path.open("w") as file:
         run = Run(chain(1.0), Store(tmp_path), 1, Lines(file))
         run.progressed(run.take(), 0.5)
-    assert path.read_text() == "1 tasks to do, 0 done before\n"
+    assert path.read_text() == "tasks: 1 to do, 0 done before\n"
 
 
 def test_bars_show_the_run_and_each_running_task(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def test_nothing_is_drawn_anew_without_chance():
 
 def test_bad_settings():
     for name in ("samples", "max_new_tokens", "max_batch", "devices"):
-        with pytest.raises(ValueError, match=f"{name}: found 0; allowed: at least 1"):
+        with pytest.raises(ValueError, match=f"{name}: found 0; allowed: 1 or more"):
             Sampling(**{"samples": 1, name: 0})
     with pytest.raises(ValueError, match="seed: found -1"):
         Sampling(samples=1, seed=-1)

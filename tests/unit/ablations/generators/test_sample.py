@@ -153,7 +153,7 @@ def test_interrupted_and_started_again(checkpoint, store, tmp_path, monkeypatch,
     assert len(store.addresses()) == 2 and not out.exists()
     capsys.readouterr()
     assert cli.main(words(source, folder, out, *more)) == 0
-    assert "2 tasks to do, 2 done before" in capsys.readouterr().err
+    assert "tasks: 2 to do, 2 done before" in capsys.readouterr().err
     assert len(drawn) == 5 and drawn[2] == drawn[3] and len(set(drawn)) == 4
     assert not list(tmp_path.glob("pool.jsonl.*"))
     whole, again, other = (tmp_path / f"{name}.jsonl" for name in ("whole", "again", "other"))

@@ -123,7 +123,7 @@ def test_the_revision_is_of_all_that_decides_the_scores(copied):
     [
         ({"device": "tpu"}, "device: found 'tpu'; allowed: cpu, cuda"),
         ({"dtype": "int8"}, "dtype: found 'int8'; allowed: auto, float32, bfloat16, float16"),
-        ({"max_length": 0}, "max_length: found 0; allowed: at least 1"),
+        ({"max_length": 0}, "max_length: found 0; allowed: 1 or more"),
         (
             {"max_length": 513},
             "max_length: found 513; allowed: at most 512, the positions that the model",

@@ -216,13 +216,13 @@ def test_killed_and_started_again(checkpoint, tmp_path, capsys):
     process.kill()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert log.read_text().startswith(f"{KILL_PROBLEMS} tasks to do, 0 done before\n")  # nothing before it
+    assert log.read_text().startswith(f"tasks: {KILL_PROBLEMS} to do, 0 done before\n")  # nothing before it
     finished = store.addresses()
     assert 2 <= len(finished) < KILL_PROBLEMS and not out.exists()
 
     assert cli.main(words) == 0
     said = capsys.readouterr()
-    assert f"{KILL_PROBLEMS - len(finished)} tasks to do, {len(finished)} done before" in said.err
+    assert f"tasks: {KILL_PROBLEMS - len(finished)} to do, {len(finished)} done before" in said.err
     whole, other = tmp_path / "whole.jsonl.gz", tmp_path / "other.jsonl.gz"
     assert cli.main([*words[:-1], str(whole), "--store", "another"]) == 0
     assert whole.read_bytes() == out.read_bytes()
