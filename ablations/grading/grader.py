@@ -5,17 +5,16 @@ A pair on which a process fails, or which it does not finish, is ungraded: neith
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import math
-import multiprocessing
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any
 
+from ablations.engine.processes import context_of
+from ablations.engine.worker_pool import Lost, WorkerPool
 from ablations.grading.answers import extract_answer, for_mathematics, told_by_text
 from ablations.grading.math_verify_worker import BROKEN, equivalent, work
 
@@ -23,10 +22,6 @@ __all__ = ["Grader", "Pair", "extract_answer"]
 
 Pair = tuple[str | None, str]
 """A solution's answer, None if it has none, and the reference answer."""
-START_SECONDS = 120.0
-"""Seconds that a process has to become ready."""
-STARTS = 3
-"""Number of processes in a row that must die before they are ready for grading to fail."""
 
 
 class Grader:
@@ -49,8 +44,10 @@ class Grader:
             raise ValueError(f"workers: found {workers}; allowed: 1 or more")
         if not 0 < seconds < math.inf:
             raise ValueError(f"seconds: found {seconds}; allowed: above 0, and finite")
-        self._count, self._seconds, self._judge = workers, seconds, judge
-        self._workers: list[_Worker] = []
+        self._judge = judge
+        self._pool = WorkerPool[Pair](
+            workers, lambda connection, number: _start(connection, judge, seconds), seconds=seconds
+        )
 
     def __enter__(self) -> Grader:
         return self
@@ -62,8 +59,7 @@ class Grader:
 
     def close(self) -> None:
         """Ends the processes."""
-        while self._workers:
-            self._workers.pop().end()
+        self._pool.close()
 
     def grade(
         self, pairs: Sequence[Pair], progress: Callable[[int, int], None] | None = None
@@ -110,107 +106,31 @@ class Grader:
                 "math_verify: found no such package, which other answers than plain numbers need; allowed: "
                 "installed, by pip install '.[real]'"
             )
-        waiting = deque(pairs)
-        died = 0
-        while waiting or any(worker.pair for worker in self._workers):
-            self._hire(len(waiting))
-            for worker in list(self._workers):
-                if worker.idle and waiting:
-                    if worker.alive:
-                        worker.give(waiting.popleft(), self._seconds)
-                    else:
-                        self._dismiss(worker)
-            for worker, message in self._heard():
-                if worker.pair is not None:
-                    pair, worker.pair = worker.pair, None
-                    if isinstance(message, _Silence):
-                        self._dismiss(worker)
-                        graded(pair, None)
-                    else:
-                        graded(pair, message)
-                elif isinstance(message, _Silence):
-                    self._dismiss(worker)
-                    died += 1
-                    if died == STARTS:
-                        raise RuntimeError(f"{died} grading processes in a row died as they were started")
-                elif message[0] == BROKEN:
-                    raise ValueError(
-                        f"math_verify: found it broken ({message[1]}); allowed: as pip install '.[real]' "
-                        "installs it"
-                    )
-                else:
-                    worker.ready, died = True, 0
+        left = iter(pairs)
 
-    def _hire(self, waiting: int) -> None:
-        """Starts as many processes as have something to do."""
-        asked = sum(worker.pair is not None for worker in self._workers)
-        while len(self._workers) < min(self._count, waiting + asked):
-            self._workers.append(_Worker(self._judge, self._seconds))
+        def take() -> tuple[Pair, Pair] | None:
+            if (pair := next(left, None)) is None:
+                return None
+            answer, reference = pair
+            assert answer is not None  # a missing answer is wrong without asking
+            return pair, (for_mathematics(answer), for_mathematics(reference))
 
-    def _dismiss(self, worker: _Worker) -> None:
-        self._workers.remove(worker)
-        worker.end()
-
-    def _heard(self) -> list[tuple[_Worker, Any]]:
-        """Waits for the next messages from busy processes; silence from those that died or are overdue."""
-        busy = [worker for worker in self._workers if not worker.idle]
-        if not busy:
-            return []
-        rest = min(worker.deadline for worker in busy) - time.monotonic()
-        spoke = wait([worker.connection for worker in busy], max(0.0, rest))
-        now = time.monotonic()
-        return [
-            (worker, worker.message() if worker.connection in spoke else _Silence())
-            for worker in busy
-            if worker.connection in spoke or now >= worker.deadline
-        ]
+        for pair, message in self._pool.run(take):
+            if isinstance(message, Lost):
+                if not message.begun:
+                    raise RuntimeError(f"grading processes die as they are started: {message.why}")
+                graded(pair, None)
+            elif message[0] == BROKEN:
+                raise ValueError(
+                    f"math_verify: found it broken ({message[1]}); allowed: as pip install '.[real]' "
+                    "installs it"
+                )
+            else:
+                graded(pair, message[1])
 
 
-class _Silence:
-    """Stand-in for a message that will not come, or is too late."""
-
-
-class _Worker:
-    """A grading process, seen from its parent."""
-
-    def __init__(self, judge: Callable[[str, str], bool], seconds: float) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, judge, seconds), daemon=True)
-        self._process.start()
-        theirs.close()  # so that its death closes the pipe
-        self.ready = False
-        """Whether it has begun to take pairs."""
-        self.pair: Pair | None = None
-        """Pair that it is grading, if any."""
-        self.deadline = time.monotonic() + START_SECONDS
-        """Time by which it must have sent a message, in time.monotonic()."""
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and self.pair is None
-
-    @property
-    def alive(self) -> bool:
-        return self._process.is_alive()
-
-    def give(self, pair: Pair, seconds: float) -> None:
-        """Sends it a pair to grade."""
-        answer, reference = pair
-        assert answer is not None  # a missing answer is wrong without asking
-        self.pair = pair
-        self.deadline = time.monotonic() + seconds
-        with contextlib.suppress(BrokenPipeError):  # it has just died: its next message says so
-            self.connection.send((for_mathematics(answer), for_mathematics(reference)))
-
-    def message(self) -> Any:
-        try:
-            return self.connection.recv()
-        except (EOFError, OSError):
-            return _Silence()
-
-    def end(self) -> None:
-        """Kills the process, which has nothing to lose."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
+def _start(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> BaseProcess:
+    context = context_of(cuda=False, runs_model=False)
+    process = context.Process(target=work, args=(connection, judge, seconds), daemon=True)
+    process.start()
+    return process

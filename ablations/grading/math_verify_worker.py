@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ablations.engine.processes import end_with_parent
+from ablations.engine.worker_pool import BEGUN
 
-READY, BROKEN = "ready", "broken"
-"""First word of the first message; all later messages are verdicts."""
+VERDICT, BROKEN = "verdict", "broken"
+"""First word of the answer to a pair."""
 GRACE = 1.0
 """Seconds past its limit after which a computation whose parent is gone ends by itself."""
 _FIRST = (
@@ -120,8 +121,8 @@ def _percent(expression: Any) -> Any:
 def work(connection: Connection, judge: Callable[[str, str], bool], seconds: float) -> None:
     """Grades pairs of answer and reference, given one at a time.
 
-    For each pair, it sends True, False, or None if the judge raises; before the first pair, it reports that
-    it is ready, or that it is broken and why.
+    For each pair, it sends a verdict: True, False, or None if the judge raises; or that the judge is broken,
+    and why.
 
     Args:
         connection: connection to the parent.
@@ -132,23 +133,31 @@ def work(connection: Connection, judge: Callable[[str, str], bool], seconds: flo
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, whatever it computes
     end_with_parent()
     logging.disable(logging.CRITICAL)  # Math-Verify warns that its limits are off
-    try:
-        if judge is equivalent:
-            for pair in _FIRST:
-                judge(*pair)
-    except Exception as error:
-        connection.send((BROKEN, f"{type(error).__name__}: {error}"))
-        return
-    connection.send((READY, ""))
+    broken = _tried(judge)
     while True:
         try:
             answer, reference = connection.recv()
         except EOFError:
             return
+        connection.send(BEGUN)
+        if broken is not None:
+            connection.send((BROKEN, broken))
+            continue
         signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
         try:
             verdict = bool(judge(answer, reference))
         except Exception:
             verdict = None
         signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send(verdict)
+        connection.send((VERDICT, verdict))
+
+
+def _tried(judge: Callable[[str, str], bool]) -> str | None:
+    """Warms Math-Verify up, and returns what is wrong with it, if anything is."""
+    if judge is equivalent:
+        try:
+            for pair in _FIRST:
+                judge(*pair)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+    return None

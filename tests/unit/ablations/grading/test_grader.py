@@ -192,8 +192,8 @@ def test_processes_end_with_their_parent(tmp_path):
         "    pairs = [('hang', 'r'), ('hang in C', 'r')]\n"
         "    threading.Thread(target=one.grade, args=(pairs,), daemon=True).start()\n"
         "    while len(multiprocessing.active_children()) < 2: time.sleep(0.01)\n"
-        "    workers = list(one._workers)\n"
-        "    while not all(worker.pair for worker in workers): time.sleep(0.01)\n"
+        "    pool = one._pool\n"
+        "    while sum(worker.begun for worker in pool._busy) < 2: time.sleep(0.01)\n"
         "    print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
     )
