@@ -76,11 +76,11 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> Writt
             else:
                 steps = {**rated.step_scores, name: tuple(probability_of_correct(judged).tolist())}
                 scored = replace(rated, step_scores=steps)
-            found = fitted(scored, prm800k_paths.ABILITIES)
+            found = fitted(scored, prm800k_paths.FORMAT.abilities)
             assert found.record is not None, found.why
             yield found.record
 
-    prm800k_paths.write(out, rows())
+    prm800k_paths.FORMAT.write(out, rows())
     return Written(
         solutions=len(kept),
         too_long=len(records) - len(kept),

@@ -1,11 +1,9 @@
-"""All formats by name. To add one, add its file here and its entry in ``FORMATS``.
+"""All formats by name. To add one, write its file, and add its line to ``FORMATS``.
 
 A file has the first format that recognizes its first row.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,130 +23,28 @@ from ablations.formats import (
     scored_samples,
     trl,
 )
-from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.losses import Abilities
+from ablations.formats.format import Format
 from ablations.formats.rows import Where, read_rows
 
-
-@dataclass(frozen=True, kw_only=True)
-class Format:
-    """A file format of problems, solutions and labels."""
-
-    read: Callable[..., Iterator[LabeledSolution]]
-    """(path, ReadHooks or None, options by name) -> records, one row held at a time."""
-    abilities: Abilities
-    """What the format can carry."""
-    keys: frozenset[str]
-    """Fields that every written row has; if there is no ``recognizes``, every row."""
-    write: Callable[..., None] | None = None
-    """(path, records), written atomically. The records must be cut down to the abilities first. None: the
-    format is only read."""
-    options: frozenset[str] = frozenset()
-    """Names of the reader's options."""
-    tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
-    """Whether a record's texts can be distinguished from the format's own marks."""
-    recognizes: Callable[[dict[str, Any]], bool] | None = None
-    """Whether a row is of the format; if None, whether it has all ``keys``."""
-    labels_are_scores_of: str | None = None
-    """Labeler whose scores serve as the labels, if they are not ground truth."""
-    suffix: str = ".jsonl"
-    """Suffix of a file's name, before .gz or .zst if it is compressed."""
-
-
 FORMATS: dict[str, Format] = {
-    "prm800k": Format(
-        read=prm800k.read,
-        write=prm800k.write,
-        abilities=prm800k.ABILITIES,
-        keys=prm800k.KEYS,
-        options=frozenset({"keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem"})
-        | {"rest"},
-    ),
-    "prm800k_paths": Format(
-        read=prm800k_paths.read,
-        write=prm800k_paths.write,
-        abilities=prm800k_paths.ABILITIES,
-        keys=prm800k_paths.KEYS,
-    ),
-    "scored_samples": Format(
-        read=scored_samples.read,
-        write=scored_samples.write,
-        abilities=scored_samples.ABILITIES,
-        keys=scored_samples.KEYS,
-        labels_are_scores_of="rating_probs",
-    ),
-    "trl": Format(read=trl.read, write=trl.write, abilities=trl.ABILITIES, keys=trl.KEYS),
-    "math_shepherd": Format(
-        read=math_shepherd.read,
-        write=math_shepherd.write,
-        abilities=math_shepherd.ABILITIES,
-        keys=math_shepherd.KEYS,
-        recognizes=math_shepherd.recognizes,
-        options=frozenset({"problems"}),
-        tells_apart=math_shepherd.tells_apart,
-    ),
-    "processbench": Format(
-        read=processbench.read,
-        write=processbench.write,
-        abilities=processbench.ABILITIES,
-        keys=processbench.KEYS,
-    ),
-    "rlhflow": Format(
-        read=rlhflow.read,
-        write=rlhflow.write,
-        abilities=rlhflow.ABILITIES,
-        keys=rlhflow.KEYS,
-        options=frozenset({"problems"}),
-        tells_apart=rlhflow.tells_apart,
-    ),
-    "prmbench": Format(read=prmbench.read, abilities=prmbench.ABILITIES, keys=prmbench.KEYS),
-    "big_bench_mistake": Format(
-        read=first_error_rows.read_mistakes,
-        abilities=first_error_rows.MISTAKE_ABILITIES,
-        keys=first_error_rows.MISTAKE_KEYS,
-    ),
-    "mr_math": Format(
-        read=first_error_rows.read_mr_math,
-        abilities=first_error_rows.MR_MATH_ABILITIES,
-        keys=first_error_rows.MR_MATH_KEYS,
-    ),
-    "omegaprm": Format(read=omegaprm.read, abilities=omegaprm.ABILITIES, keys=omegaprm.KEYS),
-    "math": Format(
-        read=math_problems.read,
-        write=math_problems.write,
-        abilities=math_problems.ABILITIES,
-        keys=math_problems.KEYS,
-        recognizes=math_problems.recognizes,
-    ),
-    "gsm8k": Format(
-        read=gsm8k.read,
-        write=gsm8k.write,
-        abilities=gsm8k.ABILITIES,
-        keys=gsm8k.KEYS,
-        recognizes=gsm8k.recognizes,
-        options=frozenset({"drop_calculator"}),
-        tells_apart=gsm8k.tells_apart,
-    ),
-    "pool": Format(
-        read=pool_records.read,
-        write=pool_records.write,
-        abilities=pool_records.ABILITIES,
-        keys=pool_records.KEYS,
-        options=frozenset({"labeler"}),
-        tells_apart=pool_records.tells_apart,
-    ),
-    "problems": Format(
-        read=problem_answers.read,
-        write=problem_answers.write,
-        abilities=problem_answers.ABILITIES,
-        keys=problem_answers.KEYS,
-        recognizes=problem_answers.recognizes,
-        tells_apart=problem_answers.tells_apart,
-    ),
+    "prm800k": prm800k.FORMAT,
+    "prm800k_paths": prm800k_paths.FORMAT,
+    "scored_samples": scored_samples.FORMAT,
+    "trl": trl.FORMAT,
+    "math_shepherd": math_shepherd.FORMAT,
+    "processbench": processbench.FORMAT,
+    "rlhflow": rlhflow.FORMAT,
+    "prmbench": prmbench.FORMAT,
+    "big_bench_mistake": first_error_rows.BIG_BENCH_MISTAKE,
+    "mr_math": first_error_rows.MR_MATH,
+    "omegaprm": omegaprm.FORMAT,
+    "math": math_problems.FORMAT,
+    "gsm8k": gsm8k.FORMAT,
+    "pool": pool_records.FORMAT,
+    "problems": problem_answers.FORMAT,
 }
 
-
-WRITTEN = tuple(name for name, form in FORMATS.items() if form.write is not None)
+WRITTEN = tuple(name for name, form in FORMATS.items() if form.written)
 """Names of the formats that can be written."""
 
 

@@ -82,7 +82,6 @@ def convert(
             is broken.
     """
     account = ConversionSummary()
-    assert how.target.write is not None
     with ExitStack() as stack:
         aside = None
         if how.skip_bad is not None:

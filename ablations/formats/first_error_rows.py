@@ -11,21 +11,18 @@ The steps before the first error are right; those after it have no label. Our ow
 `read_scores`.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
     MISSING,
-    ReadHooks,
     Where,
     array,
     check,
     integer,
     optional_name,
-    read_rows,
     required_name,
     string,
     texts,
@@ -34,40 +31,7 @@ from ablations.formats.step_fields import SCORES, rating, ratings_before, read_s
 
 _LABELED = frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
 
-MISTAKE_KEYS = frozenset({"input", "steps", "target", "mistake_index"})
-_MISTAKE_FIELDS = MISTAKE_KEYS | SCORES | {"answer"}
-MISTAKE_ABILITIES = Abilities(carries=_LABELED | {"reference", "answer", *SCORES})
-
-MR_MATH_KEYS = frozenset({"question", "model_output_step_format"})
 _FIRST, _CORRECT = "model_output_solution_first_error_step", "model_output_answer_correctness"
-_MR_MATH_FIELDS = (
-    MR_MATH_KEYS
-    | {"id", "ground_truth_answer", "generator", "rating", *SCORES}
-    | {
-        *(_FIRST, _CORRECT, "model_output", "model_output_solution_correctness"),
-    }
-)
-MR_MATH_ABILITIES = Abilities(
-    carries=_LABELED | {"neutral", "after_error", "reference", "correct", "solution_id", "generator"} | SCORES
-)
-
-
-def read_mistakes(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file of BIG-Bench Mistake, one record per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _mistake, reading, _MISTAKE_FIELDS)
-
-
-def read_mr_math(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file of MR-MATH, one record per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _mr_math, reading, _MR_MATH_FIELDS)
 
 
 def _mistake(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -122,3 +86,23 @@ def _mr_math(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 def _labeled(steps: tuple[str, ...], labels: list[int | None]) -> tuple[SolutionStep, ...]:
     return tuple(SolutionStep(text=text, label=label) for text, label in zip(steps, labels, strict=True))
+
+
+BIG_BENCH_MISTAKE = Format(
+    abilities=Abilities(carries=_LABELED | {"reference", "answer", *SCORES}),
+    keys=frozenset({"input", "steps", "target", "mistake_index"}),
+    fields=SCORES | {"answer"},
+    parse=_mistake,
+)
+MR_MATH = Format(
+    abilities=Abilities(
+        carries=_LABELED
+        | {"neutral", "after_error", "reference", "correct", "solution_id", "generator"}
+        | SCORES
+    ),
+    keys=frozenset({"question", "model_output_step_format"}),
+    fields=SCORES
+    | {"id", "ground_truth_answer", "generator", "rating", "model_output", _FIRST, _CORRECT}
+    | {"model_output_solution_correctness"},
+    parse=_mr_math,
+)

@@ -4,53 +4,36 @@ The lines of ``answer`` are the steps; the last line is "#### N" with the refere
 calculator annotations such as <<48/2=24>>, which are kept by default. The solution is right by definition.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import ReadHooks, Where, check, read_rows, string, write_rows
+from ablations.formats.losses import Abilities
+from ablations.formats.rows import ReadHooks, Where, check, read_rows, string
 from ablations.grading.extraction import without_calculator
 
 END = "#### "
 _MARK = END.strip()
 KEYS = frozenset({"question", "answer"})
-ABILITIES = Abilities(
-    carries=frozenset({"steps", "numbering", "reference", "answer", "correct"}),
-    needs=frozenset({"steps", "right", "reference"}),
-)
 
 
-def recognizes(row: dict[str, Any]) -> bool:
+def _recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a question, and an answer with the mark "####"."""
     return row.keys() >= KEYS and isinstance(row["answer"], str) and _MARK in row["answer"]
 
 
-def read(
+def _read(
     path: str | Path, reading: ReadHooks | None = None, *, drop_calculator: bool = False
 ) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Args:
-        path: the file to read.
-        reading: hooks called while reading.
-        drop_calculator: whether to drop the calculator annotations.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
+    """Reads a file's records, without the calculator annotations if ``drop_calculator``."""
     for record in read_rows(path, _parse, reading, KEYS):
         yield _without_calculator(record) if drop_calculator else record
 
 
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
-
-
-def tells_apart(record: LabeledSolution) -> bool:
+def _tells_apart(record: LabeledSolution) -> bool:
     """Returns whether a record's answer fits on one line."""
     return "\n" not in (record.reference or "")
 
@@ -82,3 +65,17 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
 
 def _row(record: LabeledSolution) -> dict[str, Any]:
     return {"question": record.problem, "answer": "\n".join((*record.texts, f"{END}{record.reference}"))}
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"steps", "numbering", "reference", "answer", "correct"}),
+        needs=frozenset({"steps", "right", "reference"}),
+    ),
+    keys=KEYS,
+    recognizes=_recognizes,
+    reader=_read,
+    options=frozenset({"drop_calculator"}),
+    row=_row,
+    tells_apart=_tells_apart,
+)

@@ -1,9 +1,12 @@
 """Problem and first step in one text, separated by the words "Step 1: ", as in Math-Shepherd."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 
-from ablations.formats.rows import Where, check
+from ablations.formats.labeled_solution import LabeledSolution
+from ablations.formats.rows import ReadHooks, Where, check, read_rows
 
 _FIRST = re.compile(r"(?:\s[Ss]tep 1:)+")
 
@@ -52,3 +55,19 @@ def numbered(step: str, number: int) -> str:
 def unnumbered(text: str, number: int) -> str:
     """Removes the words "Step N: " from the beginning of a step, if it has them."""
     return re.sub(rf"^\s*[Ss]tep {number}: ?", "", text, count=1)
+
+
+def reader(
+    parse: Callable[..., list[LabeledSolution]], fields: frozenset[str]
+) -> Callable[..., Iterator[LabeledSolution]]:
+    """Returns the reader of a format in which the problem is told from the first step.
+
+    Its option ``problems``, texts of problems, is needed where the first step is not numbered.
+    """
+
+    def read(
+        path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
+    ) -> Iterator[LabeledSolution]:
+        return read_rows(path, partial(parse, problems=by_length(problems)), reading, fields)
+
+    return read

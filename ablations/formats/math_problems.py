@@ -5,51 +5,28 @@ MATH's own rows call the subject ``type``, have levels such as "Level 5" ("Level
 solution is by the problem's authors, in one piece; such a record has no steps.
 """
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
-    ReadHooks,
     Where,
     check,
     integer,
     optional_name,
     optional_string,
-    read_rows,
     string,
-    write_rows,
 )
 from ablations.grading.boxes import boxed
 
 KEYS = frozenset({"problem", "solution"})
 FIELDS = KEYS | {"unique_id", "answer", "level", "subject", "type"}
-ABILITIES = Abilities(
-    carries=frozenset({"reference", "reference_solution", "level", "subject", "problem_id"}),
-    needs=frozenset({"reference_solution"}),
-    several=False,
-)
 
 
-def recognizes(row: dict[str, Any]) -> bool:
+def _recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a problem and its solution."""
     return row.keys() >= KEYS and isinstance(row["solution"], str)
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -87,3 +64,17 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         "level": record.level,
         "unique_id": record.problem_id,
     }
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"reference", "reference_solution", "level", "subject", "problem_id"}),
+        needs=frozenset({"reference_solution"}),
+        several=False,
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    recognizes=_recognizes,
+    parse=_parse,
+    row=_row,
+)

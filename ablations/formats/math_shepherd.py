@@ -6,23 +6,20 @@ label per step, + or -, or numbers as in TRL. ``task`` is GSM8K or MATH. The wor
 format, not to the step. Rows in which problem and first step cannot be separated are malformed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
+from ablations.formats.format import Format, read_back_alike
 from ablations.formats.labeled_solution import Label, LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
-    ReadHooks,
     Where,
     array,
     check,
     optional_string,
-    read_rows,
     string,
-    write_rows,
 )
 from ablations.formats.step_fields import labels_of
 
@@ -31,44 +28,11 @@ SIGNS = {"+": 1, "-": -1}
 KEYS = frozenset({"input", "label"})
 OPENRLHF = frozenset({"input", "value"})
 FIELDS = KEYS | OPENRLHF | {"task"}
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "dataset"}),
-    needs=frozenset({"steps", "labels"}),
-)
 
 
-def recognizes(row: dict[str, Any]) -> bool:
+def _recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has the fields of this format."""
     return row.keys() >= KEYS or row.keys() >= OPENRLHF
-
-
-def read(
-    path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
-) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Args:
-        path: the file to read.
-        reading: hooks called while reading.
-        problems: texts of the problems, needed where the first step is not numbered.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
-
-
-def tells_apart(record: LabeledSolution) -> bool:
-    """Returns whether a record's texts can be distinguished from the format's own marks."""
-    try:
-        return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
-    except ValueError:
-        return False
 
 
 def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[LabeledSolution]:
@@ -129,3 +93,17 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         "label": "\n".join(f"{text} {sign}" for text, sign in zip(texts, signs, strict=True)),
         "task": record.dataset,
     }
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "dataset"}),
+        needs=frozenset({"steps", "labels"}),
+    ),
+    keys=KEYS,
+    recognizes=_recognizes,
+    reader=marked.reader(_parse, FIELDS),
+    options=frozenset({"problems"}),
+    row=_row,
+    tells_apart=read_back_alike(partial(_parse, problems={}), _row),
+)

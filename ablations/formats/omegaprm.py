@@ -9,26 +9,23 @@ times.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
 from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
     MISSING,
-    ReadHooks,
     Where,
     check,
     is_probability,
     mapping,
     optional_name,
-    read_rows,
     string,
 )
 
 KEYS = frozenset({"question", "reasoning_steps"})
 FIELDS = KEYS | {"final_answer"}
-ABILITIES = Abilities(carries=frozenset({"labels", "soft", "steps", "line_breaks", "numbering", "reference"}))
 _DEEPEST = 200
 """Most steps of a path."""
 
@@ -39,15 +36,6 @@ class _Node:
     """Text of the step, without the white space around it."""
     label: Probabilities
     children: list["_Node"] = field(default_factory=list)
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records: one per path of each row's tree, and none for a tree without steps.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -121,3 +109,13 @@ def _paths(node: _Node) -> Iterator[tuple[_Node, ...]]:
     for child in node.children:
         for path in _paths(child):
             yield (node, *path)
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "soft", "steps", "line_breaks", "numbering", "reference"})
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    parse=_parse,
+)

@@ -10,28 +10,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.pool import PoolRows
 from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
 from ablations.formats.step_fields import SCORES
 
 LABELS = "labels"
-KEYS = frozenset({"problem_id", "problem", "samples"})
 FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
     f"samples[].{name}" for name in ("sample", "steps", "answer", "final_correct", "finished", *SCORES)
 }
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "soft", "steps", "line_breaks", "numbering", "finished"})
-    | SCORES
-    | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
-    leaves_out=frozenset({"unlabeled"}),
-    needs=frozenset({"steps", "reference", "ended"}),
-    makes_up=frozenset({"problem_id", "sample"}),
-)
 
 
-def read(
+def _read(
     path: str | Path, reading: ReadHooks | None = None, *, labeler: str | None = None
 ) -> Iterator[LabeledSolution]:
     """Reads a file's records, several per row.
@@ -57,16 +49,12 @@ def read(
     return read_rows(path, parse, reading, FIELDS)
 
 
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per problem, atomically; a problem's solutions must be consecutive.
-
-    Raises:
-        ValueError: a rule of the format is broken.
-    """
-    write_rows(path, _rows(Path(path), carried(records, ABILITIES, tells_apart)))
+def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
+    """Writes one row per problem; a problem's solutions must be consecutive."""
+    write_rows(path, _rows(path, records))
 
 
-def tells_apart(record: LabeledSolution) -> bool:
+def _tells_apart(record: LabeledSolution) -> bool:
     """Returns whether no labeler has the name reserved for the labels, and none scores both."""
     names = [*record.step_scores, *record.solution_scores]
     return LABELS not in names and len(set(names)) == len(names)
@@ -126,3 +114,20 @@ def _sample(record: LabeledSolution, number: int) -> dict[str, Any]:
         "finished": record.finished,
         "step_scores": scores,
     } | ({"solution_scores": dict(record.solution_scores)} if record.solution_scores else {})
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "soft", "steps", "line_breaks", "numbering", "finished"})
+        | SCORES
+        | {"reference", "answer", "answer_form", "correct", "problem_id", "sample"},
+        leaves_out=frozenset({"unlabeled"}),
+        needs=frozenset({"steps", "reference", "ended"}),
+        makes_up=frozenset({"problem_id", "sample"}),
+    ),
+    keys=frozenset({"problem_id", "problem", "samples"}),
+    reader=_read,
+    options=frozenset({"labeler"}),
+    writer=_write,
+    tells_apart=_tells_apart,
+)

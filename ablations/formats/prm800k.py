@@ -14,14 +14,15 @@ state.
 Not kept: the position of the chosen candidate among the others.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ablations.formats.annotation_file import FINISH_REASONS
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
     ReadHooks,
     Where,
@@ -38,12 +39,10 @@ from ablations.formats.rows import (
     read_rows,
     string,
     texts,
-    write_rows,
 )
 from ablations.formats.step_fields import rating
 from ablations.grading.extraction import extract_answer
 
-KEYS = frozenset({"question", "label"})
 FIELDS = frozenset({"labeler", "generation", "is_quality_control_question", "is_initial_screening_question"})
 FIELDS |= {
     f"question.{name}"
@@ -61,15 +60,9 @@ FIELDS |= {
         "human_completion.source",
     )
 }
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "neutral", "alternatives", "human", "steps", "line_breaks"})
-    | {"after_error", "unlabeled_after_error", "unlabeled", "numbering"}
-    | {"reference", "reference_solution", "answer", "prm_score", "labeler", "generation", "finish_reason"}
-    | {"screening", "quality_control"},
-)
 
 
-def read(
+def _read(
     path: str | Path,
     reading: ReadHooks | None = None,
     *,
@@ -110,11 +103,6 @@ def read(
             if generated is not None and generated != whole.texts:
                 unread({"question.pre_generated_steps (those that are no steps of the chosen path)"})
             yield whole
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically; ``pre_generated_steps`` holds the chosen path."""
-    write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[tuple[LabeledSolution, tuple[str, ...] | None]]:
@@ -253,3 +241,17 @@ def _step_row(step: SolutionStep) -> dict[str, Any]:
 
 def _completion(one: Candidate) -> dict[str, Any]:
     return {"text": one.text, "rating": one.label, "flagged": None}
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "neutral", "alternatives", "human", "steps", "line_breaks"})
+        | {"after_error", "unlabeled_after_error", "unlabeled", "numbering"}
+        | {"reference", "reference_solution", "answer", "prm_score", "labeler", "generation", "finish_reason"}
+        | {"screening", "quality_control"},
+    ),
+    keys=frozenset({"question", "label"}),
+    reader=_read,
+    options=frozenset({"keep_screening", "keep_quality_control", "keep_give_up", "keep_bad_problem", "rest"}),
+    row=_row,
+)

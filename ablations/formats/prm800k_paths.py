@@ -5,45 +5,22 @@
 Our own optional fields are those of `read_scores`.
 """
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
-    ReadHooks,
     Where,
     array,
     optional_name,
-    read_rows,
     string,
     texts,
-    write_rows,
 )
 from ablations.formats.step_fields import SCORES, rating, read_scores, score_fields
 
 KEYS = frozenset({"problem", "steps", "ratings"})
 FIELDS = KEYS | SCORES | {"ground_truth_answer", "given_answer"}
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabeled_after_error", "unlabeled"})
-    | {"steps", "line_breaks", "numbering", "reference", "answer", *SCORES},
-    needs=frozenset({"steps"}),
-)
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -71,3 +48,18 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         "ratings": list(record.labels),
         "given_answer": record.answer,
     } | score_fields(record)
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset(
+            {"labels", "ratings", "neutral", "after_error", "unlabeled_after_error", "unlabeled"}
+        )
+        | {"steps", "line_breaks", "numbering", "reference", "answer", *SCORES},
+        needs=frozenset({"steps"}),
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    parse=_parse,
+    row=_row,
+)

@@ -6,20 +6,17 @@ are its wrong steps, counted from 1, and all others are right, those after an er
 solutions, which have no errors, are not read. Our own optional fields are those of `read_scores`.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
-    ReadHooks,
     Where,
     array,
     check,
     integer,
     optional_name,
-    read_rows,
     string,
     texts,
 )
@@ -29,19 +26,6 @@ KEYS = frozenset({"modified_question", "modified_process", "error_steps"})
 FIELDS = (
     KEYS | SCORES | {"idx", "question", "original_question", "original_process", "modified_steps", "reason"}
 )
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "numbering"})
-    | {"solution_id", *SCORES},
-)
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -63,3 +47,14 @@ def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
             **read_scores(where, row, len(steps)),
         )
     ]
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks", "numbering"})
+        | {"solution_id", *SCORES},
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    parse=_parse,
+)

@@ -8,26 +8,22 @@ joined. In an answer with "####", only what follows it counts; if there is no an
 malformed.
 """
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
+from ablations.formats.format import Format, read_back_alike
 from ablations.formats.gsm8k import END
 from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
-    ReadHooks,
     Where,
     check,
     optional_name,
-    read_rows,
     string,
     text_or_number,
-    write_rows,
 )
 from ablations.grading.boxes import boxed
 
-KEYS = frozenset({"problem", "answer"})
 PROBLEM = ("problem", "question", "prompt", "input")
 ANSWER = ("final_answer", "expected_answer", "ground_truth_answer", "ground_truth", "answer", "target")
 NAME = ("problem_id", "unique_id", "id", "idx", "problem_idx", "question_id")
@@ -35,31 +31,12 @@ SOLUTION = "solution"
 APART = ("body", "context", "choices", "options")
 LABELLED = frozenset({"steps", "completions", "completion", "labels", "label", "ratings", "value", "samples"})
 """Fields of rows that hold more than a problem, whatever they lack."""
-ABILITIES = Abilities(
-    carries=frozenset({"reference", "problem_id"}),
-    several=False,
-)
 
 
-def recognizes(row: dict[str, Any]) -> bool:
+def _recognizes(row: dict[str, Any]) -> bool:
     """Returns whether a row has a problem, and nothing that belongs to another format."""
     names = {name.casefold() for name in row}
     return any(isinstance(_first(row, (name,)), str) for name in PROBLEM) and not names & LABELLED
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    spelled = frozenset().union(*({one, one.capitalize(), one.upper()} for one in _ALL))
-    return read_rows(path, _parse, reading, spelled)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
 
 
 _ALL = (*PROBLEM, *ANSWER, *NAME, SOLUTION)
@@ -95,10 +72,19 @@ def _answer(where: Where, value: Any) -> str | None:
     return optional_name(where, {"answer": value and value.split(END.strip())[-1].strip()}, "answer")
 
 
-def tells_apart(record: LabeledSolution) -> bool:
-    """Returns whether a record's answer is read back unchanged."""
-    return _parse(Where(path=Path(), line=1), _row(record)) == [record]
-
-
 def _row(record: LabeledSolution) -> dict[str, Any]:
     return {"problem_id": record.problem_id, "problem": record.problem, "answer": record.reference}
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"reference", "problem_id"}),
+        several=False,
+    ),
+    keys=frozenset({"problem", "answer"}),
+    fields=frozenset().union(*({one, one.capitalize(), one.upper()} for one in _ALL)),
+    recognizes=_recognizes,
+    parse=_parse,
+    row=_row,
+    tells_apart=read_back_alike(_parse, _row),
+)

@@ -4,21 +4,20 @@
 those after it have no label. Our own optional fields are those of `read_scores`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.rows import (
     MISSING,
-    ReadHooks,
     Where,
     check,
     integer,
     optional_boolean,
     optional_string,
-    read_rows,
     required_name,
     string,
     texts,
@@ -28,28 +27,11 @@ from ablations.formats.step_fields import SCORES, ratings_before, read_scores, s
 
 KEYS = frozenset({"problem", "steps", "label"})
 FIELDS = KEYS | SCORES | {"id", "generator", "final_answer_correct"}
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
-    | {"correct", "solution_id", "generator", *SCORES},
-    leaves_out=frozenset({"unlabeled"}),
-    needs=frozenset({"steps", "labels"}),
-    makes_up=frozenset({"solution_id"}),
-)
 
 
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically; solutions without a name are numbered."""
-    held = enumerate(carried(records, ABILITIES))
-    write_rows(path, (_row(record, number) for number, record in held))
+def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
+    """Solutions without a name are numbered."""
+    write_rows(path, (_row(record, number) for number, record in enumerate(records)))
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -83,3 +65,18 @@ def _row(record: LabeledSolution, number: int) -> dict[str, Any]:
         "final_answer_correct": record.correct,
         "label": -1 if record.first_error is None else record.first_error,
     } | score_fields(record)
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "unlabeled_after_error", "steps", "line_breaks", "numbering"})
+        | {"correct", "solution_id", "generator", *SCORES},
+        leaves_out=frozenset({"unlabeled"}),
+        needs=frozenset({"steps", "labels"}),
+        makes_up=frozenset({"solution_id"}),
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    parse=_parse,
+    writer=_write,
+)

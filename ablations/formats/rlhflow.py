@@ -5,52 +5,18 @@ the problem, a space and the first step. Steps begin with "Step N: ", which is n
 not, as in solutions by DeepSeek's models, the first step can be found only if the problem is known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ablations.formats import marked
+from ablations.formats.format import Format, read_back_alike
 from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
-from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import ReadHooks, Where, array, check, read_rows, string, write_rows
+from ablations.formats.losses import Abilities
+from ablations.formats.rows import Where, array, check, string
 
 SIGNS = {"+": 1, "-": -1}
-KEYS = frozenset({"conversations"})
 FIELDS = frozenset({"conversations[].role", "conversations[].content"})
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks"}),
-    needs=frozenset({"steps", "labels"}),
-)
-
-
-def read(
-    path: str | Path, reading: ReadHooks | None = None, *, problems: Iterable[str] = ()
-) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Args:
-        path: the file to read.
-        reading: hooks called while reading.
-        problems: texts of the problems, needed where the first step is not numbered.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, partial(_parse, problems=marked.by_length(problems)), reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES, tells_apart)))
-
-
-def tells_apart(record: LabeledSolution) -> bool:
-    """Returns whether a record's texts can be distinguished from the format's own marks."""
-    try:
-        return _parse(Where(path=Path(), line=1), _row(record), {}) == [record]
-    except ValueError:
-        return False
 
 
 def _parse(where: Where, row: dict[str, Any], problems: Mapping[int, set[str]]) -> list[LabeledSolution]:
@@ -84,3 +50,16 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         turns.append({"role": "user", "content": text})
         turns.append({"role": "assistant", "content": "+" if label == 1 else "-"})
     return {"conversations": turns}
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "after_error", "steps", "line_breaks"}),
+        needs=frozenset({"steps", "labels"}),
+    ),
+    keys=frozenset({"conversations"}),
+    reader=marked.reader(_parse, FIELDS),
+    options=frozenset({"problems"}),
+    row=_row,
+    tells_apart=read_back_alike(partial(_parse, problems={}), _row),
+)

@@ -7,16 +7,14 @@
 also be called ``given_answer``. ``subject``, ``level`` and ``unique_id`` are MATH-500's, and optional.
 """
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
-from ablations.formats.losses import Abilities, carried
+from ablations.formats.losses import Abilities
 from ablations.formats.math_problems import level
 from ablations.formats.rows import (
     MISSING,
-    ReadHooks,
     Where,
     array,
     check,
@@ -25,37 +23,13 @@ from ablations.formats.rows import (
     optional_name,
     optional_number,
     optional_string,
-    read_rows,
     string,
     texts,
-    write_rows,
 )
 
 KEYS = frozenset({"problem", "steps", "rating_probs"})
 FIELDS = KEYS | {"ground_truth_answer", "answer", "given_answer", "is_correct", "prm_score", "orm_score"}
 FIELDS |= {"subject", "level", "unique_id"}
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "soft", "three_classes", "steps", "line_breaks", "numbering"})
-    | {"reference", "answer", "answer_form", "correct", "prm_score", "orm_score"}
-    | {"subject", "level", "problem_id"}
-    | {"neutral"},  # as a probability
-    leaves_out=frozenset({"unlabeled"}),
-    needs=frozenset({"steps", "labels"}),
-)
-
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, FIELDS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
-    write_rows(path, map(_row, carried(records, ABILITIES)))
 
 
 def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
@@ -104,3 +78,20 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         "prm_score": record.prm_score,
         "orm_score": record.orm_score,
     } | {name: value for name, value in about.items() if value is not None}
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "soft", "three_classes", "steps", "line_breaks", "numbering"})
+        | {"reference", "answer", "answer_form", "correct", "prm_score", "orm_score"}
+        | {"subject", "level", "problem_id"}
+        | {"neutral"},  # as a probability
+        leaves_out=frozenset({"unlabeled"}),
+        needs=frozenset({"steps", "labels"}),
+    ),
+    keys=KEYS,
+    fields=FIELDS,
+    parse=_parse,
+    row=_row,
+    labels_are_scores_of="rating_probs",
+)

@@ -7,36 +7,20 @@ Rows are written with bools if every step has a rating. A row with unlabeled ste
 because TRL's trainer ignores -100; then all rows are, because a column has one type.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ablations.formats.format import Format
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
-from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import ReadHooks, Where, read_rows, string, texts, write_rows
+from ablations.formats.losses import Abilities
+from ablations.formats.rows import Where, read_rows, string, texts, write_rows
 from ablations.formats.step_fields import IGNORE, labels_of
 
-KEYS = frozenset({"prompt", "completions", "labels"})
-ABILITIES = Abilities(
-    carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabeled_after_error", "unlabeled"})
-    | {"steps", "line_breaks", "numbering"},
-    needs=frozenset({"steps", "labels"}),
-)
 
-
-def read(path: str | Path, reading: ReadHooks | None = None) -> Iterator[LabeledSolution]:
-    """Reads a file's records, one per row.
-
-    Raises:
-        ValueError: a row is malformed.
-    """
-    return read_rows(path, _parse, reading, KEYS)
-
-
-def write(path: str | Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per record, atomically."""
+def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
     kinds: set[type] = set()
-    write_rows(path, (_row(record, kinds) for record in carried(records, ABILITIES)))
+    write_rows(path, (_row(record, kinds) for record in records))
     if len(kinds) > 1:
         write_rows(path, read_rows(path, _as_numbers))
 
@@ -77,3 +61,15 @@ def _number(label: Label) -> float:
 def _as_numbers(_: Where, row: dict[str, Any]) -> list[dict[str, Any]]:
     labels = [int(label) if isinstance(label, bool) else label for label in row["labels"]]
     return [row | {"labels": labels}]
+
+
+FORMAT = Format(
+    abilities=Abilities(
+        carries=frozenset({"labels", "ratings", "soft", "after_error", "unlabeled_after_error", "unlabeled"})
+        | {"steps", "line_breaks", "numbering"},
+        needs=frozenset({"steps", "labels"}),
+    ),
+    keys=frozenset({"prompt", "completions", "labels"}),
+    parse=_parse,
+    writer=_write,
+)

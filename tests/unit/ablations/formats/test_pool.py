@@ -162,9 +162,9 @@ def test_round_trip(tmp_path_factory, name, data):
     for i, known in enumerate(graded):
         assert kept.solutions.row(i) == (rows[i] if known else replace(rows[i], final_correct=False))
     again = path.with_name(f"again-{name}")
-    pool_records.write(again, pool_records.read(path))
-    assert list(pool_records.read(again)) == list(pool_records.read(path))
-    assert [record.correct is not None for record in pool_records.read(again)] == graded
+    pool_records.FORMAT.write(again, pool_records.FORMAT.read(path))
+    assert list(pool_records.FORMAT.read(again)) == list(pool_records.FORMAT.read(path))
+    assert [record.correct is not None for record in pool_records.FORMAT.read(again)] == graded
 
 
 def test_ungraded_solutions_are_left_out(tmp_path):

@@ -22,5 +22,5 @@ def test_a_solution_that_reached_its_end_has_the_answer_it_states(tmp_path, reas
     }
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n")
-    (record,) = prm800k.read(path, keep_give_up=True)
+    (record,) = prm800k.FORMAT.read(path, keep_give_up=True)
     assert record.answer == answer
