@@ -1,1 +1,1 @@
-"""One figure per file: a function ``plot(frame, ax) -> ax`` and a script. ``gallery.FIGURES`` lists them."""
+"""One figure per file. ``gallery.FIGURES`` lists them; ``python -m results.figures`` draws one."""

@@ -1,8 +1,6 @@
 """Best-of-N against the labels bought, one line per way of choosing them (Figure 4a's active learning)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, with_intervals
 from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends, look, percent_axis
 from results.stats.shifted_logistic import Fit, fit_shift
@@ -55,17 +53,14 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
         apart = 1.02 ** (place - (len(known) - 1) / 2)
         seen, end = look("process", name, compared=True), float(line["estimate"].iloc[-1])
         is_fitted = pair is not None and name in pair.names
-        ax.errorbar(
+        with_intervals(
+            ax,
             line[counted] * apart,
-            line["estimate"],
-            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            line,
             color=seen.color,
             marker=seen.marker,
             linestyle="none" if is_fitted else seen.style,
             linewidth=1.0,
-            markersize=6,
-            markeredgecolor="white",
-            elinewidth=1.1,
         )
         if pair is not None and is_fitted:
             along = np.geomspace(line[counted].min(), line[counted].max(), 100)
@@ -144,12 +139,3 @@ FIGURE = Figure(
         "efficiency. Points are moved apart a little."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,9 @@
 """Figure 4b of the paper: best-of-N against N at the largest data scale that all have, one line per arm."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, n_axis, pass_1, run
+from results.figures.drawing import Figure, curve, n_axis, pass_1
 from results.figures.lines import common_scale, compares_acquisitions, lines_of
 from results.figures.style import EndLabel, label_ends, look, panel_title
 from results.vocabulary import STUDENT_ARMS, arm_words
@@ -76,12 +73,3 @@ FIGURE = Figure(
         "most that any choice could reach."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

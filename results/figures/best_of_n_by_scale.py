@@ -1,12 +1,9 @@
 """Figure 4a of the paper: best-of-N against the number of solutions labeled per problem, one line per arm."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, pass_1, run
+from results.figures.drawing import Figure, pass_1, with_intervals
 from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import (
     EndLabel,
@@ -47,16 +44,13 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
         line = line.sort_values("data_scale")
         beside = _BESIDE ** (rank - (len(groups) - 1) / 2)
         x, seen = line["data_scale"].astype(float) * beside, look(arm, acquisition, several)
-        ax.errorbar(
+        with_intervals(
+            ax,
             x,
-            line["estimate"],
-            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            line,
             color=seen.color,
             marker=seen.marker,
-            markersize=6,
-            markeredgecolor="white",
             linestyle=seen.style,
-            elinewidth=1.3,
             zorder=4,
         )
         labels.append(
@@ -96,12 +90,3 @@ FIGURE = Figure(
         "labeler as lines across."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,11 @@
 """Figure 6 of the paper: best-of-N against N in each quintile of difficulty."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.analyses.difficulty import of_quintiles, quintile_words
-from results.figures.drawing import Figure, curve, run
+from results.figures.drawing import Figure, curve
 from results.figures.lines import lines_of
 from results.figures.style import (
     EndLabel,
@@ -85,12 +82,3 @@ FIGURE = Figure(
         "majority voting with 95% intervals over problems, and pass@N, the most that any choice could reach."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,14 @@
-"""Shared code of the figure scripts: the description of a figure, its command line and its file."""
+"""Shared code of the figures: the description of a figure, and lines, markers and axes."""
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from numpy.typing import ArrayLike
 
 from results.figures.style import (
     EndLabel,
@@ -17,8 +18,7 @@ from results.figures.style import (
     save,
     styled,
 )
-from results.records import plain, read_records
-from results.stats.summaries import summarize
+from results.records import plain
 from results.vocabulary import ARMS, arm_words
 
 Plot = Callable[..., Axes]
@@ -141,6 +141,13 @@ def markers(ax: Axes, line: pd.DataFrame, *, color: str, marker: str, size: floa
         )
 
 
+def with_intervals(ax: Axes, x: ArrayLike, line: pd.DataFrame, **look: Any) -> None:
+    """Draw estimates with intervals, as a line with markers that looks as the other arguments say."""
+    ends = [line["estimate"] - line["lower"], line["upper"] - line["estimate"]]
+    usual: dict[str, Any] = {"markersize": 6, "markeredgecolor": "white", "elinewidth": 1.2}
+    ax.errorbar(x, line["estimate"], yerr=ends, **usual | look)
+
+
 def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
     """Put N on the x axis and problems solved on the y axis, for the rows drawn."""
     doubling_axis(ax, [int(value) for value in rows["n"]])
@@ -158,33 +165,3 @@ def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
     level, color = float(single["estimate"].iloc[0]), ARMS["random"].color
     ax.axhline(level, color=color, linestyle=ARMS["random"].line, linewidth=1.3, zorder=2)
     return [EndLabel(y=level, text=arm_words("random"), color=color)]
-
-
-def run(figure: Figure, arguments: Sequence[str] | None = None) -> list[Path]:
-    """Run the command line of a figure's script: ``RECORDS OUT [--n N]``."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m results.figures.{figure.name}", description=figure.caption
-    )
-    parser.add_argument("records", metavar="RECORDS", help="Parquet table of records")
-    parser.add_argument(
-        "out",
-        metavar="OUT",
-        help="where to write: a stem, or a path ending in .png or .svg; both are written",
-    )
-    if figure.takes_n:
-        parser.add_argument(
-            "--n",
-            type=int,
-            default=None,
-            metavar="N",
-            help="N of best-of-N (default: the largest that is not a single draw)",
-        )
-    chosen = parser.parse_args(arguments)
-    try:
-        summary = summarize(read_records(chosen.records))
-        written = figure.make(summary, chosen.out, getattr(chosen, "n", None))
-    except (ValueError, FileNotFoundError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    for path in written:
-        print(path)
-    return written

@@ -1,14 +1,11 @@
 """Problems solved by each arm on usual problems, longer ones, and ones about rare facts."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from results.analyses.generalization import KINDS, SHOWN, kinds_of, solved
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure
 from results.figures.style import percent_axis
 from results.vocabulary import ARMS, short_words
 
@@ -66,12 +63,3 @@ FIGURE = Figure(
         "each form of supervision, the labeler, majority voting and pass@1."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

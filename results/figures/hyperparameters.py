@@ -1,15 +1,12 @@
 """Sensitivity curves: best-of-N on validation problems against each hyperparameter, one line per arm."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from results.analyses.sensitivity import FACTORS, METRIC, shown
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, with_intervals
 from results.figures.lines import lines_of
 from results.figures.style import legend_above, panel_title, percent_axis
 from results.vocabulary import ARMS
@@ -37,15 +34,12 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
         line = line.sort_values("level")
         beside = APART * (number - (len(lines) - 1) / 2)
         x = line["level"] * (high / low) ** beside if logarithmic else line["level"] + beside * (high - low)
-        ax.errorbar(
+        with_intervals(
+            ax,
             x,
-            line["estimate"],
-            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            line,
             color=ARMS[arm].color,
             marker=ARMS[arm].marker,
-            markersize=6,
-            markeredgecolor="white",
-            elinewidth=1.1,
             label=ARMS[arm].words,
         )
     if logarithmic:
@@ -89,12 +83,3 @@ FIGURE = Figure(
         "hyperparameter, one line for each kind of supervision, with 95% intervals."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

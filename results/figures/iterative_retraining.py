@@ -1,15 +1,12 @@
 """A selector that is retrained round by round: what it solves, how stable it is and what it was taught."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.analyses.retraining_rounds import MEASURES, NUMBERS, WORDS, of_rounds
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, with_intervals
 from results.figures.style import doubling_axis, panel_title, percent_axis
 from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import FIRST, WAYS
@@ -45,16 +42,13 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
         # The ways are moved apart slightly, so that their intervals can be read.
         beside = 1.05 ** (place - (len(ways) - 1) / 2)
         x = line["data_scale"].to_numpy(np.float64) * np.where(line["variant"] == FIRST, 1, beside)
-        ax.errorbar(
+        with_intervals(
+            ax,
             x,
-            line["estimate"],
-            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            line,
             label=WORDS[way],
             color=WAYS[way].color,
             marker=WAYS[way].marker,
-            markersize=5.5,
-            markeredgecolor="white",
-            elinewidth=1.0,
         )
     scales = sorted({int(value) for value in of_rounds(frame)["data_scale"]})
     doubling_axis(ax, scales)
@@ -98,12 +92,3 @@ FIGURE = Figure(
         "pool against the labeler's labels, and near-duplicates among the newly labeled; with 95% intervals."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

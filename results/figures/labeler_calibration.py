@@ -1,12 +1,9 @@
 """Reliability of the labeler: how often a step is right, against the probability it was given."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure
 from results.vocabulary import ARMS, arm_words
 
 _BAR_SHARE = 0.2
@@ -89,12 +86,3 @@ FIGURE = Figure(
         "the labeler is calibrated."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

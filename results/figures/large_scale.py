@@ -1,12 +1,9 @@
 """Figure 3 of the paper: large PRM, large ORM and majority voting, best-of-N against N."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, n_axis, run
+from results.figures.drawing import Figure, curve, n_axis
 from results.figures.lines import lines_of
 from results.figures.style import (
     EndLabel,
@@ -70,12 +67,3 @@ FIGURE = Figure(
         "ORM; pass@N, the most that any choice could reach."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,10 @@
 """Best-of-N on validation problems against updates: whether an arm has stopped learning."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure
 from results.figures.lines import compares_acquisitions, lines_of
 from results.figures.style import Look, doubling_axis, legend_above, look, panel_title, percent_axis
 from results.vocabulary import arm_words
@@ -108,12 +105,3 @@ FIGURE = Figure(
         "early end, that of the checkpoint kept. The last panel shows the checkpoints kept against labels."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,11 @@
 """How outcome arms are taught: best-of-N by data scale, one line per form."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from results.analyses.orm_forms import compared_rows, problems
-from results.figures.drawing import Figure, run
+from results.figures.drawing import Figure, with_intervals
 from results.figures.style import (
     doubling_axis,
     legend_above,
@@ -37,15 +34,12 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
         if line.empty:
             continue
         beside = _BESIDE ** (place - (len(shown) - 1) / 2)
-        ax.errorbar(
+        with_intervals(
+            ax,
             line["data_scale"].astype(float) * beside,
-            line["estimate"],
-            yerr=[line["estimate"] - line["lower"], line["upper"] - line["estimate"]],
+            line,
             color=FORMS[form].color,
             marker=FORMS[form].marker,
-            markersize=6,
-            markeredgecolor="white",
-            elinewidth=1.3,
             label=FORMS[form].words,
         )
     doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
@@ -81,12 +75,3 @@ FIGURE = Figure(
         "intervals."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

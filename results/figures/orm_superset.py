@@ -1,12 +1,9 @@
 """Large ORMs by what they are trained on: best-of-N against N (Section 2.7.1 of the paper)."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 
-from results.figures.drawing import Figure, curve, n_axis, pass_1, run
+from results.figures.drawing import Figure, curve, n_axis, pass_1
 from results.figures.lines import lines_of
 from results.figures.style import EndLabel, label_ends
 from results.vocabulary import ARMS, TRAINING_SETS, arm_words
@@ -51,12 +48,3 @@ FIGURE = Figure(
         "problems; majority voting and pass@1."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,12 @@
 """Best-of-N against N under each scoring strategy, one panel per model."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from results.analyses.scoring import MODELS, NEUTRAL, STRATEGIES, strategy_rows
-from results.figures.drawing import Figure, markers, run
+from results.figures.drawing import Figure, markers
 from results.figures.style import (
     Line,
     doubling_axis,
@@ -99,12 +96,3 @@ FIGURE = Figure(
         "table."
     ),
 )
-
-
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Draw the figure from a table of records."""
-    return run(FIGURE, arguments)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,7 +19,7 @@ from matplotlib.image import imread
 from paths import ROOT
 
 from results.figures import best_of_n_by_n, best_of_n_by_scale, labeler_calibration, learning_curves
-from results.figures.drawing import run
+from results.figures.__main__ import main
 from results.figures.gallery import FIGURES, draw_all
 from results.figures.style import (
     EndLabel,
@@ -123,7 +123,7 @@ def nothing_is_cut_off(png: Path) -> bool:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_a_script(
+def test_every_figure_can_be_drawn_from_records(
     name: str,
     made_records: Path,
     strategy_records: Path,
@@ -148,7 +148,7 @@ def test_every_figure_is_a_script(
         "orm_superset": superset_records,
     }
     made_records = of_their_own.get(name, made_records)
-    png, svg = run(FIGURES[name], [str(made_records), str(tmp_path / "figure.svg")])
+    png, svg = main([name, str(made_records), str(tmp_path / "figure.svg")])
     assert (png.name, svg.name) == ("figure.png", "figure.svg")
     assert png.read_bytes().startswith(b"\x89PNG") and nothing_is_cut_off(png)
     assert ET.parse(svg).getroot().tag.endswith("svg")
@@ -170,7 +170,8 @@ def test_a_script_runs_from_the_command_line(made_records: Path, tmp_path: Path)
         "-W",
         "error",
         "-m",
-        "results.figures.best_of_n_by_scale",
+        "results.figures",
+        "best_of_n_by_scale",
         str(made_records),
         str(tmp_path / "a.b"),
         "--n",
@@ -181,16 +182,15 @@ def test_a_script_runs_from_the_command_line(made_records: Path, tmp_path: Path)
 
 
 def test_help_and_errors(made_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figure = FIGURES["best_of_n_by_scale"]
     with pytest.raises(SystemExit) as left:
-        run(figure, ["--help"])
+        main(["--help"])
     assert left.value.code == 0 and "Parquet table of records" in capsys.readouterr().out
     for arguments, message in (
         ([str(made_records), str(tmp_path / "x"), "--n", "3"], "n: found 3, allowed [1, 2, 4, 8"),
         ([str(tmp_path / "none.parquet"), str(tmp_path / "x")], "none.parquet"),
     ):
         with pytest.raises(SystemExit) as left:
-            run(figure, arguments)
+            main(["best_of_n_by_scale", *arguments])
         assert left.value.code == 2 and message in capsys.readouterr().err
 
 
