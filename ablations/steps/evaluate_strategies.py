@@ -29,7 +29,6 @@ class EvaluateStrategies(Step[Rows], name="strategies", version=2):
         """Evaluates it."""
         tests = EvaluatedSolutions(context.read_all(self.samples))
         scores = context.read_all(self.scores)
-        steps = np.concatenate([samples.solutions.n_steps for samples in tests.samples])
         cell = None if self.cell is None else context.read(self.cell)
         shared: Row = {"arm": self.arm}
         if self.cell is not None and cell is not None:
@@ -37,7 +36,7 @@ class EvaluateStrategies(Step[Rows], name="strategies", version=2):
         rows: list[Row] = []
         for name, strategy in scoring_rules.strategies(scores[0].n_classes).items():
             score = np.concatenate([strategy(s) for s in scores])
-            value_P = tests.each(length_correlation, score, steps, tests.correct, tests.finished)
+            value_P = tests.each(length_correlation, score, tests.n_steps, tests.correct, tests.finished)
             found = tests.by_score(score) + length_rows(value_P)
             rows += [row | shared | {"variant": name} for row in found]
         return Rows(rows=rows, chosen=None if cell is None else cell.chosen)

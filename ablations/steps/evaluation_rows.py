@@ -18,8 +18,9 @@ from ablations.data.json_files import Json, read_json, write_json
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import best_of_n, over_problems
-from ablations.evaluation.discrimination import solution_auroc, step_auroc
+from ablations.evaluation.discrimination import step_auroc
 from ablations.evaluation.scoring_rules import SCORINGS
+from ablations.evaluation.solution_metrics import SOLUTION_METRICS, ScoredSolutions
 
 ROWS, CHOSEN = "rows.json", "chosen.json"
 
@@ -77,6 +78,8 @@ class EvaluatedSolutions:
     """bool [R]: whether each final answer is right."""
     finished: np.ndarray
     """bool [R]: whether each solution came to its end."""
+    n_steps: np.ndarray
+    """int [R]: number of steps of each solution."""
     voted: np.ndarray
     """int32 [R]: code of the answer that each solution votes for, -1 (none) if it is unfinished. Within a
     problem, equal codes mean equal answers; codes of two folds may clash."""
@@ -91,6 +94,7 @@ class EvaluatedSolutions:
         held = [one.solutions for one in samples]
         self.correct = np.concatenate([s.final_correct for s in held])
         self.finished = np.concatenate([s.finished for s in held])
+        self.n_steps = np.concatenate([s.n_steps for s in held])
         self.voted = np.where(self.finished, np.concatenate([s.answer_code for s in held]), -1)
         counts = np.concatenate([s.counts for s in held])
         self.smallest = int(counts.min())
@@ -145,10 +149,19 @@ class EvaluatedSolutions:
         return rows
 
     def by_score(self, score: np.ndarray) -> list[Row]:
-        """Returns rows of best-of-N and AUROC of scores, float64 [R]; -inf is allowed, NaN is unscored."""
+        """Returns rows of best-of-N and of all `SOLUTION_METRICS` of scores, float64 [R]."""
         value_PK = self.each(partial(best_of_n, ns=self.ns), score, self.correct, self.finished)
-        auroc = solution_auroc(score, self.correct, self.finished, self.problem)
-        return self.per_n("best_of_n", value_PK) + defined("solution_auroc", auroc)
+        scored = ScoredSolutions(
+            score=score,
+            correct=self.correct,
+            finished=self.finished,
+            problem=self.problem,
+            n_steps=self.n_steps,
+        )
+        rows = self.per_n("best_of_n", value_PK)
+        for name, metric in SOLUTION_METRICS.items():
+            rows += defined(name, metric(scored))
+        return rows
 
 
 def defined(metric: str, value: float) -> list[Row]:

@@ -1,4 +1,4 @@
-"""An arm, an acquisition, a reduction and an experiment are added to a copy of the code, as its pages say.
+"""An arm, an acquisition, a reduction, a metric and an experiment are added to a copy of the code.
 
 Each is a function, or a file, and one record or line; figures, tables, export and report then show it.
 """
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from paths import ROOT
 
@@ -25,6 +26,15 @@ ACQUISITION = '''
 def longest(known: Candidates, request: Request) -> Rows:
     """Those with the most steps."""
     return best_of_each(known.problem, known.steps.lengths.astype(np.float64), request.share)
+
+
+'''
+METRIC = '''
+def longest_chosen(of: ScoredSolutions) -> float:
+    """Share of problems whose best-scored solution is the longest."""
+    best = np.lexsort((of.score, of.problem))[np.flatnonzero(np.append(np.diff(np.sort(of.problem)), 1))]
+    longest = np.maximum.reduceat(of.n_steps, np.flatnonzero(np.diff(of.problem, prepend=-1)))
+    return float((of.n_steps[best] == longest).mean())
 
 
 '''
@@ -75,6 +85,17 @@ BEFORE = {
     # a reduction: its function as its line, and its record
     "ablations/evaluation/scoring_rules.py": [
         ('    "minimum": _minimum', '    "maximum": lambda good: good.reduce(np.maximum, -np.inf),\n'),
+    ],
+    # a metric: its function with its line, and its record
+    "ablations/evaluation/solution_metrics.py": [
+        ("SOLUTION_METRICS: dict[", METRIC),
+        ('    "solution_auroc": ', '    "longest_chosen": longest_chosen,\n'),
+    ],
+    "results/schema.py": [
+        (
+            '    "solution_auroc": Metric(',
+            '    "longest_chosen": Metric(meaning="share of problems", n=None, arms=_SCORERS),\n',
+        ),
     ],
     "results/vocabulary.py": [
         (
@@ -153,6 +174,12 @@ def test_table_figure_and_report_show_what_was_added(
     assert words in (out / "table.txt").read_text()
     assert words in (out / "report.html").read_text()
     assert "#123456" in (out / "figures" / f"{figure}.svg").read_text()
+
+
+def test_the_records_hold_the_new_metric(extended: Path) -> None:
+    records = pq.read_table(extended / "runs" / "doubts" / "records.parquet").to_pylist()
+    found = [row["value"] for row in records if row["metric"] == "longest_chosen"]
+    assert found and all(0 <= value <= 1 for value in found)
 
 
 def test_the_new_arm_is_exported(extended: Path) -> None:
