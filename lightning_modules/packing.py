@@ -15,19 +15,34 @@ import torch
 _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Row widths to try."""
 
+UNMASKED = 0.6
+"""Cost of attention without a mask, of that with one: on CPUs 0.4 to 0.64, for widths of 64 to 256."""
+CELLS = {"cpu": 2048}
+"""Most cells of a forward pass by kind of device: on CPUs, more do not fit into the cache."""
+OTHER_CELLS = 32_768
+"""Most cells of a forward pass on other devices."""
+
+
+def most_cells(device: torch.device) -> int:
+    """Returns the most cells of a forward pass on a device, unless one row has more."""
+    return CELLS.get(device.type, OTHER_CELLS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowCost:
-    """Cost of a pass over B rows of T tokens: ``B T (attention_tokens + T) + per_pass``, without a unit."""
+    """Cost of a pass over B rows of T tokens: ``B T (attention_tokens + T) + per_pass``, without a unit.
+
+    Attention without a mask, where each token sees all before it, skips what no token sees: its T costs less.
+    """
 
     attention_tokens: float = 400.0
     """Width of a row, in tokens, at which attention costs as much as everything else."""
     pass_tokens: float = 128.0
     """Fixed cost of one more forward pass, in tokens of a narrow row."""
 
-    def row(self, width: np.ndarray | float) -> Any:
+    def row(self, width: np.ndarray | float, masked: bool = True) -> Any:
         """Returns the cost of one row of `width` tokens."""
-        return width * (self.attention_tokens + width)
+        return width * (self.attention_tokens + (width if masked else UNMASKED * width))
 
     @property
     def per_pass(self) -> float:
@@ -104,16 +119,16 @@ def candidate_widths(length: np.ndarray) -> list[int]:
     return sorted({longest, *(width for width in _WIDTHS if typical <= width <= 2 * max(longest, 64))})
 
 
-def rows_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> float:
+def rows_cost(fill: np.ndarray, cost: RowCost, max_tokens: int | None, masked: bool = True) -> float:
     """Returns the cost of rows that hold `fill` tokens, split into blocks by `split_rows`."""
     fill = -np.sort(-fill)
-    starts = split_rows(fill, cost, max_tokens)
+    starts = split_rows(fill, cost, max_tokens, masked)
     return float(
-        sum(cost.row(float(fill[a])) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))
+        sum(cost.row(float(fill[a]), masked) * (b - a) for a, b in zip(starts[:-1], starts[1:], strict=True))
     ) + (0.0 if np.isinf(cost.pass_tokens) else (len(starts) - 1) * cost.per_pass)
 
 
-def split_rows(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[int]:
+def split_rows(fill: np.ndarray, cost: RowCost, max_tokens: int | None, masked: bool = True) -> list[int]:
     """Finds where to split rows, widest first, into blocks; a block is as wide as its first row.
 
     A few rows are split at the least cost by dynamic programming. With many rows, which hardly differ, blocks
@@ -128,7 +143,7 @@ def split_rows(fill: np.ndarray, cost: RowCost, max_tokens: int | None) -> list[
         while starts[-1] < count:
             starts.append(min(starts[-1] + int(most[starts[-1]]), count))
         return starts
-    row = cost.row(fill.astype(np.float64))
+    row = cost.row(fill.astype(np.float64), masked)
     best, origin, index = np.full(count + 1, np.inf), np.zeros(count + 1, dtype=np.int64), np.arange(count)
     best[0] = 0.0
     for stop in range(1, count + 1):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from lightning_modules.packing import (
     split_rows,
 )
 
+Rows = Literal["trie", "causal", "padded"]
 TOLERANCE = 1e-4
 """Most by which equal computations in float32 may differ, as a share of the largest logit."""
 
@@ -41,8 +43,8 @@ class Layout:
     """int64, depth of the token in its trie."""
     end_BT: torch.Tensor
     """int64, column after the last descendant of the token; its own column + 1 in empty cells."""
-    shared: bool
-    """Whether rows hold tries rather than one sequence each."""
+    rows: Rows
+    """What a row holds: a trie of sequences; or one sequence, for a causal model or for any model."""
     sequences: np.ndarray
     """int64 [N], indices of the given sequences that this layout holds, ascending."""
     node_of: np.ndarray
@@ -68,7 +70,9 @@ class Layout:
 
     def inputs(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
         """Makes the keyword arguments for a transformers model's forward pass."""
-        if not self.shared:
+        if self.rows == "causal":  # no token sees what follows it, so that padding needs no mask
+            return {"input_ids": self.token_BT}
+        if self.rows == "padded":
             column = torch.arange(self.token_BT.shape[1], device=self.token_BT.device)
             held = column < self.end_BT[:, :1]
             return {
@@ -110,8 +114,9 @@ def layouts(
         token_ids: N sequences of token ids, none empty.
         capacity: Most tokens per row, unless one sequence has more; None: what costs least.
         max_tokens: Most cells per block, unless one row has more; None: no limit.
-        share_prefixes: Whether common prefixes are computed once. False, for models that do not take masks of
-            any shape: one row per distinct sequence, padded on the right.
+        share_prefixes: Whether common prefixes are computed once where that costs less than a row per
+            sequence without a mask. False, for models that do not take masks of any shape or are not causal:
+            one row per distinct sequence, padded on the right.
         cost: Cost of rows and passes.
 
     Returns:
@@ -129,18 +134,21 @@ def layouts(
         )
     cost = cost or RowCost()
     forest = _Forest.grow(token_ids)
+    kind: Rows = "causal" if share_prefixes else "padded"
+    rows, fill = [[index] for index in range(len(forest.length))], forest.length
     if share_prefixes:
         widths = [capacity] if capacity is not None else candidate_widths(forest.length)
         plans = (forest.pack(width) for width in widths)
-        rows, fill = min(plans, key=lambda plan: rows_cost(plan[1], cost, max_tokens))
-    else:
-        forest = forest.cut(np.ones(len(forest.length), dtype=bool))
-        rows, fill = [[index] for index in range(len(forest.length))], forest.length.copy()
+        tries = min(plans, key=lambda plan: rows_cost(plan[1], cost, max_tokens))
+        if capacity is not None or rows_cost(tries[1], cost, max_tokens) < rows_cost(
+            fill, cost, max_tokens, masked=False
+        ):
+            kind, (rows, fill) = "trie", tries
     order = np.argsort(-fill, kind="stable")
-    starts = split_rows(fill[order], cost, max_tokens)
+    starts = split_rows(fill[order], cost, max_tokens, masked=kind != "causal")
     forest = forest.cut(first_of_chunks(rows, len(forest.length)))
     return [
-        forest.write([rows[row] for row in order[start:stop]], share_prefixes)
+        forest.write([rows[row] for row in order[start:stop]], kind)
         for start, stop in zip(starts[:-1], starts[1:], strict=True)
     ]
 
@@ -190,7 +198,7 @@ class _Forest:
             )
         return rows, fill
 
-    def write(self, rows: list[list[int]], shared: bool) -> Layout:
+    def write(self, rows: list[list[int]], kind: Rows) -> Layout:
         """Writes one block: rows hold whole chunks, with the sequences of a row in depth-first order."""
         order = np.array([u for row in rows for u in row])
         length, common, token_UT = self.length[order], self.shared[order], self.token_UT[order]
@@ -235,7 +243,7 @@ class _Forest:
             token_BT=torch.from_numpy(token.reshape(-1, T)),
             position_BT=torch.from_numpy(position.reshape(-1, T)),
             end_BT=torch.from_numpy(end.reshape(-1, T)),
-            shared=shared,
+            rows=kind,
             sequences=sequences,
             node_of=cell_UT[at][depth < length[at][:, None]],
             offsets=offsets,
@@ -283,7 +291,7 @@ def tolerance(dtype: torch.dtype) -> float:
 
 
 def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
-    """Tests on random sequences whether a model computes the same in tries as in plain rows.
+    """Tests on random sequences whether a model computes in tries, and without a mask, what it does in rows.
 
     The tolerance follows the precision of the weights and is relative to the largest logit, because a new
     head's logits are small.
@@ -307,11 +315,16 @@ def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
     ]
     was_training = model.training
     model.eval()
+    padded = layout(token_ids, share_prefixes=False)
     with torch.inference_mode():
-        shared = _per_sequence(model, layout(token_ids), parameter)
-        plain = _per_sequence(model, layout(token_ids, share_prefixes=False), parameter)
+        alone = _per_sequence(model, padded, parameter)
+        others = [
+            _per_sequence(model, one, parameter)
+            for one in (layout(token_ids, capacity=96), replace(padded, rows="causal"))
+        ]
     model.train(was_training)
-    return bool((shared - plain).abs().max() <= tolerance(parameter.dtype) * plain.abs().max())
+    worst = max(float((other - alone).abs().max()) for other in others)
+    return worst <= tolerance(parameter.dtype) * float(alone.abs().max())
 
 
 def _per_sequence(model: torch.nn.Module, laid_out: Layout, parameter: torch.Tensor) -> torch.Tensor:

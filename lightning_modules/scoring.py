@@ -11,7 +11,7 @@ import scipy.special
 import torch
 
 from lightning_modules.encoding import Encoded, encode_all
-from lightning_modules.packing import cost_of
+from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import Layout, check_layout, layouts
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.reward_model import POOLED, probability_of_correct
@@ -40,7 +40,7 @@ def score(
     model: torch.nn.Module,
     solutions: Sequence[Encoded],
     *,
-    max_tokens: int = 8192,
+    max_tokens: int | None = None,
     share_prefixes: bool | None = None,
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
@@ -53,7 +53,7 @@ def score(
     Args:
         model: A RewardModel, or a token classification model from transformers.
         solutions: N solutions in tokens, in any order.
-        max_tokens: Most cells of a forward pass.
+        max_tokens: Most cells of a forward pass; None: what suits the device.
         share_prefixes: Whether common prefixes are computed once; None: if a check shows that this is right
             for this model.
         progress: Called with the share of this process's solutions done, from 0 to 1.
@@ -78,7 +78,7 @@ def score(
     device = next(backbone.parameters()).device
     blocks = layouts(
         [solution.ids for solution in solutions],
-        max_tokens=max_tokens,
+        max_tokens=most_cells(device) if max_tokens is None else max_tokens,
         share_prefixes=share_prefixes,
         cost=cost_of(backbone),
     )[group.rank :: group.size]
@@ -129,7 +129,7 @@ def score_texts(
     *,
     separator: str = "\n",
     max_length: int | None = None,
-    max_tokens: int = 8192,
+    max_tokens: int | None = None,
 ) -> Iterator[tuple[Scores, np.ndarray]]:
     """Scores a stream of shards, one in memory at a time; all solutions of a problem belong in one shard.
 
@@ -139,7 +139,7 @@ def score_texts(
         shards: Prompts and steps of each shard's solutions.
         separator: Text after each step.
         max_length: Most tokens of a solution; steps that do not fit have no score.
-        max_tokens: Most cells of a forward pass.
+        max_tokens: See `score`.
 
     Yields:
         A shard's scores, and how many steps of each solution were cut off, int64 [N].

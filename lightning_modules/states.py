@@ -16,7 +16,7 @@ from transformers import AutoModel, PreTrainedModel
 
 from lightning_modules.backbones import cut, load_config, load_whole
 from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
-from lightning_modules.packing import cost_of
+from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import check_layout, layouts
 from lightning_modules.presets import Dtype
 
@@ -40,7 +40,7 @@ def hidden_states(
     solutions: Sequence[Encoded],
     layers: Sequence[int],
     *,
-    max_tokens: int = 8192,
+    max_tokens: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
     """Computes states at the end of each step, at the last token, and their mean over the solution's tokens.
@@ -49,7 +49,7 @@ def hidden_states(
         trunk: What `load_trunk` loaded for ``layers``.
         solutions: N solutions in tokens.
         layers: Layers, from 1.
-        max_tokens: Most cells of a forward pass.
+        max_tokens: Most cells of a forward pass; None: what suits the device.
         progress: Called with the share of the solutions done, from 0 to 1.
 
     Returns:
@@ -65,7 +65,7 @@ def hidden_states(
     device = next(trunk.parameters()).device
     blocks = layouts(
         [one.ids for one in solutions],
-        max_tokens=max_tokens,
+        max_tokens=most_cells(device) if max_tokens is None else max_tokens,
         share_prefixes=check_layout(trunk),
         cost=cost_of(trunk),
     )

@@ -29,8 +29,8 @@ class Labeling:
     """The user's choices about the labeler."""
     store: Store
     """Where artifacts are."""
-    max_tokens: int
-    """Maximum number of cells per forward pass."""
+    max_tokens: int | None
+    """Maximum number of cells per forward pass; None: what suits the device."""
     log_format: str
     """Format of the progress."""
 

@@ -22,8 +22,8 @@ class LabelerFlags:
     separator: str | None = None
     r"""Text after each step, for token-classification (default: a newline); \n, \t and \\ stand for a line
     break, a tab and a backslash."""
-    max_tokens: Count = 8192
-    """Tokens of a forward pass."""
+    max_tokens: Count | None = None
+    """Tokens of a forward pass (default: what suits the device)."""
     trust_remote_code: bool = False
     """Run code that comes with the checkpoint."""
 

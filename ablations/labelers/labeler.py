@@ -108,7 +108,7 @@ class Labeler:
         self,
         solutions: Sequence[Encoded],
         *,
-        max_tokens: int = 8192,
+        max_tokens: int | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> StepScores:
         """Computes class probabilities of what is judged; `last` is P(right) of the last of each solution.
@@ -117,7 +117,7 @@ class Labeler:
 
         Args:
             solutions: as `encode` makes them; those of one problem are computed faster together.
-            max_tokens: maximum number of cells per forward pass.
+            max_tokens: maximum number of cells per forward pass; None: what suits the device.
             progress: called with the fraction done.
         """
         assert all(self.fits(len(solution)) for solution in solutions)

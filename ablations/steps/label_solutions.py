@@ -26,8 +26,8 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
     solutions_sha256: str
     solutions: tuple[Encoded, ...] = apart()
     choice: LabelerChoice = apart()
-    max_tokens: int = apart(8192)
-    """Maximum number of cells per forward pass."""
+    max_tokens: int | None = apart(None)
+    """Maximum number of cells per forward pass; None: what suits the device."""
 
     @classmethod
     def of(
@@ -35,7 +35,7 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
         labeler: Mapping[str, Json],
         choice: LabelerChoice,
         solutions: Sequence[Encoded],
-        max_tokens: int,
+        max_tokens: int | None,
         label: str,
     ) -> LabelSolutions:
         """Returns the step that labels some solutions; those of one problem are faster together."""

@@ -92,13 +92,31 @@ def test_layout_holds_every_sequence_and_sees_its_ancestors_alone(
         held = visible.any(-1)
         visible |= np.eye(width, dtype=bool)
         found = block.visible()[:, 0].numpy()
-        if share_prefixes:
-            assert np.array_equal(found, visible)
+        if block.rows == "trie":
+            assert share_prefixes and np.array_equal(found, visible)
             assert held.any(0).all()  # no column is padding in every row
+            continue
+        assert len(set(block.node_of // width)) == rows
+        assert not share_prefixes or capacity is None
+        if block.rows == "padded":
+            assert np.array_equal(block.inputs()["attention_mask"].numpy().astype(bool), held)
         else:
-            mask = block.inputs()["attention_mask"].numpy().astype(bool)
-            assert np.array_equal(mask, held)
-            assert len(set(block.node_of // width)) == rows
+            assert block.inputs().keys() == {"input_ids"}
+
+
+def test_rows_hold_tries_where_that_costs_less() -> None:
+    stem, cost = np.arange(60), RowCost(attention_tokens=400.0)
+    alike = [np.append(stem, [60 + i] * 4) for i in range(8)]
+    unlike = [np.arange(i * 64, i * 64 + 64) for i in range(8)]
+    for share, sequences, kind in (
+        (True, alike, "trie"),
+        (True, unlike, "causal"),
+        (False, alike, "padded"),
+        (False, unlike, "padded"),
+    ):
+        blocks = layouts(sequences, share_prefixes=share, cost=cost)
+        assert {block.rows for block in blocks} == {kind}
+    assert sum(block.token_BT.numel() for block in layouts(alike, cost=cost)) < 200
 
 
 def test_one_wide_row_holds_each_distinct_prefix_once() -> None:
