@@ -18,9 +18,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 """Path of the generated page."""
 REFERENCE = Path(__file__).parent / "reference"
 """Folder of the measurements."""
-SECTIONS = ("training", "scoring", "sampling", "grading", "workers")
-"""What `make bench` measures."""
-
 _INTRODUCTION = """\
 # Speed
 
@@ -47,37 +44,14 @@ make bench BENCH="--gsm8k POOL.jsonl.gz --gsm8k-train train.jsonl"
 ```
 """
 
-_REST = """\
-Two workers do {efficiency:.2f} of twice the work of one, on eight independent trainings; the time that they
-take to start counts. Grading does {text:,.0f} pairs a second where their text decides, and {hard:,.0f} per
-process where Math-Verify does.
-
-What a run costs on other machines: [What a full grid costs](cost.md).
-"""
+_REST = "What a run costs on other machines: [What a full grid costs](cost.md).\n"
 
 
 def speed_page() -> str:
-    """Return the page as Markdown.
-
-    Raises:
-        ValueError: a measurement is missing.
-    """
+    """Return the page as Markdown."""
     peers, bench = _read("peers.json"), _read("benchmarks.json")
-    if missing := [name for name in SECTIONS if not bench.get(name)]:
-        raise ValueError(f"benchmarks.json: found no {', '.join(missing)}; allowed: all that is measured")
-    return "\n".join(
-        [
-            _INTRODUCTION,
-            _peers(peers["rows"]),
-            _LOOP,
-            markdown_table(("", "embedded pool", "GSM8K pool"), list(_loop(bench))),
-            _REST.format(
-                efficiency=bench["workers"]["efficiency"],
-                text=bench["grading"]["text_per_s"],
-                hard=bench["grading"]["math_verify_per_s_1_workers"],
-            ),
-        ]
-    )
+    table = markdown_table(("", "embedded pool", "GSM8K pool"), list(_loop(bench)))
+    return "\n".join([_INTRODUCTION, _peers(peers["rows"]), _LOOP, table, _REST])
 
 
 def _read(name: str) -> dict[str, Any]:

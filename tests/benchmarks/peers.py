@@ -271,7 +271,9 @@ def main() -> None:
         Solutions.of(arguments.pool, tokenizer, range(min(100, 32 * arguments.problems)), 1),
         Solutions.of(arguments.pool, tokenizer, range(arguments.problems), 32),
     ]
-    rows = []
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    if arguments.out.is_file():  # settings that were measured before stay
+        rows = {_place(row): row for row in json.loads(arguments.out.read_text())["rows"]}
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         rate = matmul_rate()
@@ -284,16 +286,23 @@ def main() -> None:
             for data in pools:
                 tokens = sum(map(len, data.encoded)) / len(data.rows)
                 for work, measured, passes in (("training", training, 3), ("scoring", scoring, 1)):
-                    rows.append(
-                        {
-                            **{"work": work, "parameters": size, "threads": threads},
-                            "solutions per problem": data.per_problem,
-                            "solutions per second": measured(size, data, arguments.repeats),
-                            "limit": rate / (2 * passes * parameters * tokens),
-                        }
-                    )
-                    print(json.dumps(rows[-1]), flush=True)
-    arguments.out.write_text(json.dumps({"torch": torch.__version__, "rows": rows}, indent=2) + "\n")
+                    row = {
+                        **{"work": work, "parameters": size, "threads": threads},
+                        "solutions per problem": data.per_problem,
+                        "solutions": len(data.rows),
+                        "repeats": arguments.repeats,
+                        "solutions per second": measured(size, data, arguments.repeats),
+                        "limit": rate / (2 * passes * parameters * tokens),
+                    }
+                    print(json.dumps(row), flush=True)
+                    rows[_place(row)] = row
+                    found = {"torch": torch.__version__, "rows": [rows[key] for key in sorted(rows)]}
+                    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    size = list(SIZES).index(row["parameters"])
+    return row["work"], size, row["threads"], row["solutions per problem"]
 
 
 if __name__ == "__main__":
