@@ -282,10 +282,9 @@ def test_the_run_file_says_all_and_runs_again(smoke, python_m, tmp_path):
     assert "0 to do" in done.stdout.splitlines()[-1]
 
 
-def test_a_figure_by_its_own_script(smoke, python_m, tmp_path):
-    done = python_m(
-        "results.figures.best_of_n_by_scale", smoke.out / "records.parquet", tmp_path / "figure.png", "--n", 4
-    )
+def test_a_figure_by_the_script(smoke, python_m, tmp_path):
+    records, out = smoke.out / "records.parquet", tmp_path / "figure.png"
+    done = python_m("results.figures", "best_of_n_by_scale", records, out, "--n", 4)
     assert done.stdout.split() == [str(tmp_path / "figure.png"), str(tmp_path / "figure.svg")]
     assert (tmp_path / "figure.png").read_bytes() == (
         smoke.out / "figures" / "best_of_n_by_scale.png"

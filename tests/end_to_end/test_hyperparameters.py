@@ -103,7 +103,7 @@ def test_what_supervision_may_be_given(run, capsys):
         ("students.outcome_epochs=1", "students.outcome_epochs: found 1.0; allowed: null"),
         ("students.warmup=2", "students.warmup: found 2.0; allowed: 0 to 1"),
         ("students.weight_decay=-1", "students.weight_decay: found -1.0; allowed: 0 or more"),
-        ("levels.batch_size=[0]", "levels.batch_size: students.batch_size: found 0; allowed: 1 or more"),
+        ("levels.batch_size=[0]", "levels.batch_size: found (0,); allowed: 1 or more"),
         ("levels.max_updates=[2,2]", "levels.max_updates: found [2, 2]; allowed: each once"),
     ],
 )
