@@ -17,15 +17,15 @@ _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 
 UNMASKED = 0.6
 """Cost of attention without a mask, of that with one: on CPUs 0.4 to 0.64, for widths of 64 to 256."""
-CELLS = {"cpu": 2048}
-"""Most cells of a forward pass by kind of device: on CPUs, more do not fit into the cache."""
+CPU_CELLS = 2048
+"""Most cells of a forward pass on a CPU: more do not fit into its cache."""
 OTHER_CELLS = 32_768
 """Most cells of a forward pass on other devices."""
 
 
 def most_cells(device: torch.device) -> int:
     """Returns the most cells of a forward pass on a device, unless one row has more."""
-    return CELLS.get(device.type, OTHER_CELLS)
+    return CPU_CELLS if device.type == "cpu" else OTHER_CELLS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -161,8 +161,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
     if args.experiment != name:
         raise ValueError(f"experiment: the config is of {args.experiment!r}, not of {name!r}")
-    if args.workers is not None:
-        check_value("workers", args.workers, limit_of(Count))
+    check_value("workers", args.workers, limit_of(Count))
     allowed("log_format", args.log_format, LOG_FORMATS)
     if command != "plan":
         Devices(devices=args.devices, nodes=args.nodes, strategy=args.strategy)

@@ -1,5 +1,5 @@
 """Engines that run a generator. To add one, add its file here, its line to ``ENGINES`` and its name to
-``ENGINE_NAMES`` in ``setup.py``."""
+``EngineName`` in ``setup.py``."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Prompter:
 
         Args:
             tokenizer: the generator's.
-            chat_template: one of CHAT_TEMPLATES.
+            chat_template: a `ChatTemplate`.
             instruction: the instruction; None: INSTRUCTION in a chat template, otherwise none.
             shots: solved problems that are shown.
         """

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from ablations.data.field_types import Count, NotNegative, Seed, Share, check_fields
 from ablations.generators.completions import Stops
 from ablations.labelers.choice import Device, WeightType
 
 EngineName = Literal["transformers", "vllm"]
-ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 """Engines that can run a generator, the default first."""
 ChatTemplate = Literal["auto", "never"]
-CHAT_TEMPLATES: tuple[ChatTemplate, ...] = get_args(ChatTemplate)
 """Whether a chat template is used; auto: if the tokenizer has one."""
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from ablations.data.field_types import Count, check_fields
 
 Device = Literal["cpu", "cuda"]
-DEVICES: tuple[Device, ...] = get_args(Device)
 WeightType = Literal["auto", "float32", "bfloat16", "float16"]
-DTYPES: tuple[WeightType, ...] = get_args(WeightType)
 """Data types of the weights; auto is what the checkpoint says."""
 
 

@@ -27,7 +27,7 @@ class Loading:
     tokenizer: Any
     """Its tokenizer."""
     dtype: str
-    """Data type of the weights: one of `choice.DTYPES`."""
+    """Data type of the weights: a `choice.WeightType`."""
     trust_remote_code: bool
     """Whether code shipped with the checkpoint may be run."""
 
