@@ -9,6 +9,7 @@ import numpy as np
 
 from ablations.commands.making import make_all
 from ablations.data.ragged import Ragged
+from ablations.data.shards import shards_of
 from ablations.data.step_scores import StepScores
 from ablations.engine.store import Store
 from ablations.formats.pool import Pool
@@ -103,8 +104,8 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labeled:
             f"max_length: found {len(tokens)} solutions longer than {labeler.identity.max_length} tokens, "
             "and none that fits; allowed: a length that some fit into"
         )
-    shards = by_problem(rows, pool.solutions.problem_index[rows])
-    scores = labeling.label([[encoded[row] for row in shard] for shard in shards])
+    shards = shards_of(pool.solutions.problem_index[rows].tolist(), SHARD)
+    scores = labeling.label([[encoded[row] for row in rows[shard]] for shard in shards])
     labeled = set(pool.solutions.problem_index[rows].tolist())
     return Labeled(
         rows=rows,
@@ -119,21 +120,6 @@ def label_pool(pool: Pool, labeling: Labeling) -> Labeled:
         ),
         left_out=tuple(one.problem_id for p, one in enumerate(pool.problems) if p not in labeled),
     )
-
-
-def by_problem(rows: np.ndarray, problem: np.ndarray) -> list[list[int]]:
-    """Divides rows into shards of whole problems, SHARD solutions or fewer unless one problem has more.
-
-    Args:
-        rows: rows of the solutions, those of a problem next to each other.
-        problem: the problem that each of them solves.
-    """
-    shards: list[list[int]] = []
-    for part in np.split(rows, np.flatnonzero(np.diff(problem)) + 1):
-        if not shards or len(shards[-1]) + len(part) > SHARD:
-            shards.append([])
-        shards[-1] += part.tolist()
-    return shards
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ablations.engine.machine import Machine
-from ablations.engine.progress import Named, Reporter, reporter_of
+from ablations.engine.progress import reporter_of
 from ablations.engine.run import ALONE, run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.step import Task
@@ -40,31 +38,3 @@ def make_all(
         if first.kind == "ValueError":
             raise ValueError(first.message) from None
         raise
-
-
-@contextmanager
-def reported(label: str, work: float, log_format: str) -> Iterator[Callable[[float], None]]:
-    """Reports grading, which is no step; yields the callback for the fraction done."""
-    reporter = reporter_of(log_format)
-    reporter.begin(1, 0, work)
-    try:
-        with part(reporter, label, work) as progress:
-            yield progress
-    finally:
-        reporter.close()
-
-
-@contextmanager
-def part(
-    reporter: Reporter, label: str, work: float, before: float = 0.0
-) -> Iterator[Callable[[float], None]]:
-    """Reports a part of grading, after ``before`` of the work; yields the callback for the fraction done."""
-    task, began = Named(label=label, address=f"grade/{label}"), time.monotonic()
-
-    def progress(share: float) -> None:
-        left = (time.monotonic() - began) * (1 - share) / share if share else 0.0
-        reporter.progressed(task, share, before + share * work, left)
-
-    reporter.started(task)
-    yield progress
-    reporter.ended(task, time.monotonic() - began, None, before + work, 0.0)

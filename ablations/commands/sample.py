@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ablations.commands.arguments import unescaped
-from ablations.commands.making import make_all, reported
+from ablations.commands.making import make_all
 from ablations.engine.files import check_new, check_output, lock_of
 from ablations.engine.progress import LogFormat
 from ablations.engine.store import STORE, Store
@@ -132,8 +132,12 @@ def sample(
 def _into_pool(
     problems: list[Problem], generator: Generator, out: Path, store: Store, log_format: str
 ) -> None:
+    from ablations.commands.sampled_pool import answers_of, write_pool
     from ablations.engine.locks import locked
+    from ablations.engine.processes import default_workers
+    from ablations.grading.grader import Grader
     from ablations.steps.draw_completions import DrawCompletions
+    from ablations.steps.grade_answers import GradeAnswers, Verdicts
 
     began = time.monotonic()
     prompts = generator.prompts(problems)
@@ -141,30 +145,19 @@ def _into_pool(
     new = [store.fault(shard, full=False) is not None for shard in shards]
     make_all(shards, store, generator.setup.sampling.devices, log_format)
     seconds = time.monotonic() - began
-    with locked(lock_of(out)):
+    samples = generator.setup.sampling.samples
+    with locked(lock_of(out)), Grader(default_workers()) as grader:
         if out.exists():
             print(f"{out}: written by another command, which shared the work")
             return
-        account = _graded(out, problems, [store.path(shard) for shard in shards], generator, log_format)
+        parts = [store.path(shard) for shard in shards]
+        grading = GradeAnswers.shards(answers_of(parts, problems), grader)
+        make_all(grading, store, 1, log_format)
+        verdicts = (Verdicts.read(store.path(shard)) for shard in grading)
+        account = write_pool(out, problems, parts, verdicts, samples, generator.identity)
     _write_left_out(out, account)
     drawn = sum(tokens for tokens, made in zip(account.tokens, new, strict=True) if made)
     print(_described(out, generator, account, drawn / seconds if any(new) else None))
-
-
-def _graded(
-    out: Path, problems: list[Problem], parts: list[Path], generator: Generator, log_format: str
-) -> SamplingSummary:
-    """Grades the solutions and writes the pool."""
-    from ablations.commands.sampled_pool import write_pool
-    from ablations.engine.processes import default_workers
-    from ablations.grading.grader import Grader
-
-    samples = generator.setup.sampling.samples
-    with (
-        reported("grading", float(len(problems) * samples), log_format) as progress,
-        Grader(default_workers()) as grader,
-    ):
-        return write_pool(out, problems, parts, samples, generator.identity, grader, progress)
 
 
 def _write_left_out(out: Path, account: SamplingSummary) -> None:

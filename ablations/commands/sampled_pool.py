@@ -6,8 +6,9 @@ in `sampled_by` how its solutions were made, and in `empty` how many completions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from ablations.data.solutions import Problem
 from ablations.formats.rows import write_rows
 from ablations.generators.completions import steps_of
 from ablations.grading.extraction import extract_answer
-from ablations.grading.grader import Grader
 from ablations.steps.draw_completions import Completions
+from ablations.steps.grade_answers import Answer, Verdicts
 
 FIELD = "sampled_by"
 
@@ -45,14 +46,31 @@ class SamplingSummary:
     """Tokens drawn for each shard."""
 
 
+def answers_of(parts: Sequence[Path], problems: Sequence[Problem]) -> list[Answer]:
+    """Returns the final answer of each completion, in order.
+
+    Args:
+        parts: artifacts of `DrawCompletions`, in order.
+        problems: all problems, in the order of their prompts.
+    """
+    return [
+        Answer(
+            problems[p].problem_id,
+            extract_answer(one["text"]) if one["finished"] else None,
+            problems[p].answer,
+        )
+        for _, completions in _drawn(parts)
+        for p, one in completions
+    ]
+
+
 def write_pool(
     out: Path,
     problems: Sequence[Problem],
     parts: Sequence[Path],
+    verdicts: Iterable[Verdicts],
     samples: int,
     identity: dict[str, Any],
-    grader: Grader,
-    progress: Callable[[float], None],
 ) -> SamplingSummary:
     """Writes a pool atomically; equal shards and verdicts give equal bytes.
 
@@ -60,26 +78,31 @@ def write_pool(
         out: the file to write; its name decides the compression.
         problems: all problems, in the order of their prompts.
         parts: artifacts of `DrawCompletions`, in order.
+        verdicts: verdicts on the final answers of all completions, in order.
         samples: solutions per problem.
         identity: what made the solutions, as plain JSON.
-        grader: grader of final answers.
-        progress: called with the fraction graded.
 
     Raises:
         ValueError: no problem has that many solutions.
     """
     account = SamplingSummary()
+    graded = chain.from_iterable(zip(part.answers, part.right, strict=True) for part in verdicts)
 
     def rows() -> Iterator[dict[str, Any]]:
-        first = 0
-        for number, part in enumerate(parts, start=1):
-            drawn = Completions.read(part)
+        for drawn, completions in _drawn(parts):
             account.tokens.append(sum(drawn.table["tokens"].to_pylist()))
-            found = _solutions(drawn.table.to_pylist(), first)
-            _grade(found, problems, grader)
-            yield from _lines(found, problems, samples, identity | drawn.machine, account)
-            first = max(found) + 1
-            progress(number / len(parts))
+            solutions: dict[int, list[dict[str, Any]]] = {}
+            for (p, one), (answer, right) in zip(completions, graded, strict=False):
+                solutions.setdefault(p, []).append(
+                    {
+                        "sample": one["sample"],
+                        "steps": steps_of(one["text"]),
+                        "answer": answer,
+                        "final_correct": right,
+                        "finished": one["finished"],
+                    }
+                )
+            yield from _lines(solutions, problems, samples, identity | drawn.machine, account)
         if not account.problems:
             raise ValueError(
                 f"generator: found fewer than {samples} completions with a step for each of {len(problems)} "
@@ -90,39 +113,14 @@ def write_pool(
     return account
 
 
-def _solutions(completions: list[dict[str, Any]], first: int) -> dict[int, list[dict[str, Any]]]:
-    """Reads all completions, in order, as samples of a pool, by the index of their problem.
-
-    Args:
-        completions: of consecutive problems.
-        first: index of the first of these.
-    """
-    found: dict[int, list[dict[str, Any]]] = {}
-    for one in completions:
-        answer = extract_answer(one["text"]) if one["finished"] else None
-        found.setdefault(first + one["problem"], []).append(
-            {
-                "sample": one["sample"],
-                "steps": steps_of(one["text"]),
-                "answer": answer,
-                "final_correct": False,
-                "finished": one["finished"],
-            }
-        )
-    return found
-
-
-def _grade(found: dict[int, list[dict[str, Any]]], problems: Sequence[Problem], grader: Grader) -> None:
-    """Fills in whether final answers are right; a missing one is not."""
-    answered = [
-        (sample, problems[p].answer)
-        for p, solutions in found.items()
-        for sample in solutions
-        if sample["answer"] is not None
-    ]
-    pairs = [(sample["answer"], reference) for sample, reference in answered]
-    for (sample, _), verdict in zip(answered, grader.grade(pairs), strict=True):
-        sample["final_correct"] = verdict
+def _drawn(parts: Sequence[Path]) -> Iterator[tuple[Completions, list[tuple[int, dict[str, Any]]]]]:
+    """Yields the completions of each part, as read and row by row with the index of the problem."""
+    first = 0
+    for part in parts:
+        drawn = Completions.read(part)
+        rows = [(first + row["problem"], row) for row in drawn.table.to_pylist()]
+        first = rows[-1][0] + 1
+        yield drawn, rows
 
 
 def _lines(

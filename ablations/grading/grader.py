@@ -44,6 +44,7 @@ class Grader:
             raise ValueError(f"workers: found {workers}; allowed: 1 or more")
         if not 0 < seconds < math.inf:
             raise ValueError(f"seconds: found {seconds}; allowed: above 0, and finite")
+        self.seconds = seconds
         self._judge = judge
         self._pool = WorkerPool[Pair](
             workers, lambda connection, number: _start(connection, judge, seconds), seconds=seconds

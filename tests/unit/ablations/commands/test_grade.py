@@ -10,6 +10,7 @@ from ablations.commands import cli
 from ablations.formats.pool import read_pool
 from ablations.grading.equal_answers import common_spellings
 from ablations.grading.grader import Grader
+from ablations.steps import grade_answers
 
 
 def sample(number, answer, said, **more):
@@ -46,6 +47,12 @@ LINES = [
     },
 ]
 VERDICTS = [[True, True, False, False, False, False], [True, None, None, True, False, False]]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Keeps the store in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
 
 
 def write(path, lines):
@@ -121,10 +128,48 @@ def test_equal_answers_in_one_spelling(tmp_path, capsys):
     # 1/2, 3 and 3.00; \tfrac
     assert "4 answers to 2 problems are spelled as the most frequent equal one" in said.out
     events = [json.loads(line) for line in said.err.splitlines()]
-    assert [event["label"] for event in events if event["event"] == "ended"] == [
-        "grading",
-        "comparing answers",
-    ]
+    labels = [event["label"] for event in events if event["event"] == "ended"]
+    assert labels == ["grading, shard 1 of 1"]
+
+
+def test_no_answer_is_graded_twice(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(grade_answers, "SHARD", 6)  # a shard per problem
+    source, asked = write(tmp_path / "in.jsonl", LINES), []
+    grade = Grader.grade
+
+    def failing(grader, pairs, progress=None):
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        asked.append([answer for answer, _ in pairs])
+        return grade(grader, pairs, progress)
+
+    def run(name, *flags):
+        return cli.main(["grade", str(source), "--out", str(tmp_path / name), "--seconds", "60", *flags])
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Grader, "grade", failing)
+        assert run("out.jsonl") == 130
+    assert asked == [["0.5", "1/2", "0.5", None, "3", "3.00"]]
+    assert not (tmp_path / "out.jsonl").exists()
+
+    asked.clear()
+    monkeypatch.setattr(Grader, "grade", lambda *rest: asked.append(rest[1]) or grade(*rest))
+    assert run("out.jsonl") == 0
+    assert [len(pairs) for pairs in asked] == [6]  # the second problem only
+    assert [
+        [one["final_correct"] for one in line["samples"]] for line in read(tmp_path / "out.jsonl")
+    ] == VERDICTS
+    assert run("again.jsonl") == 0
+    assert len(asked) == 1
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "out.jsonl").read_bytes()
+
+    # other rules or another limit may give other verdicts
+    with monkeypatch.context() as changed:
+        changed.setattr(grade_answers, "_rules", lambda: "other rules")
+        assert run("rules.jsonl") == 0
+    assert len(asked) == 3
+    assert run("limit.jsonl", "--seconds", "61") == 0
+    assert len(asked) == 5
 
 
 def test_classes_by_hand():
