@@ -91,6 +91,8 @@ class RewardDataset:
     drawn: Sequence[np.ndarray] | None = None
     """Groups of solutions that are drawn together and counted as one, such as alternatives of a step, so that
     they share their prefix. None: each alone."""
+    problem: Sequence[int] | None = None
+    """Problem of each solution, for batches by problem; see `GlobalBatches`."""
 
     def __post_init__(self) -> None:
         if len(self.token_ids) == 0:
@@ -209,6 +211,23 @@ def has_target(target: np.ndarray) -> np.ndarray:
     return np.asarray(target != IGNORE) if target.ndim == 1 else np.asarray(target.any(axis=1))
 
 
+def gathered(problem: np.ndarray, size: int) -> np.ndarray:
+    """Orders rows so that each is followed by the next rows of its problem, up to ``size`` together.
+
+    Args:
+        problem: int [R], problem of each row.
+        size: rows of a problem that come together; fewer where too few are left.
+
+    Returns:
+        int [R], the rows in their new order. 1: the order they have.
+    """
+    by_problem = np.argsort(problem, kind="stable")
+    start = np.flatnonzero(np.diff(problem[by_problem], prepend=problem[by_problem[0]] - 1))
+    rank = np.arange(len(problem)) - np.repeat(start, np.diff(np.append(start, len(problem))))
+    leader = by_problem[np.maximum.accumulate(np.where(rank % size == 0, np.arange(len(problem)), 0))]
+    return by_problem[np.argsort(leader, kind="stable")]
+
+
 class GlobalBatches:
     """One epoch's batches for one process, resumable within the epoch."""
 
@@ -219,6 +238,7 @@ class GlobalBatches:
         batch_size: int,
         seed: int | None,
         epochs: int = 1,
+        per_problem: int = 1,
         trainer: lightning.Trainer | None = None,
         accumulate: int = 1,
     ) -> None:
@@ -228,11 +248,15 @@ class GlobalBatches:
             batch_size: Solutions per update.
             seed: Seed for the order; None: the order of the dataset.
             epochs: Passes over the data in one epoch of the trainer.
+            per_problem: Solutions of a problem that come together, so that they share their prefix; 1: each
+                solution comes at random.
             trainer: Trainer that knows the process and the epoch; None: one process, epoch 0.
             accumulate: Batches per update that the trainer accumulates.
         """
         self.dataset, self.batch_size, self.seed, self.epochs = dataset, batch_size, seed, epochs
-        self.trainer, self.accumulate = trainer, accumulate
+        self.per_problem, self.trainer, self.accumulate = per_problem, trainer, accumulate
+        if per_problem > 1 and dataset.problem is None:
+            raise ValueError(f"per_problem is {per_problem}; allowed: 1, as the dataset names no problems")
         self._served = (0, 0)  # epoch, number of its batches
         self._resume = (0, 0)
 
@@ -245,6 +269,8 @@ class GlobalBatches:
             order = np.arange(len(self.dataset))
             if self.seed is not None:
                 order = np.random.default_rng([self.seed, number]).permutation(order)
+                if self.per_problem > 1:
+                    order = order[gathered(np.asarray(self.dataset.problem)[order], self.per_problem)]
             yield from (order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size))
 
     def __iter__(self) -> Iterator[RewardBatch]:
@@ -284,6 +310,7 @@ class RewardData(lightning.LightningDataModule):
         batch_size: int = 64,
         seed: int = 0,
         epochs: int = 1,
+        per_problem: int = 1,
         num_classes: int = 2,
         separator: str = "\n",
         max_length: int | None = None,
@@ -298,6 +325,7 @@ class RewardData(lightning.LightningDataModule):
             batch_size: Solutions per update, over all processes and accumulated batches.
             seed: Seed for the order of the solutions.
             epochs: Passes over the data in one epoch of the trainer.
+            per_problem: Solutions of a problem that come together; see `GlobalBatches`.
             num_classes: Number of classes of the model.
             separator: Text after each step.
             max_length: Most tokens of a solution; steps are kept or cut off whole.
@@ -306,10 +334,10 @@ class RewardData(lightning.LightningDataModule):
             cost: See `packing.cost_of`.
         """
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("epochs", epochs)):
+        for name, value in (("batch_size", batch_size), ("epochs", epochs), ("per_problem", per_problem)):
             if value < 1:
                 raise ValueError(f"{name} is {value}; allowed: at least 1")
-        self.batch_size, self.seed, self.epochs = batch_size, seed, epochs
+        self.batch_size, self.seed, self.epochs, self.per_problem = batch_size, seed, epochs, per_problem
 
         def dataset(given: Sequence[Example] | RewardDataset) -> RewardDataset:
             if isinstance(given, RewardDataset):
@@ -339,6 +367,7 @@ class RewardData(lightning.LightningDataModule):
             batch_size=self.batch_size,
             seed=self.seed,
             epochs=self.epochs,
+            per_problem=self.per_problem,
             trainer=trainer,
             accumulate=trainer.accumulate_grad_batches if trainer else 1,
         )
@@ -375,8 +404,13 @@ def encode_examples(
             "solution_target": example.solution_target,
         }
         targets.append(_targets_of(f"example {index}", tokens, num_classes, **given))
+    number = {prompt: at for at, prompt in enumerate(dict.fromkeys(e.prompt for e in examples))}
     return RewardDataset(
-        token_ids=[tokens.ids for tokens in encoded], targets=targets, num_classes=num_classes, **options
+        token_ids=[tokens.ids for tokens in encoded],
+        targets=targets,
+        num_classes=num_classes,
+        problem=[number[e.prompt] for e in examples],
+        **options,
     )
 
 

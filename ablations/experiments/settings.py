@@ -40,6 +40,9 @@ class StudentSettings:
     """Trainings per learning rate for choosing it; their seeds are never reported."""
     batch_size: Count = 64
     """Solutions per update."""
+    per_problem: Count = 1
+    """Solutions of a problem that come together into an update: more are faster, because they share their
+    beginning. 1: each solution comes at random."""
     max_updates: Count = 240
     """Maximum number of updates, the same for all arms and data scales."""
     patience: Count | None = None

@@ -126,6 +126,7 @@ class Trainings:
             tuning=tried is not None,
             updates=updates,
             batch_size=students.batch_size,
+            per_problem=students.per_problem,
             evaluations=students.evaluations,
             validation_n=students.validation_n,
             patience=students.patience,

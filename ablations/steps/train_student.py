@@ -105,6 +105,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Maximum number of updates."""
     batch_size: int
     """Solutions per update."""
+    per_problem: int = 1
+    """Solutions of a problem that come together into an update."""
     evaluations: int
     """Checkpoints evaluated on validation problems, evenly spaced over all updates."""
     validation_n: int
@@ -181,8 +183,10 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 outcome_loss="last_token" if self.states and steps is None else self.outcome_loss,
                 cost=cost_of(model.backbone),
                 share_prefixes=check_layout(model.backbone),
+                problem=learned.solutions.problem_index,
             ),
             batch_size=self.batch_size,
+            per_problem=self.per_problem,
             seed=self.seed,
         )
         empty = untaught(learned, encoded, data.train_set)

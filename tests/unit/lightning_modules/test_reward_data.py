@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
 
 from lightning_modules.encoding import Encoded, Example
-from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset
+from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset, gathered
 from lightning_modules.reward_model import RewardModel
 
 # Lightning's own, on the newest torch.
@@ -69,6 +70,33 @@ def test_order_comes_from_seed_and_epoch() -> None:
     assert order(1, 0) != order(2, 0)
     assert order(1, 0) + order(1, 1) == order(1, 0, epochs=2)
     assert order(None, 3) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (1, [0, 1, 2, 3, 4, 5, 6]),
+        (2, [0, 3, 1, 2, 4, 6, 5]),  # a a, b b, a a, and the third b alone
+        (3, [0, 3, 4, 1, 2, 5, 6]),
+        (9, [0, 3, 4, 6, 1, 2, 5]),
+    ],
+)
+def test_solutions_of_a_problem_come_together(size: int, expected: list[int]) -> None:
+    problem = np.array([ord(name) for name in "abbaaba"])
+    assert gathered(problem, size).tolist() == expected
+
+
+def test_batches_by_problem() -> None:
+    problem = np.arange(10) % 3  # 4, 3 and 3 solutions
+    made = GlobalBatches(replace(dataset(), problem=problem.tolist()), batch_size=2, seed=1, per_problem=2)
+    batches = [solutions(batch) for batch in made]
+    assert sorted(sum(batches, [])) == list(range(10))
+    assert [sorted(order) for order in made.updates(0)] == batches
+    order = np.concatenate(list(made.updates(0)))
+    # of 4 solutions two pairs, of 3 one
+    assert np.count_nonzero(problem[order[:-1]] == problem[order[1:]]) >= 4
+    with pytest.raises(ValueError, match="per_problem is 2; allowed: 1"):
+        GlobalBatches(dataset(), batch_size=2, seed=1, per_problem=2)
 
 
 def test_what_follows_the_last_target_is_left_out() -> None:
