@@ -42,7 +42,7 @@ class StudentSettings:
     """Solutions per update."""
     per_problem: Count = 1
     """Solutions of a problem that come together into an update: more are faster, because they share their
-    beginning. 1: each solution comes at random."""
+    prefix, but students may learn less. 1: each solution comes at random."""
     max_updates: Count = 240
     """Maximum number of updates, the same for all arms and data scales."""
     patience: Count | None = None
