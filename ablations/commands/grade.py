@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.commands.making import part
-from ablations.engine.files import alone, check_new
+from ablations.engine.files import check_new, exclusive
 from ablations.engine.progress import LogFormat, Reporter, reporter_of, text_table
 from ablations.engine.user_file import UserFile
 from ablations.formats.pool import Pool, read_pool
@@ -53,7 +53,7 @@ def grade(
     file = UserFile.of(solutions, "solutions")
     pool = read_pool(solutions, None, keep_ungraded=True)
     answers = _Answers.of(pool)
-    with alone(out, "out"):
+    with exclusive(out, "out"):
         with grader:
             found = _graded(answers, grader, reporter_of(log_format), merge=merge_equivalent)
         replace_verdicts(file.unchanged(), out, answers=found.spelled, verdicts=found.verdicts)

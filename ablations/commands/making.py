@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ablations.engine.machine import Machine
-from ablations.engine.progress import Named, Reporter, reporter_of
-from ablations.engine.run import ALONE, run_tasks
+from ablations.engine.progress import NamedWork, Reporter, reporter_of
+from ablations.engine.run import THIS_MACHINE, run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 
 def make_all(
-    steps: Sequence[Task], store: Store, workers: int, log_format: str, machine: Machine = ALONE
+    steps: Sequence[Task], store: Store, workers: int, log_format: str, machine: Machine = THIS_MACHINE
 ) -> None:
     """Makes steps that are not in the store, with whatever they need.
 
@@ -59,7 +59,7 @@ def part(
     reporter: Reporter, label: str, work: float, before: float = 0.0
 ) -> Iterator[Callable[[float], None]]:
     """Reports a part of grading, after ``before`` of the work; yields the callback for the fraction done."""
-    task, began = Named(label=label, address=f"grade/{label}"), time.monotonic()
+    task, began = NamedWork(label=label, address=f"grade/{label}"), time.monotonic()
 
     def progress(share: float) -> None:
         left = (time.monotonic() - began) * (1 - share) / share if share else 0.0

@@ -26,8 +26,8 @@ class Machine:
 
     def __post_init__(self) -> None:
         if self.executor != "ray":
-            for name, unsaid in (("address", None), ("resources", Resources())):
-                if (found := getattr(self, name)) != unsaid:
-                    raise ValueError(f"{name}: found {found}; allowed: with executor ray alone")
+            for name, default in (("address", None), ("resources", Resources())):
+                if (found := getattr(self, name)) != default:
+                    raise ValueError(f"{name}: found {found}; allowed: only with executor ray")
         elif self.devices.group.size > 1:
             raise ValueError("executor: found ray under torchrun or SLURM; allowed: local")

@@ -24,16 +24,8 @@ class Resources:
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise ValueError(f"resources.gpus: found {self.gpus}; allowed: 0 to 1, or a whole number")
 
-    def asked(self, task: Task, devices: int = 1) -> dict[str, float]:
-        """Returns what a task requests, by Ray's names, without what it does not need.
-
-        Args:
-            task: the task.
-            devices: number of processes that compute it together.
-        """
-        asked = {
-            "CPU": devices * self.cpus,
-            "GPU": devices * self.gpus if task.device == "cuda" else 0.0,
-            "memory": devices * self.memory * 1e9,
-        }
-        return {name: amount for name, amount in asked.items() if amount}
+    def request(self, task: Task, devices: int = 1) -> dict[str, float]:
+        """Returns what a task of so many processes requests, by Ray's names, without zeros."""
+        gpus = self.gpus if task.device == "cuda" else 0.0
+        amounts = {"CPU": devices * self.cpus, "GPU": devices * gpus, "memory": devices * self.memory * 1e9}
+        return {name: amount for name, amount in amounts.items() if amount}
