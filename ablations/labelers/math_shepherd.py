@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, at_separators, encoded, ending_at
+from ablations.labelers.family import Family, Loading, separator_positions, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import load_word_judge
 
@@ -45,10 +45,10 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     batch = tokenizer(text, return_offsets_mapping=True)
     ids = batch["input_ids"]
     tag = _after_space(tokenizer, TAG)
-    at = ending_at(batch["offset_mapping"], ends)
-    if not (at_separators(ids, tag, len(steps)) == at).all():
-        raise ValueError(f"found {TAG!r} elsewhere than after the steps; allowed: no text that holds it")
-    return encoded(ids, 0, at)
+    at = tokens_ending_at(batch["offset_mapping"], ends)
+    if not (separator_positions(ids, tag, len(steps)) == at).all():
+        raise ValueError(f"found {TAG!r} elsewhere than after the steps; allowed: no text that contains it")
+    return to_encoded(ids, 0, at)
 
 
 def _after_space(tokenizer: Any, text: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, encoded, ending_at
+from ablations.labelers.family import Family, Loading, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import load_word_judge
 from lightning_modules.tokenization import DATE, rendered
@@ -46,7 +46,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     whole = _render(tokenizer, turns, answered=True)
     batch = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     ids = batch["input_ids"]
-    answers = ending_at(batch["offset_mapping"], [place + len(RIGHT) for place in places])
+    answers = tokens_ending_at(batch["offset_mapping"], [place + len(RIGHT) for place in places])
     word = _word(tokenizer, RIGHT)
     for place, answer in zip(places, answers, strict=True):
         start = batch["offset_mapping"][answer][0]
@@ -55,7 +55,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
                 f"found {whole[start : place + len(RIGHT)]!r} where an answer should be; allowed: a chat "
                 f"template that puts {RIGHT!r} after its generation prompt, as a token of its own"
             )
-    return encoded(ids, 0, answers - 1)
+    return to_encoded(ids, 0, answers - 1)
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, answered: bool) -> str:
