@@ -33,18 +33,12 @@ def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
 
 
 class Corpus:
-    """Solutions to problems of the pretraining split, each by a newly drawn author; batch by batch.
+    """Batches of solutions to problems of the pretraining split, each by a newly drawn author.
 
     The language model learns to write solutions, not to invent problems: a problem's tokens have no target.
     """
 
-    def __init__(
-        self,
-        world: World,
-        *,
-        seed: int,
-        batch_tokens: int,
-    ) -> None:
+    def __init__(self, world: World, *, seed: int, batch_tokens: int) -> None:
         """
         Args:
             world: world of the problems and authors.

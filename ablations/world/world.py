@@ -12,14 +12,7 @@ from ablations.world.bases import Pretraining
 
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-_SPLIT_BY_TENTH: tuple[Split, ...] = (
-    *("pretraining",) * 5,
-    "labeler",
-    "train",
-    "train",
-    "validation",
-    "test",
-)
+_TENTHS: tuple[Split, ...] = (*("pretraining",) * 5, "labeler", "train", "train", "validation", "test")
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 """The oracle's ratings of a step, in PRM800K's numbers."""
@@ -112,15 +105,15 @@ class World(ABC):
 
 def split_of(problem: str) -> Split:
     """Returns a problem's split, decided by a hash of its text: no text can be in two splits."""
-    return _SPLIT_BY_TENTH[hashlib.sha256(problem.encode()).digest()[0] % 10]
+    return _TENTHS[hashlib.sha256(problem.encode()).digest()[0] % 10]
 
 
 def draw_problems(world: World, split: Split, count: int, seed: int, kind: Kind = "usual") -> list[str]:
     """Draws ``count`` different problems of one split; the first ones do not depend on ``count``."""
     rng = np.random.default_rng([seed, SPLITS.index(split), KINDS.index(kind)])
-    found: dict[str, None] = {}
-    while len(found) < count:
+    problems: dict[str, None] = {}
+    while len(problems) < count:
         problem = world.draw_problem(rng, kind)
         if split_of(problem) == split:
-            found.setdefault(problem)
-    return list(found)
+            problems[problem] = None
+    return list(problems)
