@@ -64,11 +64,8 @@ class Supervision:
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes process supervision: the step labels up to and including the first incorrect step.
 
-    Args:
-        labels: the labeler's probabilities; with three classes, neutral counts as right.
-        threshold: in [0, 1].
-        soft: whether a target is the labeler's probability rather than its decision; the threshold then only
-            decides which step is the last one with a target.
+    With three classes, neutral counts as right. If `soft`, a target is the labeler's probability rather than
+    its decision, and the threshold only decides which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
     judged = labels.prob.up_to_first(wrong)
@@ -83,11 +80,6 @@ def process_neutral(labels: StepScores, threshold: float, soft: bool = False) ->
     """Makes process supervision with neutral as a separate class, as in the large PRM.
 
     A step that is not incorrect is neutral if that is more probable than positive.
-
-    Args:
-        labels: the labeler's probabilities of three classes.
-        threshold: in [0, 1].
-        soft: as in ``process``.
 
     Raises:
         ValueError: the labeler has two classes.
@@ -106,10 +98,8 @@ def process_neutral(labels: StepScores, threshold: float, soft: bool = False) ->
 def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
 
-    Args:
-        labels: the labeler's probabilities.
-        threshold: in [0, 1]; does not affect soft targets.
-        soft: whether the target is the probability that no step is incorrect, the product over the steps.
+    If `soft`, the target is the probability that no step is incorrect, the product over the steps, whatever
+    the threshold.
 
     Raises:
         ValueError: a solution has no steps, so nothing was judged.

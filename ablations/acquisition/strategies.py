@@ -85,10 +85,8 @@ class Request:
     share: Rows
     """[P]: number of solutions to choose for each problem, at most its number of candidates."""
     labeled: Candidates
-    """Solutions that are already labeled."""
     settings: AcquisitionSettings
     rng: np.random.Generator
-    """Random generator for draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +117,10 @@ def acquire(
         name: key in ``ACQUISITION_STRATEGIES``.
         candidates: R solutions.
         budget: solutions per problem.
-        settings: settings of the acquisition.
-        seed: seed for what it draws.
+        settings: see ``AcquisitionSettings``.
+        seed: seed for draws.
         taken: rows that are already labeled; they and all equal texts are left out.
-        uniform_share: share of the budget that is drawn uniformly first, 0 to 1; the acquisition buys the
-            rest.
+        uniform_share: share of the budget that is drawn uniformly first, 0 to 1.
 
     Returns:
         int64 [budget * P], no row twice.

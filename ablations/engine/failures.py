@@ -68,11 +68,6 @@ def run_guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> i
 
     With ABLATIONS_DEBUG set in the environment, mistakes, faults and bugs are raised instead.
 
-    Args:
-        program: its name.
-        argv: its arguments.
-        work: does the work and returns the exit code.
-
     Returns:
         The exit code: that of `work`; 1 for failed tasks or a bug of ours; 2 for a user mistake or a fault of
         the system or a library (one line on standard error); 130 if interrupted; 141 if no one reads the

@@ -1,4 +1,4 @@
-"""Files and folders that a user names: checks of existing ones, atomic writing of new ones."""
+"""Files and folders that a user names in a field: checks of existing ones, atomic writing of new ones."""
 
 import hashlib
 import os
@@ -46,10 +46,7 @@ def check_new(path: Path, field: str) -> None:
 def check_output(path: Path, field: str, *, folder: bool = False) -> None:
     """Checks before any work that an output can be written; leaves nothing behind.
 
-    Args:
-        path: file or folder that may exist already; folders above it may be missing.
-        field: the field in which the user named it.
-        folder: whether a folder may exist there, rather than a file.
+    The file, or with `folder` the folder, may exist already; folders above it may be missing.
 
     Raises:
         ValueError: it cannot be written.
@@ -84,11 +81,7 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
 
 @contextmanager
 def exclusive(path: Path, field: str) -> Iterator[None]:
-    """Keeps every other process of this project from writing an output.
-
-    Args:
-        path: file or folder; its parent folder is created.
-        field: the field in which the user named it.
+    """Keeps every other process of this project from writing an output; creates its parent folder.
 
     Raises:
         ValueError: another process is writing it.
@@ -111,10 +104,6 @@ def lock_of(path: Path) -> Path:
 @contextmanager
 def new_folder(path: Path, field: str) -> Iterator[Path]:
     """Yields a folder to fill, which is moved to ``path`` on success and deleted on failure.
-
-    Args:
-        path: final path of the folder.
-        field: the field in which the user named it.
 
     Raises:
         ValueError: the path exists, before or afterwards, or another process is writing it.

@@ -23,7 +23,6 @@ class Logs:
     folder: Path = Path()
     """Folder for what the logger does not send elsewhere."""
     title: str = ""
-    """Title of the training, for display."""
     key: str = ""
     """Key of the training; the same key continues the same log."""
 

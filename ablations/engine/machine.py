@@ -14,9 +14,7 @@ class Machine:
     """One machine, or a cluster."""
 
     devices: Devices = Devices()
-    """Devices on which one model trains and scores."""
     logs: Logs = Logs()
-    """Where trainings log."""
     executor: str = "local"
     """A name in `ablations.engine.run.EXECUTORS`."""
     address: str | None = None

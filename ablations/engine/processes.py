@@ -43,11 +43,7 @@ def context_of(*, cuda: bool, runs_model: bool = True) -> SpawnContext | ForkSer
 
     Processes that run models on the CPU are forked from a server that has imported what trainings need. The
     server has no threads and has not touched a GPU; it starts with the first of them and ends with this
-    process. All others are spawned.
-
-    Args:
-        cuda: whether they use a GPU, which a forked process could not.
-        runs_model: whether they run models.
+    process. All others are spawned; a forked process could not use a GPU.
     """
     if cuda or not runs_model or sys.platform != "linux":  # elsewhere, system libraries start threads
         return multiprocessing.get_context("spawn")

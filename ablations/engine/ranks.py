@@ -100,11 +100,7 @@ def check_devices(steps: Iterable[Task], count: int = 1) -> None:
 
 
 def check_gpus(devices: Collection[str], count: int = 1) -> None:
-    """Checks that this machine has the requested GPUs, before anything is made.
-
-    Args:
-        devices: devices to compute on: cpu or cuda.
-        count: number of devices that train one model together.
+    """Checks that this machine has `count` GPUs for one model, if cuda is among the devices.
 
     Raises:
         ValueError: there is no GPU, or there are too few.
@@ -119,12 +115,7 @@ def check_gpus(devices: Collection[str], count: int = 1) -> None:
 
 
 def take_gpus(number: int, count: int) -> None:
-    """Limits this process to its share of the machine's GPUs, if there are any, assigned in turn.
-
-    Args:
-        number: number of the process among the workers.
-        count: number of GPUs that it needs.
-    """
+    """Limits this process, a worker of some number, to `count` of the machine's GPUs, assigned in turn."""
     import torch
 
     if not (gpus := torch.cuda.device_count()):

@@ -33,13 +33,7 @@ log = logging.getLogger("ablations")
 
 
 def run_on_ray(run: Run, store: Store, workers: int | None, machine: Machine) -> None:
-    """Makes what a run needs on a cluster.
-
-    Args:
-        run: what to make.
-        store: on a path that all nodes share.
-        workers: maximum number of tasks at once; None: as many as the cluster has room for.
-        machine: the cluster's address, None to start one on this machine, and what a task requests.
+    """Makes what a run needs on a cluster; without ``workers``, it runs as many tasks as have room.
 
     Raises:
         ValueError: there is no cluster at the address, a node may not take part, or no node has what a task

@@ -37,11 +37,9 @@ log = logging.getLogger("ablations")
 
 @contextlib.contextmanager
 def connected(address: str | None, workers: int | None) -> Iterator[None]:
-    """Makes this process a driver of the cluster within the context.
+    """Makes this process a driver of the cluster at an address within the context.
 
-    Args:
-        address: address of the cluster to join; None starts Ray on this machine, and ends it.
-        workers: number of processors if Ray is started.
+    Without an address, starts Ray on this machine, with ``workers`` processors, and ends it.
 
     Raises:
         ValueError: there is no cluster at the address.
@@ -136,11 +134,7 @@ class Nodes:
     """Nodes that take part, and their resources."""
 
     def __init__(self, terms: Terms, request: Callable[[Task], dict[str, float]]) -> None:
-        """
-        Args:
-            terms: terms on which they take part.
-            request: returns what a task requests, by Ray's names.
-        """
+        """`request` returns what a task requests, by Ray's names."""
         self.terms, self.request = terms, request
         self._unfit: set[str] = set()
         self.refresh()

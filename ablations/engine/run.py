@@ -33,7 +33,7 @@ def run_tasks(
     """Makes all targets that are not in the store, and all that they need that is not.
 
     Args:
-        targets: tasks; duplicates are made once.
+        targets: duplicates are made once.
         store: where artifacts are.
         workers: number of tasks at once; with the local executor, 1 runs in this process. None means as many
             as the cores allow, or as the cluster has room for.
@@ -75,12 +75,7 @@ def make_here(
 ) -> None:
     """Makes a target and what it needs in this process, one after another; what a step raises is raised.
 
-    Args:
-        target: what to make.
-        store: where artifacts are.
-        machine: what to compute on.
-        progress: gets each step and the fraction of it that is done.
-        report_validation: see `ablations.engine.step.Context`.
+    `progress` gets each step and the fraction of it that is done; see `Context` for `report_validation`.
     """
     for step in ordered([target]):
         if store.fault(step, full=False) is not None:

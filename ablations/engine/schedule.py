@@ -67,9 +67,7 @@ class Rates:
 def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Task, float]:
     """Returns the seconds from each task's start to the end of the longest path of tasks that wait for it.
 
-    Args:
-        tasks: each after its inputs; inputs that are not among them take no time.
-        seconds: duration of a task.
+    Each task comes after its inputs; inputs that are not among the tasks take no time.
     """
     after = dict.fromkeys(tasks, 0.0)
     path = {}
@@ -84,10 +82,7 @@ def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Ta
 def total_seconds(tasks: list[Task], seconds: Callable[[Task], float], workers: int) -> float:
     """Estimates the time of all tasks: the longest path or each worker's fair share, whichever is longer.
 
-    Args:
-        tasks: each after its inputs.
-        seconds: duration of a task.
-        workers: number of tasks at once.
+    Each task comes after its inputs.
     """
     return max([sum(map(seconds, tasks)) / workers, *path_seconds(tasks, seconds).values()])
 

@@ -66,7 +66,6 @@ class Context:
     group: Group = ALONE
     """Processes that run the step together: all read and compute, and the first writes."""
     logs: Logs = Logs()
-    """Where a training logs."""
 
     def folder(self, step: Step[Any]) -> Path:
         """Returns the folder of an input's artifact."""
@@ -106,7 +105,6 @@ class Step(ABC, Generic[Produced]):
     runs_model: ClassVar[bool]
     """Whether it needs torch."""
     produces: ClassVar[type[Artifact]]
-    """Type of the artifact."""
 
     label: str = apart("")
     """Name for display. Default: the step's name."""
@@ -220,12 +218,10 @@ class Step(ABC, Generic[Produced]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Made(Step[Produced], name="made"):
-    """A step of which only the artifact is known."""
+    """A step of which only the address and the type of the artifact are known."""
 
     at: str
-    """Its address."""
     kind: type[Any]
-    """Type of the artifact."""
 
     @cached_property
     def key(self) -> str:
@@ -265,12 +261,9 @@ def canonical(value: object, where: str = "config") -> Json:
 
     A dataclass becomes a dict of the fields that count for keys and differ from their defaults.
 
-    Args:
-        value: None, bool, int, finite float, str, or mappings, sequences and dataclasses of these.
-        where: how an error names the value.
-
     Raises:
-        ValueError: for anything else; the message names the place.
+        ValueError: not None, bool, int, finite float, str, or mappings, sequences and dataclasses of these;
+            the message says where.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -298,11 +291,7 @@ def canonical(value: object, where: str = "config") -> Json:
 def content_key(name: str, version: int, config: Mapping[str, Json], inputs: Mapping[str, object]) -> str:
     """Hashes all that decides an artifact: the first 24 hex digits of the sha256 of its canonical JSON.
 
-    Args:
-        name: the step's name.
-        version: the step's version.
-        config: plain JSON (see `canonical`).
-        inputs: each input's address `<name>/<key>`, or several.
+    The config is plain JSON (see `canonical`); each input is one or several addresses `<name>/<key>`.
     """
     text = json.dumps(
         [name, version, config, inputs], sort_keys=True, separators=(",", ":"), ensure_ascii=True

@@ -52,7 +52,6 @@ class Timing:
     """Time that it took to make an artifact."""
 
     step: str
-    """Name of the step."""
     weight: float
     """Estimated seconds."""
     seconds: float
@@ -89,11 +88,9 @@ class Store:
         return path
 
     def fault(self, item: Task | str, *, full: bool = True) -> str | None:
-        """Returns why an artifact cannot be used, or None if it can. Changes nothing.
+        """Returns why the artifact of a step or at an address cannot be used, or None if it can.
 
-        Args:
-            item: the step, or the artifact's address.
-            full: compare checksums, once per artifact; otherwise and afterwards only sizes.
+        Changes nothing. Compares checksums, once per artifact; afterwards, or unless `full`, only sizes.
         """
         address = item if isinstance(item, str) else item.address
         path = self.root / address
@@ -134,14 +131,7 @@ class Store:
         report_validation: Callable[[float, float], None] = ignore,
         logs: Logs = Logs(),
     ) -> float | None:
-        """Runs a step unless its artifact exists.
-
-        Args:
-            step: what to make.
-            progress: gets the fraction done.
-            execute: runs the step.
-            report_validation: see `Context`.
-            logs: where a training logs.
+        """Runs a step, by `execute`, unless its artifact exists; see `Context` for the other arguments.
 
         Returns:
             Wall time in seconds, or None if the artifact existed already.

@@ -31,7 +31,6 @@ class Lost:
     """Outcome of a job whose process died or was overdue."""
 
     why: str
-    """The cause in words."""
     begun: bool
     """Whether the process had begun; if not, others were tried too."""
 

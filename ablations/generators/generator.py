@@ -22,9 +22,7 @@ class Generator:
     """A generator that is not loaded yet."""
 
     setup: Setup
-    """Settings passed to an engine."""
     prompter: Prompter
-    """Settings for making its prompts."""
     identity: dict[str, Any]
     """Everything that decides its solutions apart from the problem, as plain JSON."""
 

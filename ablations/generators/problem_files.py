@@ -23,7 +23,6 @@ class Shot:
     """A solved problem to show."""
 
     problem: str
-    """Text of the problem."""
     solution: str
     """Its steps, one per line; the last one contains the final answer."""
 
@@ -31,9 +30,8 @@ class Shot:
 def read_problems(path: Path, form: str | None = None) -> list[Problem]:
     """Reads the problems of a file, each once, in the order of the file.
 
-    Args:
-        path: the file; it may hold several solutions per problem, which are not read.
-        form: format of the file; None: recognized from its first row.
+    The file may hold several solutions per problem, which are ignored. Without ``form``, its format is
+    recognized from its first row.
 
     Raises:
         ValueError: there is no such file or format, a row is malformed, or a problem has no reference answer,
@@ -73,11 +71,6 @@ def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Sho
 
     Solutions known to be wrong or unfinished are left out, and so are calculator annotations. A solution that
     does not state its final answer gets a line that does.
-
-    Args:
-        path: the file, in any format that has solutions.
-        count: number of solved problems.
-        problems: the problems to solve.
 
     Raises:
         ValueError: there is no such file, a row is malformed, or there are too few solved problems.

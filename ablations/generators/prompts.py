@@ -31,7 +31,6 @@ class Prompt:
     """The prompt of one problem."""
 
     text: str
-    """The prompt as text."""
     ids: tuple[int, ...]
     """Its tokens, as the model reads them."""
 
@@ -41,26 +40,17 @@ class Prompter:
     """Settings for making prompts from problems."""
 
     tokenizer: Any
-    """Tokenizer of the generator."""
     chat: bool
     """Whether its chat template is used."""
     instruction: str
     """Instruction given with the problem; may be empty."""
     shots: tuple[Shot, ...]
-    """Solved problems that are shown."""
 
     @classmethod
     def of(
         cls, tokenizer: Any, chat_template: str, instruction: str | None, shots: tuple[Shot, ...]
     ) -> Prompter:
-        """Makes a prompter from the user's choices, or the defaults.
-
-        Args:
-            tokenizer: the generator's.
-            chat_template: a `ChatTemplate`.
-            instruction: the instruction; None: INSTRUCTION in a chat template, otherwise none.
-            shots: solved problems that are shown.
-        """
+        """Makes a prompter; without an instruction, a chat template gets INSTRUCTION."""
         chat = chat_template == "auto" and tokenizer.chat_template is not None
         if instruction is None:
             instruction = INSTRUCTION if chat else ""

@@ -40,7 +40,6 @@ class Checkpoint:
     name: str
     """Name of the checkpoint, as the user gave it."""
     folder: Path
-    """Folder with its files on this machine."""
     config: dict[str, Any]
     """Its config.json."""
     weights: tuple[Path, ...]
@@ -90,11 +89,7 @@ class Checkpoint:
 
 
 def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
-    """Finds a checkpoint by its folder, or by its name on the hub, downloading it unless it was before.
-
-    Args:
-        name: a folder, or OWNER/NAME[@REVISION] if there is no folder OWNER.
-        field: name of the setting in error messages.
+    """Finds a checkpoint by its folder, or by OWNER/NAME[@REVISION] on the hub if there is no folder OWNER.
 
     Raises:
         ValueError: there is no such checkpoint, it is not a complete model, its weights are not safetensors,

@@ -21,9 +21,7 @@ class LabelerChoice:
     family: str | None = None
     """One of FAMILIES; None: detected from the checkpoint."""
     device: Device = "cpu"
-    """Device that it runs on."""
     dtype: WeightType = "auto"
-    """Data type of the weights."""
     max_length: Count | None = None
     """Maximum number of tokens per solution; None: as many as the model has positions."""
     separator: str | None = None

@@ -22,15 +22,12 @@ class Loading:
     """Settings for loading a checkpoint."""
 
     folder: Path
-    """The checkpoint's folder."""
     architecture: str
     """The class that wrote it; empty if it does not say."""
     tokenizer: Any
-    """Its tokenizer."""
     dtype: str
     """Data type of the weights: a `choice.WeightType`."""
     trust_remote_code: bool
-    """Whether code shipped with the checkpoint may be run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,13 +61,8 @@ class Labeler:
     def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
         """Encodes a solution as the model reads it, with one position per step, or one in all.
 
-        Args:
-            problem: text of the problem.
-            steps: one or more.
-            where: how an error names the solution.
-
         Raises:
-            ValueError: the positions of the steps cannot be determined; the message names the solution.
+            ValueError: there are no steps, or their positions cannot be determined; it begins with ``where``.
         """
         if not steps:
             raise ValueError(f"{where}: found no steps; allowed: one or more")
@@ -108,14 +103,10 @@ class Labeler:
         max_tokens: int | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> StepScores:
-        """Computes class probabilities of what is judged; `last` is P(right) of the last of each solution.
+        """Computes class probabilities of each step; `last` is P(right) of the last step of each solution.
 
-        A family of whole solutions judges once per solution.
-
-        Args:
-            solutions: as `encode` makes them; those of one problem are computed faster together.
-            max_tokens: maximum number of tokens per forward pass, with padding; None: suits the device.
-            progress: called with the fraction done.
+        A family of whole solutions judges once per solution. Solutions of one problem are computed faster
+        together. A forward pass takes `max_tokens` tokens with padding, or what suits the device.
         """
         assert all(self.fits(len(solution)) for solution in solutions)
         found = score(

@@ -30,7 +30,6 @@ class Pretraining:
     learning_rate: float = 2e-3
     """Peak learning rate."""
     precision: Precision = "32-true"
-    """Precision, by Lightning's name."""
     seed: int = 1
     """Seed for the weights and the text."""
 

@@ -38,13 +38,10 @@ def pretrain(
     Args:
         world: key in ``WORLDS``.
         recipe: how to make it.
-        out: folder of the base; the state of an unfinished run is kept next to it.
-        revision: revision of the code, for the manifest.
+        out: folder of the base; the state of an unfinished run is next to it.
+        revision: revision of the code, for the manifest, which is returned.
         checkpoint_every: updates between two saved states.
         progress: called with the fraction of updates done.
-
-    Returns:
-        The manifest.
     """
     start = time.monotonic()
     known = world_of(world)

@@ -39,11 +39,7 @@ class Corpus:
     """
 
     def __init__(self, world: World, *, seed: int, batch_tokens: int) -> None:
-        """
-        Args:
-            world: world of the problems and authors.
-            seed: seed for the whole corpus.
-            batch_tokens: maximum number of tokens per batch, padding included, unless one context has more.
+        """`batch_tokens` limits a batch, padding included, unless one context has more.
 
         Raises:
             ValueError: fewer tokens per batch than ``MIN_BATCH_TOKENS``.

@@ -60,7 +60,6 @@ class TimedWork:
     what: str
     """Kind of work, for display."""
     tasks: int
-    """Number of timed tasks."""
     predicted: float
     """Seconds."""
     measured: float
@@ -97,13 +96,7 @@ def compute_costs(
     """Computes costs by kind of work and in total, each as if its tasks were all that is computed.
 
     A task waits for those that it needs, so no number of devices takes less than the longest path, in which
-    all devices compute together what can be spread over them.
-
-    Args:
-        tasks: each after its inputs.
-        sizes: sizes of the backbones.
-        device: one of several identical devices.
-        counts: numbers of devices.
+    all devices compute together what can be spread over them. Each task comes after its inputs.
     """
 
     def cost(what: str, part: list[Task]) -> WorkCost:
@@ -127,9 +120,7 @@ def compute_costs(
 def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> list[Task]:
     """Returns the tasks that wait for each other and together take longest, without those that take no time.
 
-    Args:
-        tasks: each after its inputs.
-        seconds: duration of a task.
+    Each task comes after its inputs.
     """
     done: dict[Task, float] = {}
     for task in tasks:
@@ -146,11 +137,7 @@ def compare_times(
 ) -> list[TimedWork]:
     """Compares predicted and measured seconds by kind of work, the total last; empty if nothing is timed.
 
-    Args:
-        tasks: tasks of a plan.
-        sizes: sizes of the backbones that were run.
-        device: device of the prediction; timings on others, and those of resumed tasks, are left out.
-        timings: timings by key.
+    Timings (by key) on other devices, and those of resumed tasks, are left out.
     """
     timed = [
         task

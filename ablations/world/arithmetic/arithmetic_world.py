@@ -23,7 +23,6 @@ class ArithmeticWorld(World):
     """A world whose authors add, subtract and multiply modulo 100, some of them with misconceptions."""
 
     misconceptions: tuple[HeldMisconception, ...]
-    """Misconceptions that authors may hold."""
 
     @property
     def pretrainings(self) -> Mapping[str, Pretraining]:
