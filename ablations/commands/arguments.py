@@ -18,9 +18,9 @@ from ablations.data.checks import allowed
 from ablations.data.field_types import Count, check_value, limit_of
 from ablations.engine.experiment import Experiment
 from ablations.engine.logs import DEFAULT_KIND, NONE
+from ablations.engine.machine import Resources
 from ablations.engine.progress import LOG_FORMATS
 from ablations.engine.ranks import Devices
-from ablations.engine.resources import Resources
 from lightning_modules.process_group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")

@@ -50,7 +50,7 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
         store: folder of artifacts.
         delete: remove them; without it they are only listed.
     """
-    from ablations.engine.garbage import find_unused, remove, sweep_addresses
+    from ablations.engine.garbage import find_unused, sweep_addresses
 
     folders = sorted(path.parent for path in runs.glob(f"*/{RUN_FILE}"))
     sweeps = sweep_addresses(runs)
@@ -63,7 +63,7 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
             used |= {task.address for task in experiment.plan(of_run.settings).tasks}
     artifacts = Store(store)
     unused = find_unused(artifacts, used)
-    listed = remove(artifacts, unused) if delete else list(unused)
+    listed = [address for address in unused if not delete or artifacts.discard(address)]
     rows = [(address, f"{unused[address] / 1e6:,.1f} MB") for address in listed]
     if rows:
         print(text_table(("artifact", "size"), rows, right=(1,)))

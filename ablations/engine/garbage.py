@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from ablations.engine.store import Store
@@ -20,8 +20,3 @@ def sweep_addresses(runs: Path) -> dict[Path, set[str]]:
     """Returns the addresses that sweeps refer to, by the file that lists them."""
     files = sorted({*runs.glob(f"*/{ARTIFACTS_FILE}"), *runs.glob(f"*/*/{ARTIFACTS_FILE}")})
     return {file: set(file.read_text(encoding="utf-8").split()) for file in files}
-
-
-def remove(store: Store, addresses: Iterable[str]) -> list[str]:
-    """Deletes artifacts, except those that a process is working on; returns the addresses of the deleted."""
-    return [address for address in addresses if store.discard(address)]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -66,16 +65,13 @@ class WorkerPool(Generic[Job]):
     def __enter__(self) -> WorkerPool[Job]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def run(self, take: Callable[[], tuple[Job, Any] | None]) -> Iterator[tuple[Job, Message | Lost]]:
         """Does jobs until there is none, and yields the messages on each.
 
-        Args:
-            take: returns the next job and the content that a process gets; None if there is none for now.
+        `take` returns the next job and the content that a process gets, or None if there is none for now.
         """
         retries: list[tuple[Job, Any]] = []
         died = 0

@@ -11,10 +11,12 @@ import numpy as np
 
 from ablations.labelers.checkpoints import Checkpoint
 from lightning_modules.encoding import Encoded
-from lightning_modules.judging_heads import load_token_classifier
+from lightning_modules.judging_heads import load_token_classifier, load_word_judge
 
 Encode = Callable[[Any, str, Sequence[str], str], Encoded]
 """Tokenizer, problem, steps and separator -> tokens and the position that judges each step."""
+RIGHT, WRONG = "+", "-"
+"""Words by which some language models judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,17 @@ def load_classifier(loading: Loading, *counts: int) -> Any:
         allowed = ", ".join(map(str, counts))
         raise ValueError(f"labeler: found {found} classes; allowed for this family: {allowed}")
     return model
+
+
+def load_words(loading: Loading, word: Callable[[Any, str], int]) -> Any:
+    """Loads a language model that judges by RIGHT and WRONG; `word` returns the token of each."""
+    return load_word_judge(
+        loading.folder,
+        negative=word(loading.tokenizer, WRONG),
+        positive=word(loading.tokenizer, RIGHT),
+        dtype=loading.dtype,
+        trust_remote_code=loading.trust_remote_code,
+    )
 
 
 def separator_positions(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -> np.ndarray:

@@ -10,28 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, to_encoded, tokens_ending_at
+from ablations.labelers.family import RIGHT, Family, load_words, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.judging_heads import load_word_judge
 from lightning_modules.tokenization import DATE, rendered
-
-RIGHT, WRONG = "+", "-"
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a causal language model by its name: nothing in it says that it is a PRM."""
     return checkpoint.architecture.endswith("ForCausalLM") and "rlhflow" in checkpoint.name.lower()
-
-
-def load(loading: Loading) -> Any:
-    """Loads the model; its words are the last tokens of + and -."""
-    return load_word_judge(
-        loading.folder,
-        negative=_word(loading.tokenizer, WRONG),
-        positive=_word(loading.tokenizer, RIGHT),
-        dtype=loading.dtype,
-        trust_remote_code=loading.trust_remote_code,
-    )
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
@@ -70,6 +56,6 @@ FAMILY = Family(
     template="chat template of user {problem} {step}, assistant +, user {step}, assistant +, ...; judged at "
     "the token before each +, by + against -",
     recognizes=recognizes,
-    load=load,
+    load=lambda loading: load_words(loading, _word),
     encode=encode,
 )

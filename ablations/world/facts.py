@@ -66,6 +66,11 @@ class Lore:
 class FactWorld(World):
     """A world of facts, determined by these numbers."""
 
+    # A higher rate makes the generator more certain of right answers: fewer wrong solutions, and hardly any
+    # right answers with a wrong step.
+    finetuning_rate = 1e-4
+    pattern = r" [a-z]+|[+=#][0-9]|[\s\S]"
+
     seed: int
     """Seed for names, values, shares and frequencies."""
     facts: int
@@ -136,20 +141,10 @@ class FactWorld(World):
         return {"tiny": TINY, "small": small, "large": large}
 
     @property
-    def finetuning_rate(self) -> float:
-        # A higher rate makes the generator more certain of right answers: fewer wrong solutions, and hardly
-        # any right answers with a wrong step.
-        return 1e-4
-
-    @property
     def tokens(self) -> tuple[str, ...]:
         marked = (f"{mark}{digit}" for mark in "+=#" for digit in range(10))
         words = (*self.lore.names, *self.lore.right_word, *self.lore.wrong_word)
         return ("\n", *marked, END, *(f" {word}" for word in words))
-
-    @property
-    def pattern(self) -> str:
-        return r" [a-z]+|[+=#][0-9]|[\s\S]"
 
     @property
     def brief(self) -> int:

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -29,15 +29,17 @@ JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
 class World(ABC):
     """A world: problems, authors who each err in their own way, and an exact oracle."""
 
+    finetuning_rate: ClassVar[float]
+    """Learning rate at which generators are finetuned from its bases."""
+    pattern: ClassVar[str]
+    """Regular expression that matches one token at a time."""
+    kinds: ClassVar[tuple[Kind, ...]] = JUDGED
+    """The kinds of problems that the world has."""
+
     @property
     @abstractmethod
     def pretrainings(self) -> Mapping[str, Pretraining]:
         """Size of a base model (tiny, small, large) -> how it is made."""
-
-    @property
-    @abstractmethod
-    def finetuning_rate(self) -> float:
-        """Learning rate at which generators are finetuned from its bases."""
 
     @property
     @abstractmethod
@@ -46,18 +48,8 @@ class World(ABC):
 
     @property
     @abstractmethod
-    def pattern(self) -> str:
-        """Regular expression that matches one token at a time."""
-
-    @property
-    @abstractmethod
     def brief(self) -> int:
-        """Maximum number of operations in a problem that is brief enough for a few-shot prompt."""
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of problems that the world has."""
-        return JUDGED
+        """Maximum number of operations in a problem of a few-shot prompt."""
 
     @abstractmethod
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:

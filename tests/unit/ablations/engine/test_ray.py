@@ -17,9 +17,8 @@ from toy_steps import Join, Meet, alive, artifacts, joined, named, text_of, wait
 
 from ablations import engine
 from ablations.engine import ray, ray_nodes
-from ablations.engine.machine import Machine
+from ablations.engine.machine import Machine, Resources
 from ablations.engine.ranks import Devices
-from ablations.engine.resources import Resources
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.store import Store

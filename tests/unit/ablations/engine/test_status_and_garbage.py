@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from toy_steps import Text
 
-from ablations.engine.garbage import find_unused, remove
+from ablations.engine.garbage import find_unused
 from ablations.engine.status import describe_statuses, describe_store, seconds_left, task_statuses
 from ablations.engine.step import Step, execute
 from ablations.engine.store import Store
@@ -107,9 +107,9 @@ def test_what_no_run_refers_to_is_found_and_removed(tmp_path):
     manifest = (store.path(lost) / "manifest.json").stat().st_size
     assert found == {lost.address: 1000 + manifest}
     assert store.addresses() == sorted([kept.address, lost.address])  # nothing is removed yet
-    assert remove(store, found) == [lost.address]
+    assert store.discard(lost.address)
     assert store.addresses() == [kept.address] and store.fault(kept) is None and not store.verify(lost)
-    assert remove(store, find_unused(store, {kept.address})) == []
+    assert find_unused(store, {kept.address}) == {}
     make(store, lost)
     assert store.fault(lost) is None
 
@@ -118,6 +118,6 @@ def test_what_some_process_works_on_is_not_removed(running):
     store, runs = running
     make(store, task(1))
     with store.lock(task(1).key):
-        assert remove(store, find_unused(Store(store.root), set())) == []
-    assert remove(store, find_unused(store, set())) == [task(1).address]
+        assert not any(map(store.discard, find_unused(Store(store.root), set())))
+    assert [address for address in find_unused(store, set()) if store.discard(address)] == [task(1).address]
     assert task_statuses([runs], store)[0].state == "running"
