@@ -98,8 +98,8 @@ def process_neutral(labels: StepScores, threshold: float, soft: bool = False) ->
 def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
 
-    If `soft`, the target is the probability that no step is incorrect, the product over the steps, whatever
-    the threshold.
+    If `soft`, the target is the probability that no step is incorrect, the product over the steps, for any
+    threshold.
 
     Raises:
         ValueError: a solution has no steps, so nothing was judged.

@@ -50,7 +50,7 @@ def per_problem(left: Candidates, k: int, problems: int) -> Rows:
 
 
 def whole_set(left: Candidates, k: int, problems: int) -> Rows:
-    """Chooses the ``k * problems`` most convincing solutions, whichever problems they solve."""
+    """Chooses the ``k * problems`` most convincing solutions of all problems."""
     return np.argsort(-level(left.convincing[0]), kind="stable")[: k * problems]
 
 

@@ -21,7 +21,7 @@ SYSTEM: dict[int, tuple[str, str]] = {
     errno.EFBIG: ("a file larger than the limit", "a higher limit (ulimit -f) or a smaller file"),
     errno.EISDIR: ("a folder", "a file"),
     errno.ENOTDIR: ("a path below a file", "a path below folders"),
-    errno.EEXIST: ("something there already", "a new path"),
+    errno.EEXIST: ("an existing path", "a new one"),
     errno.ENOENT: ("no such file or folder", "an existing one"),
     errno.ENAMETOOLONG: ("a name that is too long", "a shorter name"),
     errno.EACCES: ("no permission", "a path that this user may read or write"),
@@ -32,7 +32,7 @@ SYSTEM: dict[int, tuple[str, str]] = {
     errno.ENOMEM: ("no memory left", "a smaller model or batch, or fewer workers"),
     errno.ENOLCK: ("no file locks", "a file system with file locks"),
 }
-"""Error number -> what was found, and what is allowed."""
+"""Error number -> words for what was found and what is allowed."""
 LIBRARIES = (
     *("jinja2", "safetensors", "safetensors_rust", "tokenizers", "huggingface_hub", "pyarrow", "sqlalchemy"),
     *("sqlite3", "zlib", "gzip", "lzma", "_lzma", "zipfile", "requests", "urllib3", "httpx", "httpcore"),
@@ -161,10 +161,10 @@ def _describe_system_error(error: OSError, text: str) -> str:
 
 def _describe_mistake(message: str) -> str:
     """Describes a user mistake in one line: for a value that fits none of several types, by our own rule."""
-    ours = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
+    rules = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
     line = " ".join(message.split())
-    if "Union subtypes" in message and ours:
-        return ours[0]
+    if "Union subtypes" in message and rules:
+        return rules[0]
     if (parsed := PARSER.fullmatch(line)) is None:
         return line
     allowed = []

@@ -1,4 +1,4 @@
-"""The machine or cluster that a run computes on, and its logs. Nothing here affects a number."""
+"""The machine or cluster that a run computes on, and its logs. They affect no number."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Machine:
     executor: str = "local"
     """A name in `ablations.engine.run.EXECUTORS`."""
     address: str | None = None
-    """`HOST:PORT` of the Ray cluster to join, or `auto`; None starts Ray here, only for this run."""
+    """`HOST:PORT` of the Ray cluster to join, or `auto`; None starts Ray only for this run."""
     resources: Resources = Resources()
     """Resources that a task requests from the cluster, per device of its model."""
 

@@ -14,7 +14,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB
 
 
 def default_workers(threads: int = 1) -> int:
-    """Returns how many tasks of ``threads`` threads each this process's cores can run at once; at least 1."""
+    """Returns the number of tasks, of ``threads`` threads each, for this process's cores; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, cores // threads)
 

@@ -2,9 +2,9 @@
 
 On one machine, the process that makes an artifact, its owner, starts the ranks, gets the progress from the
 first of them, and ends them when the step is over or one of them dies. Ranks read the inputs and write the
-artifact's files; they do not touch the store's locks or whatever else the owner holds, such as a trial of a
-sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the others wait
-for the steps that it asks them to run with it.
+artifact's files. They do not touch the store's locks or anything else that the owner holds, such as a trial
+of a sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the others
+wait for the steps that it asks them to run with it.
 """
 
 from __future__ import annotations
@@ -115,14 +115,14 @@ def check_gpus(devices: Collection[str], count: int = 1) -> None:
 
 
 def take_gpus(number: int, count: int) -> None:
-    """Limits this process, a worker of some number, to `count` of the machine's GPUs, assigned in turn."""
+    """Limits a worker, by its number, to `count` of the machine's GPUs, if any, assigned in turn."""
     import torch
 
     if not (gpus := torch.cuda.device_count()):
         return
     ids = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
-    mine = [ids[(number * count + k) % len(ids)] for k in range(count)]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(dict.fromkeys(mine))
+    own = [ids[(number * count + k) % len(ids)] for k in range(count)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(dict.fromkeys(own))
 
 
 @contextlib.contextmanager

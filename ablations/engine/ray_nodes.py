@@ -1,4 +1,4 @@
-"""The Ray cluster that a run joins, or starts, and which of its nodes take part."""
+"""The Ray cluster that a run joins or starts, and those of its nodes that take part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RETRIES = 3
 PATIENCE = 300.0
 """Seconds that a node has to answer, including the start of a worker."""
 OBJECTS = 100 * 1024 * 1024
-"""Bytes of shared memory for Ray's objects if Ray is started here: artifacts do not go through it."""
+"""Bytes of shared memory for Ray's objects if this process starts Ray; artifacts do not pass through it."""
 PASSED_ON = ("TRANSFORMERS_VERBOSITY", "HF_HUB_DISABLE_PROGRESS_BARS")
 """Environment variables of this process that workers get too, if set."""
 
@@ -62,7 +62,7 @@ def connected(address: str | None, workers: int | None) -> Iterator[None]:
         options = {"address": address}
     options |= {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
-        with contextlib.chdir("/"):  # workers would look for code here before what is installed
+        with contextlib.chdir("/"):  # otherwise workers look for code in this folder first
             ray.init(runtime_env={"env_vars": variables}, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address is None:
@@ -106,7 +106,7 @@ class Terms:
     def breach(self) -> str | None:
         """Returns why the node of this process may not take part, or None if it may."""
         if not (Path(self.root) / self.token).is_file():
-            return f"does not see the store: {Path(self.root) / self.token} is not there"
+            return f"does not see the store: {Path(self.root) / self.token} does not exist"
         own = code()
         other = [f"{name} {own[name]} for {its}" for name, its in self.code.items() if own[name] != its]
         return f"has other code: {', '.join(other)}" if other else None

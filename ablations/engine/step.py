@@ -52,7 +52,7 @@ def ignore(*report: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a running step knows besides its fields. Nothing here may change what it produces."""
+    """Surroundings of a running step. Nothing in them may change what it produces."""
 
     root: Path
     """Folder of the store, which holds the artifacts that the step reads."""
@@ -61,8 +61,8 @@ class Context:
     progress: Callable[[float], None] = ignore
     """Callback for the fraction done, from 0 to 1; call it as often as convenient."""
     report_validation: Callable[[float, float], None] = ignore
-    """Callback of a training for the share of its updates that are done and how well it does on validation
-    problems; it may raise to stop a training without prospects."""
+    """Callback of a training for the share of its updates that are done and its score on validation problems;
+    it may raise to stop a training without prospects."""
     group: Group = ALONE
     """Processes that run the step together: all read and compute, and the first writes."""
     logs: Logs = Logs()
@@ -198,12 +198,12 @@ class Step(ABC, Generic[Produced]):
 
     def detached(self) -> Self:
         """Returns the step with references to its inputs: all that a worker needs to run it."""
-        alone = copy.copy(self)
-        object.__setattr__(alone, "key", self.key)
+        detached = copy.copy(self)
+        object.__setattr__(detached, "key", self.key)
         for name, value in self._inputs().items():
             references = _each(value, lambda step: Made(at=step.address, kind=step.artifact))
-            object.__setattr__(alone, name, references)
-        return alone
+            object.__setattr__(detached, name, references)
+        return detached
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and self.address == other.address
@@ -244,7 +244,7 @@ class Made(Step[Produced], name="made"):
 
 
 Task = Step[Any]
-"""A step as the engine sees it, whatever it produces."""
+"""A step as the engine sees it."""
 Execute = Callable[[Task, Path, Context], None]
 """`execute(step, out, context)` runs a step and writes its artifact into the folder `out`."""
 
@@ -330,10 +330,10 @@ def _holds_steps(value: object) -> bool:
 
 def _decisive(instance: Any) -> dict[str, Any]:
     """Returns the fields of a dataclass that count for keys and differ from their defaults."""
-    found = {}
+    decisive = {}
     for item in dataclasses.fields(instance):
         factory, value = item.default_factory, getattr(instance, item.name)
         default = item.default if factory is dataclasses.MISSING else factory()
         if not item.metadata.get("apart") and (default is dataclasses.MISSING or value != default):
-            found[item.name] = value
-    return found
+            decisive[item.name] = value
+    return decisive

@@ -148,7 +148,7 @@ class Store:
             for parent in step.parents:
                 if (fault := self.fault(parent, full=False)) is not None:
                     raise FileNotFoundError(
-                        f"input {parent.address}: {fault}; run the same command again to make it anew"
+                        f"input {parent.address}: {fault}; run the same command to make it again"
                     )
             temporary = self.root / ".tmp" / step.key / uuid.uuid4().hex
             temporary.mkdir(parents=True)
@@ -188,11 +188,11 @@ class Store:
 
     def timings(self) -> dict[str, Timing]:
         """Returns the timings in the store, by key."""
-        found = {}
+        timings = {}
         for path in sorted((self.root / "timings").glob("[0-9a-f]*.json")):
             with contextlib.suppress(ValueError, TypeError, OSError):  # they are used only for estimates
-                found[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
-        return found
+                timings[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
+        return timings
 
     def write_failure(self, key: str, text: str) -> Path:
         """Writes the details of a failure; returns the path."""
@@ -225,18 +225,18 @@ class Store:
 
     def running(self) -> list[tuple[str, float]]:
         """Returns the label of what live processes are making, and since when, in seconds since the epoch."""
-        found = []
+        running = []
         for path in sorted((self.root / ".tmp").glob("[0-9a-f]*")):
             if (since := self.running_since(path.name)) is not None:
                 with contextlib.suppress(FileNotFoundError):
                     label = (self.root / ".locks" / path.name).read_text(encoding="utf-8")
-                    found.append((label, since))
-        return found
+                    running.append((label, since))
+        return running
 
     def addresses(self) -> list[str]:
         """Returns the addresses of all artifacts, intact or damaged, sorted."""
-        found = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        folders = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
+        return sorted(path.relative_to(self.root).as_posix() for path in folders)
 
     def size(self, address: str) -> int:
         """Returns the size of an artifact's files in bytes."""

@@ -31,7 +31,7 @@ class Lost:
 
     why: str
     begun: bool
-    """Whether the process had begun; if not, others were tried too."""
+    """Whether the process had begun; if not, other processes failed to begin, too."""
 
 
 class WorkerPool(Generic[Job]):
@@ -98,7 +98,7 @@ class WorkerPool(Generic[Job]):
                 yield worker.job[0], message
 
     def close(self) -> None:
-        """Ends the processes; whatever they were doing is lost."""
+        """Ends the processes; unfinished jobs are lost."""
         for worker in self._idle:
             worker.connection.close()  # it ends by itself and releases what it holds
         for worker in self._busy:

@@ -24,7 +24,7 @@ class Generator:
     setup: Setup
     prompter: Prompter
     identity: dict[str, Any]
-    """Everything that decides its solutions apart from the problem, as plain JSON."""
+    """Everything except the problem that decides its solutions, as plain JSON."""
 
     def prompts(self, problems: Sequence[Problem]) -> tuple[Prompt, ...]:
         """Makes the prompts of problems.

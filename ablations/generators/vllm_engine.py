@@ -1,7 +1,7 @@
 """vLLM, if installed: many more solutions per second on a GPU.
 
 Every solution is a request with its own seed. The only rules of vLLM that look at the text are stop strings,
-so what is written after a final answer is cut off here.
+so text after a final answer is cut off afterwards.
 """
 
 from __future__ import annotations

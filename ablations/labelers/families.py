@@ -55,7 +55,7 @@ def check_code(checkpoint: Checkpoint, family: str, trust_remote_code: bool) -> 
         ValueError: the checkpoint needs such code, and the user does not trust it.
     """
     if checkpoint.remote and not FAMILIES[family].native and not trust_remote_code:
-        native = ", ".join(name for name, one in FAMILIES.items() if one.native)
+        native = ", ".join(name for name, known in FAMILIES.items() if known.native)
         raise ValueError(
             f"labeler: found remote code (auto_map) in the config of {checkpoint.name}; allowed: a family "
             f"that needs no remote code ({native}), or --trust-remote-code"

@@ -109,20 +109,20 @@ class Labeler:
         together. A forward pass takes `max_tokens` tokens with padding, or what suits the device.
         """
         assert all(self.fits(len(solution)) for solution in solutions)
-        found = score(
+        scored = score(
             self.model,
             solutions,
             max_tokens=max_tokens,
             share_prefixes=self.share_prefixes,
             progress=progress,
         )
-        if not np.isfinite(found.prob).all():
+        if not np.isfinite(scored.prob).all():
             raise ValueError(
                 f"dtype: found probabilities that are not numbers with {self.identity.dtype} weights; "
                 "allowed: a dtype that can represent what the model computes, such as float32"
             )
-        prob = Ragged(values=found.prob, offsets=found.offsets)
-        return StepScores(prob=prob, last=probability_of_correct(found.prob)[found.offsets[1:] - 1])
+        prob = Ragged(values=scored.prob, offsets=scored.offsets)
+        return StepScores(prob=prob, last=probability_of_correct(scored.prob)[scored.offsets[1:] - 1])
 
 
 @lru_cache(maxsize=1)

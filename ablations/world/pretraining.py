@@ -44,9 +44,9 @@ def pretrain(
         progress: called with the fraction of updates done.
     """
     start = time.monotonic()
-    known = world_of(world)
-    tokenizer = build_tokenizer(known)
-    corpus = Corpus(known, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    embedded = world_of(world)
+    tokenizer = build_tokenizer(embedded)
+    corpus = Corpus(embedded, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     model = LanguageModel(
         build_causal(PRESETS[recipe.preset], tokenizer, seed=recipe.seed),
         learning_rate=recipe.learning_rate,
@@ -74,7 +74,7 @@ def pretrain(
     tokenizer.save_pretrained(out)
     tokens = recipe.updates * recipe.batch_tokens
     parameters = sum(p.numel() for p in backbone.parameters())
-    sizes = [size for size, pretraining in known.pretrainings.items() if pretraining == recipe]
+    sizes = [size for size, pretraining in embedded.pretrainings.items() if pretraining == recipe]
     manifest: dict[str, Any] = {
         "command": f"ablations world pretrain --world {world} --size {(sizes or [recipe.preset])[0]}",
         "world": world,

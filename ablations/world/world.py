@@ -1,4 +1,4 @@
-"""Interface of an embedded world, whatever its problems are about. Problems and solutions are text."""
+"""Interface of an embedded world. Problems and solutions are text."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
 
 @dataclass(frozen=True, kw_only=True)
 class World(ABC):
-    """A world: problems, authors who each err in their own way, and an exact oracle."""
+    """A world: problems, authors with different mistakes, and an exact oracle."""
 
     finetuning_rate: ClassVar[float]
     """Learning rate at which generators are finetuned from its bases."""
