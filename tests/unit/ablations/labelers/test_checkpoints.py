@@ -58,8 +58,8 @@ def test_remote_code_is_not_run(copied, monkeypatch):
     folder = copied("token-classification", auto_map={"AutoModelForTokenClassification": "code.Model"})
     (folder / "code.py").write_text("raise SystemExit('it ran')\n")
     assert refusal(folder) == (
-        f"labeler: found remote code (auto_map) in the config of {folder}; allowed: a family whose code is "
-        "here (qwen-prm, skywork, reasoneval), or --trust-remote-code"
+        f"labeler: found remote code (auto_map) in the config of {folder}; allowed: a family that needs "
+        "no remote code (qwen-prm, skywork, reasoneval), or --trust-remote-code"
     )
 
 
