@@ -6,7 +6,7 @@ own large PRM ("Let's Verify Step by Step", arXiv 2305.20050, small-scale synthe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +68,8 @@ def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervi
     its decision, and the threshold only decides which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
-    judged = labels.prob.up_to_first(wrong)
-    if soft:
-        return _soft(labels, _wrong_or_right(labels.prob.values[:, 0]), judged)
-    target = (~wrong).astype(np.int8)
-    target[~judged] = IGNORE
-    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
+    target = _wrong_or_right(labels.prob.values[:, 0]) if soft else ~wrong
+    return _judged_steps(wrong, target, labels.prob, num_classes=2)
 
 
 def process_neutral(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
@@ -86,13 +82,9 @@ def process_neutral(labels: StepScores, threshold: float, soft: bool = False) ->
     """
     if labels.n_classes != 3:
         raise ValueError("labels: found two classes; allowed: three, to keep neutral")
-    wrong = _wrong(labels, threshold)
-    prob, judged = labels.prob.values, labels.prob.up_to_first(wrong)
-    if soft:
-        return _soft(labels, prob, judged)
-    target = np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2)).astype(np.int8)
-    target[~judged] = IGNORE
-    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=3)
+    wrong, prob = _wrong(labels, threshold), labels.prob.values
+    target = prob if soft else np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2))
+    return _judged_steps(wrong, target, labels.prob, num_classes=3)
 
 
 def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
@@ -221,12 +213,16 @@ def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     return np.stack([wrong, 1 - wrong], axis=1).astype(np.float32)
 
 
-def _soft(labels: StepScores, prob: npt.NDArray[np.floating], judged: npt.NDArray[np.bool_]) -> Supervision:
-    """Makes probabilities [total steps, C] the targets of the steps that are judged."""
-    target = np.where(judged[:, None], prob, 0).astype(np.float32)
-    return Supervision(
-        step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=prob.shape[1]
-    )
+def _judged_steps(
+    wrong: npt.NDArray[np.bool_], target: npt.NDArray[Any], steps: Ragged, num_classes: int
+) -> Supervision:
+    """Makes classes [total steps] or probabilities [total steps, C] the targets up to the first wrong step."""
+    judged = steps.up_to_first(wrong)
+    if target.ndim == 2:
+        target = np.where(judged[:, None], target, 0).astype(np.float32)
+    else:
+        target = np.where(judged, target, IGNORE).astype(np.int8)
+    return Supervision(step_target=Ragged(values=target, offsets=steps.offsets), num_classes=num_classes)
 
 
 def _right_without_wrong_steps(wrong: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]) -> Supervision:

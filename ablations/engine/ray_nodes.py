@@ -96,17 +96,17 @@ def _check_answers(address: str) -> None:
 class Terms:
     """Terms on which a node takes part in a run."""
 
-    root: str
+    root: Path
     """Absolute path of the store's folder."""
-    token: str
-    """Path in that folder of a file that the driver wrote there for this run."""
+    token: Path
+    """Absolute path of a file that the driver wrote into that folder for this run."""
     code: Mapping[str, str]
     """The driver's code, as ``ablations.engine.revision.code`` returns it."""
 
     def breach(self) -> str | None:
         """Returns why the node of this process may not take part, or None if it may."""
-        if not (Path(self.root) / self.token).is_file():
-            return f"does not see the store: {Path(self.root) / self.token} does not exist"
+        if not self.token.is_file():
+            return f"does not see the store: {self.token} does not exist"
         own = code()
         other = [f"{name} {own[name]} for {its}" for name, its in self.code.items() if own[name] != its]
         return f"has other code: {', '.join(other)}" if other else None
@@ -115,14 +115,14 @@ class Terms:
 @contextlib.contextmanager
 def terms_of(store: Store) -> Iterator[Terms]:
     """Yields the terms of this run; its token exists until the end."""
-    token = Path(".tokens") / uuid.uuid4().hex
-    path = store.root.absolute() / token
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    root = store.root.absolute()
+    token = root / ".tokens" / uuid.uuid4().hex
+    token.parent.mkdir(parents=True, exist_ok=True)
+    token.touch()
     try:
-        yield Terms(root=str(store.root.absolute()), token=str(token), code=code())
+        yield Terms(root=root, token=token, code=code())
     finally:
-        path.unlink(missing_ok=True)
+        token.unlink(missing_ok=True)
 
 
 @ray.remote(num_cpus=0)

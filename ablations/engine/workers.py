@@ -26,13 +26,9 @@ PATIENCE = 5.0
 def run_locally(run: Run, store: Store, workers: int | None, machine: Machine) -> None:
     """Makes what a run needs; with one worker, in this process."""
     assert workers is not None
-    if workers == 1:
-        _run_here(run, store, machine)
-    else:
+    if workers > 1:
         _run_in_processes(run, store, workers, machine)
-
-
-def _run_here(run: Run, store: Store, machine: Machine) -> None:
+        return
     while run.ready:
         task = run.take()
         report = throttle(partial(run.progressed, task), PROGRESS_EVERY)
