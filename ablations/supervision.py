@@ -216,7 +216,7 @@ def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
 def _judged_steps(
     wrong: npt.NDArray[np.bool_], target: npt.NDArray[Any], steps: Ragged, num_classes: int
 ) -> Supervision:
-    """Makes classes [total steps] or probabilities [total steps, C] the targets up to the first wrong step."""
+    """Makes classes [total steps] or probabilities [total steps, C] targets up to the first wrong step."""
     judged = steps.up_to_first(wrong)
     if target.ndim == 2:
         target = np.where(judged[:, None], target, 0).astype(np.float32)

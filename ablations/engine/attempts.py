@@ -34,7 +34,7 @@ def attempt(step: Task, store: Store, machine: Machine, report: Callable[[float]
 
 
 def last_output(root: Path, key: str) -> str:
-    """Returns the end of what a process printed before it died while making an artifact."""
+    """Returns the end of the output of a process that died while making an artifact."""
     path = root / "logs" / f"{key}.txt"
     return path.read_text(encoding="utf-8", errors="replace")[-4000:] if path.exists() else ""
 

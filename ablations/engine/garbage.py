@@ -12,7 +12,7 @@ ARTIFACTS_FILE = "artifacts.txt"
 
 
 def find_unused(store: Store, used: Collection[str]) -> dict[str, int]:
-    """Returns the artifacts of a store whose addresses are not in ``used``: sorted addresses and bytes."""
+    """Returns the sizes in bytes of the artifacts that are not in ``used``, by address."""
     return {address: store.size(address) for address in store.addresses() if address not in used}
 
 

@@ -32,7 +32,7 @@ RESERVED = ("timings", "failures", "logs")
 
 
 class Artifact(Protocol):
-    """What a step produces: it is written into a folder once, and read from it by other steps."""
+    """Product of a step, written into a folder once, and read from it by other steps."""
 
     def write(self, folder: Path, /) -> None:
         """Writes its files into an existing, empty folder."""
@@ -225,21 +225,17 @@ class Made(Step[Produced], name="made"):
 
     @cached_property
     def key(self) -> str:
-        """Key of the artifact."""
         return self.at.rpartition("/")[2]
 
     @property
     def address(self) -> str:
-        """Folder of the artifact, relative to the store's root."""
         return self.at
 
     @property
     def artifact(self) -> type[Produced]:
-        """Type of the artifact."""
         return self.kind
 
     def run(self, context: Context) -> Produced:
-        """Raises an AssertionError: the artifact exists."""
         raise AssertionError(f"{self.at} is a reference")
 
 

@@ -42,7 +42,7 @@ RARE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Lore:
-    """Everything there is to know in a world of K facts."""
+    """The K facts of a world."""
 
     names: tuple[str, ...]
     """[K], all different."""
@@ -92,7 +92,6 @@ class FactWorld(World):
 
     @cached_property
     def lore(self) -> Lore:
-        """Everything there is to know."""
         rng = np.random.default_rng([self.seed, 2305, 20050])
         syllables = [c + v for c in _CONSONANTS for v in _VOWELS]
         pairs = rng.choice(len(syllables) ** 2, size=3 * self.facts, replace=False)
