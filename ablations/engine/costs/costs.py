@@ -145,7 +145,6 @@ def compare_times(
         if task.work and (timing := timings.get(task.key)) and not timing.resumed
         if device.timed_as in timing.device
     ]
-
     if not timed:
         return []
     return [
