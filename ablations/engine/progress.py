@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO, get_args
+from typing import TYPE_CHECKING, Literal, TextIO, get_args
+
+from ablations.engine.step import Task
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,24 +23,18 @@ INTERVAL = 5.0
 """Seconds between two JSON lines on the progress of one task."""
 
 
-class Reported(Protocol):
-    """A piece of work whose progress is reported."""
-
-    @property
-    def label(self) -> str:
-        """Name for display."""
-
-    @property
-    def address(self) -> str:
-        """Name for machines, different from that of any other piece."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class NamedWork:
     """A piece of work that is not a step."""
 
     label: str
+    """Name for display."""
     address: str
+    """Name for machines, different from that of any other piece."""
+
+
+Reported = Task | NamedWork
+"""A piece of work whose progress is reported."""
 
 
 class Reporter:
