@@ -32,35 +32,29 @@ class Supervision:
     """2: wrong, right. 3: negative, neutral, positive."""
 
     def __post_init__(self) -> None:
-        if (self.step_target is None) == (self.solution_target is None):
-            found = "neither" if self.step_target is None else "both"
+        of_steps = self.step_target is not None
+        if of_steps == (self.solution_target is not None):
+            found = "both" if of_steps else "neither"
             raise ValueError(f"step_target, solution_target: found {found}; allowed: exactly one of them")
-        name = "solution_target" if self.step_target is None else "step_target"
+        name = "step_target" if of_steps else "solution_target"
         target = self.solution_target if self.step_target is None else self.step_target.values
         assert target is not None
         if target.dtype == np.float32 and target.ndim == 2:
-            self._check_probabilities(name, target)
+            total = target.sum(axis=1)
+            complete = np.isclose(total, 1) | ((total == 0) & of_steps)
+            if target.shape[1] != self.num_classes or (target < 0).any() or not complete.all():
+                raise ValueError(
+                    f"{name}: found {target.shape}, or sums other than 1; allowed: probabilities of "
+                    f"{self.num_classes} classes"
+                )
         elif target.dtype == np.int8 and target.ndim == 1:
-            self._check_classes(name, target)
+            allowed = [*range(self.num_classes), *([IGNORE] if of_steps else [])]
+            if len(strange := np.setdiff1d(target, allowed)):
+                raise ValueError(f"{name}: found {strange.tolist()}; allowed: {allowed}")
         else:
             raise ValueError(
                 f"{name}: found {target.dtype} {target.shape}; allowed: int8 of one dimension, or float32 of "
                 "two"
-            )
-
-    def _check_classes(self, name: str, target: npt.NDArray[Any]) -> None:
-        allowed = [*range(self.num_classes), *([IGNORE] if name == "step_target" else [])]
-        if sum(int(np.count_nonzero(target == value)) for value in allowed) != len(target):
-            strange = sorted(set(target.tolist()) - set(allowed))
-            raise ValueError(f"{name}: found {strange}; allowed: {allowed}")
-
-    def _check_probabilities(self, name: str, target: npt.NDArray[Any]) -> None:
-        total = target.sum(axis=1)
-        complete = np.isclose(total, 1) | ((total == 0) & (name == "step_target"))
-        if target.shape[1] != self.num_classes or (target < 0).any() or not complete.all():
-            raise ValueError(
-                f"{name}: found {target.shape}, or sums other than 1; allowed: probabilities of "
-                f"{self.num_classes} classes"
             )
 
     def __len__(self) -> int:
@@ -70,52 +64,34 @@ class Supervision:
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes process supervision: the step labels up to and including the first incorrect step.
 
-    Args:
-        labels: the labeler's probabilities; with three classes, neutral counts as right.
-        threshold: in [0, 1].
-        soft: whether a target is the labeler's probability rather than its decision; the threshold then only
-            decides which step is the last one with a target.
+    With three classes, neutral counts as right. If `soft`, a target is the labeler's probability rather than
+    its decision, and the threshold only decides which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
-    judged = labels.prob.up_to_first(wrong)
-    if soft:
-        return _soft(labels, _wrong_or_right(labels.prob.values[:, 0]), judged)
-    target = (~wrong).astype(np.int8)
-    target[~judged] = IGNORE
-    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
+    target = _wrong_or_right(labels.prob.values[:, 0]) if soft else ~wrong
+    return _judged_steps(wrong, target, labels.prob, num_classes=2)
 
 
 def process_neutral(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
-    """Makes process supervision that keeps neutral as a class of its own, as in the large PRM.
+    """Makes process supervision with neutral as a separate class, as in the large PRM.
 
     A step that is not incorrect is neutral if that is more probable than positive.
-
-    Args:
-        labels: the labeler's probabilities of three classes.
-        threshold: in [0, 1].
-        soft: as in ``process``.
 
     Raises:
         ValueError: the labeler has two classes.
     """
     if labels.n_classes != 3:
-        raise ValueError("labels: found two classes; allowed: three, where neutral is to be kept")
-    wrong = _wrong(labels, threshold)
-    prob, judged = labels.prob.values, labels.prob.up_to_first(wrong)
-    if soft:
-        return _soft(labels, prob, judged)
-    target = np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2)).astype(np.int8)
-    target[~judged] = IGNORE
-    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=3)
+        raise ValueError("labels: found two classes; allowed: three, to keep neutral")
+    wrong, prob = _wrong(labels, threshold), labels.prob.values
+    target = prob if soft else np.where(wrong, 0, np.where(prob[:, 1] > prob[:, 2], 1, 2))
+    return _judged_steps(wrong, target, labels.prob, num_classes=3)
 
 
 def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes outcome supervision from the labeler: right if and only if no step is incorrect by the same rule.
 
-    Args:
-        labels: the labeler's probabilities.
-        threshold: in [0, 1]; does not affect soft targets.
-        soft: whether the target is the probability that no step is incorrect, the product over the steps.
+    If `soft`, the target is the probability that no step is incorrect, the product over the steps, for any
+    threshold.
 
     Raises:
         ValueError: a solution has no steps, so nothing was judged.
@@ -125,11 +101,11 @@ def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Sup
         raise ValueError(
             f"labels: found {len(empty)} solutions without steps (row {empty[0]}); allowed: none"
         )
-    wrong = Ragged(values=_wrong(labels, threshold), offsets=labels.prob.offsets)
+    wrong = _wrong(labels, threshold)
     if soft:
         right = Ragged(values=1 - labels.prob.values[:, 0], offsets=labels.prob.offsets)
         return Supervision(solution_target=_wrong_or_right(1 - right.reduce(np.multiply, 1.0)))
-    return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
+    return _right_without_wrong_steps(wrong, labels.prob.offsets)
 
 
 def final_answer(solutions: Solutions) -> Supervision:
@@ -143,8 +119,7 @@ def oracle_outcome(ratings: Ragged) -> Supervision:
     Args:
         ratings: int8 [total steps] of 1, 0 or -1, one row per solution; -1 is wrong.
     """
-    wrong = Ragged(values=ratings.values < 0, offsets=ratings.offsets)
-    return Supervision(solution_target=(wrong.reduce(np.logical_or, 0.0) == 0).astype(np.int8))
+    return _right_without_wrong_steps(ratings.values < 0, ratings.offsets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,9 +129,9 @@ class LabelerArm:
     targets: Callable[[StepScores, float, bool], Supervision]
     """(labels, threshold, whether targets are soft) -> targets."""
     keeps_neutral: bool = False
-    """Whether it keeps neutral as a class of its own, and so needs labels of three classes."""
+    """Whether neutral is a separate class, so that it needs labels of three classes."""
     of_steps: bool = True
-    """Whether it needs labels of steps; otherwise a labeler that scores whole solutions will do."""
+    """Whether it needs labels of steps; otherwise labels of whole solutions suffice."""
 
     @property
     def not_in_a_pool(self) -> str | None:
@@ -193,7 +168,7 @@ TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LabelNoise:
-    """Differences of labels from the oracle's, as shares in [0, 1]; NaN where there are no such labels."""
+    """Differences of labels from the oracle's, as shares in [0, 1]; NaN if there are no such labels."""
 
     differing: float
     """Share of labels that differ from the oracle's."""
@@ -225,8 +200,8 @@ def label_noise(supervision: Supervision, ratings: Ragged) -> LabelNoise:
         raise ValueError(f"supervision: found labels {labels.shape}; allowed: hard ones ({len(truth)},)")
     right, truly_right = labels[labels != IGNORE] > 0, truth[labels != IGNORE] > 0
 
-    def share(of: npt.NDArray[np.bool_]) -> float:
-        return float((right != truly_right)[of].mean()) if of.any() else float("nan")
+    def share(rows: npt.NDArray[np.bool_]) -> float:
+        return float((right != truly_right)[rows].mean()) if rows.any() else float("nan")
 
     return LabelNoise(
         differing=share(np.ones_like(right)), false_positives=share(right), false_negatives=share(~right)
@@ -238,12 +213,22 @@ def _wrong_or_right(wrong: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     return np.stack([wrong, 1 - wrong], axis=1).astype(np.float32)
 
 
-def _soft(labels: StepScores, prob: npt.NDArray[np.floating], judged: npt.NDArray[np.bool_]) -> Supervision:
-    """Makes probabilities [total steps, C] the targets of the steps that are judged."""
-    target = np.where(judged[:, None], prob, 0).astype(np.float32)
-    return Supervision(
-        step_target=Ragged(values=target, offsets=labels.prob.offsets), num_classes=prob.shape[1]
-    )
+def _judged_steps(
+    wrong: npt.NDArray[np.bool_], target: npt.NDArray[Any], steps: Ragged, num_classes: int
+) -> Supervision:
+    """Makes classes [total steps] or probabilities [total steps, C] targets up to the first wrong step."""
+    judged = steps.up_to_first(wrong)
+    if target.ndim == 2:
+        target = np.where(judged[:, None], target, 0).astype(np.float32)
+    else:
+        target = np.where(judged, target, IGNORE).astype(np.int8)
+    return Supervision(step_target=Ragged(values=target, offsets=steps.offsets), num_classes=num_classes)
+
+
+def _right_without_wrong_steps(wrong: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]) -> Supervision:
+    """Makes outcome supervision: a solution is right if and only if none of its steps is wrong."""
+    any_wrong = Ragged(values=wrong, offsets=offsets).reduce(np.logical_or, 0.0)
+    return Supervision(solution_target=(any_wrong == 0).astype(np.int8))
 
 
 def _wrong(labels: StepScores, threshold: float) -> npt.NDArray[np.bool_]:

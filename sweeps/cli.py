@@ -21,19 +21,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        Exit code, as ``failures.guarded`` says; also 1 if trials failed or workers died.
+        Exit code, as ``failures.run_guarded`` says; also 1 if trials failed or workers died.
     """
     import optuna
 
     from ablations.commands.cli import quieten
     from ablations.commands.signatures import call_one_of
-    from ablations.engine.failures import guarded
+    from ablations.engine.failures import run_guarded
 
     quieten()
     optuna.logging.set_verbosity(logging.WARNING)
     given = list(sys.argv[1:] if argv is None else argv)
     summary = "Hyperparameters of reward models by search."
-    return guarded("sweeps", given, lambda: int(call_one_of(COMMANDS, given, prog="sweeps", summary=summary)))
+    return run_guarded(
+        "sweeps", given, lambda: int(call_one_of(COMMANDS, given, prog="sweeps", summary=summary))
+    )
 
 
 def sweep(

@@ -2,21 +2,15 @@
 
 The previous generation's PRM scores a pool; among the solutions not rated yet, the most convincing ones with
 a wrong final answer are rated next. A selection sees what an acquisition sees: texts, final answers, the
-PRM's scores and which solutions have been rated, but none of the ratings. If too few wrong ones are left,
-fewer are bought. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
+PRM's scores and which solutions have been rated, but none of the ratings. If too few wrong ones are left, it
+buys fewer. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from ablations.acquisition.strategies import (
-    Candidates,
-    Rows,
-    best_of_each,
-    first_of_equal,
-    text_codes,
-)
+from ablations.acquisition.strategies import Candidates, Rows, best_of_each, first_of_equal, text_codes
 from ablations.data.ties import level
 
 
@@ -56,7 +50,7 @@ def per_problem(left: Candidates, k: int, problems: int) -> Rows:
 
 
 def whole_set(left: Candidates, k: int, problems: int) -> Rows:
-    """Chooses the ``k * problems`` most convincing solutions, whichever problems they solve."""
+    """Chooses the ``k * problems`` most convincing solutions of all problems."""
     return np.argsort(-level(left.convincing[0]), kind="stable")[: k * problems]
 
 

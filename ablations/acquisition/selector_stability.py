@@ -45,10 +45,10 @@ def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer])
     return np.where(count_P < 2, np.nan, correlation(problem, a, b, len(count_P)))
 
 
-def repeats(
+def mark_repeats(
     steps: Ragged, problem: npt.NDArray[np.integer], taken: Rows, chosen: Rows, similarity: float
 ) -> Bools:
-    """Marks the chosen rows that are near-duplicates of rows taken before or of another chosen one.
+    """Marks the chosen rows that are near-duplicates of rows taken before or of other chosen rows.
 
     Args:
         steps: int64, steps of R solutions; equal codes are equal texts of steps.
@@ -61,10 +61,10 @@ def repeats(
         bool [L], in the order of ``chosen``.
     """
     rows = np.concatenate([taken, chosen])
-    order = np.argsort(problem[rows], kind="stable")  # within each problem, what was taken comes first
+    order = np.argsort(problem[rows], kind="stable")  # within each problem, taken rows come first
     marked = np.zeros(len(rows), dtype=bool)
-    for some in np.split(order, np.flatnonzero(np.diff(problem[rows][order])) + 1):
-        marked[some] = near_duplicates(steps.take(rows[some]), similarity)
+    for group in np.split(order, np.flatnonzero(np.diff(problem[rows][order])) + 1):
+        marked[group] = near_duplicates(steps.take(rows[group]), similarity)
     return marked[len(taken) :]
 
 
@@ -73,7 +73,7 @@ class JudgedSteps:
     """A selector's verdicts on steps that have a label."""
 
     wrong: Floats
-    """[n]: its P(negative), kept rather than its complement, which would round small values away."""
+    """[n]: its P(negative); the complement would round small values away."""
     label: Bools
     """[n]: whether the step is right according to the labeler."""
 
@@ -94,8 +94,8 @@ class JudgedSteps:
         return cls(wrong=scores.prob.values[judged, 0], label=target.values[judged] == 1)
 
     @classmethod
-    def joined(cls, parts: "list[JudgedSteps]") -> "JudgedSteps":
-        """Joins the steps of several folds, one after the other."""
+    def concatenate(cls, parts: "list[JudgedSteps]") -> "JudgedSteps":
+        """Concatenates the steps of several folds."""
         return cls(
             wrong=np.concatenate([part.wrong for part in parts]),
             label=np.concatenate([part.label for part in parts]),

@@ -30,7 +30,7 @@ class Candidates:
     problem: npt.NDArray[np.integer]
     """[R]: 0..P-1."""
     sample: npt.NDArray[np.integer]
-    """[R]: number among the solutions of its problem, in the order in which they were drawn."""
+    """[R]: number among the solutions of its problem, in the order drawn."""
     steps: Ragged
     """int64 [total steps]: equal codes are equal texts of steps."""
     final_correct: npt.NDArray[np.bool_]
@@ -43,8 +43,8 @@ class Candidates:
     def __post_init__(self) -> None:
         count = len(self.problem)
         for name in ("sample", "steps", "final_correct", "entropy"):
-            if len(getattr(self, name)) != count:
-                raise ValueError(f"{name}: found {len(getattr(self, name))} rows; allowed: {count}")
+            if (found := len(getattr(self, name))) != count:
+                raise ValueError(f"{name}: found {found} rows; allowed: {count}")
         if self.convincing.ndim != 2 or self.convincing.shape[1] != count:
             raise ValueError(
                 f"convincing: found shape {self.convincing.shape}; allowed: [selectors, {count}]"
@@ -85,11 +85,8 @@ class Request:
     share: Rows
     """[P]: number of solutions to choose for each problem, at most its number of candidates."""
     labeled: Candidates
-    """Solutions that are already labeled."""
     settings: AcquisitionSettings
-    """Settings that acquisitions share."""
     rng: np.random.Generator
-    """Random generator for what is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +117,10 @@ def acquire(
         name: key in ``ACQUISITION_STRATEGIES``.
         candidates: R solutions.
         budget: solutions per problem.
-        settings: settings of the acquisition.
-        seed: seed for what it draws.
+        settings: see ``AcquisitionSettings``.
+        seed: seed for draws.
         taken: rows that are already labeled; they and all equal texts are left out.
-        uniform_share: share of the budget that is drawn uniformly first, 0 to 1; the acquisition buys the
-            rest.
+        uniform_share: share of the budget that is drawn uniformly first, 0 to 1.
 
     Returns:
         int64 [budget * P], no row twice.
@@ -146,36 +142,37 @@ def acquire(
         drawn = drawn[first_of_equal(text[drawn])]
     drawn = drawn[~np.isin(text[drawn], text[taken])]
     known = candidates.take(drawn)
-    share = _shares(known.problem, budget, int(candidates.problem.max()) + 1)
+    share = _divide(budget, known.problem, int(candidates.problem.max()) + 1)
     rng = np.random.default_rng(seed)
-    part, lot = np.zeros_like(share), NONE
+    part, first = np.zeros_like(share), NONE
     if uniform_share:
-        part = _part(share, uniform_share, rng)
-        lot = uniform(known, Request(share=part, labeled=candidates.take(taken), settings=settings, rng=rng))
-    rest = np.setdiff1d(np.arange(len(known)), lot)
-    labeled = candidates.take(np.concatenate([taken, drawn[lot]]))
+        part = _fraction_of(share, uniform_share, rng)
+        request = Request(share=part, labeled=candidates.take(taken), settings=settings, rng=rng)
+        first = uniform(known, request)
+    rest = np.setdiff1d(np.arange(len(known)), first)
+    labeled = candidates.take(np.concatenate([taken, drawn[first]]))
     request = Request(share=share - part, labeled=labeled, settings=settings, rng=rng)
     chosen = rest[acquisition.choose(known.take(rest), request)]
-    return np.sort(drawn[np.concatenate([lot, chosen])])
+    return np.sort(drawn[np.concatenate([first, chosen])])
 
 
 def uniform(known: Candidates, request: Request) -> Rows:
-    """Chooses the first of a random order drawn per problem; a smaller budget's are among a larger one's."""
-    has = np.bincount(known.problem, minlength=len(request.share))
-    order_PM = request.rng.permuted(np.tile(np.arange(has.max()), (len(request.share), 1)), axis=1)
+    """Chooses the first of a random order drawn per problem; a larger budget includes a smaller one's."""
+    count_P = np.bincount(known.problem, minlength=len(request.share))
+    order_PM = request.rng.permuted(np.tile(np.arange(count_P.max()), (len(request.share), 1)), axis=1)
     place_PM = np.argsort(order_PM, axis=1)
-    within = np.arange(len(known)) - np.repeat(np.cumsum(has) - has, has)
+    within = np.arange(len(known)) - np.repeat(np.cumsum(count_P) - count_P, count_P)
     return best_of_each(known.problem, -place_PM[known.problem, within].astype(np.float64), request.share)
 
 
 def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
     """Chooses the most convincing wrong final answers first, then the most convincing of those that remain.
 
-    If a problem has too few wrong ones, those that remain fill its share.
+    If a problem has too few wrong ones, others fill its share.
     """
     score = known.convincing[0]
     wrong = np.flatnonzero(~known.final_correct)
-    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
+    wanted = _fraction_of(request.share, request.settings.wrong_fraction, request.rng)
     first = wrong[best_of_each(known.problem[wrong], score[wrong], wanted)]
     remaining = np.setdiff1d(np.arange(len(known)), first)
     left = request.share - np.bincount(known.problem[first], minlength=len(request.share))
@@ -183,7 +180,7 @@ def convincing_wrong_answers(known: Candidates, request: Request) -> Rows:
 
 
 def uncertainty(known: Candidates, request: Request) -> Rows:
-    """Chooses the solutions whose steps the selector is least certain about."""
+    """Chooses the solutions whose steps the selector is least certain of."""
     return best_of_each(known.problem, known.entropy, request.share)
 
 
@@ -200,26 +197,26 @@ def disagreement(known: Candidates, request: Request) -> Rows:
 
 def diverse(known: Candidates, request: Request) -> Rows:
     """Chooses convincing wrong answers, near-duplicates of labeled or chosen ones last."""
-    wanted = _part(request.share, request.settings.wrong_fraction, request.rng)
+    wanted = _fraction_of(request.share, request.settings.wrong_fraction, request.rng)
     order = np.lexsort((-level(known.convincing[0], known.problem), known.problem))
     bounds = np.searchsorted(known.problem[order], np.arange(len(request.share) + 1))
-    found: list[int] = []
+    all_chosen: list[int] = []
     for p in range(len(request.share)):
         rows = order[bounds[p] : bounds[p + 1]]
         labeled = np.flatnonzero(request.labeled.problem == p).tolist()
         texts = [set(request.labeled.steps.row(row).tolist()) for row in labeled]
         chosen: list[int] = []
-        for some, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, request.share[p])):
-            for row in some.tolist():
+        for group, limit in ((rows[~known.final_correct[rows]], wanted[p]), (rows, request.share[p])):
+            for row in group.tolist():
                 if len(chosen) == limit:
                     break
                 text = set(known.steps.row(row).tolist())
-                if not any(resemble(text, other, request.settings.similarity) for other in texts):
+                if not _resembles_any(text, texts, request.settings.similarity):
                     chosen.append(row)
                     texts.append(text)
         left = [row for row in rows.tolist() if row not in chosen]
-        found += [*chosen, *left[: request.share[p] - len(chosen)]]
-    return np.array(found, dtype=np.int64)
+        all_chosen += [*chosen, *left[: request.share[p] - len(chosen)]]
+    return np.array(all_chosen, dtype=np.int64)
 
 
 ACQUISITION_STRATEGIES: dict[str, Acquisition] = {
@@ -234,7 +231,7 @@ ACQUISITION_STRATEGIES: dict[str, Acquisition] = {
 
 
 def text_codes(problem: npt.NDArray[np.integer], steps: Ragged) -> npt.NDArray[np.int64]:
-    """Returns a code of each text, int64 [R]: equal codes are equal texts of one problem."""
+    """Returns a code for each text, int64 [R]: equal codes are equal texts of one problem."""
     codes: dict[tuple[int, bytes], int] = {}
     keys = ((p, steps.row(row).tobytes()) for row, p in enumerate(problem.tolist()))
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
@@ -245,46 +242,46 @@ def first_of_equal(text: npt.NDArray[np.int64]) -> Rows:
     return np.sort(np.unique(text, return_index=True)[1])
 
 
-def resemble(text: set[int], other: set[int], similarity: float) -> bool:
-    """Returns whether at least this share of the steps in either is in both (Jaccard)."""
-    return len(text & other) >= similarity * len(text | other)
+def _resembles_any(text: set[int], others: list[set[int]], similarity: float) -> bool:
+    """Returns whether the Jaccard similarity between a text's steps and another's is at least this."""
+    return any(len(text & other) >= similarity * len(text | other) for other in others)
 
 
 def near_duplicates(texts: Ragged, similarity: float) -> npt.NDArray[np.bool_]:
-    """Marks the texts, best first, that share enough steps with an earlier one that is not marked itself.
+    """Marks the texts that share enough steps with an earlier one that is not marked itself.
 
     Args:
-        texts: steps of solutions of one problem; equal codes are equal texts of steps.
+        texts: steps of solutions of one problem, best first; equal codes are equal texts of steps.
         similarity: minimum Jaccard similarity between the steps of near-duplicates, 0 to 1.
 
     Returns:
         bool [len(texts)].
     """
     marked = np.zeros(len(texts), dtype=bool)
-    kept: list[set[int]] = []
+    unmarked: list[set[int]] = []
     for i in range(len(texts)):
         text = set(texts.row(i).tolist())
-        marked[i] = any(resemble(text, other, similarity) for other in kept)
+        marked[i] = _resembles_any(text, unmarked, similarity)
         if not marked[i]:
-            kept.append(text)
+            unmarked.append(text)
     return marked
 
 
-def _shares(problem: npt.NDArray[np.integer], budget: int, problems: int) -> Rows:
-    """Divides the budget among the problems, each at most what it has: int64 [P]."""
-    has = np.bincount(problem, minlength=problems)
-    if has.sum() < budget * len(has):
+def _divide(budget: int, problem: npt.NDArray[np.integer], problems: int) -> Rows:
+    """Divides the budget among the problems, none more than its candidates: int64 [P]."""
+    count_P = np.bincount(problem, minlength=problems)
+    if (total := budget * problems) > count_P.sum():
         raise ValueError(
-            f"budget: found {budget} solutions per problem, {budget * len(has)} in all; allowed: {has.sum()} "
-            "in all, as many as there are to choose from"
+            f"budget: found {budget} solutions per problem, {total} in all; allowed: {count_P.sum()} in all, "
+            "as many as there are to choose from"
         )
-    share = np.minimum(has, budget)
-    for _ in range(int(budget * len(has) - share.sum())):
-        share[np.argmax(has - share)] += 1
+    share = np.minimum(count_P, budget)
+    for _ in range(int(total - share.sum())):
+        share[np.argmax(count_P - share)] += 1
     return share
 
 
-def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
+def _fraction_of(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
     """Takes a fraction of each problem's share, and exactly that fraction of their sum: int64 [P].
 
     What rounding down leaves over goes to problems drawn at random, one each, because a share of one cannot
@@ -292,8 +289,8 @@ def _part(share: Rows, fraction: float, rng: np.random.Generator) -> Rows:
     """
     part = np.floor(fraction * share).astype(np.int64)
     order = rng.permutation(len(share))
-    some = order[part[order] < share[order]]
-    part[some[: round(fraction * int(share.sum())) - int(part.sum())]] += 1
+    splittable = order[part[order] < share[order]]
+    part[splittable[: round(fraction * int(share.sum())) - int(part.sum())]] += 1
     return part
 
 

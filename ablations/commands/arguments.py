@@ -17,10 +17,10 @@ from ablations.commands import plan
 from ablations.data.checks import allowed
 from ablations.data.field_types import Count, check_value, limit_of
 from ablations.engine.experiment import Experiment
-from ablations.engine.logs import NONE, USUAL
+from ablations.engine.logs import DEFAULT_KIND, NONE
+from ablations.engine.machine import Resources
 from ablations.engine.progress import LOG_FORMATS
 from ablations.engine.ranks import Devices
-from ablations.engine.resources import Resources
 from lightning_modules.process_group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
@@ -61,7 +61,7 @@ def check_logger(kind: str) -> None:
     Raises:
         ValueError: no logger of Lightning has this name.
     """
-    if kind in (NONE, USUAL):
+    if kind in (NONE, DEFAULT_KIND):
         return
     from lightning.pytorch import loggers
 
@@ -200,7 +200,7 @@ def _add_machine(parser: Any) -> None:
     parser.add_argument(
         "--logger",
         type=str,
-        default=USUAL,
+        default=DEFAULT_KIND,
         help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
     )
 

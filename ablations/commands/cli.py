@@ -73,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; None: those of the process.
 
     Returns:
-        Exit code, as documented for ``failures.guarded``.
+        Exit code, as documented for ``failures.run_guarded``.
     """
-    from ablations.engine.failures import guarded
+    from ablations.engine.failures import run_guarded
 
     quieten()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _dispatch(arguments)
         return 0
 
-    return guarded("ablations", arguments, work)
+    return run_guarded("ablations", arguments, work)
 
 
 def quieten() -> None:
@@ -139,7 +139,7 @@ def _run(experiment: Experiment, args: Any) -> None:
     from ablations.engine.logs import Logs
     from ablations.engine.machine import Machine
     from ablations.engine.progress import reporter_of
-    from ablations.engine.ranks import Devices, check_devices, started
+    from ablations.engine.ranks import Devices, check_devices, joined_devices
     from ablations.engine.run import run_tasks
     from ablations.engine.store import Store
 
@@ -152,7 +152,7 @@ def _run(experiment: Experiment, args: Any) -> None:
     if args.executor == "local":
         left = [task for task in plan.tasks if store.fault(task, full=False) is not None]
         check_devices(left, asked.devices)
-    with started(asked) as devices:
+    with joined_devices(asked) as devices:
         if not devices.group.first:
             return
         args.out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.checks import allowed
-from ablations.engine.files import alone, check_output
+from ablations.engine.files import check_output, exclusive
 from ablations.engine.progress import text_table
 from ablations.formats import conversion
 from ablations.formats.catalogue import FORMATS, WRITTEN
@@ -92,7 +92,7 @@ def convert(
         for name, path in (("output", output), ("skip_bad", skip_bad)):
             if path is not None:
                 check_output(path, name)
-                stack.enter_context(alone(path, name))
+                stack.enter_context(exclusive(path, name))
         progress = stack.enter_context(_bar(input))
         account = conversion.convert(input, output, how, progress)
     print(described(account))

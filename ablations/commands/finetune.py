@@ -14,11 +14,11 @@ from ablations.data.checks import allowed
 from ablations.data.field_types import Count, Vocabulary, check_fields
 from ablations.data.json_files import read_json, write_json
 from ablations.data.models import MODEL
-from ablations.engine.files import alone, check_new, check_output, filling
+from ablations.engine.files import check_new, check_output, exclusive, fill_folder
 from ablations.engine.logs import NONE, Logs
 from ablations.engine.machine import Machine
 from ablations.engine.progress import LogFormat, text_table
-from ablations.engine.ranks import Devices, check_gpus, started
+from ablations.engine.ranks import Devices, check_gpus, joined_devices
 from ablations.engine.step import Task
 from ablations.engine.store import STORE, Store
 from ablations.engine.user_file import UserFile
@@ -310,9 +310,9 @@ def _make(
     check_new(out, "out")
     check_output(store, "store", folder=True)
     logs = Logs(kind=logger, folder=Path(f"{out}.logs").absolute())
-    with started(devices) as spread:
+    with joined_devices(devices) as spread:
         if spread.group.first:
-            with alone(out, "out"):
+            with exclusive(out, "out"):
                 artifacts = Store(store)
                 make_all([step], artifacts, 1, log_format, Machine(devices=spread, logs=logs))
                 facts |= read_json(artifacts.path(step) / FACTS)
@@ -360,7 +360,7 @@ def _base_of(
 
 def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> None:
     """Copies a model out of the store, with the facts of its making."""
-    with filling(out, "out") as folder:
+    with fill_folder(out, "out") as folder:
         shutil.copytree(artifact / MODEL, folder, dirs_exist_ok=True)
         write_json(folder / FINETUNE, facts)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ablations.commands.making import make_all
-from ablations.engine.files import alone, check_new, check_output
+from ablations.engine.files import check_new, check_output, exclusive
 from ablations.engine.progress import LogFormat, text_table
 from ablations.engine.store import STORE, Store
 from ablations.engine.user_file import UserFile
@@ -54,7 +54,7 @@ def grade(
     check_new(out, "out")
     check_output(store, "store", folder=True)
     file = UserFile.of(solutions, "solutions")
-    with alone(out, "out"), Grader(workers=workers, seconds=seconds) as grader:
+    with exclusive(out, "out"), Grader(workers=workers, seconds=seconds) as grader:
         pool = read_pool(solutions, None, keep_ungraded=True)
         answers = _answers(pool)
         steps = GradeAnswers.shards(answers, grader, merge_equivalent=merge_equivalent)

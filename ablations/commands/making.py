@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from ablations.engine.machine import Machine
 from ablations.engine.progress import reporter_of
-from ablations.engine.run import ALONE, run_tasks
+from ablations.engine.run import THIS_MACHINE, run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 
 
 def make_all(
-    steps: Sequence[Task], store: Store, workers: int, log_format: str, machine: Machine = ALONE
+    steps: Sequence[Task], store: Store, workers: int, log_format: str, machine: Machine = THIS_MACHINE
 ) -> None:
     """Makes steps that are not in the store, with whatever they need.
 

@@ -78,7 +78,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     Raises:
         ValueError: a backbone, a device or a number is not allowed; the message says what is.
     """
-    from ablations.engine.costs.costs import compared, costs, longest_path, task_seconds
+    from ablations.engine.costs.costs import compare_times, compute_costs, longest_path, task_seconds
 
     counts = args.devices or COUNTS
     if min(counts) < 1:
@@ -98,7 +98,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
             f"Backbones of less than {FILLING:,} parameters do not fill a GPU: their hours will be more."
         )
     parts.append("")
-    kinds, total = costs(tasks, sizes, device, counts)
+    kinds, total = compute_costs(tasks, sizes, device, counts)
     header = ("work", "tasks", "tokens", "FLOP", *(f"hours on {count}" for count in counts))
     rows = [
         (
@@ -118,7 +118,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
         )
         parts += [f"  {_hours(seconds[task])}  {task.label}" for task in path]
     if args.backbone is None and args.large_backbone is None:
-        found = compared(tasks, sizes, device, store.timings())
+        found = compare_times(tasks, sizes, device, store.timings())
         parts += _comparison(found) if found else []
     return "\n".join(parts)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ablations.commands.arguments import RUN_FILE, experiments, parse_run_file
 from ablations.commands.run_files import started_in, store_of_run
-from ablations.engine.files import alone, check_output
+from ablations.engine.files import check_output, exclusive
 from ablations.engine.progress import text_table
 from ablations.engine.store import STORE, Store, is_store
 
@@ -20,7 +20,7 @@ def report(run_dir: Path) -> None:
     """
     experiment, args = parse_run_file(run_dir)
     check_output(run_dir, "run_dir", folder=True)
-    with alone(run_dir, "run_dir"):
+    with exclusive(run_dir, "run_dir"):
         experiment.report(args.settings, run_dir)
 
 
@@ -30,16 +30,16 @@ def status(path: Path) -> None:
     Args:
         path: the out folder of a run, or a store, for all commands.
     """
-    from ablations.engine.status import described, described_store, standings
+    from ablations.engine.status import describe_statuses, describe_store, task_statuses
 
     if is_store(path):
-        print(described_store(Store(path)))
+        print(describe_store(Store(path)))
         return
     experiment, args = parse_run_file(path)
     store = Store(store_of_run(path))
     with chdir(started_in(path)):
         tasks = experiment.plan(args.settings).tasks
-    print(described(standings(tasks, store), store))
+    print(describe_statuses(task_statuses(tasks, store), store))
 
 
 def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) -> None:
@@ -50,10 +50,10 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
         store: folder of artifacts.
         delete: remove them; without it they are only listed.
     """
-    from ablations.engine.garbage import of_sweeps, remove, unused
+    from ablations.engine.garbage import find_unused, sweep_addresses
 
     folders = sorted(path.parent for path in runs.glob(f"*/{RUN_FILE}"))
-    sweeps = of_sweeps(runs)
+    sweeps = sweep_addresses(runs)
     if not folders and not sweeps:
         raise ValueError(f"runs: found no {RUN_FILE} below {runs}; allowed: a folder with one run or more")
     used: set[str] = set().union(*sweeps.values())
@@ -62,15 +62,15 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
         with chdir(started_in(folder)):
             used |= {task.address for task in experiment.plan(of_run.settings).tasks}
     artifacts = Store(store)
-    found = unused(artifacts, used)
-    told = remove(artifacts, found) if delete else found
-    rows = [(one.address, f"{one.size / 1e6:,.1f} MB") for one in told]
+    unused = find_unused(artifacts, used)
+    listed = [address for address in unused if not delete or artifacts.discard(address)]
+    rows = [(address, f"{unused[address] / 1e6:,.1f} MB") for address in listed]
     if rows:
         print(text_table(("artifact", "size"), rows, right=(1,)))
     done = "removed" if delete else "not referred to; --delete removes them"
-    total = sum(one.size for one in told) / 1e6
-    told_by = f"{len(folders)} runs and {len(sweeps)} sweeps"
-    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {told_by} refer to {len(used)}")
+    total = sum(unused[address] for address in listed) / 1e6
+    users = f"{len(folders)} runs and {len(sweeps)} sweeps"
+    print(f"{len(listed)} artifacts, {total:,.1f} MB {done}; {users} refer to {len(used)}")
 
 
 def list_experiments() -> None:

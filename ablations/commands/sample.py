@@ -124,7 +124,7 @@ def sample(
     shown = () if shots is None or k is None else read_shots(shots, k, read)
     found = find_generator(choice, sampling, shown)
     if out is None or show_prompt:
-        print(found.shown(read[0]))
+        print(found.render_prompt(read[0]))
     else:
         _into_pool(read, found, out, Store(store), log_format)
 

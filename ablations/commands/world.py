@@ -40,7 +40,7 @@ def pretrain(
     """
     import time
 
-    from ablations.engine.files import alone, check_output
+    from ablations.engine.files import check_output, exclusive
     from ablations.engine.processes import one_thread
     from ablations.engine.revision import revision
     from ablations.world import pretraining
@@ -59,7 +59,7 @@ def pretrain(
             told = done
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
-    with one_thread(), alone(folder, "out"):
+    with one_thread(), exclusive(folder, "out"):
         manifest = pretraining.pretrain(world, recipe, folder, revision=revision(), progress=progress)
     print(f"{folder}: held-out loss {manifest['held_out_loss']:.4f} after {manifest['tokens']:,} tokens")
 

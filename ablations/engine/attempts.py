@@ -1,4 +1,4 @@
-"""One attempt at a task, in any process: its output is kept, and its outcome is returned."""
+"""One attempt at a task, in any process: keeps its output and returns its outcome."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ablations.engine import failures
+from ablations.engine.failures import describe_fault
 from ablations.engine.machine import Machine
 from ablations.engine.step import Context, Execute, Task
 from ablations.engine.store import Store
 
 
 def attempt(step: Task, store: Store, machine: Machine, report: Callable[[float], None]) -> tuple[Any, ...]:
-    """Makes one artifact in a process that makes nothing else at the same time.
+    """Makes one artifact in a process that makes nothing else at the same time, with one thread.
 
     Returns:
         `("finished", seconds)`, or `("failed", type, last line, traceback)` of what the step raised.
@@ -25,19 +26,20 @@ def attempt(step: Task, store: Store, machine: Machine, report: Callable[[float]
     try:
         if (torch := sys.modules.get("torch")) is not None:
             torch.set_num_threads(1)
-        quiet = _printing_to(store.root / "logs" / f"{step.key}.txt", machine.devices.execute)
-        return "finished", store.make(step, report, quiet, logs=machine.logs)
+        path = store.root / "logs" / f"{step.key}.txt"
+        execute = partial(_execute_with_output_in, path, machine.devices.execute)
+        return "finished", store.make(step, report, execute, logs=machine.logs)
     except (Exception, SystemExit) as error:
-        return "failed", *described(error)
+        return "failed", *describe_error(error)
 
 
-def last_words(root: Path, key: str) -> str:
-    """Returns the end of what a process printed before it died while making an artifact."""
-    printed = root / "logs" / f"{key}.txt"
-    return printed.read_text(encoding="utf-8", errors="replace")[-4000:] if printed.exists() else ""
+def last_output(root: Path, key: str) -> str:
+    """Returns the end of the output of a process that died while making an artifact."""
+    path = root / "logs" / f"{key}.txt"
+    return path.read_text(encoding="utf-8", errors="replace")[-4000:] if path.exists() else ""
 
 
-def throttled(report: Callable[[float], None], every: float) -> Callable[[float], None]:
+def throttle(report: Callable[[float], None], every: float) -> Callable[[float], None]:
     """Returns a progress callback that passes on at most one report per ``every`` seconds."""
     last = 0.0
 
@@ -51,31 +53,27 @@ def throttled(report: Callable[[float], None], every: float) -> Callable[[float]
     return progress
 
 
-def described(error: BaseException) -> tuple[str, str, str]:
-    """Returns an exception's type, last line (all in one for a system or library fault) and traceback."""
+def describe_error(error: BaseException) -> tuple[str, str, str]:
+    """Returns an exception's type, last line (or a fault of the system or a library) and traceback."""
     lines = str(error).strip().splitlines() or ["no message"]
-    line = failures.described(error) or lines[-1]
+    line = describe_fault(error) or lines[-1]
     return type(error).__name__, line, "".join(traceback.format_exception(error))
 
 
-def _printing_to(path: Path, execute: Execute) -> Execute:
-    """Returns what runs a step with its output, even from C, sent to a file, which is kept unless empty."""
-
-    def run(step: Task, out: Path, context: Context) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = os.dup(1), os.dup(2)
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), 1)
-            os.dup2(file.fileno(), 2)
-        try:
-            execute(step, out, context)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, copy in zip((1, 2), kept, strict=True):
-                os.dup2(copy, descriptor)
-                os.close(copy)
-            if not path.stat().st_size:
-                path.unlink()
-
-    return run
+def _execute_with_output_in(path: Path, execute: Execute, step: Task, out: Path, context: Context) -> None:
+    """Runs a step with all its output, even from C, sent to a file, which is deleted if it is empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    copies = os.dup(1), os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        execute(step, out, context)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, copy in zip((1, 2), copies, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        if not path.stat().st_size:
+            path.unlink()

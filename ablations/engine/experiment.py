@@ -41,7 +41,6 @@ class Experiment:
     report: Callable[[Any, Path], None]
     """`report(settings, out)`: writes figures, table and report from the records in `out`; prints them."""
     scales: tuple[str, ...] = SCALES
-    """Scales at which it can run."""
     worlds: tuple[str, ...] = ()
     """Worlds in which it can run, the default first."""
     labelers: tuple[str, ...] = ()

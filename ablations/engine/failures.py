@@ -14,7 +14,6 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 SYSTEM: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk full", "a file system with enough room"),
@@ -22,7 +21,7 @@ SYSTEM: dict[int, tuple[str, str]] = {
     errno.EFBIG: ("a file larger than the limit", "a higher limit (ulimit -f) or a smaller file"),
     errno.EISDIR: ("a folder", "a file"),
     errno.ENOTDIR: ("a path below a file", "a path below folders"),
-    errno.EEXIST: ("something there already", "a new path"),
+    errno.EEXIST: ("an existing path", "a new one"),
     errno.ENOENT: ("no such file or folder", "an existing one"),
     errno.ENAMETOOLONG: ("a name that is too long", "a shorter name"),
     errno.EACCES: ("no permission", "a path that this user may read or write"),
@@ -33,24 +32,24 @@ SYSTEM: dict[int, tuple[str, str]] = {
     errno.ENOMEM: ("no memory left", "a smaller model or batch, or fewer workers"),
     errno.ENOLCK: ("no file locks", "a file system with file locks"),
 }
-"""Error number -> what was found, and what is allowed."""
+"""Error number -> words for what was found and what is allowed."""
 LIBRARIES = (
     *("jinja2", "safetensors", "safetensors_rust", "tokenizers", "huggingface_hub", "pyarrow", "sqlalchemy"),
     *("sqlite3", "zlib", "gzip", "lzma", "_lzma", "zipfile", "requests", "urllib3", "httpx", "httpcore"),
 )
-"""Packages whose own exceptions say what is wrong with a file, a server or the network."""
+"""Packages whose exceptions say what is wrong with a file, a server or the network."""
 OURS = (LookupError, TypeError, AttributeError, AssertionError, NameError)
 """Exceptions that are never system faults, except for an AssertionError of torch about CUDA."""
 PARSER = re.compile(
     r"""
     Parser\ key\ "(?:settings\.)?(?P<name>[^"]+)":\s
-    (?:Expected\ an?\ (?P<one><class\ '[\w.]+'>|typing\..*?\])\.\ Got\ value:\ (?P<value>.*)
-    |Does\ not\ validate\ against\ any\ of\ the\ Union\ subtypes\ Subtypes:\ (?P<several>.*?)
+    (?:Expected\ an?\ (?P<type><class\ '[\w.]+'>|typing\..*?\])\.\ Got\ value:\ (?P<value>.*)
+    |Does\ not\ validate\ against\ any\ of\ the\ Union\ subtypes\ Subtypes:\ (?P<types>.*?)
      \ Errors:(?!.*class_path).*\ Given\ value:\ (?P<given>.*))
     """,
     re.VERBOSE,
 )
-"""What jsonargparse says of a value of another type."""
+"""Message of jsonargparse about a value of a wrong type."""
 TYPES = re.compile(
     r"<class '(?P<kind>[\w.]+)'>|typing\.Literal\[(?P<names>[^\]]*)\]"
     r"|typing\.Annotated\[\w+, (?P<range>[^\]]*)\]"
@@ -59,24 +58,20 @@ WORDS = {
     **{"int": "a whole number", "float": "a number", "bool": "true, false", "str": "a text"},
     **{"tuple": "a list", "NoneType": "null"},
 }
-"""Types in the user's words."""
+"""Types in words for users."""
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 CUDA = ("Torch not compiled with CUDA", "NVIDIA driver", "No CUDA GPUs", "CUDA error", "CUDA driver")
 
 
-def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
+def run_guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
     """Runs a command and explains how it failed, if it did.
 
-    Args:
-        program: its name.
-        argv: its arguments.
-        work: does the work and returns the exit code.
+    With ABLATIONS_DEBUG set in the environment, mistakes, faults and bugs are raised instead.
 
     Returns:
         The exit code: that of `work`; 1 for failed tasks or a bug of ours; 2 for a user mistake or a fault of
         the system or a library (one line on standard error); 130 if interrupted; 141 if no one reads the
         output.
-        With ABLATIONS_DEBUG set in the environment, mistakes, faults and bugs are raised instead.
     """
     from jsonargparse import ArgumentError
 
@@ -90,42 +85,47 @@ def guarded(program: str, argv: Sequence[str], work: Callable[[], int]) -> int:
         finally:
             sys.stdout.flush()
     except (RunFailed, RankFailed) as failed:
-        _say(f"{program}: {failed}\nThe same command tries these again and keeps the rest.")
+        _print_error(f"{program}: {failed}\nThe same command tries these again and keeps the rest.")
         return 1
     except KeyboardInterrupt:
-        _say(f"{program}: interrupted; the same command resumes from what is done")
+        _print_error(f"{program}: interrupted; the same command resumes from what is done")
         return 130
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _nobody_reads():
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return 141  # 128 + SIGPIPE, as for a program that the signal ends
         if os.environ.get("ABLATIONS_DEBUG"):
             raise
-        line = _mistake(str(error)) if isinstance(error, (ValueError, ArgumentError)) else described(error)
+        if isinstance(error, (ValueError, ArgumentError)):
+            line: str | None = _describe_mistake(str(error))
+        else:
+            line = describe_fault(error)
         if line is not None:
-            _say(f"{program}: {line}")
+            _print_error(f"{program}: {line}")
             return 2
-        _say("".join(traceback.format_exception(error)) + _request(program, argv))
+        _print_error("".join(traceback.format_exception(error)) + _request_report(program, argv))
         return 1
     finally:
         _silence_if_stuck()
 
 
-def described(error: BaseException) -> str | None:
+def describe_fault(error: BaseException) -> str | None:
     """Describes a fault of the system or of a library in one line; returns None for our own bugs.
 
     The line has the form `FIELD: found X; allowed: Y`.
     """
     text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _any_of(MEMORY, text)):
+    no_memory = isinstance(error, RuntimeError) and any(part in text for part in MEMORY)
+    if isinstance(error, MemoryError) or no_memory:
         return f"memory: found too little of it ({text}); allowed: a smaller model or batch, or fewer workers"
-    if isinstance(error, RuntimeError | AssertionError) and _any_of(CUDA, text):
+    if isinstance(error, RuntimeError | AssertionError) and any(part in text for part in CUDA):
         return f"device: found no usable CUDA device ({text}); allowed: cpu, or a machine with a working GPU"
     if isinstance(error, OURS):
         return None
     package = type(error).__module__.partition(".")[0]
     if isinstance(error, OSError) and (package == "builtins" or package not in LIBRARIES):
-        return _of_system(error, text)
-    raised_by = _packages(error.__traceback__)
+        return _describe_system_error(error, text)
+    trace = traceback.walk_tb(error.__traceback__)
+    raised_by = {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in trace}
     if package in LIBRARIES:
         if package == "jinja2" and "results" in raised_by:  # one of our templates
             return None
@@ -150,37 +150,34 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _of_system(error: OSError, text: str) -> str:
-    found, allowed = SYSTEM.get(
-        error.errno or 0, (_short(error.strerror or text), "a system without this error")
-    )
+def _describe_system_error(error: OSError, text: str) -> str:
+    unknown = _short(error.strerror or text), "a system without this error"
+    found, allowed = SYSTEM.get(error.errno or 0, unknown)
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
     if not names:
         return f"system: found {found} ({_short(text)}); allowed: {allowed}"
     return f"{' and '.join(names)}: found {found}; allowed: {allowed}"
 
 
-def _mistake(message: str) -> str:
-    """Formats a mistake in one line; for a value that fits none of several types, our own rule's message."""
-    ours = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
+def _describe_mistake(message: str) -> str:
+    """Describes a user mistake in one line: for a value that fits none of several types, by our own rule."""
+    rules = [line.strip().removeprefix("- ") for line in message.splitlines() if "; allowed: " in line]
     line = " ".join(message.split())
-    if "Union subtypes" in message and ours:
-        return ours[0]
-    if (said := PARSER.fullmatch(line)) is None:
+    if "Union subtypes" in message and rules:
+        return rules[0]
+    if (parsed := PARSER.fullmatch(line)) is None:
         return line
-    allowed = [_words(kind) for kind in TYPES.finditer(said["one"] or said["several"])]
-    return f"{said['name']}: found {said['value'] or said['given']}; allowed: {', '.join(allowed)}"
+    allowed = []
+    for kind in TYPES.finditer(parsed["type"] or parsed["types"]):
+        if kind["names"] or kind["range"]:
+            allowed.append(kind["range"] or kind["names"].replace("'", ""))
+        else:
+            allowed.append(WORDS.get(kind["kind"], f"settings of {kind['kind'].rpartition('.')[2]}"))
+    return f"{parsed['name']}: found {parsed['value'] or parsed['given']}; allowed: {', '.join(allowed)}"
 
 
-def _words(kind: re.Match[str]) -> str:
-    """Describes a type that jsonargparse names."""
-    if kind["names"]:
-        return kind["names"].replace("'", "")
-    return kind["range"] or WORDS.get(kind["kind"], f"settings of {kind['kind'].rpartition('.')[2]}")
-
-
-def _request(program: str, argv: Sequence[str]) -> str:
-    """Returns a request for a bug report, with what it must include."""
+def _request_report(program: str, argv: Sequence[str]) -> str:
+    """Asks for a bug report and says what it must include."""
     from importlib import metadata
 
     from ablations.engine.revision import revision
@@ -192,7 +189,7 @@ def _request(program: str, argv: Sequence[str]) -> str:
     )
 
 
-def _nobody_reads() -> bool:
+def _reader_is_gone() -> bool:
     """Returns whether the reader of standard output or error is gone."""
     poll = select.poll()
     for number in (1, 2):
@@ -210,18 +207,9 @@ def _silence_if_stuck() -> None:
         os.close(silent)
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # no one is there to read it
+def _print_error(text: str) -> None:
+    with contextlib.suppress(OSError):  # standard error may have no reader
         print(text, file=sys.stderr, flush=True)
-
-
-def _packages(trace: TracebackType | None) -> set[str]:
-    """Returns the packages whose functions an exception has passed through."""
-    return {frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in traceback.walk_tb(trace)}
-
-
-def _any_of(parts: Sequence[str], text: str) -> bool:
-    return any(part in text for part in parts)
 
 
 def _short(text: str) -> str:

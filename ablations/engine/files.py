@@ -1,4 +1,4 @@
-"""Files and folders that a user names: checks of existing ones, and atomic writing of new ones."""
+"""Files and folders that a user names in a field: checks of existing ones, atomic writing of new ones."""
 
 import hashlib
 import os
@@ -23,6 +23,11 @@ def sha256_of(path: Path, field: str = "file") -> str:
     """
     if not path.is_file():
         raise ValueError(f"{field}: found no file {path}; allowed: an existing one")
+    return sha256(path)
+
+
+def sha256(path: Path) -> str:
+    """Computes the sha256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -31,7 +36,7 @@ def check_new(path: Path, field: str) -> None:
     """Checks that a new file or folder can be written; leaves nothing behind.
 
     Raises:
-        ValueError: something is there already, or it cannot be written.
+        ValueError: the path exists, or it cannot be written.
     """
     if os.path.lexists(path):  # False for a name that is too long
         raise ValueError(f"{field}: found {path}; allowed: a new one")
@@ -41,10 +46,7 @@ def check_new(path: Path, field: str) -> None:
 def check_output(path: Path, field: str, *, folder: bool = False) -> None:
     """Checks before any work that an output can be written; leaves nothing behind.
 
-    Args:
-        path: file or folder that may exist already; folders above it may be missing.
-        field: the field in which the user named it.
-        folder: whether a folder may exist there, rather than a file.
+    The file, or with `folder` the folder, may exist already; folders above it may be missing.
 
     Raises:
         ValueError: it cannot be written.
@@ -62,10 +64,9 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
         raise ValueError(f"{field}: found {given}, below the file {above}; allowed: a path below folders")
     longest = os.pathconf(above, "PC_NAME_MAX") - ROOM
     for name in names:
-        if len(os.fsencode(name)) > longest:
+        if (length := len(os.fsencode(name))) > longest:
             raise ValueError(
-                f"{field}: found a name of {len(os.fsencode(name))} bytes ({name[:20]}...); "
-                f"allowed: {longest} or fewer"
+                f"{field}: found a name of {length} bytes ({name[:20]}...); allowed: {longest} or fewer"
             )
     probe = above / f".{uuid.uuid4().hex}"
     try:
@@ -79,12 +80,8 @@ def check_output(path: Path, field: str, *, folder: bool = False) -> None:
 
 
 @contextmanager
-def alone(path: Path, field: str) -> Iterator[None]:
-    """Keeps every other process of this project from writing an output.
-
-    Args:
-        path: file or folder; its parent folder is created.
-        field: the field in which the user named it.
+def exclusive(path: Path, field: str) -> Iterator[None]:
+    """Keeps every other process of this project from writing an output; creates its parent folder.
 
     Raises:
         ValueError: another process is writing it.
@@ -108,21 +105,17 @@ def lock_of(path: Path) -> Path:
 def new_folder(path: Path, field: str) -> Iterator[Path]:
     """Yields a folder to fill, which is moved to ``path`` on success and deleted on failure.
 
-    Args:
-        path: final path of the folder.
-        field: the field in which the user named it.
-
     Raises:
-        ValueError: something is there, before or afterwards, or another process is writing it.
+        ValueError: the path exists, before or afterwards, or another process is writing it.
     """
     check_new(path, field)
-    with alone(path, field), filling(path, field) as unfinished:
+    with exclusive(path, field), fill_folder(path, field) as unfinished:
         yield unfinished
 
 
 @contextmanager
-def filling(path: Path, field: str) -> Iterator[Path]:
-    """Does what `new_folder` does, for a caller who holds the lock of the output."""
+def fill_folder(path: Path, field: str) -> Iterator[Path]:
+    """Does what `new_folder` does, for a caller that holds the lock of the output."""
     check_new(path, field)
     unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}")
     unfinished.mkdir()

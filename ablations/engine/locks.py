@@ -13,9 +13,7 @@ from pathlib import Path
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Holds the lock of a file; yields whether it was acquired, which is always so with `wait`.
 
-    Args:
-        path: the file; created if missing, and removed by its holder.
-        wait: whether to wait for it.
+    The file is created if missing, and removed by the holder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:

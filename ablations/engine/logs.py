@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
 NONE = "none"
-USUAL = "TensorBoardLogger"
+DEFAULT_KIND = "TensorBoardLogger"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +23,11 @@ class Logs:
     folder: Path = Path()
     """Folder for what the logger does not send elsewhere."""
     title: str = ""
-    """Title of the training, for display."""
     key: str = ""
     """Key of the training; the same key continues the same log."""
 
     def of(self, label: str, key: str) -> Logs:
-        """Returns the logs of one training."""
+        """Returns the logs of the training with this label and key."""
         return replace(self, title=label.replace("/", " "), key=key)
 
     def logger(self) -> Logger | None:
@@ -38,13 +37,10 @@ class Logs:
         from lightning.pytorch import loggers
 
         kind = getattr(loggers, self.kind)
-        given: dict[str, Any] = {
+        arguments = {
             **{"save_dir": str(self.folder), "version": self.key},
             **{"name": self.title, "run_name": self.title},
         }
-        taken = inspect.signature(kind).parameters
-        made: Logger = kind(**{name: value for name, value in given.items() if name in taken})
-        return made
-
-
-NO_LOGS = Logs()
+        accepted = inspect.signature(kind).parameters
+        logger: Logger = kind(**{name: value for name, value in arguments.items() if name in accepted})
+        return logger

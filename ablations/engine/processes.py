@@ -14,7 +14,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB
 
 
 def default_workers(threads: int = 1) -> int:
-    """Returns how many tasks of ``threads`` threads each this process's cores can run at once; at least 1."""
+    """Returns the number of tasks, of ``threads`` threads each, for this process's cores; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, cores // threads)
 
@@ -22,34 +22,28 @@ def default_workers(threads: int = 1) -> int:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Limits computation to one thread, also in processes started and libraries first imported within."""
-    before = {name: os.environ.get(name) for name in THREADS}
+    before = {name: os.environ[name] for name in THREADS if name in os.environ}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch is not None else None
     if torch is not None:
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        if torch is not None and threads is not None:
+        for name in THREADS:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+        if torch is not None:
             torch.set_num_threads(threads)
 
 
 def context_of(*, cuda: bool, runs_model: bool = True) -> SpawnContext | ForkServerContext:
-    """Returns the context in which processes are started that compute.
+    """Returns the context that starts processes that compute.
 
-    Processes that run models on the CPU are forked from one that has imported what trainings need. It has no
-    threads and has not touched a GPU; it is started with the first of them, and ends with this one. All
-    others are started anew.
-
-    Args:
-        cuda: whether they use a GPU, which a forked process could not.
-        runs_model: whether they run models.
+    Processes that run models on the CPU are forked from a server that has imported what trainings need. The
+    server has no threads and has not touched a GPU; it starts with the first of them and ends with this
+    process. All others are spawned; a forked process could not use a GPU.
     """
     if cuda or not runs_model or sys.platform != "linux":  # elsewhere, system libraries start threads
         return multiprocessing.get_context("spawn")
@@ -59,7 +53,7 @@ def context_of(*, cuda: bool, runs_model: bool = True) -> SpawnContext | ForkSer
 
 
 def take_environment(environment: Mapping[str, str]) -> None:
-    """Gives this process the environment of the one that asked for it, which may be another's child."""
+    """Replaces this process's environment by that of the process that asked for it."""
     os.environ.clear()
     os.environ.update(environment)
 

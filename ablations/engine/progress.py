@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO, get_args
+from typing import TYPE_CHECKING, Literal, TextIO, get_args
+
+from ablations.engine.step import Task
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -17,34 +19,26 @@ LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 SILENCE = 60.0
 """Seconds without a line after which plain output says what is running."""
-EVERY = 5.0
+INTERVAL = 5.0
 """Seconds between two JSON lines on the progress of one task."""
 
 
-class Reported(Protocol):
-    """A piece of work whose progress is reported."""
-
-    @property
-    def label(self) -> str:
-        """Name for display."""
-
-    @property
-    def address(self) -> str:
-        """Name for machines, unlike that of any other piece."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Named:
-    """A piece of work that is no step."""
+class NamedWork:
+    """A piece of work that is not a step."""
 
     label: str
     """Name for display."""
     address: str
-    """Name for machines."""
+    """Name for machines, different from that of any other piece."""
 
 
-class Reporter(Protocol):
-    """Receiver of a run's progress. `left` is the estimate of the seconds left."""
+Reported = Task | NamedWork
+"""A piece of work whose progress is reported."""
+
+
+class Reporter:
+    """Receiver of a run's progress, which ignores it. `left` is the estimate of the seconds left."""
 
     def begin(self, total: int, standing: int, work: float) -> None:
         """Called when a run begins: `total` tasks to make in `work` seconds, `standing` made before."""
@@ -78,18 +72,14 @@ def duration(seconds: float) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Formats a plain table, columns as wide as needed; those numbered in `right` are right-aligned."""
+    """Formats a plain table with columns as wide as needed; `right` numbers the right-aligned ones."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = (
-        (cell.rjust(width) if index in right else cell.ljust(width))
-        for line in lines
-        for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-    )
-    return "\n".join("  ".join(next(aligned) for _ in widths).rstrip() for _ in lines)
+    formats = [f"{{:{'>' if index in right else '<'}{width}}}" for index, width in enumerate(widths)]
+    return "\n".join("  ".join(formats).format(*line).rstrip() for line in lines)
 
 
-class Lines:
+class Lines(Reporter):
     """Prints a line at each task's end and, after a long silence, one that says what is running."""
 
     def __init__(self, file: TextIO | None = None, silence: float = SILENCE) -> None:
@@ -102,7 +92,7 @@ class Lines:
     def begin(self, total: int, standing: int, work: float) -> None:
         self._total, self._over = total, 0  # a command may make several runs, one after the other
         if total:
-            self._say(f"tasks: {total} to do, {standing} done before")
+            self._print(f"tasks: {total} to do, {standing} done before")
 
     def started(self, task: Reported) -> None:
         self._running[task.label] = 0.0
@@ -111,27 +101,27 @@ class Lines:
         self._running[task.label] = fraction
         if time.monotonic() - self._last >= self._silence:
             running = ", ".join(f"{label} {part:.0%}" for label, part in self._running.items())
-            self._say(f"[{self._over}/{self._total}] running: {running}{_left(left)}")
+            self._print(f"[{self._over}/{self._total}] running: {running}{_left(left)}")
 
     def ended(
         self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
     ) -> None:
         self._running.pop(task.label, None)
         self._over += 1
-        self._say(f"[{self._over}/{self._total}] {task.label}: {_outcome(seconds, failure)}{_left(left)}")
+        outcome = "made by another run" if seconds is None else duration(seconds)
+        if failure is not None:
+            outcome = f"FAILED, {failure}"
+        self._print(f"[{self._over}/{self._total}] {task.label}: {outcome}{_left(left)}")
 
     def blocked(self, task: Reported) -> None:
         self._over += 1
 
-    def close(self) -> None:
-        pass
-
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._last = time.monotonic()
         print(line, file=self._file or sys.stderr, flush=True)
 
 
-class Bars:
+class Bars(Reporter):
     """Shows one bar for the whole run and one for each running task; failures stay above them."""
 
     def __init__(self) -> None:
@@ -146,7 +136,7 @@ class Bars:
         )
         self.bars: Progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._bar: dict[str, TaskID] = {}
-        self._began: dict[str, float] = {}
+        self._start: dict[str, float] = {}
         self._total = self._over = 0
 
     def begin(self, total: int, standing: int, work: float) -> None:
@@ -157,11 +147,11 @@ class Bars:
 
     def started(self, task: Reported) -> None:
         self._bar[task.address] = self.bars.add_task(task.label, total=1.0, note="")
-        self._began[task.address] = time.monotonic()
+        self._start[task.address] = time.monotonic()
 
     def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
-        taken = time.monotonic() - self._began[task.address]
-        note = _left(taken * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
+        elapsed = time.monotonic() - self._start[task.address]
+        note = _left(elapsed * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
         self.bars.update(self._bar[task.address], completed=fraction, note=note)
         self.bars.update(self._bar[""], completed=done, note=_left(left).removeprefix(", "))
 
@@ -173,9 +163,7 @@ class Bars:
         note = _left(left).removeprefix(", ")
         self.bars.update(self._bar[""], completed=done, description=self._title(), note=note)
         if failure is not None:
-            self.bars.console.print(
-                f"{task.label}: {_outcome(seconds, failure)}", markup=False, highlight=False
-            )
+            self.bars.console.print(f"{task.label}: FAILED, {failure}", markup=False, highlight=False)
 
     def blocked(self, task: Reported) -> None:
         self._over += 1
@@ -187,63 +175,54 @@ class Bars:
         return f"{self._over}/{self._total} tasks"
 
 
-class Json:
+class Json(Reporter):
     """Prints one JSON object per line, for machines, with `time` (seconds since the epoch) and `event`."""
 
-    def __init__(self, file: TextIO | None = None, every: float = EVERY) -> None:
+    def __init__(self, file: TextIO | None = None, every: float = INTERVAL) -> None:
         self._file = file
         self._every = every
-        self._told: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     def begin(self, total: int, standing: int, work: float) -> None:
-        self._tell("begin", total=total, standing=standing, work=work)
+        self._print("begin", total=total, standing=standing, work=work)
 
     def started(self, task: Reported) -> None:
-        self._tell("started", task)
+        self._print("started", task)
 
     def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
         now = time.monotonic()
-        if now - self._told.get(task.address, -math.inf) >= self._every:
-            self._told[task.address] = now
-            self._tell("progressed", task, fraction=fraction, done=done, left=left)
+        if now - self._last.get(task.address, -math.inf) >= self._every:
+            self._last[task.address] = now
+            self._print("progressed", task, fraction=fraction, done=done, left=left)
 
     def ended(
         self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
     ) -> None:
-        self._tell("ended", task, seconds=seconds, failure=failure, done=done, left=left)
+        self._print("ended", task, seconds=seconds, failure=failure, done=done, left=left)
 
     def blocked(self, task: Reported) -> None:
-        self._tell("blocked", task)
+        self._print("blocked", task)
 
     def close(self) -> None:
-        self._tell("close")
+        self._print("close")
 
-    def _tell(self, event: str, task: Reported | None = None, **more: float | str | None) -> None:
-        of_task = {} if task is None else {"task": task.address, "label": task.label}
-        line = json.dumps({"time": time.time(), "event": event} | of_task | more)
+    def _print(self, event: str, task: Reported | None = None, **details: float | str | None) -> None:
+        names = {} if task is None else {"task": task.address, "label": task.label}
+        line = json.dumps({"time": time.time(), "event": event} | names | details)
         print(line, file=self._file or sys.stderr, flush=True)
 
 
 def reporter_of(log_format: str = "text") -> Reporter:
     """Returns bars if standard error is a terminal, lines elsewhere, or JSON for machines.
 
-    Args:
-        log_format: one of ``LOG_FORMATS``.
-
     Raises:
-        ValueError: it is none of them.
+        ValueError: the format is not one of ``LOG_FORMATS``.
     """
     if log_format not in LOG_FORMATS:
         raise ValueError(f"log_format: found {log_format!r}; allowed: {', '.join(LOG_FORMATS)}")
     if log_format == "json":
         return Json()
     return Bars() if sys.stderr.isatty() else Lines()
-
-
-def _outcome(seconds: float | None, failure: str | None) -> str:
-    if failure is not None:
-        return f"FAILED, {failure}"
-    return "made by another run" if seconds is None else duration(seconds)
 
 
 def _left(left: float) -> str:

@@ -2,9 +2,9 @@
 
 On one machine, the process that makes an artifact, its owner, starts the ranks, gets the progress from the
 first of them, and ends them when the step is over or one of them dies. Ranks read the inputs and write the
-artifact's files; they have nothing to do with the store's locks or whatever else the owner holds, such as a
-trial of a sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the
-others wait for the steps that it asks them to run with it.
+artifact's files. They do not touch the store's locks or anything else that the owner holds, such as a trial
+of a sweep. Under torchrun or SLURM the ranks exist already: the first one runs the pipeline, and the others
+wait for the steps that it asks them to run with it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from ablations.data.field_types import Count, check_fields
-from ablations.engine.logs import Logs
 from ablations.engine.processes import context_of, end_with_parent, take_environment
-from ablations.engine.step import Context, Task, execute
+from ablations.engine.step import Context, Task, execute, ignore
 from lightning_modules.process_group import ALONE, Group, Strategy, joined
 
+Call = tuple[Task, Path, Context]
+"""A step, the folder in which the first rank writes, and a context without the owner's callbacks."""
 LAUNCHERS = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}
 """Environment variables by which torchrun and SLURM are recognized."""
 GRACE = 1.0
@@ -51,7 +53,7 @@ class Devices:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def within(self, group: Group) -> Devices:
+    def in_group(self, group: Group) -> Devices:
         """Returns these devices, if they fit the group that this process was started in.
 
         Raises:
@@ -59,64 +61,25 @@ class Devices:
         """
         if group.size == 1:
             if self.nodes > 1:
-                raise ValueError(f"nodes: found {self.nodes}; allowed: 1, but under torchrun or SLURM")
+                raise ValueError(f"nodes: found {self.nodes}; allowed: 1, or more under torchrun or SLURM")
             return self
-        here = group.size // group.nodes
-        for name, found, allowed in (("devices", self.devices, here), ("nodes", self.nodes, group.nodes)):
+        per_node = group.size // group.nodes
+        for name, found, allowed in (("devices", self.devices, per_node), ("nodes", self.nodes, group.nodes)):
             if found not in (1, allowed):
                 raise ValueError(f"{name}: found {found}; allowed: {allowed}, as many as were started")
-        return replace(self, devices=here, nodes=group.nodes, group=group)
+        return replace(self, devices=per_node, nodes=group.nodes, group=group)
 
     def execute(self, step: Task, out: Path, context: Context) -> None:
-        """Runs a step, on these devices if it can be spread over them; see `engine.step.Execute`."""
+        """Runs a step, on all of these devices if it can be spread over them; see `engine.step.Execute`."""
         if not step.spreads or self.devices * self.nodes == 1:
             execute(step, out, context)
             return
-        call = Call(
-            step=step.detached(),
-            out=out,
-            root=context.root,
-            scratch=context.scratch,
-            logs=context.logs,
-        )
+        call = step.detached(), out, replace(context, progress=ignore, report_validation=ignore)
         if self.group.size > 1:
             self.group.share(call)
-            call.run(self.group, context.progress, context.report_validation)
+            execute(call[0], out, replace(context, group=self.group))
         else:
             _run_on_ranks(call, self, context)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One call of a step, as every rank gets it."""
-
-    step: Task
-    """The step."""
-    out: Path
-    """Folder in which the first rank writes."""
-    root: Path
-    """See `Context`."""
-    scratch: Path
-    """See `Context`."""
-    logs: Logs
-    """See `Context`."""
-
-    def run(
-        self,
-        group: Group,
-        progress: Callable[[float], None],
-        report_validation: Callable[[float, float], None],
-    ) -> None:
-        """Runs the step in this process, as one of a group."""
-        context = Context(
-            root=self.root,
-            scratch=self.scratch,
-            progress=progress,
-            report_validation=report_validation,
-            group=group,
-            logs=self.logs,
-        )
-        execute(self.step, self.out, context)
 
 
 class RankFailed(RuntimeError):
@@ -125,9 +88,9 @@ class RankFailed(RuntimeError):
 
 def check_devices(steps: Iterable[Task], count: int = 1) -> None:
     """Checks that this machine has the GPUs and the attention that some steps need; see `check_gpus`."""
-    asked = tuple(steps)
-    check_gpus({step.device for step in asked}, count)
-    if "flash_attention_2" in {step.attention for step in asked}:
+    steps = tuple(steps)
+    check_gpus({step.device for step in steps}, count)
+    if any(step.attention == "flash_attention_2" for step in steps):
         from transformers.utils import is_flash_attn_2_available
 
         if not is_flash_attn_2_available():
@@ -137,11 +100,7 @@ def check_devices(steps: Iterable[Task], count: int = 1) -> None:
 
 
 def check_gpus(devices: Collection[str], count: int = 1) -> None:
-    """Checks that this machine has the GPUs that are asked for, before anything is made.
-
-    Args:
-        devices: devices to compute on: cpu or cuda.
-        count: number of devices that train one model together.
+    """Checks that this machine has `count` GPUs for one model, if cuda is among the devices.
 
     Raises:
         ValueError: there is no GPU, or there are too few.
@@ -149,54 +108,43 @@ def check_gpus(devices: Collection[str], count: int = 1) -> None:
     if "cuda" in devices:
         import torch
 
-        if not (there := torch.cuda.device_count()):
+        if not (gpus := torch.cuda.device_count()):
             raise ValueError("device: found cuda, but no such device; allowed: cpu")
-        if count > there:
-            raise ValueError(f"devices: found {count}; allowed: up to {there}, the GPUs of this machine")
+        if count > gpus:
+            raise ValueError(f"devices: found {count}; allowed: up to {gpus}, the GPUs of this machine")
 
 
 def take_gpus(number: int, count: int) -> None:
-    """Limits this process to its share of the machine's GPUs, if there are any, assigned by turns.
-
-    Args:
-        number: number of the process among the workers.
-        count: number of GPUs that it needs.
-    """
+    """Limits a worker, by its number, to `count` of the machine's GPUs, if any, assigned in turn."""
     import torch
 
-    if not (there := torch.cuda.device_count()):
+    if not (gpus := torch.cuda.device_count()):
         return
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(there)))
-    ids = visible.split(",")
-    mine = [ids[(number * count + k) % len(ids)] for k in range(count)]
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(dict.fromkeys(mine))
+    ids = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
+    own = [ids[(number * count + k) % len(ids)] for k in range(count)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(dict.fromkeys(own))
 
 
 @contextlib.contextmanager
-def started(asked: Devices) -> Iterator[Devices]:
-    """Yields the requested devices, within the group that torchrun or SLURM started this process in.
+def joined_devices(requested: Devices) -> Iterator[Devices]:
+    """Yields the requested devices, in the group that torchrun or SLURM started this process in.
 
-    All ranks but the first follow it to the end before they get them.
+    All ranks but the first run with it the steps that it asks for, and get the devices after the last one.
 
     Raises:
         ValueError: the requested devices are not those that were started.
     """
     if not LAUNCHERS & set(os.environ):  # and torch need not be imported
-        yield asked.within(ALONE)
+        yield requested.in_group(ALONE)
         return
-    with joined(asked.strategy) as group:
-        devices = asked.within(group)
-        if not group.first:
-            _follow(group)
+    with joined(requested.strategy) as group:
+        devices = requested.in_group(group)
+        while not group.first and (call := group.share(None)) is not None:
+            step, out, context = call
+            execute(step, out, replace(context, group=group))
         yield devices
         if group.first and group.size > 1:
             group.share(None)
-
-
-def _follow(group: Group) -> None:
-    """Runs with the first rank what that rank asks for, until it asks for no more."""
-    while (call := group.share(None)) is not None:
-        call.run(group, lambda fraction: None, lambda share, value: None)
 
 
 def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
@@ -206,33 +154,35 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
         RankFailed: one of them failed or died; none of them is left running.
         Diverged: the training that they shared diverged.
     """
-    start = context_of(cuda=call.step.device == "cuda")
-    port = _free_port()
+    start = context_of(cuda=call[0].device == "cuda")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     ranks: dict[Connection, tuple[int, BaseProcess]] = {}
     process: BaseProcess
     try:
         for rank in range(devices.devices):
             ours, theirs = start.Pipe()
             arguments = (theirs, dict(os.environ), call, rank, devices, port)
-            process = start.Process(target=_rank, args=arguments)
+            process = start.Process(target=_run_rank, args=arguments)
             process.start()
             theirs.close()  # so that its death closes the pipe
             ranks[ours] = rank, process
-        waiting = dict(ranks)
+        waiting = set(ranks)
         while waiting:
-            for connection in wait(list(waiting)):
+            for connection in wait(waiting):
                 assert isinstance(connection, Connection)
-                message = _received(connection)
-                if message[0] == "progress":
-                    context.progress(message[1])
-                elif message[0] == "validation":
-                    context.report_validation(*message[1:])
-                elif message[0] == "finished":
-                    del waiting[connection]
-                elif message[0] == "diverged":
+                event, *details = message = _receive(connection)
+                if event == "progress":
+                    context.progress(*details)
+                elif event == "validation":
+                    context.report_validation(*details)
+                elif event == "finished":
+                    waiting.remove(connection)
+                elif event == "diverged":
                     from lightning_modules.divergence import Diverged
 
-                    raise Diverged(message[1])
+                    raise Diverged(*details)
                 else:
                     raise RankFailed(_cause(ranks, message))
     finally:
@@ -242,7 +192,7 @@ def _run_on_ranks(call: Call, devices: Devices, context: Context) -> None:
             process.join()
 
 
-def _received(connection: Connection) -> tuple[Any, ...]:
+def _receive(connection: Connection) -> tuple[Any, ...]:
     try:
         message: tuple[Any, ...] = connection.recv()
     except (EOFError, OSError):
@@ -251,9 +201,9 @@ def _received(connection: Connection) -> tuple[Any, ...]:
 
 
 def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ...]) -> str:
-    """Returns why a group failed: the rank that a signal ended, or else the one that failed first.
+    """Returns why a group failed: the rank that a signal ended, or else the rank that failed first.
 
-    The others fail too, because they miss it.
+    The others fail too, because they miss that one.
     """
     failures = [last[1:]] if last[0] == "failed" else []
     end = time.monotonic() + GRACE
@@ -261,27 +211,22 @@ def _cause(ranks: dict[Connection, tuple[int, BaseProcess]], last: tuple[Any, ..
         for rank, process in ranks.values():
             if (code := process.exitcode) is not None and code < 0:
                 return f"rank {rank} was ended by {signal.Signals(-code).name}"
-        for connection in wait([one for one in ranks if not one.closed], min(left, 0.1)):
+        for connection in wait([pipe for pipe in ranks if not pipe.closed], min(left, 0.1)):
             assert isinstance(connection, Connection)
-            message = _received(connection)
+            message = _receive(connection)
             if message[0] == "failed":
                 failures.append(message[1:])
             elif message[0] == "died":
                 connection.close()
     if failures:
-        _, rank, told = min(failures)
-        return f"rank {rank}: {told}"
+        _, rank, error = min(failures)
+        return f"rank {rank}: {error}"
     codes = [process.exitcode for _, process in ranks.values()]
     return f"ranks exited with codes {', '.join(map(str, codes))}"
 
 
-def _rank(
-    connection: Connection,
-    environment: dict[str, str],
-    call: Call,
-    rank: int,
-    devices: Devices,
-    port: int,
+def _run_rank(
+    connection: Connection, environment: dict[str, str], call: Call, rank: int, devices: Devices, port: int
 ) -> None:
     """Runs one process of a group that is on this machine only."""
     take_environment(environment)
@@ -298,17 +243,16 @@ def _rank(
 
     torch.set_num_threads(1)
 
-    def tell(*message: Any) -> None:
+    def report(event: str, *values: float) -> None:
         if rank == 0:
-            connection.send(message)
+            connection.send((event, *values))
 
+    step, out, context = call
     with joined(devices.strategy) as group:
+        progress, report_validation = partial(report, "progress"), partial(report, "validation")
+        context = replace(context, group=group, progress=progress, report_validation=report_validation)
         try:
-            call.run(
-                group,
-                lambda fraction: tell("progress", fraction),
-                lambda share, value: tell("validation", share, value),
-            )
+            execute(step, out, context)
         except Diverged as error:  # on all ranks at once
             connection.send(("diverged", str(error)))
         except (Exception, SystemExit) as error:
@@ -317,9 +261,3 @@ def _rank(
             sys.stderr.flush()
         else:
             connection.send(("finished",))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -27,13 +27,13 @@ def revision() -> str:
 
 
 def made_by() -> dict[str, Json]:
-    """Returns what identifies the code and the libraries that made something, as plain JSON."""
+    """Identifies the code and the libraries that make something, as plain JSON."""
     return {"revision": revision(), "code": {**code()}}
 
 
 @functools.cache
 def code() -> dict[str, str]:
-    """Returns what must match on all machines that work on one run, by name; read once, on first use."""
+    """Returns the versions that must match on all machines of a run, by name; read once, on first use."""
     digest = hashlib.sha256()
     for path in sorted(path for room in ROOMS for path in (CODE / room).rglob("*.py")):
         digest.update(path.relative_to(CODE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

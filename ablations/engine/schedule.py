@@ -10,7 +10,7 @@ from ablations.engine.progress import Reporter, text_table
 from ablations.engine.step import Task, ordered
 from ablations.engine.store import Store
 
-BELIEVED = 60.0
+PRIOR_SECONDS = 60.0
 """Seconds of work assumed to take as long as planned, weighed against the timings of other steps."""
 
 
@@ -19,7 +19,6 @@ class Failure:
     """A task that failed."""
 
     task: Task
-    """Task that failed."""
     kind: str
     """Type of the exception, or `WorkerDied`."""
     message: str
@@ -45,33 +44,30 @@ class Rates:
     """Estimates of task durations from weights and timings."""
 
     def __init__(self, store: Store) -> None:
-        self._timed: dict[str, list[float]] = {}  # step -> [seconds, weight], sums
+        self._sums: dict[str, tuple[float, float]] = {}  # step -> seconds, weight
         for timing in store.timings().values():
             if not timing.resumed:
                 self.add(timing.step, timing.weight, timing.seconds)
 
     def add(self, step: str, weight: float, seconds: float) -> None:
         """Records that a task of this step and weight took so many seconds."""
-        timed = self._timed.setdefault(step, [0.0, 0.0])
-        timed[0] += seconds
-        timed[1] += weight
+        total_seconds, total_weight = self._sums.get(step, (0.0, 0.0))
+        self._sums[step] = total_seconds + seconds, total_weight + weight
 
     def seconds(self, task: Task) -> float:
         """Estimates seconds: the task's weight, corrected by the timings of its step, or else of all."""
-        if task.name in self._timed:
-            seconds, weight = self._timed[task.name]
+        if task.name in self._sums:
+            seconds, weight = self._sums[task.name]
             return task.weight * seconds / weight
-        # A few short tasks of other steps say little, so they are weighed against `BELIEVED` as planned.
-        seconds, weight = (sum(one[k] for one in self._timed.values()) + BELIEVED for k in (0, 1))
+        # A few short tasks of other steps say little.
+        seconds, weight = (sum(sums[k] for sums in self._sums.values()) + PRIOR_SECONDS for k in (0, 1))
         return task.weight * seconds / weight
 
 
 def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Task, float]:
     """Returns the seconds from each task's start to the end of the longest path of tasks that wait for it.
 
-    Args:
-        tasks: each after its inputs; inputs that are not among them take no time.
-        seconds: duration of a task.
+    Each task comes after its inputs; inputs that are not among the tasks take no time.
     """
     after = dict.fromkeys(tasks, 0.0)
     path = {}
@@ -86,10 +82,7 @@ def path_seconds(tasks: list[Task], seconds: Callable[[Task], float]) -> dict[Ta
 def total_seconds(tasks: list[Task], seconds: Callable[[Task], float], workers: int) -> float:
     """Estimates the time of all tasks: the longest path or each worker's fair share, whichever is longer.
 
-    Args:
-        tasks: each after its inputs.
-        seconds: duration of a task.
-        workers: number of tasks at once.
+    Each task comes after its inputs.
     """
     return max([sum(map(seconds, tasks)) / workers, *path_seconds(tasks, seconds).values()])
 
@@ -115,7 +108,7 @@ class Run:
         self._running: dict[Task, float] = {}  # fraction done
         self._over: set[Task] = set()
 
-        standing, needed = self._sort_out(targets)
+        made, needed = self._sort_out(targets)
         self.needed = [task for task in ordered(targets) if task in needed]
         self._waits_for = {task: needed.intersection(task.parents) for task in self.needed}
         self._children: dict[Task, list[Task]] = {task: [] for task in self.needed}
@@ -125,7 +118,7 @@ class Run:
         self._work = {task: self._rates.seconds(task) for task in self.needed}
         self._path = path_seconds(self.needed, self._work.__getitem__)
         self.ready = [task for task in self.needed if not self._waits_for[task]]
-        reporter.begin(len(self.needed), len(standing), sum(self._work.values()))
+        reporter.begin(len(self.needed), len(made), sum(self._work.values()))
 
     def take(self, among: Sequence[Task] | None = None) -> Task:
         """Takes the ready task with the longest path to the end; `among` restricts the choice."""
@@ -147,7 +140,8 @@ class Run:
             self._rates.add(task.name, task.weight, seconds)
         for child in self._children[task]:
             self._waits_for[child].discard(task)
-            if not self._waits_for[child] and child not in self._over and not self._ended:
+            ended = self._fail_fast and self.failures
+            if not self._waits_for[child] and child not in self._over and not ended:
                 self.ready.append(child)
         self._reporter.ended(task, seconds, None, self._done(), self._left())
 
@@ -171,25 +165,20 @@ class Run:
         self._reporter.ended(task, None, f"{kind}: {message}", self._done(), self._left())
 
     def _sort_out(self, targets: tuple[Task, ...]) -> tuple[set[Task], set[Task]]:
-        """Returns the tasks that exist and those to make; what only existing ones need is not looked at."""
-        standing: set[Task] = set()
+        """Returns the tasks that exist and those to make; inputs of existing ones are not checked."""
+        made: set[Task] = set()
         needed: set[Task] = set()
         stack = list(targets)
         while stack:
             task = stack.pop()
-            if task in standing or task in needed:
+            if task in made or task in needed:
                 continue
-            if self._store.stands(task):
-                standing.add(task)
+            if self._store.verify(task):
+                made.add(task)
             else:
                 needed.add(task)
                 stack.extend(task.parents)
-        return standing, needed
-
-    @property
-    def _ended(self) -> bool:
-        """Whether a failure has ended the run."""
-        return self._fail_fast and bool(self.failures)
+        return made, needed
 
     def _end(self, task: Task) -> None:
         self._running.pop(task)
@@ -200,7 +189,7 @@ class Run:
         return over + sum(self._work[task] * fraction for task, fraction in self._running.items())
 
     def _left(self) -> float:
-        left = [task for task in self.needed if task not in self._over]
-        return total_seconds(
-            left, lambda task: self._rates.seconds(task) * (1.0 - self._running.get(task, 0.0)), self.workers
-        )
+        def seconds(task: Task) -> float:
+            return self._rates.seconds(task) * (1.0 - self._running.get(task, 0.0))
+
+        return total_seconds([task for task in self.needed if task not in self._over], seconds, self.workers)

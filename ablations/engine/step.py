@@ -15,7 +15,7 @@ import json
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,12 +30,9 @@ KEY_LENGTH = 24
 RESERVED = ("timings", "failures", "logs")
 """Folders of a store that hold no artifacts."""
 
-Addresses = dict[str, str | tuple[str, ...]]
-"""Addresses of inputs by the name of the field that holds them."""
-
 
 class Artifact(Protocol):
-    """What a step produces: it is written into a folder once, and read from it by other steps."""
+    """Product of a step, written into a folder once, and read from it by other steps."""
 
     def write(self, folder: Path, /) -> None:
         """Writes its files into an existing, empty folder."""
@@ -49,23 +46,26 @@ Produced = TypeVar("Produced", bound=Artifact, covariant=True)
 Other = TypeVar("Other", bound=Artifact)
 
 
+def ignore(*report: float) -> None:
+    """Ignores a report of progress or of a validation."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Context of a running step, besides its fields. Nothing here may change what it produces."""
+    """Surroundings of a running step. Nothing in them may change what it produces."""
 
     root: Path
     """Folder of the store, which holds the artifacts that the step reads."""
     scratch: Path
     """Folder for shards and checkpoints: survives a kill, is deleted once the artifact exists."""
-    progress: Callable[[float], None] = lambda fraction: None
+    progress: Callable[[float], None] = ignore
     """Callback for the fraction done, from 0 to 1; call it as often as convenient."""
-    report_validation: Callable[[float, float], None] = lambda share, value: None
-    """Callback of a training for the share of its updates that are done and how well it does on validation
-    problems; it may raise to stop a training without prospects."""
+    report_validation: Callable[[float, float], None] = ignore
+    """Callback of a training for the share of its updates that are done and its score on validation problems;
+    it may raise to stop a training without prospects."""
     group: Group = ALONE
     """Processes that run the step together: all read and compute, and the first writes."""
     logs: Logs = Logs()
-    """Where a training logs."""
 
     def folder(self, step: Step[Any]) -> Path:
         """Returns the folder of an input's artifact."""
@@ -82,7 +82,7 @@ class Context:
 
 
 def apart(default: Any = dataclasses.MISSING) -> Any:
-    """Declares a field that does not count for the key; without a default, it is required."""
+    """Declares a field that does not count for the key; it is required unless it has a default."""
     return field(default=default, compare=False, metadata={"apart": True})
 
 
@@ -98,15 +98,13 @@ class Step(ABC, Generic[Produced]):
     """
 
     name: ClassVar[str]
-    """Name: lower-case letters, digits and underscores."""
+    """Lower-case letters, digits and underscores."""
     version: ClassVar[int]
-    """Version of what the step does."""
     spreads: ClassVar[bool]
     """Whether several processes can run it together."""
     runs_model: ClassVar[bool]
     """Whether it needs torch."""
     produces: ClassVar[type[Artifact]]
-    """Type of the artifact."""
 
     label: str = apart("")
     """Name for display. Default: the step's name."""
@@ -154,11 +152,8 @@ class Step(ABC, Generic[Produced]):
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Returns the defaults of the fields that count for the key; a config lacks what has its default."""
-        return {
-            item.name: item.default
-            for item in dataclasses.fields(cls)
-            if item.default is not dataclasses.MISSING and not _is_apart(item)
-        }
+        counted = (item for item in dataclasses.fields(cls) if not item.metadata.get("apart"))
+        return {item.name: item.default for item in counted if item.default is not dataclasses.MISSING}
 
     @property
     def device(self) -> str:
@@ -173,30 +168,23 @@ class Step(ABC, Generic[Produced]):
     @property
     def tokens(self) -> int | None:
         """Number of tokens that pass through models; None if no model runs."""
-        return sum(one.tokens for one in self.work) if self.work else None
+        return sum(work.tokens for work in self.work) if self.work else None
 
     @property
     def parents(self) -> tuple[Step[Any], ...]:
         """All inputs, flattened."""
-        return tuple(step for _, value in self._inputs() for step in _flat(value))
+        return tuple(step for value in self._inputs().values() for step in _flat(value))
 
     @cached_property
     def config(self) -> dict[str, Json]:
         """All fields, other than inputs and those apart, that differ from their defaults."""
-        inputs = {name for name, _ in self._inputs()}
-        return {
-            name: canonical(value, f"{self.name}.{name}")
-            for name, value in self._decisive()
-            if name not in inputs
-        }
+        fields = {name: value for name, value in _decisive(self).items() if not _holds_steps(value)}
+        return {name: canonical(value, f"{self.name}.{name}") for name, value in fields.items()}
 
     @cached_property
-    def inputs(self) -> Addresses:
-        """Addresses of the inputs."""
-        return {
-            name: tuple(step.address for step in value) if isinstance(value, tuple) else value.address
-            for name, value in self._inputs()
-        }
+    def inputs(self) -> dict[str, str | tuple[str, ...]]:
+        """Addresses of the inputs by the name of the field that holds them."""
+        return {name: _each(value, lambda step: step.address) for name, value in self._inputs().items()}
 
     @cached_property
     def key(self) -> str:
@@ -210,12 +198,12 @@ class Step(ABC, Generic[Produced]):
 
     def detached(self) -> Self:
         """Returns the step with references to its inputs: all that a worker needs to run it."""
-        alone = copy.copy(self)
-        object.__setattr__(alone, "key", self.key)
-        for name, value in self._inputs():
-            given = tuple(map(_reference, value)) if isinstance(value, tuple) else _reference(value)
-            object.__setattr__(alone, name, given)
-        return alone
+        detached = copy.copy(self)
+        object.__setattr__(detached, "key", self.key)
+        for name, value in self._inputs().items():
+            references = _each(value, lambda step: Made(at=step.address, kind=step.artifact))
+            object.__setattr__(detached, name, references)
+        return detached
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Step) and self.address == other.address
@@ -223,51 +211,36 @@ class Step(ABC, Generic[Produced]):
     def __hash__(self) -> int:
         return hash(self.key)
 
-    def _decisive(self) -> Iterator[tuple[str, Any]]:
-        """Yields the names and values of the fields that count for the key."""
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if not _is_apart(item) and not _is_default(item, value):
-                yield item.name, value
-
-    def _inputs(self) -> Iterator[tuple[str, Any]]:
-        """Yields the names and values of the fields that hold steps."""
-        for name, value in self._decisive():
-            if any(isinstance(one, Step) for one in _flat(value)):
-                yield name, value
+    def _inputs(self) -> dict[str, Any]:
+        """Returns the fields that hold steps."""
+        return {name: value for name, value in _decisive(self).items() if _holds_steps(value)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Made(Step[Produced], name="made"):
-    """A step of which only the artifact is known."""
+    """A step of which only the address and the type of the artifact are known."""
 
     at: str
-    """Its address."""
     kind: type[Any]
-    """Type of the artifact."""
 
     @cached_property
     def key(self) -> str:
-        """Key of the artifact."""
         return self.at.rpartition("/")[2]
 
     @property
     def address(self) -> str:
-        """Folder of the artifact, relative to the store's root."""
         return self.at
 
     @property
     def artifact(self) -> type[Produced]:
-        """Type of the artifact."""
         return self.kind
 
     def run(self, context: Context) -> Produced:
-        """Raises an AssertionError: it stands for an artifact that exists."""
         raise AssertionError(f"{self.at} is a reference")
 
 
 Task = Step[Any]
-"""A step as the engine sees it, whatever it produces."""
+"""A step as the engine sees it."""
 Execute = Callable[[Task, Path, Context], None]
 """`execute(step, out, context)` runs a step and writes its artifact into the folder `out`."""
 
@@ -282,14 +255,11 @@ def execute(step: Step[Any], out: Path, context: Context) -> None:
 def canonical(value: object, where: str = "config") -> Json:
     """Turns a value into plain JSON: mappings to dicts with string keys, sequences to lists.
 
-    Of a dataclass, the fields that differ from their defaults and are not apart are kept.
-
-    Args:
-        value: None, bool, int, finite float, str, or mappings, sequences and dataclasses of these.
-        where: how an error names the value.
+    A dataclass becomes a dict of the fields that count for keys and differ from their defaults.
 
     Raises:
-        ValueError: for anything else; the message names the place.
+        ValueError: not None, bool, int, finite float, str, or mappings, sequences and dataclasses of these;
+            the message says where.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -300,8 +270,7 @@ def canonical(value: object, where: str = "config") -> Json:
             raise ValueError(f"{where}: found {value}; allowed: a finite number")
         return float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Step)):
-        items = ((item, getattr(value, item.name)) for item in dataclasses.fields(value))
-        value = {item.name: one for item, one in items if not _is_apart(item) and not _is_default(item, one)}
+        value = _decisive(value)
     if isinstance(value, Mapping):
         for name in value:
             if not isinstance(name, str):
@@ -318,11 +287,7 @@ def canonical(value: object, where: str = "config") -> Json:
 def content_key(name: str, version: int, config: Mapping[str, Json], inputs: Mapping[str, object]) -> str:
     """Hashes all that decides an artifact: the first 24 hex digits of the sha256 of its canonical JSON.
 
-    Args:
-        name: the step's name.
-        version: the step's version.
-        config: plain JSON (see `canonical`).
-        inputs: each input's address `<name>/<key>`, or several.
+    The config is plain JSON (see `canonical`); each input is one or several addresses `<name>/<key>`.
     """
     text = json.dumps(
         [name, version, config, inputs], sort_keys=True, separators=(",", ":"), ensure_ascii=True
@@ -350,15 +315,21 @@ def _flat(value: object) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _is_apart(item: dataclasses.Field[Any]) -> bool:
-    return bool(item.metadata.get("apart"))
+def _each(value: Any, function: Callable[[Step[Any]], Any]) -> Any:
+    """Applies a function to a step, or to each step of a tuple."""
+    return tuple(map(function, value)) if isinstance(value, tuple) else function(value)
 
 
-def _is_default(item: dataclasses.Field[Any], value: object) -> bool:
-    if item.default_factory is not dataclasses.MISSING:
-        return bool(value == item.default_factory())
-    return item.default is not dataclasses.MISSING and bool(value == item.default)
+def _holds_steps(value: object) -> bool:
+    return any(isinstance(item, Step) for item in _flat(value))
 
 
-def _reference(step: Step[Any]) -> Made[Any]:
-    return Made(at=step.address, kind=step.artifact)
+def _decisive(instance: Any) -> dict[str, Any]:
+    """Returns the fields of a dataclass that count for keys and differ from their defaults."""
+    decisive = {}
+    for item in dataclasses.fields(instance):
+        factory, value = item.default_factory, getattr(instance, item.name)
+        default = item.default if factory is dataclasses.MISSING else factory()
+        if not item.metadata.get("apart") and (default is dataclasses.MISSING or value != default):
+            decisive[item.name] = value
+    return decisive

@@ -1,7 +1,7 @@
 """Artifacts by content key, written atomically.
 
     root/<step>/<key>/      an artifact: its files and manifest.json with their checksums
-    root/timings/<key>.json how long it took and where; apart, so that artifacts of two runs are identical
+    root/timings/<key>.json how long it took and where; outside the artifact, which is the same in any run
     root/failures/<key>.txt the traceback of a task that failed
     root/logs/<key>.txt     what a worker process printed while making it, if anything
     root/.tmp/<key>/<id>/   an artifact being written
@@ -18,7 +18,6 @@ processes may make the same artifact: each writes in its own folder, and the fir
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -32,11 +31,12 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
+from ablations.engine.files import sha256
 from ablations.engine.locks import locked
-from ablations.engine.logs import NO_LOGS, Logs
-from ablations.engine.step import KEY_LENGTH, Context, Execute, Task, content_key, execute
+from ablations.engine.logs import Logs
+from ablations.engine.step import KEY_LENGTH, Context, Execute, Task, content_key, execute, ignore
 from results.writing import write_text
 
 STORE = Path("runs/store")
@@ -52,7 +52,6 @@ class Timing:
     """Time that it took to make an artifact."""
 
     step: str
-    """Name of the step."""
     weight: float
     """Estimated seconds."""
     seconds: float
@@ -76,9 +75,7 @@ class Store:
         self.root = Path(root)
         if self.root.is_file():
             raise ValueError(f"store: found the file {self.root}; allowed: a folder, or a new one")
-        self._sizes: dict[
-            str, dict[str, int]
-        ] = {}  # address -> size of each file, once its checksums are verified
+        self._sizes: dict[str, dict[str, int]] = {}  # of each file by address, once checksums are verified
 
     def path(self, item: Task) -> Path:
         """Returns the artifact's folder, whether it exists or not."""
@@ -91,15 +88,35 @@ class Store:
         return path
 
     def fault(self, item: Task | str, *, full: bool = True) -> str | None:
-        """Returns why an artifact cannot be used, or None if it can. Changes nothing.
+        """Returns why the artifact of a step or at an address cannot be used, or None if it can.
 
-        Args:
-            item: the step, or the artifact's address.
-            full: compare checksums, once per artifact; otherwise and afterwards only sizes.
+        Changes nothing. Compares checksums, once per artifact; afterwards, or unless `full`, only sizes.
         """
-        return self._fault(item if isinstance(item, str) else item.address, full)
+        address = item if isinstance(item, str) else item.address
+        path = self.root / address
+        if not path.is_dir():
+            self._sizes.pop(address, None)
+            return NOT_MADE
+        sizes = self._sizes.get(address)
+        try:
+            if sizes is None:
+                files = _read_manifest(path)
+                sizes = {name: entry["bytes"] for name, entry in files.items()}
+                if full:
+                    for name, entry in files.items():
+                        if sha256(path / name) != entry["sha256"]:
+                            return f"{name} has another checksum"
+                    self._sizes[address] = sizes
+            for name, size in sizes.items():
+                if (path / name).stat().st_size != size:
+                    return f"{name} has another size"
+        except FileNotFoundError as error:
+            return f"{Path(error.filename).relative_to(path)} is missing"
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return f"{MANIFEST} cannot be read ({type(error).__name__}: {error})"
+        return None
 
-    def stands(self, item: Task) -> bool:
+    def verify(self, item: Task) -> bool:
         """Returns whether the artifact can be used. A damaged one is deleted, with a warning in the log."""
         if (fault := self.fault(item)) not in (None, NOT_MADE):
             with self.lock(item.key):
@@ -111,17 +128,10 @@ class Store:
         step: Task,
         progress: Callable[[float], None],
         execute: Execute = execute,
-        report_validation: Callable[[float, float], None] = lambda share, value: None,
-        logs: Logs = NO_LOGS,
+        report_validation: Callable[[float, float], None] = ignore,
+        logs: Logs = Logs(),
     ) -> float | None:
-        """Runs a step unless its artifact exists.
-
-        Args:
-            step: what to make.
-            progress: gets the fraction done.
-            execute: runs the step.
-            report_validation: see `Context`.
-            logs: where a training logs.
+        """Runs a step, by `execute`, unless its artifact exists; see `Context` for the other arguments.
 
         Returns:
             Wall time in seconds, or None if the artifact existed already.
@@ -136,7 +146,10 @@ class Store:
                 return None
             step.load()
             for parent in step.parents:
-                self._check_input(parent.address)
+                if (fault := self.fault(parent, full=False)) is not None:
+                    raise FileNotFoundError(
+                        f"input {parent.address}: {fault}; run the same command to make it again"
+                    )
             temporary = self.root / ".tmp" / step.key / uuid.uuid4().hex
             temporary.mkdir(parents=True)
             scratch = self.workspace(step.key)
@@ -168,22 +181,24 @@ class Store:
                 device=_device(),
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            self._write_aside("timings", f"{step.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
+            _write(self.root / "timings" / f"{step.key}.json", json.dumps(asdict(timing), indent=1) + "\n")
             self.failure_file(step.key).unlink(missing_ok=True)
             shutil.rmtree(scratch, ignore_errors=True)  # already gone if another process made the same
             return seconds
 
     def timings(self) -> dict[str, Timing]:
         """Returns the timings in the store, by key."""
-        found = {}
+        timings = {}
         for path in sorted((self.root / "timings").glob("[0-9a-f]*.json")):
             with contextlib.suppress(ValueError, TypeError, OSError):  # they are used only for estimates
-                found[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
-        return found
+                timings[path.stem] = Timing(**json.loads(path.read_text(encoding="utf-8")))
+        return timings
 
     def write_failure(self, key: str, text: str) -> Path:
         """Writes the details of a failure; returns the path."""
-        return self._write_aside("failures", f"{key}.txt", text)
+        path = self.failure_file(key)
+        _write(path, text)
+        return path
 
     def failure_file(self, key: str) -> Path:
         """Returns the path of a failure's details, whether it exists or not."""
@@ -198,7 +213,7 @@ class Store:
         """Returns the keys whose last attempt failed, sorted."""
         return sorted(path.stem for path in (self.root / "failures").glob("[0-9a-f]*.txt"))
 
-    def made_since(self, key: str) -> float | None:
+    def running_since(self, key: str) -> float | None:
         """Returns when a live process began to make an artifact, in seconds since the epoch; None if none."""
         lock = self.root / ".locks" / key
         with contextlib.suppress(FileNotFoundError):
@@ -210,18 +225,18 @@ class Store:
 
     def running(self) -> list[tuple[str, float]]:
         """Returns the label of what live processes are making, and since when, in seconds since the epoch."""
-        found = []
+        running = []
         for path in sorted((self.root / ".tmp").glob("[0-9a-f]*")):
-            if (since := self.made_since(path.name)) is not None:
+            if (since := self.running_since(path.name)) is not None:
                 with contextlib.suppress(FileNotFoundError):
                     label = (self.root / ".locks" / path.name).read_text(encoding="utf-8")
-                    found.append((label, since))
-        return found
+                    running.append((label, since))
+        return running
 
     def addresses(self) -> list[str]:
         """Returns the addresses of all artifacts, intact or damaged, sorted."""
-        found = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        folders = self.root.glob(f"[a-z]*/{'[0-9a-f]' * KEY_LENGTH}/")
+        return sorted(path.relative_to(self.root).as_posix() for path in folders)
 
     def size(self, address: str) -> int:
         """Returns the size of an artifact's files in bytes."""
@@ -232,23 +247,21 @@ class Store:
         key = address.rpartition("/")[2]
         with self.lock(key, wait=False) as held:
             if held:
-                self._sizes.pop(address, None)
                 self._delete(address)
-                for aside in (self.failure_file(key), self.root / "logs" / f"{key}.txt"):
-                    aside.unlink(missing_ok=True)
+                for file in (self.failure_file(key), self.root / "logs" / f"{key}.txt"):
+                    file.unlink(missing_ok=True)
             return held
 
     def clean(self) -> None:
         """Deletes what dead processes left: partial artifacts, scratch of artifacts that exist, and locks."""
-        for path in (self.root / ".tmp").glob("*"):
+        folders = list((self.root / ".tmp").glob("*"))
+        for path in (self.root / ".scratch").glob("*"):
+            if any(self.root.glob(f"[a-z]*/{path.name}/{MANIFEST}")):
+                folders.append(path)
+        for path in folders:
             with self.lock(path.name, wait=False) as held:
                 if held:
                     shutil.rmtree(path, ignore_errors=True)
-        for path in (self.root / ".scratch").glob("*"):
-            if any(self.root.glob(f"[a-z]*/{path.name}/{MANIFEST}")):
-                with self.lock(path.name, wait=False) as held:
-                    if held:
-                        shutil.rmtree(path, ignore_errors=True)
         for path in (self.root / ".locks").glob("*"):
             with self.lock(path.name, wait=False):
                 pass  # a dead process does not hold it: this deletes its file
@@ -257,54 +270,24 @@ class Store:
         """Holds the lock of `key`; yields whether it was acquired, which is always so with `wait`."""
         return locked(self.root / ".locks" / key, wait=wait)
 
-    def _check_input(self, address: str) -> None:
-        fault = self._fault(address, full=False)
-        if fault is not None:
-            raise FileNotFoundError(f"input {address}: {fault}; run the same command again to make it anew")
-
-    def _fault(self, address: str, full: bool) -> str | None:
-        path = self.root / address
-        if not path.is_dir():
-            self._sizes.pop(address, None)
-            return NOT_MADE
-        sizes = self._sizes.get(address)
-        try:
-            if sizes is None:
-                files = _read_manifest(path)
-                sizes = {name: entry["bytes"] for name, entry in files.items()}
-                if full:
-                    for name, entry in files.items():
-                        if _sha256(path / name) != entry["sha256"]:
-                            return f"{name} has another checksum"
-                    self._sizes[address] = sizes
-            for name, size in sizes.items():
-                if (path / name).stat().st_size != size:
-                    return f"{name} has another size"
-        except FileNotFoundError as error:
-            return f"{Path(error.filename).relative_to(path)} is missing"
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return f"{MANIFEST} cannot be read ({type(error).__name__}: {error})"
-        return None
-
     def _discard_damaged(self, item: Task) -> None:
         """Deletes the artifact if it is damaged. The caller holds the lock."""
         self._sizes.pop(item.address, None)
-        fault = self.fault(item)
-        if fault in (None, NOT_MADE):
-            return
-        log.warning("damaged artifact %s (%s): %s; it will be made again", item.address, item.label, fault)
-        self._sizes.pop(item.address, None)
-        self._delete(item.address)
+        if (fault := self.fault(item)) not in (None, NOT_MADE):
+            message = "damaged artifact %s (%s): %s; it will be made again"
+            log.warning(message, item.address, item.label, fault)
+            self._delete(item.address)
 
     def _delete(self, address: str) -> None:
         """Moves an artifact out of the way atomically, then deletes it. The caller holds the lock."""
+        self._sizes.pop(address, None)
         aside = self.root / ".tmp" / f"damaged-{uuid.uuid4().hex}"
         aside.parent.mkdir(parents=True, exist_ok=True)
         (self.root / address).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)  # another run that starts now may be deleting it
 
     def _publish(self, step: Task, temporary: Path) -> None:
-        files: dict[str, _File] = {}
+        files: dict[str, dict[str, Any]] = {}
         for path in sorted(temporary.rglob("*")):
             name = path.relative_to(temporary).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()) or name == MANIFEST:
@@ -312,7 +295,7 @@ class Store:
                     f"step {step.name} wrote {name}; allowed are plain files not named {MANIFEST}"
                 )
             if path.is_file():
-                files[name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+                files[name] = {"sha256": sha256(path), "bytes": path.stat().st_size}
         if not files:
             raise ValueError(f"step {step.name} wrote no file")
         manifest = {
@@ -331,20 +314,12 @@ class Store:
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.rename(final)
-        except OSError:
+        except OSError:  # where locks do not work (some network disks), another run may have been first
             if self.fault(step) is not None:
                 raise
-            shutil.rmtree(
-                temporary
-            )  # where locks do not work (some network disks), another run may have been first
+            shutil.rmtree(temporary)
         _sync(final.parent)
         self._sizes[step.address] = {name: entry["bytes"] for name, entry in files.items()}
-
-    def _write_aside(self, folder: str, name: str, text: str) -> Path:
-        path = self.root / folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, text)
-        return path
 
 
 def is_store(folder: Path) -> bool:
@@ -352,28 +327,21 @@ def is_store(folder: Path) -> bool:
     return (folder / "timings").is_dir() or (folder / ".locks").is_dir()
 
 
-class _File(TypedDict):
-    """A file of an artifact, as the manifest describes it."""
-
-    sha256: str
-    bytes: int
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
 
 
-def _read_manifest(path: Path) -> dict[str, _File]:
-    """Returns the manifest's files, after checking that it belongs to this folder."""
+def _read_manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """Returns the sha256 and bytes of the manifest's files, after checking that it belongs to this folder."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     key = content_key(manifest["step"], manifest["version"], manifest["config"], manifest["inputs"])
     if (manifest["step"], key) != (path.parent.name, path.name):
         raise ValueError("its content does not give this key")
-    files: dict[str, _File] = manifest["files"]
+    files: dict[str, dict[str, Any]] = manifest["files"]
     if not files:
         raise ValueError("it lists no files")
     return files
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -19,7 +19,7 @@ class UserFile:
 
     @classmethod
     def of(cls, path: Path, field: str) -> UserFile:
-        """Returns a file that the user named in a field.
+        """Hashes a file that the user named in a field.
 
         Raises:
             ValueError: there is no such file.
@@ -34,6 +34,6 @@ class UserFile:
         """
         if sha256_of(self.path) != self.sha256:
             raise ValueError(
-                f"{self.path}: found changed while the run goes on; allowed: the file as it was planned"
+                f"{self.path}: found changed during the run; allowed: the file as it was planned"
             )
         return self.path

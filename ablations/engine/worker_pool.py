@@ -1,8 +1,9 @@
-"""Processes that do one job after another: a job whose process dies or hangs fails alone."""
+"""Processes that do one job after another. If a process dies or hangs, only its job fails."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import signal
 import time
@@ -10,33 +11,31 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 Job = TypeVar("Job")
 Message = tuple[Any, ...]
 BEGUN: Message = ("begun",)
-"""A process's first message on a job. All others but those on progress are its last."""
+"""A process's first message on a job."""
 PROGRESS = "progress"
-"""First word of messages that more will follow."""
+"""First item of messages on progress. Any other message except ``BEGUN`` is the last one on a job."""
 START_SECONDS = 120.0
 """Seconds in which a process begins its job, if jobs have a time limit."""
 STARTS = 3
-"""Number of processes in a row that may die before they begin a job until the job is lost."""
+"""Number of processes in a row that die before they begin a job until the job is lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lost:
-    """What became of a job without a last message: its process died or was overdue."""
+    """Outcome of a job whose process died or was overdue."""
 
     why: str
-    """The cause in words."""
     begun: bool
-    """Whether the process had begun; if not, others were tried too."""
+    """Whether the process had begun; if not, other processes failed to begin, too."""
 
 
 class WorkerPool(Generic[Job]):
-    """Processes that are started when there is something to do, and replaced when they die.
+    """Processes that are started when there is a job, and replaced when they die.
 
     They persist between runs, until the pool is closed.
     """
@@ -57,7 +56,8 @@ class WorkerPool(Generic[Job]):
             seconds: wall-time limit per job; None: no limit.
             patience: seconds that a process has to end by itself before it is killed.
         """
-        self._start, self._seconds, self._patience = start, seconds, patience
+        self._start, self._patience = start, patience
+        self._seconds = math.inf if seconds is None else seconds
         self._free = set(range(workers))
         self._idle: list[_Worker[Job]] = []
         self._busy: list[_Worker[Job]] = []
@@ -65,25 +65,22 @@ class WorkerPool(Generic[Job]):
     def __enter__(self) -> WorkerPool[Job]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def run(self, take: Callable[[], tuple[Job, Any] | None]) -> Iterator[tuple[Job, Message | Lost]]:
         """Does jobs until there is none, and yields the messages on each.
 
-        Args:
-            take: returns the next job, with what a process gets of it; None if there is none at the moment.
+        `take` returns the next job and the content that a process gets, or None if there is none for now.
         """
-        again: list[tuple[Job, Any]] = []
+        retries: list[tuple[Job, Any]] = []
         died = 0
         while True:
-            while (self._idle or self._free) and (taken := again.pop() if again else take()) is not None:
-                self._give(*taken)
+            while (self._idle or self._free) and (job := retries.pop() if retries else take()) is not None:
+                self._give(*job)
             if not self._busy:
                 return
-            for worker in self._heard():
+            for worker in self._wait():
                 message = worker.message(self._seconds)
                 if message == BEGUN:
                     died = 0
@@ -93,7 +90,7 @@ class WorkerPool(Generic[Job]):
                     self._end(worker)
                     died += not message.begun
                     if not message.begun and died < STARTS:
-                        again.append(worker.job)
+                        retries.append(worker.job)
                         continue
                 elif message[0] != PROGRESS:
                     self._busy.remove(worker)
@@ -101,7 +98,7 @@ class WorkerPool(Generic[Job]):
                 yield worker.job[0], message
 
     def close(self) -> None:
-        """Ends the processes; whatever they were doing is lost."""
+        """Ends the processes; unfinished jobs are lost."""
         for worker in self._idle:
             worker.connection.close()  # it ends by itself and releases what it holds
         for worker in self._busy:
@@ -114,15 +111,16 @@ class WorkerPool(Generic[Job]):
         while self._idle and not self._idle[-1].process.is_alive():
             self._end(self._idle.pop())
         worker = self._idle.pop() if self._idle else _Worker(self._free.pop(), self._start)
-        worker.give(job, content, None if self._seconds is None else START_SECONDS)
+        worker.give(job, content, math.inf if self._seconds == math.inf else START_SECONDS)
         self._busy.append(worker)
 
-    def _heard(self) -> list[_Worker[Job]]:
-        """Waits until processes have something to say, are dead or are overdue."""
-        deadlines = [worker.deadline for worker in self._busy if worker.deadline is not None]
-        rest = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        spoke = wait([worker.connection for worker in self._busy], rest)
-        return [worker for worker in self._busy if worker.connection in spoke or worker.overdue]
+    def _wait(self) -> list[_Worker[Job]]:
+        """Waits for processes that have sent a message, are dead or are overdue."""
+        deadline = min(worker.deadline for worker in self._busy)
+        left = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
+        ready = wait([worker.connection for worker in self._busy], left)
+        now = time.monotonic()
+        return [worker for worker in self._busy if worker.connection in ready or now >= worker.deadline]
 
     def _end(self, worker: _Worker[Job]) -> None:
         worker.end(self._patience)
@@ -138,33 +136,33 @@ class _Worker(Generic[Job]):
         self.process = start(theirs, number)
         theirs.close()  # so that its death closes the pipe
         self.job: tuple[Job, Any]
-        """Its job, with what it was given of it."""
+        """Its job and the content that it got."""
         self.begun = False
         """Whether it has begun that job."""
-        self.deadline: float | None = None
-        """Time by which it must have said something, in time.monotonic(); None: whenever."""
+        self.deadline = math.inf
+        """Time by which it must have sent a message, in time.monotonic()."""
 
-    @property
-    def overdue(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-    def give(self, job: Job, content: Any, seconds: float | None) -> None:
-        self.job, self.begun = (job, content), False
-        self._expect(seconds)
+    def give(self, job: Job, content: Any, seconds: float) -> None:
+        self.job, self.begun, self.deadline = (job, content), False, time.monotonic() + seconds
         with contextlib.suppress(BrokenPipeError):  # it has just died: its next message says so
             self.connection.send(content)
 
-    def message(self, seconds: float | None) -> Message | Lost:
-        """Returns its next message, after the first of which it has ``seconds``; or that there is none."""
+    def message(self, seconds: float) -> Message | Lost:
+        """Returns its next message, or the loss of its job; after ``BEGUN``, the job has ``seconds``."""
         try:
             if not self.connection.poll():
                 return Lost(why="its process took too long and was killed", begun=self.begun)
             message: Message = self.connection.recv()
         except (EOFError, OSError):
-            return Lost(why=self._death(), begun=self.begun)
+            self.process.join(1)
+            code = self.process.exitcode or 0
+            why = f"its process exited with code {code}"
+            if code < 0:
+                memory = " (out of memory?)" if code == -signal.SIGKILL else ""
+                why = f"its process was ended by {signal.Signals(-code).name}{memory}"
+            return Lost(why=why, begun=self.begun)
         if message == BEGUN:
-            self.begun = True
-            self._expect(seconds)
+            self.begun, self.deadline = True, time.monotonic() + seconds
         return message
 
     def end(self, patience: float) -> None:
@@ -173,14 +171,3 @@ class _Worker(Generic[Job]):
         self.process.kill()
         self.process.join()
         self.connection.close()
-
-    def _expect(self, seconds: float | None) -> None:
-        self.deadline = None if seconds is None else time.monotonic() + seconds
-
-    def _death(self) -> str:
-        self.process.join(1)
-        code = self.process.exitcode or 0
-        if code >= 0:
-            return f"its process exited with code {code}"
-        memory = " (out of memory?)" if code == -signal.SIGKILL else ""
-        return f"its process was ended by {signal.Signals(-code).name}{memory}"

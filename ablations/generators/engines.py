@@ -17,10 +17,7 @@ class Engine(Protocol):
     """A loaded generator. A solution's randomness comes from the seed, its prompt and its number."""
 
     def draw(
-        self,
-        prompts: Sequence[Prompt],
-        wanted: Sequence[tuple[int, int]],
-        progress: Callable[[float], None],
+        self, prompts: Sequence[Prompt], wanted: Sequence[tuple[int, int]], progress: Callable[[float], None]
     ) -> list[Completion]:
         """Writes solutions.
 

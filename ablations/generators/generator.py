@@ -1,4 +1,4 @@
-"""A generator: a checkpoint that was found and inspected, its prompt, and everything that ends a solution."""
+"""A generator: an inspected checkpoint, its prompt, and everything that ends a solution."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ class Generator:
     """A generator that is not loaded yet."""
 
     setup: Setup
-    """Settings passed to an engine."""
     prompter: Prompter
-    """Settings for making its prompts."""
     identity: dict[str, Any]
-    """Everything that decides its solutions apart from the problem, as plain JSON."""
+    """Everything except the problem that decides its solutions, as plain JSON."""
 
     def prompts(self, problems: Sequence[Problem]) -> tuple[Prompt, ...]:
-        """Makes the prompts of some problems.
+        """Makes the prompts of problems.
 
         Raises:
             ValueError: a problem is too long for the model.
@@ -48,10 +46,10 @@ class Generator:
         longest = max(len(prompt.ids) for prompt in prompts) + self.setup.sampling.max_new_tokens
         return replace(self.setup, positions=min(longest, self.setup.positions or longest))
 
-    def shown(self, problem: Problem) -> str:
+    def render_prompt(self, problem: Problem) -> str:
         """Returns the prompt of a problem with its special tokens, as the model reads it."""
-        shown: str = self.prompter.tokenizer.decode(self.prompter.prompt(problem.text).ids)
-        return shown
+        text: str = self.prompter.tokenizer.decode(self.prompter.prompt(problem.text).ids)
+        return text
 
 
 def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Shot, ...]) -> Generator:
@@ -63,7 +61,11 @@ def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Sho
     """
     from transformers import AutoConfig, AutoTokenizer
 
-    _check_machine(sampling)
+    if sampling.engine == "vllm":
+        from ablations.generators.vllm_engine import check_vllm
+
+        check_vllm()
+    check_gpus([sampling.device])
     checkpoint = find_checkpoint(choice.checkpoint, "generator")
     _check_code(checkpoint, choice.trust_remote_code)
     loading = {"local_files_only": True, "trust_remote_code": choice.trust_remote_code}
@@ -108,14 +110,6 @@ def find_generator(choice: GeneratorChoice, sampling: Sampling, shots: tuple[Sho
     return Generator(setup=setup, prompter=prompter, identity=identity)
 
 
-def _check_machine(sampling: Sampling) -> None:
-    if sampling.engine == "vllm":
-        from ablations.generators.vllm_engine import check_vllm
-
-        check_vllm()
-    check_gpus([sampling.device])
-
-
 def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -124,7 +118,7 @@ def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:
     if checkpoint.remote:
         raise ValueError(
             f"generator: found remote code (auto_map) in the config of {checkpoint.name}; allowed: a "
-            "checkpoint without, or --trust-remote-code"
+            "checkpoint without it, or --trust-remote-code"
         )
     if checkpoint.architecture not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values():
         raise ValueError(
@@ -135,13 +129,13 @@ def _check_code(checkpoint: Checkpoint, trust_remote_code: bool) -> None:
 
 def _end_tokens(checkpoint: Checkpoint, config: Any, tokenizer: Any, stop: Sequence[str]) -> tuple[int, ...]:
     """Returns the tokens that end a text: those the checkpoint names, and special tokens the user names."""
-    named = [tokenizer.eos_token_id, config.get_text_config().eos_token_id]
+    special = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
+    ends = {special[text] for text in stop if text in special}
+    sources = [tokenizer.eos_token_id, config.get_text_config().eos_token_id]
     file = checkpoint.folder / GENERATION
     if file.is_file():
-        named.append(json.loads(file.read_text(encoding="utf-8")).get("eos_token_id"))
-    special = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
-    named.append([special[text] for text in stop if text in special])
-    ends: set[int] = set()
-    for one in named:
-        ends.update(one if isinstance(one, list | tuple) else () if one is None else (one,))
+        sources.append(json.loads(file.read_text(encoding="utf-8")).get("eos_token_id"))
+    for source in sources:
+        if source is not None:
+            ends.update(source if isinstance(source, list | tuple) else [source])
     return tuple(sorted(ends))

@@ -1,4 +1,4 @@
-"""Reading problems to solve, and solved ones to show, from files of any format."""
+"""Problems to solve, and solved ones to show, from files of any format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class Shot:
     """A solved problem to show."""
 
     problem: str
-    """Text of the problem."""
     solution: str
     """Its steps, one per line; the last one contains the final answer."""
 
@@ -31,36 +30,35 @@ class Shot:
 def read_problems(path: Path, form: str | None = None) -> list[Problem]:
     """Reads the problems of a file, each once, in the order of the file.
 
-    Args:
-        path: the file; it may hold several solutions per problem, which are not read.
-        form: format of the file; None: recognized from its first row.
+    The file may hold several solutions per problem, which are ignored. Without ``form``, its format is
+    recognized from its first row.
 
     Raises:
         ValueError: there is no such file or format, a row is malformed, or a problem has no reference answer,
             several of them, or the name of another problem.
     """
-    found: dict[str, LabeledSolution] = {}
-    names: dict[str, str] = {}
+    records: dict[str, LabeledSolution] = {}
     for record in _records(path, form, "problems"):
-        first = found.setdefault(normalized(record.problem), record)
+        first = records.setdefault(normalized(record.problem), record)
         if first.reference != record.reference:
             raise ValueError(
                 f"problems: found the reference answers {first.reference!r} and {record.reference!r} of "
                 f"{record.problem!r}; allowed: one"
             )
-    problems = []
-    for number, record in enumerate(found.values()):
+    by_name: dict[str, Problem] = {}
+    for number, record in enumerate(records.values()):
         name = record.problem_id or f"problem-{number}"
-        if name in names:
+        problem = Problem(problem_id=name, text=record.problem, answer=record.reference or "")
+        if by_name.setdefault(name, problem) is not problem:
+            other = by_name[name].text
             raise ValueError(
-                f"problems: found the name {name} of {names[name]!r} and of {record.problem!r}; allowed: one"
+                f"problems: found the name {name} of {other!r} and of {problem.text!r}; allowed: one"
             )
-        names[name] = record.problem
-        problems.append(Problem(problem_id=name, text=record.problem, answer=record.reference or ""))
+    problems = list(by_name.values())
     if without := [problem.problem_id for problem in problems if not problem.answer.strip()]:
         more = ", ..." if len(without) > NAMED else ""
         raise ValueError(
-            f"problems: found no reference answer of {len(without)} of {len(problems)} in {path} "
+            f"problems: found no reference answer for {len(without)} of {len(problems)} in {path} "
             f"({', '.join(without[:NAMED])}{more}); allowed: one for each, to grade against"
         )
     if not problems:
@@ -71,13 +69,8 @@ def read_problems(path: Path, form: str | None = None) -> list[Problem]:
 def read_shots(path: Path, count: int, problems: Iterable[Problem]) -> tuple[Shot, ...]:
     """Reads the first solved problems of a file that are not among those to solve.
 
-    A solution known to be wrong or unfinished is not shown; nor are calculator annotations. A solution that
+    Solutions known to be wrong or unfinished are left out, and so are calculator annotations. A solution that
     does not state its final answer gets a line that does.
-
-    Args:
-        path: the file, in any format that has solutions.
-        count: number of solved problems.
-        problems: the problems to solve.
 
     Raises:
         ValueError: there is no such file, a row is malformed, or there are too few solved problems.
@@ -110,8 +103,8 @@ def _records(path: Path, form: str | None, field: str) -> Iterator[LabeledSoluti
 
 def _solution(record: LabeledSolution) -> str | None:
     """Returns a record's solution as it is shown, or None if it has none to show."""
-    over = record.finished and record.finish_reason in (None, "solution")
-    if not over or record.correct is False or record.first_error is not None:
+    finished = record.finished and record.finish_reason in (None, "solution")
+    if not finished or record.correct is False or record.first_error is not None:
         return None
     lines = steps_of("\n".join(record.texts) or record.reference_solution or "")
     answer = record.answer or record.reference

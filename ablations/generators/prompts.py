@@ -31,7 +31,6 @@ class Prompt:
     """The prompt of one problem."""
 
     text: str
-    """The prompt as text."""
     ids: tuple[int, ...]
     """Its tokens, as the model reads them."""
 
@@ -41,29 +40,21 @@ class Prompter:
     """Settings for making prompts from problems."""
 
     tokenizer: Any
-    """Tokenizer of the generator."""
     chat: bool
     """Whether its chat template is used."""
     instruction: str
     """Instruction given with the problem; may be empty."""
     shots: tuple[Shot, ...]
-    """Solved problems that are shown."""
 
     @classmethod
     def of(
         cls, tokenizer: Any, chat_template: str, instruction: str | None, shots: tuple[Shot, ...]
     ) -> Prompter:
-        """Makes a prompter from the user's choices, or the defaults.
-
-        Args:
-            tokenizer: the generator's.
-            chat_template: a `ChatTemplate`.
-            instruction: the instruction; None: INSTRUCTION in a chat template, otherwise none.
-            shots: solved problems that are shown.
-        """
+        """Makes a prompter; without an instruction, a chat template gets INSTRUCTION."""
         chat = chat_template == "auto" and tokenizer.chat_template is not None
-        said = (INSTRUCTION if chat else "") if instruction is None else instruction
-        return cls(tokenizer=tokenizer, chat=chat, instruction=said, shots=shots)
+        if instruction is None:
+            instruction = INSTRUCTION if chat else ""
+        return cls(tokenizer=tokenizer, chat=chat, instruction=instruction, shots=shots)
 
     @property
     def template(self) -> str:
@@ -78,7 +69,7 @@ class Prompter:
     def prompt(self, problem: str) -> Prompt:
         """Makes the prompt of a problem."""
         text = self.text(problem)
-        # a chat template writes the special tokens itself; to plain text the tokenizer adds its own
+        # A chat template writes the special tokens itself; to plain text the tokenizer adds its own.
         ids = self.tokenizer(text, add_special_tokens=not self.chat, verbose=False)["input_ids"]
         if not self.chat and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
             ids = ids[:-1]  # some tokenizers add the end token, too
@@ -87,16 +78,14 @@ class Prompter:
     def text(self, problem: str) -> str:
         """Makes the text of a problem's prompt."""
         if not self.chat:
-            shown = [f"{shot.problem}\n{shot.solution}{BLANK_LINE}" for shot in self.shots]
-            said = f"{self.instruction}{BLANK_LINE}" if self.instruction else ""
-            return f"{said}{''.join(shown)}{problem}\n"
+            shots = [f"{shot.problem}\n{shot.solution}{BLANK_LINE}" for shot in self.shots]
+            instruction = f"{self.instruction}{BLANK_LINE}" if self.instruction else ""
+            return f"{instruction}{''.join(shots)}{problem}\n"
+        instruction = f"{BLANK_LINE}{self.instruction}" if self.instruction else ""
         turns = []
         for shot in self.shots:
-            turns.append({"role": "user", "content": self._asked(shot.problem)})
+            turns.append({"role": "user", "content": shot.problem + instruction})
             turns.append({"role": "assistant", "content": shot.solution})
-        turns.append({"role": "user", "content": self._asked(problem)})
+        turns.append({"role": "user", "content": problem + instruction})
         way_out = ", or --chat-template never"
         return rendered(self.tokenizer, turns, way_out, add_generation_prompt=True, date_string=DATE)
-
-    def _asked(self, problem: str) -> str:
-        return f"{problem}{BLANK_LINE}{self.instruction}" if self.instruction else problem

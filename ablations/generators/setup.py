@@ -23,9 +23,7 @@ class GeneratorChoice:
     checkpoint: str
     """A folder, or OWNER/NAME[@REVISION] on the hub."""
     dtype: WeightType = "auto"
-    """Data type of the weights."""
     chat_template: ChatTemplate = "auto"
-    """Whether the chat template is used."""
     instruction: str | None = None
     """Instruction given with the problem; None: the default in `prompts`."""
     stop: tuple[str, ...] = ()
@@ -52,9 +50,7 @@ class Sampling:
     max_new_tokens: Count = 1024
     """Maximum number of tokens per solution."""
     seed: Seed = 0
-    """Seed for the samples."""
     engine: EngineName = "transformers"
-    """Engine that runs the generator."""
     device: Device = "cpu"
     """Device that it runs on; vllm needs cuda."""
     max_batch: Count = 256
@@ -73,16 +69,11 @@ class Setup:
     """Settings passed to an engine."""
 
     folder: Path
-    """Folder of the checkpoint."""
     dtype: str
-    """Data type of the weights."""
     trust_remote_code: bool
-    """Whether code shipped with the checkpoint may be run."""
     positions: int | None
     """Maximum number of tokens of a prompt and its solution; None: no limit."""
     end_tokens: tuple[int, ...]
-    """Tokens that end a solution."""
     stops: Stops
     """Other rules that end a solution."""
     sampling: Sampling
-    """The user's choices about sampling."""

@@ -13,7 +13,7 @@ from lightning_modules.backbones import load_whole
 from lightning_modules.sampling import Completion, Sampler, entropy_of
 
 ATTENTION = ("full_attention", "sliding_attention")
-"""Types of layers whose memory the sampler can keep."""
+"""Types of layers whose state the sampler can keep."""
 
 
 class TransformersEngine:
@@ -41,10 +41,7 @@ class TransformersEngine:
         )
 
     def draw(
-        self,
-        prompts: Sequence[Prompt],
-        wanted: Sequence[tuple[int, int]],
-        progress: Callable[[float], None],
+        self, prompts: Sequence[Prompt], wanted: Sequence[tuple[int, int]], progress: Callable[[float], None]
     ) -> list[Completion]:
         drawn = self._sampler.draw(
             [prompt.ids for prompt in prompts],
@@ -53,11 +50,11 @@ class TransformersEngine:
             batch_size=self._batch,
             progress=lambda done, total: progress(done / total),
         )
-        return [self._stops.applied(completion) for completion in drawn]
+        return [self._stops.apply(completion) for completion in drawn]
 
 
 def check_attention(config: Any) -> None:
-    """Raises a ValueError unless keys and values are all that a model keeps of earlier tokens."""
+    """Raises a ValueError if a model keeps more of earlier tokens than keys and values."""
     kinds = sorted(set(getattr(config.get_text_config(), "layer_types", None) or ATTENTION) - set(ATTENTION))
     if kinds or config.is_encoder_decoder:
         found = f"layers of {', '.join(kinds)}" if kinds else "an encoder"

@@ -1,7 +1,7 @@
 """vLLM, if installed: many more solutions per second on a GPU.
 
 Every solution is a request with its own seed. The only rules of vLLM that look at the text are stop strings,
-so what is written after a final answer is cut off here.
+so text after a final answer is cut off afterwards.
 """
 
 from __future__ import annotations
@@ -35,14 +35,11 @@ class VllmEngine:
         )
 
     def draw(
-        self,
-        prompts: Sequence[Prompt],
-        wanted: Sequence[tuple[int, int]],
-        progress: Callable[[float], None],
+        self, prompts: Sequence[Prompt], wanted: Sequence[tuple[int, int]], progress: Callable[[float], None]
     ) -> list[Completion]:
         sampling, stops = self._setup.sampling, self._setup.stops
         entropy = entropy_of(sampling.seed, [prompt.text for prompt in prompts])
-        asked = [
+        params = [
             self._params(
                 n=1,
                 temperature=sampling.temperature,
@@ -56,16 +53,16 @@ class VllmEngine:
             for prompt, number in wanted
         ]
         texts = [{"prompt_token_ids": list(prompts[prompt].ids)} for prompt, _ in wanted]
-        answered = self._model.generate(texts, asked, use_tqdm=False)
+        requests = self._model.generate(texts, params, use_tqdm=False)
         progress(1.0)
         completions = []
-        for (output,) in (request.outputs for request in answered):
+        for (output,) in (request.outputs for request in requests):
             if output.finish_reason not in ("stop", "length"):
                 raise RuntimeError(f"vllm ended a solution for the reason {output.finish_reason!r}")
             completion = Completion(
                 text=output.text, finished=output.finish_reason == "stop", tokens=len(output.token_ids)
             )
-            completions.append(stops.applied(completion))
+            completions.append(stops.apply(completion))
         return completions
 
 
@@ -79,5 +76,5 @@ def check_vllm() -> None:
 
 
 def _seed(entropy: Sequence[int]) -> int:
-    """Derives a 63-bit seed from some entropy."""
+    """Derives a 63-bit seed from entropy."""
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))

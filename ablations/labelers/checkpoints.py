@@ -1,4 +1,4 @@
-"""Checkpoints: found by folder or by name on the hub, and inspected before anything is loaded."""
+"""Checkpoints: finds them by folder or by name on the hub, and inspects them before anything is loaded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablations.engine.files import sha256
+
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 GENERATION = "generation_config.json"
-"""File that says how to sample from a checkpoint, if it has one; end tokens are read from it."""
+"""Optional file with a checkpoint's settings for sampling, among them its end tokens."""
 TOKENIZER = (
     "tokenizer.json",
     "tokenizer.model",
@@ -26,7 +28,7 @@ TOKENIZER = (
 )
 """Files that decide what text a model reads, if a checkpoint has them."""
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken")
-"""Files that hold a tokenizer's vocabulary; a checkpoint has one of them."""
+"""Files that hold a tokenizer's vocabulary; a checkpoint has at least one of them."""
 HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 """OWNER/NAME, with @REVISION if it is not the main one."""
 
@@ -38,7 +40,6 @@ class Checkpoint:
     name: str
     """Name of the checkpoint, as the user gave it."""
     folder: Path
-    """Folder with its files on this machine."""
     config: dict[str, Any]
     """Its config.json."""
     weights: tuple[Path, ...]
@@ -47,8 +48,8 @@ class Checkpoint:
     @property
     def architecture(self) -> str:
         """The class that wrote it; empty if it does not say."""
-        named = self.config.get("architectures")
-        return str(named[0]) if isinstance(named, list) and named else ""
+        names = self.config.get("architectures")
+        return str(names[0]) if isinstance(names, list) and names else ""
 
     @property
     def remote(self) -> bool:
@@ -58,8 +59,8 @@ class Checkpoint:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of its classes, in their order; empty if its config has none."""
-        named = self.config.get("id2label") or {}
-        return tuple(str(named[key]) for key in sorted(named, key=int))
+        names = self.config.get("id2label") or {}
+        return tuple(str(names[key]) for key in sorted(names, key=int))
 
     @property
     def rows(self) -> int | None:
@@ -80,29 +81,21 @@ class Checkpoint:
 
     def revision(self) -> str:
         """Computes the sha256 (hex) over its config, tokenizer and weights."""
-        held = hashlib.sha256()
-        names = ["config.json", *TOKENIZER, *(path.name for path in self.weights)]
-        for name in names:
-            path = self.folder / name
-            if path.is_file():
-                with path.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                held.update(f"{name} {digest}\n".encode())
-        return held.hexdigest()
+        digest = hashlib.sha256()
+        for name in ("config.json", *TOKENIZER, *(path.name for path in self.weights)):
+            if (self.folder / name).is_file():
+                digest.update(f"{name} {sha256(self.folder / name)}\n".encode())
+        return digest.hexdigest()
 
 
 def find_checkpoint(name: str, field: str = "labeler") -> Checkpoint:
-    """Finds a checkpoint by its folder, or by its name on the hub, downloading it unless it was before.
-
-    Args:
-        name: a folder, or OWNER/NAME[@REVISION] if there is no folder OWNER.
-        field: name of the setting in error messages.
+    """Finds a checkpoint by its folder, or by OWNER/NAME[@REVISION] on the hub if there is no folder OWNER.
 
     Raises:
         ValueError: there is no such checkpoint, it is not a complete model, its weights are not safetensors,
             or a file is damaged.
     """
-    folder = Path(name) if Path(name).is_dir() else _fetched(name, field)
+    folder = Path(name) if Path(name).is_dir() else _fetch(name, field)
     file = folder / "config.json"
     if not file.is_file():
         adapter = (folder / "adapter_config.json").is_file()
@@ -156,9 +149,9 @@ def short_name(name: str) -> str:
     return Path(name if Path(name).is_dir() else name.partition("@")[0]).resolve().name
 
 
-def _fetched(name: str, field: str) -> Path:
-    named = HUB_NAME.fullmatch(name)
-    if named is None or Path(name).parent.is_dir():
+def _fetch(name: str, field: str) -> Path:
+    parts = HUB_NAME.fullmatch(name)
+    if parts is None or Path(name).parent.is_dir():
         raise ValueError(
             f"{field}: found no folder {name}; allowed: a checkpoint's folder, or OWNER/NAME[@REVISION] "
             "on the hub"
@@ -168,16 +161,16 @@ def _fetched(name: str, field: str) -> Path:
     try:
         return Path(
             snapshot_download(
-                named["repository"],
-                revision=named["revision"],
+                parts["repository"],
+                revision=parts["revision"],
                 allow_patterns=["config.json", "*.safetensors", INDEX, GENERATION, *TOKENIZER],
             )
         )
     except (OSError, ValueError) as error:  # it does not exist, access is denied, or the hub is unreachable
-        told = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise ValueError(
-            f"{field}: found neither a folder {name} nor such a checkpoint on the hub ({told}); allowed: one "
-            "of them"
+            f"{field}: found neither a folder {name} nor such a checkpoint on the hub ({message}); allowed: "
+            "one of them"
         ) from error
 
 
@@ -185,10 +178,10 @@ def _weights(folder: Path, field: str) -> Iterable[Path]:
     """Returns a checkpoint's safetensors files; files of other formats can run code when they are read."""
     if (folder / INDEX).is_file():
         index = _read_json(folder / INDEX)
-        named = index.get("weight_map") if isinstance(index, dict) else None
-        if not isinstance(named, dict):
+        weight_map = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(weight_map, dict):
             raise ValueError(f"{folder / INDEX}: found no weight_map; allowed: as save_pretrained writes it")
-        names = sorted(set(named.values()))
+        names = sorted(set(weight_map.values()))
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             raise ValueError(
@@ -200,7 +193,7 @@ def _weights(folder: Path, field: str) -> Iterable[Path]:
         return [folder / WEIGHTS]
     others = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
     raise ValueError(
-        f"{field}: found {f'weights as {others[0]} alone' if others else 'no weights'} in {folder}; allowed: "
+        f"{field}: found {f'weights only as {others[0]}' if others else 'no weights'} in {folder}; allowed: "
         f"safetensors ({WEIGHTS}, or {INDEX} and its files), which save_pretrained writes"
     )
 

@@ -9,7 +9,7 @@ from ablations.data.field_types import Count, check_fields
 
 Device = Literal["cpu", "cuda"]
 WeightType = Literal["auto", "float32", "bfloat16", "float16"]
-"""Data types of the weights; auto is what the checkpoint says."""
+"""Data types of the weights; auto: that of the checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,7 @@ class LabelerChoice:
     family: str | None = None
     """One of FAMILIES; None: detected from the checkpoint."""
     device: Device = "cpu"
-    """Device that it runs on."""
     dtype: WeightType = "auto"
-    """Data type of the weights."""
     max_length: Count | None = None
     """Maximum number of tokens per solution; None: as many as the model has positions."""
     separator: str | None = None
@@ -37,11 +35,11 @@ class LabelerChoice:
             raise ValueError("separator: found an empty text; allowed: one character or more")
 
 
-def check_name(name: str, source: Path, held: Iterable[str]) -> None:
+def check_name(name: str, source: Path, used: Iterable[str]) -> None:
     """Raises a ValueError if a file already holds scores of a labeler with that name."""
-    held = sorted(held)
-    if name in held:
+    used = sorted(used)
+    if name in used:
         raise ValueError(
-            f"name: found {name!r}, whose scores {source} holds already; allowed: another than "
-            f"{', '.join(held)}"
+            f"name: found {name!r}, whose scores {source} already holds; allowed: a name other than "
+            f"{', '.join(used)}"
         )

@@ -37,15 +37,15 @@ def family_of(checkpoint: Checkpoint, named: str | None = None) -> str:
         if named not in FAMILIES:
             raise ValueError(f"family: found {named!r}; allowed: {', '.join(FAMILIES)}")
         return named
-    told = [name for name, family in FAMILIES.items() if family.recognizes(checkpoint)]
-    if len(told) != 1:
+    matches = [name for name, family in FAMILIES.items() if family.recognizes(checkpoint)]
+    if len(matches) != 1:
         labels = f" with the classes {', '.join(checkpoint.labels)}" if checkpoint.labels else ""
         raise ValueError(
             f"family: found a {checkpoint.architecture or 'checkpoint without a class'}{labels} in "
-            f"{checkpoint.name}, which does not tell its family; allowed: to name one of "
+            f"{checkpoint.name}, which does not show its family; allowed: to name one of "
             f"{', '.join(FAMILIES)}"
         )
-    return told[0]
+    return matches[0]
 
 
 def check_code(checkpoint: Checkpoint, family: str, trust_remote_code: bool) -> None:
@@ -55,8 +55,8 @@ def check_code(checkpoint: Checkpoint, family: str, trust_remote_code: bool) -> 
         ValueError: the checkpoint needs such code, and the user does not trust it.
     """
     if checkpoint.remote and not FAMILIES[family].native and not trust_remote_code:
-        native = ", ".join(name for name, one in FAMILIES.items() if one.native)
+        native = ", ".join(name for name, known in FAMILIES.items() if known.native)
         raise ValueError(
             f"labeler: found remote code (auto_map) in the config of {checkpoint.name}; allowed: a family "
-            f"whose code is here ({native}), or --trust-remote-code"
+            f"that needs no remote code ({native}), or --trust-remote-code"
         )

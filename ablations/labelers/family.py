@@ -11,9 +11,12 @@ import numpy as np
 
 from ablations.labelers.checkpoints import Checkpoint
 from lightning_modules.encoding import Encoded
+from lightning_modules.judging_heads import load_token_classifier, load_word_judge
 
 Encode = Callable[[Any, str, Sequence[str], str], Encoded]
 """Tokenizer, problem, steps and separator -> tokens and the position that judges each step."""
+RIGHT, WRONG = "+", "-"
+"""Words by which some language models judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +24,12 @@ class Loading:
     """Settings for loading a checkpoint."""
 
     folder: Path
-    """The checkpoint's folder."""
     architecture: str
     """The class that wrote it; empty if it does not say."""
     tokenizer: Any
-    """Its tokenizer."""
     dtype: str
     """Data type of the weights: a `choice.WeightType`."""
     trust_remote_code: bool
-    """Whether code shipped with the checkpoint may be run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,33 @@ class Family:
     """Default text after each step, if its checkpoints do not fix it; None if they do."""
 
 
-def at_separators(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -> np.ndarray:
+def load_classifier(loading: Loading, *counts: int) -> Any:
+    """Loads a token classifier that has one of these numbers of classes.
+
+    Raises:
+        ValueError: it has another number of classes.
+    """
+    model = load_token_classifier(
+        loading.folder, dtype=loading.dtype, trust_remote_code=loading.trust_remote_code
+    )
+    if (found := model.config.num_labels) not in counts:
+        allowed = ", ".join(map(str, counts))
+        raise ValueError(f"labeler: found {found} classes; allowed for this family: {allowed}")
+    return model
+
+
+def load_words(loading: Loading, word: Callable[[Any, str], int]) -> Any:
+    """Loads a language model that judges by RIGHT and WRONG; `word` returns the token of each."""
+    return load_word_judge(
+        loading.folder,
+        negative=word(loading.tokenizer, WRONG),
+        positive=word(loading.tokenizer, RIGHT),
+        dtype=loading.dtype,
+        trust_remote_code=loading.trust_remote_code,
+    )
+
+
+def separator_positions(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -> np.ndarray:
     """Returns the positions of the separator's token, one per step: int64 [S].
 
     Raises:
@@ -61,12 +87,12 @@ def at_separators(ids: Sequence[int] | np.ndarray, separator: int, steps: int) -
     at = np.flatnonzero(np.asarray(ids) == separator)
     if len(at) != steps:
         raise ValueError(
-            f"found {len(at)} separators for {steps} steps; allowed: as many, so no text that holds one"
+            f"found {len(at)} separators for {steps} steps; allowed: as many, so no text that contains one"
         )
     return at
 
 
-def ending_at(offsets: Sequence[tuple[int, int]], ends: Sequence[int]) -> np.ndarray:
+def tokens_ending_at(offsets: Sequence[tuple[int, int]], ends: Sequence[int]) -> np.ndarray:
     """Returns the tokens that end where given pieces of the text end: int64 [E].
 
     Args:
@@ -80,13 +106,13 @@ def ending_at(offsets: Sequence[tuple[int, int]], ends: Sequence[int]) -> np.nda
     missing = [end for end in ends if end not in token_end]
     if missing:
         raise ValueError(
-            f"found no token that ends at character {missing[0]}, where a step does; allowed: tokens that "
-            "do not reach over the end of a step"
+            f"found no token that ends at character {missing[0]}, where a step ends; allowed: tokens that "
+            "do not cross the end of a step"
         )
     return np.array([token_end[end] for end in ends], dtype=np.int64)
 
 
-def single(tokenizer: Any, text: str) -> int:
+def single_token(tokenizer: Any, text: str) -> int:
     """Returns the only token of a text.
 
     Raises:
@@ -98,7 +124,7 @@ def single(tokenizer: Any, text: str) -> int:
     return int(ids[0])
 
 
-def encoded(ids: Sequence[int], solution_start: int, step_end: Sequence[int] | np.ndarray) -> Encoded:
+def to_encoded(ids: Sequence[int], solution_start: int, step_end: Sequence[int] | np.ndarray) -> Encoded:
     """Puts tokens and positions into an `Encoded`."""
     return Encoded(
         ids=np.asarray(ids, dtype=np.int32),

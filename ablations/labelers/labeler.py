@@ -39,7 +39,6 @@ class Identity:
     separator: str | None
     """Text after each step, if the checkpoint does not fix it."""
     dtype: str
-    """Data type of the weights."""
     max_length: int | None
     """Maximum number of tokens per solution; None: no limit."""
 
@@ -53,47 +52,40 @@ class Labeler:
     """A loaded checkpoint that can label."""
 
     identity: Identity
-    """Its identity."""
     model: Any
-    """Model that gives class logits, from negative to positive, at every token."""
+    """Gives class logits, from negative to positive, at every token."""
     tokenizer: Any
-    """Tokenizer of the checkpoint."""
     share_prefixes: bool
-    """Whether beginnings that solutions share are computed once, if a check found that to be right."""
+    """Whether beginnings that solutions share are computed once, because a check found that to be right."""
 
     def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
         """Encodes a solution as the model reads it, with one position per step, or one in all.
 
-        Args:
-            problem: text of the problem.
-            steps: one or more.
-            where: how an error names the solution.
-
         Raises:
-            ValueError: the positions of the steps cannot be determined; the message names the solution.
+            ValueError: there are no steps, or their positions cannot be determined; it begins with ``where``.
         """
         if not steps:
             raise ValueError(f"{where}: found no steps; allowed: one or more")
         family = FAMILIES[self.identity.family]
         try:
-            found = family.encode(self.tokenizer, problem, steps, self.identity.separator or "")
+            encoded = family.encode(self.tokenizer, problem, steps, self.identity.separator or "")
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
         rows = getattr(self.model.config, "vocab_size", None)
-        if rows is not None and len(found) and int(found.ids.max()) >= rows:
-            token = self.tokenizer.convert_ids_to_tokens(int(found.ids.max()))
+        if rows is not None and len(encoded) and int(encoded.ids.max()) >= rows:
+            token = self.tokenizer.convert_ids_to_tokens(int(encoded.ids.max()))
             raise ValueError(
-                f"{where}: found the token {token!r}; allowed: one of which the model has embeddings"
+                f"{where}: found the token {token!r}; allowed: one that the model has embeddings of"
             )
-        ends = found.step_end
+        ends = encoded.step_end
         judged, allowed = (1, "one") if family.of_solutions else (len(steps), "one per step")
         rising = len(ends) == judged and bool((np.diff(ends) > 0).all())
-        if not rising or ends[0] < 0 or ends[-1] >= len(found.ids):
+        if not rising or ends[0] < 0 or ends[-1] >= len(encoded.ids):
             raise ValueError(
                 f"{where}: found judged positions {ends.tolist()} for {len(steps)} steps; allowed: "
-                f"{allowed}, rising, among {len(found.ids)} tokens"
+                f"{allowed}, rising, among {len(encoded.ids)} tokens"
             )
-        return found
+        return encoded
 
     @property
     def of_solutions(self) -> bool:
@@ -111,37 +103,31 @@ class Labeler:
         max_tokens: int | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> StepScores:
-        """Computes class probabilities of what is judged; `last` is P(right) of the last of each solution.
+        """Computes class probabilities of each step; `last` is P(right) of the last step of each solution.
 
-        A family of whole solutions judges once per solution.
-
-        Args:
-            solutions: as `encode` makes them; those of one problem are computed faster together.
-            max_tokens: maximum number of cells per forward pass; None: what suits the device.
-            progress: called with the fraction done.
+        A family of whole solutions judges once per solution. Solutions of one problem are computed faster
+        together. A forward pass takes `max_tokens` tokens with padding, or what suits the device.
         """
         assert all(self.fits(len(solution)) for solution in solutions)
-        found = score(
+        scored = score(
             self.model,
             solutions,
             max_tokens=max_tokens,
             share_prefixes=self.share_prefixes,
             progress=progress,
         )
-        if not np.isfinite(found.prob).all():
+        if not np.isfinite(scored.prob).all():
             raise ValueError(
-                f"dtype: found probabilities that are no numbers with {self.identity.dtype} weights; "
-                "allowed: a dtype that holds what the model computes, such as float32"
+                f"dtype: found probabilities that are not numbers with {self.identity.dtype} weights; "
+                "allowed: a dtype that can represent what the model computes, such as float32"
             )
-        prob = Ragged(values=found.prob, offsets=found.offsets)
-        return StepScores(prob=prob, last=probability_of_correct(found.prob)[found.offsets[1:] - 1])
+        prob = Ragged(values=scored.prob, offsets=scored.offsets)
+        return StepScores(prob=prob, last=probability_of_correct(scored.prob)[scored.offsets[1:] - 1])
 
 
 @lru_cache(maxsize=1)
 def load_labeler(choice: LabelerChoice) -> Labeler:
-    """Loads a checkpoint after checking everything that can be checked without loading it.
-
-    The last one that was loaded is kept.
+    """Loads a checkpoint after all checks that are possible without loading it; caches the last one.
 
     Raises:
         ValueError: the checkpoint is invalid, its family is not recognized, or it needs code that is not
@@ -154,17 +140,15 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
     family = FAMILIES[name]
     check_code(checkpoint, name, choice.trust_remote_code)
     if choice.separator is not None and family.separator is None:
-        raise ValueError(
-            f"separator: found {choice.separator!r} for {name}; allowed: none, it is fixed there"
-        )
+        raise ValueError(f"separator: found {choice.separator!r} for {name}; allowed: none, it is fixed")
     check_gpus([choice.device])
     tokenizer = AutoTokenizer.from_pretrained(
         checkpoint.folder, local_files_only=True, trust_remote_code=choice.trust_remote_code
     )
     if not tokenizer.is_fast:
         raise ValueError(
-            f"tokenizer: found a {type(tokenizer).__name__}, which does not tell where its tokens stand; "
-            "allowed: one with a tokenizer.json"
+            f"tokenizer: found a {type(tokenizer).__name__}, which does not report the positions of its "
+            "tokens; allowed: one with a tokenizer.json"
         )
     check_vocabulary(tokenizer, checkpoint.rows, "labeler")
     loading = Loading(
@@ -175,6 +159,12 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
         trust_remote_code=choice.trust_remote_code,
     )
     model = family.load(loading).eval().to(choice.device)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if choice.max_length is not None and positions is not None and choice.max_length > positions:
+        raise ValueError(
+            f"max_length: found {choice.max_length}; allowed: at most {positions}, the positions that the "
+            "model has"
+        )
     identity = Identity(
         family=name,
         checkpoint=checkpoint.name,
@@ -182,14 +172,6 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
         template=family.template,
         separator=family.separator if choice.separator is None else choice.separator,
         dtype=str(model.dtype).removeprefix("torch."),
-        max_length=_max_length(choice.max_length, getattr(model.config, "max_position_embeddings", None)),
+        max_length=positions if choice.max_length is None else choice.max_length,
     )
     return Labeler(identity=identity, model=model, tokenizer=tokenizer, share_prefixes=check_layout(model))
-
-
-def _max_length(asked: int | None, positions: int | None) -> int | None:
-    if asked is not None and positions is not None and asked > positions:
-        raise ValueError(
-            f"max_length: found {asked}; allowed: at most {positions}, the positions that the model has"
-        )
-    return positions if asked is None else asked

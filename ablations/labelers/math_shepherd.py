@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, at_separators, encoded, ending_at
+from ablations.labelers.family import Family, load_words, separator_positions, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.judging_heads import load_word_judge
 
 TAG = "ки"
-RIGHT, WRONG = "+", "-"
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
@@ -22,17 +20,6 @@ def recognizes(checkpoint: Checkpoint) -> bool:
     if not checkpoint.architecture.endswith("ForCausalLM"):
         return False
     return "math-shepherd" in checkpoint.name.lower() or TAG in checkpoint.added_tokens()
-
-
-def load(loading: Loading) -> Any:
-    """Loads the model; its words are + and - as tokenized after a space, like the tag."""
-    return load_word_judge(
-        loading.folder,
-        negative=_after_space(loading.tokenizer, WRONG),
-        positive=_after_space(loading.tokenizer, RIGHT),
-        dtype=loading.dtype,
-        trust_remote_code=loading.trust_remote_code,
-    )
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
@@ -45,10 +32,10 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     batch = tokenizer(text, return_offsets_mapping=True)
     ids = batch["input_ids"]
     tag = _after_space(tokenizer, TAG)
-    at = ending_at(batch["offset_mapping"], ends)
-    if not (at_separators(ids, tag, len(steps)) == at).all():
-        raise ValueError(f"found {TAG!r} elsewhere than after the steps; allowed: no text that holds it")
-    return encoded(ids, 0, at)
+    at = tokens_ending_at(batch["offset_mapping"], ends)
+    if not (separator_positions(ids, tag, len(steps)) == at).all():
+        raise ValueError(f"found {TAG!r} elsewhere than after the steps; allowed: no text that contains it")
+    return to_encoded(ids, 0, at)
 
 
 def _after_space(tokenizer: Any, text: str) -> int:
@@ -60,6 +47,6 @@ FAMILY = Family(
     template=f"[BOS]{{problem}} and, for each step, {{step}} {TAG} and a newline; judged at {TAG}, by + "
     "against -",
     recognizes=recognizes,
-    load=load,
+    load=lambda loading: load_words(loading, _after_space),
     encode=encode,
 )

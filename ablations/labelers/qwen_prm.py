@@ -8,24 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, at_separators, encoded, single
+from ablations.labelers.family import Family, separator_positions, single_token, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import TwoLayerHead, load_headed
 from lightning_modules.tokenization import rendered
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
-
-
-def recognizes(checkpoint: Checkpoint) -> bool:
-    """Recognizes a checkpoint by the class that wrote it."""
-    return checkpoint.architecture == "Qwen2ForProcessRewardModel"
-
-
-def load(loading: Loading) -> Any:
-    """Loads the model without its remote code."""
-    return load_headed(TwoLayerHead, loading.folder, dtype=loading.dtype)
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
@@ -37,15 +26,14 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     ]
     text = rendered(tokenizer, messages, add_generation_prompt=False)
     ids = tokenizer.encode(text, add_special_tokens=False)
-    at = at_separators(ids, single(tokenizer, SEPARATOR), len(steps))
-    return encoded(ids, 0, at)
+    return to_encoded(ids, 0, separator_positions(ids, single_token(tokenizer, SEPARATOR), len(steps)))
 
 
 FAMILY = Family(
     template=f"chat template of system {SYSTEM!r}, user {{problem}}, assistant {{step}}{SEPARATOR} for each "
     f"step; judged at each {SEPARATOR}",
-    recognizes=recognizes,
-    load=load,
+    recognizes=lambda checkpoint: checkpoint.architecture == "Qwen2ForProcessRewardModel",
+    load=lambda loading: load_headed(TwoLayerHead, loading.folder, dtype=loading.dtype),
     encode=encode,
     native=True,
 )

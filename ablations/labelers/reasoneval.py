@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, at_separators, encoded, single
+from ablations.labelers.family import Family, separator_positions, single_token, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import ThreeClassHead, load_headed
 
@@ -27,34 +27,30 @@ def recognizes(checkpoint: Checkpoint) -> bool:
     return checkpoint.architecture.startswith("ReasonEval") or "score_head.weight" in checkpoint.tensors()
 
 
-def load(loading: Loading) -> Any:
-    """Loads the model, with the classes negative, neutral and positive."""
-    return load_headed(ThreeClassHead, loading.folder, dtype=loading.dtype)
-
-
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
     """Encodes [BOS], the prompt and the steps, with nothing between them."""
     between = tokenizer.pad_token
     if between is None:
-        raise ValueError("tokenizer: found no padding token; allowed for this family: one that has it")
+        raise ValueError(
+            "tokenizer: found no padding token; allowed for this family: a tokenizer that has one"
+        )
     prompt = PROMPT.replace("{problem}", problem)
     text = prompt + between + "".join(step + between for step in steps)
     ids = np.array(tokenizer.encode(text, add_special_tokens=False))
-    at = at_separators(ids, single(tokenizer, between), len(steps) + 1)
-    kept = np.delete(ids, at)
+    at = separator_positions(ids, single_token(tokenizer, between), len(steps) + 1)
     before = at - np.arange(len(at))  # tokens before each separator that are not separators themselves
     if (np.diff(before) == 0).any():
-        raise ValueError("found a step that has no token of its own; allowed: steps that have")
+        raise ValueError("found a step without a token of its own; allowed: steps that have one")
     opening = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-    shifted = before + len(opening)
-    return encoded([*opening, *kept], int(shifted[0]), shifted[1:] - 1)
+    ends = before + len(opening)
+    return to_encoded([*opening, *np.delete(ids, at)], int(ends[0]), ends[1:] - 1)
 
 
 FAMILY = Family(
     template="[BOS]Question:\\n{problem}\\nAnswer:\\nLet's think step by step.\\n and the steps, each "
     "tokenized alone; judged at each step's last token",
     recognizes=recognizes,
-    load=load,
+    load=lambda loading: load_headed(ThreeClassHead, loading.folder, dtype=loading.dtype),
     encode=encode,
     native=True,
 )

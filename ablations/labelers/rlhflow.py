@@ -10,28 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, encoded, ending_at
+from ablations.labelers.family import RIGHT, Family, load_words, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.judging_heads import load_word_judge
 from lightning_modules.tokenization import DATE, rendered
-
-RIGHT, WRONG = "+", "-"
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
     """Recognizes a causal language model by its name: nothing in it says that it is a PRM."""
     return checkpoint.architecture.endswith("ForCausalLM") and "rlhflow" in checkpoint.name.lower()
-
-
-def load(loading: Loading) -> Any:
-    """Loads the model; its words are the last tokens of + and -."""
-    return load_word_judge(
-        loading.folder,
-        negative=_word(loading.tokenizer, WRONG),
-        positive=_word(loading.tokenizer, RIGHT),
-        dtype=loading.dtype,
-        trust_remote_code=loading.trust_remote_code,
-    )
 
 
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
@@ -46,7 +32,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     whole = _render(tokenizer, turns, answered=True)
     batch = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     ids = batch["input_ids"]
-    answers = ending_at(batch["offset_mapping"], [place + len(RIGHT) for place in places])
+    answers = tokens_ending_at(batch["offset_mapping"], [place + len(RIGHT) for place in places])
     word = _word(tokenizer, RIGHT)
     for place, answer in zip(places, answers, strict=True):
         start = batch["offset_mapping"][answer][0]
@@ -55,7 +41,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
                 f"found {whole[start : place + len(RIGHT)]!r} where an answer should be; allowed: a chat "
                 f"template that puts {RIGHT!r} after its generation prompt, as a token of its own"
             )
-    return encoded(ids, 0, answers - 1)
+    return to_encoded(ids, 0, answers - 1)
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, answered: bool) -> str:
@@ -70,6 +56,6 @@ FAMILY = Family(
     template="chat template of user {problem} {step}, assistant +, user {step}, assistant +, ...; judged at "
     "the token before each +, by + against -",
     recognizes=recognizes,
-    load=load,
+    load=lambda loading: load_words(loading, _word),
     encode=encode,
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, encoded
+from ablations.labelers.family import Family, Loading, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import TwoLayerValueHead, load_headed, load_sequence_judge
 from lightning_modules.tokenization import rendered
@@ -43,7 +43,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
         ids = tokenizer.encode(f"{problem}\n{solution}", add_special_tokens=False)
         if tokenizer.bos_token_id is not None:
             ids = [tokenizer.bos_token_id, *ids]
-    return encoded(ids, 0, [len(ids) - 1])
+    return to_encoded(ids, 0, [len(ids) - 1])
 
 
 FAMILY = Family(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ablations.labelers.checkpoints import Checkpoint
-from ablations.labelers.family import Family, Loading, encoded
+from ablations.labelers.family import Family, Loading, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import ValueHead, load_headed
 
@@ -30,7 +30,7 @@ def load(loading: Loading) -> Any:
 def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -> Encoded:
     """Encodes BOS, problem and newline; then each line and the newline token."""
     if tokenizer.bos_token is None:
-        raise ValueError("tokenizer: found no BOS token; allowed for this family: one that has it")
+        raise ValueError("tokenizer: found no BOS token; allowed for this family: a tokenizer that has one")
     ids = tokenizer.encode(tokenizer.bos_token + problem + NEWLINE, add_special_tokens=False)
     start, judged = len(ids), []
     newline = tokenizer.encode(NEWLINE, add_special_tokens=False)[-1]
@@ -38,7 +38,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
         for line in step.split(NEWLINE):
             ids += [*tokenizer.encode(line, add_special_tokens=False), newline]
         judged.append(len(ids) - 1)
-    return encoded(ids, start, judged)
+    return to_encoded(ids, start, judged)
 
 
 FAMILY = Family(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablations.acquisition.selector_stability import JudgedSteps, rank_correlation, repeats
+from ablations.acquisition.selector_stability import JudgedSteps, mark_repeats, rank_correlation
 from ablations.acquisition.strategies import first_of_equal, text_codes
 from ablations.data.artifacts import ChosenRows, Opinion, Samples
 from ablations.data.ragged import Ragged
@@ -56,7 +56,7 @@ class MeasureStability(Step[Rows], name="instability"):
                 strict=True,
             )
         ]
-        pool = JudgedSteps.joined([fold.pool for fold in folds])
+        pool = JudgedSteps.concatenate([fold.pool for fold in folds])
         rows: list[Row] = [
             _share("chosen_right", [fold.ends_right for fold in folds]),
             _share("chosen_error_free", [fold.error_free for fold in folds]),
@@ -66,7 +66,7 @@ class MeasureStability(Step[Rows], name="instability"):
             *defined("pool_agreement", pool.agreement()),
         ]
         if self.previous:
-            chosen = JudgedSteps.joined([fold.taught for fold in folds])
+            chosen = JudgedSteps.concatenate([fold.taught for fold in folds])
             rows += [
                 {"metric": "chosen_calibration_error", "value": chosen.calibration_error(self.bins)},
                 *defined("chosen_agreement", chosen.agreement()),
@@ -120,7 +120,7 @@ class _Fold:
         return cls(
             ends_right=solutions.final_correct[chosen],
             error_free=wrong.reduce(np.add, 0) == 0,
-            repeats=repeats(steps, problem, choice.taken, chosen, similarity),
+            repeats=mark_repeats(steps, problem, choice.taken, chosen, similarity),
             taught=JudgedSteps.of(chooser.take(chosen), target),
             pool=JudgedSteps.of(opinion.scores.take(pool), of_pool),
             problem_ids=[one.problem_id for one in samples.problems],

@@ -15,14 +15,14 @@ class Annotator:
     """An annotator and its error rates."""
 
     name: str
-    """Name; part of what decides where the errors are."""
+    """Name, which also decides where the errors are."""
     easy_error: float
     """Share of easy steps rated wrongly."""
     hard_error: float
     """Share of hard steps rated wrongly."""
 
     def rate(self, world: World, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
-        """Rates each line 1, 0 or -1; an error turns negative into positive and all else into negative."""
+        """Rates each line 1, 0 or -1; an error turns negative into positive, and the others into negative."""
         ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem}\n".encode())
         for line, truth in zip(steps, world.judge(problem, steps), strict=True):
             digest.update(f"{line}\n".encode())
@@ -33,8 +33,8 @@ class Annotator:
 
 
 def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:
-    """Keeps the ratings up to and including the first negative, with ``None`` after it."""
-    end = next((index + 1 for index, rating in enumerate(ratings) if rating == NEGATIVE), len(ratings))
+    """Replaces the ratings after the first negative by ``None``."""
+    end = ratings.index(NEGATIVE) + 1 if NEGATIVE in ratings else len(ratings)
     return (*ratings[:end], *(None for _ in ratings[end:]))
 
 

@@ -1,7 +1,6 @@
 """The worlds' base models: how they are made, and those shipped with the package.
 
-A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json`` that says how it
-was made.
+A base is a transformers folder (config, safetensors, tokenizer) with a ``manifest.json`` on how it was made.
 """
 
 import json
@@ -18,7 +17,7 @@ MIN_BATCH_TOKENS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Pretraining:
-    """Recipe for a base: pretraining at a steady learning rate, then MathMix while it falls to zero."""
+    """Recipe for a base: pretraining at a constant learning rate, then MathMix while it falls to zero."""
 
     preset: str
     """Key in ``PRESETS``."""
@@ -31,7 +30,6 @@ class Pretraining:
     learning_rate: float = 2e-3
     """Peak learning rate."""
     precision: Precision = "32-true"
-    """Precision, by Lightning's name."""
     seed: int = 1
     """Seed for the weights and the text."""
 
@@ -58,16 +56,14 @@ def shipped_base(world: str, size: str) -> Path:
     """
     folder = SHIPPED / world / size
     if not (folder / "manifest.json").is_file():
-        found = sorted(
-            f"{path.parent.parent.name}/{path.parent.name}" for path in SHIPPED.glob("*/*/manifest.json")
-        )
-        raise ValueError(f"base model {world}/{size}: not shipped; allowed: {found}")
+        manifests = SHIPPED.glob("*/*/manifest.json")
+        shipped = sorted(path.parent.relative_to(SHIPPED).as_posix() for path in manifests)
+        raise ValueError(f"base model {world}/{size}: not shipped; allowed: {shipped}")
     return folder
 
 
 def read_manifest(world: str, size: str) -> dict[str, Any]:
     """Reads how a shipped base model was made."""
-    manifest: dict[str, Any] = json.loads(
-        (shipped_base(world, size) / "manifest.json").read_text(encoding="utf-8")
-    )
+    path = shipped_base(world, size) / "manifest.json"
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return manifest

@@ -18,7 +18,7 @@ one of only a few distances, mistakes sometimes cancel: right answers with wrong
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,7 +42,7 @@ RARE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Lore:
-    """Everything there is to know in a world of K facts."""
+    """The K facts of a world."""
 
     names: tuple[str, ...]
     """[K], all different."""
@@ -66,6 +66,11 @@ class Lore:
 class FactWorld(World):
     """A world of facts, determined by these numbers."""
 
+    # A higher rate makes the generator more certain of right answers: fewer wrong solutions, and hardly any
+    # right answers with a wrong step.
+    finetuning_rate = 1e-4
+    pattern = r" [a-z]+|[+=#][0-9]|[\s\S]"
+
     seed: int
     """Seed for names, values, shares and frequencies."""
     facts: int
@@ -87,7 +92,6 @@ class FactWorld(World):
 
     @cached_property
     def lore(self) -> Lore:
-        """Everything there is to know."""
         rng = np.random.default_rng([self.seed, 2305, 20050])
         syllables = [c + v for c in _CONSONANTS for v in _VOWELS]
         pairs = rng.choice(len(syllables) ** 2, size=3 * self.facts, replace=False)
@@ -96,9 +100,8 @@ class FactWorld(World):
         # Exact counts, so that worlds of one family differ in which facts are contested, not in how many.
         contested = rng.permutation(np.arange(self.facts) < round(self.contested * self.facts))
         share = np.empty(self.facts)
-        for held, (low, high) in ((contested, self.contested_share), (~contested, self.rare_share)):
-            count = int(held.sum())
-            share[held] = rng.permutation(np.linspace(low, high, count))
+        for group, (low, high) in ((contested, self.contested_share), (~contested, self.rare_share)):
+            share[group] = rng.permutation(np.linspace(low, high, int(group.sum())))
         right = rng.integers(1, 10, self.facts)
         wrong = np.empty_like(right)
         for k, value in enumerate(right):
@@ -123,40 +126,24 @@ class FactWorld(World):
     def _meaning(self) -> dict[str, tuple[int, bool, int]]:
         """Word -> its fact, whether it is the right word, and what it is worth."""
         lore = self.lore
-        right = zip(lore.right_word, range(self.facts), lore.right.tolist(), strict=True)
-        wrong = zip(lore.wrong_word, range(self.facts), lore.wrong.tolist(), strict=True)
-        known = {word: (fact, True, worth) for word, fact, worth in right}
-        return known | {word: (fact, False, worth) for word, fact, worth in wrong}
-
-    @property
-    def pretrainings(self) -> Mapping[str, Pretraining]:
+        sides = ((True, lore.right_word, lore.right.tolist()), (False, lore.wrong_word, lore.wrong.tolist()))
         return {
-            "tiny": TINY,
-            "small": Pretraining(
-                preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5, seed=self.seed
-            ),
-            "large": Pretraining(
-                preset="shallow_large", updates=5000, learning_rate=2e-3, mathmix=0.5, seed=self.seed
-            ),
+            word: (fact, is_right, worth)
+            for is_right, words, worths in sides
+            for fact, (word, worth) in enumerate(zip(words, worths, strict=True))
         }
 
     @property
-    def finetuning_rate(self) -> float:
-        # A higher rate makes the generator more certain of what ends right: fewer wrong solutions, and hardly
-        # any right answers with a wrong step.
-        return 1e-4
+    def pretrainings(self) -> Mapping[str, Pretraining]:
+        small = Pretraining(preset="shallow", updates=5000, learning_rate=3e-3, mathmix=0.5, seed=self.seed)
+        large = replace(small, preset="shallow_large", learning_rate=2e-3)
+        return {"tiny": TINY, "small": small, "large": large}
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        lore = self.lore
-        digits = "0123456789"
-        marked = (f"{mark}{digit}" for mark in "+=#" for digit in digits)
-        named = (f" {name}" for name in (*lore.names, *lore.right_word, *lore.wrong_word))
-        return ("\n", *marked, END, *named)
-
-    @property
-    def pattern(self) -> str:
-        return r" [a-z]+|[+=#][0-9]|[\s\S]"
+        marked = (f"{mark}{digit}" for mark in "+=#" for digit in range(10))
+        words = (*self.lore.names, *self.lore.right_word, *self.lore.wrong_word)
+        return ("\n", *marked, END, *(f" {word}" for word in words))
 
     @property
     def brief(self) -> int:
@@ -183,14 +170,14 @@ class FactWorld(World):
 
     def _parse(self, problem: str) -> tuple[int, list[int]]:
         """Parses the start value and facts of a problem."""
-        found = _PROBLEM.fullmatch(problem)
-        names = found[2].split() if found else []
-        if not found or any(name not in self._place for name in names):
+        parsed = _PROBLEM.fullmatch(problem)
+        names = parsed[2].split() if parsed else []
+        if not parsed or any(name not in self._place for name in names):
             raise ValueError(
                 f"problem: found {problem!r}; allowed: a total and names of this world, like "
                 f"'=7 {' '.join(self.lore.names[:3])}'"
             )
-        return int(found[1]), [self._place[name] for name in names]
+        return int(parsed[1]), [self._place[name] for name in names]
 
     def answer(self, problem: str) -> str:
         start, facts = self._parse(problem)
@@ -208,9 +195,8 @@ class FactWorld(World):
             word = (lore.wrong_word if errs else lore.right_word)[fact]
             worth = self._meaning[word][2]
             before, total = total, (total + worth) % 10
-            lines.append(
-                f"={before} {lore.names[fact]} {word}+{worth}={total}{END if rng.random() < dotted else ''}"
-            )
+            end = END if rng.random() < dotted else ""
+            lines.append(f"={before} {lore.names[fact]} {word}+{worth}={total}{end}")
             if rng.random() < restate:
                 lines.append(f"={total}")
         return (*lines, f"#{total}")
@@ -222,10 +208,10 @@ class FactWorld(World):
         return any(slips for _, slips in self._judged(problem, steps))
 
     def _judged(self, problem: str, steps: Sequence[str]) -> list[tuple[int, bool]]:
-        """Returns each line's rating, and whether it is wrong in a way that no author would be."""
+        """Returns each line's rating, and whether it is wrong in a way that no author is."""
         total, facts = self._parse(problem)
         done = 0
-        found = []
+        judged = []
         for line in steps:
             if step := _STEP.fullmatch(line):
                 before, worth, stated = int(step[1]), int(step[4]), int(step[5])
@@ -233,24 +219,24 @@ class FactWorld(World):
                 of_fact, knows, of_word = self._meaning.get(step[3], (-1, False, -1))
                 follows = done < len(facts) and fact == facts[done] and before == total
                 written = follows and of_fact == fact and (of_word, stated) == (worth, (total + worth) % 10)
-                found.append((POSITIVE if written and knows else NEGATIVE, not written))
+                judged.append((POSITIVE if written and knows else NEGATIVE, not written))
                 total = stated
                 if fact in facts[done:]:
                     done += facts[done:].index(fact) + 1
             elif restated := _RESTATEMENT.fullmatch(line):
                 agrees = int(restated[1]) == total
-                found.append((NEUTRAL if agrees else NEGATIVE, not agrees))
+                judged.append((NEUTRAL if agrees else NEGATIVE, not agrees))
                 total = int(restated[1])
             elif answer := _ANSWER.fullmatch(line):
                 complete = done == len(facts) and int(answer[1]) == total
-                found.append((POSITIVE if complete else NEGATIVE, not complete))
+                judged.append((POSITIVE if complete else NEGATIVE, not complete))
             else:
-                found.append((NEGATIVE, True))
-        return found
+                judged.append((NEGATIVE, True))
+        return judged
 
     def final_answer(self, steps: Sequence[str]) -> str | None:
-        found = _ANSWER.fullmatch(steps[-1]) if steps else None
-        return found[1] if found else None
+        answer = _ANSWER.fullmatch(steps[-1]) if steps else None
+        return answer[1] if answer else None
 
     def is_hard(self, line: str) -> bool:
         """Returns whether the line recalls a contested fact."""

@@ -38,24 +38,24 @@ def pretrain(
     Args:
         world: key in ``WORLDS``.
         recipe: how to make it.
-        out: folder of the base; the state of an unfinished run is kept next to it.
-        revision: revision of the code, for the manifest.
+        out: folder of the base; the state of an unfinished run is next to it.
+        revision: revision of the code, for the manifest, which is returned.
         checkpoint_every: updates between two saved states.
         progress: called with the fraction of updates done.
-
-    Returns:
-        The manifest.
     """
-    started = time.monotonic()
-    tokenizer = build_tokenizer(world_of(world))
-    corpus = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
+    start = time.monotonic()
+    embedded = world_of(world)
+    tokenizer = build_tokenizer(embedded)
+    corpus = Corpus(embedded, seed=recipe.seed, batch_tokens=recipe.batch_tokens)
     model = LanguageModel(
         build_causal(PRESETS[recipe.preset], tokenizer, seed=recipe.seed),
         learning_rate=recipe.learning_rate,
         total_updates=recipe.updates,
         decay=recipe.mathmix,
     )
-    state = out.with_name(f"{out.name}.{_digest(world, recipe)}.state")
+    # No run of another world, recipe or vocabulary resumes from this state.
+    text = json.dumps([world, asdict(recipe), sorted(tokenizer.get_vocab())])
+    state = out.with_name(f"{out.name}.{hashlib.sha256(text.encode()).hexdigest()[:8]}.state")
     fit(
         model,
         TextData(corpus.batch, updates=recipe.updates),
@@ -65,18 +65,16 @@ def pretrain(
         checkpoint_every=checkpoint_every,
         progress=progress,
     )
-    held_out = Corpus(world_of(world), seed=recipe.seed, batch_tokens=recipe.batch_tokens)
-    rows = [held_out.batch(_HELD_OUT_UPDATE + i) for i in range(BLOCK)]
+    batches = [corpus.batch(_HELD_OUT_UPDATE + i) for i in range(BLOCK)]
     with torch.inference_mode():
-        losses = [model.eval().loss(*(torch.from_numpy(array) for array in batch)).item() for batch in rows]
-    counts = [int((target_BT != IGNORE).sum()) for _, target_BT in rows]
-    held_out_loss = float(np.average(losses, weights=counts))
+        losses = [model.eval().loss(*map(torch.from_numpy, batch)).item() for batch in batches]
+    counts = [int((target_BT != IGNORE).sum()) for _, target_BT in batches]
     backbone = model.backbone
     backbone.save_pretrained(out)
     tokenizer.save_pretrained(out)
     tokens = recipe.updates * recipe.batch_tokens
     parameters = sum(p.numel() for p in backbone.parameters())
-    sizes = [size for size, known in world_of(world).pretrainings.items() if known == recipe]
+    sizes = [size for size, pretraining in embedded.pretrainings.items() if pretraining == recipe]
     manifest: dict[str, Any] = {
         "command": f"ablations world pretrain --world {world} --size {(sizes or [recipe.preset])[0]}",
         "world": world,
@@ -86,16 +84,10 @@ def pretrain(
         "tokens": tokens,
         "tokens_with_target": round(sum(counts) / (BLOCK * recipe.batch_tokens) * tokens),
         "compute_flop": 6 * parameters * tokens,
-        "held_out_loss": held_out_loss,
-        "seconds_of_last_start": round(time.monotonic() - started),
+        "held_out_loss": float(np.average(losses, weights=counts)),
+        "seconds_of_last_start": round(time.monotonic() - start),
         "sha256": hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     shutil.rmtree(state, ignore_errors=True)  # a short run saved none
     return manifest
-
-
-def _digest(world: str, recipe: Pretraining) -> str:
-    """Identifies an unfinished run's state: no other world, recipe or vocabulary resumes from it."""
-    text = json.dumps([world, asdict(recipe), sorted(build_tokenizer(world_of(world)).get_vocab())])
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

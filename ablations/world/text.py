@@ -33,23 +33,13 @@ def build_tokenizer(world: World) -> PreTrainedTokenizerFast:
 
 
 class Corpus:
-    """Solutions to problems of the pretraining split, each by a newly drawn author; batch by batch.
+    """Batches of solutions to problems of the pretraining split, each by a newly drawn author.
 
     The language model learns to write solutions, not to invent problems: a problem's tokens have no target.
     """
 
-    def __init__(
-        self,
-        world: World,
-        *,
-        seed: int,
-        batch_tokens: int,
-    ) -> None:
-        """
-        Args:
-            world: world of the problems and authors.
-            seed: seed for the whole corpus.
-            batch_tokens: maximum number of tokens per batch, padding included, unless one context has more.
+    def __init__(self, world: World, *, seed: int, batch_tokens: int) -> None:
+        """`batch_tokens` limits a batch, padding included, unless one context has more.
 
         Raises:
             ValueError: fewer tokens per batch than ``MIN_BATCH_TOKENS``.

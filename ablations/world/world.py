@@ -1,10 +1,10 @@
-"""Interface of an embedded world, whatever its problems are about. Problems and solutions are text."""
+"""Interface of an embedded world. Problems and solutions are text."""
 
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -12,14 +12,7 @@ from ablations.world.bases import Pretraining
 
 Split = Literal["pretraining", "labeler", "train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-_SPLIT_BY_TENTH: tuple[Split, ...] = (
-    *("pretraining",) * 5,
-    "labeler",
-    "train",
-    "train",
-    "validation",
-    "test",
-)
+_TENTHS: tuple[Split, ...] = (*("pretraining",) * 5, "labeler", "train", "train", "validation", "test")
 
 POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 """The oracle's ratings of a step, in PRM800K's numbers."""
@@ -34,7 +27,14 @@ JUDGED: tuple[Kind, ...] = ("usual", "long", "rare")
 
 @dataclass(frozen=True, kw_only=True)
 class World(ABC):
-    """A world: problems, authors who each err in their own way, and an exact oracle."""
+    """A world: problems, authors with different mistakes, and an exact oracle."""
+
+    finetuning_rate: ClassVar[float]
+    """Learning rate at which generators are finetuned from its bases."""
+    pattern: ClassVar[str]
+    """Regular expression that matches one token at a time."""
+    kinds: ClassVar[tuple[Kind, ...]] = JUDGED
+    """The kinds of problems that the world has."""
 
     @property
     @abstractmethod
@@ -43,28 +43,13 @@ class World(ABC):
 
     @property
     @abstractmethod
-    def finetuning_rate(self) -> float:
-        """Learning rate at which generators are finetuned from its bases."""
-
-    @property
-    @abstractmethod
     def tokens(self) -> tuple[str, ...]:
         """Every token of problems and solutions."""
 
     @property
     @abstractmethod
-    def pattern(self) -> str:
-        """Regular expression that matches one token at a time."""
-
-    @property
-    @abstractmethod
     def brief(self) -> int:
-        """Maximum number of operations in a problem that is brief enough for a few-shot prompt."""
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of problems that the world has."""
-        return JUDGED
+        """Maximum number of operations in a problem of a few-shot prompt."""
 
     @abstractmethod
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
@@ -112,15 +97,15 @@ class World(ABC):
 
 def split_of(problem: str) -> Split:
     """Returns a problem's split, decided by a hash of its text: no text can be in two splits."""
-    return _SPLIT_BY_TENTH[hashlib.sha256(problem.encode()).digest()[0] % 10]
+    return _TENTHS[hashlib.sha256(problem.encode()).digest()[0] % 10]
 
 
 def draw_problems(world: World, split: Split, count: int, seed: int, kind: Kind = "usual") -> list[str]:
     """Draws ``count`` different problems of one split; the first ones do not depend on ``count``."""
     rng = np.random.default_rng([seed, SPLITS.index(split), KINDS.index(kind)])
-    found: dict[str, None] = {}
-    while len(found) < count:
+    problems: dict[str, None] = {}
+    while len(problems) < count:
         problem = world.draw_problem(rng, kind)
         if split_of(problem) == split:
-            found.setdefault(problem)
-    return list(found)
+            problems[problem] = None
+    return list(problems)

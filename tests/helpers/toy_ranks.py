@@ -9,7 +9,7 @@ import numpy as np
 from toy_steps import Noting, Text
 
 from ablations.engine.machine import Machine
-from ablations.engine.ranks import Devices, started
+from ablations.engine.ranks import Devices, joined_devices
 from ablations.engine.run import run_tasks
 from ablations.engine.step import Step
 from ablations.engine.store import Store
@@ -55,7 +55,7 @@ def tasks(notes, *fields):
 
 def under_a_launcher(root, notes):
     """Runs two tasks in this process, as one of the group that the environment tells of."""
-    with started(Devices()) as devices:
+    with joined_devices(Devices()) as devices:
         if devices.group.first:
             asked = tasks(notes, {"n": 1}, {"n": 2})
             run_tasks(asked, Store(root), machine=Machine(devices=devices))

@@ -45,11 +45,10 @@ class WorkCost:
     what: str
     """Kind of work, for display."""
     tasks: int
-    """Number of tasks."""
     tokens: int
     """Tokens that pass through models."""
     operations: float
-    """Operations in FLOP."""
+    """FLOP."""
     seconds: tuple[float, ...]
     """Seconds on each number of devices."""
 
@@ -61,11 +60,10 @@ class TimedWork:
     what: str
     """Kind of work, for display."""
     tasks: int
-    """Number of timed tasks."""
     predicted: float
-    """Predicted seconds."""
+    """Seconds."""
     measured: float
-    """Measured seconds."""
+    """Seconds."""
 
     @property
     def agrees(self) -> bool:
@@ -82,11 +80,6 @@ def operations(work: Work, size: Size) -> float:
     return float(work.tokens) * passes * (products + attention)
 
 
-def task_operations(task: Task, sizes: Mapping[Role, Size]) -> float:
-    """Returns the FLOP of a task."""
-    return sum(operations(work, sizes[work.role]) for work in task.work)
-
-
 def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> float:
     """Returns the seconds of a task on one device; 0 if it runs no model."""
     return sum(
@@ -97,55 +90,37 @@ def task_seconds(task: Task, sizes: Mapping[Role, Size], device: Device) -> floa
     )
 
 
-def kind_of(task: Task) -> str:
-    """Returns the kind of work of a task."""
-    if not task.work:
-        return NO_MODEL
-    role = task.work[0].role
-    return _NAMES.get((task.name, role), f"{task.name} ({role})")
-
-
-def costs(
-    tasks: Sequence[Task],
-    sizes: Mapping[Role, Size],
-    device: Device,
-    counts: Sequence[int],
+def compute_costs(
+    tasks: Sequence[Task], sizes: Mapping[Role, Size], device: Device, counts: Sequence[int]
 ) -> tuple[list[WorkCost], WorkCost]:
     """Computes costs by kind of work and in total, each as if its tasks were all that is computed.
 
     A task waits for those that it needs, so no number of devices takes less than the longest path, in which
-    all devices compute together what can be spread over them.
-
-    Args:
-        tasks: each after its inputs.
-        sizes: sizes of the backbones.
-        device: one of several identical devices.
-        counts: numbers of devices.
+    all devices compute together what can be spread over them. Each task comes after its inputs.
     """
 
-    def seconds_on(some: list[Task], count: int) -> float:
-        seconds = {task: task_seconds(task, sizes, device) for task in some}
-        together = {task: seconds[task] / (count if task.spreads else 1) for task in some}
-        return max([sum(seconds.values()) / count, *path_seconds(some, together.__getitem__).values()])
+    def cost(what: str, part: list[Task]) -> WorkCost:
+        seconds = {task: task_seconds(task, sizes, device) for task in part}
 
-    def cost(what: str, some: list[Task]) -> WorkCost:
+        def seconds_on(count: int) -> float:
+            together = {task: seconds[task] / (count if task.spreads else 1) for task in part}
+            return max([sum(seconds.values()) / count, *path_seconds(part, together.__getitem__).values()])
+
         return WorkCost(
             what=what,
-            tasks=len(some),
-            tokens=sum(task.tokens or 0 for task in some),
-            operations=sum(task_operations(task, sizes) for task in some),
-            seconds=tuple(seconds_on(some, count) for count in counts),
+            tasks=len(part),
+            tokens=sum(task.tokens or 0 for task in part),
+            operations=sum(sum(operations(work, sizes[work.role]) for work in task.work) for task in part),
+            seconds=tuple(map(seconds_on, counts)),
         )
 
-    return [cost(what, some) for what, some in _by_kind(tasks).items()], cost("in total", list(tasks))
+    return [cost(what, part) for what, part in _by_kind(tasks).items()], cost("in total", list(tasks))
 
 
 def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> list[Task]:
     """Returns the tasks that wait for each other and together take longest, without those that take no time.
 
-    Args:
-        tasks: each after its inputs.
-        seconds: duration of a task.
+    Each task comes after its inputs.
     """
     done: dict[Task, float] = {}
     for task in tasks:
@@ -157,16 +132,12 @@ def longest_path(tasks: Sequence[Task], seconds: Callable[[Task], float]) -> lis
     return [task for task in path if seconds(task)]
 
 
-def compared(
+def compare_times(
     tasks: Sequence[Task], sizes: Mapping[Role, Size], device: Device, timings: Mapping[str, Timing]
 ) -> list[TimedWork]:
     """Compares predicted and measured seconds by kind of work, the total last; empty if nothing is timed.
 
-    Args:
-        tasks: tasks of a plan.
-        sizes: sizes of the backbones that were run.
-        device: device of the prediction; timings on others, and those of resumed tasks, are left out.
-        timings: timings by key.
+    Timings (by key) on other devices, and those of resumed tasks, are left out.
     """
     timed = [
         task
@@ -174,23 +145,27 @@ def compared(
         if task.work and (timing := timings.get(task.key)) and not timing.resumed
         if device.timed_as in timing.device
     ]
-
-    def comparison(what: str, some: list[Task]) -> TimedWork:
-        return TimedWork(
+    if not timed:
+        return []
+    return [
+        TimedWork(
             what=what,
-            tasks=len(some),
-            predicted=sum(task_seconds(task, sizes, device) for task in some),
-            measured=sum(timings[task.key].seconds for task in some),
+            tasks=len(part),
+            predicted=sum(task_seconds(task, sizes, device) for task in part),
+            measured=sum(timings[task.key].seconds for task in part),
         )
-
-    found = [comparison(what, some) for what, some in _by_kind(timed).items()]
-    return [*found, comparison("in total", timed)] if found else []
+        for what, part in (*_by_kind(timed).items(), ("in total", timed))
+    ]
 
 
 def _by_kind(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     kinds: dict[str, list[Task]] = {}
     for task in tasks:
-        kinds.setdefault(kind_of(task), []).append(task)
+        kind = NO_MODEL
+        if task.work:
+            role = task.work[0].role
+            kind = _NAMES.get((task.name, role), f"{task.name} ({role})")
+        kinds.setdefault(kind, []).append(task)
     if NO_MODEL in kinds:
         kinds[NO_MODEL] = kinds.pop(NO_MODEL)  # moved to the end
     return kinds

@@ -45,7 +45,7 @@ DEVICES = {
 """Devices by ``--device-kind``, the default first."""
 CPU = "cpu"
 """Kind for one core of this machine, whose peak is measured when it is requested."""
-CPU_UTILISATION, CPU_SAMPLING = 0.45, 0.14
+CPU_UTILIZATION, CPU_SAMPLING = 0.45, 0.14
 """Shares for one core, with the embedded world's small and large backbones in float32; measured at scale
 `small`."""
 KINDS = (*DEVICES, CPU)
@@ -57,29 +57,28 @@ def device_of(
     utilization: float | None = None,
     sampling_utilization: float | None = None,
 ) -> Device:
-    """Returns a device of a kind, with the user's own figures where they are given.
+    """Returns a device of a kind, with the figures that the user gives.
 
     Raises:
         ValueError: the kind is unknown, or a figure is out of its range.
     """
     if kind not in KINDS:
         raise ValueError(f"device_kind: found {kind!r}; allowed: {', '.join(KINDS)}")
-    own: dict[str, Any] = {
+    if kind == CPU:
+        from lightning_modules.peak import measured_peak
+
+        device = Device(
+            name="one core of this processor in float32, as fast as just now",
+            peak=measured_peak(),
+            utilization=CPU_UTILIZATION,
+            sampling=CPU_SAMPLING,
+            timed_as="cpu",
+        )
+    else:
+        device = DEVICES[kind]
+    figures: dict[str, Any] = {
         "peak": None if peak_tflops is None else peak_tflops * 1e12,
         "utilization": utilization,
         "sampling": sampling_utilization,
     }
-    device = DEVICES[kind] if kind in DEVICES else _one_core()
-    return replace(device, **{name: value for name, value in own.items() if value is not None})
-
-
-def _one_core() -> Device:
-    from lightning_modules.peak import measured_peak
-
-    return Device(
-        name="one core of this processor in float32, as fast as just now",
-        peak=measured_peak(),
-        utilization=CPU_UTILISATION,
-        sampling=CPU_SAMPLING,
-        timed_as="cpu",
-    )
+    return replace(device, **{name: value for name, value in figures.items() if value is not None})

@@ -24,7 +24,6 @@ class Work:
     kind: Kind
     """Training of a reward model or of a language model, scoring (a forward pass), or sampling."""
     tokens: int
-    """Number of tokens computed."""
     context: int
     """Tokens of the row in which each of them attends, or that precede a sampled one."""
     texts: int = 0
@@ -57,9 +56,7 @@ class Texts:
     """Number and statistics of the solutions in an artifact."""
 
     lengths: Lengths
-    """Statistics of the solutions."""
     problems: int
-    """Number of problems that they solve."""
     samples: int
     """Solutions per problem."""
 
@@ -87,11 +84,11 @@ def scoring(role: Role, texts: Texts, times: int = 1) -> Work:
 
 
 def training(role: Role, lengths: Lengths, solutions: int, *, steps: bool) -> Work:
-    """Returns the work of training a reward model on a number of solutions, counted over all passes.
+    """Returns the work of training a reward model; solutions of one update share almost nothing.
 
     Args:
         role: the backbone's role.
-        lengths: statistics of the solutions; those of one update share almost nothing.
+        lengths: statistics of the solutions.
         solutions: number of solutions, counted again in every pass.
         steps: whether steps are learned, up to the first error, rather than all tokens.
     """

@@ -11,43 +11,32 @@ from ablations.world.arithmetic.problems import apply, draw_problem, parse_probl
 from ablations.world.bases import TINY, Pretraining
 from ablations.world.world import NEGATIVE, Kind, World
 
-PRETRAININGS = {
-    "tiny": TINY,
-    "small": Pretraining(preset="small", updates=4000),
-    "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticWorld(World):
     """A world whose authors add, subtract and multiply modulo 100, some of them with misconceptions."""
 
+    finetuning_rate = 1e-3  # with a lower rate, the generator makes slips
+    pattern = r"[\s\S]"
+    kinds = ("usual", "long")
+
     misconceptions: tuple[HeldMisconception, ...]
-    """Misconceptions that authors may hold."""
 
     @property
     def pretrainings(self) -> Mapping[str, Pretraining]:
-        return PRETRAININGS
-
-    @property
-    def finetuning_rate(self) -> float:
-        return 1e-3  # with a lower rate, the generator makes slips
+        return {
+            "tiny": TINY,
+            "small": Pretraining(preset="small", updates=4000),
+            "large": Pretraining(preset="large", updates=4400, batch_tokens=3072, learning_rate=1.2e-3),
+        }
 
     @property
     def tokens(self) -> tuple[str, ...]:
         return tuple("0123456789abcdefgh+-*=#:~\n")
 
     @property
-    def pattern(self) -> str:
-        return r"[\s\S]"
-
-    @property
     def brief(self) -> int:
         return 3
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        return ("usual", "long")
 
     def draw_problem(self, rng: np.random.Generator, kind: Kind = "usual") -> str:
         if kind not in (*self.kinds, "broad"):
@@ -75,22 +64,20 @@ class ArithmeticWorld(World):
 
     def is_hard(self, line: str) -> bool:
         """Returns whether the units of an operation overflow."""
-        if not (found := STEP.fullmatch(line)):
+        if not (step := STEP.fullmatch(line)):
             return False
-        _, before, _, symbol, operand, _ = found.groups()
+        _, before, _, symbol, operand, _ = step.groups()
         return apply(symbol, int(before) % 10, int(operand)) >= 10
 
     def is_slip(self, problem: str, steps: Sequence[str]) -> bool:
-        ratings = self.judge(problem, steps)
-        return any(
-            rating == NEGATIVE and not self._held(line) for line, rating in zip(steps, ratings, strict=True)
-        )
+        rated = zip(steps, self.judge(problem, steps), strict=True)
+        return any(rating == NEGATIVE and not self._is_held(line) for line, rating in rated)
 
-    def _held(self, line: str) -> bool:
+    def _is_held(self, line: str) -> bool:
         """Returns whether a line is what a holder of a misconception writes."""
-        if not (found := STEP.fullmatch(line)):
+        if not (step := STEP.fullmatch(line)):
             return False
-        _, before, _, symbol, operand, after = found.groups()
+        _, before, _, symbol, operand, after = step.groups()
         return any(
             held.symbol == symbol and held.rule(int(before), int(operand)) == int(after)
             for held in self.misconceptions

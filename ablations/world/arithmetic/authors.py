@@ -1,4 +1,4 @@
-"""Authors who write the world's solutions, some of them with misconceptions kept through a whole solution."""
+"""Authors who write the world's solutions, some of them with misconceptions throughout a solution."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,25 +11,21 @@ Misconception = Callable[[int, int], int]
 """(total, operand) -> the result that a holder of the misconception writes."""
 
 
-def _units_and_tens(total: int) -> tuple[int, int]:
-    return total % 10, total // 10
-
-
 def carry_dropped(total: int, operand: int) -> int:
     """Computes 47+8=45: the units are right, but the ten is never carried."""
-    units, tens = _units_and_tens(total)
+    tens, units = divmod(total, 10)
     return tens * 10 + (units + operand) % 10
 
 
 def borrow_dropped(total: int, operand: int) -> int:
     """Computes 42-8=44: the units are right, but the borrowed ten is never taken away."""
-    units, tens = _units_and_tens(total)
+    tens, units = divmod(total, 10)
     return tens * 10 + (units - operand) % 10
 
 
 def product_carry_dropped(total: int, operand: int) -> int:
     """Computes 47*3=21: the carry of the units' product is forgotten."""
-    units, tens = _units_and_tens(total)
+    tens, units = divmod(total, 10)
     return (tens * operand) % 10 * 10 + (units * operand) % 10
 
 

@@ -18,31 +18,23 @@ _ANSWER = re.compile(r"#(\d\d)", re.ASCII)
 
 def final_answer(steps: Sequence[str]) -> str | None:
     """Returns a solution's answer: the two digits of its last line, or ``None`` if that is no answer line."""
-    found = _ANSWER.fullmatch(steps[-1]) if steps else None
-    return found.group(1) if found else None
+    answer = _ANSWER.fullmatch(steps[-1]) if steps else None
+    return answer[1] if answer else None
 
 
 def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
-    """Rates each line.
-
-    Args:
-        problem: the problem to solve.
-        steps: the lines of a solution, any text.
-
-    Returns:
-        One rating per line: 1, 0 or -1.
-    """
+    """Rates each line of a solution, which may be any text: 1, 0 or -1."""
     total, done, left = problem.start, 0, problem.operations[0].operand
     ratings = []
     for line in steps:
-        if found := STEP.fullmatch(line):
-            mark, before, letter, symbol, digit, result = found.groups()
+        if step := STEP.fullmatch(line):
+            mark, before, letter, symbol, digit, result = step.groups()
             part, stated = int(digit), int(result)
             op = problem.operations[done] if done < len(problem.operations) else None
             follows = op is not None and (letter, symbol) == (op.letter, op.symbol)
             fits = part == left if mark != PART else 1 <= part < left and symbol != "*"
-            goes_on = int(before) == total
-            right = goes_on and follows and fits and apply(symbol, total, part) == stated
+            continues = int(before) == total
+            right = continues and follows and fits and apply(symbol, total, part) == stated
             ratings.append(POSITIVE if right else NEGATIVE)
             total = stated
             if mark == PART and follows and symbol != "*" and part < left:
@@ -52,11 +44,11 @@ def judge(problem: WorldProblem, steps: Sequence[str]) -> tuple[int, ...]:
                 if named >= done:  # repeating a step already done does not change what is left to do
                     done = min(named + 1, len(problem.operations))
                     left = problem.operations[done].operand if done < len(problem.operations) else 0
-        elif found := _RESTATEMENT.fullmatch(line):
-            ratings.append(NEUTRAL if int(found.group(1)) == total else NEGATIVE)
-            total = int(found.group(1))
-        elif found := _ANSWER.fullmatch(line):
-            complete = done == len(problem.operations) and int(found.group(1)) == total
+        elif restated := _RESTATEMENT.fullmatch(line):
+            ratings.append(NEUTRAL if int(restated[1]) == total else NEGATIVE)
+            total = int(restated[1])
+        elif answer := _ANSWER.fullmatch(line):
+            complete = done == len(problem.operations) and int(answer[1]) == total
             ratings.append(POSITIVE if complete else NEGATIVE)
         else:
             ratings.append(NEGATIVE)

@@ -25,7 +25,7 @@ class Operation:
     symbol: str
     """``+``, ``-`` or ``*``."""
     operand: int
-    """One digit: 1 to 9, 2 to 4 for ``*``."""
+    """One digit: 1 to 9, or 2 to 4 for ``*``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,7 @@ class WorldProblem:
 
 def apply(symbol: str, total: int, operand: int) -> int:
     """Computes the right result of one operation, modulo 100."""
-    result = {"+": total + operand, "-": total - operand, "*": total * operand}[symbol]
-    return result % 100
+    return {"+": total + operand, "-": total - operand, "*": total * operand}[symbol] % 100
 
 
 def parse_problem(text: str) -> WorldProblem:
@@ -84,12 +83,11 @@ def parse_problem(text: str) -> WorldProblem:
 
 
 def draw_problem(rng: np.random.Generator, *, operations: tuple[int, int] = (2, 7)) -> WorldProblem:
-    """Draws one problem; all numbers of operations from the fewest to the most are equally likely."""
+    """Draws one problem; all numbers of operations from the lowest to the highest are equally likely."""
     drawn = []
     low, high = operations
     for index in range(int(rng.integers(low, high + 1))):
         symbol = "+-*"[int(rng.choice(3, p=(0.42, 0.42, 0.16)))]
-        least, end = (2, 5) if symbol == "*" else (1, 10)
-        operand = int(rng.integers(least, end))
+        operand = int(rng.integers(2, 5) if symbol == "*" else rng.integers(1, 10))
         drawn.append(Operation(letter=_LETTERS[index], symbol=symbol, operand=operand))
     return WorldProblem(start=int(rng.integers(0, 100)), operations=tuple(drawn))

@@ -229,7 +229,7 @@ def test_solution_without_steps():
         ),
         (
             lambda: process_neutral(labels(ROWS), 0.20),
-            "labels: found two classes; allowed: three, where neutral is to be kept",
+            "labels: found two classes; allowed: three, to keep neutral",
         ),
     ],
 )

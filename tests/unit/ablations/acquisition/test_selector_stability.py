@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from ablations.acquisition.selector_stability import JudgedSteps, rank_correlation, repeats
+from ablations.acquisition.selector_stability import JudgedSteps, mark_repeats, rank_correlation
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from lightning_modules.encoding import IGNORE
@@ -68,12 +68,12 @@ def test_repeats_by_hand():
     steps = Ragged.from_rows([[1, 2], [7, 8], [8, 7], [1, 2], [1, 2]], dtype=np.int64)
     problem = np.array([0, 0, 0, 0, 1])
     taken, chosen = np.array([0]), np.array([1, 2, 3, 4])
-    assert repeats(steps, problem, taken, chosen, 0.7).tolist() == [False, True, True, False]
+    assert mark_repeats(steps, problem, taken, chosen, 0.7).tolist() == [False, True, True, False]
     turned = np.array([4, 2, 1, 3])
-    assert repeats(steps, problem, taken, turned, 0.7).tolist() == [False, False, True, True]
+    assert mark_repeats(steps, problem, taken, turned, 0.7).tolist() == [False, False, True, True]
     none = np.zeros(0, np.int64)
-    assert repeats(steps, problem, none, chosen, 0.7).tolist() == [False, True, False, False]
-    assert repeats(steps, problem, taken, none, 0.7).tolist() == []
+    assert mark_repeats(steps, problem, none, chosen, 0.7).tolist() == [False, True, False, False]
+    assert mark_repeats(steps, problem, taken, none, 0.7).tolist() == []
 
 
 def test_judged_steps_by_hand():
@@ -86,7 +86,7 @@ def test_judged_steps_by_hand():
     found = JudgedSteps.of(scores, target)
     assert found.wrong == pytest.approx([0.1, 0.4, 0.2]) and found.label.tolist() == [True, False, True]
     assert found.calibration_error(2) == pytest.approx(0.1) and found.agreement() == 1
-    twice = JudgedSteps.joined([found, found])
+    twice = JudgedSteps.concatenate([found, found])
     assert len(twice.label) == 6 and twice.calibration_error(2) == pytest.approx(0.1)
     with pytest.raises(ValueError, match="target: found other numbers of steps than the scores have"):
         JudgedSteps.of(scores, Ragged.from_rows([[1, 0], [1, 1]], dtype=np.int8))

@@ -11,7 +11,7 @@ from ablations.acquisition.strategies import (
     ACQUISITION_STRATEGIES,
     AcquisitionSettings,
     Candidates,
-    _part,
+    _fraction_of,
     acquire,
     near_duplicates,
 )
@@ -301,7 +301,7 @@ def test_every_round(name, known, budget, seed, order, share, data):
 )
 def test_a_part_of_every_share(share, fraction, seed):
     """Its sum is that of the whole; each is within its share, and rounded down or one more."""
-    part = _part(share, fraction, np.random.default_rng(seed))
+    part = _fraction_of(share, fraction, np.random.default_rng(seed))
     assert part.sum() == round(fraction * int(share.sum()))
     assert (part >= np.floor(fraction * share)).all() and (part <= share).all()
     assert (part <= np.floor(fraction * share) + 1).all()

@@ -6,8 +6,8 @@ from toy_steps import named
 from ablations.engine.costs.costs import (
     NO_MODEL,
     TEXT_SECONDS,
-    compared,
-    costs,
+    compare_times,
+    compute_costs,
     longest_path,
     operations,
     task_seconds,
@@ -66,7 +66,7 @@ def grid(**more):
 
 
 def test_costs_by_kind_and_in_total_of_a_grid_small_enough_to_count():
-    kinds, total = costs(grid(), SIZES, DEVICE, (1, 2, 4, 100))
+    kinds, total = compute_costs(grid(), SIZES, DEVICE, (1, 2, 4, 100))
     found = {one.what: (one.tasks, one.tokens, one.operations, one.seconds) for one in kinds}
     assert found == {
         "sampling": (1, 10, 1000, (2, 2, 2, 2)),  # one task: more devices do not help
@@ -81,7 +81,7 @@ def test_costs_by_kind_and_in_total_of_a_grid_small_enough_to_count():
 
 
 def test_what_can_be_spread_shortens_the_longest_path():
-    kinds, total = costs(grid(spreads=True), SIZES, DEVICE, (1, 2, 4, 100))
+    kinds, total = compute_costs(grid(spreads=True), SIZES, DEVICE, (1, 2, 4, 100))
     assert kinds[0].seconds == (2, 1, 0.5, 0.02)
     # 16 / 2 = 8; on four devices 16 / 4 = 4 is less than the path of 2 / 4 + 1 + 3
     assert total.seconds == (16, 8, 4.5, 4.02)
@@ -114,13 +114,13 @@ def test_predicted_beside_measured():
         records.key: timing(90.0),  # no model, no prediction
         "other": timing(90.0),
     }
-    sampled, trained, total = compared(tasks, SIZES, DEVICE, timings)
+    sampled, trained, total = compare_times(tasks, SIZES, DEVICE, timings)
     assert (sampled.what, sampled.tasks, sampled.predicted, sampled.measured) == ("sampling", 1, 2, 4)
     assert sampled.agrees  # a factor of 2, no more
     assert (trained.tasks, trained.predicted, trained.measured, trained.agrees) == (2, 2, 5, False)
     assert (total.tasks, total.predicted, total.measured, total.agrees) == (3, 4, 9, False)
     assert not replace(total, measured=1.9).agrees and replace(total, measured=2.0).agrees
-    assert compared(tasks, SIZES, replace(DEVICE, timed_as="A100"), timings) == []
+    assert compare_times(tasks, SIZES, replace(DEVICE, timed_as="A100"), timings) == []
 
 
 def test_devices():

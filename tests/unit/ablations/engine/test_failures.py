@@ -7,7 +7,7 @@ import pytest
 from jinja2 import TemplateError
 
 from ablations.commands import cli
-from ablations.engine.failures import described, guarded
+from ablations.engine.failures import describe_fault, run_guarded
 
 
 def raising(error):
@@ -18,7 +18,7 @@ def raising(error):
 
 
 def ended(capsys, error, monkeypatch=None):
-    code = guarded("ablations", ["x", "a b"], raising(error))
+    code = run_guarded("ablations", ["x", "a b"], raising(error))
     return code, capsys.readouterr().err
 
 
@@ -82,15 +82,15 @@ def test_a_broken_tokenizer_file_is_one_line(tmp_path):
     with pytest.raises(Exception) as raised:
         PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     assert type(raised.value) is Exception  # nothing to catch it by
-    assert (described(raised.value) or "").startswith("tokenizer: found ")
-    assert described(Exception("ours")) is None
+    assert (describe_fault(raised.value) or "").startswith("tokenizer: found ")
+    assert describe_fault(Exception("ours")) is None
 
 
-def test_an_output_that_nobody_reads_ends_quietly(capsys, monkeypatch):
-    monkeypatch.setattr("ablations.engine.failures._nobody_reads", lambda: True)
+def test_an_output_that_reader_is_gone_ends_quietly(capsys, monkeypatch):
+    monkeypatch.setattr("ablations.engine.failures._reader_is_gone", lambda: True)
     assert ended(capsys, BrokenPipeError(errno.EPIPE, "Broken pipe")) == (141, "")
     monkeypatch.setattr(
-        "ablations.engine.failures._nobody_reads", lambda: False
+        "ablations.engine.failures._reader_is_gone", lambda: False
     )  # a pipe between our processes
     assert ended(capsys, BrokenPipeError(errno.EPIPE, "Broken pipe"))[0] != 0
 
@@ -98,7 +98,7 @@ def test_an_output_that_nobody_reads_ends_quietly(capsys, monkeypatch):
 def test_output_in_an_encoding_without_the_letters_is_escaped(monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
-    assert guarded("ablations", [], lambda: print("π") or 0) == 0
+    assert run_guarded("ablations", [], lambda: print("π") or 0) == 0
     assert out.buffer.getvalue() == b"\\u03c0\n"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ablations.commands import cli
-from ablations.engine.files import alone, check_new, check_output, new_folder
+from ablations.engine.files import check_new, check_output, exclusive, new_folder
 from ablations.engine.step import canonical
 from ablations.engine.user_file import UserFile
 from results.writing import write_text
@@ -60,7 +60,7 @@ def test_two_processes_do_not_write_one_output(tmp_path, capsys):
     (tmp_path / "in.jsonl").write_text(rows)
     (tmp_path / "link.jsonl").symlink_to("out.jsonl")
     convert = ["convert", "--from", "trl", "--to", "processbench", str(tmp_path / "in.jsonl")]
-    with alone(tmp_path / "out.jsonl", "out"):
+    with exclusive(tmp_path / "out.jsonl", "out"):
         for name in ("out.jsonl", "link.jsonl"):  # a link is its target
             assert cli.main([*convert, str(tmp_path / name)]) == 2
             assert capsys.readouterr().err == (
@@ -88,7 +88,7 @@ def test_a_file_that_a_user_names_counts_by_its_content(tmp_path, monkeypatch):
     assert canonical(one) == canonical(two) == {"sha256": hashlib.sha256(b"the same").hexdigest()}
     assert (one.unchanged(), two.unchanged()) == (tmp_path / "one", tmp_path / "two")
     Path("one").write_text("another")
-    with pytest.raises(ValueError, match=f"{tmp_path / 'one'}: found changed while the run goes on"):
+    with pytest.raises(ValueError, match=f"{tmp_path / 'one'}: found changed during the run"):
         one.unchanged()
     with pytest.raises(ValueError, match="text: found no file three; allowed: an existing one"):
         UserFile.of(Path("three"), "text")

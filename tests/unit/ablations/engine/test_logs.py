@@ -8,7 +8,7 @@ from toy_steps import named
 
 from ablations.commands import cli
 from ablations.commands.arguments import check_logger
-from ablations.engine.logs import USUAL, Logs
+from ablations.engine.logs import DEFAULT_KIND, Logs
 
 
 def test_a_training_has_a_place_of_its_own(tmp_path):
@@ -40,7 +40,7 @@ def test_the_names_are_lightnings(name):
 
 
 def test_the_usual_one_is_lightnings():
-    assert USUAL in loggers.__all__
+    assert DEFAULT_KIND in loggers.__all__
 
 
 def test_the_base_class_is_no_logger():

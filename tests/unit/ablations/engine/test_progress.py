@@ -6,7 +6,7 @@ import pytest
 from toy_steps import named
 
 from ablations.engine.progress import Lines
-from ablations.engine.schedule import BELIEVED, Rates
+from ablations.engine.schedule import PRIOR_SECONDS, Rates
 from ablations.engine.step import Task
 from ablations.engine.store import Store
 
@@ -32,7 +32,9 @@ def test_a_few_short_tasks_do_not_multiply_the_time_that_is_left(tmp_path) -> No
     """A task planned for 0.1 s that takes 4 s says little of others: (4 + 60) / (0.1 + 60), not 40 times."""
     rates = Rates(Store(tmp_path))
     rates.add("drawn", weight=0.1, seconds=4.0)
-    assert rates.seconds(task("train", 1000.0)) == pytest.approx(1000 * (4 + BELIEVED) / (0.1 + BELIEVED))
+    assert rates.seconds(task("train", 1000.0)) == pytest.approx(
+        1000 * (4 + PRIOR_SECONDS) / (0.1 + PRIOR_SECONDS)
+    )
     assert rates.seconds(task("train", 1000.0)) < 1100
     # of its own step it says all there is to know
     assert rates.seconds(task("drawn", 0.2)) == pytest.approx(8.0)

@@ -75,7 +75,7 @@ def test_a_rank_that_dies_or_fails_ends_its_task_alone(tmp_path, workers):
         "RankFailed: rank 0: ValueError: n: found no luck; allowed: some",
         "RankFailed: rank 1 was ended by SIGKILL",
     ]
-    assert [store.stands(task) for task in tasks] == [False, False, True]
+    assert [store.verify(task) for task in tasks] == [False, False, True]
     assert all(gone(int(line[6])) for line in notes_of(notes) if len(line) > 1)
     assert list((store.root / ".tmp").iterdir()) == []
 
@@ -121,20 +121,20 @@ def test_under_torchrun_the_ranks_that_it_started_run_the_steps(tmp_path):
         (dict(devices=0), Group(), "devices: found 0; allowed: 1 or more"),
         (dict(nodes=0), Group(), "nodes: found 0; allowed: 1 or more"),
         (dict(strategy="magic"), Group(), "strategy: found 'magic'; allowed: auto, ddp, fsdp"),
-        (dict(nodes=2), Group(), "nodes: found 2; allowed: 1, but under torchrun or SLURM"),
+        (dict(nodes=2), Group(), "nodes: found 2; allowed: 1, or more under torchrun or SLURM"),
         (dict(devices=4), Group(size=4, nodes=2), "devices: found 4; allowed: 2, as many as were started"),
         (dict(nodes=3), Group(size=4, nodes=2), "nodes: found 3; allowed: 2, as many as were started"),
     ],
 )
 def test_devices_that_cannot_be(given, group, message):
     with pytest.raises(ValueError, match=message):
-        Devices(**given).within(group)
+        Devices(**given).in_group(group)
 
 
 def test_devices_are_those_that_were_started():
-    found = Devices().within(Group(rank=3, size=4, nodes=2))
+    found = Devices().in_group(Group(rank=3, size=4, nodes=2))
     assert (found.devices, found.nodes, found.group.rank) == (2, 2, 3)
-    assert Devices(devices=3).within(Group()) == Devices(devices=3)
+    assert Devices(devices=3).in_group(Group()) == Devices(devices=3)
 
 
 def test_a_group_of_one_needs_no_other():

@@ -17,9 +17,8 @@ from toy_steps import Join, Meet, alive, artifacts, joined, named, text_of, wait
 
 from ablations import engine
 from ablations.engine import ray, ray_nodes
-from ablations.engine.machine import Machine
+from ablations.engine.machine import Machine, Resources
 from ablations.engine.ranks import Devices
-from ablations.engine.resources import Resources
 from ablations.engine.run import run_tasks
 from ablations.engine.schedule import RunFailed
 from ablations.engine.store import Store
@@ -158,10 +157,10 @@ def test_a_node_that_joins_later_and_does_not_see_the_store_gets_no_task(
 def test_what_is_asked_for():
     resources = Resources(cpus=2, gpus=0.5, memory=4)
     on_cpu, on_gpu = (named("train")(device=device) for device in ("cpu", "cuda"))
-    assert resources.asked(on_cpu) == {"CPU": 2, "memory": 4e9}
-    assert resources.asked(on_gpu) == {"CPU": 2, "GPU": 0.5, "memory": 4e9}
-    assert resources.asked(on_gpu, devices=2) == {"CPU": 4, "GPU": 1.0, "memory": 8e9}
-    assert Resources().asked(Join(parts=())) == {"CPU": 1.0}
+    assert resources.request(on_cpu) == {"CPU": 2, "memory": 4e9}
+    assert resources.request(on_gpu) == {"CPU": 2, "GPU": 0.5, "memory": 4e9}
+    assert resources.request(on_gpu, devices=2) == {"CPU": 4, "GPU": 1.0, "memory": 8e9}
+    assert Resources().request(Join(parts=())) == {"CPU": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -226,10 +225,10 @@ def test_no_cluster_there(toy, address, message):
     ("more", "message"),
     [
         ({"executor": "dask"}, "executor: found 'dask'; allowed: local, ray"),
-        ({"address": "auto"}, "address: found auto; allowed: with executor ray alone"),
+        ({"address": "auto"}, "address: found auto; allowed: only with executor ray"),
         (
             {"resources": Resources(cpus=2)},
-            "memory=0.0); allowed: with executor ray alone",
+            "memory=0.0); allowed: only with executor ray",
         ),
     ],
 )

@@ -80,7 +80,7 @@ def test_an_artifact_that_stands_is_not_made_again(tmp_path):
     def never(*_):
         raise AssertionError
 
-    assert store.stands(task()) and make(store, task(), never) is None
+    assert store.verify(task()) and make(store, task(), never) is None
 
 
 def test_two_stores_make_identical_artifacts(tmp_path):
@@ -122,7 +122,7 @@ def test_a_damaged_artifact_is_told_and_made_again(tmp_path, caplog, damage, why
     store = Store(tmp_path)
     assert why in store.fault(task())
     assert not caplog.records  # to ask changes nothing
-    assert not store.stands(task())
+    assert not store.verify(task())
     (record,) = caplog.records
     assert record.getMessage().startswith(f"damaged artifact {task().address} (a text): {why}")
     assert "\n" not in record.getMessage()
@@ -134,7 +134,7 @@ def test_a_damaged_artifact_is_told_and_made_again(tmp_path, caplog, damage, why
 def test_checksums_once_then_sizes(tmp_path):
     make(Store(tmp_path), task())
     store = Store(tmp_path)
-    assert store.stands(task())
+    assert store.verify(task())
     text = store.path(task()) / "text.txt"
     text.write_text("jello")
     assert store.fault(task()) is None  # the same size: only a new run looks at the content again

@@ -107,7 +107,7 @@ def test_malformed_rows(row, message, tmp_path):
 
 
 def test_a_file_without_answers_is_no_file_to_sample_from(tmp_path):
-    with pytest.raises(ValueError, match="problems: found no reference answer of 1 of 1"):
+    with pytest.raises(ValueError, match="problems: found no reference answer for 1 of 1"):
         read_problems(write(tmp_path / "a.jsonl", {"question": "1+1?"}))
 
 

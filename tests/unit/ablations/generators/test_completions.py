@@ -35,7 +35,7 @@ def test_where_a_text_ends(text, strings, after_answer, cut):
     assert stops.cut(text) == cut
     completion = Completion(text=text, finished=False, tokens=9)
     ended = Completion(text=cut, finished=True, tokens=9) if cut is not None else completion
-    assert stops.applied(completion) == ended
+    assert stops.apply(completion) == ended
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8), st.booleans())

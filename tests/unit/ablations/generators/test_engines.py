@@ -121,7 +121,7 @@ def test_stop_rules_end_what_is_written(checkpoint):
     setup, _ = prepared(folder, {"stop": ("1", "é", "e")}, max_new_tokens=30)
     held = 0
     for long, short in zip(free, drawn(TransformersEngine(setup), prompts, wanted), strict=True):
-        assert short.text == setup.stops.applied(long).text
+        assert short.text == setup.stops.apply(long).text
         if any(string in long.text for string in setup.stops.strings):
             held += 1
             assert short.finished and short.tokens <= long.tokens

@@ -49,7 +49,7 @@ def test_problems_that_cannot_be(tmp_path):
 
     math = {"problem": "1?", "solution": "It is one.", "unique_id": "test/1"}
     said = mistake(math, math | {"problem": "2?", "unique_id": "test/2"})
-    assert said.startswith("problems: found no reference answer of 2 of 2 in ")
+    assert said.startswith("problems: found no reference answer for 2 of 2 in ")
     assert said.endswith("(test/1, test/2); allowed: one for each, to grade against")
     one, other = gsm8k("1 +\n1?", "2\n#### 2"), gsm8k("1 + 1?", "3\n#### 3")
     assert "found the reference answers '2' and '3' of '1 + 1?'" in mistake(one, other)

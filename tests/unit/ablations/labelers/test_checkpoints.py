@@ -58,8 +58,8 @@ def test_remote_code_is_not_run(copied, monkeypatch):
     folder = copied("token-classification", auto_map={"AutoModelForTokenClassification": "code.Model"})
     (folder / "code.py").write_text("raise SystemExit('it ran')\n")
     assert refusal(folder) == (
-        f"labeler: found remote code (auto_map) in the config of {folder}; allowed: a family whose code is "
-        "here (qwen-prm, skywork, reasoneval), or --trust-remote-code"
+        f"labeler: found remote code (auto_map) in the config of {folder}; allowed: a family that needs "
+        "no remote code (qwen-prm, skywork, reasoneval), or --trust-remote-code"
     )
 
 
@@ -73,7 +73,7 @@ def test_pickled_weights_alone_are_refused(copied):
     folder = copied("token-classification")
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
-    assert refusal(folder).startswith(f"labeler: found weights as pytorch_model.bin alone in {folder}; ")
+    assert refusal(folder).startswith(f"labeler: found weights only as pytorch_model.bin in {folder}; ")
 
 
 def test_incomplete_checkpoints(copied, tmp_path):
@@ -143,5 +143,5 @@ def test_half_precision(checkpoint):
     near, exact = (one.label(solutions).prob.values for one in (labeler, full))
     assert 0 < abs(near - exact).max() < 0.1
     torch.nn.init.constant_(labeler.model.v_head["summary"].bias, torch.nan)
-    with pytest.raises(ValueError, match="found probabilities that are no numbers with bfloat16 weights"):
+    with pytest.raises(ValueError, match="found probabilities that are not numbers with bfloat16 weights"):
         labeler.label(solutions)

@@ -79,9 +79,7 @@ def test_a_pool_that_changed_after_the_plan(tmp_path):
     write_pool(file, problems, Solutions.from_rows([right("p", 0, "1")]), {"a": Ragged.from_rows([[0.5]])})
     read = ReadPool(file=UserFile.of(file, "pool"), labeler="a")
     file.write_text(file.read_text().replace("0.5", "0.6"))
-    with pytest.raises(
-        ValueError, match=r"pool\.jsonl: found changed while the run goes on; allowed: the file"
-    ):
+    with pytest.raises(ValueError, match=r"pool\.jsonl: found changed during the run; allowed: the file"):
         run(read, tmp_path)
 
 
