@@ -25,8 +25,9 @@ class LeftOut:
     def add(self, reason: str, name: str | None = None) -> None:
         """Adds one item, with its name if it has one."""
         self.counts[reason] += 1
-        if name is not None and len(self.first[reason]) < NAMED:
-            self.first[reason].append(name)
+        named = self.first[reason]
+        if name is not None and len(named) < NAMED:
+            named.append(name)
 
     @property
     def facts(self) -> dict[str, Json]:
