@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Solutions, StepScores
+from ablations.data.solutions import Solutions
+from ablations.data.step_scores import StepScores
 from ablations.data.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ablations.acquisition.strategies import Rows, near_duplicates
 from ablations.data.ragged import Ragged
-from ablations.data.rank_statistics import centred_ranks, correlation
+from ablations.data.rank_statistics import centered_ranks, correlation
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.discrimination import auroc, calibration
 from lightning_modules.encoding import IGNORE
@@ -41,7 +41,7 @@ def rank_correlation(one: Floats, two: Floats, problem: npt.NDArray[np.integer])
     if np.isnan(one).any() or np.isnan(two).any():
         raise ValueError("one, two: found NaN; allowed: numbers, -inf and inf")
     count_P = np.bincount(problem)
-    a, b = (centred_ranks(problem, score, len(count_P)) for score in (one, two))
+    a, b = (centered_ranks(problem, score, len(count_P)) for score in (one, two))
     return np.where(count_P < 2, np.nan, correlation(problem, a, b, len(count_P)))
 
 

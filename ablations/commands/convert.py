@@ -110,7 +110,9 @@ def described(account: ConversionSummary) -> str:
         rows.append(("held-out problems", account.overlap))
     rows += [(f"left out: {why}", count) for why, count in account.left_out.items()]
     rows.append(("written", account.written))
-    rows += [(f"lost: {FEATURES[name].says}", account.lost[name]) for name in FEATURES if account.lost[name]]
+    rows += [
+        (f"lost: {FEATURES[name].description}", account.lost[name]) for name in FEATURES if account.lost[name]
+    ]
     rows += [(f"not read, rows with: {name}", count) for name, count in sorted(account.unread.items())]
     return text_table(("solutions", "count"), [(what, f"{count:,}") for what, count in rows], right=(1,))
 

@@ -24,15 +24,13 @@ class Annotations:
     def __post_init__(self) -> None:
         if len(self.rows) != len(self.ratings):
             raise ValueError(f"ratings: found {len(self.ratings)} solutions; allowed: {len(self.rows)}")
-        if len(np.unique(self.rows)) != len(self.rows):
-            twice = [
-                row for row, count in zip(*np.unique(self.rows, return_counts=True), strict=True) if count > 1
-            ]
-            raise ValueError(f"rows: found row {twice[0]} rated twice; allowed: each once")
+        rows, counts = np.unique(self.rows, return_counts=True)
+        if (counts > 1).any():
+            raise ValueError(f"rows: found row {rows[counts > 1][0]} rated twice; allowed: each once")
         for row, ratings in zip(self.rows.tolist(), self.ratings, strict=True):
-            strange = [rating for rating in ratings if rating not in RATING_VALUES]
-            if strange:
-                raise ValueError(f"ratings of row {row}: found {strange[0]}; allowed: 1, 0, -1 or null")
+            for rating in ratings:
+                if rating not in RATING_VALUES:
+                    raise ValueError(f"ratings of row {row}: found {rating}; allowed: 1, 0, -1 or null")
 
     def __len__(self) -> int:
         return len(self.rows)

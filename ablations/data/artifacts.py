@@ -1,4 +1,4 @@
-"""What steps produce and read: each type writes its files into a folder and reads them from it."""
+"""Artifacts, which steps produce and read: each type writes its files into a folder and reads them."""
 
 from __future__ import annotations
 
@@ -30,18 +30,15 @@ class ProblemSet:
     """Problems in a fixed order."""
 
     problems: list[Problem]
-    """The P problems."""
 
     def write(self, folder: Path) -> None:
         """Writes ``PROBLEMS``, one row per problem."""
-        columns = {
-            name: [getattr(p, name) for p in self.problems] for name in ("problem_id", "text", "answer")
-        }
+        names = ("problem_id", "text", "answer")
+        columns = {name: [getattr(problem, name) for problem in self.problems] for name in names}
         pq.write_table(pa.table(columns), folder / PROBLEMS)
 
     @classmethod
     def read(cls, folder: Path) -> ProblemSet:
-        """Reads what ``write`` wrote."""
         return cls(problems=[Problem(**row) for row in pq.read_table(folder / PROBLEMS).to_pylist()])
 
 
@@ -59,7 +56,6 @@ class Samples(ProblemSet):
         return cls(problems=problems, solutions=Solutions.read(folder / SOLUTIONS))
 
     def write(self, folder: Path) -> None:
-        """Writes ``PROBLEMS`` and ``SOLUTIONS``."""
         super().write(folder)
         self.solutions.write(folder / SOLUTIONS)
 
@@ -73,8 +69,8 @@ class Samples(ProblemSet):
     def take(self, rows: npt.ArrayLike) -> Samples:
         """Returns some solutions, with the problems that they solve."""
         chosen = np.asarray(rows, dtype=np.int64)
-        held = dict.fromkeys(self.solutions.problem_index[chosen].tolist())
-        return Samples(problems=[self.problems[p] for p in held], solutions=self.solutions.take(chosen))
+        solved = dict.fromkeys(self.solutions.problem_index[chosen].tolist())
+        return Samples(problems=[self.problems[p] for p in solved], solutions=self.solutions.take(chosen))
 
     def names(self) -> list[str]:
         """Returns a name for each of the R solutions, for display."""
@@ -88,8 +84,7 @@ class Samples(ProblemSet):
 
     def steps(self) -> list[list[str]]:
         """Returns the steps of each of the R solutions."""
-        steps: list[list[str]] = self.solutions.column("steps").to_pylist()
-        return steps
+        return self.solutions.column("steps").to_pylist()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +100,6 @@ class SampleParts(Samples):
         return cls(problems=problems, solutions=Solutions.read(parts[0]), parts=tuple(parts))
 
     def write(self, folder: Path) -> None:
-        """Writes ``PROBLEMS`` and ``SOLUTIONS``."""
         ProblemSet.write(self, folder)
         Solutions.write_parts(folder / SOLUTIONS, (Solutions.read(path) for path in self.parts))
 
@@ -115,7 +109,6 @@ class PoolSamples(Samples):
     """A pool: samples with the scores of a labeler."""
 
     labels: StepScores
-    """The labeler's scores of the R solutions."""
     left_out: str = ""
     """A line on ungraded solutions that were left out; empty if none were."""
 
@@ -128,7 +121,6 @@ class PoolSamples(Samples):
 
     @classmethod
     def read(cls, folder: Path) -> PoolSamples:
-        """Reads what ``write`` wrote."""
         samples, note = Samples.read(folder), folder / LEFT_OUT
         return cls(
             problems=samples.problems,
@@ -146,12 +138,10 @@ class Ratings:
     """int8 [total steps] of 1, 0, -1, one row per solution."""
 
     def write(self, folder: Path) -> None:
-        """Writes ``RATINGS``."""
         pq.write_table(pa.table({"rating": self.steps.to_arrow()}), folder / RATINGS)
 
     @classmethod
     def read(cls, folder: Path) -> Ratings:
-        """Reads what ``write`` wrote."""
         return cls(steps=Ragged.from_arrow(pq.read_table(folder / RATINGS).column("rating")))
 
 
@@ -174,7 +164,6 @@ class Opinion:
 
     @classmethod
     def read(cls, folder: Path) -> Opinion:
-        """Reads what ``write`` wrote."""
         table = pq.read_table(folder / OPINION)
         scores = StepScores.read(folder) if StepScores.file(folder).is_file() else None
         return cls(
@@ -184,7 +173,7 @@ class Opinion:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChosenRows:
-    """Rows of samples that are chosen to be labeled, and what they are like."""
+    """Rows of samples that are chosen to be labeled, with statistics of them."""
 
     rows: IntArray
     """Rows chosen now, ascending."""
@@ -193,7 +182,6 @@ class ChosenRows:
     ends_right: float | None = None
     """Share of the chosen solutions whose final answer is right; None if none was chosen."""
     distinct: int = 0
-    """Number of distinct solutions among them."""
     convincing: float | None = None
     """Mean probability of being right by the selector; None if none was asked."""
 
@@ -217,14 +205,12 @@ class ChosenRows:
         return np.sort(np.concatenate([self.rows, self.taken]))
 
     def write(self, folder: Path) -> None:
-        """Writes ``CHOSEN_ROWS``."""
         rows = {"rows": self.rows.tolist(), "taken": self.taken.tolist()}
         facts = {name: getattr(self, name) for name in ("ends_right", "distinct", "convincing")}
         write_json(folder / CHOSEN_ROWS, rows | facts)
 
     @classmethod
     def read(cls, folder: Path) -> ChosenRows:
-        """Reads what ``write`` wrote."""
         facts = read_json(folder / CHOSEN_ROWS)
         rows, taken = (np.array(facts.pop(name), dtype=np.int64) for name in ("rows", "taken"))
         return cls(rows=rows, taken=taken, **facts)

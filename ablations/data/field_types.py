@@ -1,4 +1,4 @@
-"""Types of settings that say which values are allowed, and the one check of them.
+"""Types of settings with their allowed values, and the one check of them.
 
 A range is part of a field's type, so it is stated once: `check_fields` checks it in ``__post_init__``, the
 command line checks and shows it, and the page on settings lists it.
@@ -36,10 +36,10 @@ class Range:
 
 
 Limit = Range | tuple[str, ...] | None
-"""Which values a type allows: a range, names, or all."""
+"""Values that a type allows: a range, names, or all."""
 
 Count = Annotated[int, Range(least=1)]
-"""How many, at least one."""
+"""A number of things, at least one."""
 Seed = Annotated[int, Range(least=0)]
 """Seed of random draws."""
 Positive = Annotated[float, Range(above=0)]
@@ -57,9 +57,7 @@ PartShare = Annotated[float, Range(least=0, below=1)]
 def check_fields(settings: object, of: str = "") -> None:
     """Raises a ValueError that names the first field of a dataclass with a value that its type forbids.
 
-    Args:
-        settings: an instance; None is allowed where the type says so, and all elements of tuples are checked.
-        of: what stands before the field's name in the message.
+    None is always allowed, and all elements of tuples are checked. ``of`` is a prefix of the field's name.
     """
     for name, kind in get_type_hints(type(settings), include_extras=True).items():
         check_value(f"{of}{name}", getattr(settings, name), limit_of(kind))
@@ -69,23 +67,23 @@ def check_value(name: str, value: Any, limit: Limit) -> None:
     """Raises a ValueError unless a value, or each element of a tuple, is allowed; None always is."""
     if value is None or limit is None:
         return
-    for one in value if isinstance(value, tuple) else (value,):
+    for element in value if isinstance(value, tuple) else (value,):
         if not isinstance(limit, Range):
-            allowed(name, one, limit)
-        elif one not in limit:
-            finite = "" if math.isfinite(one) else ", and finite"
+            allowed(name, element, limit)
+        elif element not in limit:
+            finite = "" if math.isfinite(element) else ", and finite"
             raise ValueError(f"{name}: found {value}; allowed: {limit}{finite}")
 
 
 def limit_of(kind: Any) -> Limit:
-    """Returns which values of a type, or which elements of a tuple, are allowed; None: all."""
+    """Returns the allowed values of a type, or elements of a tuple type; None: all."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return next((one for one in parts if isinstance(one, Range)), limit_of(parts[0]))
+        return next((part for part in parts if isinstance(part, Range)), limit_of(parts[0]))
     if origin is Literal:
         return parts
     if origin is tuple:
         return limit_of(parts[0])
     if origin in (Union, UnionType) and len(parts) == 2 and NoneType in parts:
-        return limit_of(next(one for one in parts if one is not NoneType))
+        return limit_of(next(part for part in parts if part is not NoneType))
     return None

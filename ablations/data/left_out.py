@@ -1,6 +1,8 @@
-"""What is left out of training data."""
+"""Items left out of training data."""
 
 from __future__ import annotations
+
+from collections import Counter, defaultdict
 
 from ablations.data.json_files import Json
 
@@ -13,21 +15,23 @@ class LeftOut:
     """Texts or solutions that nothing is learned from, by reason: counts, and the names of the first few."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.first: dict[str, list[str]] = {}
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, list[str]] = defaultdict(list)
 
     def __str__(self) -> str:
-        found = [f"{count} left out ({reason})" for reason, count in self.counts.items()]
-        return ", ".join(found) or "nothing left out"
+        parts = [f"{count} left out ({reason})" for reason, count in self.counts.items()]
+        return ", ".join(parts) or "nothing left out"
 
     def add(self, reason: str, name: str | None = None) -> None:
         """Adds one item, with its name if it has one."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        named = self.first.setdefault(reason, [])
+        self.counts[reason] += 1
+        named = self.first[reason]
         if name is not None and len(named) < NAMED:
             named.append(name)
 
     @property
     def facts(self) -> dict[str, Json]:
         """Counts and names by reason, as plain JSON."""
-        return {why: {"count": count, "first": [*self.first[why]]} for why, count in self.counts.items()}
+        return {
+            reason: {"count": count, "first": [*self.first[reason]]} for reason, count in self.counts.items()
+        }

@@ -44,7 +44,6 @@ class TrainedModel(SavedModel):
 
     @classmethod
     def read(cls, folder: Path) -> TrainedModel:
-        """Finds the model that ``write`` wrote."""
         return cls(path=folder / MODEL)
 
 
@@ -61,7 +60,7 @@ class NamedBase:
 
 @dataclass(frozen=True, kw_only=True)
 class Untaught:
-    """A solution that taught nothing, because it has no target."""
+    """A solution without a target, from which nothing is learned."""
 
     problem_id: str
     sample: int
@@ -71,7 +70,7 @@ class Untaught:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFacts:
-    """What a student's training reports."""
+    """Facts of a student's training."""
 
     solutions_hash: str
     """sha256 of the labeled solutions, which are the same for all arms."""
@@ -92,17 +91,14 @@ class TrainingFacts:
     best_value: float
     """Best-of-N of these weights on validation problems."""
     updates: int
-    """Number of updates made."""
     planned: tuple[int, ...]
     """Updates at which evaluations were planned, ascending."""
     plateau: bool
     """Whether training ended early, on a plateau."""
     validation_n: int
-    """N of the best-of-N."""
     checkpoint: NamedBase | None = None
     """Base that the user named."""
     untaught: tuple[Untaught, ...] = ()
-    """Solutions that taught nothing."""
 
     @property
     def course(self) -> list[tuple[int, float]]:
@@ -111,24 +107,18 @@ class TrainingFacts:
         After an early end, the value is that of the kept checkpoint.
         """
         values = [value for _, value in self.curve]
-        ended = len(self.planned) - len(values)
-        return list(zip(self.planned, values + [self.best_value] * ended, strict=True))
-
-    @classmethod
-    def of(cls, facts: dict[str, Any]) -> TrainingFacts:
-        """Returns what ``asdict`` turned into JSON."""
-        return _with_base(cls, facts)
+        values += [self.best_value] * (len(self.planned) - len(values))
+        return list(zip(self.planned, values, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedStudent(TrainedModel):
-    """A small reward model; of a training that only tries a learning rate, nothing but facts is kept."""
+    """A small reward model; without weights if the training only tries a learning rate."""
 
     learning_rate: float
     facts: TrainingFacts | None
     """None: the training diverged."""
     diverged: str | None = None
-    """Why the training diverged."""
     layer: int | None = None
     """Layer of the frozen trunk whose states it reads; None: it reads tokens."""
 
@@ -139,39 +129,29 @@ class TrainedStudent(TrainedModel):
         return self.facts
 
     def write(self, folder: Path) -> None:
-        """Writes the model and ``TRAINING``."""
         super().write(folder)
         facts = None if self.facts is None else asdict(self.facts)
-        told = {"learning_rate": self.learning_rate, "diverged": self.diverged, **of_layer(self.layer)}
-        write_json(folder / TRAINING, told | {"facts": facts})
+        training = {"learning_rate": self.learning_rate, "diverged": self.diverged, "facts": facts}
+        write_json(folder / TRAINING, training | of_layer(self.layer))
 
     @classmethod
     def read(cls, folder: Path) -> TrainedStudent:
-        """Reads what ``write`` wrote; weights stay where they are."""
-        told = read_json(folder / TRAINING)
-        facts = None if told["facts"] is None else TrainingFacts.of(told["facts"])
-        return cls(
-            path=folder / MODEL,
-            learning_rate=told["learning_rate"],
-            facts=facts,
-            diverged=told["diverged"],
-            layer=told.get("layer"),
-        )
+        training = read_json(folder / TRAINING)
+        facts = training.pop("facts")
+        facts = None if facts is None else _read_facts(TrainingFacts, facts)
+        return cls(path=folder / MODEL, facts=facts, **training)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LargePrmFacts:
-    """What a large PRM's training reports."""
+    """Facts of a large PRM's training."""
 
     solutions: int
-    """Number of rated solutions."""
     rated_steps: int
     updates: int
-    """Number of updates made."""
     checkpoint: NamedBase | None = None
     """Base that the user named."""
     untaught: tuple[Untaught, ...] = ()
-    """Solutions that taught nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,29 +161,26 @@ class LargePrm(TrainedModel):
     facts: LargePrmFacts
 
     def write(self, folder: Path) -> None:
-        """Writes the model and ``LARGE_PRM``."""
         super().write(folder)
         write_json(folder / LARGE_PRM, asdict(self.facts))
 
     @classmethod
     def read(cls, folder: Path) -> LargePrm:
-        """Reads what ``write`` wrote; weights stay where they are."""
-        return cls(path=folder / MODEL, facts=_with_base(LargePrmFacts, read_json(folder / LARGE_PRM)))
+        return cls(path=folder / MODEL, facts=_read_facts(LargePrmFacts, read_json(folder / LARGE_PRM)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TriedRate:
-    """A learning rate, and how its trainings did."""
+    """A learning rate and the results of its trainings."""
 
     learning_rate: float
     validation: float | None
     """Mean best-of-N on validation problems; None: one of them diverged."""
     trainings: int
-    """Number of trainings."""
     diverged: str | None = None
     """Why the first of them that diverged did."""
     layer: int | None = None
-    """Layer of the frozen trunk that it was tried with; None: there is none."""
+    """Layer of the frozen trunk; None: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,27 +191,24 @@ class RateChoice:
     bracketed: bool
     """Whether a lower and a higher rate were also tried."""
     grid: tuple[TriedRate, ...]
-    """All rates that were tried."""
     layer: int | None = None
-    """The layer of the frozen trunk that did best with it; None: there is none."""
+    """Layer of the frozen trunk that did best with it; None: there is none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Returns it as plain JSON, without layers where there is no frozen trunk."""
-        found = asdict(self)
-        for one in (found, *found["grid"]):
-            if one["layer"] is None:
-                del one["layer"]
-        return found
+        choice = asdict(self)
+        for rate in (choice, *choice["grid"]):
+            if rate["layer"] is None:
+                del rate["layer"]
+        return choice
 
     def write(self, folder: Path) -> None:
-        """Writes ``CHOICE``."""
         write_json(folder / CHOICE, self.as_dict())
 
     @classmethod
     def read(cls, folder: Path) -> RateChoice:
-        """Reads what ``write`` wrote."""
-        found = read_json(folder / CHOICE)
-        return cls(**found | {"grid": tuple(TriedRate(**tried) for tried in found["grid"])})
+        choice = read_json(folder / CHOICE)
+        return cls(**choice | {"grid": tuple(TriedRate(**rate) for rate in choice["grid"])})
 
 
 def of_layer(layer: int | None) -> dict[str, int]:
@@ -245,14 +219,12 @@ def of_layer(layer: int | None) -> dict[str, int]:
 Facts = TypeVar("Facts", TrainingFacts, LargePrmFacts)
 
 
-def _with_base(kind: type[Facts], found: dict[str, Any]) -> Facts:
-    """Returns facts that ``asdict`` turned into JSON."""
-    base = found.pop("checkpoint")
-    nested: dict[str, Any] = {
-        "checkpoint": None if base is None else NamedBase(**base),
-        "untaught": tuple(Untaught(**one) for one in found["untaught"]),
-    }
-    if "curve" in found:
-        nested["curve"] = tuple((update, value) for update, value in found["curve"])
-        nested["planned"] = tuple(found["planned"])
-    return kind(**found | nested)
+def _read_facts(kind: type[Facts], facts: dict[str, Any]) -> Facts:
+    """Returns the facts that ``asdict`` turned into JSON."""
+    if facts["checkpoint"] is not None:
+        facts["checkpoint"] = NamedBase(**facts["checkpoint"])
+    facts["untaught"] = tuple(Untaught(**solution) for solution in facts["untaught"])
+    if "curve" in facts:
+        facts["curve"] = tuple((update, value) for update, value in facts["curve"])
+        facts["planned"] = tuple(facts["planned"])
+    return kind(**facts)

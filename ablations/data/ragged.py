@@ -30,10 +30,10 @@ class Ragged:
     @classmethod
     def from_rows(cls, rows: Sequence[npt.ArrayLike], dtype: npt.DTypeLike = np.float64) -> "Ragged":
         """Builds from single rows; empty rows are allowed."""
-        held = [np.asarray(row, dtype=dtype) for row in rows]
-        filled = [row for row in held if len(row)]
+        arrays = [np.asarray(row, dtype=dtype) for row in rows]
+        filled = [row for row in arrays if len(row)]
         values = np.concatenate(filled) if filled else np.zeros(0, dtype)
-        return cls.from_lengths(values, np.array([len(row) for row in held], dtype=np.int64))
+        return cls.from_lengths(values, np.array([len(row) for row in arrays], dtype=np.int64))
 
     @classmethod
     def from_lengths(cls, values: npt.NDArray, lengths: npt.NDArray[np.integer]) -> "Ragged":
@@ -84,31 +84,22 @@ class Ragged:
         return Ragged(values=self.values[gather], offsets=offsets)
 
     def up_to_first(self, flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Marks each row's values up to and including its first flagged one, or all if none is flagged.
+        """Marks each row's values up to its first flagged one, inclusive; all if none is flagged.
 
-        Args:
-            flag: bool [total].
-
-        Returns:
-            bool [total].
+        Both ``flag`` and the result are bool [total].
         """
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(flag)])  # flags before each flat position
         return before[:-1] == np.repeat(before[self.offsets[:-1]], self.lengths)
 
     def reduce(self, ufunc: np.ufunc, empty: float) -> npt.NDArray:
-        """Folds each row of one-dimensional values with a binary ufunc.
+        """Folds each row of one-dimensional values with a binary ufunc such as np.add: float64 [R].
 
-        Args:
-            ufunc: for example np.add or np.minimum.
-            empty: result for a row without values; `ufunc.reduceat` would give the next row's first value.
-
-        Returns:
-            float64 [R].
+        ``empty`` is the result for a row without values; `ufunc.reduceat` would give the next row's first.
         """
         result = np.full(len(self), empty, np.float64)
-        some = self.offsets[:-1] < self.offsets[1:]
-        if some.any():  # starts of non-empty rows rise strictly, as `reduceat` needs
-            result[some] = ufunc.reduceat(self.values, self.offsets[:-1][some])
+        filled = self.lengths > 0
+        if filled.any():  # starts of non-empty rows rise strictly, as `reduceat` needs
+            result[filled] = ufunc.reduceat(self.values, self.offsets[:-1][filled])
         return result
 
     def to_arrow(self) -> pa.LargeListArray:

@@ -12,13 +12,13 @@ Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.integer]
 
 
-def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
+def centered_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
     """Ranks values within their groups, with ties at their mean, and subtracts the group's mean rank.
 
     Args:
         group: integers [R] in 0..groups-1.
-        values: [R], no NaN; ``ablations.data.ties`` defines which of them tie.
-        groups: number of groups, G.
+        values: [R], no NaN; ``ablations.data.ties`` defines ties.
+        groups: G.
 
     Returns:
         float64 [R]; each group's ranks sum to 0, and are exactly 0 where its values are all equal.
@@ -38,19 +38,11 @@ def centred_ranks(group: Groups, values: npt.NDArray, groups: int) -> Floats:
     return ranks
 
 
-def correlation(group: Groups, one: Floats, two: Floats, groups: int) -> Floats:
-    """Computes Spearman's correlation within each group, from two results of ``centred_ranks``.
+def correlation(group: Groups, a: Floats, b: Floats, groups: int) -> Floats:
+    """Computes Spearman's correlation within each group, from two results of ``centered_ranks``.
 
-    Args:
-        group: integers [R] in 0..groups-1.
-        one: [R].
-        two: [R].
-        groups: number of groups, G.
-
-    Returns:
-        float64 [G], -1 to 1; 0 where one of the two ties the whole group, or the group is empty.
+    The result is float64 [G], -1 to 1; 0 where one of the two ties the whole group, or the group is empty.
     """
-    joint_G, one_G, two_G = (np.bincount(group, x, groups) for x in (one * two, one**2, two**2))
-    scale_G = np.sqrt(one_G * two_G)
-    found_G = np.divide(joint_G, scale_G, out=np.zeros(groups), where=scale_G > 0)
-    return np.clip(found_G, -1, 1)
+    joint_G, a_G, b_G = (np.bincount(group, values, groups) for values in (a * b, a**2, b**2))
+    scale_G = np.sqrt(a_G * b_G)
+    return np.clip(np.divide(joint_G, scale_G, out=np.zeros(groups), where=scale_G > 0), -1, 1)

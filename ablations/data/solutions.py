@@ -15,11 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ablations.data.ragged import Ragged
-from ablations.data.step_scores import StepScores
-
-__all__ = ["SCHEMA", "Problem", "Ragged", "Solution", "Solutions", "StepScores"]
-
 IntArray = npt.NDArray[np.int64]
 
 SCHEMA = pa.schema(
@@ -41,9 +36,7 @@ class Problem:
     """One problem."""
 
     problem_id: str
-    """Unique name."""
     text: str
-    """Text of the problem."""
     answer: str
     """Reference final answer."""
 
@@ -53,7 +46,6 @@ class Solution:
     """One sampled solution; a row of `Solutions`."""
 
     problem_id: str
-    """Problem that it solves."""
     sample: int
     """Its number among the solutions of its problem, from 0."""
     steps: tuple[str, ...]
@@ -63,7 +55,6 @@ class Solution:
     finished: bool
     """Whether it is complete; an unfinished solution can never be chosen."""
     final_correct: bool
-    """Whether the final answer is right."""
 
     def __post_init__(self) -> None:
         if self.sample < 0:
@@ -79,21 +70,16 @@ class Solutions:
     """
 
     def __init__(self, table: pa.Table) -> None:
-        """Wraps a table.
-
-        Args:
-            table: has the columns of `SCHEMA` (string and list widths may differ).
+        """Wraps a table with the columns of `SCHEMA`; string and list widths may differ.
 
         Raises:
             ValueError: a column is missing, has another type or nulls, or a problem's rows are separated.
         """
         _check_columns(table.schema)
-        if table.column_names != SCHEMA.names:
-            table = table.select(SCHEMA.names)
         for name in SCHEMA.names:
             if name != "answer" and table.column(name).null_count:
                 raise ValueError(f"{name}: found {table.column(name).null_count} nulls; allowed: none")
-        table = table.cast(SCHEMA)
+        table = table.select(SCHEMA.names).cast(SCHEMA)
         self._loaded: dict[str, pa.ChunkedArray] = {name: table.column(name) for name in SCHEMA.names}
         self._source: Path | None = None
         self._rows: IntArray | None = None
@@ -103,8 +89,8 @@ class Solutions:
     @classmethod
     def from_rows(cls, rows: Iterable[Solution]) -> "Solutions":
         """Builds the table from single solutions, grouped by problem."""
-        held = list(rows)
-        columns = {name: [getattr(row, name) for row in held] for name in SCHEMA.names}
+        rows = list(rows)
+        columns = {name: [getattr(row, name) for row in rows] for name in SCHEMA.names}
         return cls(pa.table(columns, schema=SCHEMA))
 
     @classmethod
@@ -158,16 +144,14 @@ class Solutions:
         return pa.table([self.column(name) for name in SCHEMA.names], schema=SCHEMA)
 
     def take(self, idx: Sequence[int] | npt.NDArray[np.integer]) -> "Solutions":
-        """Returns chosen rows in the given order; rows may repeat.
-
-        Args:
-            idx: row numbers in 0..R-1.
+        """Returns chosen rows, 0..R-1, in the given order; rows may repeat.
 
         Raises:
             ValueError: a number is out of range, or a problem's rows would no longer be contiguous.
         """
         chosen = np.asarray(idx, dtype=np.int64).reshape(-1)
-        _check_rows(chosen, len(self))
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(self)):
+            raise ValueError(f"idx: found {chosen.min()} to {chosen.max()}; allowed: 0 to {len(self) - 1}")
         _first_appearance(self.problem_index[chosen])
         rows = None
         if self._source is not None:
@@ -222,18 +206,12 @@ class Solutions:
         return self._problems[1]
 
     def per_problem(self, values_R: npt.NDArray) -> npt.NDArray:
-        """Folds values of the rows into one row per problem.
-
-        Args:
-            values_R: [R, ...].
-
-        Returns:
-            [P, M, ...].
+        """Folds values of the rows, [R, ...], into one row per problem, [P, M, ...].
 
         Raises:
             ValueError: there is not one value per row, or the problems have unequal numbers of solutions.
         """
-        counts = np.bincount(self.problem_index)
+        counts = self.counts
         if len(values_R) != len(self):
             raise ValueError(f"values: found {len(values_R)} rows; allowed: {len(self)}, one per solution")
         if len(counts) == 0 or counts.min() != counts.max():
@@ -247,34 +225,23 @@ class Solutions:
         return np.bincount(self.problem_index).astype(np.int64)
 
     def content_hash(self) -> str:
-        """Hashes problem ids and step texts in row order, whatever the chunks or the file: sha256 in hex."""
+        """Hashes problem ids and step texts in row order, regardless of chunks and file: sha256 in hex."""
         # Separate streams of lengths and texts, so that no two different tables give the same bytes.
         streams = [hashlib.sha256() for _ in range(5)]
         for batch in self._batches(["problem_id", "steps"]):
-            counts = pc.list_value_length(batch.column("steps")).to_numpy().astype("<i8")
             ids, texts = _text_bytes(batch.column("problem_id")), _text_bytes(batch.column("steps").flatten())
-            parts = [*ids, counts, *texts]
-            for stream, part in zip(streams, parts, strict=True):
+            counts = pc.list_value_length(batch.column("steps")).to_numpy().astype("<i8")
+            for stream, part in zip(streams, (*ids, counts, *texts), strict=True):
                 stream.update(part)
         return hashlib.sha256(b"".join(stream.digest() for stream in streams)).hexdigest()
 
     def distinct(self) -> int:
         """Returns the number of distinct pairs of problem and steps."""
-        seen: set[bytes] = set()
+        digests: set[bytes] = set()  # not the texts, which may not fit in memory
         for batch in self._batches(["problem_id", "steps"]):
-            ids_length, ids = _text_bytes(batch.column("problem_id"))
-            text_length, text = _text_bytes(batch.column("steps").flatten())
-            count = pc.list_value_length(batch.column("steps")).to_numpy()
-            ends = np.concatenate([[0], np.cumsum(text_length)])
-            step_end = np.concatenate([[0], np.cumsum(count)])
-            id_end = np.concatenate([[0], np.cumsum(ids_length)])
-            for a, b, c, d in zip(id_end[:-1], id_end[1:], step_end[:-1], step_end[1:], strict=True):
-                digest = hashlib.blake2b(np.int64(d - c).tobytes(), digest_size=16)
-                digest.update(text_length[c:d].tobytes())
-                digest.update(text[ends[c] : ends[d]])
-                digest.update(ids[a:b])
-                seen.add(digest.digest())
-        return len(seen)
+            for solution in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                digests.add(hashlib.blake2b(repr(solution).encode(), digest_size=16).digest())
+        return len(digests)
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Yields row batches of some columns, straight from the file where nothing is loaded or chosen."""
@@ -304,19 +271,12 @@ def _wide(kind: pa.DataType) -> str:
     return "string" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else str(kind)
 
 
-def _check_rows(idx: IntArray, length: int) -> None:
-    if idx.size and (idx.min() < 0 or idx.max() >= length):
-        raise ValueError(f"idx: found {idx.min()} to {idx.max()}; allowed: 0 to {length - 1}")
-
-
 def _first_appearance(code: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], IntArray]:
     """Renumbers codes of contiguous groups as 0, 1, ... and returns the codes in that order."""
     start = np.concatenate([np.ones(min(len(code), 1), bool), code[1:] != code[:-1]])
     order = code[start].astype(np.int64)
     if len(np.unique(order)) != len(order):
-        raise ValueError(
-            "problem_id: found rows of one problem apart; allowed: each problem's rows contiguous"
-        )
+        raise ValueError("problem_id: found separated rows of one problem; allowed: contiguous ones")
     return (np.cumsum(start) - 1).astype(np.int32), order
 
 

@@ -40,7 +40,6 @@ class States:
     index: pa.Table
     """Rows of ``SCHEMA``, in the order of the states."""
     layers: tuple[int, ...]
-    """Layers that there are states of."""
     width: int
     """Width of a state."""
     shards: tuple[Path, ...]
@@ -64,10 +63,9 @@ class States:
     @classmethod
     def join(cls, parts: Sequence[States]) -> States:
         """Joins parts, whose rows are numbered through."""
-        first = parts[0]
         index = pa.concat_tables([part.index.replace_schema_metadata(None) for part in parts])
         shards = tuple(shard for part in parts for shard in part.shards)
-        return cls(index=index, layers=first.layers, width=first.width, shards=shards)
+        return cls(index=index, layers=parts[0].layers, width=parts[0].width, shards=shards)
 
     @cached_property
     def first(self) -> np.ndarray:
@@ -76,25 +74,17 @@ class States:
         return np.concatenate([[0], np.cumsum(counts)[:-1]])
 
     @cached_property
-    def _steps(self) -> np.ndarray:
-        return np.asarray(self.index["steps"].to_numpy())
-
-    @cached_property
-    def _cut(self) -> np.ndarray:
-        return np.asarray(self.index["cut_steps"].to_numpy())
-
-    @cached_property
-    def _place(self) -> dict[tuple[str, int], int]:
-        names = zip(self.index["problem_id"].to_pylist(), self.index["sample"].to_pylist(), strict=True)
-        return {name: place for place, name in enumerate(names)}
+    def _by_name(self) -> dict[tuple[str, int], tuple[int, int, int]]:
+        """(problem_id, sample) -> row of the first state, number of steps with a state, and without."""
+        ids, samples, steps, cut = (self.index[name].to_pylist() for name in SCHEMA.names)
+        facts = zip(self.first.tolist(), steps, cut, strict=True)
+        return dict(zip(zip(ids, samples, strict=True), facts, strict=True))
 
     def encoded(self, samples: Samples, *, pooled: bool, first_row: int = 0) -> list[Encoded]:
-        """Returns solutions with the rows of their states as tokens.
+        """Returns solutions of these states, with the rows of their states as tokens.
 
-        Args:
-            samples: some of the solutions that the states are of.
-            pooled: whether a solution ends with the mean of its states rather than with the last one.
-            first_row: number of the first row.
+        A ``pooled`` solution ends with the mean of its states rather than with the last one. Rows count from
+        ``first_row``.
         """
         names = zip(
             samples.solutions.column("problem_id").to_pylist(), samples.solutions.sample.tolist(), strict=True
@@ -104,25 +94,24 @@ class States:
     def encoded_by_name(
         self, names: Iterable[tuple[str, int]], *, pooled: bool = False, first_row: int = 0
     ) -> list[Encoded]:
-        """Returns solutions by the texts and numbers that name them; see `encoded`."""
-        return [self._encoded(self._place[name], pooled, first_row) for name in names]
-
-    def _encoded(self, place: int, pooled: bool, first_row: int) -> Encoded:
-        count, start = int(self._steps[place]), first_row + int(self.first[place])
-        end = start + count + (1 if pooled else 0)
-        return Encoded(
-            ids=np.append(np.arange(start, start + count), end).astype(np.int32),
-            solution_start=0,
-            step_end=np.arange(count),
-            cut_steps=int(self._cut[place]),
-        )
+        """Returns solutions by the problem ids and numbers that name them; see `encoded`."""
+        solutions = []
+        for name in names:
+            start, count, cut = self._by_name[name]
+            rows = np.arange(start, start + count + 1) + first_row
+            rows[-1] += pooled
+            step_end = np.arange(count)
+            solutions.append(
+                Encoded(ids=rows.astype(np.int32), solution_start=0, step_end=step_end, cut_steps=cut)
+            )
+        return solutions
 
     def table(self, layer: int) -> torch.Tensor:
         """Reads the states of a layer: float16 [rows, width]."""
         import torch
         from safetensors import safe_open
 
-        parts: list[torch.Tensor] = []
+        parts = []
         for shard in self.shards:
             with safe_open(shard, framework="pt") as file:
                 parts.append(file.get_tensor(str(layer)))
@@ -130,7 +119,6 @@ class States:
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
         return int(self.index["steps"].to_numpy().sum()) + STATES_BEYOND_STEPS * len(self.index)
 
 

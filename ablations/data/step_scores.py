@@ -51,15 +51,11 @@ class StepScores:
 
     @classmethod
     def from_positive(cls, positive: Ragged) -> "StepScores":
-        """Builds two classes from P(the step is right); `last` is the last step's (0 where there is no step).
-
-        Args:
-            positive: float [total steps] in [0, 1].
-        """
+        """Builds two classes from P(the step is right), floats in [0, 1]; `last` is the last step's, or 0."""
         values = positive.values.astype(np.float64, copy=False)
         last = np.zeros(len(positive))
-        some = positive.lengths > 0
-        last[some] = values[positive.offsets[1:][some] - 1]
+        filled = positive.lengths > 0
+        last[filled] = values[positive.offsets[1:][filled] - 1]
         both = np.stack([1 - values, values], axis=1)
         return cls(prob=Ragged(values=both, offsets=positive.offsets), last=last)
 
@@ -108,30 +104,22 @@ class StepScores:
         return folder / "scores.parquet"
 
     def write(self, folder: Path) -> None:
-        """Writes `file` into an artifact's folder."""
-        self.save(self.file(folder))
-
-    @classmethod
-    def read(cls, folder: Path) -> "StepScores":
-        """Reads what `write` wrote; see `load`."""
-        return cls.load(cls.file(folder))
-
-    def save(self, path: Path) -> None:
         """Writes a Parquet file: one list column per class, and `last`."""
         columns = {
             name: Ragged(values=self.prob.values[:, c], offsets=self.prob.offsets).to_arrow()
             for c, name in enumerate(self.classes)
         }
         table = pa.table({**columns, "last": pa.array(self.last)})
-        pq.write_table(table, path, row_group_size=ROW_GROUP, compression="zstd")
+        pq.write_table(table, self.file(folder), row_group_size=ROW_GROUP, compression="zstd")
 
     @classmethod
-    def load(cls, path: Path) -> "StepScores":
-        """Reads what `save` wrote.
+    def read(cls, folder: Path) -> "StepScores":
+        """Reads what `write` wrote.
 
         Raises:
             ValueError: the file has other columns or unequal lengths.
         """
+        path = cls.file(folder)
         names = pq.read_schema(path).names
         if names not in (["negative", "positive", "last"], ["negative", "neutral", "positive", "last"]):
             raise ValueError(f"{path}: columns: found {names}; allowed: negative, [neutral,] positive, last")

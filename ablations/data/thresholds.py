@@ -1,7 +1,5 @@
 """The only place where P(wrong) is compared with a threshold."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -10,14 +8,11 @@ ROUNDING = 1e-7
 
 
 def exceeds(wrong: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_] | np.bool_:
-    """Returns whether P(wrong) is above a threshold; equal up to rounding is not above.
+    """Returns whether P(wrong), in [0, 1] or infinite, is above a threshold; equal up to rounding is not.
 
-    Args:
-        wrong: P(wrong) of steps, in [0, 1], or -inf or inf.
-        threshold: in [0, 1]; broadcast against ``wrong``.
+    The two are broadcast.
     """
-    found: Any = np.asarray(wrong, np.float64) > reach(threshold)
-    return found
+    return np.asarray(wrong, np.float64) > reach(threshold)
 
 
 def reach(threshold: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -35,12 +35,12 @@ def level(score: npt.NDArray, group: npt.NDArray[np.integer] | None = None) -> n
     ranked, of_group = score[order], group[order]
     starts = np.ones(len(score), bool)
     starts[1:] = (of_group[1:] != of_group[:-1]) | exceeds(ranked[1:], ranked[:-1])
-    made = np.empty(len(score))
-    made[order] = ranked[starts][np.cumsum(starts) - 1]
-    return np.where(np.isnan(score), np.nan, made)
+    leveled = np.empty(len(score))
+    leveled[order] = ranked[starts][np.cumsum(starts) - 1]
+    return np.where(np.isnan(score), np.nan, leveled)
 
 
-def exceeds(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Returns elementwise whether ``one`` is greater than ``other`` by more than rounding."""
+def exceeds(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Returns elementwise whether ``a`` is greater than ``b`` by more than rounding."""
     with np.errstate(invalid="ignore"):  # inf - inf; the first comparison finds them equal
-        return (one > other) & ~(one - other < ROUNDING * np.minimum(np.abs(one), np.abs(other)))
+        return (a > b) & ~(a - b < ROUNDING * np.minimum(np.abs(a), np.abs(b)))

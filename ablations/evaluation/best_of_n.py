@@ -12,28 +12,6 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.data.ties import ROUNDING, level
-from ablations.evaluation.discrimination import (
-    Calibration,
-    auroc,
-    calibration,
-    solution_auroc,
-    step_auroc,
-)
-
-__all__ = [
-    "Calibration",
-    "auroc",
-    "best_of_n",
-    "calibration",
-    "majority",
-    "over_problems",
-    "pass_at_n",
-    "random_choice",
-    "single_draw",
-    "solution_auroc",
-    "step_auroc",
-    "weighted_vote",
-]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -66,12 +44,11 @@ def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
         raise ValueError(
             f"columns: found {found} solutions per problem; allowed: the same in each, not empty"
         )
-    parts, places = [], []
-    for M in np.unique(counts):
-        rows = np.flatnonzero(counts == M)
-        parts.append(metric(*(column.take(rows).values.reshape(len(rows), M) for column in columns)))
-        places.append(rows)
-    return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+    groups = [np.flatnonzero(counts == M) for M in np.unique(counts)]
+    parts = [
+        metric(*(column.take(rows).values.reshape(len(rows), -1) for column in columns)) for rows in groups
+    ]
+    return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
 
 
 def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
@@ -84,9 +61,7 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     score is chosen from at random.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed; NaN means no score.
-        correct_PM: bool [P, M].
-        finished_PM: bool [P, M].
+        score_PM: higher is better; -inf is allowed; NaN means no score.
         ns: K sizes of subsets, each in 1..M.
 
     Returns:
@@ -103,36 +78,27 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
     # Scored first, by descending score; then unscored; then unfinished.
     order_PM = np.lexsort((-score_PM, ~scored_PM, ~finished_PM), axis=-1)
-    ranked_PM = np.take_along_axis(score_PM, order_PM, axis=1)
-    finished_ranked_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
-    scored_ranked_PM = np.take_along_axis(scored_PM, order_PM, axis=1)
+    score_PM = np.take_along_axis(score_PM, order_PM, axis=1)
+    scored_PM = np.take_along_axis(scored_PM, order_PM, axis=1)
+    finished_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
     credit_PM = np.take_along_axis(correct_PM, order_PM, axis=1).astype(np.float64)
     # A tie group is a run of equal scores of finished solutions; each of its ranks earns the group's mean.
-    starts_PM = np.ones((P, M), bool)
-    starts_PM[:, 1:] = (
-        (ranked_PM[:, 1:] != ranked_PM[:, :-1])
-        | (finished_ranked_PM[:, 1:] != finished_ranked_PM[:, :-1])
-        | (scored_ranked_PM[:, 1:] != scored_ranked_PM[:, :-1])
-    )
+    starts_PM = np.zeros((P, M), bool)
+    starts_PM[:, 0] = True
+    for ranked_PM in (score_PM, scored_PM, finished_PM):
+        starts_PM[:, 1:] |= ranked_PM[:, 1:] != ranked_PM[:, :-1]
     group = np.cumsum(starts_PM.ravel()) - 1
     mean = np.bincount(group, credit_PM.ravel()) / np.bincount(group)
-    credit_PM = np.where(finished_ranked_PM, mean[group].reshape(P, M), 0.0)
-    rank = np.arange(M)
+    credit_PM = np.where(finished_PM, mean[group].reshape(P, M), 0.0)
     none_above_MK = _none_of_top(M, sizes)[:-1]
     # none of the k above (probability none_above), and then this one of the M-k that remain
-    weight_MK = none_above_MK * sizes[None, :] / (M - rank)[:, None]
-    return credit_PM @ weight_MK
+    return credit_PM @ (none_above_MK * sizes[None, :] / (M - np.arange(M))[:, None])
 
 
 def pass_at_n(correct_PM: Bools, ns: Sequence[int]) -> Floats:
-    """Computes P(a subset of size n holds a right solution): 1 - C(M-c, n) / C(M, n), unbiased.
+    """Computes P(a subset of size n holds a right solution): 1 - C(M-c, n) / C(M, n), unbiased; [P, K].
 
-    Args:
-        correct_PM: bool [P, M]; an unfinished solution must be False.
-        ns: K sizes of subsets, each in 1..M.
-
-    Returns:
-        float64 [P, K].
+    An unfinished solution must not be correct.
     """
     M = correct_PM.shape[1]
     return 1 - _none_of_top(M, _check_ns(ns, M))[correct_PM.sum(axis=1)]
@@ -144,33 +110,10 @@ def random_choice(correct_PM: Bools, finished_PM: Bools) -> Floats:
     return (correct_PM & finished_PM).mean(axis=1)
 
 
-def single_draw(ns: Sequence[int], M: int) -> Bools:
-    """Returns True where n == M, so that the expectation is over a single subset: bool [K]."""
-    return _check_ns(ns, M) == M
-
-
 def majority(
     answer_code_PM: npt.NDArray[np.integer], correct_PM: Bools, ns: Sequence[int], draws: int, seed: int
 ) -> Floats:
-    """Computes the expected accuracy of majority voting over seeded random subsets; exact at n = 1 and n = M.
-
-    Each draw is one random order of a problem's solutions; its first n are the subset of size n. Answers that
-    tie for the most votes share their credit equally. Solutions without an answer do not vote; a subset
-    without votes counts as wrong.
-
-    Args:
-        answer_code_PM: integers [P, M]: equal answers of a problem have equal codes; negative = no answer.
-        correct_PM: bool [P, M].
-        ns: K sizes of subsets, each in 1..M.
-        draws: random orders per problem, at least 1.
-        seed: seed for the orders.
-
-    Returns:
-        float64 [P, K].
-
-    Raises:
-        ValueError: unequal shapes, an n outside 1..M, or fewer than 1 draw.
-    """
+    """Computes the expected accuracy of majority voting: `weighted_vote` with equal weights."""
     return weighted_vote(np.ones(answer_code_PM.shape), answer_code_PM, correct_PM, ns, draws, seed)
 
 
@@ -182,14 +125,15 @@ def weighted_vote(
     draws: int,
     seed: int,
 ) -> Floats:
-    """Computes the expected accuracy of voting in which each solution has a weight, as in `majority`.
+    """Computes the expected accuracy of weighted voting over seeded random subsets; exact at n = 1 and n = M.
 
-    Totals that differ only by floating-point rounding are ties.
+    Each draw is one random order of a problem's solutions; its first n are the subset of size n. Answers that
+    tie for the highest total weight, up to floating-point rounding, share their credit equally. Solutions
+    without an answer do not vote; a subset without votes counts as wrong.
 
     Args:
-        weight_PM: [P, M], finite and >= 0, such as exp of a product score; a total of 0 wins no vote.
-        answer_code_PM: integers [P, M], negative = no answer.
-        correct_PM: bool [P, M].
+        weight_PM: finite and >= 0, such as exp of a product score; a total of 0 wins no vote.
+        answer_code_PM: equal answers of a problem have equal codes; negative = no answer.
         ns: K sizes of subsets, each in 1..M.
         draws: random orders per problem, at least 1.
         seed: seed for the orders.
@@ -241,17 +185,12 @@ def _none_of_top(M: int, sizes: Ints) -> Floats:
 
 def _local_codes(code_PM: npt.NDArray[np.integer]) -> Ints:
     """Renumbers each problem's answers 0..A-1; no answer is -1."""
-    P, M = code_PM.shape
     order_PM = np.argsort(code_PM, axis=1, kind="stable")
     sorted_PM = np.take_along_axis(code_PM, order_PM, axis=1)
-    new_PM = np.zeros((P, M), np.int64)
-    new_PM[:, 1:] = sorted_PM[:, 1:] != sorted_PM[:, :-1]
-    new_PM[sorted_PM < 0] = 0
-    first_PM = (sorted_PM >= 0) & (np.cumsum(sorted_PM >= 0, axis=1) == 1)
-    new_PM[first_PM] = 1
-    local_PM = np.empty((P, M), np.int64)
+    new_PM = sorted_PM >= 0
+    new_PM[:, 1:] &= sorted_PM[:, 1:] != sorted_PM[:, :-1]
+    local_PM = np.empty(code_PM.shape, np.int64)
     np.put_along_axis(local_PM, order_PM, np.cumsum(new_PM, axis=1) - 1, axis=1)
-    local_PM[code_PM < 0] = -1
     return local_PM
 
 
@@ -287,9 +226,7 @@ def _tally(code_pM: Ints, weight_pM: Floats, credit_pA: Floats, sizes: list[int]
 def _check_ns(ns: Sequence[int], M: int) -> Ints:
     sizes = np.asarray(ns)
     if sizes.ndim != 1 or not np.issubdtype(sizes.dtype, np.integer) or ((sizes < 1) | (sizes > M)).any():
-        raise ValueError(
-            f"ns: found {list(ns)}; allowed: integers from 1 to {M}, the solutions drawn a problem"
-        )
+        raise ValueError(f"ns: found {list(ns)}; allowed: integers from 1 to {M}, the solutions per problem")
     return sizes.astype(np.int64)
 
 

@@ -1,5 +1,6 @@
 """Differences between labelers of the same solutions, paired by problem."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -13,7 +14,7 @@ MAJORITY = "majority"
 COMPARED = ("best_of_n", "weighted_vote", "auroc_within_problems", *MEANS)
 """Metrics of evaluations that are compared."""
 _Entrant = tuple[str, str | None]
-"""Labeler, and how its steps score a solution; None where that does not matter."""
+"""Labeler and scoring strategy; None where that does not matter."""
 
 
 def difference_rows(rows: Sequence[Row], against: str | None = None) -> list[Row]:
@@ -31,41 +32,37 @@ def difference_rows(rows: Sequence[Row], against: str | None = None) -> list[Row
         found, the ``Estimate``.
     """
     most = max((row["n"] or 0 for row in rows), default=0)
-    held: dict[tuple[str, Any], dict[_Entrant, Row]] = {}
+    entrants: dict[tuple[str, Any], dict[_Entrant, Row]] = defaultdict(dict)
     for row in rows:
         if row["n"] == 1 < most:
             continue
         if row["metric"] in COMPARED:
-            held.setdefault((row["metric"], row["n"]), {})[row["labeler"], row["scoring"]] = row
+            entrants[row["metric"], row["n"]][row["labeler"], row["scoring"]] = row
         elif row["metric"] == MAJORITY:
             for metric in ("best_of_n", "weighted_vote"):
-                held.setdefault((metric, row["n"]), {})[MAJORITY, WHOLE] = row
-    found = []
-    for (metric, n), of_metric in held.items():
-        for (one, scoring), (other, its_scoring) in combinations(of_metric, 2):
-            alike = scoring == its_scoring or WHOLE in (scoring, its_scoring)
-            if one == other or not alike or (against is not None and against not in (one, other)):
+                entrants[metric, row["n"]][MAJORITY, WHOLE] = row
+    differences = []
+    for (metric, n), row_of in entrants.items():
+        for first, second in combinations(row_of, 2):
+            labelers, scorings = (first[0], second[0]), (first[1], second[1])
+            comparable = labelers[0] != labelers[1] and (scorings[0] == scorings[1] or WHOLE in scorings)
+            requested = MAJORITY not in labelers if against is None else against in labelers
+            if not comparable or not requested:
                 continue
-            if against is None and MAJORITY in (one, other):
-                continue
-            first, second = (one, scoring), (other, its_scoring)
-            if one in (against, MAJORITY):
+            if first[0] in (against, MAJORITY):
                 first, second = second, first
-            gap = _difference(of_metric[first], of_metric[second])
+            gap = _difference(row_of[first], row_of[second])
             if gap is not None:
-                names = {"first": first[0], "second": second[0], "metric": metric, "n": n, "found": gap}
-                found.append(names | {"scoring": _scoring(first[1], second[1])})
-    return found
+                names = [name for name in dict.fromkeys((first[1], second[1])) if name not in (None, WHOLE)]
+                scoring = " and ".join(map(str, names)) or None
+                row = {"first": first[0], "second": second[0], "metric": metric, "n": n, "found": gap}
+                differences.append(row | {"scoring": scoring})
+    return differences
 
 
-def _difference(one: Row, other: Row) -> Estimate | None:
-    if "values" in one:
-        return intervals([paired(one["values"], other["values"])[None]])[0]
-    known = one["found"].draws is not None and other["found"].draws is not None
-    return resampled_difference(one["found"], other["found"]) if known else None
-
-
-def _scoring(one: str | None, other: str | None) -> str | None:
-    """Names the strategies of two labelers; that of majority voting is none."""
-    shown = [name for name in dict.fromkeys((one, other)) if name not in (None, WHOLE)]
-    return " and ".join(map(str, shown)) or None
+def _difference(first: Row, second: Row) -> Estimate | None:
+    if "values" in first:
+        return intervals([paired(first["values"], second["values"])[None]])[0]
+    if first["found"].draws is None or second["found"].draws is None:
+        return None
+    return resampled_difference(first["found"], second["found"])

@@ -7,13 +7,10 @@ QUINTILES = 5
 
 
 def quintiles(correct_PM: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Splits problems by pass rate into five parts whose sizes differ by at most one.
+    """Splits problems by pass rate, on solutions that are not evaluated, into five parts of about equal size.
 
-    Args:
-        correct_PM: bool [P, M]: whether each solution ends right; these solutions are not evaluated.
-
-    Returns:
-        int64 [P]: 1, the easiest, to 5; with equal pass rates, the earlier problem counts as easier.
+    Sizes differ by at most one. The result is int64 [P]: 1, the easiest, to 5. With equal pass rates, the
+    earlier problem counts as easier.
     """
     order = np.argsort(-correct_PM.sum(axis=1), kind="stable")
     level_P = np.empty(len(order), dtype=np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
-from ablations.data.rank_statistics import centred_ranks
+from ablations.data.rank_statistics import centered_ranks
 from ablations.data.step_scores import StepScores
 from ablations.data.ties import ROUNDING
 
@@ -33,12 +33,7 @@ class Calibration:
 
 
 def calibration(prob: Floats, label: npt.NDArray, bins: int) -> Calibration:
-    """Compares predicted probabilities with observed shares.
-
-    Args:
-        prob: [n] in [0, 1]; binned by ``bin_of``.
-        label: [n], 1 or True = positive.
-        bins: B >= 1.
+    """Compares predicted probabilities, binned by ``bin_of``, with observed shares of positives (1 or True).
 
     Raises:
         ValueError: no predictions, unequal lengths, a probability outside [0, 1], or fewer than 1 bin.
@@ -73,9 +68,7 @@ def bin_of(prob: Floats, bins: int) -> Ints:
 def auroc(score: Floats, label: npt.NDArray) -> float:
     """Computes P(a positive scores above a negative), ties counting one half; NaN with only one class.
 
-    Args:
-        score: [n]; infinities are allowed, NaN is not.
-        label: [n], 1 or True = positive.
+    A label of 1 or True is positive. Scores may be infinite.
 
     Raises:
         ValueError: unequal lengths or a NaN score.
@@ -84,44 +77,31 @@ def auroc(score: Floats, label: npt.NDArray) -> float:
         raise ValueError(f"score, label: found {score.shape}, {label.shape}; allowed: two equal lengths")
     if np.isnan(score).any():
         raise ValueError("score: found NaN; allowed: numbers, -inf and inf")
-    positive = label.astype(bool)
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
-        return float("nan")
-    above, pairs = ordered_pairs(score, positive, np.zeros(len(score), np.int64), 1)
-    return float(above[0] / pairs[0])
+    above, pairs = ordered_pairs(score, label.astype(bool), np.zeros(len(score), np.int64), 1)
+    return float(above[0] / pairs[0]) if pairs[0] else float("nan")
 
 
 def ordered_pairs(
     score: Floats, positive: Bools, group: npt.NDArray[np.integer], groups: int
 ) -> tuple[Floats, Floats]:
-    """Counts pairs of a positive and a negative of the same group, and those in which the positive is higher.
-
-    Args:
-        score: [n], no NaN.
-        positive: [n].
-        group: integers [n] in 0..G-1.
-        groups: G.
+    """Counts pairs of a positive and a negative of the same group, 0..G-1, and those in the right order.
 
     Returns:
-        float64 [G] each: pairs in the right order, where a tie counts one half, and all pairs. A group whose
-        scores are all equal has exactly half of its pairs in order.
+        float64 [G] each: pairs in which the positive scores higher, where a tie counts one half, and all
+        pairs. A group whose scores are all equal has exactly half of its pairs in order.
     """
     of_positive = group[positive]
     positive_G = np.bincount(of_positive, minlength=groups)
     pairs_G = (positive_G * (np.bincount(group, minlength=groups) - positive_G)).astype(np.float64)
-    rank = centred_ranks(group, score, groups)
+    rank = centered_ranks(group, score, groups)
     return np.bincount(of_positive, rank[positive], minlength=groups) + pairs_G / 2, pairs_G
 
 
 def step_auroc(scores: StepScores, oracle: Ragged) -> float:
     """Computes the AUROC of 1 - P(negative) for "the step is not wrong", with neutral counted as right.
 
-    Args:
-        scores: scores of R solutions.
-        oracle: int8 [total steps] of -1 wrong, 0 neutral, 1 right. Steps after a solution's first wrong one
-            are left out: they have no true label.
+    The oracle's labels are -1 wrong, 0 neutral, 1 right. Steps after a solution's first wrong one are left
+    out: they have no true label.
 
     Raises:
         ValueError: the two differ in their numbers of steps, or a label is not -1, 0 or 1.
@@ -141,25 +121,20 @@ def solution_auroc(
     """Computes the AUROC of solution scores for a right final answer, within problems.
 
     It is the share of pairs of a right and a wrong solution of the same problem in which the right one scores
-    higher, ties counting one half. Solutions of different problems are never compared: a score that only says
-    how difficult the problem is gets exactly 0.5, because it does not help to choose a solution. Every pair
-    has the same weight, so the expected value does not depend on how many solutions each problem has; equal
-    weights for all problems would make it depend on which problems happen to have both kinds.
+    higher, ties counting one half. Solutions of different problems are never compared: a score that only
+    reflects the difficulty of the problem gets exactly 0.5, because it does not help to choose a solution.
+    Every pair has the same weight, so the expected value does not depend on how many solutions each problem
+    has; equal weights for all problems would make it depend on which problems happen to have both kinds.
 
-    Args:
-        score: [R]; infinities are allowed; unscored solutions, with NaN, are left out.
-        final_correct: [R].
-        finished: [R]; unfinished solutions are left out.
-        problem: integers [R] in 0..P-1.
-
-    Returns:
-        The AUROC; NaN if no problem has both a right and a wrong solution.
+    Unfinished solutions and those without a score (NaN) are left out. Problems are numbered from 0. The
+    result is NaN if no problem has both a right and a wrong solution.
 
     Raises:
         ValueError: unequal lengths.
     """
-    if len({array.shape for array in (score, final_correct, finished, problem)}) != 1:
-        found = f"{score.shape}, {final_correct.shape}, {finished.shape}, {problem.shape}"
+    shapes = [array.shape for array in (score, final_correct, finished, problem)]
+    if len(set(shapes)) != 1:
+        found = ", ".join(map(str, shapes))
         raise ValueError(f"score, final_correct, finished, problem: found {found}; allowed: equal shapes")
     seen = finished & ~np.isnan(score)
     problems = int(problem.max(initial=-1)) + 1

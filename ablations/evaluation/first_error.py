@@ -56,7 +56,7 @@ class FirstError:
     errors: int
     """Number of solutions with an error."""
     rights: int
-    """Number of solutions without an error."""
+    """Number of solutions without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +82,23 @@ def hits(wrong: Ragged, rating: Ragged) -> Hits:
     """
     if not np.array_equal(wrong.offsets, rating.offsets):
         raise ValueError("rating: found other numbers of steps than the scores have; allowed: the same")
-    rows, low, high = [], [], []
-    for row in range(len(rating)):
-        rated, prob = rating.row(row), wrong.row(row)
-        first = np.flatnonzero(rated < 0)
-        end = int(first[0]) if len(first) else len(rated)
-        if not len(rated) or (end < len(rated) and rated[end] == UNRATED):
-            continue
-        rows.append(row)
-        low.append(prob[:end].max(initial=-np.inf))
-        high.append(prob[: end + 1].max() if end < len(rated) else np.inf)
-    return Hits(row=np.array(rows, np.int64), low=np.array(low, float), high=np.array(high, float))
+    ends = rating.values < 0  # wrong or unrated
+    read = rating.up_to_first(ends)
+
+    def highest(steps: npt.NDArray[np.bool_]) -> Floats:
+        prob = Ragged(values=np.where(steps, wrong.values, -np.inf), offsets=wrong.offsets)
+        return prob.reduce(np.maximum, -np.inf)
+
+    end_rating = Ragged(values=np.where(read & ends, rating.values, 0), offsets=rating.offsets)
+    end = end_rating.reduce(np.minimum, UNRATED)  # 0 if all steps are right or neutral
+    row = np.flatnonzero(end != UNRATED)
+    high = np.where(end < 0, highest(read), np.inf)
+    return Hits(row=row, low=highest(read & ~ends)[row], high=high[row])
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Divides elementwise; NaN where the divisor is 0."""
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
 
 def f1_of(error: Floats, right: Floats) -> Floats:
@@ -101,57 +107,59 @@ def f1_of(error: Floats, right: Floats) -> Floats:
     return np.divide(2 * error * right, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0)
 
 
-def first_error(found: Hits, threshold: float, problem: npt.NDArray[np.integer]) -> FirstError:
+def first_error(known: Hits, threshold: float, problem: npt.NDArray[np.integer]) -> FirstError:
     """Computes F1 and the shares it combines, with intervals by problem.
 
     Args:
-        found: hits of some solutions.
+        known: thresholds at which solutions are hit.
         threshold: threshold chosen on other solutions.
         problem: [R], the problem of every solution.
     """
-    named, of_problem = np.unique(problem[found.row], return_inverse=True)
+    named, of_problem = np.unique(problem[known.row], return_inverse=True)
     problems = len(named)
-    hit, error = found.at(threshold), found.error
+    hit, error = known.at(threshold), known.error
 
-    def count(which: npt.NDArray[np.bool_]) -> Floats:
-        return np.bincount(of_problem[which], minlength=problems).astype(np.float64)
+    def count(selected: npt.NDArray[np.bool_]) -> Floats:
+        return np.bincount(of_problem[selected], minlength=problems).astype(np.float64)
 
-    counts = {True: (count(hit & error), count(error)), False: (count(hit & ~error), count(~error))}
+    hit_errors_P, errors_P, hit_rights_P, rights_P = map(count, (hit & error, error, hit & ~error, ~error))
 
-    def share(kind: bool, weight_PB: Floats) -> Floats:
-        part, whole = (one @ weight_PB for one in counts[kind])
-        return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    def error_share(weight_PB: Floats) -> Floats:
+        return ratio(hit_errors_P @ weight_PB, errors_P @ weight_PB)
+
+    def right_share(weight_PB: Floats) -> Floats:
+        return ratio(hit_rights_P @ weight_PB, rights_P @ weight_PB)
 
     return FirstError(
-        f1=resampled(lambda weight: f1_of(share(True, weight), share(False, weight)), problems),
-        error=resampled(lambda weight: share(True, weight), problems),
-        right=resampled(lambda weight: share(False, weight), problems),
+        f1=resampled(lambda weight_PB: f1_of(error_share(weight_PB), right_share(weight_PB)), problems),
+        error=resampled(error_share, problems),
+        right=resampled(right_share, problems),
         errors=int(error.sum()),
         rights=int((~error).sum()),
     )
 
 
-def choose_threshold(found: Hits) -> Threshold:
+def choose_threshold(known: Hits) -> Threshold:
     """Chooses the threshold with the highest F1, midway among those with equal hits; never on reported data.
 
     Raises:
         ValueError: there are no solutions with an error, or none without.
     """
-    error = found.error
+    error = known.error
     if error.all() or not error.any():
         raise ValueError(
             f"found {int(error.sum())} solutions with an error and {int((~error).sum())} without; allowed: "
             "some of both"
         )
-    edges = np.concatenate([found.low, found.high, [0.0, 1.0]])
+    edges = np.concatenate([known.low, known.high, [0.0, 1.0]])
     edges = np.unique(edges[(edges >= 0) & (edges <= 1)])
     grid = np.append((edges[:-1] + edges[1:]) / 2, 1.0)
 
     def passed(values: Floats) -> Floats:
         return np.searchsorted(np.sort(values), reach(grid), side="right").astype(np.float64)
 
-    hit_error = (passed(found.low[error]) - passed(found.high[error])) / error.sum()
-    f1 = f1_of(hit_error, passed(found.low[~error]) / (~error).sum())
+    hit_error = (passed(known.low[error]) - passed(known.high[error])) / error.sum()
+    f1 = f1_of(hit_error, passed(known.low[~error]) / (~error).sum())
     best = grid[f1 >= f1.max() - 1e-12]
     value = float(best[np.argmin(np.abs(best - USUAL))])
     return Threshold(value=value, f1=float(f1.max()))

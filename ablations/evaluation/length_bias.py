@@ -10,13 +10,13 @@ Shape letters: P problems, M solutions drawn per problem, R = P * M, G groups.
 import numpy as np
 import numpy.typing as npt
 
-from ablations.data.rank_statistics import centred_ranks, correlation
+from ablations.data.rank_statistics import centered_ranks, correlation
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 LEAST = 3
-"""Minimum number of solutions for a correlation; with two, it is 1 or -1 whatever they are like."""
+"""Minimum number of solutions for a correlation; with two, it is always 1 or -1."""
 
 
 def length_correlation(
@@ -30,10 +30,10 @@ def length_correlation(
     problems have a value whatever the scores.
 
     Args:
-        score_PM: [P, M], higher is better; -inf is allowed; NaN means no score and leaves the solution out.
-        steps_PM: integers [P, M], steps of each solution.
-        correct_PM: bool [P, M].
-        finished_PM: bool [P, M].
+        score_PM: higher is better; -inf is allowed; NaN means no score and leaves the solution out.
+        steps_PM: number of steps of each solution.
+        correct_PM: whether each solution ends right.
+        finished_PM: whether each solution is finished.
 
     Returns:
         float64 [P], -1 (short ones score high) to 1; NaN where neither group counts.
@@ -51,7 +51,7 @@ def length_correlation(
     P = len(score_PM)
     group = (2 * np.arange(P)[:, None] + correct_PM)[finished_PM]
     score, steps = (
-        centred_ranks(group, values, 2 * P) for values in (score_PM[finished_PM], steps_PM[finished_PM])
+        centered_ranks(group, values, 2 * P) for values in (score_PM[finished_PM], steps_PM[finished_PM])
     )
     size_G, spread_G = (np.bincount(group, weights, 2 * P) for weights in (np.ones(len(group)), steps**2))
     counts_G = (size_G >= LEAST) & (spread_G > 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.first_error import UNRATED
-from ablations.formats.catalogue import FORMATS, Format, recognized
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities
 from ablations.formats.pool_records import LABELS
 from ablations.formats.questions import normalized
@@ -33,7 +33,7 @@ SOFT_LABELS = (
     "(`ablations convert --threshold` makes ratings of them)"
 )
 RATING_PROBS, WHOLE_SCORES = "rating_probs", ("prm_score", "orm_score")
-"""Names given here to that format's labelers, of steps and of whole solutions: the names of its fields."""
+"""That format's labelers, of steps and of whole solutions, named after its fields."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +45,6 @@ class Finals:
     correct: Ragged
     """bool: whether each ends right."""
     finished: Ragged
-    """bool: whether each is finished."""
     voted: Ragged
     """int64: code of the answer that each votes for; -1, none, if it is unfinished or has no answer."""
     ungraded: int = 0
@@ -61,7 +60,7 @@ class Finals:
         return int(self.rows.lengths.min())
 
     def per_solution(self, values: npt.NDArray) -> Ragged:
-        """Selects the values of the solutions here from those of all R solutions of the file."""
+        """Selects the values of these solutions from those of all R solutions of the file."""
         return Ragged(values=values[self.rows.values], offsets=self.rows.offsets)
 
     def facts(self) -> dict[str, Any]:
@@ -77,22 +76,22 @@ class Finals:
 
     def notes(self) -> list[str]:
         """Returns notes for readers on the solutions in best-of-N and votes, one line each."""
-        told = []
+        notes = []
         if self.ungraded:
-            told.append(f"Ungraded solutions left out of best-of-N and votes: {self.ungraded:,}.")
+            notes.append(f"Ungraded solutions left out of best-of-N and votes: {self.ungraded:,}.")
         if self.left_out:
             first = ", ".join(self.left_out[:3]) + (", ..." if len(self.left_out) > 3 else "")
-            told.append(
+            notes.append(
                 f"Problems left out because more than half of their solutions are ungraded: "
                 f"{len(self.left_out):,} ({first}); graded solutions left out with them: {self.surplus:,}."
             )
         least, most = self.most_n, int(self.rows.lengths.max())
         if least < most:
-            told.append(
+            notes.append(
                 f"Problems have {least:,} to {most:,} graded solutions: all are used, and N goes up to "
                 f"{least:,}, so that every N is measured on the same {len(self.rows):,} problems."
             )
-        return told
+        return notes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,9 +99,7 @@ class Scored:
     """R solutions of P problems."""
 
     path: Path
-    """The file."""
     form: str
-    """Its format."""
     problems: tuple[str, ...]
     """P texts, normalized for white space and case."""
     problem_R: npt.NDArray[np.int64]
@@ -138,11 +135,11 @@ class Scored:
             if name not in self.labelers:
                 allowed = ", ".join(self.labelers) or "none, the file has no scores"
                 raise ValueError(f"labeler: found {name!r}; allowed with {self.path.name}: {allowed}")
-        given = self.__dict__ | {
-            "steps": {name: self.steps[name] for name in names if name in self.steps},
-            "whole": {name: self.whole[name] for name in names if name in self.whole},
-        }
-        return Scored(**given)
+        return replace(
+            self,
+            steps={name: self.steps[name] for name in names if name in self.steps},
+            whole={name: self.whole[name] for name in names if name in self.whole},
+        )
 
 
 def read_scored(path: Path, more: Mapping[str, ScoreRows] = MappingProxyType({})) -> Scored:
@@ -156,10 +153,7 @@ def read_scored(path: Path, more: Mapping[str, ScoreRows] = MappingProxyType({})
         ValueError: a row is malformed, labelers or their scores are missing somewhere, or a label is neither
             a rating nor certain.
     """
-    form, found = _form_of(path)
-    gathered = _Gathered(form=form)
-    for number, record in enumerate(found.read(path)):
-        gathered.add(record, f"{path}: {_named(record, number)}", more)
+    gathered = _gather(path, more)
     if not gathered.problem:
         raise ValueError(f"{path}: found no solutions; allowed: one or more")
     for rows in {rows.path: rows for rows in more.values()}.values():
@@ -174,45 +168,52 @@ def scores_of(path: Path) -> dict[str, ScoreRows]:
     Raises:
         ValueError: as for `read_scored`.
     """
-    form, found = _form_of(path)
-    gathered, names = _Gathered(form=form), []
-    for number, record in enumerate(found.read(path)):
-        gathered.add(record, f"{path}: {_named(record, number)}", {})
-        names.append(names_of(record))
+    names: list[list[Name]] = []
+    gathered = _gather(path, each=lambda record: names.append(names_of(record)))
     ends = np.cumsum(gathered.lengths)
     starts = ends - np.array(gathered.lengths)
-    made: dict[str, ScoreRows] = {}
-    for labeler, values in (gathered.scores or {}).items():
-        each = 3 if labeler in gathered.three else 1
-        cut = [tuple(values[each * a : each * b]) for a, b in zip(starts, ends, strict=True)]
-        made[labeler] = _rows(path, "classes" if each == 3 else "steps", names, cut)
-    for labeler, values in (gathered.whole or {}).items():
-        made[labeler] = _rows(path, "solutions", names, [(value,) for value in values])
-    return made
+
+    def rows(kind: Kind, scores: Sequence[tuple[float, ...]]) -> ScoreRows:
+        by_name = {name: values for same, values in zip(names, scores, strict=True) for name in same}
+        return ScoreRows(path=path, kind=kind, scores=by_name, solutions=len(scores))
+
+    by_labeler: dict[str, ScoreRows] = {}
+    for labeler, values in gathered.scores.items():
+        width = 3 if labeler in gathered.three else 1
+        parts = [tuple(values[width * a : width * b]) for a, b in zip(starts, ends, strict=True)]
+        by_labeler[labeler] = rows("classes" if width == 3 else "steps", parts)
+    for labeler, values in gathered.whole.items():
+        by_labeler[labeler] = rows("solutions", [(value,) for value in values])
+    return by_labeler
 
 
 def labelers_in(path: Path) -> set[str]:
     """Returns the labelers of a file's first row, which are those of all its rows."""
-    form, found = _form_of(path)
-    gathered = _Gathered(form=form)
-    for record in islice(found.read(path), 1):
-        gathered.add(record, f"{path}: {_named(record, 0)}", {})
-    return {*(gathered.scores or {}), *(gathered.whole or {})}
+    gathered = _gather(path, most=1)
+    return {*gathered.scores, *gathered.whole}
 
 
-def _rows(path: Path, kind: Kind, names: list[list[Name]], scores: Sequence[tuple[float, ...]]) -> ScoreRows:
-    by_name = {name: score for of_one, score in zip(names, scores, strict=True) for name in of_one}
-    return ScoreRows(path=path, kind=kind, scores=by_name, solutions=len(scores))
-
-
-def _form_of(path: Path) -> tuple[str, Format]:
-    found = recognized(path)
-    return next(name for name, one in FORMATS.items() if one is found), found
+def _gather(
+    path: Path,
+    more: Mapping[str, ScoreRows] = MappingProxyType({}),
+    *,
+    each: Callable[[LabeledSolution], object] = lambda record: None,
+    most: int | None = None,
+) -> _Gathered:
+    """Reads a file, or its first ``most`` solutions; ``each`` is called with every record."""
+    form = recognized(path)
+    gathered = _Gathered(form=next(name for name, known in FORMATS.items() if known is form))
+    for number, record in enumerate(islice(form.read(path), most), 1):
+        sample = "" if record.sample is None else f", sample {record.sample}"
+        where = f"{path}: solution {number} (problem {_problem_name(record)}{sample})"
+        gathered.add(record, where, more)
+        each(record)
+    return gathered
 
 
 @dataclass(kw_only=True)
 class _Gathered:
-    """Everything read so far, in flat arrays."""
+    """The solutions read so far, in flat arrays."""
 
     form: str
     index: dict[str, int] = field(default_factory=dict)
@@ -221,11 +222,11 @@ class _Gathered:
     problem: array[int] = field(default_factory=lambda: array("q"))
     lengths: array[int] = field(default_factory=lambda: array("q"))
     ratings: array[int] = field(default_factory=lambda: array("b"))
-    scores: dict[str, array[float]] | None = None
+    scores: dict[str, array[float]] = field(default_factory=dict)
     """Labeler -> its scores of steps, one per step or three."""
     three: set[str] = field(default_factory=set)
     """Labelers with three scores per step: P(wrong), P(neutral) and P(right)."""
-    whole: dict[str, array[float]] | None = None
+    whole: dict[str, array[float]] = field(default_factory=dict)
     graded: array[int] = field(default_factory=lambda: array("b"))
     correct: array[int] = field(default_factory=lambda: array("b"))
     finished: array[int] = field(default_factory=lambda: array("b"))
@@ -238,10 +239,8 @@ class _Gathered:
         if len(self.index) > len(self.names):
             self.names.append(_problem_name(record))
         self.lengths.append(len(record.steps))
-        steps: dict[str, Iterable[float]] = {
-            name: record.step_scores[name] for name in sorted(record.step_scores)
-        }
-        whole = {name: record.solution_scores[name] for name in sorted(record.solution_scores)}
+        steps: dict[str, Iterable[float]] = dict(sorted(record.step_scores.items()))
+        whole = dict(sorted(record.solution_scores.items()))
         if self.form == SCORES_AS_LABELS:
             steps = {RATING_PROBS: _flat(record.labels)}
             self.three.add(RATING_PROBS)
@@ -253,17 +252,18 @@ class _Gathered:
             self.ratings.extend([UNRATED] * len(record.steps))
         else:
             unknown = record.error_not_shown  # the position of the error is unknown
-            known = (UNRATED if one is None or unknown else certain(one, where) for one in record.labels)
-            self.ratings.extend(known)
+            self.ratings.extend(
+                UNRATED if label is None or unknown else certain(label, where) for label in record.labels
+            )
         for labeler, rows in more.items():
             self._join(record, where, labeler, rows, steps, whole)
-        self.scores = self.scores if self.scores is not None else {name: array("d") for name in steps}
-        self.whole = self.whole if self.whole is not None else {name: array("d") for name in whole}
-        for held, new in ((self.scores, steps), (self.whole, whole)):
-            if held.keys() != new.keys():
+        if len(self.problem) == 1:
+            self.scores, self.whole = ({name: array("d") for name in names} for names in (steps, whole))
+        for known, new in ((self.scores, steps), (self.whole, whole)):
+            if known.keys() != new.keys():
                 raise ValueError(
-                    f"{where}: found scores of {_listed(new)}; allowed: of {_listed(held)}, as of the "
-                    "solutions before"
+                    f"{where}: found scores of {', '.join(new) or 'nobody'}; allowed: of "
+                    f"{', '.join(known) or 'nobody'}, as for the solutions before"
                 )
         for name, values in steps.items():
             self.scores[name].extend(values)
@@ -292,7 +292,7 @@ class _Gathered:
         if (found := rows.of(record)) is None:
             raise ValueError(
                 f"{where}: found no scores of {record.solution_id or 'it'} in {rows.path}; allowed: scores "
-                "of every solution, by its id, by problem_id and sample, or beside equal texts"
+                "of every solution, by its id, by problem_id and sample, or next to equal texts"
             )
         if rows.kind == "solutions":
             whole[labeler] = found[0]
@@ -309,13 +309,14 @@ class _Gathered:
     def scored(self, path: Path) -> Scored:
         """Returns everything that was added."""
         lengths, problem = np.array(self.lengths, np.int64), np.array(self.problem, np.int64)
-        scores = {name: np.array(values) for name, values in (self.scores or {}).items()}
+        scores = {name: np.array(values) for name, values in self.scores.items()}
         rating, notes = np.array(self.ratings, np.int8), self.notes
         if LABELS in scores and self.form == POOL:
             if np.isin(scores[LABELS], (0, 1)).all():
                 rating = np.where(scores.pop(LABELS) == 1, 1, -1).astype(np.int8)
             else:
                 notes = [f"{SOFT_LABELS}.", *notes]
+        steps = {name: _step_scores(values, lengths, name in self.three) for name, values in scores.items()}
         finals = self._finals(problem) if self.form in WITH_FINALS else None
         return Scored(
             path=path,
@@ -323,11 +324,8 @@ class _Gathered:
             problems=tuple(self.index),
             problem_R=problem,
             rating=Ragged.from_lengths(rating, lengths),
-            steps={
-                name: _step_scores(values, lengths, three=name in self.three)
-                for name, values in scores.items()
-            },
-            whole={name: np.array(values) for name, values in (self.whole or {}).items()},
+            steps=steps,
+            whole={name: np.array(values) for name, values in self.whole.items()},
             finals=finals,
             notes=(*notes, *(finals.notes() if finals is not None else ())),
         )
@@ -341,17 +339,15 @@ class _Gathered:
             return None
         rows = np.flatnonzero(graded & kept_P[problem])
         rows = rows[np.argsort(problem[rows], kind="stable")]
-        columns = (
-            np.array(self.correct, bool),
-            np.array(self.finished, bool),
-            np.array(self.answer, np.int64),
-        )
-        correct, finished, voted = (Ragged.from_lengths(one[rows], graded_P[kept_P]) for one in columns)
+
+        def by_problem(values: npt.ArrayLike, dtype: npt.DTypeLike) -> Ragged:
+            return Ragged.from_lengths(np.array(values, dtype)[rows], graded_P[kept_P])
+
         return Finals(
             rows=Ragged.from_lengths(rows, graded_P[kept_P]),
-            correct=correct,
-            finished=finished,
-            voted=voted,
+            correct=by_problem(self.correct, bool),
+            finished=by_problem(self.finished, bool),
+            voted=by_problem(self.answer, np.int64),
             ungraded=int((~graded).sum()),
             surplus=int(graded_P[~kept_P].sum()),
             left_out=tuple(self.names[p] for p in np.flatnonzero(~kept_P)),
@@ -363,25 +359,17 @@ def _problem_name(record: LabeledSolution) -> str:
     return record.problem_id or repr(record.problem[:60])
 
 
-def _named(record: LabeledSolution, number: int) -> str:
-    """Names a solution for messages; it is the ``number``-th of its file, from 0."""
-    sample = "" if record.sample is None else f", sample {record.sample}"
-    return f"solution {number + 1} (problem {_problem_name(record)}{sample})"
-
-
 def _flat(labels: Iterable[Label]) -> list[float]:
     """Flattens three probabilities per step, normalized because their sum may be 1 only roughly."""
     flat: list[float] = []
     for label in labels:
         assert isinstance(label, Probabilities)
-        held = (label.wrong, label.neutral, label.right)
-        flat.extend(one / sum(held) for one in held)
+        probs = (label.wrong, label.neutral, label.right)
+        flat.extend(prob / sum(probs) for prob in probs)
     return flat
 
 
-def _step_scores(
-    values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], *, three: bool
-) -> StepScores:
+def _step_scores(values: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64], three: bool) -> StepScores:
     if not three:
         return StepScores.from_positive(Ragged.from_lengths(values, lengths))
     prob = Ragged.from_lengths(values.reshape(-1, 3), lengths)
@@ -403,7 +391,3 @@ def certain(label: int | Probabilities, where: str) -> int:
             "and 1 (`ablations convert --threshold` makes ratings)"
         )
     return -1 if label.wrong == 1 else 1
-
-
-def _listed(names: Iterable[Any]) -> str:
-    return ", ".join(map(str, names)) or "nobody"

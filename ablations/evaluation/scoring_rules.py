@@ -1,7 +1,7 @@
 """Scoring rules, from step probabilities to one score per solution; higher is better.
 
-A strategy over steps is a choice of what a neutral step counts as, and of how the steps' probabilities are
-reduced to one number. Scores order the solutions of a problem and are not comparable between strategies.
+A strategy over steps chooses the treatment of neutral steps, and the reduction of the steps' probabilities to
+one number. Scores order the solutions of a problem and are not comparable between strategies.
 Products are sums of log-probabilities in float64, because a product in float32 saturates into false ties. A
 step of probability 0 makes its solution's product -inf, which ties with others at the bottom of the order. A
 solution without steps scores -inf under every strategy over steps. Source: arXiv 2305.20050, appendix on PRM
@@ -37,7 +37,7 @@ NEUTRAL: dict[str, Callable[[StepScores], Ragged]] = {
     "positive": neutral_positive,
     "negative": neutral_negative,
 }
-"""What a neutral step counts as -> P(the step is good); the same for two classes, which have no neutral."""
+"""Treatment of neutral steps -> P(the step is good); the same for two classes, which have no neutral."""
 
 
 def _product(good: Ragged) -> Scores:
@@ -60,8 +60,8 @@ def _geometric_mean(good: Ragged) -> Scores:
 
 def _last_step(good: Ragged) -> Scores:
     result = np.full(len(good), -np.inf)
-    some = good.lengths > 0
-    result[some] = good.values[good.offsets[1:][some] - 1]
+    filled = good.lengths > 0
+    result[filled] = good.values[good.offsets[1:][filled] - 1]
     return result
 
 
@@ -85,8 +85,7 @@ def over_steps(reduction: str, neutral: str = "positive") -> Scoring:
 def strategies(n_classes: int) -> dict[str, Scoring]:
     """Returns all strategies over steps, by the names in ``results.analyses.scoring``.
 
-    Args:
-        n_classes: classes of the model; with two, neutral was counted as right when the labels were made.
+    A model of two classes learned from labels in which neutral was counted as right.
     """
     if n_classes == 2:
         return {reduction: over_steps(reduction) for reduction in REDUCERS}

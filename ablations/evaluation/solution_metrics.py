@@ -25,7 +25,6 @@ class ScoredSolutions:
     problem: npt.NDArray[np.integer]
     """int64 [R]: the problem of each solution, from 0."""
     n_steps: npt.NDArray[np.integer]
-    """[R]: number of steps of each solution."""
 
 
 SOLUTION_METRICS: dict[str, Callable[[ScoredSolutions], float]] = {

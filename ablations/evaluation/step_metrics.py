@@ -1,7 +1,7 @@
 """Metrics of labeled steps and of solutions, with intervals by problem, because solutions of one problem are
 not independent data.
 
-Shape letters: S steps, P problems, B resamples, G groups of equal scores, K bins.
+Shape letters: S steps (or solutions), P problems, B resamples, G groups of equal scores.
 """
 
 from dataclasses import dataclass
@@ -12,67 +12,53 @@ import numpy.typing as npt
 from ablations.data.ragged import Ragged
 from ablations.data.ties import level
 from ablations.evaluation.discrimination import bin_of, ordered_pairs
-from ablations.evaluation.first_error import UNRATED
+from ablations.evaluation.first_error import UNRATED, ratio
 from results.stats.intervals import Estimate, resampled
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.integer]
 
 
 def judged(rating: Ragged) -> Bools:
     """Marks the steps that are rated and not after their solution's first wrong one: bool [S].
 
     Args:
-        rating: -1 wrong, 0 neutral, 1 right, UNRATED. What follows an error has no true label.
+        rating: -1 wrong, 0 neutral, 1 right, UNRATED. Steps after an error have no true label.
     """
     return rating.up_to_first(rating.values == -1) & (rating.values != UNRATED)
 
 
-def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
+def auroc_interval(score_S: Floats, right_S: Bools, problem_S: Ints) -> Estimate:
     """Estimates P(a right step scores above a wrong one), ties counting one half; NaN with only one kind.
 
-    Args:
-        score: [S], no NaN.
-        right: [S].
-        problem: [S].
+    Scores must not be NaN.
     """
-    score = level(score)
-    order = np.argsort(score, kind="stable")
-    named, problem = np.unique(problem[order], return_inverse=True)
-    ranked, right = score[order], right[order]
-    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    score_S = level(score_S)
+    order = np.argsort(score_S, kind="stable")
+    named, problem_S = np.unique(problem_S[order], return_inverse=True)
+    score_S, right_S = score_S[order], right_S[order]
+    starts = np.flatnonzero(np.concatenate([[True], score_S[1:] != score_S[:-1]]))
 
     def statistic(weight_PB: Floats) -> Floats:
-        weight_SB = weight_PB[problem]
-        right_GB = np.add.reduceat(np.where(right[:, None], weight_SB, 0.0), starts)
-        wrong_GB = np.add.reduceat(np.where(right[:, None], 0.0, weight_SB), starts)
+        weight_SB = weight_PB[problem_S]
+        right_GB = np.add.reduceat(np.where(right_S[:, None], weight_SB, 0.0), starts)
+        wrong_GB = np.add.reduceat(np.where(right_S[:, None], 0.0, weight_SB), starts)
         below_GB = np.cumsum(wrong_GB, axis=0) - wrong_GB / 2
         pairs_B = right_GB.sum(axis=0) * wrong_GB.sum(axis=0)
-        above_B = (right_GB * below_GB).sum(axis=0)
-        return np.divide(above_B, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
+        return ratio((right_GB * below_GB).sum(axis=0), pairs_B)
 
     return resampled(statistic, len(named))
 
 
-def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
-    """Estimates the AUROC within problems, as ``discrimination.solution_auroc`` defines it.
+def within_problems_interval(score_S: Floats, right_S: Bools, problem_S: Ints) -> Estimate:
+    """Estimates the AUROC of solutions within problems, as ``discrimination.solution_auroc`` defines it.
 
-    Args:
-        score: [R], no NaN.
-        right: [R].
-        problem: [R].
-
-    Returns:
-        The estimate; NaN if no problem has both a right and a wrong solution.
+    Scores must not be NaN. The estimate is NaN if no problem has both a right and a wrong solution.
     """
-    named, problem = np.unique(problem, return_inverse=True)
-    above_P, pairs_P = ordered_pairs(score, right, problem, len(named))
-
-    def statistic(weight_PB: Floats) -> Floats:
-        pairs_B = pairs_P @ weight_PB
-        return np.divide(above_P @ weight_PB, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
-
-    return resampled(statistic, len(named))
+    named, problem_S = np.unique(problem_S, return_inverse=True)
+    above_P, pairs_P = ordered_pairs(score_S, right_S, problem_S, len(named))
+    return resampled(lambda weight_PB: ratio(above_P @ weight_PB, pairs_P @ weight_PB), len(named))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,60 +66,41 @@ class StepF1:
     """F1 of both kinds of steps, right and wrong, with intervals by problem; NaN with only one kind."""
 
     right: Estimate
-    """F1 of the right steps."""
     wrong: Estimate
-    """F1 of the wrong steps."""
     mean: Estimate
     """Mean of the two: PRMScore, as PRMBench defines it (arXiv 2501.03124)."""
 
 
-def step_f1(predicted: Bools, wrong: Bools, problem: npt.NDArray[np.integer]) -> StepF1:
-    """Estimates the F1 of both kinds of steps.
-
-    Args:
-        predicted: [S], whether each step is predicted wrong.
-        wrong: [S], whether it is.
-        problem: [S].
-    """
-    named, problem = np.unique(problem, return_inverse=True)
-    kinds = (predicted & wrong, predicted & ~wrong, ~predicted & wrong, ~predicted & ~wrong)
-    counts = [np.bincount(problem[kind], minlength=len(named)).astype(np.float64) for kind in kinds]
-
-    def f1(hits_B: Floats, misses_B: Floats) -> Floats:
-        total_B = 2 * hits_B + misses_B
-        return np.divide(2 * hits_B, total_B, out=np.full_like(total_B, np.nan), where=total_B > 0)
+def step_f1(predicted_S: Bools, wrong_S: Bools, problem_S: Ints) -> StepF1:
+    """Estimates the F1 of both kinds of steps, given which are predicted wrong and which are wrong."""
+    named, problem_S = np.unique(problem_S, return_inverse=True)
+    kinds = (predicted_S & wrong_S, predicted_S & ~wrong_S, ~predicted_S & wrong_S, ~predicted_S & ~wrong_S)
+    counts = [np.bincount(problem_S[kind], minlength=len(named)).astype(np.float64) for kind in kinds]
 
     def both(weight_PB: Floats) -> tuple[Floats, Floats]:
-        found_B, false_B, missed_B, passed_B = (count @ weight_PB for count in counts)
+        found_B, false_B, missed_B, passed_B = (count_P @ weight_PB for count_P in counts)
         both_kinds = (found_B + missed_B > 0) & (false_B + passed_B > 0)
-        right_B, wrong_B = f1(passed_B, false_B + missed_B), f1(found_B, false_B + missed_B)
+        right_B, wrong_B = (
+            ratio(2 * hits_B, 2 * hits_B + (false_B + missed_B)) for hits_B in (passed_B, found_B)
+        )
         return np.where(both_kinds, right_B, np.nan), np.where(both_kinds, wrong_B, np.nan)
 
     return StepF1(
-        right=resampled(lambda weight: both(weight)[0], len(named)),
-        wrong=resampled(lambda weight: both(weight)[1], len(named)),
-        mean=resampled(lambda weight: np.mean(both(weight), axis=0), len(named)),
+        right=resampled(lambda weight_PB: both(weight_PB)[0], len(named)),
+        wrong=resampled(lambda weight_PB: both(weight_PB)[1], len(named)),
+        mean=resampled(lambda weight_PB: np.mean(both(weight_PB), axis=0), len(named)),
     )
 
 
-def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.integer], bins: int) -> Estimate:
-    """Estimates the expected calibration error, as `discrimination.calibration` defines it.
-
-    Args:
-        prob: [S], P(right) in [0, 1].
-        right: [S].
-        problem: [S].
-        bins: K.
-    """
-    named, problem = np.unique(problem, return_inverse=True)
+def calibration_interval(prob_S: Floats, right_S: Bools, problem_S: Ints, bins: int) -> Estimate:
+    """Estimates the expected calibration error of P(right), as `discrimination.calibration` defines it."""
+    named, problem_S = np.unique(problem_S, return_inverse=True)
     problems = len(named)
-    cell = problem * bins + bin_of(prob, bins)
-    gap = np.bincount(cell, prob - right, minlength=problems * bins).reshape(problems, bins)
-    count = np.bincount(problem, minlength=problems).astype(np.float64)
+    cell_S = problem_S * bins + bin_of(prob_S, bins)
+    gap = np.bincount(cell_S, prob_S - right_S, minlength=problems * bins).reshape(problems, bins)
+    count_P = np.bincount(problem_S, minlength=problems).astype(np.float64)
 
     def statistic(weight_PB: Floats) -> Floats:
-        total_B = count @ weight_PB
-        error_B = np.abs(gap.T @ weight_PB).sum(axis=0)
-        return np.divide(error_B, total_B, out=np.full_like(total_B, np.nan), where=total_B > 0)
+        return ratio(np.abs(gap.T @ weight_PB).sum(axis=0), count_P @ weight_PB)
 
     return resampled(statistic, problems)

@@ -1,11 +1,11 @@
 """Metrics of the labelers in a score file, as tidy rows; all are computed from stored step scores.
 
 A row is one labeler, scoring strategy, metric and n. Rows of the reference lines, majority voting and pass@N,
-have no labeler. Undefined values have no row. Beside its columns a row has ``found``, its ``Estimate``, and,
-if it is a mean over problems, ``values``, float64 [P]; comparisons need them.
+have no labeler. Undefined values have no row. Comparisons need two more entries of a row: ``found``, its
+``Estimate``; and ``values``, float64 [P], if it is a mean over problems.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,13 +15,7 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.data.thresholds import exceeds
-from ablations.evaluation.best_of_n import (
-    best_of_n,
-    majority,
-    over_problems,
-    pass_at_n,
-    weighted_vote,
-)
+from ablations.evaluation.best_of_n import best_of_n, majority, over_problems, pass_at_n, weighted_vote
 from ablations.evaluation.discrimination import calibration
 from ablations.evaluation.first_error import UNRATED, Threshold, choose_threshold, first_error, hits
 from ablations.evaluation.score_file import Finals, Scored
@@ -63,11 +57,8 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
     """Makes rows of best-of-N and votes of every labeler and strategy, and of majority voting and pass@N.
 
     Every N is measured on the same problems, so N goes up to the smallest number of graded solutions of a
-    problem. Each problem's value is the expectation over all of its own solutions.
-
-    Args:
-        scored: solutions with final answers.
-        scorings: keys of ``REDUCTION``; scores of whole solutions are used unchanged, once.
+    problem. Each problem's value is the expectation over all of its solutions. Scorings are keys of
+    ``REDUCTION``; scores of whole solutions are used unchanged, once.
     """
     assert scored.finals is not None
     finals = scored.finals
@@ -77,36 +68,30 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
     of_majority_PK = over_problems(partial(majority, ns=ns, draws=DRAWS, seed=0), voted, correct)
     of_any_PK = over_problems(partial(pass_at_n, ns=ns), correct)
     rows = _by_n("pass_at_n", of_any_PK, ns, single) + _by_n("majority", of_majority_PK, ns, single)
-    for labeler in scored.labelers:
-        for scoring in scorings if labeler in scored.steps else (WHOLE,):
-            score = finals.per_solution(_scores(scored, labeler, scoring))
-            named = {"labeler": labeler, "scoring": scoring}
-            best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
-            rows += _by_n("best_of_n", best_PK, ns, single, **named)
-            gain_PK = paired(best_PK, of_majority_PK)
-            rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
-            auroc = within_problems_interval(score.values, correct.values, finals.rows.row_index)
-            sizes = {"problems": len(finals.rows), "count": len(score.values)}
-            rows.append(_row("auroc_within_problems", auroc, **sizes, **named))
-            weight = np.exp(score.values) if scoring in AS_LOGARITHM else score.values
-            rows += _votes(weight, finals, ns, single, named)
+    for named, scores in _solution_scores(scored, scorings):
+        score = finals.per_solution(scores)
+        best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
+        rows += _by_n("best_of_n", best_PK, ns, single, **named)
+        rows += _by_n("best_of_n_minus_majority", paired(best_PK, of_majority_PK), ns, single, **named)
+        auroc = within_problems_interval(score.values, correct.values, finals.rows.row_index)
+        sizes = {"problems": len(finals.rows), "count": len(score.values)}
+        rows.append(_row("auroc_within_problems", auroc, **sizes, **named))
+        weight = np.exp(score.values) if named["scoring"] in AS_LOGARITHM else score.values
+        rows += _votes(weight, finals, ns, single, named)
     return [row for row in rows if np.isfinite(row["estimate"])]
 
 
 def step_rows(scored: Scored, scorings: Sequence[str], thresholds: Mapping[str, float | None]) -> list[Row]:
     """Makes rows of step AUROC, calibration and F1 of every labeler that scores steps; and of solution AUROC.
 
-    Args:
-        scored: solutions with ratings.
-        scorings: keys of ``REDUCTION``, as in `final_rows`.
-        thresholds: labeler -> threshold chosen on other data; None: no F1 is requested.
+    Scorings are those of `final_rows`; thresholds, by labeler, are chosen on other data, None without F1.
     """
-    seen = judged(scored.rating)
-    right = scored.rating.values[seen] >= 0
-    problem = scored.problem_R[scored.rating.row_index[seen]]
+    judged_S = judged(scored.rating)
+    right = scored.rating.values[judged_S] >= 0
+    problem = scored.problem_R[scored.rating.row_index[judged_S]]
     rows: list[Row] = []
     for labeler, scores in scored.steps.items():
-        prob = neutral_positive(scores).values[seen]
+        prob = neutral_positive(scores).values[judged_S]
         named = {"labeler": labeler, "problems": len(np.unique(problem))}
         rows.append(_row("step_auroc", auroc_interval(prob, right, problem), count=len(prob), **named))
         prob = np.minimum(prob, 1.0)  # two classes that add up to 1 may round above it
@@ -134,7 +119,7 @@ def chosen_threshold(scored: Scored, labeler: str) -> Threshold:
     if labeler not in scored.steps:
         raise ValueError(
             f"threshold_on: found no step scores of {labeler} in {scored.path}; allowed: of "
-            f"{', '.join(scored.steps) or 'nobody there'}"
+            f"{', '.join(scored.steps) or 'nobody'}"
         )
     try:
         return choose_threshold(hits(_wrong(scored, labeler), scored.rating))
@@ -143,13 +128,10 @@ def chosen_threshold(scored: Scored, labeler: str) -> Threshold:
 
 
 def _first_error_rows(scored: Scored, labeler: str, threshold: float) -> list[Row]:
-    found = hits(_wrong(scored, labeler), scored.rating)
-    f1 = first_error(found, threshold, scored.problem_R)
-    named = {
-        "labeler": labeler,
-        "x": threshold,
-        "problems": len(np.unique(scored.problem_R[found.row])),
-    }
+    known = hits(_wrong(scored, labeler), scored.rating)
+    f1 = first_error(known, threshold, scored.problem_R)
+    problems = len(np.unique(scored.problem_R[known.row]))
+    named = {"labeler": labeler, "x": threshold, "problems": problems}
     return [
         _row("first_error_f1", f1.f1, count=f1.errors + f1.rights, **named),
         _row("first_error_found", f1.error, count=f1.errors, **named),
@@ -159,15 +141,15 @@ def _first_error_rows(scored: Scored, labeler: str, threshold: float) -> list[Ro
 
 def _step_f1_rows(scored: Scored, labeler: str, threshold: float) -> list[Row]:
     """Makes rows of what PRMBench measures: all rated steps count, those after an error too."""
-    seen = scored.rating.values != UNRATED
-    problem = scored.problem_R[scored.rating.row_index[seen]]
-    predicted = np.asarray(exceeds(_wrong(scored, labeler).values[seen], threshold))
-    found = step_f1(predicted, scored.rating.values[seen] < 0, problem)
+    rated_S = scored.rating.values != UNRATED
+    problem = scored.problem_R[scored.rating.row_index[rated_S]]
+    predicted = np.asarray(exceeds(_wrong(scored, labeler).values[rated_S], threshold))
+    f1 = step_f1(predicted, scored.rating.values[rated_S] < 0, problem)
     named = {"labeler": labeler, "x": threshold, "problems": len(np.unique(problem)), "count": len(problem)}
     return [
-        _row("right_step_f1", found.right, **named),
-        _row("wrong_step_f1", found.wrong, **named),
-        _row("step_f1", found.mean, **named),
+        _row("right_step_f1", f1.right, **named),
+        _row("wrong_step_f1", f1.wrong, **named),
+        _row("step_f1", f1.mean, **named),
     ]
 
 
@@ -176,27 +158,24 @@ def _solution_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
     zeros = Ragged(values=np.zeros(len(scored.rating.values)), offsets=scored.rating.offsets)
     known = hits(zeros, scored.rating)  # those whose first error is known
     right, problem = ~known.error, scored.problem_R[known.row]
-    rows = []
-    for labeler in scored.labelers:
-        for scoring in scorings if labeler in scored.steps else (WHOLE,):
-            auroc = auroc_interval(_scores(scored, labeler, scoring)[known.row], right, problem)
-            named = {"labeler": labeler, "scoring": scoring, "problems": len(np.unique(problem))}
-            rows.append(_row("solution_auroc", auroc, count=len(right), **named))
-    return rows
+    sizes = {"problems": len(np.unique(problem)), "count": len(right)}
+    return [
+        _row("solution_auroc", auroc_interval(scores[known.row], right, problem), **sizes, **named)
+        for named, scores in _solution_scores(scored, scorings)
+    ]
 
 
 def mean_rows(files: Sequence[Sequence[Row]]) -> list[Row]:
     """Makes rows of the means over files of the metrics of rated steps, such as ProcessBench's mean F1.
 
-    Files are taken to have different problems, so that the widths of intervals add up in squares.
-
-    Args:
-        files: rows of several files. Metrics of labelers that are not in all of them have no mean.
+    Files are taken to have different problems, so that the widths of intervals add up in squares. Metrics of
+    labelers that are not in all files have no mean.
     """
-    held = [{(row["labeler"], row["scoring"], row["metric"]): row for row in rows} for rows in files]
-    found = []
-    for labeler, scoring, metric in held[0]:
-        same = [one[labeler, scoring, metric] for one in held if (labeler, scoring, metric) in one]
+    by_name = [{(row["labeler"], row["scoring"], row["metric"]): row for row in rows} for rows in files]
+    means = []
+    for name in by_name[0]:
+        labeler, scoring, metric = name
+        same = [rows[name] for rows in by_name if name in rows]
         if metric not in MEANS or len(same) < len(files):
             continue
         value = np.array([[row[name] for name in ("estimate", "lower", "upper")] for row in same])
@@ -204,8 +183,8 @@ def mean_rows(files: Sequence[Sequence[Row]]) -> list[Row]:
         lower, upper = np.sqrt((width**2).sum(axis=0)) / len(files)
         mean = Estimate(estimate=float(center), lower=float(center - lower), upper=float(center + upper))
         more = {name: sum(row[name] for row in same) for name in ("problems", "count")}
-        found.append(_row(metric, mean, labeler=labeler, scoring=scoring, x=same[0]["x"], **more))
-    return found
+        means.append(_row(metric, mean, labeler=labeler, scoring=scoring, x=same[0]["x"], **more))
+    return means
 
 
 def _wrong(scored: Scored, labeler: str) -> Ragged:
@@ -213,10 +192,13 @@ def _wrong(scored: Scored, labeler: str) -> Ragged:
     return Ragged(values=prob.values[:, 0], offsets=prob.offsets)
 
 
-def _scores(scored: Scored, labeler: str, scoring: str) -> Floats:
-    if scoring == WHOLE:
-        return scored.whole[labeler]
-    return over_steps(REDUCTION[scoring])(scored.steps[labeler])
+def _solution_scores(scored: Scored, scorings: Sequence[str]) -> Iterator[tuple[dict[str, str], Floats]]:
+    """Yields labeler and scoring, with the scores of all solutions, of every labeler and strategy."""
+    for labeler, scores in scored.steps.items():
+        for scoring in scorings:
+            yield {"labeler": labeler, "scoring": scoring}, over_steps(REDUCTION[scoring])(scores)
+    for labeler, whole in scored.whole.items():
+        yield {"labeler": labeler, "scoring": WHOLE}, whole
 
 
 def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, named: Row) -> list[Row]:
@@ -232,38 +214,23 @@ def _votes(weight: Floats, finals: Finals, ns: Sequence[int], single: bool, name
 
 
 def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **named: Any) -> list[Row]:
-    """Makes one row per N: the mean over problems, with its interval.
+    """Makes one row per N, one of K: the mean over problems, with its interval.
 
-    Args:
-        metric: name of the metric.
-        value_PK: float64 [P, K].
-        ns: K values of N.
-        single: whether the last N is all solutions of every problem.
-        named: further columns.
+    ``single`` tells whether the last N is all solutions of every problem.
     """
     least = -1.0 if metric == "best_of_n_minus_majority" else 0.0
-    estimates = [
-        replace(found, lower=max(found.lower, least), upper=min(found.upper, 1.0))
-        if np.isfinite(found.lower)
-        else found
-        for found in intervals([value_PK[:, [k]].T for k in range(len(ns))])
-    ]
-    return [
-        _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)
-        | {"values": value_PK[:, k]}
-        for k, (n, estimate) in enumerate(zip(ns, estimates, strict=True))
-    ]
+    rows = []
+    for k, estimate in enumerate(intervals([value_PK[:, [k]].T for k in range(len(ns))])):
+        if np.isfinite(estimate.lower):
+            estimate = replace(estimate, lower=max(estimate.lower, least), upper=min(estimate.upper, 1.0))
+        more = {"n": ns[k], "problems": len(value_PK), "single_draw": single and k == len(ns) - 1}
+        rows.append(_row(metric, estimate, **more, **named, values=value_PK[:, k]))
+    return rows
 
 
 def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
-    named = {
-        "metric": metric,
-        "estimate": estimate.estimate,
-        "lower": estimate.lower,
-        "upper": estimate.upper,
-        "found": estimate,
-    }
-    return dict.fromkeys(COLUMNS) | named | more
+    ends = {"estimate": estimate.estimate, "lower": estimate.lower, "upper": estimate.upper}
+    return dict.fromkeys(COLUMNS) | {"metric": metric, **ends, "found": estimate} | more
 
 
 def _plain(value: float) -> Estimate:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.data.solutions import Problem, Solutions
-from ablations.formats.rows import Where, array, fault, mapping, read_rows, string, texts, write_rows
+from ablations.formats.rows import Fields, read_rows, write_rows
 
 Ratings = tuple[int | None, ...]
 """Ratings of a solution's steps: 1, 0 or -1 through the first -1, None after it; all None if unjudged."""
@@ -29,26 +29,17 @@ FINISH_REASONS = ("found_error", "solution", *UNJUDGED)
 def write_labeling(
     path: Path, problems: Sequence[Problem], solutions: Solutions, generation: int | None = None
 ) -> None:
-    """Writes solutions for labeling, all ratings null, atomically.
+    """Writes solutions for labeling, one line each, all ratings null, atomically.
 
-    Args:
-        path: the file to write.
-        problems: the solutions' problems, indexed by ``solutions.problem_index``.
-        solutions: R solutions, one line each.
-        generation: generation of the data collection, as PRM800K counts it.
+    Problems are indexed by ``solutions.problem_index``. PRM800K defines generations of the data collection.
     """
-    write_rows(path, _rows(problems, solutions, generation))
 
-
-def _rows(
-    problems: Sequence[Problem], solutions: Solutions, generation: int | None
-) -> Iterator[dict[str, Any]]:
-    for i, p in enumerate(solutions.problem_index):
+    def row(i: int, problem: Problem) -> dict[str, Any]:
         solution = solutions.row(i)
         question = {
-            "problem": problems[p].text,
+            "problem": problem.text,
             "ground_truth_solution": None,
-            "ground_truth_answer": problems[p].answer,
+            "ground_truth_answer": problem.answer,
             "pre_generated_steps": list(solution.steps),
             "pre_generated_answer": solution.answer,
             "pre_generated_verifier_score": None,
@@ -61,7 +52,7 @@ def _rows(
             }
             for text in solution.steps
         ]
-        yield {
+        return {
             "labeler": None,
             "timestamp": None,
             "generation": generation,
@@ -71,34 +62,30 @@ def _rows(
             "label": {"steps": steps, "total_time": None, "finish_reason": None},
         }
 
+    write_rows(path, (row(i, problems[p]) for i, p in enumerate(solutions.problem_index)))
+
 
 def read_labeling(path: Path, problems: Sequence[Problem], solutions: Solutions) -> list[Ratings]:
-    """Reads the ratings that a labeling file holds for given solutions; its lines may be in any order.
+    """Reads the ratings that a labeling file holds for given solutions, in the order of the solutions.
 
-    Args:
-        path: the file to read.
-        problems: as in ``write_labeling``.
-        solutions: R solutions; the file must hold each of them, and no other.
-
-    Returns:
-        R ratings, in the order of the solutions.
+    The file must hold each of them, in any order, and no other.
 
     Raises:
         ValueError: a row is malformed, a rating is missing, out of range or given after the first error, or
             the solutions are not the given ones.
     """
-    wanted: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    expected: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for i, p in enumerate(solutions.problem_index):
-        wanted[problems[p].text, solutions.row(i).steps].append(i)
+        expected[problems[p].text, solutions.row(i).steps].append(i)
     found: dict[int, Ratings] = {}
-    for where, problem, steps, ratings in read_rated(path):
-        rows = wanted[problem, steps]
-        if not rows:
-            found_one = "a solution that was not asked for, or more often than asked"
+    for row, problem, steps, ratings in read_rated(path):
+        numbers = expected[problem, steps]
+        if not numbers:
+            extra = "a solution that was not asked for, or more often than asked"
             allowed = "the solutions of the labeling file as it was written, each once"
-            raise fault(where, "question", found_one, allowed, quoted=False)
-        found[rows.pop(0)] = ratings
-    missing = [i for rows in wanted.values() for i in rows]
+            raise row.fault("question", extra, allowed, quoted=False)
+        found[numbers.pop(0)] = ratings
+    missing = [i for numbers in expected.values() for i in numbers]
     if missing:
         steps = solutions.row(min(missing)).steps
         raise ValueError(
@@ -108,8 +95,8 @@ def read_labeling(path: Path, problems: Sequence[Problem], solutions: Solutions)
     return [found[i] for i in range(len(solutions))]
 
 
-def read_rated(path: Path) -> Iterator[tuple[Where, str, tuple[str, ...], Ratings]]:
-    """Reads file and line, problem, steps and ratings of each row; blank lines are skipped.
+def read_rated(path: Path) -> Iterator[tuple[Fields, str, tuple[str, ...], Ratings]]:
+    """Reads each row with its problem, steps and ratings; blank lines are skipped.
 
     Raises:
         ValueError: as in ``read_labeling``.
@@ -119,44 +106,43 @@ def read_rated(path: Path) -> Iterator[tuple[Where, str, tuple[str, ...], Rating
     yield from read_rows(path, _rated)
 
 
-def _rated(where: Where, row: dict[str, Any]) -> list[tuple[Where, str, tuple[str, ...], Ratings]]:
-    question, label = mapping(where, row, "question"), mapping(where, row, "label")
-    problem = string(where, question, "problem", "question.")
-    steps = texts(where, question, "pre_generated_steps", "question.", filled=False)
-    return [(where, problem, steps, _ratings(where, label, steps))]
+def _rated(row: Fields) -> list[tuple[Fields, str, tuple[str, ...], Ratings]]:
+    question, label = row.mapping("question"), row.mapping("label")
+    problem = question.string("problem")
+    steps = question.texts("pre_generated_steps", filled=False)
+    return [(row, problem, steps, _ratings(label, steps))]
 
 
-def _ratings(where: Where, label: dict[str, Any], steps: tuple[str, ...]) -> Ratings:
+def _ratings(label: Fields, steps: tuple[str, ...]) -> Ratings:
     reason = label.get("finish_reason")
     if reason is not None and reason not in FINISH_REASONS:
-        raise fault(where, "label.finish_reason", reason, f"null, {', '.join(FINISH_REASONS)}")
+        raise label.fault("finish_reason", reason, f"null, {', '.join(FINISH_REASONS)}")
     if reason in UNJUDGED:
         return (None,) * len(steps)
-    rated = array(where, label, "steps", "label.")
+    rated = label.array("steps")
     if len(rated) > len(steps):
-        raise fault(where, "label.steps", len(rated), f"at most {len(steps)}, the solution's steps")
-    ratings = [_rating(where, i, rated[i], text) for i, text in enumerate(steps[: len(rated)])]
+        raise label.fault("steps", len(rated), f"at most {len(steps)}, the solution's steps")
+    ratings = [_rating(label, f"steps[{i}]", step, steps[i]) for i, step in enumerate(rated)]
     ratings += [None] * (len(steps) - len(rated))
     if reason is not None and (reason == "found_error") != (-1 in ratings):
         allowed = "found_error with a step rated -1, solution without"
-        raise fault(where, "label.finish_reason", reason, allowed)
+        raise label.fault("finish_reason", reason, allowed)
     end = ratings.index(-1) + 1 if -1 in ratings else len(ratings)
     for i, rating in enumerate(ratings):
         if i < end and rating is None:
-            raise fault(where, f"label.steps[{i}]", None, "a rating of 1, 0 or -1: no step before is wrong")
+            raise label.fault(f"steps[{i}]", None, "a rating of 1, 0 or -1: no step before is wrong")
         if i >= end and rating is not None:
-            raise fault(where, f"label.steps[{i}]", rating, "null: a step before is rated -1")
+            raise label.fault(f"steps[{i}]", rating, "null: a step before is rated -1")
     return tuple(ratings)
 
 
-def _rating(where: Where, i: int, step: Any, text: str) -> int | None:
+def _rating(label: Fields, name: str, step: Any, text: str) -> int | None:
     """Returns the rating of a step's own text, ignoring the alternatives that may be next to it."""
     completions = step.get("completions") if isinstance(step, dict) else None
-    known = completions if isinstance(completions, list) else []
-    own = [one for one in known if isinstance(one, dict) and one.get("text") == text]
-    if not own:
-        raise fault(where, f"label.steps[{i}].completions", completions, f"one with the text {text!r}")
-    rating = own[0].get("rating")
-    if rating is not None and (type(rating) is not int or rating not in (-1, 0, 1)):
-        raise fault(where, f"label.steps[{i}].completions: rating", rating, "-1, 0, 1 or null")
-    return rating
+    for completion in completions if isinstance(completions, list) else []:
+        if isinstance(completion, dict) and completion.get("text") == text:
+            rating = completion.get("rating")
+            good = rating is None or (type(rating) is int and rating in (-1, 0, 1))
+            label.check(f"{name}.completions: rating", rating, good, "-1, 0, 1 or null")
+            return rating
+    raise label.fault(f"{name}.completions", completions, f"one with the text {text!r}")

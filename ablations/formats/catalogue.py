@@ -5,7 +5,6 @@ A file has the first format that recognizes its first row.
 
 import json
 from pathlib import Path
-from typing import Any
 
 from ablations.formats import (
     first_error_rows,
@@ -24,7 +23,7 @@ from ablations.formats import (
     trl,
 )
 from ablations.formats.format import Format
-from ablations.formats.rows import Where, read_rows
+from ablations.formats.rows import Fields, read_rows
 
 FORMATS: dict[str, Format] = {
     "prm800k": prm800k.FORMAT,
@@ -48,11 +47,6 @@ WRITTEN = tuple(name for name, form in FORMATS.items() if form.written)
 """Names of the formats that can be written."""
 
 
-def is_of(form: Format, row: dict[str, Any]) -> bool:
-    """Returns whether a format recognizes a row."""
-    return form.recognizes(row) if form.recognizes is not None else form.keys <= row.keys()
-
-
 def recognized(path: str | Path) -> Format:
     """Recognizes the format of a file by the fields of its first row.
 
@@ -60,16 +54,16 @@ def recognized(path: str | Path) -> Format:
         ValueError: there is no row, or its fields match no format.
     """
 
-    def matching(where: Where, row: dict[str, Any]) -> list[Format]:
-        found = [one for one in FORMATS.values() if is_of(one, row)]
-        if not found:
-            raise ValueError(
-                f"{where.path}:{where.line}: found fields {json.dumps(sorted(row))}; allowed: those of a row "
-                f"of {', '.join(FORMATS)}"
-            )
-        return found[:1]
+    def matching(row: Fields) -> list[Format]:
+        for form in FORMATS.values():
+            if form.matches(row):
+                return [form]
+        raise ValueError(
+            f"{row.path}:{row.line}: found fields {json.dumps(sorted(row))}; allowed: those of a row of "
+            f"{', '.join(FORMATS)}"
+        )
 
-    found = next(read_rows(path, matching), None)
-    if found is None:
+    form = next(read_rows(path, matching), None)
+    if form is None:
         raise ValueError(f"{path}: found no row; allowed: a file of one row or more")
-    return found
+    return form

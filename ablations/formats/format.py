@@ -1,17 +1,18 @@
-"""What a file format of problems, solutions and labels is: functions on its rows, and what they can carry."""
+"""The type of file formats of problems, solutions and labels: functions on rows, and their abilities."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ablations.formats.labeled_solution import LabeledSolution
-from ablations.formats.losses import Abilities, carried
-from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
+from ablations.formats.losses import Abilities, check_fits
+from ablations.formats.rows import Fields, ReadHooks, read_rows, write_rows
 
 Row = dict[str, Any]
-Parse = Callable[[Where, Row], list[LabeledSolution]]
-"""(position, row) -> its records; raises a ValueError if the row is malformed."""
+Parse = Callable[..., list[LabeledSolution]]
+"""(row, options by name) -> its records; raises a ValueError if the row is malformed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,6 @@ class Format:
     """A file format of problems, solutions and labels."""
 
     abilities: Abilities
-    """What the format can carry."""
     keys: frozenset[str]
     """Fields that every written row has; if there is no ``recognizes``, every row."""
     fields: frozenset[str] = frozenset()
@@ -35,7 +35,6 @@ class Format:
     writer: Callable[[Path, Iterable[LabeledSolution]], None] | None = None
     """(path, records), if a record alone does not decide."""
     options: frozenset[str] = frozenset()
-    """Names of the reader's options."""
     tells_apart: Callable[[LabeledSolution], bool] = lambda record: True
     """Whether a record's texts can be distinguished from the format's own marks."""
     labels_are_scores_of: str | None = None
@@ -48,45 +47,46 @@ class Format:
         """Whether the format can be written."""
         return self.row is not None or self.writer is not None
 
+    def matches(self, row: Row) -> bool:
+        """Returns whether a row is of the format."""
+        return self.recognizes(row) if self.recognizes is not None else self.keys <= row.keys()
+
     def read(
-        self, path: str | Path, reading: ReadHooks | None = None, /, **options: Any
+        self, path: str | Path, hooks: ReadHooks | None = None, /, **options: Any
     ) -> Iterator[LabeledSolution]:
         """Reads a file's records; one row is held at a time.
-
-        Args:
-            path: the file to read.
-            reading: hooks called while reading.
-            options: the reader's options.
 
         Raises:
             ValueError: a row is malformed.
         """
         if self.parse is not None:
-            return read_rows(path, self.parse, reading, self.keys | self.fields)
+            return read_rows(path, partial(self.parse, **options), hooks, self.keys | self.fields)
         assert self.reader is not None
-        return self.reader(path, reading, **options)
+        return self.reader(path, hooks, **options)
 
     def write(self, path: str | Path, records: Iterable[LabeledSolution]) -> None:
-        """Writes records, cut down to the abilities before, atomically.
+        """Writes records, which are already cut down to the format's abilities, atomically.
 
         Raises:
             ValueError: a record does not fit, or a rule of the format is broken.
         """
-        held = carried(records, self.abilities, self.tells_apart)
+        checked = check_fits(records, self.abilities, self.tells_apart)
         if self.row is not None:
-            write_rows(path, map(self.row, held))
+            write_rows(path, map(self.row, checked))
         else:
             assert self.writer is not None
-            self.writer(Path(path), held)
+            self.writer(Path(path), checked)
 
 
-def read_back_alike(parse: Parse, row: Callable[[LabeledSolution], Row]) -> Callable[[LabeledSolution], bool]:
-    """Returns whether a record is read back from its row unchanged, as a function of the record."""
+def reads_back_unchanged(
+    parse: Parse, row: Callable[[LabeledSolution], Row]
+) -> Callable[[LabeledSolution], bool]:
+    """Builds the check whether a record is read back from its row unchanged."""
 
-    def alike(record: LabeledSolution) -> bool:
+    def unchanged(record: LabeledSolution) -> bool:
         try:
-            return parse(Where(path=Path(), line=1), row(record)) == [record]
+            return parse(Fields(row(record), Path(), 1)) == [record]
         except ValueError:
             return False
 
-    return alike
+    return unchanged

@@ -19,8 +19,8 @@ class HeldOut:
     """Problems that nothing may be learned from; those of files are compared by letters and digits.
 
     With a share, each problem is drawn by its own text, ignoring white space and case: the same share and
-    seed hold it out whatever other problems there are, in whatever order. So all links of a chain agree, and
-    data is split by problem, never by row.
+    seed hold it out regardless of the other problems and their order. So all links of a chain agree, and data
+    is split by problem, never by row.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
@@ -28,30 +28,26 @@ class HeldOut:
     share: float = 0.0
     """Share of all problems, in [0, 1)."""
     seed: int = 0
-    """Seed of the draw."""
 
     @classmethod
     def of(
         cls, files: Iterable[Path], *, share: float = 0.0, seed: int = 0, problems: Iterable[str] = ()
     ) -> HeldOut:
-        """Holds out all problems of some files of any format, some others, and a share of all the rest."""
+        """Holds out the problems of files of any format, further problems, and a share of all others."""
         of_files = (problem for path in files for problem in every_problem(path))
         named = {letters_and_digits(problem): normalized(problem) for problem in (*of_files, *problems)}
         return cls(named=named, share=share, seed=seed)
 
     def __contains__(self, problem: str) -> bool:
-        named = letters_and_digits(problem) in self.named
-        return named or _place(normalized(problem), self.seed) < self.share
+        if letters_and_digits(problem) in self.named:
+            return True
+        digest = hashlib.sha256(f"{self.seed}\0{normalized(problem)}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**32 < self.share
 
     def within(self, text: str) -> bool:
-        """Whether a text contains a problem of the files; a short problem must match as it is spelled."""
-        told, spaced = letters_and_digits(text), normalized(text)
+        """Returns whether a text contains a problem of the files; a short one must match as it is spelled."""
+        compared, spelled = letters_and_digits(text), normalized(text)
         return any(
-            key in told if len(key) >= LEAST else problem in spaced for key, problem in self.named.items()
+            key in compared if len(key) >= LEAST else problem in spelled
+            for key, problem in self.named.items()
         )
-
-
-def _place(problem: str, seed: int) -> float:
-    """Returns a problem's place in [0, 1); the places of many problems are spread evenly."""
-    digest = hashlib.sha256(f"{seed}\0{problem}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32

@@ -1,12 +1,12 @@
 """The record that all formats share: one solution to one problem, with what is known about its steps."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ablations.formats.annotation_file import FINISH_REASONS
 
 RATINGS = (-1, 0, 1)
-_SUM = 1e-2
+SUM_TOLERANCE = 1e-2
 """Maximum distance from 1 of the sum of probabilities that others computed."""
 
 
@@ -22,9 +22,9 @@ class Probabilities:
     """P(the step is right), in [0, 1]."""
 
     def __post_init__(self) -> None:
-        held = (self.wrong, self.neutral, self.right)
-        if not all(0 <= one <= 1 for one in held) or abs(sum(held) - 1) > _SUM:
-            raise ValueError(f"label: found {held}; allowed: probabilities in [0, 1] that sum to 1")
+        probs = (self.wrong, self.neutral, self.right)
+        if not all(0 <= prob <= 1 for prob in probs) or abs(sum(probs) - 1) > SUM_TOLERANCE:
+            raise ValueError(f"label: found {probs}; allowed: probabilities in [0, 1] that sum to 1")
 
     @classmethod
     def of_right(cls, right: float) -> "Probabilities":
@@ -41,17 +41,15 @@ class Candidate:
     """A step that was tried."""
 
     text: str
-    """Text of the step; not empty, without separators."""
+    """Not empty, without separators."""
     label: Label = None
-    """Label of the step."""
 
     def __post_init__(self) -> None:
         if not self.text:
             raise ValueError("text: found an empty step; allowed: text")
-        if type(self.label) is not int and not isinstance(self.label, Probabilities | None):
-            raise ValueError(f"label: found {self.label!r}; allowed: -1, 0, 1, Probabilities or None")
-        if type(self.label) is int and self.label not in RATINGS:
-            raise ValueError(f"label: found {self.label}; allowed: -1, 0, 1, Probabilities or None")
+        label = self.label
+        if not (label in RATINGS if type(label) is int else isinstance(label, Probabilities | None)):
+            raise ValueError(f"label: found {label!r}; allowed: -1, 0, 1, Probabilities or None")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,21 +57,18 @@ class SolutionStep(Candidate):
     """A step of the solution."""
 
     alternatives: tuple[Candidate, ...] = ()
-    """Other candidates after the same preceding steps."""
     human: bool = False
     """Whether a person wrote it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabeledSolution:
-    """One solution to one problem, or a problem alone."""
+    """One solution to one problem, or only a problem."""
 
     problem: str
     """Text of the problem; not empty."""
     problem_id: str | None = None
-    """Name of the problem."""
     reference: str | None = None
-    """Reference final answer."""
     reference_solution: str | None = None
     """A right solution by the problem's authors."""
     level: int | None = None
@@ -84,7 +79,7 @@ class LabeledSolution:
     """Source of the problem, such as GSM8K."""
 
     steps: tuple[SolutionStep, ...] = ()
-    """Steps of the solution; empty for a problem alone."""
+    """Steps of the solution; empty if there is only a problem."""
     open_candidates: tuple[Candidate, ...] = ()
     """Candidates after the last step, none of which was chosen."""
     step_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -96,22 +91,17 @@ class LabeledSolution:
     correct: bool | None = None
     """Whether the final answer is right; None if unknown."""
     finished: bool = True
-    """Whether the solution reached its end, as far as is known."""
     finish_reason: str | None = None
     """Reason that labeling ended: found_error, solution, bad_problem or give_up, as in PRM800K."""
     prm_score: float | None = None
-    """Score of the whole solution by a process reward model."""
     orm_score: float | None = None
-    """Score of the whole solution by an outcome reward model."""
 
     solution_id: str | None = None
-    """Name of the solution."""
     sample: int | None = None
     """Number of the solution among those to its problem, from 0."""
     generator: str | None = None
     """Model that wrote the solution."""
     labeler: str | None = None
-    """Labeler of the steps."""
     generation: int | None = None
     """Generation of the data collection in PRM800K's phase 2 (-1 for the screening); None in phase 1."""
     screening: bool = False
@@ -125,7 +115,7 @@ class LabeledSolution:
         if self.finish_reason is not None and self.finish_reason not in FINISH_REASONS:
             allowed = ", ".join(FINISH_REASONS)
             raise ValueError(f"finish_reason: found {self.finish_reason!r}; allowed: None, {allowed}")
-        kinds = {type(one.label) for one in self.candidates() if one.label is not None}
+        kinds = {type(candidate.label) for candidate in self.candidates() if candidate.label is not None}
         if len(kinds) > 1:
             raise ValueError("labels: found ratings and probabilities in one record; allowed: one kind")
         for name, scores in self.step_scores.items():
@@ -159,8 +149,9 @@ class LabeledSolution:
     @property
     def has_error(self) -> bool:
         """Whether a step is rated wrong, or is wrong with probability 1."""
-        wrong = (one.wrong == 1 if isinstance(one, Probabilities) else one == -1 for one in self.labels)
-        return any(wrong)
+        return any(
+            label.wrong == 1 if isinstance(label, Probabilities) else label == -1 for label in self.labels
+        )
 
     @property
     def error_not_shown(self) -> bool:
@@ -174,40 +165,20 @@ class LabeledSolution:
 
     def relabeled(self, change: Callable[[Label], Label]) -> "LabeledSolution":
         """Changes every label, including those of the alternatives."""
+
+        def changed(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+            return tuple(replace(candidate, label=change(candidate.label)) for candidate in candidates)
+
         steps = tuple(
-            replace(step, label=change(step.label), alternatives=_changed(step.alternatives, change))
+            replace(step, label=change(step.label), alternatives=changed(step.alternatives))
             for step in self.steps
         )
-        return replace(self, steps=steps, open_candidates=_changed(self.open_candidates, change))
+        return replace(self, steps=steps, open_candidates=changed(self.open_candidates))
 
 
-def _changed(candidates: tuple[Candidate, ...], change: Callable[[Label], Label]) -> tuple[Candidate, ...]:
-    return tuple(replace(one, label=change(one.label)) for one in candidates)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabeledPrefix:
-    """One target of process supervision."""
-
-    problem: str
-    """Text of the problem, which is the prompt."""
-    prefix: tuple[str, ...]
-    """Steps of the chosen path before the candidate."""
-    candidate: str
-    """Step to evaluate."""
-    label: int | Probabilities
-    """Label of the candidate."""
-
-
-def labeled_prefixes(record: LabeledSolution) -> Iterator[LabeledPrefix]:
-    """Yields every labeled candidate, after the steps that were chosen before it, exactly once."""
-    for at in range(len(record.steps) + 1):
-        prefix = record.texts[:at]
-        for one in _tried(record, at):
-            if one.label is not None:
-                yield LabeledPrefix(
-                    problem=record.problem, prefix=prefix, candidate=one.text, label=one.label
-                )
+def labeled_steps(texts: Sequence[str], labels: Sequence[Label]) -> tuple[SolutionStep, ...]:
+    """Builds steps from texts and labels, one per text."""
+    return tuple(SolutionStep(text=text, label=label) for text, label in zip(texts, labels, strict=True))
 
 
 def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[LabeledSolution]:
@@ -219,24 +190,25 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
             steps; alternatives after an unlabeled step then cannot be expressed, and stay where they are.
             Otherwise, each label is in only one record.
     """
-    unlabeled = record.labels.index(None) if None in record.labels else len(record.steps)
-    reach = unlabeled if repeat else len(record.steps)
-    steps = tuple(
-        replace(step, alternatives=_kept(step.alternatives, at <= reach))
-        for at, step in enumerate(record.steps)
+    steps = record.steps
+    last = record.labels.index(None) if repeat and None in record.labels else len(steps)
+    alternatives = [*(step.alternatives for step in steps), record.open_candidates]
+    *remaining, open_candidates = [
+        tuple(candidate for candidate in candidates if candidate.label is None or at > last)
+        for at, candidates in enumerate(alternatives)
+    ]
+    yield replace(
+        record,
+        steps=tuple(replace(step, alternatives=rest) for step, rest in zip(steps, remaining, strict=True)),
+        open_candidates=open_candidates,
     )
-    open_candidates = _kept(record.open_candidates, len(record.steps) <= reach)
-    yield replace(record, steps=steps, open_candidates=open_candidates)
-    for at in range(reach + 1):
-        before = tuple(
-            SolutionStep(text=step.text, label=step.label if repeat else None) for step in record.steps[:at]
-        )
-        for one in _tried(record, at)[at < len(record.steps) :]:
-            if one.label is not None:
-                tried = SolutionStep(text=one.text, label=one.label)
+    for at, candidates in enumerate(alternatives[: last + 1]):
+        before = labeled_steps(record.texts[:at], record.labels[:at] if repeat else [None] * at)
+        for candidate in candidates:
+            if candidate.label is not None:
                 yield replace(
                     record,
-                    steps=(*before, tried),
+                    steps=(*before, SolutionStep(text=candidate.text, label=candidate.label)),
                     open_candidates=(),
                     step_scores={},
                     solution_scores={},
@@ -249,15 +221,3 @@ def each_alternative(record: LabeledSolution, *, repeat: bool) -> Iterator[Label
                     solution_id=None,
                     sample=None,
                 )
-
-
-def _tried(record: LabeledSolution, at: int) -> tuple[Candidate, ...]:
-    """Returns the candidates for a step, the chosen one first."""
-    if at == len(record.steps):
-        return record.open_candidates
-    return (record.steps[at], *record.steps[at].alternatives)
-
-
-def _kept(candidates: tuple[Candidate, ...], told: bool) -> tuple[Candidate, ...]:
-    """Returns the alternatives that do not become records of their own."""
-    return tuple(one for one in candidates if one.label is None or not told)

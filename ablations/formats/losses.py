@@ -1,20 +1,14 @@
-"""What a format can carry, as data; and what happens to a record that holds more than that.
+"""The features that a format can carry, as data, and the treatment of a record that holds more.
 
 A format names the features that it carries. Every other feature of a record is dropped, in the order of
 ``FEATURES`` and by the rule given there, and reported; the rest survives bit for bit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from ablations.data.thresholds import exceeds
 from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
-
-THRESHOLD = (
-    "threshold: found none; allowed: a number in [0, 1], for the labels are probabilities and the target has "
-    "ratings alone: a step is rated wrong where P(wrong) exceeds the threshold"
-)
 
 NO_ERROR_SHOWN = "ended at an error (found_error) that none of its steps shows"
 ERROR_CUT = "its error would be lost"
@@ -25,20 +19,18 @@ MARKS = "texts that hold the format's own marks"
 class Feature:
     """Something that a record may hold."""
 
-    says: str
-    """What the feature is, and what happens to it if it is lost."""
+    description: str
+    """The feature, and after a semicolon what happens to it if it is lost."""
     has: Callable[[LabeledSolution], bool]
-    """Whether a record holds it."""
     drop: Callable[[LabeledSolution, float | None], LabeledSolution]
     """(record, threshold) -> the record without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Abilities:
-    """What a format can carry."""
+    """Features that a format can carry, and those that it needs."""
 
     carries: frozenset[str]
-    """Names of features."""
     leaves_out: frozenset[str] = frozenset()
     """Features that are not dropped: a record that holds one is left out entirely."""
     needs: frozenset[str] = frozenset()
@@ -54,20 +46,13 @@ class Fitted:
     """A record cut down to what a format can carry, or left out."""
 
     record: LabeledSolution | None
-    """What the format carries of the record; None if it is left out."""
+    """The part of the record that the format carries; None if it is left out."""
     lost: tuple[str, ...] = ()
-    """Names of the features that were dropped."""
     why: str | None = None
-    """Reason for leaving the record out."""
 
 
 def fitted(record: LabeledSolution, abilities: Abilities, threshold: float | None = None) -> Fitted:
-    """Cuts a record down to what a format can carry.
-
-    Args:
-        record: the record, which stays unchanged.
-        abilities: abilities of the format.
-        threshold: P(wrong) above which a step is rated wrong, if probabilities become ratings.
+    """Cuts a record down to what a format can carry; probabilities become ratings by a threshold of P(wrong).
 
     Raises:
         ValueError: the threshold is needed and not given.
@@ -81,28 +66,21 @@ def fitted(record: LabeledSolution, abilities: Abilities, threshold: float | Non
         if name in abilities.carries or not feature.has(record):
             continue
         if name in abilities.leaves_out:
-            return Fitted(record=None, why=feature.says.split(";")[0])
+            return Fitted(record=None, why=feature.description.split(";")[0])
         record = feature.drop(record, threshold)
         lost.append(name)
     if shows_errors and has_error and not record.has_error:
         return Fitted(record=None, why=ERROR_CUT)
     for name, need in NEEDS.items():
         if name in abilities.needs and not need.has(record):
-            return Fitted(record=None, why=f"without {need.says}")
+            return Fitted(record=None, why=f"without {need.description}")
     return Fitted(record=record, lost=tuple(lost))
 
 
-def carried(
-    records: Iterable[LabeledSolution],
-    abilities: Abilities,
-    tells_apart: Callable[[LabeledSolution], bool] = lambda record: True,
+def check_fits(
+    records: Iterable[LabeledSolution], abilities: Abilities, tells_apart: Callable[[LabeledSolution], bool]
 ) -> Iterator[LabeledSolution]:
     """Yields the same records, checking that none holds more than a format can carry or less than it needs.
-
-    Args:
-        records: records to write.
-        abilities: abilities of the format.
-        tells_apart: whether a record's texts can be distinguished from the format's own marks.
 
     Raises:
         ValueError: a record does not fit; writing alone never loses anything.
@@ -111,7 +89,7 @@ def carried(
         fit = fitted(record, abilities)
         found = fit.why
         if fit.lost:
-            found = FEATURES[fit.lost[0]].says.split(";")[0]
+            found = FEATURES[fit.lost[0]].description.split(";")[0]
         elif found is None and not tells_apart(record):
             found = MARKS
         if found is not None:
@@ -121,7 +99,7 @@ def carried(
 
 
 def _holds(kind: type) -> Callable[[LabeledSolution], bool]:
-    return lambda record: any(isinstance(one.label, kind) for one in record.candidates())
+    return lambda record: any(isinstance(candidate.label, kind) for candidate in record.candidates())
 
 
 def _without_alternatives(record: LabeledSolution, _: float | None) -> LabeledSolution:
@@ -131,7 +109,10 @@ def _without_alternatives(record: LabeledSolution, _: float | None) -> LabeledSo
 
 def _rated(record: LabeledSolution, threshold: float | None) -> LabeledSolution:
     if threshold is None:
-        raise ValueError(THRESHOLD)
+        raise ValueError(
+            "threshold: found none; allowed: a number in [0, 1], because the labels are probabilities and "
+            "the target has only ratings: a step is rated wrong where P(wrong) exceeds the threshold"
+        )
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold: found {threshold}; allowed: a number in [0, 1]")
 
@@ -151,7 +132,7 @@ def _two_classes(label: Label) -> Label:
     return label
 
 
-def _sure(label: Label) -> Label:
+def _certain(label: Label) -> Label:
     if not isinstance(label, int):
         return label
     return Probabilities(wrong=float(label < 0), neutral=float(label == 0), right=float(label > 0))
@@ -162,16 +143,8 @@ def _after_error(record: LabeledSolution) -> tuple[SolutionStep, ...]:
 
 
 def _unlabeled_after_error(record: LabeledSolution, _: float | None) -> LabeledSolution:
-    end = record.first_error
-    assert end is not None
-    return replace(
-        record,
-        steps=tuple(replace(step, label=None) if i > end else step for i, step in enumerate(record.steps)),
-    )
-
-
-def _cut_at_unlabeled(record: LabeledSolution, start: int) -> LabeledSolution:
-    return record.cut(record.labels.index(None, start))
+    unlabeled = tuple(replace(step, label=None) for step in _after_error(record))
+    return replace(record, steps=(*record.steps[: len(record.steps) - len(unlabeled)], *unlabeled))
 
 
 def _partly_labeled(record: LabeledSolution) -> bool:
@@ -193,30 +166,29 @@ def _numbered(record: LabeledSolution) -> bool:
 
 def _without_numbers(record: LabeledSolution, _: float | None) -> LabeledSolution:
     while _numbered(record):
-        steps = (
-            replace(step, text=step.text.removeprefix(f"Step {i}: "))
-            for i, step in enumerate(record.steps, 1)
-        )
+        texts = [text.removeprefix(f"Step {i}: ") for i, text in enumerate(record.texts, 1)]
+        steps = (replace(step, text=text) for step, text in zip(record.steps, texts, strict=True))
         record = replace(record, steps=tuple(steps))
     return record
 
 
-_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(LabeledSolution)}
+_EMPTY = LabeledSolution(problem="-")
 
 
-def _field(name: str, says: str) -> Feature:
+def _field(name: str, description: str) -> Feature:
     """Builds the feature of a single field."""
+    default = getattr(_EMPTY, name)
     return Feature(
-        says=says,
-        has=lambda record: getattr(record, name) != _DEFAULTS[name],
-        drop=lambda record, _: replace(record, **{name: _DEFAULTS[name]}),
+        description=description,
+        has=lambda record: getattr(record, name) != default,
+        drop=lambda record, _: replace(record, **{name: default}),
     )
 
 
 FIELDS = {
     "answer": "final answer",
     "correct": "whether the final answer is right",
-    "finished": "that the solution did not come to its end",
+    "finished": "that the solution did not reach its end",
     "reference": "reference answer",
     "reference_solution": "reference solution",
     "level": "level of the problem",
@@ -225,8 +197,8 @@ FIELDS = {
     "dataset": "data set of the problem",
     "solution_id": "name of the solution",
     "sample": "number of the solution",
-    "generator": "who wrote the solution",
-    "labeler": "who labeled it",
+    "generator": "model that wrote the solution",
+    "labeler": "labeler of the steps",
     "generation": "generation of the data collection",
     "finish_reason": "why labeling ended",
     "screening": "that it served to screen labelers",
@@ -238,85 +210,77 @@ FIELDS = {
 
 FEATURES: dict[str, Feature] = {
     "alternatives": Feature(
-        says="alternatives of a step",
+        description="alternatives of a step",
         has=lambda record: bool(record.open_candidates) or any(step.alternatives for step in record.steps),
         drop=_without_alternatives,
     ),
-    "step_scores": Feature(
-        says="step scores of further labelers",
-        has=lambda record: bool(record.step_scores),
-        drop=lambda record, _: replace(record, step_scores={}),
-    ),
-    "solution_scores": Feature(
-        says="scores of the whole solution by further labelers",
-        has=lambda record: bool(record.solution_scores),
-        drop=lambda record, _: replace(record, solution_scores={}),
-    ),
+    "step_scores": _field("step_scores", "step scores of further labelers"),
+    "solution_scores": _field("solution_scores", "scores of the whole solution by further labelers"),
     "human": Feature(
-        says="that a person wrote a step",
+        description="that a person wrote a step",
         has=lambda record: any(step.human for step in record.steps),
         drop=lambda record, _: replace(
             record, steps=tuple(replace(step, human=False) for step in record.steps)
         ),
     ),
     "labels": Feature(
-        says="labels of steps",
-        has=lambda record: any(one.label is not None for one in record.candidates()),
+        description="labels of steps",
+        has=lambda record: any(candidate.label is not None for candidate in record.candidates()),
         drop=lambda record, _: record.relabeled(lambda label: None),
     ),
     "soft": Feature(
-        says="probabilities of steps; they become ratings by the threshold",
+        description="probabilities of steps; they become ratings by the threshold",
         has=_holds(Probabilities),
         drop=_rated,
     ),
     "three_classes": Feature(
-        says="P(neutral); it counts as P(right)",
-        has=lambda record: any(_two_classes(one.label) != one.label for one in record.candidates()),
+        description="P(neutral); it counts as P(right)",
+        has=lambda record: any(_two_classes(step.label) != step.label for step in record.candidates()),
         drop=lambda record, _: record.relabeled(_two_classes),
     ),
     "neutral": Feature(
-        says="neutral ratings; they count as right",
-        has=lambda record: any(type(one.label) is int and one.label == 0 for one in record.candidates()),
+        description="neutral ratings; they count as right",
+        has=lambda record: any(type(step.label) is int and step.label == 0 for step in record.candidates()),
         drop=lambda record, _: record.relabeled(lambda label: 1 if label == 0 else label),
     ),
     "ratings": Feature(
-        says="ratings; they become probabilities 0 and 1",
+        description="ratings; they become probabilities 0 and 1",
         has=_holds(int),
-        drop=lambda record, _: record.relabeled(_sure),
+        drop=lambda record, _: record.relabeled(_certain),
     ),
     "after_error": Feature(
-        says="labels after the first error",
+        description="labels after the first error",
         has=lambda record: any(step.label is not None for step in _after_error(record)),
         drop=_unlabeled_after_error,
     ),
     "unlabeled_after_error": Feature(
-        says="unlabeled steps after the first error; the solution is cut before them",
+        description="unlabeled steps after the first error; the solution is cut before them",
         has=lambda record: any(step.label is None for step in _after_error(record)),
-        drop=lambda record, _: _cut_at_unlabeled(record, record.first_error or 0),
+        drop=lambda record, _: record.cut(record.labels.index(None, record.first_error or 0)),
     ),
     "unlabeled": Feature(
-        says="unlabeled steps; the solution is cut before the first",
+        description="unlabeled steps; the solution is cut before the first",
         has=_partly_labeled,
-        drop=lambda record, _: _cut_at_unlabeled(record, 0),
+        drop=lambda record, _: record.cut(record.labels.index(None)),
     ),
     "steps": Feature(
-        says="solutions",
+        description="solutions",
         has=lambda record: bool(record.steps),
         drop=lambda record, _: record.cut(0),
     ),
     "line_breaks": Feature(
-        says="line breaks within steps; each line becomes a step",
+        description="line breaks within steps; each line becomes a step",
         has=lambda record: any("\n" in text for text in record.texts),
         drop=_lines,
     ),
     "numbering": Feature(
-        says="the words 'Step N: ' in the texts; the format numbers steps itself",
+        description="the words 'Step N: ' in the texts; the format numbers steps itself",
         has=_numbered,
         drop=_without_numbers,
     ),
-    **{name: _field(name, says) for name, says in FIELDS.items()},
+    **{name: _field(name, description) for name, description in FIELDS.items()},
     "answer_form": Feature(
-        says="right final answers that are not word by word the reference; the reference takes their place",
+        description="right final answers spelled unlike the reference; the reference takes their place",
         has=lambda record: (
             record.correct is True and record.reference is not None and record.answer != record.reference
         ),
@@ -330,27 +294,25 @@ FEATURES: dict[str, Feature] = {
 class Need:
     """Something that a format cannot do without."""
 
-    says: str
-    """What it is."""
+    description: str
     has: Callable[[LabeledSolution], bool]
-    """Whether a record holds it."""
 
 
 NEEDS: dict[str, Need] = {
-    "steps": Need(says="any step", has=lambda record: bool(record.steps)),
+    "steps": Need(description="any step", has=lambda record: bool(record.steps)),
     "labels": Need(
-        says="a labeled step", has=lambda record: any(step.label is not None for step in record.steps)
+        description="a labeled step", has=lambda record: any(step.label is not None for step in record.steps)
     ),
-    "reference": Need(says="a reference answer", has=lambda record: record.reference is not None),
+    "reference": Need(description="a reference answer", has=lambda record: record.reference is not None),
     "reference_solution": Need(
-        says="a reference solution", has=lambda record: record.reference_solution is not None
+        description="a reference solution", has=lambda record: record.reference_solution is not None
     ),
     "correct": Need(
-        says="a word on whether the final answer is right", has=lambda record: record.correct is not None
+        description="a verdict on the final answer", has=lambda record: record.correct is not None
     ),
-    "right": Need(says="a right final answer", has=lambda record: record.correct is True),
+    "right": Need(description="a right final answer", has=lambda record: record.correct is True),
     "ended": Need(
-        says="an answer and an end, though said to be right",
+        description="an answer and an end, though labeled right",
         has=lambda record: not record.correct or (bool((record.answer or "").strip()) and record.finished),
     ),
 }

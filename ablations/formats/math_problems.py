@@ -10,49 +10,37 @@ from typing import Any
 from ablations.formats.format import Format
 from ablations.formats.labeled_solution import LabeledSolution
 from ablations.formats.losses import Abilities
-from ablations.formats.rows import (
-    Where,
-    check,
-    integer,
-    optional_name,
-    optional_string,
-    string,
-)
+from ablations.formats.rows import Fields, integer
 from ablations.grading.boxes import boxed
 
 KEYS = frozenset({"problem", "solution"})
-FIELDS = KEYS | {"unique_id", "answer", "level", "subject", "type"}
 
 
-def _recognizes(row: dict[str, Any]) -> bool:
-    """Returns whether a row has a problem and its solution."""
-    return row.keys() >= KEYS and isinstance(row["solution"], str)
-
-
-def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-    solution = string(where, row, "solution")
+def _parse(row: Fields) -> list[LabeledSolution]:
+    solution = row.string("solution")
     return [
         LabeledSolution(
-            problem=string(where, row, "problem", filled=True),
-            problem_id=optional_name(where, row, "unique_id"),
-            reference=optional_name(where, row, "answer") if "answer" in row else boxed(solution),
+            problem=row.string("problem", filled=True),
+            problem_id=row.optional_name("unique_id"),
+            reference=row.optional_name("answer") if "answer" in row else boxed(solution),
             reference_solution=solution,
-            level=level(where, row),
-            subject=optional_string(where, row, "subject" if "subject" in row else "type"),
+            level=read_level(row),
+            subject=row.optional_string("subject" if "subject" in row else "type"),
         )
     ]
 
 
-def level(where: Where, row: dict[str, Any]) -> int | None:
+def read_level(row: Fields) -> int | None:
     """Reads MATH's level of a problem: an integer, or a string such as "Level 5"; None if it is unknown."""
     value = row.get("level")
     if isinstance(value, str) and value.startswith("Level "):
         number = value.removeprefix("Level ")
         value = int(number) if number.isdecimal() else None if number == "?" else value
-    found = integer(value)
-    allowed = 'null, an integer, or a string such as "Level 5"'
-    check(where, "level", value, value is None or found is not None, allowed)
-    return found
+    level = integer(value)
+    row.check(
+        "level", value, value is None or level is not None, 'null, an integer, or a string such as "Level 5"'
+    )
+    return level
 
 
 def _row(record: LabeledSolution) -> dict[str, Any]:
@@ -73,8 +61,8 @@ FORMAT = Format(
         several=False,
     ),
     keys=KEYS,
-    fields=FIELDS,
-    recognizes=_recognizes,
+    fields=frozenset({"unique_id", "answer", "level", "subject", "type"}),
+    recognizes=lambda row: row.keys() >= KEYS and isinstance(row["solution"], str),
     parse=_parse,
     row=_row,
 )

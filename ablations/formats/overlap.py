@@ -1,4 +1,4 @@
-"""Problems that two files share, whatever their formats, compared by letters and digits."""
+"""Problems that two files share, in any formats, compared by letters and digits."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ def every_problem(path: str | Path) -> Iterator[str]:
         ValueError: the file is of no known format, or malformed.
     """
     form = recognized(path)
-    kept = {name: True for name in form.options if name.startswith("keep_")}
-    return (record.problem for record in form.read(path, **kept))
+    keep_all = {name: True for name in form.options if name.startswith("keep_")}
+    return (record.problem for record in form.read(path, **keep_all))
 
 
 def held_out_problems(paths: Iterable[Path]) -> dict[str, Path]:
-    """Maps the letters and digits of each problem in some files to the first file that holds it."""
-    found: dict[str, Path] = {}
+    """Maps the letters and digits of each problem in given files to the first file that holds it."""
+    problems: dict[str, Path] = {}
     for path in paths:
         for problem in every_problem(path):
-            found.setdefault(letters_and_digits(problem), path)
-    return found
+            problems.setdefault(letters_and_digits(problem), path)
+    return problems

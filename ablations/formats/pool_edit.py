@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
-from ablations.formats.rows import Where, check, read_rows, write_rows
+from ablations.formats.rows import Fields, read_rows, write_rows
 
 FIELD = "labelled_by"
 """Field that identifies the labelers: an object, labeler name -> object."""
@@ -42,13 +42,13 @@ def add_scores(
     assert len(place) == len(scores)
     field = "step_scores" if isinstance(scores, Ragged) else "solution_scores"
 
-    def scored(where: Where, line: dict[str, Any], first: int) -> bool:
+    def scored(line: Fields, first: int) -> bool:
         samples = line["samples"]
         kept = [(i, place[first + i]) for i in range(len(samples)) if first + i in place]
         if not kept:
             return False
         who = {} if line.get(FIELD) is None else line[FIELD]
-        check(where, FIELD, who, isinstance(who, dict), "an object")
+        line.check(FIELD, who, isinstance(who, dict), "an object")
         line[FIELD] = who | {name: identity}
         for i, number in kept:
             found = scores.row(number) if isinstance(scores, Ragged) else scores[number]
@@ -71,7 +71,7 @@ def replace_verdicts(
         verdicts: verdicts on all its solutions; None means ungraded.
     """
 
-    def graded(where: Where, line: dict[str, Any], first: int) -> bool:
+    def graded(line: Fields, first: int) -> bool:
         for row, sample in enumerate(line["samples"], first):
             sample["answer"], sample["final_correct"] = answers[row], verdicts[row]
         return True
@@ -82,7 +82,7 @@ def replace_verdicts(
 def _edit(
     source: Path,
     out: Path,
-    change: Callable[[Where, dict[str, Any], int], bool],
+    change: Callable[[Fields, int], bool],
     fits: Callable[[int], bool],
 ) -> None:
     """Writes the lines that `change` keeps, as it has changed them.
@@ -95,10 +95,10 @@ def _edit(
     """
     row = 0
 
-    def changed(where: Where, line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def changed(line: Fields) -> Iterator[dict[str, Any]]:
         nonlocal row
         first, row = row, row + len(line["samples"])
-        if change(where, line, first):
+        if change(line, first):
             yield line
 
     def lines() -> Iterator[dict[str, Any]]:

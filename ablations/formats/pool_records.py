@@ -10,11 +10,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ablations.data.solutions import Problem
 from ablations.formats.format import Format
-from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, labeled_steps
 from ablations.formats.losses import Abilities
 from ablations.formats.pool import PoolRows
-from ablations.formats.rows import ReadHooks, Where, read_rows, write_rows
+from ablations.formats.rows import Fields, ReadHooks, read_rows, write_rows
 from ablations.formats.step_fields import SCORES
 
 LABELS = "labels"
@@ -24,67 +25,47 @@ FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
 
 
 def _read(
-    path: str | Path, reading: ReadHooks | None = None, *, labeler: str | None = None
+    path: str | Path, hooks: ReadHooks | None = None, *, labeler: str | None = None
 ) -> Iterator[LabeledSolution]:
-    """Reads a file's records, several per row.
-
-    Args:
-        path: the file to read.
-        reading: hooks called while reading.
-        labeler: labeler whose scores become the labels of the steps.
+    """Reads a file's records, several per row; the scores of ``labeler`` become the labels of the steps.
 
     Raises:
         ValueError: a row is malformed, or there is no labeler of that name.
     """
     rules = PoolRows()
 
-    def parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-        problem, samples = rules.checked(where, row)
-        if labeler is not None:
-            rules.has_labeler(where, labeler)
-        return [
-            _record(problem.problem_id, problem.text, problem.answer, sample, labeler) for sample in samples
-        ]
+    def parse(row: Fields) -> list[LabeledSolution]:
+        problem, samples = rules.check(row)
+        rules.check_labeler(row, labeler)
+        return [_record(problem, sample, labeler) for sample in samples]
 
-    return read_rows(path, parse, reading, FIELDS)
+    return read_rows(path, parse, hooks, FIELDS)
 
 
-def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
-    """Writes one row per problem; a problem's solutions must be consecutive."""
-    write_rows(path, _rows(path, records))
-
-
-def _tells_apart(record: LabeledSolution) -> bool:
-    """Returns whether no labeler has the name reserved for the labels, and none scores both."""
-    names = [*record.step_scores, *record.solution_scores]
-    return LABELS not in names and len(set(names)) == len(names)
-
-
-def _record(
-    problem_id: str, problem: str, reference: str, sample: dict[str, Any], labeler: str | None
-) -> LabeledSolution:
-    scores = {
-        name: tuple(float(one) for one in values) for name, values in sample.get("step_scores", {}).items()
-    }
+def _record(problem: Problem, sample: Fields, labeler: str | None) -> LabeledSolution:
+    scores = {name: tuple(map(float, values)) for name, values in sample.get("step_scores", {}).items()}
     right = scores.pop(labeler or LABELS, None)
     labels: list[Label] = [None] * len(sample["steps"])
     if right is not None:
-        labels = [Probabilities.of_right(one) for one in right]
+        labels = [Probabilities.of_right(prob) for prob in right]
     return LabeledSolution(
-        problem=problem,
-        problem_id=problem_id,
-        reference=reference,
-        steps=tuple(
-            SolutionStep(text=text, label=label) for text, label in zip(sample["steps"], labels, strict=True)
-        ),
+        problem=problem.text,
+        problem_id=problem.problem_id,
+        reference=problem.answer,
+        steps=labeled_steps(sample["steps"], labels),
         step_scores=scores,
-        solution_scores={name: float(one) for name, one in sample.get("solution_scores", {}).items()},
+        solution_scores={name: float(score) for name, score in sample.get("solution_scores", {}).items()},
         answer=sample["answer"],
         correct=sample["final_correct"],
         finished=sample.get("finished", True),
         sample=sample["sample"],
         labeler=labeler,
     )
+
+
+def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
+    """Writes one row per problem; a problem's solutions must be consecutive."""
+    write_rows(path, _rows(path, records))
 
 
 def _rows(path: Path, records: Iterable[LabeledSolution]) -> Iterator[dict[str, Any]]:
@@ -97,7 +78,7 @@ def _rows(path: Path, records: Iterable[LabeledSolution]) -> Iterator[dict[str, 
             "answer": reference,
             "samples": [_sample(solution, i) for i, solution in enumerate(solutions)],
         }
-        rules.checked(Where(path=path, line=number + 1), row)
+        rules.check(Fields(row, path, number + 1))
         yield row
 
 
@@ -114,6 +95,12 @@ def _sample(record: LabeledSolution, number: int) -> dict[str, Any]:
         "finished": record.finished,
         "step_scores": scores,
     } | ({"solution_scores": dict(record.solution_scores)} if record.solution_scores else {})
+
+
+def _tells_apart(record: LabeledSolution) -> bool:
+    """Returns whether no labeler has the name reserved for the labels, and none scores both."""
+    names = [*record.step_scores, *record.solution_scores]
+    return LABELS not in names and len(set(names)) == len(names)
 
 
 FORMAT = Format(

@@ -6,12 +6,11 @@ which the next step continues. If that is null, the next step continues from a p
 the last step may have none. If labeling ended at an error (``found_error``), the last step is the solution's
 own, which is rated wrong: the candidate that is in ``pre_generated_steps`` (ignoring white space), or the
 only one, or the first one if nothing is pre-generated. The other candidates of a step are its alternatives:
-separate targets after the chosen prefix (``labeled_solution.labeled_prefixes``), never steps of the
-solution. In phase 1 ``generation`` is null; in phase 2 it counts, with -1 for the screening. Phase 1 has no
-``pre_generated_answer``: if labeling reached the end (``solution``), the answer is the one that the steps
-state.
+separate targets after the steps chosen before, never steps of the solution. In phase 1 ``generation`` is
+null; in phase 2 it counts, with -1 for the screening. Phase 1 has no ``pre_generated_answer``: if labeling
+reached the end (``solution``), the answer is the one that the steps state.
 
-Not kept: the position of the chosen candidate among the others.
+The position of the chosen candidate among the others is lost.
 """
 
 from collections.abc import Iterator
@@ -23,24 +22,8 @@ from ablations.formats.annotation_file import FINISH_REASONS
 from ablations.formats.format import Format
 from ablations.formats.labeled_solution import Candidate, LabeledSolution, SolutionStep
 from ablations.formats.losses import Abilities
-from ablations.formats.rows import (
-    ReadHooks,
-    Where,
-    array,
-    check,
-    fault,
-    integer,
-    mapping,
-    optional_boolean,
-    optional_integer,
-    optional_name,
-    optional_number,
-    optional_string,
-    read_rows,
-    string,
-    texts,
-)
-from ablations.formats.step_fields import rating
+from ablations.formats.rows import Fields, ReadHooks, integer, read_rows
+from ablations.formats.step_fields import read_rating
 from ablations.grading.extraction import extract_answer
 
 FIELDS = frozenset({"labeler", "generation", "is_quality_control_question", "is_initial_screening_question"})
@@ -49,22 +32,14 @@ FIELDS |= {
     for name in ("problem", "ground_truth_solution", "ground_truth_answer", "pre_generated_steps")
 }
 FIELDS |= {"question.pre_generated_answer", "question.pre_generated_verifier_score", "label.finish_reason"}
-FIELDS |= {
-    f"label.steps[].{name}"
-    for name in (
-        "chosen_completion",
-        "completions[].text",
-        "completions[].rating",
-        "human_completion.text",
-        "human_completion.rating",
-        "human_completion.source",
-    )
-}
+FIELDS |= {f"label.steps[].completions[].{name}" for name in ("text", "rating")}
+FIELDS |= {f"label.steps[].human_completion.{name}" for name in ("text", "rating", "source")}
+FIELDS |= {"label.steps[].chosen_completion"}
 
 
 def _read(
     path: str | Path,
-    reading: ReadHooks | None = None,
+    hooks: ReadHooks | None = None,
     *,
     keep_screening: bool = False,
     keep_quality_control: bool = False,
@@ -76,7 +51,7 @@ def _read(
 
     Args:
         path: the file to read.
-        reading: hooks called while reading.
+        hooks: called while reading.
         keep_screening: keep the questions used to screen every labeler.
         keep_quality_control: keep the solutions used to check labelers.
         keep_give_up: keep the solutions that a labeler gave up on.
@@ -86,10 +61,10 @@ def _read(
     Raises:
         ValueError: a row is malformed.
     """
-    reading = reading or ReadHooks()
-    dropped = reading.dropped or (lambda kind: None)
-    unread = reading.unread or (lambda names: None)
-    for record, generated in read_rows(path, _parse, reading, FIELDS):
+    hooks = hooks or ReadHooks()
+    dropped = hooks.dropped or (lambda kind: None)
+    unread = hooks.unread or (lambda names: None)
+    for record, generated in read_rows(path, _parse, hooks, FIELDS):
         if record.screening and not keep_screening:
             dropped("initial screening questions")
         elif record.quality_control and not keep_quality_control:
@@ -105,97 +80,90 @@ def _read(
             yield whole
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[tuple[LabeledSolution, tuple[str, ...] | None]]:
-    question, label = mapping(where, row, "question"), mapping(where, row, "label")
+def _parse(row: Fields) -> list[tuple[LabeledSolution, tuple[str, ...] | None]]:
+    question, label = row.mapping("question"), row.mapping("label")
     generated = None
     if question.get("pre_generated_steps") is not None:
-        generated = texts(where, question, "pre_generated_steps", "question.", some=False)
+        generated = question.texts("pre_generated_steps", required=False)
     reason = label.get("finish_reason")
     allowed = f"null, {', '.join(FINISH_REASONS)}"
-    check(where, "label.finish_reason", reason, reason is None or reason in FINISH_REASONS, allowed)
-    rated = array(where, label, "steps", "label.")
+    label.check("finish_reason", reason, reason is None or reason in FINISH_REASONS, allowed)
     steps: list[SolutionStep] = []
     open_candidates: tuple[Candidate, ...] = ()
-    for i, one in enumerate(rated):
-        at = f"label.steps[{i}]"
-        check(where, at, one, isinstance(one, dict), "an object")
-        candidates = _candidates(where, f"{at}.", one)
-        last = i == len(rated) - 1
-        own = _own(generated, i, candidates) if last and reason == "found_error" else None
-        step = _step(where, f"{at}.", one, candidates, own)
+    last = len(label.array("steps")) - 1
+    for i, fields in enumerate(label.objects("steps")):
+        candidates = _candidates(fields)
+        default = _default_choice(generated, i, candidates) if i == last and reason == "found_error" else None
+        step = _step(fields, candidates, default)
         if step is not None:
             steps.append(step)
-        elif last:
+        elif i == last:
             open_candidates = candidates
         else:
-            raise fault(where, f"{at}.chosen_completion", None, "an index, for there is a step after it")
+            raise fields.fault("chosen_completion", None, "an index, because a step follows")
     record = LabeledSolution(
-        problem=string(where, question, "problem", "question.", filled=True),
-        reference=optional_name(where, question, "ground_truth_answer", "question."),
-        reference_solution=optional_string(where, question, "ground_truth_solution", "question."),
+        problem=question.string("problem", filled=True),
+        reference=question.optional_name("ground_truth_answer"),
+        reference_solution=question.optional_string("ground_truth_solution"),
         steps=tuple(steps),
         open_candidates=open_candidates,
-        answer=optional_name(where, question, "pre_generated_answer", "question."),
+        answer=question.optional_name("pre_generated_answer"),
         finish_reason=reason,
-        prm_score=optional_number(where, question, "pre_generated_verifier_score", "question."),
-        labeler=optional_name(where, row, "labeler"),
-        generation=optional_integer(where, row, "generation"),
-        screening=optional_boolean(where, row, "is_initial_screening_question") or False,
-        quality_control=optional_boolean(where, row, "is_quality_control_question") or False,
+        prm_score=question.optional_number("pre_generated_verifier_score"),
+        labeler=row.optional_name("labeler"),
+        generation=row.optional_integer("generation"),
+        screening=row.optional_boolean("is_initial_screening_question") or False,
+        quality_control=row.optional_boolean("is_quality_control_question") or False,
     )
     if record.answer is None and reason == "solution":
         record = replace(record, answer=extract_answer("\n".join(record.texts)))
     return [(record, generated)]
 
 
-def _candidates(where: Where, of: str, step: dict[str, Any]) -> tuple[Candidate, ...]:
+def _candidates(step: Fields) -> tuple[Candidate, ...]:
     if step.get("completions") is None:
         return ()
-    found = []
-    for c, one in enumerate(array(where, step, "completions", of)):
-        at = f"{of}completions[{c}]"
-        check(where, at, one, isinstance(one, dict), "an object")
-        text = string(where, one, "text", f"{at}.", filled=True)
-        found.append(Candidate(text=text, label=rating(where, f"{at}.rating", one.get("rating"))))
-    return tuple(found)
+    return tuple(
+        Candidate(text=fields.string("text", filled=True), label=read_rating(fields, "rating"))
+        for fields in step.objects("completions")
+    )
 
 
-def _step(
-    where: Where, of: str, step: dict[str, Any], candidates: tuple[Candidate, ...], own: int | None
-) -> SolutionStep | None:
+def _step(step: Fields, candidates: tuple[Candidate, ...], default: int | None) -> SolutionStep | None:
     """Returns the step from which the solution continues; None if there is none."""
     given = step.get("chosen_completion")
     chosen = integer(given)
     if given is not None:
         good = chosen is not None and 0 <= chosen < len(candidates)
-        check(where, f"{of}chosen_completion", given, good, f"null or an index below {len(candidates)}")
+        step.check("chosen_completion", given, good, f"null or an index below {len(candidates)}")
     elif step.get("human_completion") is not None:
-        human = mapping(where, step, "human_completion", of)
-        text = string(where, human, "text", f"{of}human_completion.", filled=True)
-        label = rating(where, f"{of}human_completion.rating", human.get("rating"))
+        human = step.mapping("human_completion")
+        text, label = human.string("text", filled=True), read_rating(human, "rating")
         return SolutionStep(text=text, label=label, alternatives=candidates, human=True)
     else:
-        chosen = own
+        chosen = default
     if chosen is None:
         return None
     others = (*candidates[:chosen], *candidates[chosen + 1 :])
     return SolutionStep(text=candidates[chosen].text, label=candidates[chosen].label, alternatives=others)
 
 
-def _own(generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate, ...]) -> int | None:
-    """Returns which candidate is the solution's own step where labeling ended at an error."""
+def _default_choice(
+    generated: tuple[str, ...] | None, i: int, candidates: tuple[Candidate, ...]
+) -> int | None:
+    """Returns the index of the candidate that is the solution's step where labeling ended at an error."""
     if generated is None:
         return 0 if candidates else None
     if i >= len(generated):
         return None
     if len(candidates) == 1:
         return 0
-    texts_of = [one.text for one in candidates]
-    if generated[i] in texts_of:
-        return texts_of.index(generated[i])
-    without_space = ["".join(text.split()) for text in texts_of]
-    wanted = "".join(generated[i].split())
-    return without_space.index(wanted) if wanted in without_space else None
+    texts = [candidate.text for candidate in candidates]
+    if generated[i] in texts:
+        return texts.index(generated[i])
+    without_space = ["".join(text.split()) for text in texts]
+    target = "".join(generated[i].split())
+    return without_space.index(target) if target in without_space else None
 
 
 def _with_rest(record: LabeledSolution, generated: tuple[str, ...] | None) -> LabeledSolution:
@@ -208,7 +176,7 @@ def _with_rest(record: LabeledSolution, generated: tuple[str, ...] | None) -> La
 def _row(record: LabeledSolution) -> dict[str, Any]:
     steps = [_step_row(step) for step in record.steps]
     if record.open_candidates:
-        completions = [_completion(one) for one in record.open_candidates]
+        completions = [_completion(candidate) for candidate in record.open_candidates]
         steps.append({"completions": completions, "human_completion": None, "chosen_completion": None})
     elif record.finish_reason == "found_error" and steps and record.labels[-1] == -1:
         steps[-1]["chosen_completion"] = None
@@ -231,7 +199,7 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
 
 
 def _step_row(step: SolutionStep) -> dict[str, Any]:
-    others = [_completion(one) for one in step.alternatives]
+    others = [_completion(candidate) for candidate in step.alternatives]
     if step.human:
         human = {"text": step.text, "rating": step.label, "source": "human", "flagged": None}
         return {"completions": others or None, "human_completion": human, "chosen_completion": None}
@@ -239,8 +207,8 @@ def _step_row(step: SolutionStep) -> dict[str, Any]:
     return {"completions": completions, "human_completion": None, "chosen_completion": 0}
 
 
-def _completion(one: Candidate) -> dict[str, Any]:
-    return {"text": one.text, "rating": one.label, "flagged": None}
+def _completion(candidate: Candidate) -> dict[str, Any]:
+    return {"text": candidate.text, "rating": candidate.label, "flagged": None}
 
 
 FORMAT = Format(

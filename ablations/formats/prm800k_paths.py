@@ -8,34 +8,22 @@ Our own optional fields are those of `read_scores`.
 from typing import Any
 
 from ablations.formats.format import Format
-from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
+from ablations.formats.labeled_solution import LabeledSolution, labeled_steps
 from ablations.formats.losses import Abilities
-from ablations.formats.rows import (
-    Where,
-    array,
-    optional_name,
-    string,
-    texts,
-)
-from ablations.formats.step_fields import SCORES, rating, read_scores, score_fields
-
-KEYS = frozenset({"problem", "steps", "ratings"})
-FIELDS = KEYS | SCORES | {"ground_truth_answer", "given_answer"}
+from ablations.formats.rows import Fields
+from ablations.formats.step_fields import SCORES, read_ratings, read_scores, score_fields
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-    steps = texts(where, row, "steps")
-    given = array(where, row, "ratings", length=len(steps))
-    ratings = [rating(where, f"ratings[{i}]", value) for i, value in enumerate(given)]
+def _parse(row: Fields) -> list[LabeledSolution]:
+    steps = row.texts("steps")
+    ratings = read_ratings(row, "ratings", len(steps))
     return [
         LabeledSolution(
-            problem=string(where, row, "problem", filled=True),
-            reference=optional_name(where, row, "ground_truth_answer"),
-            steps=tuple(
-                SolutionStep(text=text, label=label) for text, label in zip(steps, ratings, strict=True)
-            ),
-            answer=optional_name(where, row, "given_answer"),
-            **read_scores(where, row, len(steps)),
+            problem=row.string("problem", filled=True),
+            reference=row.optional_name("ground_truth_answer"),
+            steps=labeled_steps(steps, ratings),
+            answer=row.optional_name("given_answer"),
+            **read_scores(row, len(steps)),
         )
     ]
 
@@ -52,14 +40,12 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
 
 FORMAT = Format(
     abilities=Abilities(
-        carries=frozenset(
-            {"labels", "ratings", "neutral", "after_error", "unlabeled_after_error", "unlabeled"}
-        )
-        | {"steps", "line_breaks", "numbering", "reference", "answer", *SCORES},
+        carries=frozenset({"labels", "ratings", "neutral", "after_error", "unlabeled_after_error"})
+        | {"unlabeled", "steps", "line_breaks", "numbering", "reference", "answer", *SCORES},
         needs=frozenset({"steps"}),
     ),
-    keys=KEYS,
-    fields=FIELDS,
+    keys=frozenset({"problem", "steps", "ratings"}),
+    fields=SCORES | {"ground_truth_answer", "given_answer"},
     parse=_parse,
     row=_row,
 )

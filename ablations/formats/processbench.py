@@ -9,51 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.format import Format
-from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
+from ablations.formats.labeled_solution import LabeledSolution, labeled_steps
 from ablations.formats.losses import Abilities
-from ablations.formats.rows import (
-    MISSING,
-    Where,
-    check,
-    integer,
-    optional_boolean,
-    optional_string,
-    required_name,
-    string,
-    texts,
-    write_rows,
-)
+from ablations.formats.rows import MISSING, Fields, integer, write_rows
 from ablations.formats.step_fields import SCORES, ratings_before, read_scores, score_fields
 
-KEYS = frozenset({"problem", "steps", "label"})
-FIELDS = KEYS | SCORES | {"id", "generator", "final_answer_correct"}
+
+def _parse(row: Fields) -> list[LabeledSolution]:
+    steps = row.texts("steps")
+    label = integer(row.get("label"))
+    good = label is not None and -1 <= label < len(steps)
+    row.check("label", row.get("label", MISSING), good, f"-1, or an index from 0 to {len(steps) - 1}")
+    return [
+        LabeledSolution(
+            problem=row.string("problem", filled=True),
+            steps=labeled_steps(steps, ratings_before(None if label == -1 else label, len(steps))),
+            correct=row.optional_boolean("final_answer_correct"),
+            **read_scores(row, len(steps)),
+            solution_id=row.required_name("id"),
+            generator=row.optional_string("generator"),
+        )
+    ]
 
 
 def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
-    """Solutions without a name are numbered."""
     write_rows(path, (_row(record, number) for number, record in enumerate(records)))
-
-
-def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-    steps = texts(where, row, "steps")
-    label = integer(row.get("label"))
-    good = label is not None and -1 <= label < len(steps)
-    allowed = f"-1, or an index from 0 to {len(steps) - 1}"
-    check(where, "label", row.get("label", MISSING), good, allowed)
-    assert label is not None
-    ratings = ratings_before(None if label == -1 else label, len(steps))
-    return [
-        LabeledSolution(
-            problem=string(where, row, "problem", filled=True),
-            steps=tuple(
-                SolutionStep(text=text, label=rating) for text, rating in zip(steps, ratings, strict=True)
-            ),
-            correct=optional_boolean(where, row, "final_answer_correct"),
-            **read_scores(where, row, len(steps)),
-            solution_id=required_name(where, row, "id"),
-            generator=optional_string(where, row, "generator"),
-        )
-    ]
 
 
 def _row(record: LabeledSolution, number: int) -> dict[str, Any]:
@@ -75,8 +55,8 @@ FORMAT = Format(
         needs=frozenset({"steps", "labels"}),
         makes_up=frozenset({"solution_id"}),
     ),
-    keys=KEYS,
-    fields=FIELDS,
+    keys=frozenset({"problem", "steps", "label"}),
+    fields=SCORES | {"id", "generator", "final_answer_correct"},
     parse=_parse,
     writer=_write,
 )

@@ -4,9 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from ablations.formats.rows import Where, read_rows, string
+from ablations.formats.rows import Fields, read_rows
 
 
 def read_questions(path: Path) -> Iterator[tuple[str, str]]:
@@ -15,17 +14,17 @@ def read_questions(path: Path) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: a row is malformed; the message names file, line and field.
     """
-    return read_rows(path, _pair)
 
+    def pair(row: Fields) -> list[tuple[str, str]]:
+        return [(row.string("question"), row.string("answer"))]
 
-def _pair(where: Where, row: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(string(where, row, "question"), string(where, row, "answer"))]
+    return read_rows(path, pair)
 
 
 def held_in(others: Iterable[str], problems: Iterable[str]) -> list[str]:
     """Returns the problems that are among others, comparing letters and digits."""
-    asked = {letters_and_digits(other) for other in others}
-    return [problem for problem in problems if letters_and_digits(problem) in asked]
+    known = set(map(letters_and_digits, others))
+    return [problem for problem in problems if letters_and_digits(problem) in known]
 
 
 def normalized(text: str) -> str:
@@ -34,7 +33,7 @@ def normalized(text: str) -> str:
 
 
 def letters_and_digits(text: str) -> str:
-    """Reduces a problem to what is compared to find overlap: letters, digits and their accents, without case.
+    """Reduces a problem to letters, digits and their accents, without case, which are compared for overlap.
 
     LaTeX commands that only change appearance are dropped, and ``\\dfrac`` counts as ``\\frac``, so that
     spelling hides no overlap. Problems that differ only in signs ("3+4", "3-4") count as one. In a text
@@ -45,12 +44,8 @@ def letters_and_digits(text: str) -> str:
     if bare.isascii():
         return _NEITHER.sub("", bare) or "".join(text.split())
     bare = unicodedata.normalize("NFKC", bare)
-    return "".join(filter(_counts, bare)) or "".join(text.split())
-
-
-def _counts(character: str) -> bool:
-    """Returns whether a character is a letter, a number, or a mark on one."""
-    return character.isalnum() or unicodedata.category(character)[0] == "M"
+    counted = (c for c in bare if c.isalnum() or unicodedata.category(c)[0] == "M")
+    return "".join(counted) or "".join(text.split())
 
 
 _LOOKS = re.compile(

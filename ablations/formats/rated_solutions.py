@@ -21,7 +21,7 @@ RATINGS = Abilities(carries=frozenset(FEATURES) - {"soft"})
 
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions:
-    """Which rated solutions of files are read; see the formats' options."""
+    """Options of reading rated solutions; see the formats' options."""
 
     keep_screening: bool = False
     """With prm800k: keep initial screening questions."""
@@ -32,10 +32,10 @@ class LabelOptions:
     keep_bad_problem: bool = False
     """With prm800k: keep problems reported as broken."""
     labeler: str | None = None
-    """With a pool: whose step scores become the labels."""
+    """With a pool: labeler whose step scores become the labels."""
 
     def given(self) -> dict[str, Any]:
-        """Returns the options that were given, by the names that readers take."""
+        """Returns the options that are set, by the names that readers take."""
         return {name: value for name, value in vars(self).items() if value}
 
 
@@ -44,7 +44,6 @@ class Branch:
     """Consecutive steps, some of them rated."""
 
     steps: tuple[str, ...]
-    """Texts of the steps."""
     ratings: tuple[int | None, ...]
     """One per step: -1 wrong, 0 neutral, 1 right, None not rated; at least one is not None."""
 
@@ -56,7 +55,6 @@ class Rated:
     name: str
     """Its file, and its number in that file, from 1."""
     problem: str
-    """What is asked."""
     branches: tuple[Branch, ...]
     """The solution up to its first error, if a step of it is rated; then, for each rated alternative of a
     step, the steps chosen before it (whose ratings the solution has) and the alternative."""
@@ -79,7 +77,7 @@ def read_rated(
 
     Args:
         path: the file.
-        left_out: collects these, and what the reader drops.
+        left_out: collects these, and the solutions that the reader drops.
         options: options of all readers, by name; each reader takes its own.
         threshold: P(wrong) above which a step is wrong, where labels are probabilities.
 
@@ -87,9 +85,8 @@ def read_rated(
         ValueError: the file is malformed, or has probabilities and there is no threshold.
     """
     form = recognized(path)
-    own = {name: value for name, value in options.items() if name in form.options}
-    records = form.read(path, ReadHooks(dropped=left_out.add), **own)
-    for number, record in enumerate(records, 1):
+    known = {name: value for name, value in options.items() if name in form.options}
+    for number, record in enumerate(form.read(path, ReadHooks(dropped=left_out.add), **known), 1):
         ratings = fitted(record, RATINGS, threshold).record
         assert ratings is not None  # only probabilities are lost
         name = f"{path.name}, solution {number}"
@@ -101,7 +98,7 @@ def read_rated(
 
 
 def branches_of(record: LabeledSolution) -> Iterator[Branch]:
-    """Yields what process supervision learns from a rated solution: each rating once, none after an error."""
+    """Yields the branches of a rated solution: each rating once, none after an error."""
     end = record.first_error
     judged = record if end is None else record.cut(end + 1)
     for part in each_alternative(judged, repeat=False):

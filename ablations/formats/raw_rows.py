@@ -24,7 +24,8 @@ _REPORT_EVERY = 100
 _BATCH = 1024
 """Rows of a Parquet file held in memory at a time."""
 _UTF_8, _UTF_16 = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
-_PARQUET_FAULTS = (pa.ArrowException, OSError, UnicodeDecodeError)
+UNPARSED: Any = object()
+"""Stand-in for the value of a row that is not parsed yet."""
 
 
 @dataclass
@@ -34,9 +35,7 @@ class DamageError(Exception):
     line: int
     """Line or row number from 1."""
     found: str
-    """What was found there."""
     allowed: str
-    """What is allowed there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +46,8 @@ class RawRow:
     """Number of the line where it begins, or of the row in a Parquet file, from 1."""
     text: bytes
     """The line with its line break; for an array or a Parquet file, the row as one line of JSON."""
-    value: Any = None
+    value: Any = UNPARSED
     """Parsed value, if it is known already."""
-    parsed: bool = False
-    """Whether the value is known already."""
 
 
 def raw_rows(path: Path, progress: Callable[[int], object] | None) -> Iterator[RawRow]:
@@ -130,11 +127,10 @@ def _array(content: bytes, first: int) -> Iterator[RawRow]:
     except UnicodeDecodeError as error:
         line = first + content.count(b"\n", 0, error.start)
         raise DamageError(line, str(error), TEXT) from None
-    at, line, counted, ended = text.index("[") + 1, first, 0, False
-    while True:
+    at, line, counted = _after_space(text, text.index("[") + 1), first, 0
+    ended = text[at : at + 1] == "]"
+    while not ended:
         at = _after_space(text, at)
-        if ended or (text[at : at + 1] == "]" and line == first and counted == 0):
-            break
         line, counted = line + text.count("\n", counted, at), at
         try:
             value, end = _DECODER.raw_decode(text, at)
@@ -147,8 +143,9 @@ def _array(content: bytes, first: int) -> Iterator[RawRow]:
         except (ValueError, RecursionError) as error:
             raise DamageError(line, f"malformed JSON ({error})", ONE_OBJECT) from None
         item = text[at:end].replace("\r", " ").replace("\n", " ").encode() + b"\n"
-        yield RawRow(line=line, text=item, value=value, parsed=True)
-        ended, at = text[after] == "]", after if text[after] == "]" else after + 1
+        yield RawRow(line=line, text=item, value=value)
+        ended = text[after] == "]"
+        at = after if ended else after + 1
     rest = _after_space(text, at + 1)
     if rest != len(text):
         found = "malformed JSON (text after the end of the array)"
@@ -170,10 +167,10 @@ def _parquet(path: Path, progress: Callable[[int], object] | None) -> Iterator[R
                 for row in batch.to_pylist(maps_as_pydicts="strict"):
                     number += 1
                     line = json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"
-                    yield RawRow(line=number, text=line, value=row, parsed=True)
+                    yield RawRow(line=number, text=line, value=row)
                 if progress is not None:
                     progress(size * number // count)
-    except _PARQUET_FAULTS as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DamageError(number + 1, str(error).split("\n")[0], "a Parquet file") from None

@@ -10,58 +10,39 @@ also be called ``given_answer``. ``subject``, ``level`` and ``unique_id`` are MA
 from typing import Any
 
 from ablations.formats.format import Format
-from ablations.formats.labeled_solution import LabeledSolution, Probabilities, SolutionStep
+from ablations.formats.labeled_solution import SUM_TOLERANCE, LabeledSolution, Probabilities, labeled_steps
 from ablations.formats.losses import Abilities
-from ablations.formats.math_problems import level
-from ablations.formats.rows import (
-    MISSING,
-    Where,
-    array,
-    check,
-    is_probability,
-    optional_boolean,
-    optional_name,
-    optional_number,
-    optional_string,
-    string,
-    texts,
-)
-
-KEYS = frozenset({"problem", "steps", "rating_probs"})
-FIELDS = KEYS | {"ground_truth_answer", "answer", "given_answer", "is_correct", "prm_score", "orm_score"}
-FIELDS |= {"subject", "level", "unique_id"}
+from ablations.formats.math_problems import read_level
+from ablations.formats.rows import Fields, is_probability
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-    steps = texts(where, row, "steps")
-    probs = array(where, row, "rating_probs", length=len(steps))
-    labels = [_label(where, f"rating_probs[{i}]", one) for i, one in enumerate(probs)]
-    name = "given_answer" if row.get("answer") is None else "answer"
+def _parse(row: Fields) -> list[LabeledSolution]:
+    steps = row.texts("steps")
+    rating_probs = row.array("rating_probs", len(steps))
+    labels = [_label(row, f"rating_probs[{i}]", value) for i, value in enumerate(rating_probs)]
     return [
         LabeledSolution(
-            problem=string(where, row, "problem", filled=True),
-            problem_id=optional_name(where, row, "unique_id"),
-            reference=optional_name(where, row, "ground_truth_answer"),
-            level=level(where, row),
-            subject=optional_string(where, row, "subject"),
-            steps=tuple(
-                SolutionStep(text=text, label=label) for text, label in zip(steps, labels, strict=True)
-            ),
-            answer=optional_name(where, row, name),
-            correct=optional_boolean(where, row, "is_correct"),
-            prm_score=optional_number(where, row, "prm_score"),
-            orm_score=optional_number(where, row, "orm_score"),
+            problem=row.string("problem", filled=True),
+            problem_id=row.optional_name("unique_id"),
+            reference=row.optional_name("ground_truth_answer"),
+            level=read_level(row),
+            subject=row.optional_string("subject"),
+            steps=labeled_steps(steps, labels),
+            answer=row.optional_name("given_answer" if row.get("answer") is None else "answer"),
+            correct=row.optional_boolean("is_correct"),
+            prm_score=row.optional_number("prm_score"),
+            orm_score=row.optional_number("orm_score"),
         )
     ]
 
 
-def _label(where: Where, at: str, probs: Any) -> Probabilities:
-    check(where, at, probs, isinstance(probs, dict), "an object")
-    for name in ("-1", "0", "1"):
-        value = probs.get(name, MISSING)
-        check(where, f"{at}.{name}", value, is_probability(value), "a number in [0, 1]")
-    wrong, neutral, right = (float(probs[name]) for name in ("-1", "0", "1"))
-    check(where, at, probs, abs(wrong + neutral + right - 1) <= 1e-2, "probabilities that sum to 1")
+def _label(row: Fields, name: str, value: Any) -> Probabilities:
+    probs = row.nested(name, value)
+    wrong, neutral, right = (
+        float(probs.value(rating, is_probability, "a number in [0, 1]")) for rating in ("-1", "0", "1")
+    )
+    good = abs(wrong + neutral + right - 1) <= SUM_TOLERANCE
+    row.check(name, value, good, "probabilities that sum to 1")
     return Probabilities(wrong=wrong, neutral=neutral, right=right)
 
 
@@ -72,7 +53,7 @@ def _row(record: LabeledSolution) -> dict[str, Any]:
         "problem": record.problem,
         "ground_truth_answer": record.reference,
         "steps": list(record.texts),
-        "rating_probs": [{"-1": one.wrong, "0": one.neutral, "1": one.right} for one in labels],
+        "rating_probs": [{"-1": label.wrong, "0": label.neutral, "1": label.right} for label in labels],
         "answer": record.answer,
         "is_correct": record.correct,
         "prm_score": record.prm_score,
@@ -89,8 +70,9 @@ FORMAT = Format(
         leaves_out=frozenset({"unlabeled"}),
         needs=frozenset({"steps", "labels"}),
     ),
-    keys=KEYS,
-    fields=FIELDS,
+    keys=frozenset({"problem", "steps", "rating_probs"}),
+    fields=frozenset({"ground_truth_answer", "answer", "given_answer", "is_correct", "prm_score"})
+    | {"orm_score", "subject", "level", "unique_id"},
     parse=_parse,
     row=_row,
     labels_are_scores_of="rating_probs",

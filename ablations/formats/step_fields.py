@@ -3,17 +3,7 @@
 from typing import Any
 
 from ablations.formats.labeled_solution import RATINGS, Label, LabeledSolution, Probabilities
-from ablations.formats.rows import (
-    Where,
-    array,
-    check,
-    check_text,
-    integer,
-    is_finite,
-    is_number,
-    is_probability,
-    mapping,
-)
+from ablations.formats.rows import Fields, integer, is_finite, is_number, is_probability
 
 IGNORE = -100
 """Value for a missing label in TRL's files."""
@@ -21,11 +11,20 @@ SCORES = frozenset({"step_scores", "solution_scores"})
 """Our own fields, which several formats may have."""
 
 
-def rating(where: Where, at: str, value: Any) -> int | None:
-    """Reads a rating: -1, 0, 1 or null."""
-    found = integer(value)
-    check(where, at, value, value is None or found in RATINGS, "-1, 0, 1 or null")
-    return found
+def read_rating(row: Fields, name: str) -> int | None:
+    """Reads a rating: -1, 0, 1, null or missing."""
+    return _rating(row, name, row.get(name))
+
+
+def _rating(row: Fields, name: str, value: Any) -> int | None:
+    number = integer(value)
+    row.check(name, value, value is None or number in RATINGS, "-1, 0, 1 or null")
+    return number
+
+
+def read_ratings(row: Fields, name: str, length: int) -> list[int | None]:
+    """Reads an array of ratings, one per step."""
+    return [_rating(row, f"{name}[{i}]", value) for i, value in enumerate(row.array(name, length))]
 
 
 def ratings_before(first_error: int | None, length: int) -> list[int | None]:
@@ -34,29 +33,29 @@ def ratings_before(first_error: int | None, length: int) -> list[int | None]:
     return [1 if i < end else -1 if i == end else None for i in range(length)]
 
 
-def labels_of(where: Where, row: dict[str, Any], name: str, length: int) -> list[Label]:
+def read_labels(row: Fields, name: str, length: int) -> list[Label]:
     """Reads labels as TRL writes them: ratings (true and false, or 1 and 0) or P(the step is right).
 
     They are probabilities if any of them is written with a decimal point. -100 and null mean no label.
     """
-    values = array(where, row, name, length=length)
+    values = row.array(name, length)
     soft = any(isinstance(value, float) and value != IGNORE for value in values)
-    return [_label(where, f"{name}[{i}]", value, soft) for i, value in enumerate(values)]
+    return [_label(row, f"{name}[{i}]", value, soft) for i, value in enumerate(values)]
 
 
-def _label(where: Where, at: str, value: Any, soft: bool) -> Label:
+def _label(row: Fields, name: str, value: Any, soft: bool) -> Label:
     if value is None or (is_number(value) and value == IGNORE):
         return None
     if soft:
-        allowed = "a number in [0, 1], -100 or null, as labels beside it are probabilities"
-        check(where, at, value, is_probability(value), allowed)
+        allowed = "a number in [0, 1], -100 or null, as labels next to it are probabilities"
+        row.check(name, value, is_probability(value), allowed)
         return Probabilities.of_right(float(value))
     good = isinstance(value, bool) or (type(value) is int and value in (0, 1))
-    check(where, at, value, good, "true, false, a number in [0, 1], -100 or null")
+    row.check(name, value, good, "true, false, a number in [0, 1], -100 or null")
     return 1 if value else -1
 
 
-def read_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, Any]:
+def read_scores(row: Fields, length: int) -> dict[str, Any]:
     """Reads our own optional fields, which hold the scores of labelers.
 
     ``step_scores`` is an object, labeler -> P(the step is right), one per step; ``solution_scores`` is one,
@@ -65,13 +64,12 @@ def read_scores(where: Where, row: dict[str, Any], length: int) -> dict[str, Any
     Returns:
         Both, by their names in `LabeledSolution`.
     """
-    of_steps, of_solution = (_by_labeler(where, row, name) for name in ("step_scores", "solution_scores"))
+    of_steps, of_solution = (_by_labeler(row, name) for name in ("step_scores", "solution_scores"))
     for name in of_steps:
-        for i, score in enumerate(array(where, of_steps, name, "step_scores.", length)):
-            at = f"step_scores.{name}[{i}]"
-            check(where, at, score, is_probability(score), "a number in [0, 1]")
+        for i, score in enumerate(of_steps.array(name, length)):
+            of_steps.check(f"{name}[{i}]", score, is_probability(score), "a number in [0, 1]")
     for name, score in of_solution.items():
-        check(where, f"solution_scores.{name}", score, is_finite(score), "a finite number")
+        of_solution.check(name, score, is_finite(score), "a finite number")
     return {
         "step_scores": {name: tuple(map(float, values)) for name, values in of_steps.items()},
         "solution_scores": {name: float(score) for name, score in of_solution.items()},
@@ -82,14 +80,15 @@ def score_fields(record: LabeledSolution) -> dict[str, Any]:
     """Returns these fields as they are written, without empty ones."""
     of_steps = {name: list(values) for name, values in record.step_scores.items()}
     fields = {"step_scores": of_steps, "solution_scores": dict(record.solution_scores)}
-    return {name: held for name, held in fields.items() if held}
+    return {name: scores for name, scores in fields.items() if scores}
 
 
-def _by_labeler(where: Where, row: dict[str, Any], name: str) -> dict[str, Any]:
+def _by_labeler(row: Fields, name: str) -> Fields:
     """Reads an object that may be null or missing."""
-    if row.get(name) is None:
-        return {}
-    held = {key: value for key, value in mapping(where, row, name).items() if value is not None}
-    for key in held:  # Parquet fills in nulls for labelers that other rows have
-        check_text(where, name, key)
-    return held
+    value = row.get(name)
+    scores = row.nested(name, {} if value is None else value)
+    for labeler in [labeler for labeler, given in scores.items() if given is None]:
+        del scores[labeler]  # Parquet fills in nulls for labelers that other rows have
+    for labeler in scores:
+        row.check_text(name, labeler)
+    return scores

@@ -1,7 +1,7 @@
 """Text for language modeling: solved problems, or plain text.
 
 Files are JSON Lines whose rows hold question and answer, problem and solution, or text; or plain text, one
-text per file, if the name ends in .txt. The ending of its name says whether a file is compressed.
+text per file, if the name ends in .txt. Compressed files have names that end in .gz or .zst.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ablations.data.artifacts import prompt_of
 from ablations.data.left_out import OF_HELD_OUT, LeftOut
 from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.held_out import HeldOut
-from ablations.formats.rows import Where, fault, read_rows, read_text, string
+from ablations.formats.rows import Fields, read_rows, read_text
 
 PAIRS = (("question", "answer"), ("problem", "solution"))
 COMPRESSED = (".gz", ".zst")
@@ -28,9 +27,8 @@ class Text:
     name: str
     """Its file, and its line or number in that file."""
     problem: str | None
-    """The problem that it solves; None if unknown."""
+    """Problem that it solves; None if unknown."""
     text: str
-    """The full text, including the problem."""
 
 
 def read_texts(path: Path) -> Iterator[Text]:
@@ -64,10 +62,8 @@ def read_any(path: Path) -> Iterator[Text]:
 
 
 def about(text: Text, held_out: HeldOut) -> bool:
-    """Whether a text solves a held-out problem or, if it names no problem, contains one of the named ones."""
-    if text.problem is not None:
-        return text.problem in held_out
-    return held_out.within(text.text)
+    """Returns whether a text solves a held-out problem or, if it has no problem, contains a named one."""
+    return held_out.within(text.text) if text.problem is None else text.problem in held_out
 
 
 def filter_texts(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) -> Iterator[str]:
@@ -79,14 +75,14 @@ def filter_texts(texts: Iterable[Text], held_out: HeldOut, left_out: LeftOut) ->
             yield text.text
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[Text]:
-    name = f"{where.path.name}, line {where.line}"
-    for asked, solved in PAIRS:
-        if asked in row and solved in row:
-            problem = string(where, row, asked, filled=True)
-            text = f"{prompt_of(problem)}{string(where, row, solved)}\n"
+def _parse(row: Fields) -> list[Text]:
+    name = f"{row.path.name}, line {row.line}"
+    for question, solution in PAIRS:
+        if question in row and solution in row:
+            problem = row.string(question, filled=True)
+            text = f"{prompt_of(problem)}{row.string(solution)}\n"
             return [Text(name=name, problem=problem, text=text)]
     if "text" not in row:
         allowed = "text, question and answer, or problem and solution"
-        raise fault(where, "(line)", f"the fields {', '.join(row) or 'of none'}", allowed, quoted=False)
-    return [Text(name=name, problem=None, text=string(where, row, "text", filled=True))]
+        raise row.fault("(line)", f"the fields {', '.join(row) or 'of none'}", allowed, quoted=False)
+    return [Text(name=name, problem=None, text=row.string("text", filled=True))]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ablations.formats.format import Format
-from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, SolutionStep
+from ablations.formats.labeled_solution import Label, LabeledSolution, Probabilities, labeled_steps
 from ablations.formats.losses import Abilities
-from ablations.formats.rows import Where, read_rows, string, texts, write_rows
-from ablations.formats.step_fields import IGNORE, labels_of
+from ablations.formats.rows import Fields, read_rows, write_rows
+from ablations.formats.step_fields import IGNORE, read_labels
 
 
 def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
@@ -25,25 +25,17 @@ def _write(path: Path, records: Iterable[LabeledSolution]) -> None:
         write_rows(path, read_rows(path, _as_numbers))
 
 
-def _parse(where: Where, row: dict[str, Any]) -> list[LabeledSolution]:
-    steps = texts(where, row, "completions")
-    labels = labels_of(where, row, "labels", len(steps))
-    return [
-        LabeledSolution(
-            problem=string(where, row, "prompt", filled=True),
-            steps=tuple(
-                SolutionStep(text=text, label=label) for text, label in zip(steps, labels, strict=True)
-            ),
-        )
-    ]
+def _parse(row: Fields) -> list[LabeledSolution]:
+    steps = row.texts("completions")
+    labels = read_labels(row, "labels", len(steps))
+    return [LabeledSolution(problem=row.string("prompt", filled=True), steps=labeled_steps(steps, labels))]
 
 
 def _row(record: LabeledSolution, kinds: set[type]) -> dict[str, Any]:
     """Returns a row, and adds the type of its labels to those of the rows before."""
-    ratings = [label for label in record.labels if isinstance(label, int)]
-    kind: type = int if None in record.labels else bool
-    if not ratings:
-        kind = float
+    kind: type = float
+    if any(isinstance(label, int) for label in record.labels):
+        kind = int if None in record.labels else bool
     kinds.add(kind)
     return {
         "prompt": record.problem,
@@ -58,7 +50,7 @@ def _number(label: Label) -> float:
     return IGNORE if label is None else (label + 1) // 2
 
 
-def _as_numbers(_: Where, row: dict[str, Any]) -> list[dict[str, Any]]:
+def _as_numbers(row: Fields) -> list[dict[str, Any]]:
     labels = [int(label) if isinstance(label, bool) else label for label in row["labels"]]
     return [row | {"labels": labels}]
 

@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ablations.data.computed_scores import from_positive
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Solutions
 from ablations.data.step_scores import StepScores
@@ -73,7 +72,7 @@ def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, floa
     lap("hash_s")
     rng = np.random.default_rng(0)
     positive = Ragged.from_lengths(rng.random(int(solutions.n_steps.sum())) ** 0.1, solutions.n_steps)
-    from_positive(positive).write(folder)
+    StepScores.from_positive(positive).write(folder)
     labels = StepScores.read(folder)
     lap("label_s")
     scores = product(labels)

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
+from pool_files import write_pool
 from toy_steps import Text
 from transformers import AutoModelForTokenClassification, pipeline
 
@@ -23,7 +24,7 @@ from ablations.engine.run import make_here
 from ablations.engine.step import Step
 from ablations.engine.store import Store
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
-from ablations.formats.pool import read_pool, write_pool
+from ablations.formats.pool import read_pool
 from ablations.steps.train_student import TrainStudent
 from results.records import read_records
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from pool_files import write_pool
 
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.formats.pool import write_pool
 
 PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablations.data.ragged import Ragged
-from ablations.data.solutions import Solution, Solutions, StepScores
+from ablations.data.solutions import Solution, Solutions
+from ablations.data.step_scores import StepScores
 from ablations.supervision import (
     IGNORE,
     TARGETS,

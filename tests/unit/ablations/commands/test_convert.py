@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from paths import SHARED_DATA
+from prefixes import labeled_prefixes
 
 from ablations.commands import cli
 from ablations.commands.convert import described
@@ -16,7 +17,6 @@ from ablations.formats.labeled_solution import (
     LabeledSolution,
     Probabilities,
     SolutionStep,
-    labeled_prefixes,
 )
 from ablations.formats.losses import FIELDS, fitted
 
@@ -327,4 +327,4 @@ def test_a_blank_answer_that_is_said_to_be_right_is_left_out_of_a_pool(tmp_path)
     source.write_text("\n".join(json.dumps(row | {"answer": answer}) for answer in (" ", "2")))
     account = convert(source, out, Conversion(source=FORMATS["scored_samples"], target=FORMATS["pool"]))
     assert (account.read, account.written) == (2, 1)
-    assert dict(account.left_out) == {"without an answer and an end, though said to be right": 1}
+    assert dict(account.left_out) == {"without an answer and an end, though labeled right": 1}

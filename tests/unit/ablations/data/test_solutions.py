@@ -138,11 +138,11 @@ def test_per_problem():
         ),
         (
             lambda: Solutions.from_rows([solution("a"), solution("b"), solution("a", 1)]),
-            "problem_id: found rows of one problem apart; allowed: each problem's rows contiguous",
+            "problem_id: found separated rows of one problem; allowed: contiguous ones",
         ),
         (
             lambda: Solutions.from_rows(ROWS).take([0, 3, 1]),
-            "problem_id: found rows of one problem apart; allowed: each problem's rows contiguous",
+            "problem_id: found separated rows of one problem; allowed: contiguous ones",
         ),
         (lambda: Solutions.from_rows(ROWS).take([0, 5]), "idx: found 0 to 5; allowed: 0 to 4"),
         (lambda: Solutions.from_rows(ROWS).take([-1]), "idx: found -1 to -1; allowed: 0 to 4"),

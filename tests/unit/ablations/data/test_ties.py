@@ -8,7 +8,7 @@ import pytest
 
 from ablations.acquisition.strategies import best_of_each
 from ablations.data.ragged import Ragged
-from ablations.data.rank_statistics import centred_ranks
+from ablations.data.rank_statistics import centered_ranks
 from ablations.data.ties import level
 from ablations.evaluation.best_of_n import best_of_n, weighted_vote
 from ablations.evaluation.discrimination import auroc, bin_of, calibration
@@ -83,7 +83,7 @@ def test_auroc_counts_ties_one_half():
 
 def test_ranks_of_ties_are_equal():
     group = np.zeros(3, np.int64)
-    assert centred_ranks(group, np.array([SUM, ROUND, 1.0]), 1).tolist() == [-0.5, -0.5, 1.0]
+    assert centered_ranks(group, np.array([SUM, ROUND, 1.0]), 1).tolist() == [-0.5, -0.5, 1.0]
 
 
 def test_of_tied_candidates_the_first_drawn_is_taken():

@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import (
-    auroc,
     best_of_n,
-    calibration,
     majority,
     over_problems,
     pass_at_n,
     random_choice,
-    single_draw,
-    solution_auroc,
-    step_auroc,
     weighted_vote,
 )
+from ablations.evaluation.discrimination import auroc, calibration, solution_auroc, step_auroc
 
 ROW = st.tuples(st.sampled_from([-np.inf, 0.1, 0.5, 0.9]), st.booleans(), st.booleans())
 POOL = st.integers(1, 6).flatmap(
@@ -202,10 +198,6 @@ def test_majority_is_seeded_and_blind_to_names_and_order_of_ns():
     assert (value == majority(renamed, correct, [1, 2, 8, 16], 5, 1)).all()
 
 
-def test_single_draw():
-    assert single_draw([1, 4, 8], 8).tolist() == [False, False, True]
-
-
 ONE = np.ones((2, 3), bool)
 
 
@@ -216,7 +208,6 @@ ONE = np.ones((2, 3), bool)
         (lambda: best_of_n(np.ones((2, 2)), ONE, ONE, [1]), "shapes: found {'score_PM': (2, 2)"),
         (lambda: pass_at_n(ONE, [0]), "ns: found [0]; allowed: integers from 1 to 3"),
         (lambda: pass_at_n(ONE, [1.5]), "ns: found [1.5]; allowed: integers from 1 to 3"),
-        (lambda: single_draw([4], 3), "ns: found [4]; allowed: integers from 1 to 3"),
         (lambda: majority(ONE * 1, ONE, [4], 1, 0), "ns: found [4]; allowed: integers from 1 to 3"),
         (lambda: majority(ONE * 1, ONE, [1], 0, 0), "draws: found 0; allowed: an integer >= 1"),
         (

@@ -2,11 +2,11 @@
 
 import pytest
 from defaults import settings_of
+from pool_files import write_pool
 
 from ablations.commands import cli
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.formats.pool import write_pool
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from given import given, run
+from pool_files import write_pool
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES
 from ablations.data.artifacts import CHOSEN_ROWS, PROBLEMS, SOLUTIONS, ChosenRows, Opinion, Samples
@@ -16,7 +17,6 @@ from ablations.data.step_scores import StepScores
 from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
 from ablations.experiments import EXPERIMENTS
-from ablations.formats.pool import write_pool
 from ablations.steps.acquire import Acquire, AskSelector
 from ablations.steps.collect import CollectGeneration, DrawRows, JoinRows
 from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prefixes import labeled_prefixes
 
 from ablations.formats.annotation_file import FINISH_REASONS
 from ablations.formats.catalogue import FORMATS, WRITTEN
@@ -17,7 +18,6 @@ from ablations.formats.labeled_solution import (
     Probabilities,
     SolutionStep,
     each_alternative,
-    labeled_prefixes,
 )
 from ablations.formats.losses import FEATURES, FIELDS, NEEDS, fitted
 from ablations.formats.overlap import held_out_problems
@@ -378,7 +378,7 @@ def test_probabilities_that_cannot_be(shares):
 
 
 def rows_of(path, reading=None):
-    return list(read_rows(path, lambda where, row: [(where.line, row)], reading))
+    return list(read_rows(path, lambda row: [(row.line, row)], reading))
 
 
 @pytest.mark.parametrize("end", ["", ".gz", ".zst"])

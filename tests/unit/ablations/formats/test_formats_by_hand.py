@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SHARED_DATA
+from prefixes import labeled_prefixes
 
-from ablations.formats.catalogue import FORMATS, is_of, recognized
+from ablations.formats.catalogue import FORMATS, recognized
 from ablations.formats.labeled_solution import (
     Candidate,
     LabeledSolution,
     Probabilities,
     SolutionStep,
-    labeled_prefixes,
 )
 from ablations.formats.math_problems import boxed
 from ablations.formats.rows import ReadHooks
@@ -622,7 +622,7 @@ def test_a_row_means_this_record(case, tmp_path):
     ]
     assert recognized(path) is FORMATS[name]
     others = FORMATS.items() - {("problems", FORMATS["problems"])}  # it takes what no other does
-    assert name == "problems" or [key for key, form in others if is_of(form, row)] == [name]
+    assert name == "problems" or [key for key, form in others if form.matches(row)] == [name]
 
 
 def test_every_format_has_a_row():
@@ -803,7 +803,7 @@ BAD = {
         ERROR,
         (*STEP, "chosen_completion"),
         None,
-        "label.steps[0].chosen_completion: found null; allowed: an index, for there is a step after it",
+        "label.steps[0].chosen_completion: found null; allowed: an index, because a step follows",
     ),
     "prm800k human": (
         HUMAN,

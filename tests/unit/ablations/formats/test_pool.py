@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SHARED_DATA
+from pool_files import write_pool
 
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.evaluation.best_of_n import best_of_n, random_choice
 from ablations.evaluation.scoring_rules import product
 from ablations.formats import pool_records
-from ablations.formats.pool import read_pool, write_pool
+from ablations.formats.pool import read_pool
 from ablations.formats.questions import normalized
 
 REAL = SHARED_DATA / "bon_gsm8k" / "gsm8k_100x32.jsonl.gz"

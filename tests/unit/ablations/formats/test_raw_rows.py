@@ -22,7 +22,7 @@ LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
 
 def rows_of(path, reading=None):
-    return list(read_rows(path, lambda where, row: [(where.line, row)], reading))
+    return list(read_rows(path, lambda row: [(row.line, row)], reading))
 
 
 def as_parquet(path, rows):

@@ -6,13 +6,13 @@ from given import given as made
 from given import run
 from hypothesis import given
 from hypothesis import strategies as st
+from pool_files import write_pool
 
 from ablations.data.artifacts import LEFT_OUT, PoolSamples
 from ablations.data.cross_fitting import fold_problems
 from ablations.data.ragged import Ragged
 from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.engine.user_file import UserFile
-from ablations.formats.pool import write_pool
 from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels
 
 PARTS = ("train", "validation", "test")
@@ -48,7 +48,7 @@ def test_folds_are_drawn_by_the_seed():
 
 def test_more_folds_than_problems():
     with pytest.raises(
-        ValueError, match="folds: found 5 for 4 problems; allowed: at most one fold a problem"
+        ValueError, match="folds: found 5 for 4 problems; allowed: at most one fold per problem"
     ):
         fold_problems(4, fold=0, folds=5, part="test", seed=0)
 
