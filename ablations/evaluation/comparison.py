@@ -6,7 +6,7 @@ from typing import Any
 
 from ablations.evaluation.summary import MEANS, Row
 from results.analyses.evaluations import WHOLE
-from results.stats.intervals import Estimate, intervals, paired, resampled_difference
+from results.stats.intervals import Estimate, bootstrap_difference, mean_interval, subtract_shares
 
 MAJORITY = "majority"
 """Name of majority voting, which every labeler can be compared with."""
@@ -60,9 +60,9 @@ def difference_rows(rows: Sequence[Row], against: str | None = None) -> list[Row
 
 def _difference(one: Row, other: Row) -> Estimate | None:
     if "values" in one:
-        return intervals([paired(one["values"], other["values"])[None]])[0]
+        return mean_interval(subtract_shares(one["values"], other["values"])[None])
     known = one["found"].draws is not None and other["found"].draws is not None
-    return resampled_difference(one["found"], other["found"]) if known else None
+    return bootstrap_difference(one["found"], other["found"]) if known else None
 
 
 def _scoring(one: str | None, other: str | None) -> str | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.data.thresholds import exceeds, reach
-from results.stats.intervals import Estimate, resampled
+from results.stats.intervals import Estimate, bootstrap
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,9 +123,9 @@ def first_error(found: Hits, threshold: float, problem: npt.NDArray[np.integer])
         return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
 
     return FirstError(
-        f1=resampled(lambda weight: f1_of(share(True, weight), share(False, weight)), problems),
-        error=resampled(lambda weight: share(True, weight), problems),
-        right=resampled(lambda weight: share(False, weight), problems),
+        f1=bootstrap(lambda weight: f1_of(share(True, weight), share(False, weight)), problems),
+        error=bootstrap(lambda weight: share(True, weight), problems),
+        right=bootstrap(lambda weight: share(False, weight), problems),
         errors=int(error.sum()),
         rights=int((~error).sum()),
     )

@@ -13,7 +13,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.ties import level
 from ablations.evaluation.discrimination import bin_of, ordered_pairs
 from ablations.evaluation.first_error import UNRATED
-from results.stats.intervals import Estimate, resampled
+from results.stats.intervals import Estimate, bootstrap
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -51,7 +51,7 @@ def auroc_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]
         above_B = (right_GB * below_GB).sum(axis=0)
         return np.divide(above_B, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
 
-    return resampled(statistic, len(named))
+    return bootstrap(statistic, len(named))
 
 
 def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[np.integer]) -> Estimate:
@@ -72,7 +72,7 @@ def within_problems_interval(score: Floats, right: Bools, problem: npt.NDArray[n
         pairs_B = pairs_P @ weight_PB
         return np.divide(above_P @ weight_PB, pairs_B, out=np.full_like(pairs_B, np.nan), where=pairs_B > 0)
 
-    return resampled(statistic, len(named))
+    return bootstrap(statistic, len(named))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +110,9 @@ def step_f1(predicted: Bools, wrong: Bools, problem: npt.NDArray[np.integer]) ->
         return np.where(both_kinds, right_B, np.nan), np.where(both_kinds, wrong_B, np.nan)
 
     return StepF1(
-        right=resampled(lambda weight: both(weight)[0], len(named)),
-        wrong=resampled(lambda weight: both(weight)[1], len(named)),
-        mean=resampled(lambda weight: np.mean(both(weight), axis=0), len(named)),
+        right=bootstrap(lambda weight: both(weight)[0], len(named)),
+        wrong=bootstrap(lambda weight: both(weight)[1], len(named)),
+        mean=bootstrap(lambda weight: np.mean(both(weight), axis=0), len(named)),
     )
 
 
@@ -136,4 +136,4 @@ def calibration_interval(prob: Floats, right: Bools, problem: npt.NDArray[np.int
         error_B = np.abs(gap.T @ weight_PB).sum(axis=0)
         return np.divide(error_B, total_B, out=np.full_like(total_B, np.nan), where=total_B > 0)
 
-    return resampled(statistic, problems)
+    return bootstrap(statistic, problems)

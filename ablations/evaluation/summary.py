@@ -34,7 +34,7 @@ from ablations.evaluation.step_metrics import (
     within_problems_interval,
 )
 from results.analyses.evaluations import COLUMNS, WHOLE
-from results.stats.intervals import Estimate, intervals, paired
+from results.stats.intervals import Estimate, mean_interval, subtract_shares
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -83,7 +83,7 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
             named = {"labeler": labeler, "scoring": scoring}
             best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
             rows += _by_n("best_of_n", best_PK, ns, single, **named)
-            gain_PK = paired(best_PK, of_majority_PK)
+            gain_PK = subtract_shares(best_PK, of_majority_PK)
             rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
             auroc = within_problems_interval(score.values, correct.values, finals.rows.row_index)
             sizes = {"problems": len(finals.rows), "count": len(score.values)}
@@ -246,7 +246,7 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **name
         replace(found, lower=max(found.lower, least), upper=min(found.upper, 1.0))
         if np.isfinite(found.lower)
         else found
-        for found in intervals([value_PK[:, [k]].T for k in range(len(ns))])
+        for found in (mean_interval(value_PK[:, [k]].T) for k in range(len(ns)))
     ]
     return [
         _row(metric, estimate, n=n, problems=len(value_PK), single_draw=single and n == ns[-1], **named)

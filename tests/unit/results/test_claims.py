@@ -13,7 +13,7 @@ from results.claim_differences import Difference, between_arms, between_doubling
 from results.claims import ABOVE_ZERO, CLAIMS, EQUAL, NO_FALL, NO_GAIN, Claim
 from results.findings import Finding, claims_table, count_verdicts, distance, findings
 from results.records import Record
-from results.stats.intervals import intervals
+from results.stats.intervals import mean_interval
 from results.stats.summaries import PRIMARY_N
 from results.tables.rendering import text_of
 
@@ -139,7 +139,7 @@ def test_claims_are_counted(record: Any, records_frame: Any) -> None:
 
 def within(values: Sequence[float], bounds: tuple[float, float]) -> Finding:
     """A claim on one difference, from its values on 8 problems."""
-    (found,) = intervals([np.array([values])])
+    found = mean_interval(np.array([values]))
     one = Difference(arm="a", against="b", n=1, found=found, seeds=0)
     (made,) = findings(pd.DataFrame(), [claim("d", lambda _: [one], bounds)])
     return made
@@ -147,7 +147,7 @@ def within(values: Sequence[float], bounds: tuple[float, float]) -> Finding:
 
 def test_distances_from_the_bounds() -> None:
     """A difference of 0.02 is 0.02 above zero, 0.03 above -0.01, and 0.01 below 0.03, the nearer of two."""
-    (found,) = intervals([np.array([[0.01, 0.03] * 4])])
+    found = mean_interval(np.array([[0.01, 0.03] * 4]))
     one = Difference(arm="a", against="b", n=1, found=found, seeds=0)
     inside = [
         distance(claim("d", lambda _: [one], bounds), one)[0]
@@ -155,7 +155,7 @@ def test_distances_from_the_bounds() -> None:
     ]
     assert inside == pytest.approx([0.02, 0.03, 0.01, 0.01])
     # half as far from its bound: the p is that of a difference of half the size, with the same variance
-    (half,) = intervals([np.array([[0.0, 0.02] * 4])])
+    half = mean_interval(np.array([[0.0, 0.02] * 4]))
     assert distance(claim("d", lambda _: [one], EQUAL), one)[1] == pytest.approx(half.p)
 
 
