@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any, cast
 
-from ablations.commands.trained import Trained, Which, find
+from ablations.commands.trained import Selection, Trained, find_model
 from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
 from lightning_modules.presets import Lora
@@ -20,7 +20,7 @@ def export(
     cell: str,
     out: Path,
     *,
-    which: Which = Which(),
+    selection: Selection = Selection(),
     store: Path | None = None,
     name: str | None = None,
     license: str | None = None,
@@ -30,7 +30,7 @@ def export(
     Args:
         cell: a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store.
         out: the new folder.
-        which: which of a run's models.
+        selection: which of a run's models.
         store: folder of artifacts (default: the run's, or runs/store).
         name: name of the model in its card (default: the folder's).
         license: license, as the hub names it.
@@ -39,7 +39,7 @@ def export(
         ValueError: an argument is invalid, or there is no such model.
     """
     check_new(out, "out")
-    trained = find(cell, which, store)
+    trained = find_model(cell, selection, store)
     write(trained, out, name=name or out.resolve().name, license=license)
     print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
 
@@ -76,17 +76,16 @@ def _write_model(trained: Trained, folder: Path) -> None:
 
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
-    states = trained.inputs.get("states") is not None
-    if adapted or states:
-        base = CausalModel.read(trained.store.root / trained.inputs["base"])
-    if states:
+    if trained.inputs.get("states") is not None:
+        base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
         head = cast(StateHead, trained_backbone(model))
-        whole_model(head, base.folder).save_pretrained(folder)
+        whole_model(head, base).save_pretrained(folder)
         read = trained.config["chat_template"] == "auto"
-        load_tokenizer(base.folder, chat_template=read).save_pretrained(folder)
+        load_tokenizer(base, chat_template=read).save_pretrained(folder)
         return
     if adapted:
-        merged(load_adapters(model, base.folder)).save_pretrained(folder)
+        base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
+        merged(load_adapters(model, base)).save_pretrained(folder)
     for path in sorted(model.iterdir()):
         if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
             shutil.copyfile(path, folder / path.name)
@@ -153,10 +152,9 @@ def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tu
     from results.vocabulary import acquisition_words
 
     own = None
+    chosen = f"{trained.config['data_scale']:,} per problem"
     if trained.records is not None:
         own = trained.records[trained.records["cell"] == trained.cell].iloc[0]
-    chosen = f"{trained.config['data_scale']:,} a problem"
-    if own is not None:
         chosen += f", {acquisition_words(own['acquisition'])}"
     labeled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
     threshold = facts.threshold
@@ -180,24 +178,21 @@ def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tu
 def _training(trained: Trained, facts: TrainingFacts, config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     from results.model_card import facts_of
 
-    told = trained.config
+    settings = trained.config
+    lora = settings.get("lora")
     return facts_of(
         (
             ("architecture", config["architectures"][0]),
-            ("begun with the checkpoint", None if facts.checkpoint is None else facts.checkpoint.name),
-            ("adapters", _adapters(told.get("lora"))),
-            ("seed", told["seed"]),
-            ("updates", f"{told['updates']:,} of {told['batch_size']} solutions each"),
+            ("starts from the checkpoint", None if facts.checkpoint is None else facts.checkpoint.name),
+            ("adapters", None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"),
+            ("seed", settings["seed"]),
+            ("updates", f"{settings['updates']:,} of {settings['batch_size']} solutions each"),
             ("kept", f"the weights after {facts.best_update:,} updates, the best on validation problems"),
             (
-                f"best-of-{told['validation_n']} on validation problems",
-                f"{facts.best_value:.3f} (too high, for they chose the weights)",
+                f"best-of-{settings['validation_n']} on validation problems",
+                f"{facts.best_value:.3f} (too high, because they chose the weights)",
             ),
             ("learning rate", f"{facts.learning_rate:g}"),
-            ("precision", told["precision"]),
+            ("precision", settings["precision"]),
         )
     )
-
-
-def _adapters(lora: dict[str, Any] | None) -> str | None:
-    return None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"

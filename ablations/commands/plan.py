@@ -63,11 +63,11 @@ def add_arguments(parser: Any) -> None:
 
 
 def asks_for_costs(args: Any) -> bool:
-    """Returns whether one of the flags is given."""
+    """Returns whether a flag that requests the costs is given."""
     return any(getattr(args, flag) is not None for flag in FLAGS)
 
 
-def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
+def describe_costs(args: Any, tasks: Sequence[Task], store: Store) -> str:
     """Describes costs by kind of work, the longest path, and predicted against measured seconds.
 
     Args:
@@ -86,7 +86,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     device = device_of(
         args.device_kind or KINDS[0], args.peak_tflops, args.utilization, args.sampling_utilization
     )
-    sizes = sizes_of(args, tasks)
+    sizes = _sizes(args, tasks)
     parts = [
         f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilization:g} are reached in "
         f"training and scoring, {device.sampling:g} in sampling",
@@ -123,7 +123,7 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     return "\n".join(parts)
 
 
-def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
+def _sizes(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     """Returns the backbone's size for each role in the tasks, as given by a flag or by the settings."""
     from ablations.experiments.settings import StudentSettings
     from ablations.experiments.source_settings import WorldSettings

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from results.stats.crossed import Components
 from results.stats.intervals import ALPHA, LEAST_PROBLEMS, NAN, Estimate, mean_interval
-from results.stats.power import POWER, detectable
+from results.stats.power import detectable
 from results.stats.shifted_logistic import fit_shift
 
 Array = npt.NDArray[np.float64]
@@ -128,20 +128,16 @@ def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
     )
 
 
-def detectable_efficiency(
-    components: Components, seeds: int, problems: int, *, alpha: float = ALPHA, wanted: float = POWER
-) -> float:
-    """Return the smallest efficiency above 1 that a planned run detects; NaN if nothing varies.
+def detectable_efficiency(components: Components, seeds: int, problems: int) -> float:
+    """Return the smallest efficiency above 1 that a planned run detects (``POWER``); NaN if nothing varies.
 
     Args:
         components: those of ``Efficiency.log`` in an earlier run with the same budgets: the variances of the
             influence of single seeds and problems on the shift.
         seeds: number of seeds of the planned run.
         problems: number of problems of the planned run.
-        alpha: two-sided significance level.
-        wanted: power.
     """
-    return float(np.exp(detectable(components.terms(seeds, problems), alpha, wanted=wanted)))
+    return float(np.exp(detectable(components.terms(seeds, problems), ALPHA)))
 
 
 def _rises(curve: Curve) -> bool:

@@ -184,7 +184,7 @@ def test_doublings_are_those_of_the_largest_data_scale(record: Any, records_fram
         for scale, values in ((1, (0.0, 0.9, 0.0, 0.9, 0.0)), (4, (0.5, 0.6, 0.7, 0.6, 0.1)))
         for n, value in zip((1, 2, 4, 8, 16), values, strict=True)
     ]
-    found = partial(between_doublings, "process", up_to=8)(records_frame(rows))
+    found = between_doublings("process", 8, records_frame(rows))
     assert [one.where for one in found] == ["1 to 2", "2 to 4", "4 to 8"]
     assert [one.found.estimate for one in found] == pytest.approx([0.1, 0.1, -0.1])
 
