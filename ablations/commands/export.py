@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ablations.commands.trained import Selection, Trained, find_model
 from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
 from lightning_modules.presets import Lora
+
+if TYPE_CHECKING:
+    from results.model_card import Card
 
 CARD = "README.md"
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
@@ -40,30 +43,15 @@ def export(
     """
     check_new(out, "out")
     trained = find_model(cell, selection, store)
-    write(trained, out, name=name or out.resolve().name, license=license)
-    print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
-
-
-def write(trained: Trained, out: Path, *, name: str, license: str | None = None) -> None:
-    """Writes a model and its card into a new folder, atomically.
-
-    Args:
-        trained: the model.
-        out: the folder.
-        name: the model's name in its card.
-        license: license as the hub names it; None: the card names none.
-
-    Raises:
-        ValueError: ``out`` already exists, or the model is incomplete.
-    """
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
 
     with new_folder(out, "out") as folder:
         _write_model(trained, folder)
         config = find_checkpoint(str(folder), "cell").config
-        card = card_of(trained, name=name, license=license, config=config)
+        card = _card(trained, name or out.resolve().name, license, config)
         (folder / CARD).write_text(model_card(card), encoding="utf-8")
+    print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
 
 
 def _write_model(trained: Trained, folder: Path) -> None:
@@ -91,15 +79,8 @@ def _write_model(trained: Trained, folder: Path) -> None:
             shutil.copyfile(path, folder / path.name)
 
 
-def card_of(trained: Trained, *, name: str, license: str | None, config: dict[str, Any]) -> Any:
-    """Collects what is known about a model for its card.
-
-    Args:
-        trained: the model.
-        name: the model's name.
-        license: license as the hub names it.
-        config: the model's config, as transformers writes it.
-    """
+def _card(trained: Trained, name: str, license: str | None, config: dict[str, Any]) -> Card:
+    """Collects what is known about a model, whose config is as transformers writes it."""
     from ablations.commands.cell_intervals import auroc_intervals
     from ablations.engine.revision import revision
     from results.model_card import Card
@@ -122,9 +103,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         records=trained.records,
         cell=trained.cell,
         folds=trained.folds,
-        aurocs=auroc_intervals(trained.store, trained.cell_inputs, trained.config["arm"])
-        if trained.cell_inputs
-        else {},
+        aurocs=auroc_intervals(trained.store, trained.cell_inputs, trained.config["arm"]),
         problem=problem,
         steps=steps,
         chat_template=facts.checkpoint is not None and facts.checkpoint.chat_template,

@@ -25,10 +25,10 @@ FLAGS = (
 """Flags that request the costs, each by itself."""
 COUNTED = """\
 All tasks are counted, cached or not, as if their models ran on such devices, on as many of them as can share
-the task. Tokens are those that are computed: where solutions are scored, what several to one problem begin
-with, and equal ones, count once; where steps are learned, a solution counts up to its first error; where
-solutions are sampled, their problem counts once. Lengths are those of the embedded world's solutions, or of
-GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
+the task. Tokens are those that are computed: where solutions are scored, common beginnings of solutions to
+one problem, and equal solutions, count once; where steps are learned, a solution counts up to its first
+error; where solutions are sampled, their problem counts once. Lengths are those of the embedded world's
+solutions, or of GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
 FILLING = 100_000_000
 """Number of parameters below which a model's kernels are too short to fill a GPU."""
 _ROLES: dict[Role, str] = {
@@ -90,12 +90,15 @@ def describe_costs(args: Any, tasks: Sequence[Task], store: Store) -> str:
     parts = [
         f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilization:g} are reached in "
         f"training and scoring, {device.sampling:g} in sampling",
-        *(_size(role, size) for role, size in sizes.items()),
+        *(
+            f"{_ROLES[role]}: {size.name}, {size.parameters:,} parameters, {size.layers} layers"
+            for role, size in sizes.items()
+        ),
         COUNTED,
     ]
     if device.timed_as != CPU and any(size.parameters < FILLING for size in sizes.values()):
         parts.append(
-            f"Backbones of less than {FILLING:,} parameters do not fill a GPU: their hours will be more."
+            f"Backbones of less than {FILLING:,} parameters do not fill a GPU: they take more hours."
         )
     parts.append("")
     kinds, total = costs(tasks, sizes, device, counts)
@@ -170,10 +173,6 @@ def _without_revision(checkpoint: str | None) -> str | None:
     return checkpoint.partition("@")[0]
 
 
-def _size(role: Role, size: Size) -> str:
-    return f"{_ROLES[role]}: {size.name}, {size.parameters:,} parameters, {size.layers} layers"
-
-
 def _hours(seconds: float) -> str:
     hours = seconds / 3600
     return "<0.01" if 0 < hours < 0.005 else f"{hours:,.2f}" if hours < 10 else f"{hours:,.1f}"
@@ -184,17 +183,17 @@ def _comparison(found: Sequence[TimedWork]) -> list[str]:
 
     rows = [
         (
-            one.what,
-            str(one.tasks),
-            duration(one.predicted),
-            duration(one.measured),
-            f"{one.measured / one.predicted:.2f}",
-            "yes" if one.agrees else "no",
+            work.what,
+            str(work.tasks),
+            duration(work.predicted),
+            duration(work.measured),
+            f"{work.measured / work.predicted:.2f}",
+            "yes" if work.agrees else "no",
         )
-        for one in found
+        for work in found
     ]
     header = ("timed before", "tasks", "predicted", "measured", "measured / predicted", "agree")
     table = text_table(header, rows, right=range(1, 5))
-    off = [one.what for one in found if not one.agrees]
+    off = [work.what for work in found if not work.agrees]
     verdict = f"not so: {', '.join(off)}" if off else "all do"
     return ["", table, f"To agree is to be within a factor of {AGREE:g}: {verdict}."]

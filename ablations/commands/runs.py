@@ -1,4 +1,4 @@
-"""Commands on what runs have left: ``ablations report | status | gc | list``."""
+"""Commands on the results and artifacts of runs: ``ablations report | status | gc | list``."""
 
 from __future__ import annotations
 
@@ -58,25 +58,28 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
         raise ValueError(f"runs: found no {RUN_FILE} below {runs}; allowed: a folder with one run or more")
     used: set[str] = set().union(*sweeps.values())
     for folder in folders:
-        experiment, of_run = parse_run_file(folder)
+        experiment, args = parse_run_file(folder)
         with chdir(started_in(folder)):
-            used |= {task.address for task in experiment.plan(of_run.settings).tasks}
+            used |= {task.address for task in experiment.plan(args.settings).tasks}
     artifacts = Store(store)
-    found = unused(artifacts, used)
-    told = remove(artifacts, found) if delete else found
-    rows = [(one.address, f"{one.size / 1e6:,.1f} MB") for one in told]
+    garbage = unused(artifacts, used)
+    if delete:
+        garbage = remove(artifacts, garbage)
+    rows = [(artifact.address, f"{artifact.size / 1e6:,.1f} MB") for artifact in garbage]
     if rows:
         print(text_table(("artifact", "size"), rows, right=(1,)))
     done = "removed" if delete else "not referred to; --delete removes them"
-    total = sum(one.size for one in told) / 1e6
-    told_by = f"{len(folders)} runs and {len(sweeps)} sweeps"
-    print(f"{len(told)} artifacts, {total:,.1f} MB {done}; {told_by} refer to {len(used)}")
+    total = sum(artifact.size for artifact in garbage) / 1e6
+    print(
+        f"{len(garbage)} artifacts, {total:,.1f} MB {done}; {len(folders)} runs and {len(sweeps)} sweeps "
+        f"refer to {len(used)}"
+    )
 
 
 def list_experiments() -> None:
     """Prints the experiments."""
     rows = [
-        (name, ", ".join(one.scales), ", ".join(one.worlds), ", ".join(one.labelers), one.summary)
-        for name, one in experiments().items()
+        (name, ", ".join(known.scales), ", ".join(known.worlds), ", ".join(known.labelers), known.summary)
+        for name, known in experiments().items()
     ]
     print(text_table(("experiment", "scales", "worlds", "labelers", "what it shows"), rows))
