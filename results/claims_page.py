@@ -68,9 +68,6 @@ verdicts are next to their numbers. A dash: there are no such records.
 def claims_page(reference: Path = REFERENCE) -> str:
     """Return the page as Markdown.
 
-    Args:
-        reference: folder of reference runs.
-
     Raises:
         ValueError: a folder holds records of a different world than its name says.
     """

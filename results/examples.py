@@ -40,7 +40,6 @@ def check_examples(examples: Any, where: str = "examples") -> list[dict[str, Any
     """Check that examples have the format above.
 
     Args:
-        examples: contents of the file.
         where: name for messages, such as the file's path.
 
     Returns:

@@ -49,7 +49,6 @@ class Finding:
     """A claim and what the records show about it."""
 
     claim: Claim
-    """Claim that was tested."""
     differences: tuple[Difference, ...]
     """Its differences; empty without records."""
     p: float

@@ -26,7 +26,6 @@ class Card:
     """Contents of a model card."""
 
     name: str
-    """Name of the model."""
     arm: str
     """Its supervision, in words."""
     supervision: str
@@ -34,11 +33,9 @@ class Card:
     of_steps: bool
     """Whether it scores a solution by the product over its steps; otherwise as an outcome."""
     classes: tuple[str, ...]
-    """Names of its classes, in order."""
     data: tuple[tuple[str, str], ...]
-    """Facts about the data and who labeled it, by name."""
     training: tuple[tuple[str, str], ...]
-    """Facts about the training, by name."""
+    """Names and values of facts."""
     records: pd.DataFrame | None
     """Records of its run; None if no run contains it."""
     cell: str | None
@@ -48,9 +45,8 @@ class Card:
     aurocs: Mapping[str, Estimate]
     """Metric -> its estimate with an interval, where the records have none."""
     problem: str
-    """Problem of the code sample."""
     steps: tuple[str, ...]
-    """Solution steps of the code sample."""
+    """Problem and solution of the code sample."""
     chat_template: bool
     """Whether it reads problems through its tokenizer's chat template."""
     license: str | None

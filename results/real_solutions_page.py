@@ -40,11 +40,7 @@ Only 37 of the problems have both right and wrong solutions, so a reward model c
 
 
 def real_solutions_page(frame: pd.DataFrame) -> str:
-    """Return the page as Markdown.
-
-    Args:
-        frame: records of the run.
-    """
+    """Return the page on a run's records as Markdown."""
     found, arms = findings(frame), arms_table(frame)
     assert arms is not None
     return "\n".join(

@@ -12,7 +12,6 @@ class Metric:
     """Definition of a metric, and which rows may hold it."""
 
     meaning: str
-    """Meaning, in one line."""
     arms: tuple[str, ...]
     """Arms that may hold it."""
     n: str | None = None
@@ -156,13 +155,11 @@ class Column:
     """One column of the record table."""
 
     type: pa.DataType
-    """Arrow type."""
     unit: str
     """Unit or kind of value."""
     meaning: str
     """What it holds, and when it is null."""
     nullable: bool = False
-    """Whether null is allowed."""
 
 
 COLUMNS: dict[str, Column] = {

@@ -22,7 +22,6 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
     Args:
         settings: settings of an experiment that collects data, with the folder of labeling files.
         store: the artifact store; the PRMs that choose solutions are trained into it.
-        workers: number of processes.
         write: whether to write the labeling file of the first generation without one.
 
     Raises:

@@ -16,9 +16,7 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
     """Estimates a cell's AUROCs on the test solutions of all folds, with intervals by problem.
 
     Args:
-        store: the artifact store.
         inputs: addresses of the cell's inputs; empty if it is unknown.
-        arm: the cell's arm.
 
     Returns:
         Metric -> estimate, for solution and step AUROC; no step AUROC without ratings of the steps, and

@@ -27,14 +27,12 @@ class _Flag:
 
     name: str
     kind: Any
-    """Its type."""
     default: Any
     """Its default; ``_NONE`` if it is required."""
     help: str
     limit: Limit = None
     """Which values are allowed."""
     more: tuple[str, ...] = ()
-    """Further names."""
     positional: bool = False
 
     def add(self, parser: Any) -> None:

@@ -24,15 +24,15 @@ class Selection:
     """Selection of one of a run's reward models; a field that is None stands for the only value there is."""
 
     arm: str | None = None
-    """Of a run: kind of supervision."""
+    """With a run: kind of supervision."""
     acquisition: str | None = None
-    """Of a run: how labeled solutions were chosen (default: uniform)."""
+    """With a run: how labeled solutions were chosen (default: uniform)."""
     data_scale: int | None = None
-    """Of a run: solutions labeled per problem."""
+    """With a run: solutions labeled per problem."""
     seed: int | None = None
-    """Of a run: seed of the training."""
+    """With a run: seed of the training."""
     fold: int | None = None
-    """Of a run on a pool: fold, from 0."""
+    """With a run on a pool: fold, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,17 +40,14 @@ class Trained:
     """A trained reward model and what is known about it."""
 
     store: Store
-    """Store that holds it."""
     address: str
     """Address of the training's artifact, ``train/KEY``."""
     config: dict[str, Any]
-    """Configuration of the training."""
     inputs: dict[str, Any]
     """Addresses of the training's inputs."""
     cell: str | None = None
     """Key of its cell, if it was found by one."""
     cell_inputs: dict[str, Any] = field(default_factory=dict)
-    """Addresses of that cell's inputs."""
     folds: int = 1
     """Number of models in the cell."""
     records: pd.DataFrame | None = None

@@ -18,13 +18,9 @@ class Property:
     """A measured property of a world."""
 
     name: str
-    """Name of the measured quantity."""
     value: str
-    """Measured value."""
     allowed: str
-    """Allowed values."""
     holds: bool
-    """Whether the value is allowed."""
 
 
 def measure(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:

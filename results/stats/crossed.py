@@ -82,7 +82,6 @@ class MeanSquares:
     """Mean squares of two-way tables [..., S, P], as arrays of the leading shape."""
 
     mean: Any
-    """Mean over seeds and problems."""
     seed: Any
     """Mean square between seeds, S - 1 degrees of freedom; 0 for one seed."""
     problem: Any
@@ -90,9 +89,7 @@ class MeanSquares:
     residual: Any
     """Mean square of the residual, (S - 1) (P - 1) degrees of freedom; 0 for one seed or one problem."""
     seeds: int
-    """Number of seeds, S."""
     problems: int
-    """Number of problems, P."""
 
     @property
     def terms(self) -> tuple[Term, ...]:

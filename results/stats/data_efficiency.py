@@ -63,9 +63,7 @@ class Efficiency:
     estimate: float = NAN
     """How many times more labels the baseline needs; 1 is no gain."""
     lower: float = NAN
-    """Lower end of the interval."""
     upper: float = NAN
-    """Upper end of the interval."""
     fit: float = NAN
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     reason: str = ""

@@ -55,9 +55,8 @@ class Estimate:
     estimate: float
     """Mean over seeds and problems."""
     lower: float
-    """Lower end; NaN if it cannot be computed."""
     upper: float
-    """Upper end; NaN if it cannot be computed."""
+    """Ends of the interval; NaN if they cannot be computed."""
     problems: int = 0
     """Number of problems it is a mean over; 0 if it is over seeds only or has no interval."""
     seeds: int = 0
