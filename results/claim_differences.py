@@ -131,7 +131,7 @@ def data_efficiency(acquisition: str, baseline: str, counted: str, frame: pd.Dat
             arm=acquisition_words(acquisition),
             against=acquisition_words(baseline),
             n=comparison_n(frame),
-            found=pair.efficiency.log or Estimate(estimate=NAN, lower=NAN, upper=NAN),
+            found=pair.efficiency.log or Estimate(estimate=NAN),
             seeds=pair.efficiency.log.seeds if pair.efficiency.log else 0,
             unit=TIMES,
             reason=pair.efficiency.reason,

@@ -35,7 +35,7 @@ _LOOP = """\
 ## Compared with a plain loop
 
 `make bench` measures these on one thread and writes `runs/benchmarks.json`. The plain loop is padded and
-unsorted, in batches of 64, with the same model in the same run; weights and scores come out the same. The
+unsorted, in batches of 64, with the same model in the same run; weights and scores are the same. The
 right column needs the pool and its training text:
 
 ```

@@ -1,7 +1,7 @@
 """People as annotators of the large PRM: files for them to rate, and their ratings.
 
 In each generation, `ablations annotate write` chooses and writes the solutions to rate next, people rate
-them, and `ablations annotate read` checks the ratings; once all are there, `ablations run` continues.
+them, and `ablations annotate read` checks the ratings; once all are complete, `ablations run` continues.
 """
 
 from typing import Any

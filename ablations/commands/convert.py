@@ -78,8 +78,8 @@ def convert(
     """
     allowed("from", from_, tuple(FORMATS))
     allowed("to", to, WRITTEN)
-    for path in held_out:
-        _check_file("held_out", path)
+    for held_out_file in held_out:
+        _check_file("held_out", held_out_file)
     conversion = Conversion(
         source=FORMATS[from_],
         target=FORMATS[to],

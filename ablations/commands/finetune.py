@@ -319,7 +319,7 @@ def _base_of(
 
     Args:
         name: a folder, or OWNER/NAME[@REVISION] on the hub.
-        course: its training, whose device must be there.
+        course: its training, whose device must be available.
         solutions: whether it will read solutions of problems, through its chat template if it has one.
         devices: number of devices that train it.
 

@@ -127,7 +127,7 @@ def describe_costs(args: Any, tasks: Sequence[Task], store: Store) -> str:
 
 
 def _sizes(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
-    """Returns the backbone's size for each role in the tasks, as given by a flag or by the settings."""
+    """Returns the size of each role's backbone, from the flags or the settings."""
     from ablations.experiments.settings import StudentSettings
     from ablations.experiments.source_settings import WorldSettings
     from ablations.world.text import build_tokenizer
@@ -139,26 +139,20 @@ def _sizes(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     if not used:
         return {}
     source, students = settings.source, getattr(settings, "students", StudentSettings())
-    presets: dict[Role, str]
+    names: dict[Role, str] = {"student": students.backbone}
     if isinstance(source, WorldSettings):
         world = world_of(source.world)
         vocabulary = len(build_tokenizer(world))
-        backbones: dict[Role, str] = {
-            "student": students.backbone,
-            "generator": source.generator.backbone,
-            "large": "large",
-        }
-        presets = {role: world.pretrainings[size].preset for role, size in backbones.items()}
-        presets["large"] = _without_revision(source.labeler.checkpoint) or presets["large"]
+        names |= {"generator": source.generator.backbone, "large": "large"}
+        names = {role: world.pretrainings[size].preset for role, size in names.items()}
+        names["large"] = _without_revision(source.labeler.checkpoint) or names["large"]
     else:
-        vocabulary, presets = source.vocabulary, {"student": students.backbone}
-    presets["student"] = _without_revision(students.checkpoint) or presets["student"]
-    given: dict[Role, str | None] = {
-        "student": args.backbone,
-        "generator": args.large_backbone,
-        "large": args.large_backbone,
-    }
-    names = presets | {role: name for role, name in given.items() if name is not None}
+        vocabulary = source.vocabulary
+    names["student"] = _without_revision(students.checkpoint) or names["student"]
+    if args.backbone is not None:
+        names["student"] = args.backbone
+    if args.large_backbone is not None:
+        names |= {"generator": args.large_backbone, "large": args.large_backbone}
     return {
         role: size_of(names[role], vocabulary=vocabulary, download=args.download)
         for role in ROLES

@@ -268,4 +268,4 @@ def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
 
 def _plain(value: float) -> Estimate:
     """Makes an estimate of a number without an interval."""
-    return Estimate(estimate=float(value), lower=float("nan"), upper=float("nan"))
+    return Estimate(estimate=float(value))

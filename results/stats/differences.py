@@ -201,7 +201,7 @@ def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
-    rows = frame[["seed", "arm", "value", "problem_values"]].itertuples(index=False)
+    rows: Any = frame[["seed", "arm", "value", "problem_values"]].itertuples(index=False)
     return {None if pd.isna(row.seed) else int(row.seed): row for row in rows}
 
 

@@ -54,8 +54,8 @@ class Estimate:
 
     estimate: float
     """Mean over seeds and problems."""
-    lower: float
-    upper: float
+    lower: float = NAN
+    upper: float = NAN
     """Ends of the interval; NaN if they cannot be computed."""
     problems: int = 0
     """Number of problems it is a mean over; 0 if it is over seeds only or has no interval."""
@@ -161,15 +161,10 @@ def mean_interval(value_SP: np.ndarray) -> Estimate:
 def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
     """Make an estimate from the terms of its variance; without an interval if they are zero."""
     half = float(half_width(terms, LEVEL)) if terms else NAN
-    known = half > ROUNDING
-    return Estimate(
-        estimate=estimate,
-        lower=estimate - half if known else NAN,
-        upper=estimate + half if known else NAN,
-        problems=problems,
-        seeds=seeds,
-        terms=tuple(terms) if known else (),
-    )
+    found = Estimate(estimate=estimate, problems=problems, seeds=seeds)
+    if not half > ROUNDING:
+        return found
+    return replace(found, lower=estimate - half, upper=estimate + half, terms=tuple(terms))
 
 
 def from_interval(estimate: float, lower: float, upper: float, problems: int) -> Estimate:
@@ -221,7 +216,7 @@ def _from_draws(center: float, found_B: np.ndarray, problems: int) -> Estimate:
     tail = 100 * (1 - LEVEL) / 2
     undefined = 100 * (1 - len(known_B) / len(found_B))
     if np.isnan(center) or undefined > tail or np.ptp(known_B) <= ROUNDING:
-        return Estimate(estimate=center, lower=NAN, upper=NAN, problems=problems, draws=found_B)
+        return Estimate(estimate=center, problems=problems, draws=found_B)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
     return Estimate(estimate=center, lower=float(lower), upper=float(upper), problems=problems, draws=found_B)
 
