@@ -112,11 +112,7 @@ def _row_fault(row: Mapping[str, Any]) -> str | None:
 
 
 def _check_rows(frame: pd.DataFrame, where: str) -> None:
-    """Check every row, and the file as a whole, against the rules.
-
-    Raises:
-        ValueError: names file, row, column, what was found and what is allowed.
-    """
+    """Raise a ValueError that names file, row and column of the first row that breaks a rule."""
     lengths: dict[tuple[object, ...], int] = {}
     for index, values in enumerate(zip(*(_with_none(frame[name]) for name in COLUMNS), strict=True)):
         row = dict(zip(COLUMNS, values, strict=True))

@@ -315,17 +315,9 @@ def _make(
 def _base_of(
     name: str, course: Course, *, solutions: bool, devices: int = 1
 ) -> tuple[UseCheckpoint, dict[str, str]]:
-    """Returns the step for a base, and what identifies it wherever its folder is.
+    """Returns the step for a causal base, and what identifies it wherever its folder is, after checks.
 
-    Args:
-        name: a folder, or OWNER/NAME[@REVISION] on the hub.
-        course: its training, whose device must be available.
-        solutions: whether it will read solutions of problems, through its chat template if it has one.
-        devices: number of devices that train it.
-
-    Raises:
-        ValueError: it is not a causal language model, or needs code from its own folder; its tokenizer has
-            more tokens than the model, or a chat template that does not accept a user's turn.
+    With ``solutions``, its chat template, if it has one, must accept a user's turn.
     """
     check_gpus([course.device], devices)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once

@@ -52,8 +52,6 @@ def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: La
         file: the pool as it was labeled.
         out: the new pool.
         name: the labeler's name in the new pool.
-        labeler: the labeler.
-        found: its labels.
 
     Raises:
         ValueError: the pool has changed since.

@@ -87,8 +87,7 @@ class Estimate:
     def detectable(self, comparisons: int = 1) -> float:
         """Return the smallest difference that this run detects with 80% power; NaN if unknown.
 
-        Args:
-            comparisons: number of comparisons for which p is Holm-corrected.
+        Its p is Holm-corrected for so many comparisons.
         """
         if 0 < self.problems < LEAST_PROBLEMS:
             return NAN
