@@ -209,14 +209,8 @@ def _with_precision(settings: Any, precision: Any) -> Any:
     """Returns an experiment's settings with the precision of all reward models under study."""
     from ablations.experiments.settings import StudentSettings
 
-    return replace(
-        settings,
-        **{
-            name: replace(value, precision=precision)
-            for name, value in _values(settings).items()
-            if isinstance(value, StudentSettings)
-        },
-    )
+    models = {name: model for name, model in _values(settings).items() if isinstance(model, StudentSettings)}
+    return replace(settings, **{name: replace(model, precision=precision) for name, model in models.items()})
 
 
 def _one_of(noun: str, names: Sequence[str]) -> str:
