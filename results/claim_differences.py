@@ -1,4 +1,7 @@
-"""Differences that claims are about: each function here names a comparison and finds it in records."""
+"""Differences that claims are about. Each function names a comparison and finds it in ``frame``.
+
+A frame holds the records of one experiment, scale and dataset. The differences found may be none.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,176 +52,148 @@ Differences = Callable[[pd.DataFrame], Sequence[Difference]]
 """Records of one experiment, scale and dataset -> the differences that a claim is about; may be empty."""
 
 
-def between_arms(arm: str, against: str, *, scales: int | None = None, n: int = PRIMARY_N) -> Differences:
+def between_arms(
+    arm: str, against: str, frame: pd.DataFrame, *, scales: int | None = None, n: int = PRIMARY_N
+) -> list[Difference]:
     """Find one arm minus another at each data scale, ascending.
 
     Args:
         arm: key of ``ARMS``.
         against: key of ``ARMS``.
+        frame: records.
         scales: how many of the largest data scales to compare; None for all.
         n: N of best-of-N; a run that measures only smaller N uses its largest.
     """
+    frame = _unvaried(frame)
+    n = _tested_n(frame[frame["arm"] == arm], n)
+    rows = differences(frame, [(arm, against)], "best_of_n", n).sort_values("data_scale")
+    if scales is not None:
+        rows = rows.tail(scales)
+    return [
+        _difference(
+            row,
+            arm_words(arm),
+            arm_words(against),
+            "" if pd.isna(row.data_scale) else f"{int(row.data_scale)} labeled",
+        )
+        for row in rows_of(rows)
+    ]
 
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        known = _unvaried(frame)
-        at = _tested_n(known[known["arm"] == arm], n)
-        rows = differences(known, [(arm, against)], "best_of_n", at).sort_values("data_scale")
-        found = [_difference(row, arm_words(arm), arm_words(against), _labeled(row)) for row in rows_of(rows)]
-        return found if scales is None else found[-scales:]
 
-    return find
-
-
-def between_doublings(arm: str, up_to: int) -> Differences:
+def between_doublings(arm: str, up_to: int, frame: pd.DataFrame) -> list[Difference]:
     """Find an arm's best-of-2N minus its best-of-N, for 2N up to ``up_to``, at its largest data scale."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        rows = _unvaried(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
-        if rows["data_scale"].notna().any():
-            rows = rows[rows["data_scale"] == rows["data_scale"].max()]
-        ns = sorted({int(n) for n in rows["n"]})
-        pairs = [(str(2 * n), str(n)) for n in ns if 2 * n in ns and 2 * n <= up_to]
-        # N becomes the variant of a single best-of-N, because differences are between variants of equal N.
-        varied = rows.assign(variant=rows["n"].astype(int).astype(str), n=0)
-        found = contrasts(varied, "variant", pairs, "best_of_n", 0)
-        return [
-            Difference(
-                arm=f"{arm_words(arm)}, best-of-{row.variant}",
-                against=f"best-of-{row.against}",
-                where=f"{row.against} to {row.variant}",
-                n=None,
-                found=row.found,
-                seeds=row.seeds,
-            )
-            for row in rows_of(found)
-        ]
-
-    return find
+    rows = _unvaried(frame[(frame["arm"] == arm) & (frame["metric"] == "best_of_n")])
+    if rows["data_scale"].notna().any():
+        rows = rows[rows["data_scale"] == rows["data_scale"].max()]
+    ns = sorted({int(n) for n in rows["n"]})
+    pairs = [(str(2 * n), str(n)) for n in ns if 2 * n in ns and 2 * n <= up_to]
+    # N becomes the variant of a single best-of-N, because differences are between variants of equal N.
+    varied = rows.assign(variant=rows["n"].astype(int).astype(str), n=0)
+    return [
+        Difference(
+            arm=f"{arm_words(arm)}, best-of-{row.variant}",
+            against=f"best-of-{row.against}",
+            where=f"{row.against} to {row.variant}",
+            n=None,
+            found=row.found,
+            seeds=row.seeds,
+        )
+        for row in rows_of(contrasts(varied, "variant", pairs, "best_of_n", 0))
+    ]
 
 
-def mean_gain(acquisition: str, baseline: str) -> Differences:
+def mean_gain(acquisition: str, baseline: str, frame: pd.DataFrame) -> list[Difference]:
     """Find the mean gain of one acquisition over another at equal, preset, increasing budgets."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        if not _has_best_of_n(frame):
-            return []
-        found = gains(frame)
-        found = found[(found["acquisition"] == acquisition) & (found["against"] == baseline)]
-        names = (acquisition_words(acquisition), acquisition_words(baseline))
-        found = found.assign(n=comparison_n(frame))
-        return [_difference(row, *names, f"mean over {row.budgets} labeled") for row in rows_of(found)]
-
-    return find
+    if not (frame["metric"] == "best_of_n").any():
+        return []
+    rows = gains(frame)
+    rows = rows[(rows["acquisition"] == acquisition) & (rows["against"] == baseline)]
+    words = (acquisition_words(acquisition), acquisition_words(baseline))
+    return [
+        _difference(row, *words, f"mean over {row.budgets} labeled")
+        for row in rows_of(rows.assign(n=comparison_n(frame)))
+    ]
 
 
-def data_efficiency(acquisition: str, baseline: str, counted: str) -> Differences:
+def data_efficiency(acquisition: str, baseline: str, counted: str, frame: pd.DataFrame) -> list[Difference]:
     """Find the log of how many times fewer labels one acquisition needs than another.
 
     Args:
         acquisition: the one being evaluated.
         baseline: the one it is compared with.
-        counted: key of ``acquisitions.LABELS``.
+        counted: key of ``acquisition_comparisons.LABELS``.
+        frame: records.
     """
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        if not _has_best_of_n(frame):
-            return []
-        return [
-            Difference(
-                arm=acquisition_words(acquisition),
-                against=acquisition_words(baseline),
-                n=comparison_n(frame),
-                found=one.efficiency.log or Estimate(estimate=NAN, lower=NAN, upper=NAN),
-                seeds=one.efficiency.log.seeds if one.efficiency.log else 0,
-                unit=TIMES,
-                reason=one.efficiency.reason,
-            )
-            for one in comparisons(frame)
-            if (one.acquisition, one.baseline, one.counted) == (acquisition, baseline, counted)
-        ]
-
-    return find
+    if not (frame["metric"] == "best_of_n").any():
+        return []
+    return [
+        Difference(
+            arm=acquisition_words(acquisition),
+            against=acquisition_words(baseline),
+            n=comparison_n(frame),
+            found=pair.efficiency.log or Estimate(estimate=NAN),
+            seeds=pair.efficiency.log.seeds if pair.efficiency.log else 0,
+            unit=TIMES,
+            reason=pair.efficiency.reason,
+        )
+        for pair in comparisons(frame)
+        if (pair.acquisition, pair.baseline, pair.counted) == (acquisition, baseline, counted)
+    ]
 
 
-def by_quintile(arm: str, against: str) -> Differences:
+def by_quintile(arm: str, against: str, frame: pd.DataFrame) -> list[Difference]:
     """Find one arm minus another in each quintile of difficulty, easiest first."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        rows = of_quintiles(frame)
-        found = contrasts(rows, "arm", [(arm, against)], "best_of_n", _tested_n(rows))
-        words = (arm_words(arm), arm_words(against))
-        return [_difference(row, *words, f"quintile {quintile_words(row.level)}") for row in rows_of(found)]
-
-    return find
+    rows = of_quintiles(frame)
+    pairs = contrasts(rows, "arm", [(arm, against)], "best_of_n", _tested_n(rows))
+    words = (arm_words(arm), arm_words(against))
+    return [_difference(row, *words, f"quintile {quintile_words(row.level)}") for row in rows_of(pairs)]
 
 
-def gain_of_the_hardest(arm: str) -> Differences:
+def gain_of_the_hardest(arm: str, frame: pd.DataFrame) -> list[Difference]:
     """Find the gain of best-of-N over best-of-1 in the hardest quintile minus that in each other one."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        n = _tested_n(of_quintiles(frame))
-        return [
-            Difference(
-                arm=f"{arm_words(arm)}, hardest quintile",
-                against=f"quintile {quintile_words(one.level)}",
-                where=f"quintile {quintile_words(one.level)}",
-                n=n,
-                found=one.hardest,
-                seeds=0,
-            )
-            for one in gains_by_quintile(frame, arm, n)
-            if one.hardest is not None
-        ]
-
-    return find
+    n = _tested_n(of_quintiles(frame))
+    return [
+        Difference(
+            arm=f"{arm_words(arm)}, hardest quintile",
+            against=f"quintile {quintile_words(gain.level)}",
+            where=f"quintile {quintile_words(gain.level)}",
+            n=n,
+            found=gain.hardest,
+            seeds=0,
+        )
+        for gain in gains_by_quintile(frame, arm, n)
+        if gain.hardest is not None
+    ]
 
 
-def between_training_sets(one: str, other: str) -> Differences:
+def between_training_sets(first: str, second: str, frame: pd.DataFrame) -> list[Difference]:
     """Find best-of-N of the large ORM trained on one set minus on another; keys of ``TRAINING_SETS``."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        orms = frame[frame["arm"] == "large_orm"]
-        found = between_sets(frame, _tested_n(orms))
-        found = found[(found["acquisition"] == one) & (found["against"] == other)]
-        return [
-            _difference(row, TRAINING_SETS[one].words, TRAINING_SETS[other].words) for row in rows_of(found)
-        ]
-
-    return find
+    rows = between_sets(frame, _tested_n(frame[frame["arm"] == "large_orm"]))
+    rows = rows[(rows["acquisition"] == first) & (rows["against"] == second)]
+    words = (TRAINING_SETS[first].words, TRAINING_SETS[second].words)
+    return [_difference(row, *words) for row in rows_of(rows)]
 
 
-def between_strategies(arm: str, one: str, other: str) -> Differences:
+def between_strategies(arm: str, first: str, second: str, frame: pd.DataFrame) -> list[Difference]:
     """Find an arm's best-of-N under one scoring strategy minus another; keys of ``STRATEGIES``."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        rows = strategy_rows(frame[frame["arm"] == arm])
-        found = contrasts(rows, "variant", [(one, other)], "best_of_n", _tested_n(rows))
-        return [_difference(row, one, other) for row in rows_of(found)]
-
-    return find
+    rows = strategy_rows(frame[frame["arm"] == arm])
+    pairs = contrasts(rows, "variant", [(first, second)], "best_of_n", _tested_n(rows))
+    return [_difference(row, first, second) for row in rows_of(pairs)]
 
 
-def between_ways(one: str, other: str) -> Differences:
+def between_ways(first: str, second: str, frame: pd.DataFrame) -> list[Difference]:
     """Find best-of-N of the last selector of one way of retraining minus another; keys of ``WAYS``."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        rows = of_rounds(frame)
-        if rows.empty:
-            return []
-        last, n = last_round(frame), _tested_n(rows)
-        found = difference(frame, "best_of_n", (one, last), (other, last), n)
-        return [] if found is None else [_difference(found, WAYS[one].words, WAYS[other].words)]
-
-    return find
+    rows = of_rounds(frame)
+    if rows.empty:
+        return []
+    last = last_round(frame)
+    row = difference(frame, "best_of_n", (first, last), (second, last), _tested_n(rows))
+    return [] if row is None else [_difference(row, WAYS[first].words, WAYS[second].words)]
 
 
-def on_kind(kind: str, arm: str, against: str) -> Differences:
+def on_kind(kind: str, arm: str, against: str, frame: pd.DataFrame) -> list[Difference]:
     """Find one arm minus another on test problems of one kind, a key of ``generalization.KINDS``."""
-
-    def find(frame: pd.DataFrame) -> list[Difference]:
-        return list(between_arms(arm, against)(of_kind(frame, kind)))
-
-    return find
+    return between_arms(arm, against, of_kind(frame, kind))
 
 
 def _unvaried(frame: pd.DataFrame) -> pd.DataFrame:
@@ -231,14 +206,6 @@ def _difference(row: Any, arm: str, against: str, where: str = "") -> Difference
     return Difference(arm=arm, against=against, where=where, n=int(row.n), found=row.found, seeds=row.seeds)
 
 
-def _labeled(row: Any) -> str:
-    return "" if pd.isna(row.data_scale) else f"{int(row.data_scale)} labeled"
-
-
 def _tested_n(rows: pd.DataFrame, wanted: int = PRIMARY_N) -> int:
     """Return the N at which best-of-N is compared, from the rows of a scorer or a reference."""
     return tested_n(rows[rows["metric"].isin(["best_of_n", "majority"])], wanted)
-
-
-def _has_best_of_n(frame: pd.DataFrame) -> bool:
-    return bool((frame["metric"] == "best_of_n").any())

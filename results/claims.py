@@ -1,10 +1,11 @@
 """Claims of every experiment, fixed before any run on the test problems.
 
-A claim states that every one of its differences lies between two bounds. ``results.findings`` tests claims
-against records. Everything else that a report shows is descriptive.
+A claim states that all of its differences lie between two bounds. ``results.findings`` tests claims against
+records. Everything else that a report shows is descriptive.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
@@ -38,11 +39,11 @@ EQUAL = (-MARGIN, MARGIN)
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Claim that every one of some differences lies between two bounds."""
+    """A claim that all of its differences lie between two bounds."""
 
     text: str
     """The claim, in words that do not name N."""
-    paper: str
+    paper: str = "not stated"
     """What the paper found, in a few words and numbers."""
     differences: Differences
     """Function that finds the differences in records."""
@@ -52,7 +53,6 @@ class Claim:
     """The claim in a few words, for the front page; None if it is not shown there."""
 
 
-_NOT_STATED = "not stated"
 _LARGEST_N = 128
 _AT_ALL_SCALES = "above it from 1 to 200 labeled per problem, best-of-500"
 _MARGIN = f"{100 * MARGIN:g} points"
@@ -68,18 +68,18 @@ def _generalizes(kind: str, problems: str, short: str | None = None) -> tuple[Cl
         Claim(
             text=f"process beats final-answer outcome on {problems}",
             paper="72.9 against 63.8 on fresh STEM questions",
-            differences=on_kind(kind, "process", "final_answer"),
+            differences=partial(on_kind, kind, "process", "final_answer"),
             short=short,
         ),
         Claim(
             text=f"process beats majority voting on {problems}",
             paper="72.9 against 61.3 on fresh STEM questions",
-            differences=on_kind(kind, "process", "majority"),
+            differences=partial(on_kind, kind, "process", "majority"),
         ),
         Claim(
             text=f"the labeler beats majority voting on {problems}",
             paper="72.9 against 61.3 on fresh STEM questions",
-            differences=on_kind(kind, "labeler", "majority"),
+            differences=partial(on_kind, kind, "labeler", "majority"),
         ),
     )
 
@@ -89,7 +89,7 @@ def _scores_equally(strategy: str, words: str) -> Claim:
     return Claim(
         text=f"{words} solves as many problems as the product with neutral as positive, to within {_MARGIN}",
         paper=f"{100 * STRATEGIES[strategy]:.1f} against {100 * STRATEGIES[_PRODUCT]:.1f} {_OF_1860}",
-        differences=between_strategies("labeler", strategy, _PRODUCT),
+        differences=partial(between_strategies, "labeler", strategy, _PRODUCT),
         within=EQUAL,
     )
 
@@ -99,77 +99,70 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(
             text="process beats final-answer outcome at every data scale",
             paper=_AT_ALL_SCALES,
-            differences=between_arms("process", "final_answer"),
+            differences=partial(between_arms, "process", "final_answer"),
             short="process supervision beats final-answer outcomes, at every data scale",
         ),
         Claim(
             text="process beats PRM-derived outcome at every data scale",
             paper=_AT_ALL_SCALES,
-            differences=between_arms("process", "prm_outcome"),
+            differences=partial(between_arms, "process", "prm_outcome"),
             short="process supervision beats PRM-derived outcomes, at every data scale",
         ),
         Claim(
             text="PRM-derived outcome beats final-answer outcome at the two largest data scales",
             paper="clearly above it",
-            differences=between_arms("prm_outcome", "final_answer", scales=2),
+            differences=partial(between_arms, "prm_outcome", "final_answer", scales=2),
             short="PRM-derived outcomes beat final answers, at the two largest data scales",
         ),
         Claim(
             text="PRM-derived outcome beats pass@1 at the largest data scale",
-            paper=_NOT_STATED,
-            differences=between_arms("prm_outcome", "random", scales=1),
+            differences=partial(between_arms, "prm_outcome", "random", scales=1),
         ),
         Claim(
             text="final-answer outcome beats pass@1 at the largest data scale",
-            paper=_NOT_STATED,
-            differences=between_arms("final_answer", "random", scales=1),
+            differences=partial(between_arms, "final_answer", "random", scales=1),
         ),
         Claim(
             text="PRM-derived outcome beats majority voting at the largest data scale",
-            paper=_NOT_STATED,
-            differences=between_arms("prm_outcome", "majority", scales=1, n=16),
+            differences=partial(between_arms, "prm_outcome", "majority", scales=1, n=16),
         ),
         Claim(
             text="PRM-derived outcome beats majority voting at the largest data scale",
-            paper=_NOT_STATED,
-            differences=between_arms("prm_outcome", "majority", scales=1),
+            differences=partial(between_arms, "prm_outcome", "majority", scales=1),
         ),
         Claim(
             text="the labeler beats majority voting",
             paper=f"{LARGE['large_prm']} against {LARGE['majority']} {_OF_1860}",
-            differences=between_arms("labeler", "majority"),
+            differences=partial(between_arms, "labeler", "majority"),
         ),
         Claim(
             text="the best-of-N of the labeler does not fall by more than one point "
             f"between any N and 2N up to {_LARGEST_N}",
-            paper=_NOT_STATED,
-            differences=between_doublings("labeler", _LARGEST_N),
+            differences=partial(between_doublings, "labeler", _LARGEST_N),
             within=NO_FALL,
         ),
         Claim(
             text="the best-of-N of process at the largest data scale does not fall by more than one point "
             f"between any N and 2N up to {_LARGEST_N}",
-            paper=_NOT_STATED,
-            differences=between_doublings("process", _LARGEST_N),
+            differences=partial(between_doublings, "process", _LARGEST_N),
             within=NO_FALL,
         ),
     ),
     "active_learning": (
         Claim(
             text="convincing wrong answers beat distinct uniform solutions, on average over equal budgets",
-            paper=_NOT_STATED,
-            differences=mean_gain(*HYPOTHESIS),
+            differences=partial(mean_gain, *HYPOTHESIS),
         ),
         Claim(
             text="convincing wrong answers beat uniform solutions, on average over equal budgets",
             paper=f"above them, by {PAPER_EFFICIENCY:g} times fewer labels",
-            differences=mean_gain(*PAPER_PAIR),
+            differences=partial(mean_gain, *PAPER_PAIR),
         ),
         *(
             Claim(
                 text=f"convincing wrong answers need fewer {words} than distinct uniform solutions",
-                paper=_EFFICIENCY if counted == "labelled_solutions" else _NOT_STATED,
-                differences=data_efficiency(*HYPOTHESIS, counted),
+                paper=_EFFICIENCY if counted == "labelled_solutions" else "not stated",
+                differences=partial(data_efficiency, *HYPOTHESIS, counted),
                 short="active learning needs fewer labels" if counted == "labelled_solutions" else None,
             )
             for counted, words in zip(LABELS, ("labeled solutions", "labeled steps"), strict=True)
@@ -184,25 +177,25 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(
             text="the large PRM beats the large ORM",
             paper=f"{LARGE['large_prm']} against {LARGE['large_orm']} {_OF_1860}",
-            differences=between_arms("large_prm", "large_orm"),
+            differences=partial(between_arms, "large_prm", "large_orm"),
             short="a large PRM beats a large ORM",
         ),
         Claim(
             text="the large ORM beats majority voting",
             paper=f"{LARGE['large_orm']} against {LARGE['majority']} {_OF_1860}",
-            differences=between_arms("large_orm", "majority"),
+            differences=partial(between_arms, "large_orm", "majority"),
         ),
         Claim(
             text="the large PRM beats majority voting",
             paper=f"{LARGE['large_prm']} against {LARGE['majority']} {_OF_1860}",
-            differences=between_arms("large_prm", "majority"),
+            differences=partial(between_arms, "large_prm", "majority"),
         ),
     ),
     "orm_superset": (
         Claim(
             text=f"adding the solutions of the large PRM helps the large ORM by less than {_MARGIN}",
             paper="no better than uniform ones",
-            differences=between_training_sets("both", "uniform"),
+            differences=partial(between_training_sets, "both", "uniform"),
             within=NO_GAIN,
         ),
     ),
@@ -210,17 +203,16 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim(
             text="the large PRM beats the large ORM in every quintile of difficulty",
             paper="in all five",
-            differences=by_quintile("large_prm", "large_orm"),
+            differences=partial(by_quintile, "large_prm", "large_orm"),
         ),
         Claim(
             text="the large PRM beats majority voting in every quintile of difficulty",
-            paper=_NOT_STATED,
-            differences=by_quintile("large_prm", "majority"),
+            differences=partial(by_quintile, "large_prm", "majority"),
         ),
         Claim(
             text="more samples help the large PRM more in the hardest quintile than in any other",
             paper="they help the hardest most",
-            differences=gain_of_the_hardest("large_prm"),
+            differences=partial(gain_of_the_hardest, "large_prm"),
         ),
     ),
     "generalization": (
@@ -236,14 +228,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             text=f"a selector that is trained on every round gains less than {_MARGIN} over "
             "one that chooses all at once",
             paper=_RETRAINING,
-            differences=between_ways("train_on", "one_shot"),
+            differences=partial(between_ways, "train_on", "one_shot"),
             within=NO_GAIN,
         ),
         Claim(
             text=f"a selector retrained from the base every round gains less than {_MARGIN} over "
             "one that chooses all at once",
             paper=_RETRAINING,
-            differences=between_ways("from_base", "one_shot"),
+            differences=partial(between_ways, "from_base", "one_shot"),
             within=NO_GAIN,
         ),
     ),

@@ -9,10 +9,11 @@ Run it after replacing a reference run.
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from results.claims import CLAIMS, Claim
-from results.findings import Finding, counted, difference_cell, findings
+from results.findings import Finding, count_verdicts, difference_cell, findings
 from results.records import read_records
 from results.stats.intervals import ALPHA, MARGIN
 from results.stats.power import POWER
@@ -26,7 +27,7 @@ FRESH = "fresh"
 """Suffix of runs that evaluate the default world's models on problems drawn after everything was chosen."""
 
 SCALES = ("small", "quick")
-"""Scales of runs on held-out worlds; the first that there is counts."""
+"""Scales of runs on held-out worlds; the first one with records is shown."""
 
 REFERENCE = Path(__file__).parent / "reference"
 """Folder of the committed runs: EXPERIMENT-small, EXPERIMENT-small-fresh, and EXPERIMENT-SCALE-WORLD."""
@@ -67,14 +68,11 @@ verdicts are next to their numbers. A dash: there are no such records.
 def claims_page(reference: Path = REFERENCE) -> str:
     """Return the page as Markdown.
 
-    Args:
-        reference: folder of reference runs.
-
     Raises:
         ValueError: a folder holds records of a different world than its name says.
     """
-    sections = [_section(experiment, family, reference) for experiment, family in CLAIMS.items()]
-    return "\n".join([_INTRODUCTION, *sections])
+    tables = [f"## {name}\n\n{_table(name, family, reference)}" for name, family in CLAIMS.items()]
+    return "\n".join([_INTRODUCTION, *tables])
 
 
 def front_page(readme: str, reference: Path = REFERENCE) -> str:
@@ -83,35 +81,33 @@ def front_page(readme: str, reference: Path = REFERENCE) -> str:
     for experiment, family in CLAIMS.items():
         frame = _records(reference / f"{experiment}-small")
         found = [None] * len(family) if frame is None else findings(frame, family)
-        for claim, one in zip(family, found, strict=True):
-            if claim.short is not None:
-                verdict = DASH if one is None else one.verdict
-                rows.append([claim.short, claim.paper, _cell(one), verdict])
+        rows += [
+            [claim.short, claim.paper, _cell(finding), DASH if finding is None else finding.verdict]
+            for claim, finding in zip(family, found, strict=True)
+            if claim.short is not None
+        ]
     return _MARKED.sub(lambda _: markdown_table(("claim", "paper", "here", "verdict"), rows), readme)
 
 
-def _section(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
-    """Return the claims of one experiment under its heading."""
-    return f"## {experiment}\n\n{_claims(experiment, family, reference)}"
-
-
-def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
+def _table(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
     """Return the table of one experiment, preceded by one line per run."""
     default = _records(reference / f"{experiment}-small")
     world = None if default is None else default["dataset"].iloc[0]
-    fresh = f"fresh problems (`{world}`)"
-    others = {fresh: _records(reference / f"{experiment}-small-{FRESH}", world)}
+    frames = {"here" if world is None else f"here (`{world}`)": default}
+    fresh = _records(reference / f"{experiment}-small-{FRESH}", world)
+    if fresh is not None:
+        frames[f"fresh problems (`{world}`)"] = fresh
     for name in HELD_OUT:
-        found = {scale: _records(reference / f"{experiment}-{scale}-{name}", name) for scale in SCALES}
-        scale = next((scale for scale, frame in found.items() if frame is not None), SCALES[0])
-        note = "" if scale == SCALES[0] else f", at `{scale}`"
-        others[f"held out: `{name}`{note}"] = found[scale]
-    frames = {
-        "here" if world is None else f"here (`{world}`)": default,
-        **{name: frame for name, frame in others.items() if frame is not None},
-    }
+        for scale in SCALES:
+            frame = _records(reference / f"{experiment}-{scale}-{name}", name)
+            if frame is not None:
+                note = "" if scale == SCALES[0] else f", at `{scale}`"
+                frames[f"held out: `{name}`{note}"] = frame
+                break
     columns = [None if frame is None else findings(frame, family) for frame in frames.values()]
-    runs = [f"- {name}: {counted(found)}" for name, found in zip(frames, columns, strict=True) if found]
+    runs = [
+        f"- {name}: {count_verdicts(found)}" for name, found in zip(frames, columns, strict=True) if found
+    ]
     rows = [
         _row(claim, [None if found is None else found[place] for found in columns])
         for place, claim in enumerate(family)
@@ -123,9 +119,12 @@ def _claims(experiment: str, family: tuple[Claim, ...], reference: Path) -> str:
 def _row(claim: Claim, found: list[Finding | None]) -> list[str]:
     """Return a claim's row: what the paper found, and what each run's records show."""
     here, *others = found
-    n = next((one.weakest.n for one in found if one and one.differences), None)
+    n = next((finding.weakest.n for finding in found if finding and finding.differences), None)
     name = claim.text if n is None else f"{claim.text} (best-of-{n})"
-    verdicts = [DASH if one is None else f"{_cell(one)}: {one.words}" for one in others]
+    verdicts = [
+        f"{_cell(finding)}: {finding.words}" if finding and finding.differences else DASH
+        for finding in others
+    ]
     return [name, claim.paper, _cell(here), *verdicts, DASH if here is None else here.words]
 
 
@@ -141,12 +140,13 @@ def _records(folder: Path, world: str | None = None) -> pd.DataFrame | None:
     return frame
 
 
-def _cell(one: Finding | None) -> str:
+def _cell(finding: Finding | None) -> str:
     """Format the difference where a claim is weakest, and where that is."""
-    if one is None or not one.differences:
+    if finding is None or not finding.differences:
         return DASH
-    shown = text_of(difference_cell(one.weakest))
-    return f"{shown}, {one.weakest.where}" if one.weakest.where else shown
+    weakest = finding.weakest
+    shown = "no estimate" if np.isnan(weakest.found.estimate) else text_of(difference_cell(weakest))
+    return f"{shown}, {weakest.where}" if weakest.where else shown
 
 
 if __name__ == "__main__":

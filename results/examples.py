@@ -30,14 +30,8 @@ from results.writing import write_text
 
 _PROBLEM = ("problem_id", "problem", "answer", "solutions")
 _SOLUTION = (
-    "sample",
-    "answer",
-    "finished",
-    "final_correct",
-    "count",
-    "steps",
-    "solution_scores",
-    "chosen_by",
+    *("sample", "answer", "finished", "final_correct"),
+    *("count", "steps", "solution_scores", "chosen_by"),
 )
 _STEP = ("text", "oracle", "scores")
 
@@ -46,7 +40,6 @@ def check_examples(examples: Any, where: str = "examples") -> list[dict[str, Any
     """Check that examples have the format above.
 
     Args:
-        examples: contents of the file.
         where: name for messages, such as the file's path.
 
     Returns:
@@ -55,114 +48,77 @@ def check_examples(examples: Any, where: str = "examples") -> list[dict[str, Any
     Raises:
         ValueError: names the place (such as ``[3].solutions[2].count``), what was found and what is allowed.
     """
-    if not isinstance(examples, list):
-        raise _fault(where, "", examples, "a list of problems")
-    seen: set[str] = set()
+    _check(f"{where}: file", examples, isinstance(examples, list), "a list of problems")
+    ids: set[str] = set()
     for p, problem in enumerate(examples):
-        at = f"[{p}]"
-        _check_keys(where, at, problem, _PROBLEM)
+        at = f"{where}: [{p}]"
+        _check_keys(at, problem, _PROBLEM)
         for name in ("problem_id", "problem", "answer"):
-            _check(where, f"{at}.{name}", problem[name], isinstance(problem[name], str), "a string")
-        name = problem["problem_id"]
-        _check(where, f"{at}.problem_id", name, bool(name) and name not in seen, "an id, once in the file")
-        seen.add(name)
-        solutions = problem["solutions"]
-        _check(
-            where,
-            f"{at}.solutions",
-            solutions,
-            isinstance(solutions, list) and len(solutions) > 0,
-            "one or more",
-        )
+            _check(f"{at}.{name}", problem[name], isinstance(problem[name], str), "a string")
+        name, solutions = problem["problem_id"], problem["solutions"]
+        _check(f"{at}.problem_id", name, bool(name) and name not in ids, "an id, once in the file")
+        ids.add(name)
+        good = isinstance(solutions, list) and len(solutions) > 0
+        _check(f"{at}.solutions", solutions, good, "one or more")
         samples: set[int] = set()
         for s, solution in enumerate(solutions):
-            _check_solution(where, f"{at}.solutions[{s}]", solution, samples)
-    return examples
+            _check_solution(f"{at}.solutions[{s}]", solution, samples)
+    return list(examples)
 
 
-def _check_solution(where: str, at: str, solution: Any, samples: set[int]) -> None:
-    _check_keys(where, at, solution, _SOLUTION)
+def _check_solution(at: str, solution: Any, samples: set[int]) -> None:
+    """Check a solution; ``samples`` are those of the problem's earlier solutions, and get this one's."""
+    _check_keys(at, solution, _SOLUTION)
     sample, count, answer = solution["sample"], solution["count"], solution["answer"]
-    _check(
-        where,
-        f"{at}.sample",
-        sample,
-        _is_int(sample) and sample >= 0 and sample not in samples,
-        "an integer, 0 or more, once a problem",
-    )
+    good = _is_int(sample) and sample >= 0 and sample not in samples
+    _check(f"{at}.sample", sample, good, "an integer, 0 or more, once per problem")
     samples.add(sample)
-    _check(where, f"{at}.answer", answer, answer is None or isinstance(answer, str), "a string or null")
+    _check(f"{at}.answer", answer, answer is None or isinstance(answer, str), "a string or null")
     for name in ("finished", "final_correct"):
-        _check(where, f"{at}.{name}", solution[name], isinstance(solution[name], bool), "true or false")
-    _check(
-        where,
-        f"{at}.final_correct",
-        solution["final_correct"],
-        not solution["final_correct"] or answer is not None,
-        "false where answer is null",
-    )
-    _check(where, f"{at}.count", count, _is_int(count) and count >= 1, "an integer, 1 or more")
-    _check_scores(where, f"{at}.solution_scores", solution["solution_scores"], probability=False)
-    chosen_by = solution["chosen_by"]
-    _check(
-        where,
-        f"{at}.chosen_by",
-        chosen_by,
-        isinstance(chosen_by, list)
-        and all(isinstance(a, str) and a in ARMS for a in chosen_by)
-        and len(set(chosen_by)) == len(chosen_by),
-        f"a list of {', '.join(ARMS)}, each once",
-    )
+        _check(f"{at}.{name}", solution[name], isinstance(solution[name], bool), "true or false")
+    correct = solution["final_correct"]
+    _check(f"{at}.final_correct", correct, not correct or answer is not None, "false where answer is null")
+    _check(f"{at}.count", count, _is_int(count) and count >= 1, "an integer, 1 or more")
+    _check_scores(f"{at}.solution_scores", solution["solution_scores"], probability=False)
+    arms = solution["chosen_by"]
+    good = isinstance(arms, list) and all(isinstance(arm, str) and arm in ARMS for arm in arms)
+    good = good and len(set(arms)) == len(arms)
+    _check(f"{at}.chosen_by", arms, good, f"a list of {', '.join(ARMS)}, each once")
     steps = solution["steps"]
-    _check(where, f"{at}.steps", steps, isinstance(steps, list), "a list")
+    _check(f"{at}.steps", steps, isinstance(steps, list), "a list")
     for t, step in enumerate(steps):
-        here = f"{at}.steps[{t}]"
-        _check_keys(where, here, step, _STEP)
-        _check(where, f"{here}.text", step["text"], isinstance(step["text"], str), "a string")
+        step_at = f"{at}.steps[{t}]"
+        _check_keys(step_at, step, _STEP)
+        _check(f"{step_at}.text", step["text"], isinstance(step["text"], str), "a string")
         oracle = step["oracle"]
-        _check(
-            where,
-            f"{here}.oracle",
-            oracle,
-            oracle is None or (_is_int(oracle) and oracle in (-1, 0, 1)),
-            "-1, 0, 1 or null",
-        )
-        _check_scores(where, f"{here}.scores", step["scores"], probability=True)
+        good = oracle is None or (_is_int(oracle) and oracle in (-1, 0, 1))
+        _check(f"{step_at}.oracle", oracle, good, "-1, 0, 1 or null")
+        _check_scores(f"{step_at}.scores", step["scores"], probability=True)
 
 
-def _check_scores(where: str, at: str, scores: Any, *, probability: bool) -> None:
-    _check(where, at, scores, isinstance(scores, dict), "an object, arm -> number")
+def _check_scores(at: str, scores: Any, *, probability: bool) -> None:
+    _check(at, scores, isinstance(scores, dict), "an object, arm -> number")
+    allowed = "a probability, 0 to 1" if probability else "a finite number"
     for arm, score in scores.items():
-        _check(where, at, arm, arm in ARMS, f"arms {', '.join(ARMS)}")
+        _check(at, arm, arm in ARMS, f"arms {', '.join(ARMS)}")
         good = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
-        _check(
-            where,
-            f"{at}.{arm}",
-            score,
-            good and (not probability or 0 <= score <= 1),
-            "a probability, 0 to 1" if probability else "a finite number",
-        )
+        _check(f"{at}.{arm}", score, good and (not probability or 0 <= score <= 1), allowed)
 
 
-def _check_keys(where: str, at: str, item: Any, allowed: Sequence[str]) -> None:
-    _check(where, at, item, isinstance(item, dict), f"an object with {', '.join(allowed)}")
-    _check(where, at, sorted(item), set(item) == set(allowed), f"exactly the keys {', '.join(allowed)}")
+def _check_keys(at: str, item: Any, allowed: Sequence[str]) -> None:
+    _check(at, item, isinstance(item, dict), f"an object with {', '.join(allowed)}")
+    _check(at, sorted(item), set(item) == set(allowed), f"exactly the keys {', '.join(allowed)}")
 
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check(where: str, at: str, found: Any, good: bool, allowed: str) -> None:
+def _check(at: str, found: Any, good: bool, allowed: str) -> None:
     if not good:
-        raise _fault(where, at, found, allowed)
-
-
-def _fault(where: str, at: str, found: Any, allowed: str) -> ValueError:
-    text = repr(found)
-    return ValueError(
-        f"{where}: {at or 'file'}: found {text if len(text) <= 60 else text[:57] + '...'}, allowed {allowed}"
-    )
+        text = repr(found)
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        raise ValueError(f"{at}: found {shown}, allowed {allowed}")
 
 
 def read_examples(path: str | Path) -> list[dict[str, Any]]:

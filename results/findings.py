@@ -49,7 +49,6 @@ class Finding:
     """A claim and what the records show about it."""
 
     claim: Claim
-    """Claim that was tested."""
     differences: tuple[Difference, ...]
     """Its differences; empty without records."""
     p: float
@@ -60,7 +59,13 @@ class Finding:
     @property
     def weakest(self) -> Difference:
         """The deciding difference: the smallest p outside the bounds, otherwise the largest p within."""
-        return min(self.differences, key=lambda one: _rank(self.claim, one))
+
+        def rank(difference: Difference) -> tuple[bool, float]:
+            inside, p = distance(self.claim, difference)
+            known = np.inf if np.isnan(p) else p
+            return (False, known) if inside <= 0 else (True, -known)
+
+        return min(self.differences, key=rank)
 
     @property
     def verdict(self) -> str:
@@ -70,8 +75,8 @@ class Finding:
         if self.p < ALPHA:
             return REPRODUCED if distance(self.claim, self.weakest)[0] > 0 else NOT_REPRODUCED
         small = self.claim.within == ABOVE_ZERO and any(
-            one.unit == POINTS and is_equivalent(one.found.lower, one.found.upper, one.found.problems)
-            for one in self.differences
+            d.unit == POINTS and is_equivalent(d.found.lower, d.found.upper, d.found.problems)
+            for d in self.differences
         )
         return NOT_REPRODUCED if small else INCONCLUSIVE
 
@@ -80,9 +85,15 @@ class Finding:
         """The verdict; whether it rests on one seed; if inconclusive, why or what could be detected."""
         if not self.differences:
             return self.verdict
-        notes = ["one seed"] if self.weakest.seeds == 1 else []
+        weakest, detectable = self.weakest, self.detectable
+        notes = ["one seed"] if weakest.seeds == 1 else []
         if self.verdict == INCONCLUSIVE:
-            notes.append(self.weakest.reason or self._could_detect())
+            if weakest.reason:
+                notes.append(weakest.reason)
+            elif weakest.unit == TIMES and not np.isnan(detectable):
+                notes.append(f"could detect {np.exp(detectable):.1f} times")
+            else:
+                notes.append(could_detect(detectable, weakest.found.problems))
         return f"{self.verdict} ({', '.join(notes)})" if notes else self.verdict
 
     @property
@@ -90,30 +101,12 @@ class Finding:
         """The smallest distance from a bound that the run detects with 80% power; NaN if unknown."""
         return self.weakest.found.detectable(self.comparisons)
 
-    def _could_detect(self) -> str:
-        if self.weakest.unit == TIMES and not np.isnan(self.detectable):
-            return f"could detect {np.exp(self.detectable):.1f} times"
-        return could_detect(self.detectable, self.weakest.found.problems)
 
-    @property
-    def holding(self) -> int:
-        """Number of differences shown to lie within the bounds, before correction."""
-        known = [distance(self.claim, one) for one in self.differences]
-        return sum(inside > 0 and p < ALPHA for inside, p in known)
-
-
-def distance(claim: Claim, one: Difference) -> tuple[float, float]:
+def distance(claim: Claim, difference: Difference) -> tuple[float, float]:
     """Return how far a difference lies within a claim's bounds (negative if outside), and its two-sided p."""
     low, high = claim.within
-    inside = min(one.found.estimate - low, high - one.found.estimate)
-    return inside, replace(one.found, estimate=inside).p
-
-
-def _rank(claim: Claim, one: Difference) -> tuple[bool, float]:
-    """Return a sort key that puts the deciding difference first."""
-    inside, p = distance(claim, one)
-    known = np.inf if np.isnan(p) else p
-    return (False, known) if inside <= 0 else (True, -known)
+    inside = min(difference.found.estimate - low, high - difference.found.estimate)
+    return inside, replace(difference.found, estimate=inside).p
 
 
 def claims_of(frame: pd.DataFrame) -> tuple[Claim, ...]:
@@ -130,23 +123,22 @@ def findings(frame: pd.DataFrame, claims: Sequence[Claim] | None = None) -> list
         frame: records of one experiment, scale and dataset.
         claims: the family; None for that of the experiment.
     """
-    family = claims_of(frame) if claims is None else tuple(claims)
     found: dict[tuple[str, tuple[tuple[str, int | None], ...]], tuple[Claim, tuple[Difference, ...]]] = {}
-    for claim in family:
-        ones = tuple(claim.differences(frame))
-        found.setdefault((claim.text, tuple((one.where, one.n) for one in ones)), (claim, ones))
-    corrected = holm([_p(claim, ones) for claim, ones in found.values()])
+    for claim in claims_of(frame) if claims is None else claims:
+        differences = tuple(claim.differences(frame))
+        found.setdefault((claim.text, tuple((d.where, d.n) for d in differences)), (claim, differences))
+    family_p = holm([_p(claim, differences) for claim, differences in found.values()])
     return [
-        Finding(claim=claim, differences=ones, p=p, comparisons=len(found))
-        for (claim, ones), p in zip(found.values(), corrected, strict=True)
+        Finding(claim=claim, differences=differences, p=p, comparisons=len(found))
+        for (claim, differences), p in zip(found.values(), family_p, strict=True)
     ]
 
 
 def _p(claim: Claim, differences: Sequence[Difference]) -> float:
     """Return the p of one claim, before correction."""
-    known = [distance(claim, one) for one in differences]
+    known = [distance(claim, difference) for difference in differences]
     if not known or any(np.isnan(p) for _, p in known):
-        return float("nan")
+        return NAN
     against = [p for inside, p in known if inside <= 0]
     return min(1.0, len(known) * min(against)) if against else max(p for _, p in known)
 
@@ -167,56 +159,57 @@ def claims_table(found: Sequence[Finding]) -> Table:
             *("claim", "best-of", "difference", "weakest at", "holds", "p", "verdict", "seeds", "paper"),
             text=("claim", "weakest at", "holds", "verdict", "paper"),
         ),
-        rows=tuple(_row(one) for one in found),
+        rows=tuple(map(_row, found)),
     )
 
 
-def _row(one: Finding) -> tuple[Cell, ...]:
-    name, paper = word(one.claim.text), word(one.claim.paper)
-    if not one.differences:
-        missing = (whole(pd.NA), points(NAN), word("–"), word("–"), p_cell(one.p))
+def _row(finding: Finding) -> tuple[Cell, ...]:
+    claim, differences = finding.claim, finding.differences
+    name, paper = word(claim.text), word(claim.paper)
+    if not differences:
+        missing = (whole(pd.NA), points(NAN), word("–"), word("–"), p_cell(finding.p))
         return name, *missing, reading(NO_RECORDS), whole(pd.NA), paper
-    weakest = one.weakest
+    weakest = finding.weakest
+    known = [distance(claim, difference) for difference in differences]
+    holding = sum(inside > 0 and p < ALPHA for inside, p in known)
     return (
         name,
         whole(pd.NA if weakest.n is None else weakest.n),
         difference_cell(weakest),
         word(weakest.where or "–"),
-        word(f"{one.holding} of {len(one.differences)}"),
-        p_cell(one.p),
-        reading(one.verdict, one.words),
+        word(f"{holding} of {len(differences)}"),
+        p_cell(finding.p),
+        reading(finding.verdict, finding.words),
         whole(weakest.seeds or pd.NA),
         paper,
     )
 
 
-def difference_cell(one: Difference) -> Cell:
+def difference_cell(difference: Difference) -> Cell:
     """Format a difference with its interval: signed points, or how many times fewer labels."""
-    found = one.found
-    if one.unit == TIMES:
+    found = difference.found
+    if difference.unit == TIMES:
         return times(*(float(np.exp(end)) for end in (found.estimate, found.lower, found.upper)))
     return points(found.estimate, found.lower, found.upper, signed=True)
 
 
-def counted(found: Sequence[Finding]) -> str:
+def count_verdicts(found: Sequence[Finding]) -> str:
     """Say in a sentence how many claims have which verdict."""
-    verdicts = [one.verdict for one in found]
+    verdicts = [finding.verdict for finding in found]
+    words = {verdict: verdict for verdict in (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE)}
+    words[NO_RECORDS] = "not in the records"
     parts = [
-        f"{verdicts.count(verdict)} {'is' if verdicts.count(verdict) == 1 else 'are'} {words}"
-        for verdict, words in (
-            (REPRODUCED, "reproduced"),
-            (NOT_REPRODUCED, "not reproduced"),
-            (INCONCLUSIVE, "inconclusive"),
-            (NO_RECORDS, "not in the records"),
-        )
-        if verdict in verdicts
+        f"{count} {'is' if count == 1 else 'are'} {shown}"
+        for verdict, shown in words.items()
+        if (count := verdicts.count(verdict))
     ]
-    could = sorted(
-        100 * one.detectable
-        for one in found
-        if one.verdict == INCONCLUSIVE and one.weakest.unit == POINTS and not np.isnan(one.detectable)
+    sizes = sorted(
+        100 * finding.detectable
+        for finding in found
+        if finding.verdict == INCONCLUSIVE
+        and finding.weakest.unit == POINTS
+        and not np.isnan(finding.detectable)
     )
-    sizes = list(dict.fromkeys(f"{size:.1f}" for size in could))
-    power = f" (could detect {' to '.join(dict.fromkeys([sizes[0], sizes[-1]]))} points)" if sizes else ""
-    claims = "claim" if len(found) == 1 else "claims"
-    return f"Of {len(found)} {claims}, {', '.join(parts)}{power if INCONCLUSIVE in verdicts else ''}."
+    ends = dict.fromkeys(f"{size:.1f}" for size in (*sizes[:1], *sizes[-1:]))
+    power = f" (could detect {' to '.join(ends)} points)" if sizes else ""
+    return f"Of {len(found)} {'claim' if len(found) == 1 else 'claims'}, {', '.join(parts)}{power}."

@@ -1,7 +1,8 @@
 """Model card of a reward model: what it was trained on, how good it is and how to score with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from results.records import plain
-from results.stats.intervals import Estimate
+from results.stats.intervals import NAN, Estimate
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import Cell, number, points, text_of
 from results.tables.shared import few_ns
@@ -25,7 +26,6 @@ class Card:
     """Contents of a model card."""
 
     name: str
-    """Name of the model."""
     arm: str
     """Its supervision, in words."""
     supervision: str
@@ -33,11 +33,9 @@ class Card:
     of_steps: bool
     """Whether it scores a solution by the product over its steps; otherwise as an outcome."""
     classes: tuple[str, ...]
-    """Names of its classes, in order."""
     data: tuple[tuple[str, str], ...]
-    """Facts about the data and who labeled it, by name."""
     training: tuple[tuple[str, str], ...]
-    """Facts about the training, by name."""
+    """Names and values of facts."""
     records: pd.DataFrame | None
     """Records of its run; None if no run contains it."""
     cell: str | None
@@ -47,9 +45,8 @@ class Card:
     aurocs: Mapping[str, Estimate]
     """Metric -> its estimate with an interval, where the records have none."""
     problem: str
-    """Problem of the code sample."""
     steps: tuple[str, ...]
-    """Solution steps of the code sample."""
+    """Problem and solution of the code sample."""
     chat_template: bool
     """Whether it reads problems through its tokenizer's chat template."""
     license: str | None
@@ -83,42 +80,43 @@ def model_card(card: Card) -> str:
 
 def _metadata(card: Card) -> dict[str, Any]:
     kind = "process-reward-model" if card.of_steps else "outcome-reward-model"
-    found: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "token-classification"}
-    found |= {} if card.license is None else {"license": card.license}
-    found["tags"] = ["reward-model", kind]
-    results = _results(card)
-    if results:
+    metadata: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "token-classification"}
+    if card.license is not None:
+        metadata["license"] = card.license
+    metadata["tags"] = ["reward-model", kind]
+    metrics = _hub_metrics(card)
+    if metrics:
         result = {
             "task": {"type": "token-classification", "name": "Reward modeling"},
             "dataset": {"type": _dataset(card), "name": _dataset(card)},
-            "metrics": results,
+            "metrics": metrics,
         }
-        found["model-index"] = [{"name": card.name, "results": [result]}]
-    return found
+        metadata["model-index"] = [{"name": card.name, "results": [result]}]
+    return metadata
 
 
-def _results(card: Card) -> list[dict[str, Any]]:
+def _hub_metrics(card: Card) -> list[dict[str, Any]]:
     """Return what the hub shows: best-of-N at the largest N that is an expectation, and AUROCs."""
     if card.records is None:
         return []
-    summary = summarize(_own(card))
-    found = []
+    summary = summarize(_cell_records(card))
+    metrics = []
     best = summary[summary["metric"] == "best_of_n"]
     if len(best):
         n = comparison_n(summary)
         value = float(at_n(best, n)["estimate"].iloc[0])
-        found.append({"type": f"best_of_{n}", "name": f"best-of-{n}", "value": round(value, 4)})
+        metrics.append({"type": f"best_of_{n}", "name": f"best-of-{n}", "value": round(value, 4)})
     for metric, name in _AUROCS.items():
         for row in rows_of(summary[summary["metric"] == metric]):
-            found.append({"type": metric, "name": name, "value": round(float(row.estimate), 4)})
-    return found
+            metrics.append({"type": metric, "name": name, "value": round(float(row.estimate), 4)})
+    return metrics
 
 
 def _dataset(card: Card) -> str | None:
     return None if card.records is None else str(card.records["dataset"].iloc[0])
 
 
-def _own(card: Card) -> pd.DataFrame:
+def _cell_records(card: Card) -> pd.DataFrame:
     """Return the records of this model, or of the models of all folds."""
     assert card.records is not None
     return plain(card.records[card.records["cell"] == card.cell])
@@ -128,10 +126,10 @@ def _metrics(card: Card) -> dict[str, Any] | None:
     """Return heads and rows of the metrics table; None without records or without best-of-N in them."""
     if card.records is None:
         return None
-    own, frame = _own(card), plain(card.records)
-    first = own.iloc[0]
-    alike = frame[(frame["arm"] == first["arm"]) & (frame["data_scale"] == first["data_scale"])]
-    alike = alike[alike["acquisition"] == first["acquisition"]]
+    own, frame = _cell_records(card), plain(card.records)
+    alike = frame
+    for column in ("arm", "data_scale", "acquisition"):
+        alike = alike[alike[column] == own[column].iloc[0]]
     seeds = int(alike["seed"].nunique())
     columns = {"this model": summarize(own)}
     if seeds > 1:
@@ -143,13 +141,12 @@ def _metrics(card: Card) -> dict[str, Any] | None:
     if not ns:
         return None
     rows = [(f"best-of-{n}", [_best_of(summary, name, n) for name, summary in columns.items()]) for n in ns]
-    for metric, shown in _AUROCS.items():
-        found = [_auroc(summary, metric) for summary in columns.values()]
-        if metric in card.aurocs:
-            own_auroc = card.aurocs[metric]
-            found[0] = number(own_auroc.estimate, 3, own_auroc.lower, own_auroc.upper)
-        if any(cell.value for cell in found):
-            rows.append((shown, found))
+    for metric, name in _AUROCS.items():
+        found = [next(rows_of(summary[summary["metric"] == metric]), None) for summary in columns.values()]
+        found[0] = card.aurocs.get(metric, found[0])
+        cells = [_cell(row, partial(number, digits=3)) for row in found]
+        if any(cell.value for cell in cells):
+            rows.append((name, cells))
     return {
         "heads": ["", *columns],
         "rows": [[name, *map(text_of, cells)] for name, cells in rows],
@@ -162,15 +159,13 @@ def _best_of(summary: pd.DataFrame, name: str, n: int) -> Cell:
     """Return a column's entry in the best-of-N row; for pass@1 it is the same in every row."""
     metric = {"majority voting": "majority", "pass@1": "random"}.get(name, "best_of_n")
     rows = at_n(summary[summary["metric"] == metric], 1 if metric == "random" else n)
-    row = next(rows_of(rows), None)
-    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper)
+    return _cell(next(rows_of(rows), None), points)
 
 
-def _auroc(summary: pd.DataFrame, metric: str) -> Cell:
-    row = next(rows_of(summary[summary["metric"] == metric]), None)
-    return number(float("nan")) if row is None else number(row.estimate, 3, row.lower, row.upper)
+def _cell(row: Any, make: Callable[..., Cell]) -> Cell:
+    return number(NAN) if row is None else make(row.estimate, lower=row.lower, upper=row.upper)
 
 
 def facts_of(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """Return named facts as text, leaving out those that are None."""
+    """Return named facts as text, without those that are None."""
     return tuple((name, str(value)) for name, value in pairs if value is not None)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from results.claims_page import REFERENCE
-from results.findings import claims_table, counted, findings
+from results.findings import claims_table, count_verdicts, findings
 from results.records import read_records
 from results.tables.rendering import Table, markdown_table, text_of
 from results.tables.shared import arms_table
@@ -40,17 +40,13 @@ Only 37 of the problems have both right and wrong solutions, so a reward model c
 
 
 def real_solutions_page(frame: pd.DataFrame) -> str:
-    """Return the page as Markdown.
-
-    Args:
-        frame: records of the run.
-    """
+    """Return the page on a run's records as Markdown."""
     found, arms = findings(frame), arms_table(frame)
     assert arms is not None
     return "\n".join(
         [
             _INTRODUCTION,
-            f"## Claims\n\n{counted(found)}\n\n{_markdown(claims_table(found))}",
+            f"## Claims\n\n{count_verdicts(found)}\n\n{_markdown(claims_table(found))}",
             f"## Arms\n\n{arms.lead}\n\n{_markdown(arms)}",
         ]
     )

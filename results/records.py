@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,63 +21,40 @@ _MEAN_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One row of the table; units and meanings are those of ``COLUMNS``.
+    """One row of the table; ``COLUMNS`` documents units and meanings.
 
     Raises:
         ValueError: a field has a value the schema does not allow.
     """
 
     experiment: str
-    """Name of the experiment."""
     scale: str
-    """Name of the experiment's scale."""
     dataset: str
-    """Name of the world or pool."""
     arm: str
-    """Key of ``ARMS``."""
     metric: str
-    """Key of ``METRICS``."""
     value: float
-    """Share, 0 to 1, or correlation, -1 to 1."""
     config: str
-    """Config as a JSON object."""
     revision: str
-    """Git commit."""
     single_draw: bool = False
-    """Whether n is the number of solutions drawn."""
     cell: str | None = None
-    """Id of the reward model."""
     acquisition: str | None = None
-    """How solutions were chosen."""
     data_scale: int | None = None
-    """Solutions labeled per problem."""
     seed: int | None = None
-    """Seed of the cell."""
     variant: str | None = None
-    """What else is varied."""
     level: float | None = None
-    """Number that goes with the variant."""
     n: int | None = None
-    """Solutions, updates or bin index, depending on the metric."""
     x: float | None = None
-    """Mean predicted probability of a bin."""
     count: int | None = None
-    """Steps in a bin."""
     problem_values: tuple[float, ...] | None = None
-    """Value on each problem that has one [P]."""
     solutions_hash: str | None = None
-    """sha256 of the training solutions."""
     distinct_solutions: int | None = None
-    """Distinct training solutions."""
     labelled_solutions: int | None = None
-    """Labeled training solutions."""
     labelled_steps: int | None = None
-    """Labeled steps of the training solutions."""
 
     def __post_init__(self) -> None:
         if self.problem_values is not None:
             object.__setattr__(self, "problem_values", tuple(float(v) for v in self.problem_values))
-        fault = _row_fault({field.name: getattr(self, field.name) for field in fields(self)})
+        fault = _row_fault(vars(self))
         if fault is not None:
             raise ValueError(f"Record.{fault}")
 
@@ -127,48 +104,38 @@ def _row_fault(row: Mapping[str, Any]) -> str | None:
     if problem_values is not None:
         value_P = np.asarray(problem_values, dtype=np.float64)
         if value_P.size == 0 or not np.isfinite(value_P).all():
-            return f"problem_values: found {_short(value_P)}, allowed one finite number or more"
+            first = ", ".join([f"{v:g}" for v in value_P[:4]] + ["..."] * (len(value_P) > 4))
+            return f"problem_values: found [{first}], allowed one finite number or more"
         if abs(float(value_P.mean()) - value) > _MEAN_TOLERANCE:
             return f"problem_values: found mean {value_P.mean():.9g}, allowed the row's value {value:.9g}"
     return None
 
 
-def _short(values: np.ndarray) -> str:
-    text = ", ".join(f"{v:g}" for v in values[:4])
-    return f"[{text}{', ...' if len(values) > 4 else ''}]"
-
-
 def _check_rows(frame: pd.DataFrame, where: str) -> None:
-    """Check every row, and the file as a whole, against the rules.
-
-    Raises:
-        ValueError: names file, row, column, what was found and what is allowed.
-    """
-    names = list(COLUMNS)
+    """Raise a ValueError that names file, row and column of the first row that breaks a rule."""
     lengths: dict[tuple[object, ...], int] = {}
-    for index, values in enumerate(zip(*(_plain(frame[name]) for name in names), strict=True)):
-        row = dict(zip(names, values, strict=True))
+    for index, values in enumerate(zip(*(_with_none(frame[name]) for name in COLUMNS), strict=True)):
+        row = dict(zip(COLUMNS, values, strict=True))
         fault = _row_fault(row)
         if fault is not None:
             raise ValueError(f"{where}: row {index}: {fault}")
         if row["problem_values"] is not None:
-            found = len(row["problem_values"])
-            allowed = lengths.setdefault((row["metric"], row["variant"], row["level"]), found)
-            if found != allowed:
+            problems = len(row["problem_values"])
+            allowed = lengths.setdefault((row["metric"], row["variant"], row["level"]), problems)
+            if problems != allowed:
                 raise ValueError(
-                    f"{where}: row {index}: problem_values: found {found} problems, allowed {allowed} "
+                    f"{where}: row {index}: problem_values: found {problems} problems, allowed {allowed} "
                     f"as in the rows of {row['metric']!r} before it"
                 )
     configs = frame["config"].drop_duplicates()
     for index, text in zip(configs.index.tolist(), configs.tolist(), strict=True):
+        found = f"{where}: row {index}: config: found {text[:40]!r}"
         try:
             config = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{where}: row {index}: config: found {text[:40]!r} ({error}), allowed a JSON object"
-            ) from None
+            raise ValueError(f"{found} ({error}), allowed a JSON object") from None
         if not isinstance(config, dict):
-            raise ValueError(f"{where}: row {index}: config: found {text[:40]!r}, allowed a JSON object")
+            raise ValueError(f"{found}, allowed a JSON object")
     twice = frame.duplicated(subset=list(KEY))
     if twice.any():
         index = int(np.flatnonzero(twice.to_numpy())[0])
@@ -178,10 +145,9 @@ def _check_rows(frame: pd.DataFrame, where: str) -> None:
         )
 
 
-def _plain(column: pd.Series) -> list[Any]:
+def _with_none(column: pd.Series) -> list[Any]:
     """Return a column's values as plain Python objects, with null as None."""
-    missing = column.isna().tolist()
-    return [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
+    return [None if null else value for value, null in zip(column.tolist(), column.isna(), strict=True)]
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
@@ -228,23 +194,13 @@ def write_records(path: str | Path, rows: Iterable[Record]) -> None:
     Raises:
         ValueError: as for ``read_records``.
     """
-    path = Path(path)
-    table = _to_table(rows)
+    path, rows = Path(path), list(rows)
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    table = pa.table(columns, schema=SCHEMA)
     _check_rows(_to_frame(table), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         pq.write_table(table, partial, compression="zstd")
-
-
-def _to_table(rows: Iterable[Record]) -> pa.Table:
-    rows = list(rows)
-    return pa.table(
-        {
-            name: pa.array([getattr(row, name) for row in rows], type=column.type)
-            for name, column in COLUMNS.items()
-        },
-        schema=SCHEMA,
-    )
 
 
 def check_same_solutions(frame: pd.DataFrame) -> None:
@@ -260,8 +216,8 @@ def check_same_solutions(frame: pd.DataFrame) -> None:
         if len({value for values in hashes for value in values}) > 1:
             found = "; ".join(f"{arm} {', '.join(v[:12] for v in values)}" for arm, values in hashes.items())
             pairs: Any = zip(keys, key, strict=True)
-            named = ", ".join(f"{name} {value}" for name, value in pairs if not pd.isna(value))
-            raise ValueError(f"solutions_hash: at {named} found {found}; allowed one hash for all arms")
+            place = ", ".join(f"{name} {value}" for name, value in pairs if not pd.isna(value))
+            raise ValueError(f"solutions_hash: at {place} found {found}; allowed one hash for all arms")
 
 
 def plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -31,7 +31,13 @@ draws one figure. A row that breaks the schema is refused when it is written and
 def records_page() -> str:
     """Return the page as Markdown."""
     columns = [
-        (f"`{name}`", _type(column.type), "yes" if column.nullable else "no", column.unit, column.meaning)
+        (
+            f"`{name}`",
+            "list<double>" if pa.types.is_list(column.type) else str(column.type),  # no details on items
+            "yes" if column.nullable else "no",
+            column.unit,
+            column.meaning,
+        )
         for name, column in COLUMNS.items()
     ]
     metrics = [
@@ -53,11 +59,6 @@ def records_page() -> str:
             markdown_table(("arm", "in figures", "student", "scoring"), arms),
         ]
     )
-
-
-def _type(kind: pa.DataType) -> str:
-    """Return a column's type, without Arrow's details about list items."""
-    return "list<double>" if pa.types.is_list(kind) else str(kind)
 
 
 if __name__ == "__main__":

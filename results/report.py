@@ -24,18 +24,19 @@ from results.vocabulary import ARMS
 from results.writing import write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_ARM_NAMES = {name: {"name": arm.words} for name, arm in ARMS.items()}
 
 READING = (
     "Best-of-N is the expected share of problems solved when the best-scored of N solutions is submitted, "
     "over all subsets of the solutions drawn; ties are shared. An N marked * is a single draw of all "
     "solutions, not an expectation.",
-    "Intervals hold 95%: means over seeds and problems have a t interval of the crossed random-effects "
-    "model, with a term for seeds and one for problems; AUROCs and ratios are resampled by problem. With one "
-    "seed they speak of that seed only.",
+    "Intervals are 95% intervals: means over seeds and problems have a t interval of the crossed "
+    "random-effects model, with a term for seeds and one for problems; AUROCs and ratios are resampled by "
+    "problem. With one seed, they apply to that seed only.",
     "Differences are paired by problem and seed. Above or below zero: the interval lies wholly on that side. "
-    f"Equivalent: it holds zero and lies wholly within {100 * MARGIN:g} points of it. Inconclusive: neither; "
-    f"in brackets the smallest difference that the run detects with {POWER:.0%} power. Where a table "
-    "corrects p after Holm, its verdicts follow that p.",
+    f"Equivalent: it contains zero and lies wholly within {100 * MARGIN:g} points of it. Inconclusive: "
+    f"neither; in parentheses is the smallest difference that the run detects with {POWER:.0%} power. Where "
+    "a table corrects p after Holm, its verdicts follow that p.",
     "Seeds redraw the training solutions, their order and the new weights. They share the problems, the base "
     "model, the generator and the labeler, so intervals are conditional on these.",
 )
@@ -51,12 +52,11 @@ def embed_json(data: Any) -> Markup:
 def browser_data(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the problem browser reads: the examples, and the arms that score and choose in them."""
     solutions = [solution for problem in examples for solution in problem["solutions"]]
-    scoring = {arm for s in solutions for arm in s["solution_scores"]} | {
-        a for s in solutions for t in s["steps"] for a in t["scores"]
-    }
+    scoring = {arm for s in solutions for arm in s["solution_scores"]}
+    scoring |= {arm for s in solutions for step in s["steps"] for arm in step["scores"]}
     choosing = {arm for s in solutions for arm in s["chosen_by"]}
     return {
-        "arms": {arm: {"name": known.words} for arm, known in ARMS.items()},
+        "arms": _ARM_NAMES,
         "problems": list(examples),
         "scorers": [arm for arm in ARMS if arm in scoring],
         "choosers": [arm for arm in ARMS if arm in choosing],
@@ -65,14 +65,14 @@ def browser_data(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _figure(path: Path) -> dict[str, Any]:
     """Encode a figure as a data URL; an image cannot run scripts, whatever its file contains."""
-    known = FIGURES.get(path.stem)
+    figure = FIGURES.get(path.stem)
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     return {
         "name": path.stem,
-        "title": known.title if known else path.stem.replace("_", " "),
-        "caption": known.caption if known else "",
+        "title": figure.title if figure else path.stem.replace("_", " "),
+        "caption": figure.caption if figure else "",
         "data": f"data:image/svg+xml;base64,{data}",
-        "width": known.width if known else "half",
+        "width": figure.width if figure else "half",
     }
 
 
@@ -127,11 +127,11 @@ def write_report(
         descriptive=DESCRIPTIVE if claims else "",
         examples_json=embed_json(data) if data and data["problems"] else None,
         scorers=data["scorers"] if data else [],
-        arms={arm: {"name": known.words} for arm, known in ARMS.items()},
+        arms=_ARM_NAMES,
         notes=list(notes),
         reading=READING,
         config=json.dumps(config, indent=2, ensure_ascii=False, default=str),
-        palette={arm: known.color for arm, known in ARMS.items()},
+        palette={name: arm.color for name, arm in ARMS.items()},
         revisions=sorted(frame["revision"].unique()),
         script=Markup(script),
         script_hash=Markup(f"sha256-{digest}"),
@@ -146,11 +146,8 @@ def write_report(
 def _facts(frame: pd.DataFrame) -> list[str]:
     """Return the facts shown on the line below the title."""
     summary = summarize(frame)
-    facts = [
-        f"experiment {frame[name].iloc[0]}" if name == "experiment" else f"{name} {frame[name].iloc[0]}"
-        for name in ("experiment", "scale", "dataset")
-        if len(frame)
-    ]
+    names = ("experiment", "scale", "dataset") if len(frame) else ()
+    facts = [f"{name} {frame[name].iloc[0]}" for name in names]
     problems, seeds = summary[summary["metric"] == "best_of_n"]["problems"].max(), summary["seeds"].max()
     if pd.notna(problems) and problems:
         facts.append(f"{int(problems)} test problems")

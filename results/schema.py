@@ -12,18 +12,18 @@ class Metric:
     """Definition of a metric, and which rows may hold it."""
 
     meaning: str
-    """Meaning, in one line."""
-    n: str | None
-    """What ``n`` counts; None if the metric has no n."""
     arms: tuple[str, ...]
     """Arms that may hold it."""
+    n: str | None = None
+    """What ``n`` counts; None if the metric has no n."""
     has_bins: bool = False
     """Whether ``x`` and ``count`` are given."""
     least: float = 0.0
     """Smallest possible value: 0 for a share, -1 for a correlation; the largest is 1."""
 
 
-_SCORERS = (*STUDENT_ARMS, "labeler", "large_prm", "large_orm")
+_STUDENTS = tuple(STUDENT_ARMS)
+_SCORERS = (*_STUDENTS, "labeler", "large_prm", "large_orm")
 METRICS: dict[str, Metric] = {
     "best_of_n": Metric(
         meaning="expected share of problems solved by the best-scored of n solutions",
@@ -50,33 +50,28 @@ METRICS: dict[str, Metric] = {
     ),
     "unfinished": Metric(
         meaning="share of the solutions that did not end within the tokens allowed",
-        n=None,
         arms=("random",),
     ),
     "step_auroc": Metric(
-        meaning="area under the ROC curve of step scores against the oracle's labels", n=None, arms=_SCORERS
+        meaning="area under the ROC curve of step scores against the oracle's labels", arms=_SCORERS
     ),
     "step_auroc_by_labeler": Metric(
         meaning="step_auroc where nobody but the labeler says which steps are wrong: those whose P(negative) "
         "exceeds its threshold",
-        n=None,
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "pool_step_auroc": Metric(
         meaning="step_auroc on the students' training solutions, which the labeler labels",
-        n=None,
         arms=("labeler",),
     ),
     "solution_auroc": Metric(
         meaning="share of pairs of a right and a wrong solution of the same problem in which the right one "
         "scores higher; a tie counts one half",
-        n=None,
         arms=_SCORERS,
     ),
     "length_correlation": Metric(
         meaning="rank correlation of solution scores with numbers of steps, given problem and correctness, "
         "on problems whose equally right solutions differ in length",
-        n=None,
         arms=_SCORERS,
         least=-1,
     ),
@@ -87,84 +82,69 @@ METRICS: dict[str, Metric] = {
         has_bins=True,
     ),
     "ends_right": Metric(
-        meaning="share of the labeled solutions whose final answer is right", n=None, arms=("large_prm",)
+        meaning="share of the labeled solutions whose final answer is right", arms=("large_prm",)
     ),
     "right_steps": Metric(
         meaning="share of the labeled steps that the annotator calls right or neutral",
-        n=None,
         arms=("large_prm",),
     ),
     "validation_best_of_n": Metric(
         meaning="best-of-N on validation problems while training; after an early end that of the checkpoint "
         "kept",
         n="updates made so far",
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "kept_best_of_n": Metric(
         meaning="best_of_n on validation problems, of the checkpoint that they chose",
         n="solutions",
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "label_noise": Metric(
         meaning="share of the labels trained on that differ from the oracle's; step labels count up to the "
         "first labeled error",
-        n=None,
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "label_false_positives": Metric(
         meaning="share of the labels trained on that the oracle calls wrong, among those that say right",
-        n=None,
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "label_false_negatives": Metric(
         meaning="share of the labels trained on that the oracle calls right, among those that say wrong",
-        n=None,
-        arms=tuple(STUDENT_ARMS),
+        arms=_STUDENTS,
     ),
     "rank_correlation": Metric(
         meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
         "selector before it",
-        n=None,
         arms=("process",),
         least=-1.0,
     ),
-    "chosen_right": Metric(
-        meaning="share of the solutions labeled last that end right", n=None, arms=("process",)
-    ),
+    "chosen_right": Metric(meaning="share of the solutions labeled last that end right", arms=("process",)),
     "chosen_error_free": Metric(
         meaning="share of the solutions labeled last in which the labeler finds no incorrect step",
-        n=None,
         arms=("process",),
     ),
-    "chosen_steps_right": Metric(
-        meaning="share of right steps among those labeled last", n=None, arms=("process",)
-    ),
+    "chosen_steps_right": Metric(meaning="share of right steps among those labeled last", arms=("process",)),
     "chosen_repeats": Metric(
         meaning="share of the solutions labeled last that are near-duplicates of labeled ones",
-        n=None,
         arms=("process",),
     ),
     "chosen_calibration_error": Metric(
         meaning="expected calibration error, against the labeler's labels, on the solutions labeled last, "
         "of the selector that chose them",
-        n=None,
         arms=("process",),
     ),
     "pool_calibration_error": Metric(
         meaning="expected calibration error, against the labeler's labels, on the pool's distinct solutions",
-        n=None,
         arms=("process",),
     ),
     "chosen_agreement": Metric(
         meaning="area under the ROC curve of step scores against the labeler's labels, on the solutions "
         "labeled last, of the selector that chose them",
-        n=None,
         arms=("process",),
     ),
     "pool_agreement": Metric(
         meaning="area under the ROC curve of step scores against the labeler's labels, on the pool's "
         "distinct solutions",
-        n=None,
         arms=("process",),
     ),
 }
@@ -175,13 +155,11 @@ class Column:
     """One column of the record table."""
 
     type: pa.DataType
-    """Arrow type."""
     unit: str
     """Unit or kind of value."""
     meaning: str
     """What it holds, and when it is null."""
     nullable: bool = False
-    """Whether null is allowed."""
 
 
 COLUMNS: dict[str, Column] = {

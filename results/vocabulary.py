@@ -17,7 +17,6 @@ class Entry:
     words: str
     """Display name in figures and tables."""
     color: str
-    """Hexadecimal color."""
     marker: str
     """Matplotlib marker; empty for a line without points."""
 
@@ -27,9 +26,7 @@ class Arm(Entry):
     """One line of a figure."""
 
     marker: str = ""
-    """Matplotlib marker; empty for a line without points."""
     line: Line = "-"
-    """Line style."""
     scoring: str | None = None
     """How its reward model scores solutions (key of ``ablations.evaluation.scoring_rules.SCORINGS``): a PRM
     by the product over steps, an ORM at the last token. None if it has no reward model."""

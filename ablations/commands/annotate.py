@@ -1,7 +1,7 @@
 """People as annotators of the large PRM: files for them to rate, and their ratings.
 
 In each generation, `ablations annotate write` chooses and writes the solutions to rate next, people rate
-them, and `ablations annotate read` checks the ratings; once all are there, `ablations run` continues.
+them, and `ablations annotate read` checks the ratings; once all are complete, `ablations run` continues.
 """
 
 from typing import Any
@@ -22,7 +22,6 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
     Args:
         settings: settings of an experiment that collects data, with the folder of labeling files.
         store: the artifact store; the PRMs that choose solutions are trained into it.
-        workers: number of processes.
         write: whether to write the labeling file of the first generation without one.
 
     Raises:
@@ -39,7 +38,7 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
         generation = models.phase_1 if generation is None else generation.next()
         file = collection.labeling_file(number)
         if not file.is_file() and not write:
-            print(f"{file}: not there; `ablations annotate write` writes it")
+            print(f"{file}: does not exist yet; `ablations annotate write` writes it")
             return
         run_tasks((generation.chosen, models.pool), store, workers)
         rows = ChosenRows.read(store.path(generation.chosen)).labeled
@@ -49,15 +48,15 @@ def annotate(settings: Any, store: Store, workers: int | None, *, write: bool) -
             write_labeling(file, chosen.problems, chosen.solutions, number)
             print(f"{file}: {len(chosen.solutions)} solutions to rate")
             return
-        print(f"{file}: {_described(read_labeling(file, chosen.problems, chosen.solutions))}")
+        print(f"{file}: {_describe(read_labeling(file, chosen.problems, chosen.solutions))}")
     print("All generations are rated: `ablations run` continues.")
 
 
-def _described(found: list[Ratings]) -> str:
+def _describe(found: list[Ratings]) -> str:
     steps = [rating for ratings in found for rating in ratings if rating is not None]
-    unjudged = sum(all(rating is None for rating in ratings) for ratings in found)
+    unrated = sum(all(rating is None for rating in ratings) for ratings in found)
     right = sum(rating >= 0 for rating in steps)
     return (
-        f"{len(found)} solutions, {unjudged} of them not judged; {len(steps)} rated steps, "
+        f"{len(found)} solutions, {unrated} of them not rated; {len(steps)} rated steps, "
         f"{100 * right / max(len(steps), 1):.1f}% of them right or neutral"
     )

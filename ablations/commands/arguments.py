@@ -25,7 +25,7 @@ from lightning_modules.process_group import Strategy
 
 MACHINE = ("executor", "address", "resources", "devices", "nodes", "strategy", "logger")
 """Flags of `run` that `plan` does not use, or uses differently."""
-MEANINGS = {"n": "\n", "t": "\t", "\\": "\\"}
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\"}
 RUN_FILE = "run.yaml"
 """File that `run` leaves in its out folder: the whole configuration, as `--config` takes it."""
 STARTED_IN = "started_in"
@@ -39,7 +39,7 @@ def experiments() -> Mapping[str, Experiment]:
     return EXPERIMENTS
 
 
-def unescaped(name: str, text: str) -> str:
+def unescape(name: str, text: str) -> str:
     r"""Returns a text from the shell with line breaks for \n, tabs for \t and backslashes for \\.
 
     Raises:
@@ -52,7 +52,7 @@ def unescaped(name: str, text: str) -> str:
             f"{name}: found {command} in {text}, which may be a LaTeX command or begin with a line break or "
             f"a tab; allowed: \\{command} for the command, {real} for the other"
         )
-    return re.sub(r"\\([nt\\])", lambda match: MEANINGS[match[1]], text)
+    return re.sub(r"\\([nt\\])", lambda match: _ESCAPES[match[1]], text)
 
 
 def check_logger(kind: str) -> None:
@@ -93,13 +93,11 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     if choice["precision"] is not None:
         allowed("precision", choice["precision"], get_args(Precision))
     allowed("scale", choice["scale"], experiment.scales)
-    for facet, names in (("world", experiment.worlds), ("labeler", experiment.labelers)):
-        if facet == "labeler" and choice["pool"] is not None:
-            continue  # the pool says whose scores it holds
-        if choice[facet] is not None and names:
-            allowed(facet, choice[facet], names)
     on_pool = choice["pool"] is not None
-    default: dict[str, Any] = {}
+    if choice["world"] is not None and experiment.worlds:
+        allowed("world", choice["world"], experiment.worlds)
+    if choice["labeler"] is not None and experiment.labelers and not on_pool:  # a pool names its own
+        allowed("labeler", choice["labeler"], experiment.labelers)
     if command == "report":  # the run's file holds every setting, so its pool may be gone
         settings = experiment.settings(choice["scale"], None, None, None)
     else:
@@ -108,8 +106,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         if choice["precision"] is not None:
             settings = _with_precision(settings, choice["precision"])
     kind = _concrete(type(settings), on_pool=on_pool)
-    if command != "report" or not on_pool:
-        default = {"default": kind(**_values(settings))}
+    default = {} if command == "report" and on_pool else {"default": kind(**_values(settings))}
 
     parser = jsonargparse.ArgumentParser(
         prog=f"ablations {command} {name}",
@@ -118,44 +115,38 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         exit_on_error=False,
         allow_abbrev=False,
     )
-    parser.add_argument("--experiment", type=str, default=name, help=argparse.SUPPRESS)
-    parser.add_argument(f"--{STARTED_IN}", type=str | None, default=None, help=argparse.SUPPRESS)
-    parser.add_argument("--scale", type=str, default="quick", help=f"one of {', '.join(experiment.scales)}")
-    parser.add_argument(
-        "--world", type=str | None, default=None, help=_one_of("embedded world", experiment.worlds)
-    )
-    parser.add_argument(
-        "--pool", type=Path | None, default=None, help="file of solutions to use instead of a world"
-    )
-    parser.add_argument(
-        "--labeler", type=str | None, default=None, help=_one_of("labeler", experiment.labelers)
-    )
-    parser.add_argument("--store", type=Path, default=Path("runs/store"), help="folder of artifacts")
-    parser.add_argument(
-        "--out",
-        type=Path | None,
-        default=None,
-        help="folder for the results (default: runs/, named by the choice)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=int | None,
-        default=None,
-        help="tasks at once (default: as many as the cores allow, or with --address the cluster)",
-    )
-    parser.add_argument(
-        "--precision",
-        type=str | None,
-        default=None,
-        help=f"of the reward models: {', '.join(get_args(Precision))} (default: the scale's)",
-    )
-    parser.add_argument(
-        "--log-format", type=str, default="text", help=f"of the progress: {', '.join(LOG_FORMATS)}"
-    )
+
+    def add(flag: str, kind: Any, default: Any, help: str) -> None:
+        parser.add_argument(f"--{flag}", type=kind, default=default, help=help)
+
+    add("experiment", str, name, argparse.SUPPRESS)
+    add(STARTED_IN, str | None, None, argparse.SUPPRESS)
+    add("scale", str, "quick", f"one of {', '.join(experiment.scales)}")
+    add("world", str | None, None, _one_of("embedded world", experiment.worlds))
+    add("pool", Path | None, None, "file of solutions to use instead of a world")
+    add("labeler", str | None, None, _one_of("labeler", experiment.labelers))
+    add("store", Path, Path("runs/store"), "folder of artifacts")
+    add("out", Path | None, None, "folder for the results (default: runs/, named by the choice)")
+    most = "as many as the cores allow, or with --address the cluster"
+    add("workers", int | None, None, f"tasks at once (default: {most})")
+    precisions = ", ".join(get_args(Precision))
+    add("precision", str | None, None, f"of the reward models: {precisions} (default: the scale's)")
+    add("log-format", str, "text", f"of the progress: {', '.join(LOG_FORMATS)}")
     if command == "plan":
         plan.add_arguments(parser)
     else:
-        _add_machine(parser)
+        add("executor", str, "local", "local: this machine; ray: a cluster")
+        cluster = "of a Ray cluster to join, HOST:PORT or auto (default: Ray is started on this machine)"
+        add("address", str | None, None, cluster)
+        parser.add_argument("--resources", type=Resources, default=Resources())
+        add("devices", int, 1, "processes, or GPUs, for one model on a machine")
+        add("nodes", int, 1, "machines for one model, under torchrun or SLURM")
+        strategies = ", ".join(get_args(Strategy))
+        add(
+            "strategy", str, "auto", f"how they share it: {strategies} (fsdp: each has a part of the weights)"
+        )
+        loggers = "of trainings, in the out folder: none, or a class of lightning.pytorch.loggers"
+        add("logger", str, DEFAULT_KIND, loggers)
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
     parser.add_argument("--settings", type=kind, **default)
     args = parser.parse_args([*(f"--config={_without_machine(command, path)}" for path in config), *rest])
@@ -175,36 +166,6 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
     return experiment, instance
 
 
-def _add_machine(parser: Any) -> None:
-    """Adds the flags for what a run computes with and logs to."""
-    parser.add_argument("--executor", type=str, default="local", help="local: this machine; ray: a cluster")
-    parser.add_argument(
-        "--address",
-        type=str | None,
-        default=None,
-        help="of a Ray cluster to join, HOST:PORT or auto (default: Ray is started on this machine)",
-    )
-    parser.add_argument("--resources", type=Resources, default=Resources())
-    parser.add_argument(
-        "--devices", type=int, default=1, help="processes, or GPUs, for one model on a machine"
-    )
-    parser.add_argument(
-        "--nodes", type=int, default=1, help="machines for one model, under torchrun or SLURM"
-    )
-    parser.add_argument(
-        "--strategy",
-        type=str,
-        default="auto",
-        help=f"how they share it: {', '.join(get_args(Strategy))} (fsdp: each has a part of the weights)",
-    )
-    parser.add_argument(
-        "--logger",
-        type=str,
-        default=DEFAULT_KIND,
-        help="of trainings, in the out folder: none, or a class of lightning.pytorch.loggers",
-    )
-
-
 def _without_machine(command: str, path: str) -> str:
     """Returns a config file; for `plan`, its content without the flags for a run's machine."""
     import yaml
@@ -218,15 +179,12 @@ def _without_machine(command: str, path: str) -> str:
 def _check_choice(found: Any, chosen: Any) -> None:
     """Checks that settings match the scale, world, pool and labeler that were chosen separately."""
     for name in ("scale", "source.world", "source.path", "source.labeler.name"):
-        values = []
-        for value in (found, chosen):
-            for part in name.split("."):
-                value = getattr(value, part, None)
-            values.append(value)
-        if values[0] != values[1]:
+        value, wanted = found, chosen
+        for part in name.split("."):
+            value, wanted = getattr(value, part, None), getattr(wanted, part, None)
+        if value != wanted:
             raise ValueError(
-                f"settings.{name}: found {values[0]}; allowed: {values[1]}, as chosen by flag, config or "
-                "default"
+                f"settings.{name}: found {value}; allowed: {wanted}, as chosen by flag, config or default"
             )
 
 
@@ -251,12 +209,12 @@ def _with_precision(settings: Any, precision: Any) -> Any:
     """Returns an experiment's settings with the precision of all reward models under study."""
     from ablations.experiments.settings import StudentSettings
 
-    models = {name: one for name, one in _values(settings).items() if isinstance(one, StudentSettings)}
-    return replace(settings, **{name: replace(one, precision=precision) for name, one in models.items()})
+    models = {name: model for name, model in _values(settings).items() if isinstance(model, StudentSettings)}
+    return replace(settings, **{name: replace(model, precision=precision) for name, model in models.items()})
 
 
-def _one_of(what: str, allowed: Sequence[str]) -> str:
-    return f"{what}: {', '.join(allowed)} (default: {allowed[0]})" if allowed else what
+def _one_of(noun: str, names: Sequence[str]) -> str:
+    return f"{noun}: {', '.join(names)} (default: {names[0]})" if names else noun
 
 
 def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
@@ -268,20 +226,16 @@ def _first_look(argv: list[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     look = _Look(add_help=False, allow_abbrev=False)
     look.add_argument("--config", action="append", default=[])
     found, rest = look.parse_known_args(argv)
-    choice: dict[str, Any] = {
-        **{"scale": "quick", "world": None, "pool": None, "labeler": None, "precision": None}
-    }
+    choice = {"scale": "quick", "world": None, "pool": None, "labeler": None, "precision": None}
     for path in found.config:
         if not Path(path).is_file():
             raise ValueError(f"config: {path} is not a file")
         content = read_yaml(Path(path))
         choice.update({name: content[name] for name in choice if name in content})
-    for name in choice:
-        look.add_argument(f"--{name}", default=choice[name])
-    choice.update(
-        {name: value for name, value in vars(look.parse_known_args(argv)[0]).items() if name in choice}
-    )
-    return choice, rest, found.config
+    for name, value in choice.items():
+        look.add_argument(f"--{name}", default=value)
+    given = look.parse_known_args(argv)[0]
+    return {name: getattr(given, name) for name in choice}, rest, found.config
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

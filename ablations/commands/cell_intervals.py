@@ -1,7 +1,5 @@
 """Intervals for a cell's AUROCs, from scores in the store; its records hold only plain numbers."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ablations.data.artifacts import Ratings, Samples
@@ -18,31 +16,30 @@ def auroc_intervals(store: Store, inputs: dict[str, list[str]], arm: str) -> dic
     """Estimates a cell's AUROCs on the test solutions of all folds, with intervals by problem.
 
     Args:
-        store: the artifact store.
-        inputs: addresses of the cell's inputs.
-        arm: the cell's arm.
+        inputs: addresses of the cell's inputs; empty if it is unknown.
 
     Returns:
         Metric -> estimate, for solution and step AUROC; no step AUROC without ratings of the steps, and
         nothing if the artifacts are no longer in the store.
     """
-    needed = {name: inputs.get(name, []) for name in ("samples", "scores", "ratings")}
-    if any(store.fault(address) is not None for given in needed.values() for address in given):
+    names = ("samples", "scores", "ratings")
+    addresses = {name: inputs.get(name, []) for name in names}
+    if not inputs or any(store.fault(address) is not None for name in names for address in addresses[name]):
         return {}
-
-    def folders(name: str) -> tuple[Path, ...]:
-        return tuple(store.root / address for address in needed[name])
-
-    solutions = EvaluatedSolutions([Samples.read(folder) for folder in folders("samples")])
-    scores = [StepScores.read(folder) for folder in folders("scores")]
-    score = np.concatenate([SCORINGS[SCORING_OF[arm]](one) for one in scores])
-    seen = solutions.finished & ~np.isnan(score)
-    of_solutions = score[seen], solutions.correct[seen], solutions.problem[seen]
-    found = {"solution_auroc": within_problems_interval(*of_solutions)}
-    if needed["ratings"]:
-        rating = Ragged.concatenate([Ratings.read(folder).steps for folder in folders("ratings")])
-        seen = judged(rating)
-        prob = np.concatenate([neutral_positive(one).values for one in scores])
+    folders = {name: [store.root / address for address in addresses[name]] for name in names}
+    solutions = EvaluatedSolutions([Samples.read(folder) for folder in folders["samples"]])
+    scores = [StepScores.read(folder) for folder in folders["scores"]]
+    score = np.concatenate([SCORINGS[SCORING_OF[arm]](fold_scores) for fold_scores in scores])
+    known = solutions.finished & ~np.isnan(score)
+    estimates = {
+        "solution_auroc": within_problems_interval(
+            score[known], solutions.correct[known], solutions.problem[known]
+        )
+    }
+    if folders["ratings"]:
+        rating = Ragged.concatenate([Ratings.read(folder).steps for folder in folders["ratings"]])
+        rated = judged(rating)
+        prob = np.concatenate([neutral_positive(fold_scores).values for fold_scores in scores])
         problem = solutions.problem[rating.row_index]
-        found["step_auroc"] = auroc_interval(prob[seen], rating.values[seen] >= 0, problem[seen])
-    return found
+        estimates["step_auroc"] = auroc_interval(prob[rated], rating.values[rated] >= 0, problem[rated])
+    return estimates

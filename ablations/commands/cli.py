@@ -9,11 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ablations.commands.arguments import (
-    RUN_FILE,
-    check_logger,
-    parse_run,
-)
+from ablations.commands.arguments import RUN_FILE, check_logger, parse_run
 from ablations.commands.run_files import run_file
 from ablations.engine.experiment import Experiment
 from ablations.engine.files import check_output, lock_of
@@ -41,29 +37,12 @@ COMMANDS = {
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
 }
-FUNCTIONS = (
-    {
-        name: f"{name}:{name}"
-        for name in (
-            "convert",
-            "grade",
-            "sample",
-            "label",
-            "evaluate",
-            "compare",
-            "power",
-            "unpack",
-            "export",
-        )
-    }
-    | {"list": "runs:list_experiments"}
-    | {name: f"runs:{name}" for name in ("report", "status", "gc")}
-)
-"""Commands that are a function: module and name."""
+RUNS = {"report": "report", "status": "status", "gc": "gc", "list": "list_experiments"}
+"""Commands that are a function in ``runs``; another command is the function in the module of its name."""
 GROUPS = ("finetune", "world")
 """Commands that are several functions, in the ``KINDS`` of their modules."""
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-"""Variables for transformers, unless the user sets them: it reports every new head, as all heads here are."""
+"""Variables for transformers, unless the user sets them. Otherwise it reports every head, as all are new."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,18 +100,18 @@ def _dispatch(argv: list[str]) -> None:
 def _call(command: str, argv: list[str]) -> None:
     from ablations.commands.signatures import call, call_one_of
 
-    known = {"prog": f"ablations {command}", "summary": COMMANDS[command]}
-    if command in FUNCTIONS:
-        module, _, function = FUNCTIONS[command].partition(":")
-        call(getattr(importlib.import_module(f"ablations.commands.{module}"), function), argv, **known)
-    elif command in GROUPS:
-        kinds = importlib.import_module(f"ablations.commands.{command}").KINDS
-        call_one_of(kinds, argv, **known)
-    elif command == "annotate":
+    if command == "annotate":
         _annotate(argv)
-    else:
+    elif command in ("run", "plan"):
         experiment, args = parse_run(command, argv)
         (_run if command == "run" else _plan)(experiment, args)
+    else:
+        about = {"prog": f"ablations {command}", "summary": COMMANDS[command]}
+        module = importlib.import_module(f"ablations.commands.{'runs' if command in RUNS else command}")
+        if command in GROUPS:
+            call_one_of(module.KINDS, argv, **about)
+        else:
+            call(getattr(module, RUNS.get(command, command)), argv, **about)
 
 
 def _run(experiment: Experiment, args: Any) -> None:
@@ -172,34 +151,33 @@ def _run(experiment: Experiment, args: Any) -> None:
 
 
 def _plan(experiment: Experiment, args: Any) -> None:
-    from ablations.commands.plan import asks_for_costs, described
+    from ablations.commands.plan import asks_for_costs, describe_costs
     from ablations.engine.processes import default_workers
     from ablations.engine.progress import duration, text_table
     from ablations.engine.schedule import Rates, total_seconds
     from ablations.engine.store import NOT_MADE, Store
 
-    plan = experiment.plan(args.settings)
+    tasks = experiment.plan(args.settings).tasks
     store, workers = Store(args.store), args.workers or default_workers()
     rates = Rates(store)
     rows, left = [], []
-    tokens = 0
-    for task in plan.tasks:
+    for task in tasks:
         fault = store.fault(task, full=False)
-        seconds = "" if fault is None else duration(rates.seconds(task))
         state = "cached" if fault is None else "to do" if fault == NOT_MADE else "damaged, to do"
+        tokens = "" if task.tokens is None else f"{task.tokens:,}"
         rows.append(
-            (task.label, task.name, state, "" if task.tokens is None else f"{task.tokens:,}", seconds)
+            (task.label, task.name, state, tokens, "" if fault is None else duration(rates.seconds(task)))
         )
         if fault is not None:
             left.append(task)
-            tokens += task.tokens or 0
     if asks_for_costs(args):
-        print(f"{described(args, plan.tasks, store)}\n")
+        print(f"{describe_costs(args, tasks, store)}\n")
     else:
         print(text_table(("task", "step", "state", "tokens", "time"), rows, right=(3, 4)))
     total = total_seconds(left, rates.seconds, workers)
     print(
-        f"{len(rows)} tasks, {len(rows) - len(left)} cached, {len(left)} to do: {tokens:,} tokens, "
+        f"{len(rows)} tasks, {len(rows) - len(left)} cached, {len(left)} to do: "
+        f"{sum(task.tokens or 0 for task in left):,} tokens, "
         f"about {duration(total)} with {workers} worker{'s' * (workers != 1)}"
     )
 

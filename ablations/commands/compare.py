@@ -49,13 +49,13 @@ def compare(
         check_new(out, "out")
     runs = [path for path in source if (path / RUN_FILE).is_file()]
     if runs and len(runs) < len(source):
-        raise ValueError(f"source: found the run {runs[0]} beside files; allowed: files of scores, or runs")
+        raise ValueError(f"source: found the run {runs[0]} next to files; allowed: files of scores, or runs")
     if runs:
         tables, frame = [_runs(source)], None
     else:
         from results.analyses.comparisons import compared_frame, comparison_tables
 
-        scored = _scored(source, on)
+        scored = _read(source, on)
         scored = scored.only(labeler or scored.labelers)
         scorings = tuple(dict.fromkeys(scoring or ["product"]))
         frame = compared_frame(_differences(scored, against, scorings, threshold))
@@ -94,14 +94,12 @@ def _differences(
     from ablations.evaluation.comparison import MAJORITY, difference_rows
     from ablations.evaluation.summary import REDUCTION, final_rows, step_rows
 
-    for one in scorings:
-        allowed("scoring", one, tuple(REDUCTION))
+    for scoring in scorings:
+        allowed("scoring", scoring, tuple(REDUCTION))
     least = 1 if against == MAJORITY else 2
     if len(scored.labelers) < least:
-        raise ValueError(
-            f"source: found scores of {', '.join(scored.labelers) or 'nobody'}; allowed: of {least} labelers "
-            "or more"
-        )
+        named = ", ".join(scored.labelers) or "no labeler"
+        raise ValueError(f"source: found scores of {named}; allowed: of {least} labelers or more")
     if against is not None:
         allowed("against", against, (*scored.labelers, MAJORITY))
     rows = final_rows(scored, scorings) if scored.finals is not None else []
@@ -110,8 +108,8 @@ def _differences(
     return difference_rows(rows, against)
 
 
-def _scored(source: tuple[Path, ...], on: Path | None) -> Scored:
-    """Reads the scores of all sources, joined by solution; a name that is taken gets its file's before it."""
+def _read(source: tuple[Path, ...], on: Path | None) -> Scored:
+    """Reads the scores of all sources, joined by solution; a taken name is prefixed with its file's name."""
     from ablations.evaluation.score_file import labelers_in, read_scored, scores_of
     from ablations.formats.score_rows import ScoreRows, check_solutions, has_score_rows, read_score_rows
 
@@ -125,7 +123,7 @@ def _scored(source: tuple[Path, ...], on: Path | None) -> Scored:
         stem = path.name.split(".")[0]
         found = {stem: read_score_rows(path)} if has_score_rows(path) else scores_of(path)
         for name, rows in found.items():
-            free = name if name not in taken else f"{stem}:{name}"
-            taken.add(free)
-            more[free] = rows
+            new_name = f"{stem}:{name}" if name in taken else name
+            taken.add(new_name)
+            more[new_name] = rows
     return read_scored(base, more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from ablations.data.checks import allowed
 from ablations.engine.files import check_output, exclusive
 from ablations.engine.progress import text_table
-from ablations.formats import conversion
 from ablations.formats.catalogue import FORMATS, WRITTEN
 from ablations.formats.conversion import Conversion, ConversionSummary, Overlap
+from ablations.formats.conversion import convert as convert_file
 from ablations.formats.losses import FEATURES
 from ablations.formats.overlap import every_problem, held_out_problems
 from ablations.formats.rated_solutions import LabelOptions
@@ -33,15 +33,16 @@ class ReaderFlags(LabelOptions):
     drop_calculator: bool = False
     """With gsm8k: leave calculator annotations away."""
 
-    def of(self, form: str) -> dict[str, Any]:
+    def options(self, form: str) -> dict[str, Any]:
         """Returns the options that are given, checked against those that a format's reader has."""
-        given = {name: value for name, value in vars(self).items() if value}
+        given = self.given()
         for name in given:
             if name not in FORMATS[form].options:
-                able = ", ".join(key for key, one in FORMATS.items() if name in one.options)
+                able = ", ".join(key for key, known in FORMATS.items() if name in known.options)
                 raise ValueError(f"{name}: found it with --from {form}; allowed: with {able}")
         if self.problems is not None:
-            given["problems"] = list(every_problem(_there("problems", self.problems)))
+            _check_file("problems", self.problems)
+            given["problems"] = list(every_problem(self.problems))
         return given
 
 
@@ -77,80 +78,77 @@ def convert(
     """
     allowed("from", from_, tuple(FORMATS))
     allowed("to", to, WRITTEN)
-    how = Conversion(
+    for held_out_file in held_out:
+        _check_file("held_out", held_out_file)
+    conversion = Conversion(
         source=FORMATS[from_],
         target=FORMATS[to],
-        options=options.of(from_),
+        options=options.options(from_),
         each_alternative=each_alternative,
         threshold=threshold,
-        held_out=held_out_problems(_there("held_out", path) for path in held_out),
+        held_out=held_out_problems(held_out),
         overlap=overlap,
         skip_bad=skip_bad,
     )
-    _check_places(input, output, to, how)
+    _check_paths(input, output, to, conversion)
     with ExitStack() as stack:
         for name, path in (("output", output), ("skip_bad", skip_bad)):
             if path is not None:
                 check_output(path, name)
                 stack.enter_context(exclusive(path, name))
-        progress = stack.enter_context(_bar(input))
-        account = conversion.convert(input, output, how, progress)
-    print(described(account))
-    if account.overlap:
+        progress = stack.enter_context(_progress_bar(input))
+        summary = convert_file(input, output, conversion, progress)
+    print(describe(summary))
+    if summary.overlap:
         done = "written nevertheless" if overlap == "keep" else "not written"
-        print(f"{account.overlap:,} of held-out problems, {done}. The first: {account.first_overlap}")
+        print(f"{summary.overlap:,} of held-out problems, {done}. The first: {summary.first_overlap}")
 
 
-def described(account: ConversionSummary) -> str:
-    """Formats the account as a table."""
-    rows = [("read", account.read)]
-    rows += [(f"dropped: {kind}", count) for kind, count in account.dropped.items()]
-    rows.append(("skipped: malformed lines", account.skipped))
-    if account.overlap:
-        rows.append(("held-out problems", account.overlap))
-    rows += [(f"left out: {why}", count) for why, count in account.left_out.items()]
-    rows.append(("written", account.written))
-    rows += [
-        (f"lost: {FEATURES[name].description}", account.lost[name]) for name in FEATURES if account.lost[name]
-    ]
-    rows += [(f"not read, rows with: {name}", count) for name, count in sorted(account.unread.items())]
-    return text_table(("solutions", "count"), [(what, f"{count:,}") for what, count in rows], right=(1,))
+def describe(summary: ConversionSummary) -> str:
+    """Formats what was read, written and lost as a table."""
+    rows = [("read", summary.read)]
+    rows += [(f"dropped: {kind}", count) for kind, count in summary.dropped.items()]
+    rows.append(("skipped: malformed lines", summary.skipped))
+    if summary.overlap:
+        rows.append(("held-out problems", summary.overlap))
+    rows += [(f"left out: {reason}", count) for reason, count in summary.left_out.items()]
+    rows.append(("written", summary.written))
+    lost = [(feature.description, summary.lost[name]) for name, feature in FEATURES.items()]
+    rows += [(f"lost: {description}", count) for description, count in lost if count]
+    rows += [(f"not read, rows with: {name}", count) for name, count in sorted(summary.unread.items())]
+    return text_table(("solutions", "count"), [(kind, f"{count:,}") for kind, count in rows], right=(1,))
 
 
-def _there(name: str, path: Path) -> Path:
+def _check_file(name: str, path: Path) -> None:
     if not path.is_file():
-        raise ValueError(f"{name}: found no file {path}; allowed: a file that is there")
-    return path
+        raise ValueError(f"{name}: found no file {path}; allowed: an existing one")
 
 
-def _check_places(source: Path, target: Path, to: str, how: Conversion) -> None:
-    _there("input", source)
+def _check_paths(source: Path, target: Path, to: str, conversion: Conversion) -> None:
+    _check_file("input", source)
     plain = target.with_suffix("") if target.suffix in COMPRESSED else target
-    if plain.suffix != how.target.suffix:
-        ends = ", ".join(how.target.suffix + end for end in ("", *COMPRESSED))
+    if plain.suffix != conversion.target.suffix:
+        ends = ", ".join(conversion.target.suffix + end for end in ("", *COMPRESSED))
         raise ValueError(f"output: found {target.name}; allowed: a name that ends in one of {ends}")
-    for name, path in (("output", target), ("skip_bad", how.skip_bad)):
+    skip_bad = conversion.skip_bad
+    for name, path in (("output", target), ("skip_bad", skip_bad)):
         if path is not None and not path.parent.is_dir():
-            raise ValueError(f"{name}: found no folder {path.parent}; allowed: a folder that is there")
-    if how.skip_bad is not None and how.skip_bad.resolve() in (source.resolve(), target.resolve()):
-        raise ValueError(f"skip_bad: found {how.skip_bad}; allowed: a file beside input and output")
-    carries = how.target.abilities.carries
-    if how.each_alternative and ("labels" not in carries or "alternatives" in carries):
-        able = ", ".join(
-            name
-            for name in WRITTEN
-            if "labels" in (held := FORMATS[name].abilities.carries) and "alternatives" not in held
-        )
-        raise ValueError(f"each_alternative: found it with --to {to}; allowed: with {able}")
-
-
-def _bar(path: Path) -> AbstractContextManager[Callable[[int], object] | None]:
-    """Returns a progress bar by bytes on a terminal, and nothing elsewhere."""
-    return _terminal_bar(path) if sys.stderr.isatty() else nullcontext()
+            raise ValueError(f"{name}: found no folder {path.parent}; allowed: an existing one")
+    if skip_bad is not None and skip_bad.resolve() in (source.resolve(), target.resolve()):
+        raise ValueError(f"skip_bad: found {skip_bad}; allowed: a file other than input and output")
+    carries = conversion.target.abilities.carries
+    if conversion.each_alternative and ("labels" not in carries or "alternatives" in carries):
+        carried = {name: FORMATS[name].abilities.carries for name in WRITTEN}
+        able = [name for name, held in carried.items() if "labels" in held and "alternatives" not in held]
+        raise ValueError(f"each_alternative: found it with --to {to}; allowed: with {', '.join(able)}")
 
 
 @contextmanager
-def _terminal_bar(path: Path) -> Iterator[Callable[[int], object]]:
+def _progress_bar(path: Path) -> Iterator[Callable[[int], object] | None]:
+    """Yields what advances a progress bar by bytes on a terminal, and None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.labeler_flags import LabelerFlags
@@ -21,7 +20,6 @@ from results.writing import write_text
 
 if TYPE_CHECKING:
     from ablations.evaluation.score_file import Scored
-    from ablations.formats.score_rows import ScoreRows
 
 SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
 METRICS, FACTS, TABLE = "metrics.csv", "facts.json", "table.txt"
@@ -57,11 +55,6 @@ class Evaluation:
         return self.on or tuple(map(Path, self.source))
 
     @property
-    def field(self) -> str:
-        """The argument that names them."""
-        return "on" if self.on else "source"
-
-    @property
     def scores_apart(self) -> Path | None:
         """The file of scores apart from what they score, if there is one."""
         path = Path(self.source[0])
@@ -94,10 +87,12 @@ class Evaluation:
                     "FILE"
                 )
         for path in self.files:
-            check_solutions(self.field, path)
+            check_solutions("on" if self.on else "source", path)
+        if self.threshold_on is not None:
+            check_solutions("threshold_on", self.threshold_on)
         if self.scores_apart is not None and not has_score_rows(self.scores_apart):
             raise ValueError(
-                f"on: found it beside {self.scores_apart}, a file of scores; allowed: with a checkpoint, or "
+                f"on: found it next to {self.scores_apart}, a file of scores; allowed: with a checkpoint, or "
                 "with scores apart from what they score"
             )
 
@@ -138,7 +133,7 @@ def evaluate(
     Raises:
         ValueError: an argument, a file or the checkpoint is invalid.
     """
-    how = Evaluation(
+    evaluation = Evaluation(
         source=source,
         on=on,
         scoring=tuple(dict.fromkeys(scoring or ["product"])),
@@ -152,30 +147,37 @@ def evaluate(
     )
     if out is not None:
         check_new(out, "out")
+    from ablations.evaluation.score_file import read_scored
     from ablations.evaluation.summary import final_rows, mean_rows, step_rows
+    from ablations.formats.score_rows import read_score_rows
 
-    with _workplace(out) as folder:
-        other = None if threshold_on is None else _read(threshold_on, "threshold_on")
-        files = [_read(file, how.field, _apart(how)) for file in how.files]
+    folder_made: AbstractContextManager[Path | str]
+    folder_made = tempfile.TemporaryDirectory() if out is None else new_folder(out, "out")
+    with folder_made as folder_name:
+        folder = Path(folder_name)
+        other = None if threshold_on is None else read_scored(threshold_on)
+        apart = evaluation.scores_apart
+        scores = {} if apart is None else {name or apart.name.split(".")[0]: read_score_rows(apart)}
+        files = [read_scored(file, scores) for file in evaluation.files]
         for scored in files:
-            _check(how, scored, other)
+            _check(evaluation, scored, other)
         facts: dict[str, Any] = {}
-        if how.checkpoint is not None:
-            facts, files, other = _label_all(how, folder, other)
+        if evaluation.checkpoint is not None:
+            facts, files, other = _label_all(evaluation, evaluation.checkpoint, folder)
         files = [scored.only(labeler or scored.labelers) for scored in files]
-        thresholds = _thresholds(how, files, other)
+        thresholds = _thresholds(evaluation, files, other)
         rows = []
         for scored in files:
-            found = final_rows(scored, how.scoring) if scored.finals is not None else []
+            found = final_rows(scored, evaluation.scoring) if scored.finals is not None else []
             if scored.rated:
-                values = {one: thresholds[one]["value"] for one in scored.steps}
-                found += step_rows(scored, how.scoring, values)
+                values = {name: thresholds[name]["value"] for name in scored.steps}
+                found += step_rows(scored, evaluation.scoring, values)
             rows.append([row | {"file": str(scored.path)} for row in found])
         means = mean_rows(rows) if len(rows) > 1 else []
         text = _text(files, rows, means)
         print(text, end="")
         if out is not None:
-            facts |= _facts_of(how, files) | ({"thresholds": thresholds} if thresholds else {})
+            facts |= _facts_of(evaluation, files) | ({"thresholds": thresholds} if thresholds else {})
             _write(folder, [row for part in (*rows, means) for row in part], text, facts)
             print(f"\n{out}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
@@ -187,44 +189,35 @@ def _text(files: Sequence[Scored], rows: Sequence[list[dict[str, Any]]], means: 
 
     parts = []
     for scored, found in zip(files, rows, strict=True):
-        notes = "".join(f"{line}\n" for line in scored.notes)
-        named = [f"# {scored.path}\n"] if len(files) > 1 else []
-        parts += [*named, *map(as_text, tables_of(found)), *([notes] if notes else [])]
+        if len(files) > 1:
+            parts.append(f"# {scored.path}\n")
+        parts += map(as_text, tables_of(found))
+        if scored.notes:
+            parts.append("".join(f"{line}\n" for line in scored.notes))
     if means:
         parts += [f"# Mean over {len(files)} files\n", *map(as_text, tables_of(means))]
     return "\n".join(parts)
 
 
-@contextmanager
-def _workplace(out: Path | None) -> Iterator[Path]:
-    """Yields the folder to write into: the future out folder, or a temporary one."""
-    if out is not None:
-        with new_folder(out, "out") as folder:
-            yield folder
-    else:
-        with tempfile.TemporaryDirectory() as folder_name:
-            yield Path(folder_name)
-
-
-def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
+def _check(evaluation: Evaluation, scored: Scored, other: Scored | None) -> None:
     """Checks what can be checked before anything is scored."""
     from ablations.evaluation.score_file import SOFT_LABELS
 
     if scored.finals is None and not scored.rated:
         graded = "graded final answers (of at least half of a problem's solutions)"
         raise ValueError(f"{scored.path}: found neither {graded} nor rated steps; allowed: one of them")
-    if not scored.labelers and how.checkpoint is None:
+    if not scored.labelers and evaluation.checkpoint is None:
         raise ValueError(
             f"source: found no scores in {scored.path}; allowed: a file of scores, or a checkpoint with --on "
             f"{scored.path}"
         )
     if not scored.rated:
-        if how.threshold is not None or other is not None:
+        if evaluation.threshold is not None or other is not None:
             soft = f" ({SOFT_LABELS})" if f"{SOFT_LABELS}." in scored.notes else ""
             raise ValueError(
                 f"threshold: found one, but no rated step in {scored.path}{soft}; allowed: with rated steps"
             )
-    elif how.threshold is None and other is None and not how.no_first_error:
+    elif evaluation.threshold is None and other is None and not evaluation.no_first_error:
         raise ValueError(NEED_THRESHOLD)
     shared = set() if other is None else set(held_in(other.problems, scored.problems))
     if shared:
@@ -234,81 +227,64 @@ def _check(how: Evaluation, scored: Scored, other: Scored | None) -> None:
         )
 
 
-def _read(file: Path, field: str, more: Mapping[str, ScoreRows] = MappingProxyType({})) -> Scored:
-    from ablations.evaluation.score_file import read_scored
-
-    if not file.is_file():
-        raise ValueError(f"{field}: found no file {file}; allowed: an existing one")
-    return read_scored(file, more)
-
-
-def _apart(how: Evaluation) -> dict[str, ScoreRows]:
-    """Returns the scores apart from what they score by their name, if there are any."""
-    from ablations.formats.score_rows import read_score_rows
-
-    if how.scores_apart is None:
-        return {}
-    return {how.name or how.scores_apart.name.split(".")[0]: read_score_rows(how.scores_apart)}
-
-
 def _label_all(
-    how: Evaluation, folder: Path, other: Scored | None
+    evaluation: Evaluation, checkpoint: str, folder: Path
 ) -> tuple[dict[str, Any], list[Scored], Scored | None]:
     """Writes a checkpoint's scores of all files and of that for the threshold; reads them, with facts."""
     from ablations.commands.labeled_file import label_file
     from ablations.commands.labeled_pool import Labeling
+    from ablations.evaluation.score_file import read_scored
     from ablations.labelers.checkpoints import short_name
 
-    assert how.checkpoint is not None
     labeling = Labeling(
-        choice=how.flags.choice(how.checkpoint),
-        store=Store(how.store),
-        max_tokens=how.flags.max_tokens,
-        log_format=how.log_format,
+        choice=evaluation.flags.choice(checkpoint),
+        store=Store(evaluation.store),
+        max_tokens=evaluation.flags.max_tokens,
+        log_format=evaluation.log_format,
     )
-    name, left_out = how.name or short_name(how.checkpoint), {}
-    outs = [SCORES if len(how.on) == 1 else f"scores-{number}.jsonl.gz" for number in range(len(how.on))]
-    targets = [*zip(how.on, outs, strict=True), (how.threshold_on, OTHER_SCORES)]
-    for source, file in targets:
-        if source is not None:
-            found = label_file(source, folder / file, name, labeling)
-            left_out[str(source)] = found
-            told = [f"{count:,} {what}" for what, count in found.items() if count]
-            if told:
-                print(f"left out of {source}: {', '.join(told)}\n")
+    name, on, left_out = evaluation.name or short_name(checkpoint), evaluation.on, {}
+    outs = [SCORES] if len(on) == 1 else [f"scores-{number}.jsonl.gz" for number in range(len(on))]
+    targets = dict(zip(outs, on, strict=True))
+    if evaluation.threshold_on is not None:
+        targets[OTHER_SCORES] = evaluation.threshold_on
+    for file, source in targets.items():
+        counts = label_file(source, folder / file, name, labeling)
+        left_out[str(source)] = counts
+        if any(counts.values()):
+            shown = [f"{count:,} {reason}" for reason, count in counts.items() if count]
+            print(f"left out of {source}: {', '.join(shown)}\n")
     facts = {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
-    files = [
-        replace(_read(folder / file, how.field), path=source)
-        for source, file in zip(how.on, outs, strict=True)
-    ]
-    return facts, files, None if other is None else _read(folder / OTHER_SCORES, "threshold_on")
+    files = [replace(read_scored(folder / file), path=source) for file, source in zip(outs, on, strict=True)]
+    return facts, files, read_scored(folder / OTHER_SCORES) if OTHER_SCORES in targets else None
 
 
-def _thresholds(how: Evaluation, files: Sequence[Scored], other: Scored | None) -> dict[str, dict[str, Any]]:
+def _thresholds(
+    evaluation: Evaluation, files: Sequence[Scored], other: Scored | None
+) -> dict[str, dict[str, Any]]:
     """Returns labeler -> its threshold, the source of the threshold, and its F1 there."""
     from ablations.evaluation.summary import chosen_threshold
 
     names = dict.fromkeys(name for scored in files if scored.rated for name in scored.steps)
-    if other is None or how.threshold_on is None:
-        return {name: {"value": how.threshold} for name in names}
-    named = _named(how.threshold_on)
-    found = {name: chosen_threshold(other, name) for name in names}
-    return {name: {"value": one.value, "f1": one.f1, "chosen_on": named} for name, one in found.items()}
+    if other is None or evaluation.threshold_on is None:
+        return {name: {"value": evaluation.threshold} for name in names}
+    file = _identity(evaluation.threshold_on)
+    chosen = {name: chosen_threshold(other, name) for name in names}
+    return {name: {"value": best.value, "f1": best.f1, "chosen_on": file} for name, best in chosen.items()}
 
 
-def _named(file: Path) -> dict[str, str]:
+def _identity(file: Path) -> dict[str, str]:
     return {"file": str(file), "sha256": sha256_of(file)}
 
 
-def _facts_of(how: Evaluation, files: Sequence[Scored]) -> dict[str, Any]:
+def _facts_of(evaluation: Evaluation, files: Sequence[Scored]) -> dict[str, Any]:
     from ablations.engine.revision import revision
     from ablations.evaluation.summary import BINS, DRAWS
     from results.stats.intervals import LEVEL, RESAMPLES
 
-    apart = {} if how.scores_apart is None else {"scores": _named(how.scores_apart)}
+    apart = {} if evaluation.scores_apart is None else {"scores": _identity(evaluation.scores_apart)}
     return apart | {
         "files": [
-            _named(scored.path)
+            _identity(scored.path)
             | {
                 "format": scored.form,
                 "problems": len(scored.problems),
@@ -319,7 +295,7 @@ def _facts_of(how: Evaluation, files: Sequence[Scored]) -> dict[str, Any]:
             | ({} if scored.finals is None else {"final_answers": scored.finals.facts()})
             for scored in files
         ],
-        "scoring": list(how.scoring),
+        "scoring": list(evaluation.scoring),
         "votes": {"draws": DRAWS, "seed": 0},
         "bins": BINS,
         "intervals": {"level": LEVEL, "resamples": RESAMPLES, "of": "problems"},

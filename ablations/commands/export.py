@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ablations.commands.trained import Trained, Which, find
+from ablations.commands.trained import Selection, Trained, find_model
 from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
 from lightning_modules.presets import Lora
+
+if TYPE_CHECKING:
+    from results.model_card import Card
 
 CARD = "README.md"
 PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is 11."))
@@ -20,7 +23,7 @@ def export(
     cell: str,
     out: Path,
     *,
-    which: Which = Which(),
+    selection: Selection = Selection(),
     store: Path | None = None,
     name: str | None = None,
     license: str | None = None,
@@ -30,7 +33,7 @@ def export(
     Args:
         cell: a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store.
         out: the new folder.
-        which: which of a run's models.
+        selection: which of a run's models.
         store: folder of artifacts (default: the run's, or runs/store).
         name: name of the model in its card (default: the folder's).
         license: license, as the hub names it.
@@ -39,31 +42,16 @@ def export(
         ValueError: an argument is invalid, or there is no such model.
     """
     check_new(out, "out")
-    trained = find(cell, which, store)
-    write(trained, out, name=name or out.resolve().name, license=license)
-    print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
-
-
-def write(trained: Trained, out: Path, *, name: str, license: str | None = None) -> None:
-    """Writes a model and its card into a new folder, atomically.
-
-    Args:
-        trained: the model.
-        out: the folder.
-        name: the model's name in its card.
-        license: license as the hub names it; None: the card names none.
-
-    Raises:
-        ValueError: ``out`` already exists, or the model is incomplete.
-    """
+    trained = find_model(cell, selection, store)
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
 
     with new_folder(out, "out") as folder:
         _write_model(trained, folder)
         config = find_checkpoint(str(folder), "cell").config
-        card = card_of(trained, name=name, license=license, config=config)
+        card = _card(trained, name or out.resolve().name, license, config)
         (folder / CARD).write_text(model_card(card), encoding="utf-8")
+    print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")
 
 
 def _write_model(trained: Trained, folder: Path) -> None:
@@ -76,31 +64,23 @@ def _write_model(trained: Trained, folder: Path) -> None:
 
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
-    states = trained.inputs.get("states") is not None
-    if adapted or states:
-        base = CausalModel.read(trained.store.root / trained.inputs["base"])
-    if states:
+    if trained.inputs.get("states") is not None:
+        base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
         head = cast(StateHead, trained_backbone(model))
-        whole_model(head, base.folder).save_pretrained(folder)
+        whole_model(head, base).save_pretrained(folder)
         read = trained.config["chat_template"] == "auto"
-        load_tokenizer(base.folder, chat_template=read).save_pretrained(folder)
+        load_tokenizer(base, chat_template=read).save_pretrained(folder)
         return
     if adapted:
-        merged(load_adapters(model, base.folder)).save_pretrained(folder)
+        base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
+        merged(load_adapters(model, base)).save_pretrained(folder)
     for path in sorted(model.iterdir()):
         if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
             shutil.copyfile(path, folder / path.name)
 
 
-def card_of(trained: Trained, *, name: str, license: str | None, config: dict[str, Any]) -> Any:
-    """Collects what is known about a model for its card.
-
-    Args:
-        trained: the model.
-        name: the model's name.
-        license: license as the hub names it.
-        config: the model's config, as transformers writes it.
-    """
+def _card(trained: Trained, name: str, license: str | None, config: dict[str, Any]) -> Card:
+    """Collects what is known about a model, whose config is as transformers writes it."""
     from ablations.commands.cell_intervals import auroc_intervals
     from ablations.engine.revision import revision
     from results.model_card import Card
@@ -123,9 +103,7 @@ def card_of(trained: Trained, *, name: str, license: str | None, config: dict[st
         records=trained.records,
         cell=trained.cell,
         folds=trained.folds,
-        aurocs=auroc_intervals(trained.store, trained.cell_inputs, trained.config["arm"])
-        if trained.cell_inputs
-        else {},
+        aurocs=auroc_intervals(trained.store, trained.cell_inputs, trained.config["arm"]),
         problem=problem,
         steps=steps,
         chat_template=facts.checkpoint is not None and facts.checkpoint.chat_template,
@@ -153,10 +131,9 @@ def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tu
     from results.vocabulary import acquisition_words
 
     own = None
+    chosen = f"{trained.config['data_scale']:,} per problem"
     if trained.records is not None:
         own = trained.records[trained.records["cell"] == trained.cell].iloc[0]
-    chosen = f"{trained.config['data_scale']:,} a problem"
-    if own is not None:
         chosen += f", {acquisition_words(own['acquisition'])}"
     labeled = "steps" if SCORING_OF[trained.config["arm"]] == "product" else "tokens"
     threshold = facts.threshold
@@ -180,24 +157,21 @@ def _data(trained: Trained, facts: TrainingFacts, world: str | None) -> tuple[tu
 def _training(trained: Trained, facts: TrainingFacts, config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     from results.model_card import facts_of
 
-    told = trained.config
+    settings = trained.config
+    lora = settings.get("lora")
     return facts_of(
         (
             ("architecture", config["architectures"][0]),
-            ("begun with the checkpoint", None if facts.checkpoint is None else facts.checkpoint.name),
-            ("adapters", _adapters(told.get("lora"))),
-            ("seed", told["seed"]),
-            ("updates", f"{told['updates']:,} of {told['batch_size']} solutions each"),
+            ("starts from the checkpoint", None if facts.checkpoint is None else facts.checkpoint.name),
+            ("adapters", None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"),
+            ("seed", settings["seed"]),
+            ("updates", f"{settings['updates']:,} of {settings['batch_size']} solutions each"),
             ("kept", f"the weights after {facts.best_update:,} updates, the best on validation problems"),
             (
-                f"best-of-{told['validation_n']} on validation problems",
-                f"{facts.best_value:.3f} (too high, for they chose the weights)",
+                f"best-of-{settings['validation_n']} on validation problems",
+                f"{facts.best_value:.3f} (too high, because they chose the weights)",
             ),
             ("learning rate", f"{facts.learning_rate:g}"),
-            ("precision", told["precision"]),
+            ("precision", settings["precision"]),
         )
     )
-
-
-def _adapters(lora: dict[str, Any] | None) -> str | None:
-    return None if lora is None else f"of rank {Lora(**lora).rank}, added to the weights"

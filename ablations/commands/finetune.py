@@ -50,14 +50,10 @@ class HeldOutFlags:
     held_out_share: float = 0.0
     """Without such a file, the share of the problems instead; the same problems for all kinds."""
 
-    @property
-    def share(self) -> float:
-        """Share that is held out."""
-        return 0.0 if self.held_out else self.held_out_share  # files name them instead
-
-    def withheld(self, files: Files, seed: int) -> Withheld:
-        """Returns the problems; ``files`` are those that the flags name."""
-        return Withheld(files=files, share=self.share, seed=seed)
+    def withheld(self, seed: int) -> Withheld:
+        """Returns the problems, from the files if there are any, otherwise a random share."""
+        share = 0.0 if self.held_out else self.held_out_share
+        return Withheld(files=_files("held_out", self.held_out), share=share, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +94,17 @@ def scratch(
         log_format: format of the progress.
     """
     allowed("preset", preset, tuple(PRESETS))
-    texts, kept = _files("text", text), _files("held_out", held_out.held_out)
+    texts, withheld = _files("text", text), held_out.withheld(seed)
     step = MakeScratchBase(
         text=texts,
-        withheld=held_out.withheld(kept, seed),
+        withheld=withheld,
         preset=preset,
         vocabulary=vocabulary,
         seed=seed,
         label="base from scratch",
     )
-    facts: dict[str, Any] = {"preset": preset, "vocabulary": vocabulary, "seed": seed}
-    facts |= _facts("scratch", held_out, text=texts, held_out=kept)
-    _make(step, facts, out, store, log_format)
+    facts = {"preset": preset, "vocabulary": vocabulary, "seed": seed}
+    _make(step, facts | _facts("scratch", withheld, text=texts), out, store, log_format)
 
 
 def mathmix(
@@ -135,16 +130,16 @@ def mathmix(
         store: folder of artifacts.
         log_format: format of the progress.
     """
-    texts, kept = _files("text", text), _files("held_out", held_out.held_out)
+    texts, withheld = _files("text", text), held_out.withheld(course.seed)
     start, identity = _base_of(base, course, solutions=False)
     step = MathMix(
         base=start,
         text=texts,
-        withheld=held_out.withheld(kept, course.seed),
+        withheld=withheld,
         course=course,
         checkpoint_every=training.checkpoint_every,
     )
-    facts = _facts("mathmix", held_out, text=texts, held_out=kept) | _trained(course, identity)
+    facts = {"course": asdict(course), "base": identity} | _facts("mathmix", withheld, text=texts)
     _make(step, facts, out, store, log_format, training.logger)
 
 
@@ -173,18 +168,19 @@ def generator(
         store: folder of artifacts.
         log_format: format of the progress.
     """
-    pools, kept = _files("pool", pool), _files("held_out", held_out.held_out)
+    pools, withheld = _files("pool", pool), held_out.withheld(course.seed)
     start, identity = _base_of(base, course, solutions=True)
     step = FinetuneOnSolutions(
         base=start,
         pool=pools,
         most=most,
-        withheld=held_out.withheld(kept, course.seed),
+        withheld=withheld,
         course=course,
         checkpoint_every=training.checkpoint_every,
     )
-    facts = {"most": most} | _facts("generator", held_out, pool=pools, held_out=kept)
-    _make(step, facts | _trained(course, identity), out, store, log_format, training.logger)
+    facts = {"most": most, "course": asdict(course), "base": identity}
+    facts |= _facts("generator", withheld, pool=pools)
+    _make(step, facts, out, store, log_format, training.logger)
 
 
 def large_prm(
@@ -225,15 +221,10 @@ def large_prm(
         store: folder of artifacts.
         log_format: format of the progress.
     """
-    files, kept = _files("labels", labels), _files("held_out", held_out.held_out)
-    of_problems = _files("problems", problems)
+    files, withheld = _files("labels", labels), held_out.withheld(course.seed)
+    problem_files = _files("problems", problems)
     start, identity = _base_of(base, course, solutions=True, devices=devices)
-    read = RatedLabels(
-        labels=files,
-        options=options,
-        problems=of_problems,
-        threshold=threshold,
-    )
+    read = RatedLabels(labels=files, options=options, problems=problem_files, threshold=threshold)
     states = None
     if frozen_layer is not None:
         if devices > 1:
@@ -251,17 +242,19 @@ def large_prm(
     step = TrainPrmOnLabels(
         base=start,
         states=states,
-        withheld=held_out.withheld(kept, course.seed),
+        withheld=withheld,
         course=course,
         checkpoint_every=training.checkpoint_every,
         label="large-prm",
         **vars(read),
     )
-    facts = {"threshold": threshold, "options": options.given()}
-    facts |= {} if frozen_layer is None else {"frozen_layer": frozen_layer}
-    facts |= _facts("large-prm", held_out, labels=files, held_out=kept, problems=of_problems)
-    spread = Devices(devices=devices, strategy=strategy)
-    _make(step, facts | _trained(course, identity), out, store, log_format, training.logger, spread)
+    facts: dict[str, Any] = {"threshold": threshold, "options": options.given()}
+    if frozen_layer is not None:
+        facts["frozen_layer"] = frozen_layer
+    facts |= {"course": asdict(course), "base": identity}
+    facts |= _facts("large-prm", withheld, labels=files, problems=problem_files)
+    shared = Devices(devices=devices, strategy=strategy)
+    _make(step, facts, out, store, log_format, training.logger, shared)
 
 
 def _check_layer(base: str, layer: int) -> None:
@@ -284,17 +277,13 @@ def _files(flag: str, paths: tuple[Path, ...]) -> Files:
     return tuple(UserFile.of(path, flag) for path in paths)
 
 
-def _facts(kind: str, flags: HeldOutFlags, **files: Files) -> dict[str, Any]:
+def _facts(kind: str, withheld: Withheld, **files: Files) -> dict[str, Any]:
     """Returns what decides the result apart from the training."""
     named = {
-        flag: [{"name": file.path.name, "sha256": file.sha256} for file in some]
-        for flag, some in files.items()
+        flag: [{"name": file.path.name, "sha256": file.sha256} for file in given]
+        for flag, given in {**files, "held_out": withheld.files}.items()
     }
-    return {"kind": kind, "held_out_share": flags.share, "files": named}
-
-
-def _trained(course: Course, identity: dict[str, str]) -> dict[str, Any]:
-    return {"course": asdict(course), "base": identity}
+    return {"kind": kind, "held_out_share": withheld.share, "files": named}
 
 
 def _make(
@@ -315,25 +304,20 @@ def _make(
             with exclusive(out, "out"):
                 artifacts = Store(store)
                 make_all([step], artifacts, 1, log_format, Machine(devices=spread, logs=logs))
-                facts |= read_json(artifacts.path(step) / FACTS)
-                _export(artifacts.path(step), out, facts)
-            print(f"{out}: {_described(facts)}")
+                artifact = artifacts.path(step)
+                facts |= read_json(artifact / FACTS)
+                with fill_folder(out, "out") as folder:
+                    shutil.copytree(artifact / MODEL, folder, dirs_exist_ok=True)
+                    write_json(folder / FINETUNE, facts)
+            print(f"{out}: {_describe(facts)}")
 
 
 def _base_of(
     name: str, course: Course, *, solutions: bool, devices: int = 1
 ) -> tuple[UseCheckpoint, dict[str, str]]:
-    """Returns the step for a base, and what identifies it wherever its folder is.
+    """Returns the step for a causal base, and what identifies it wherever its folder is, after checks.
 
-    Args:
-        name: a folder, or OWNER/NAME[@REVISION] on the hub.
-        course: its training, whose device must be there.
-        solutions: whether it will read solutions of problems, through its chat template if it has one.
-        devices: number of devices that train it.
-
-    Raises:
-        ValueError: it is not a causal language model, or needs code from its own folder; its tokenizer has
-            more tokens than the model, or a chat template that does not accept a user's turn.
+    With ``solutions``, its chat template, if it has one, must accept a user's turn.
     """
     check_gpus([course.device], devices)
     # slow imports wait until the arguments are checked, so that mistakes are reported at once
@@ -358,40 +342,34 @@ def _base_of(
     return step, {"name": base.name, "architecture": base.architecture, "revision": step.revision}
 
 
-def _export(artifact: Path, out: Path, facts: dict[str, Any]) -> None:
-    """Copies a model out of the store, with the facts of its making."""
-    with fill_folder(out, "out") as folder:
-        shutil.copytree(artifact / MODEL, folder, dirs_exist_ok=True)
-        write_json(folder / FINETUNE, facts)
-
-
-def _described(facts: dict[str, Any]) -> str:
+def _describe(facts: dict[str, Any]) -> str:
     """Formats the facts for display: counts, what was left out, and how well it does if it was evaluated."""
     base = facts.get("base")
-    of = f" of {base['name']} (revision {base['revision'][:12]})" if base else ""
+    source = f" of {base['name']} (revision {base['revision'][:12]})" if base else ""
     updates = f", {facts['training']['updates']:,} updates" if "training" in facts else ""
     rows = [(name.replace("_", " "), f"{count:,}") for name, count in facts["counts"].items()]
-    lines = [f"{facts['kind']}{of}{updates}", text_table(("", "count"), rows, right=(1,))]
+    lines = [f"{facts['kind']}{source}{updates}", text_table(("", "count"), rows, right=(1,))]
     for reason, found in facts["left_out"].items():
         more = ", ..." if found["count"] > len(found["first"]) else ""
         named = f" ({', '.join(found['first'])}{more})" if found["first"] else ""
         lines.append(f"left out: {found['count']:,} {reason}{named}")
     if "judged" in facts:
-        lines.append(_judged("held out", facts["judged"]))
+        lines.append(_quality("held out", facts["judged"]))
     if facts.get("judged_distinct"):
-        lines.append(_judged("the same, equal solutions once", facts["judged_distinct"]))
+        lines.append(_quality("the same, equal solutions once", facts["judged_distinct"]))
     return "\n".join(lines)
 
 
-def _judged(what: str, found: dict[str, Any] | None) -> str:
+def _quality(rows: str, found: dict[str, Any] | None) -> str:
     if found is None:
-        return "not judged: there is no label of a held-out problem"
+        return "not evaluated: there is no label of a held-out problem"
     auroc = found["step_auroc"]
     classes = ", ".join(
-        f"{name} {_share(one['accuracy'])} of {one['labels']:,}" for name, one in found["by_class"].items()
+        f"{name} {_share(of_class['accuracy'])} of {of_class['labels']:,}"
+        for name, of_class in found["by_class"].items()
     )
     return (
-        f"{what}: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
+        f"{rows}: {found['labels']:,} labels of {found['problems']:,} problems; step AUROC "
         f"{_share(auroc['estimate'])} [{_share(auroc['lower'])}, {_share(auroc['upper'])}], loss "
         f"{found['loss']:.3f}, accuracy {_share(found['accuracy'])} ({classes})"
     )

@@ -36,16 +36,13 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
         raise ValueError(
             f"{source}: found scored samples; allowed: a pool (`ablations convert --to pool`), or rated steps"
         )
-    if form is FORMATS["pool"]:
-        pool = read_pool(source, None, keep_ungraded=True)
-        check_name(name, source, (*pool.labelers, *pool.solution_labelers))
-        found = label_pool(pool, labeling)
-        add_labels(file, out, name, labeling.labeler, found)
-        left_out = {"problems": len(found.left_out), "too long": len(found.too_long)}
-    else:
-        written = label_rated(source, out, name, labeling)
-        left_out = {"too long": written.too_long, "without labels": written.without_labels}
-    return left_out
+    if form is not FORMATS["pool"]:
+        return label_rated(source, out, name, labeling)
+    pool = read_pool(source, None, keep_ungraded=True)
+    check_name(name, source, (*pool.labelers, *pool.solution_labelers))
+    found = label_pool(pool, labeling)
+    add_labels(file, out, name, labeling.labeler, found)
+    return {"problems": len(found.left_out), "too long": len(found.too_long)}
 
 
 def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: Labeled) -> None:
@@ -55,8 +52,6 @@ def add_labels(file: UserFile, out: Path, name: str, labeler: Labeler, found: La
         file: the pool as it was labeled.
         out: the new pool.
         name: the labeler's name in the new pool.
-        labeler: the labeler.
-        found: its labels.
 
     Raises:
         ValueError: the pool has changed since.

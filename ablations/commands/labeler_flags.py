@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ablations.commands.arguments import unescaped
+from ablations.commands.arguments import unescape
 from ablations.data.field_types import Count, check_fields
 from ablations.labelers.choice import Device, LabelerChoice, WeightType
 
@@ -38,6 +38,6 @@ class LabelerFlags:
             device=self.device,
             dtype=self.dtype,
             max_length=self.max_length,
-            separator=None if self.separator is None else unescaped("separator", self.separator),
+            separator=None if self.separator is None else unescape("separator", self.separator),
             trust_remote_code=self.trust_remote_code,
         )

@@ -25,10 +25,10 @@ FLAGS = (
 """Flags that request the costs, each by itself."""
 COUNTED = """\
 All tasks are counted, cached or not, as if their models ran on such devices, on as many of them as can share
-the task. Tokens are those that are computed: where solutions are scored, what several to one problem begin
-with, and equal ones, count once; where steps are learned, a solution counts up to its first error; where
-solutions are sampled, their problem counts once. Lengths are those of the embedded world's solutions, or of
-GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
+the task. Tokens are those that are computed: where solutions are scored, common beginnings of solutions to
+one problem, and equal solutions, count once; where steps are learned, a solution counts up to its first
+error; where solutions are sampled, their problem counts once. Lengths are those of the embedded world's
+solutions, or of GSM8K's, for any backbone. Loading, evaluation and tasks without a model are left out."""
 FILLING = 100_000_000
 """Number of parameters below which a model's kernels are too short to fill a GPU."""
 _ROLES: dict[Role, str] = {
@@ -63,11 +63,11 @@ def add_arguments(parser: Any) -> None:
 
 
 def asks_for_costs(args: Any) -> bool:
-    """Returns whether one of the flags is given."""
+    """Returns whether a flag that requests the costs is given."""
     return any(getattr(args, flag) is not None for flag in FLAGS)
 
 
-def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
+def describe_costs(args: Any, tasks: Sequence[Task], store: Store) -> str:
     """Describes costs by kind of work, the longest path, and predicted against measured seconds.
 
     Args:
@@ -86,16 +86,19 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     device = device_of(
         args.device_kind or KINDS[0], args.peak_tflops, args.utilization, args.sampling_utilization
     )
-    sizes = sizes_of(args, tasks)
+    sizes = _sizes(args, tasks)
     parts = [
         f"{device.name}: {device.peak / 1e12:,.3g} TFLOP/s, of which {device.utilization:g} are reached in "
         f"training and scoring, {device.sampling:g} in sampling",
-        *(_size(role, size) for role, size in sizes.items()),
+        *(
+            f"{_ROLES[role]}: {size.name}, {size.parameters:,} parameters, {size.layers} layers"
+            for role, size in sizes.items()
+        ),
         COUNTED,
     ]
     if device.timed_as != CPU and any(size.parameters < FILLING for size in sizes.values()):
         parts.append(
-            f"Backbones of less than {FILLING:,} parameters do not fill a GPU: their hours will be more."
+            f"Backbones of less than {FILLING:,} parameters do not fill a GPU: they take more hours."
         )
     parts.append("")
     kinds, total = compute_costs(tasks, sizes, device, counts)
@@ -123,8 +126,8 @@ def described(args: Any, tasks: Sequence[Task], store: Store) -> str:
     return "\n".join(parts)
 
 
-def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
-    """Returns the backbone's size for each role in the tasks, as given by a flag or by the settings."""
+def _sizes(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
+    """Returns the size of each role's backbone, from the flags or the settings."""
     from ablations.experiments.settings import StudentSettings
     from ablations.experiments.source_settings import WorldSettings
     from ablations.world.text import build_tokenizer
@@ -136,26 +139,20 @@ def sizes_of(args: Any, tasks: Sequence[Task]) -> dict[Role, Size]:
     if not used:
         return {}
     source, students = settings.source, getattr(settings, "students", StudentSettings())
-    presets: dict[Role, str]
+    names: dict[Role, str] = {"student": students.backbone}
     if isinstance(source, WorldSettings):
         world = world_of(source.world)
         vocabulary = len(build_tokenizer(world))
-        backbones: dict[Role, str] = {
-            "student": students.backbone,
-            "generator": source.generator.backbone,
-            "large": "large",
-        }
-        presets = {role: world.pretrainings[size].preset for role, size in backbones.items()}
-        presets["large"] = _without_revision(source.labeler.checkpoint) or presets["large"]
+        names |= {"generator": source.generator.backbone, "large": "large"}
+        names = {role: world.pretrainings[size].preset for role, size in names.items()}
+        names["large"] = _without_revision(source.labeler.checkpoint) or names["large"]
     else:
-        vocabulary, presets = source.vocabulary, {"student": students.backbone}
-    presets["student"] = _without_revision(students.checkpoint) or presets["student"]
-    given: dict[Role, str | None] = {
-        "student": args.backbone,
-        "generator": args.large_backbone,
-        "large": args.large_backbone,
-    }
-    names = presets | {role: name for role, name in given.items() if name is not None}
+        vocabulary = source.vocabulary
+    names["student"] = _without_revision(students.checkpoint) or names["student"]
+    if args.backbone is not None:
+        names["student"] = args.backbone
+    if args.large_backbone is not None:
+        names |= {"generator": args.large_backbone, "large": args.large_backbone}
     return {
         role: size_of(names[role], vocabulary=vocabulary, download=args.download)
         for role in ROLES
@@ -170,10 +167,6 @@ def _without_revision(checkpoint: str | None) -> str | None:
     return checkpoint.partition("@")[0]
 
 
-def _size(role: Role, size: Size) -> str:
-    return f"{_ROLES[role]}: {size.name}, {size.parameters:,} parameters, {size.layers} layers"
-
-
 def _hours(seconds: float) -> str:
     hours = seconds / 3600
     return "<0.01" if 0 < hours < 0.005 else f"{hours:,.2f}" if hours < 10 else f"{hours:,.1f}"
@@ -184,17 +177,17 @@ def _comparison(found: Sequence[TimedWork]) -> list[str]:
 
     rows = [
         (
-            one.what,
-            str(one.tasks),
-            duration(one.predicted),
-            duration(one.measured),
-            f"{one.measured / one.predicted:.2f}",
-            "yes" if one.agrees else "no",
+            work.what,
+            str(work.tasks),
+            duration(work.predicted),
+            duration(work.measured),
+            f"{work.measured / work.predicted:.2f}",
+            "yes" if work.agrees else "no",
         )
-        for one in found
+        for work in found
     ]
     header = ("timed before", "tasks", "predicted", "measured", "measured / predicted", "agree")
     table = text_table(header, rows, right=range(1, 5))
-    off = [one.what for one in found if not one.agrees]
+    off = [work.what for work in found if not work.agrees]
     verdict = f"not so: {', '.join(off)}" if off else "all do"
     return ["", table, f"To agree is to be within a factor of {AGREE:g}: {verdict}."]

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
+from unittest import mock
 
 from ablations.commands import finetune, world
 from ablations.commands.cli import COMMANDS, GROUPS, main
@@ -82,8 +83,8 @@ def settings_page() -> str:
     for name, experiment in EXPERIMENTS.items():
         rows = list(_rows(experiment.settings(SCALE, None, None, None), ""))
         own = [row for row in rows if not row[0].startswith(("source.", "students.")) and row not in shown]
-        as_above = dict.fromkeys(row[0].partition(".")[0] for row in rows if row not in own)
-        lead = f"{experiment.summary}\n\nAs above: {', '.join(f'`{one}`' for one in as_above)}."
+        as_above = dict.fromkeys(f"`{row[0].partition('.')[0]}`" for row in rows if row not in own)
+        lead = f"{experiment.summary}\n\nAs above: {', '.join(as_above)}."
         sections.append(_section(name, lead, own))
         shown.update(own)
     return "\n".join(section.rstrip() + "\n" for section in sections)
@@ -97,15 +98,12 @@ def _section(title: str, lead: str, rows: Iterable[_Row]) -> str:
 
 def _help(name: list[str]) -> str:
     """Returns what a command's `--help` prints on a terminal of 100 columns."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
-    try:
-        with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
-            main([*name, "--help"])
-    finally:
-        os.environ.pop("COLUMNS")
-        if before is not None:
-            os.environ["COLUMNS"] = before
+    with (
+        mock.patch.dict(os.environ, COLUMNS="100"),
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        contextlib.suppress(SystemExit),
+    ):
+        main([*name, "--help"])
     usage, *paragraphs = "\n".join(map(str.rstrip, printed.getvalue().strip().splitlines())).split("\n\n")
     if "--settings" in usage:
         usage = f"usage: ablations {name[0]} EXPERIMENT [FLAGS] [SETTINGS]"
@@ -124,19 +122,18 @@ def _rows(settings: Any, within: str) -> Iterator[_Row]:
     types, limited = get_type_hints(kind), get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
         name, value = f"{within}{field.name}", getattr(settings, field.name, dataclasses.MISSING)
-        nested = [
-            one for one in (types[field.name], *get_args(types[field.name])) if dataclasses.is_dataclass(one)
-        ]
+        kinds = (types[field.name], *get_args(types[field.name]))
+        nested = next(filter(dataclasses.is_dataclass, kinds), None)
         meaning = meanings.get(field.name, "")
         if dataclasses.is_dataclass(value):
             yield from _rows(value, f"{name}.")
         elif value is dataclasses.MISSING and nested:
-            yield from _rows(nested[0], f"{name}.")
+            yield from _rows(nested, f"{name}.")
         else:
             shown = "" if value is dataclasses.MISSING else f"`{_shown(value)}`"
             yield name, shown, _allowed(limited[field.name]), meaning
             if value is None and nested:
-                yield from _rows(nested[0], f"{name}.")
+                yield from _rows(nested, f"{name}.")
 
 
 def _allowed(kind: Any) -> str:

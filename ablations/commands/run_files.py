@@ -15,8 +15,8 @@ def run_file(args: Any) -> str:
 
     That folder is relative to the out folder if it contains it, so that both can be moved together.
     """
-    here, out = Path.cwd(), args.out.resolve()
-    folder = os.path.relpath(here, out) if out.is_relative_to(here.resolve()) else str(here)
+    current, out = Path.cwd(), args.out.resolve()
+    folder = os.path.relpath(current, out) if out.is_relative_to(current.resolve()) else str(current)
     return f"{STARTED_IN}: {json.dumps(folder)}\n{args.dump}"
 
 

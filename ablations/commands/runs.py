@@ -1,4 +1,4 @@
-"""Commands on what runs have left: ``ablations report | status | gc | list``."""
+"""Commands on the results and artifacts of runs: ``ablations report | status | gc | list``."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
         raise ValueError(f"runs: found no {RUN_FILE} below {runs}; allowed: a folder with one run or more")
     used: set[str] = set().union(*sweeps.values())
     for folder in folders:
-        experiment, of_run = parse_run_file(folder)
+        experiment, args = parse_run_file(folder)
         with chdir(started_in(folder)):
-            used |= {task.address for task in experiment.plan(of_run.settings).tasks}
+            used |= {task.address for task in experiment.plan(args.settings).tasks}
     artifacts = Store(store)
     unused = find_unused(artifacts, used)
     listed = [address for address in unused if not delete or artifacts.discard(address)]
@@ -76,7 +76,7 @@ def gc(*, runs: Path = Path("runs"), store: Path = STORE, delete: bool = False) 
 def list_experiments() -> None:
     """Prints the experiments."""
     rows = [
-        (name, ", ".join(one.scales), ", ".join(one.worlds), ", ".join(one.labelers), one.summary)
-        for name, one in experiments().items()
+        (name, ", ".join(known.scales), ", ".join(known.worlds), ", ".join(known.labelers), known.summary)
+        for name, known in experiments().items()
     ]
     print(text_table(("experiment", "scales", "worlds", "labelers", "what it shows"), rows))

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from ablations.commands.arguments import unescaped
+from ablations.commands.arguments import unescape
 from ablations.commands.making import make_all
 from ablations.engine.files import check_new, check_output, lock_of
 from ablations.engine.progress import LogFormat
@@ -97,8 +97,8 @@ def sample(
         checkpoint=generator,
         dtype=dtype,
         chat_template=chat_template,
-        instruction=None if instruction is None else unescaped("instruction", instruction),
-        stop=tuple(unescaped("stop", text) for text in stop),
+        instruction=None if instruction is None else unescape("instruction", instruction),
+        stop=tuple(unescape("stop", text) for text in stop),
         stop_after_answer=stop_after_answer,
         trust_remote_code=trust_remote_code,
     )

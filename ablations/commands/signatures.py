@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from ablations.data.field_types import Limit, Range, check_value, limit_of
@@ -26,43 +27,39 @@ class _Flag:
 
     name: str
     kind: Any
-    """Its type."""
     default: Any
     """Its default; ``_NONE`` if it is required."""
     help: str
     limit: Limit = None
     """Which values are allowed."""
     more: tuple[str, ...] = ()
-    """Further names."""
     positional: bool = False
 
     def add(self, parser: Any) -> None:
         """Adds it to a parser."""
         text = f"{self.help.removesuffix('.')}; {self.limit}." if isinstance(self.limit, Range) else self.help
-        known: dict[str, Any] = {"help": text[:1].upper() + text[1:]}
-        if self.positional and get_origin(self.kind) is tuple:
-            parser.add_argument(self.name, nargs="+", **known)
-            return
+        options: dict[str, Any] = {"help": text[:1].upper() + text[1:]}
+        several = get_origin(self.kind) is tuple
         if self.positional:
-            parser.add_argument(self.name, type=self.kind, **known)
+            parser.add_argument(self.name, **({"nargs": "+"} if several else {"type": self.kind}), **options)
             return
         names = (*self.more, f"--{self.name.rstrip('_').replace('_', '-')}")
-        known["dest"] = self.name
+        options["dest"] = self.name
         if self.name.endswith("_"):
-            known["metavar"] = names[-1][2:].upper()
+            options["metavar"] = names[-1][2:].upper()
         if self.kind is bool:
-            parser.add_argument(*names, action="store_true", default=self.default, **known)
-        elif get_origin(self.kind) is tuple:
+            options |= {"action": "store_true", "default": self.default}
+        elif several:
             if self.default is not _NONE and self.default:
-                known["help"] += f" Default: {', '.join(map(str, self.default))}."
-            parser.add_argument(*names, action="append", required=self.default is _NONE, **known)
+                options["help"] += f" Default: {', '.join(map(str, self.default))}."
+            options |= {"action": "append", "required": self.default is _NONE}
         elif get_origin(self.kind) is Literal:
             choices = ",".join(get_args(self.kind))
-            parser.add_argument(*names, type=str, default=self.default, metavar=f"{{{choices}}}", **known)
-        elif self.default is _NONE:
-            parser.add_argument(*names, type=self.kind, required=True, **known)
+            options |= {"type": str, "default": self.default, "metavar": f"{{{choices}}}"}
         else:
-            parser.add_argument(*names, type=self.kind, default=self.default, **known)
+            options["type"] = self.kind
+            options |= {"required": True} if self.default is _NONE else {"default": self.default}
+        parser.add_argument(*names, **options)
 
     def value(self, given: Any) -> Any:
         """Returns its value among parsed arguments; raises a ValueError if it is not allowed."""
@@ -125,54 +122,44 @@ def _arguments(function: Function, given: Any) -> dict[str, Any]:
 
 def _flags(function: Function) -> dict[str, _Flag | list[_Flag]]:
     """Returns the flag of each parameter, or those of the fields of one that is a dataclass."""
-    made = _Flags(function)
-    return {
-        name: _fields(made.kinds[name], parameter.default)
-        if dataclasses.is_dataclass(made.kinds[name])
-        else made.flag(
-            name,
-            parameter.default,
-            positional=parameter.default is _NONE and parameter.kind is not inspect.Parameter.KEYWORD_ONLY,
-        )
-        for name, parameter in inspect.signature(function).parameters.items()
-    }
+    kinds = get_type_hints(function)
+    flags: dict[str, _Flag | list[_Flag]] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, default = kinds[name], parameter.default
+        if dataclasses.is_dataclass(kind):
+            flags[name] = [
+                _flag(kind, field.name, getattr(default, field.name, _NONE))
+                for field in dataclasses.fields(kind)
+            ]
+        else:
+            positional = default is _NONE and parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+            flags[name] = _flag(function, name, default, positional=positional)
+    return flags
 
 
-def _fields(kind: Any, default: Any) -> list[_Flag]:
-    """Returns the flags of a dataclass's fields, with the values of ``default`` as their defaults."""
-    made = _Flags(kind)
-    return [made.flag(field.name, getattr(default, field.name, _NONE)) for field in dataclasses.fields(kind)]
+def _flag(owner: Any, name: str, default: Any, *, positional: bool = False) -> _Flag:
+    """Returns the flag of a function's parameter or of a dataclass's field."""
+    annotated = get_type_hints(owner, include_extras=True)[name]
+    extras = get_args(annotated) if get_origin(annotated) is Annotated else ()
+    return _Flag(
+        name=name,
+        kind=get_type_hints(owner)[name],
+        default=default,
+        help=descriptions(owner)[name],
+        limit=limit_of(annotated),
+        more=tuple(extra for extra in extras if isinstance(extra, str)),
+        positional=positional,
+    )
 
 
-class _Flags:
-    """Makes flags of a function's parameters or a dataclass's fields from their types and descriptions."""
-
-    def __init__(self, described: Any) -> None:
-        self.kinds = get_type_hints(described)
-        self._annotated = get_type_hints(described, include_extras=True)
-        self._helps = descriptions(described)
-
-    def flag(self, name: str, default: Any, *, positional: bool = False) -> _Flag:
-        annotated = self._annotated[name]
-        extras = get_args(annotated) if get_origin(annotated) is Annotated else ()
-        return _Flag(
-            name=name,
-            kind=self.kinds[name],
-            default=default,
-            help=self._helps[name],
-            limit=limit_of(annotated),
-            more=tuple(one for one in extras if isinstance(one, str)),
-            positional=positional,
-        )
-
-
-def descriptions(described: Any) -> dict[str, str]:
+@cache
+def descriptions(owner: Any) -> dict[str, str]:
     """Returns what docstrings say of a function's parameters, or of a class's fields, by name."""
     import docstring_parser
 
-    sources = reversed(described.__mro__[:-1]) if isinstance(described, type) else [described]
+    sources = reversed(owner.__mro__[:-1]) if isinstance(owner, type) else [owner]
     return {
-        one.arg_name: " ".join((one.description or "").split())
+        item.arg_name: " ".join((item.description or "").split())
         for source in sources
-        for one in docstring_parser.parse_from_object(source).params
+        for item in docstring_parser.parse_from_object(source).params
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import RUN_FILE
 from ablations.commands.run_files import store_of_run
+from ablations.data.json_files import read_json
 from ablations.engine.store import MANIFEST, STORE, Store
 from ablations.steps.train_student import TrainStudent
 
@@ -20,19 +20,19 @@ STEPS = ("train", "cell")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Which:
-    """Selection of one of a run's reward models; for a field that is None, the only value there is."""
+class Selection:
+    """Selection of one of a run's reward models; a field that is None stands for the only value there is."""
 
     arm: str | None = None
-    """Of a run: kind of supervision."""
+    """With a run: kind of supervision."""
     acquisition: str | None = None
-    """Of a run: how labeled solutions were chosen (default: uniform)."""
+    """With a run: how labeled solutions were chosen (default: uniform)."""
     data_scale: int | None = None
-    """Of a run: solutions labeled per problem."""
+    """With a run: solutions labeled per problem."""
     seed: int | None = None
-    """Of a run: seed of the training."""
+    """With a run: seed of the training."""
     fold: int | None = None
-    """Of a run on a pool: fold, from 0."""
+    """With a run on a pool: fold, from 0."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,17 +40,14 @@ class Trained:
     """A trained reward model and what is known about it."""
 
     store: Store
-    """Store that holds it."""
     address: str
     """Address of the training's artifact, ``train/KEY``."""
     config: dict[str, Any]
-    """Configuration of the training."""
     inputs: dict[str, Any]
     """Addresses of the training's inputs."""
     cell: str | None = None
     """Key of its cell, if it was found by one."""
     cell_inputs: dict[str, Any] = field(default_factory=dict)
-    """Addresses of that cell's inputs."""
     folds: int = 1
     """Number of models in the cell."""
     records: pd.DataFrame | None = None
@@ -65,15 +62,15 @@ class Trained:
         """Returns the manifest of a named input; empty if there is no such input or it is gone."""
         address = self.inputs.get(name)
         file = self.store.root / str(address) / MANIFEST
-        return _manifest(file) if isinstance(address, str) and file.is_file() else {}
+        return dict(read_json(file)) if isinstance(address, str) and file.is_file() else {}
 
 
-def find(named: str, which: Which, store: Path | None) -> Trained:
+def find_model(named: str, selection: Selection, store: Path | None) -> Trained:
     """Finds a trained reward model.
 
     Args:
         named: a run's out folder; an artifact's folder, or its address ``train/KEY`` or ``cell/KEY``.
-        which: selection among a run's models or a cell's folds.
+        selection: choice among a run's models or a cell's folds.
         store: folder of artifacts; None: the run's, or runs/store.
 
     Raises:
@@ -81,7 +78,7 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
     """
     folder = Path(named)
     if (folder / RUN_FILE).is_file():
-        return _of_run(folder, which, store)
+        return _of_run(folder, selection, store)
     if (folder / MANIFEST).is_file():
         folder = folder.resolve()
         root, address = folder.parent.parent, f"{folder.parent.name}/{folder.name}"
@@ -93,17 +90,16 @@ def find(named: str, which: Which, store: Path | None) -> Trained:
             f"cell: found no {named}; allowed: a run's out folder, or the folder or the address (train/KEY, "
             f"cell/KEY) of an artifact in the store {root}"
         )
-    chosen = Which(fold=which.fold)
-    if which != chosen:
+    if selection != Selection(fold=selection.fold):
         raise ValueError("arm, acquisition, data_scale, seed: found one; allowed: with a run's out folder")
     if step == "cell":
-        return _of_cell(Store(root), address.partition("/")[2], which.fold)
-    if which.fold is not None:
-        raise ValueError(f"fold: found {which.fold}; allowed: with a run's out folder, or a cell")
+        return _of_cell(Store(root), address.partition("/")[2], selection.fold)
+    if selection.fold is not None:
+        raise ValueError(f"fold: found {selection.fold}; allowed: with a run's out folder, or a cell")
     return _of_training(Store(root), address)
 
 
-def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
+def _of_run(run: Path, selection: Selection, store: Path | None) -> Trained:
     from ablations.data.artifacts import RECORDS
     from results.records import plain, read_records
 
@@ -112,21 +108,21 @@ def _of_run(run: Path, which: Which, store: Path | None) -> Trained:
     records = read_records(run / RECORDS)
     cells = plain(records[records["cell"].notna()]).drop_duplicates("cell")
     for name in ("arm", "acquisition", "data_scale", "seed"):
-        cells = _narrowed(cells, name, getattr(which, name))
+        cells = _narrow(cells, name, getattr(selection, name))
     root = store or store_of_run(run)
-    return _of_cell(Store(root), str(cells["cell"].iloc[0]), which.fold, records)
+    return _of_cell(Store(root), str(cells["cell"].iloc[0]), selection.fold, records)
 
 
-def _narrowed(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.DataFrame:
+def _narrow(cells: pd.DataFrame, name: str, wanted: str | int | None) -> pd.DataFrame:
     """Returns the cells with the wanted value in a column; if none is given, with the only value there is."""
-    there = sorted(set(cells[name].dropna().tolist()))
-    if wanted is None and (name == "acquisition" and "uniform" in there):
+    values = sorted(set(cells[name].dropna().tolist()))
+    if wanted is None and (name == "acquisition" and "uniform" in values):
         wanted = "uniform"
-    if wanted is None and len(there) == 1:
-        wanted = there[0]
-    if wanted not in there:
+    if wanted is None and len(values) == 1:
+        wanted = values[0]
+    if wanted not in values:
         found = "none" if wanted is None else wanted
-        raise ValueError(f"{name}: found {found}; allowed: {', '.join(map(str, there)) or 'nothing'}")
+        raise ValueError(f"{name}: found {found}; allowed: {', '.join(map(str, values)) or 'nothing'}")
     return cells[(cells[name] == wanted).fillna(False).astype(bool)]
 
 
@@ -134,18 +130,20 @@ def _of_cell(store: Store, cell: str, fold: int | None, records: pd.DataFrame | 
     """Returns the training of a cell's fold."""
     address = f"cell/{cell}"
     _check(store, address)
-    inputs = _manifest(store.root / address / MANIFEST)["inputs"]
+    inputs = read_json(store.root / address / MANIFEST)["inputs"]
     trains = inputs["trains"]
-    at, folds = 0 if fold is None else fold, len(trains)
-    if not 0 <= at < folds or (fold is None and folds > 1):
+    folds = len(trains)
+    if fold is None and folds == 1:
+        fold = 0
+    if fold is None or not 0 <= fold < folds:
         found = "none" if fold is None else fold
         raise ValueError(f"fold: found {found}; allowed: 0 to {folds - 1}, the cell's models")
-    return _of_training(store, trains[at], cell=cell, cell_inputs=inputs, folds=folds, records=records)
+    return _of_training(store, trains[fold], cell=cell, cell_inputs=inputs, folds=folds, records=records)
 
 
 def _of_training(store: Store, address: str, **more: Any) -> Trained:
     _check(store, address)
-    manifest = _manifest(store.root / address / MANIFEST)
+    manifest = read_json(store.root / address / MANIFEST)
     config = TrainStudent.defaults() | manifest["config"]
     return Trained(store=store, address=address, config=config, inputs=manifest["inputs"], **more)
 
@@ -154,8 +152,3 @@ def _check(store: Store, address: str) -> None:
     fault = store.fault(address)
     if fault is not None:
         raise ValueError(f"cell: found {address} in {store.root}: {fault}; allowed: a whole artifact")
-
-
-def _manifest(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

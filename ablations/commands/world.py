@@ -19,9 +19,9 @@ def check(
         store: where they are, or are made.
         workers: processes; one per core if not given.
     """
-    from ablations.commands.world_check import format_check, measured
+    from ablations.commands.world_check import format_check, measure
 
-    properties = measured(world, scale, store, workers)
+    properties = measure(world, scale, store, workers)
     print(format_check(world, properties))
     failed = [p.name for p in properties if not p.holds]
     if failed:
@@ -31,7 +31,7 @@ def check(
 def pretrain(
     *, world: str = "facts", size: Literal["tiny", "small", "large"] = "small", out: Path | None = None
 ) -> None:
-    """Makes a base model again; killed, the same command goes on.
+    """Makes a base model again; if it is killed, the same command resumes.
 
     Args:
         world: which world.
@@ -51,12 +51,12 @@ def pretrain(
     if (folder / "manifest.json").is_file():
         raise ValueError(f"out: {folder} holds a finished base model; allowed: another folder")
     check_output(folder, "out", folder=True)
-    started, told = time.monotonic(), 0.0
+    started, shown = time.monotonic(), 0.0
 
     def progress(done: float) -> None:
-        nonlocal told
-        if done - told >= 0.02 or done >= 1:
-            told = done
+        nonlocal shown
+        if done - shown >= 0.02 or done >= 1:
+            shown = done
             print(f"{done:6.1%} of {world}/{size} after {time.monotonic() - started:.0f} s", flush=True)
 
     with one_thread(), exclusive(folder, "out"):
@@ -69,8 +69,8 @@ def sample(*, world: str = "facts", n: Count = 3, seed: int = 0, kind: Kind = "u
 
     Args:
         world: which world.
-        n: how many.
-        seed: of the draw.
+        n: number of problems.
+        seed: seed of the draw.
         kind: usual problems, long ones or ones about rare facts, as far as the world has them.
     """
     import numpy as np
@@ -79,11 +79,11 @@ def sample(*, world: str = "facts", n: Count = 3, seed: int = 0, kind: Kind = "u
     from ablations.world.worlds import world_of
 
     rng = np.random.default_rng(seed)
-    of = world_of(world)
-    for problem in draw_problems(of, "train", n, seed, kind):
-        steps = of.write_solution(problem, rng)
-        print(f"{problem}   right answer {of.answer(problem)}")
-        for step, rating in zip(steps, of.judge(problem, steps), strict=True):
+    known = world_of(world)
+    for problem in draw_problems(known, "train", n, seed, kind):
+        steps = known.write_solution(problem, rng)
+        print(f"{problem}   right answer {known.answer(problem)}")
+        for step, rating in zip(steps, known.judge(problem, steps), strict=True):
             print(f"  {rating:+d}  {step}")
         print()
 

@@ -18,16 +18,12 @@ class Property:
     """A measured property of a world."""
 
     name: str
-    """Name of the measured quantity."""
     value: str
-    """Measured value."""
     allowed: str
-    """Allowed values."""
     holds: bool
-    """Whether the value is allowed."""
 
 
-def measured(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
+def measure(world: str, scale: str, store_root: Path, workers: int | None) -> list[Property]:
     """Measures a world on the test samples of the experiment ``supervision`` at a scale."""
     from ablations.data.artifacts import Ratings, Samples
     from ablations.engine.processes import default_workers
@@ -43,8 +39,8 @@ def measured(world: str, scale: str, store_root: Path, workers: int | None) -> l
     run_tasks([fold.test, fold.ratings], store, workers=workers or default_workers())
     read = Samples.read(store.path(fold.test))
     texts = [tuple(steps) for steps in read.steps()]
-    of, problem = world_of(world), read.solutions.problem_index
-    slips = [of.is_slip(read.problems[p].text, steps) for p, steps in zip(problem, texts, strict=True)]
+    known, problem = world_of(world), read.solutions.problem_index
+    slips = [known.is_slip(read.problems[p].text, steps) for p, steps in zip(problem, texts, strict=True)]
     return properties(
         correct_PM=read.solutions.per_problem(read.solutions.final_correct),
         answer_PM=read.solutions.per_problem(read.solutions.answer_code),
@@ -86,44 +82,35 @@ def properties(
     has_wrong = ratings.reduce(np.minimum, 1.0) < 0
     lucky = float(has_wrong[right].mean()) if right.any() else 0.0
     unique = float(np.mean([len(set(texts[p * drawn : (p + 1) * drawn])) / drawn for p in range(problems)]))
-    shares = {rating: float((ratings.values == rating).mean()) for rating in (1, 0, -1)}
+    shares = [float((ratings.values == rating).mean()) for rating in (1, 0, -1)]
     rate = float(rate_P.mean())
     slipped = float(slips.mean())
+    rows = (
+        ("solutions with a slip", f"{slipped:.3f}", "below 0.02", slipped < 0.02),
+        ("pass@1", f"{rate:.3f}", "0.30 to 0.60", 0.30 <= rate <= 0.60),
+        (
+            "quintile means of the pass rate",
+            ", ".join(f"{mean:.2f}" for mean in quintiles),
+            "at least 0.12 apart",
+            gap >= 0.12,
+        ),
+        (
+            f"majority below pass@{n}",
+            f"{voted:.3f} below {solvable:.3f}",
+            "by at least 0.15",
+            solvable - voted >= 0.15,
+        ),
+        ("right answers with a wrong step", f"{lucky:.3f}", "0.05 to 0.20", 0.05 <= lucky <= 0.2),
+        (f"unique among {drawn} solutions", f"{unique:.3f}", ">= 0.30", unique >= 0.3),
+        (
+            "positive, neutral, negative steps",
+            ", ".join(f"{share:.3f}" for share in shares),
+            "each >= 0.03",
+            min(shares) >= 0.03,
+        ),
+    )
     return [
-        Property(
-            name="solutions with a slip", value=f"{slipped:.3f}", allowed="below 0.02", holds=slipped < 0.02
-        ),
-        Property(name="pass@1", value=f"{rate:.3f}", allowed="0.30 to 0.60", holds=0.30 <= rate <= 0.60),
-        Property(
-            name="quintile means of the pass rate",
-            value=", ".join(f"{q:.2f}" for q in quintiles),
-            allowed="at least 0.12 apart",
-            holds=gap >= 0.12,
-        ),
-        Property(
-            name=f"majority below pass@{n}",
-            value=f"{voted:.3f} below {solvable:.3f}",
-            allowed="by at least 0.15",
-            holds=solvable - voted >= 0.15,
-        ),
-        Property(
-            name="right answers with a wrong step",
-            value=f"{lucky:.3f}",
-            allowed="0.05 to 0.20",
-            holds=0.05 <= lucky <= 0.2,
-        ),
-        Property(
-            name=f"unique among {drawn} solutions",
-            value=f"{unique:.3f}",
-            allowed=">= 0.30",
-            holds=unique >= 0.3,
-        ),
-        Property(
-            name="positive, neutral, negative steps",
-            value=", ".join(f"{shares[r]:.3f}" for r in (1, 0, -1)),
-            allowed="each >= 0.03",
-            holds=min(shares.values()) >= 0.03,
-        ),
+        Property(name=name, value=value, allowed=allowed, holds=holds) for name, value, allowed, holds in rows
     ]
 
 

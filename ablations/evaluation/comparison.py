@@ -7,7 +7,7 @@ from typing import Any
 
 from ablations.evaluation.summary import MEANS, Row
 from results.analyses.evaluations import WHOLE
-from results.stats.intervals import Estimate, intervals, paired, resampled_difference
+from results.stats.intervals import Estimate, bootstrap_difference, mean_interval, subtract_shares
 
 MAJORITY = "majority"
 """Name of majority voting, which every labeler can be compared with."""
@@ -62,7 +62,7 @@ def difference_rows(rows: Sequence[Row], against: str | None = None) -> list[Row
 
 def _difference(first: Row, second: Row) -> Estimate | None:
     if "values" in first:
-        return intervals([paired(first["values"], second["values"])[None]])[0]
+        return mean_interval(subtract_shares(first["values"], second["values"])[None])
     if first["found"].draws is None or second["found"].draws is None:
         return None
-    return resampled_difference(first["found"], second["found"])
+    return bootstrap_difference(first["found"], second["found"])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.data.thresholds import exceeds, reach
-from results.stats.intervals import Estimate, resampled
+from results.stats.intervals import Estimate, bootstrap
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,9 +131,9 @@ def first_error(known: Hits, threshold: float, problem: npt.NDArray[np.integer])
         return ratio(hit_rights_P @ weight_PB, rights_P @ weight_PB)
 
     return FirstError(
-        f1=resampled(lambda weight_PB: f1_of(error_share(weight_PB), right_share(weight_PB)), problems),
-        error=resampled(error_share, problems),
-        right=resampled(right_share, problems),
+        f1=bootstrap(lambda weight_PB: f1_of(error_share(weight_PB), right_share(weight_PB)), problems),
+        error=bootstrap(error_share, problems),
+        right=bootstrap(right_share, problems),
         errors=int(error.sum()),
         rights=int((~error).sum()),
     )

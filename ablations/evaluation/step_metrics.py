@@ -13,7 +13,7 @@ from ablations.data.ragged import Ragged
 from ablations.data.ties import level
 from ablations.evaluation.discrimination import bin_of, ordered_pairs
 from ablations.evaluation.first_error import UNRATED, ratio
-from results.stats.intervals import Estimate, resampled
+from results.stats.intervals import Estimate, bootstrap
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -48,7 +48,7 @@ def auroc_interval(score_S: Floats, right_S: Bools, problem_S: Ints) -> Estimate
         pairs_B = right_GB.sum(axis=0) * wrong_GB.sum(axis=0)
         return ratio((right_GB * below_GB).sum(axis=0), pairs_B)
 
-    return resampled(statistic, len(named))
+    return bootstrap(statistic, len(named))
 
 
 def within_problems_interval(score_S: Floats, right_S: Bools, problem_S: Ints) -> Estimate:
@@ -58,7 +58,7 @@ def within_problems_interval(score_S: Floats, right_S: Bools, problem_S: Ints) -
     """
     named, problem_S = np.unique(problem_S, return_inverse=True)
     above_P, pairs_P = ordered_pairs(score_S, right_S, problem_S, len(named))
-    return resampled(lambda weight_PB: ratio(above_P @ weight_PB, pairs_P @ weight_PB), len(named))
+    return bootstrap(lambda weight_PB: ratio(above_P @ weight_PB, pairs_P @ weight_PB), len(named))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +86,9 @@ def step_f1(predicted_S: Bools, wrong_S: Bools, problem_S: Ints) -> StepF1:
         return np.where(both_kinds, right_B, np.nan), np.where(both_kinds, wrong_B, np.nan)
 
     return StepF1(
-        right=resampled(lambda weight_PB: both(weight_PB)[0], len(named)),
-        wrong=resampled(lambda weight_PB: both(weight_PB)[1], len(named)),
-        mean=resampled(lambda weight_PB: np.mean(both(weight_PB), axis=0), len(named)),
+        right=bootstrap(lambda weight_PB: both(weight_PB)[0], len(named)),
+        wrong=bootstrap(lambda weight_PB: both(weight_PB)[1], len(named)),
+        mean=bootstrap(lambda weight_PB: np.mean(both(weight_PB), axis=0), len(named)),
     )
 
 
@@ -103,4 +103,4 @@ def calibration_interval(prob_S: Floats, right_S: Bools, problem_S: Ints, bins: 
     def statistic(weight_PB: Floats) -> Floats:
         return ratio(np.abs(gap.T @ weight_PB).sum(axis=0), count_P @ weight_PB)
 
-    return resampled(statistic, problems)
+    return bootstrap(statistic, problems)

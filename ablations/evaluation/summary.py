@@ -28,7 +28,7 @@ from ablations.evaluation.step_metrics import (
     within_problems_interval,
 )
 from results.analyses.evaluations import COLUMNS, WHOLE
-from results.stats.intervals import Estimate, intervals, paired
+from results.stats.intervals import Estimate, mean_interval, subtract_shares
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -72,7 +72,8 @@ def final_rows(scored: Scored, scorings: Sequence[str]) -> list[Row]:
         score = finals.per_solution(scores)
         best_PK = over_problems(partial(best_of_n, ns=ns), score, correct, finished)
         rows += _by_n("best_of_n", best_PK, ns, single, **named)
-        rows += _by_n("best_of_n_minus_majority", paired(best_PK, of_majority_PK), ns, single, **named)
+        gain_PK = subtract_shares(best_PK, of_majority_PK)
+        rows += _by_n("best_of_n_minus_majority", gain_PK, ns, single, **named)
         auroc = within_problems_interval(score.values, correct.values, finals.rows.row_index)
         sizes = {"problems": len(finals.rows), "count": len(score.values)}
         rows.append(_row("auroc_within_problems", auroc, **sizes, **named))
@@ -220,7 +221,8 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **name
     """
     least = -1.0 if metric == "best_of_n_minus_majority" else 0.0
     rows = []
-    for k, estimate in enumerate(intervals([value_PK[:, [k]].T for k in range(len(ns))])):
+    for k in range(len(ns)):
+        estimate = mean_interval(value_PK[:, [k]].T)
         if np.isfinite(estimate.lower):
             estimate = replace(estimate, lower=max(estimate.lower, least), upper=min(estimate.upper, 1.0))
         more = {"n": ns[k], "problems": len(value_PK), "single_draw": single and k == len(ns) - 1}
@@ -235,4 +237,4 @@ def _row(metric: str, estimate: Estimate, **more: Any) -> Row:
 
 def _plain(value: float) -> Estimate:
     """Makes an estimate of a number without an interval."""
-    return Estimate(estimate=float(value), lower=float("nan"), upper=float("nan"))
+    return Estimate(estimate=float(value))

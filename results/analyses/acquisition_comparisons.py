@@ -15,7 +15,7 @@ import pandas as pd
 
 from results.stats.data_efficiency import Curve, Efficiency, estimate_efficiency
 from results.stats.differences import corrected, with_estimates
-from results.stats.intervals import INCONCLUSIVE, Estimate, intervals, paired
+from results.stats.intervals import INCONCLUSIVE, Estimate, mean_interval, subtract_shares
 from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import PLAIN_ACQUISITION
 
@@ -139,8 +139,10 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
         )
         if not seeds:
             continue
-        gain_KSP = [paired(_values(first, seeds), _values(second, seeds)) for first, second in groups]
-        found += intervals([np.mean(gain_KSP, axis=0)])
+        gain_KSP = [
+            subtract_shares(_values(first, seeds), _values(second, seeds)) for first, second in groups
+        ]
+        found.append(mean_interval(np.mean(gain_KSP, axis=0)))
         keys.append(
             {
                 "acquisition": acquisition,

@@ -23,7 +23,7 @@ from results.analyses.headline import Headline
 from results.analyses.label_noise import label_noise_table
 from results.analyses.learning_rates import learning_rates_table
 from results.analyses.training_effort import training_effort_table
-from results.findings import DESCRIPTIVE, claims_table, counted, findings
+from results.findings import DESCRIPTIVE, claims_table, count_verdicts, findings
 from results.tables.rendering import Table
 from results.tables.shared import (
     arms_table,
@@ -73,7 +73,7 @@ class Analysis:
         if not any(one.differences for one in found):
             return AnalysisResult(headline=headline, tables=shown)
         return AnalysisResult(
-            headline=replace(headline, sentence=f"{counted(found)} {headline.sentence}"),
+            headline=replace(headline, sentence=f"{count_verdicts(found)} {headline.sentence}"),
             tables=(
                 claims_table(found),
                 *(replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from results.analyses.headline import CORRECTED, Headline, called, reading_of
 from results.stats.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
-from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, intervals
+from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, mean_interval
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
     Cell,
@@ -138,7 +138,7 @@ def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
     found: dict[int, Estimate] = {}
     for level, group in groups:
         value = {int(row.n): np.asarray(row.problem_values) for row in rows_of(group)}
-        (found[int(level)],) = intervals([(value[n] - value[1])[None, :]])
+        found[int(level)] = mean_interval((value[n] - value[1])[None, :])
     hardest = max(found, default=0)
     return [
         Gain(

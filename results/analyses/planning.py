@@ -46,7 +46,7 @@ def planned(frame: pd.DataFrame) -> list[Planned]:
     else:
         frame = plain(frame)
         pairs = dict.fromkeys([*pairs_in(frame), *compared_pairs(frame)])
-        found = [difference for pair in pairs for difference in between_arms(*pair)(frame)]
+        found = [difference for pair in pairs for difference in between_arms(*pair, frame)]
     return [
         Planned(difference=one, components=one.found.components, family=len(claims) or len(found))
         for one in found

@@ -82,7 +82,6 @@ class MeanSquares:
     """Mean squares of two-way tables [..., S, P], as arrays of the leading shape."""
 
     mean: Any
-    """Mean over seeds and problems."""
     seed: Any
     """Mean square between seeds, S - 1 degrees of freedom; 0 for one seed."""
     problem: Any
@@ -90,9 +89,7 @@ class MeanSquares:
     residual: Any
     """Mean square of the residual, (S - 1) (P - 1) degrees of freedom; 0 for one seed or one problem."""
     seeds: int
-    """Number of seeds, S."""
     problems: int
-    """Number of problems, P."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -118,11 +115,7 @@ class MeanSquares:
 
 
 def mean_squares(value: Floats) -> MeanSquares:
-    """Compute the two-way analysis of variance of one or many tables.
-
-    Args:
-        value: [..., S, P].
-    """
+    """Compute the two-way analysis of variance of one or many tables [..., S, P]."""
     seeds, problems = value.shape[-2:]
     mean = value.mean(axis=(-2, -1))
     of_seed, of_problem = value.mean(axis=-1), value.mean(axis=-2)
@@ -152,9 +145,7 @@ def half_width(terms: Sequence[Term], level: float) -> Any:
 def p_value(estimate: Any, terms: Sequence[Term]) -> Any:
     """Return the two-sided p of zero: 1 minus the level whose interval ends at zero; NaN if nothing varies.
 
-    Args:
-        estimate: one estimate or an array.
-        terms: terms of its variance, one or more.
+    The estimate is one or an array; its variance has one term or more.
     """
     squared = np.square(np.asarray(estimate, dtype=np.float64))
     low = np.full_like(squared, np.log(2.0))  # minus the log of half of p: p = 1

@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from results.stats.crossed import Components
-from results.stats.intervals import ALPHA, LEAST_PROBLEMS, Estimate, intervals
-from results.stats.power import POWER, detectable
+from results.stats.intervals import ALPHA, LEAST_PROBLEMS, NAN, Estimate, mean_interval
+from results.stats.power import detectable
 from results.stats.shifted_logistic import fit_shift
 
 Array = npt.NDArray[np.float64]
@@ -60,13 +60,11 @@ class Curve:
 class Efficiency:
     """A ratio of labels with its 95% interval; NaN if it is not identified."""
 
-    estimate: float
+    estimate: float = NAN
     """How many times more labels the baseline needs; 1 is no gain."""
-    lower: float
-    """Lower end of the interval."""
-    upper: float
-    """Upper end of the interval."""
-    fit: float
+    lower: float = NAN
+    upper: float = NAN
+    fit: float = NAN
     """Share of the points' variance that the fit explains (R squared), at most 1."""
     reason: str = ""
     """Why it is not identified; empty if it is."""
@@ -76,7 +74,7 @@ class Efficiency:
     @property
     def detectable(self) -> float:
         """The smallest efficiency above 1 that this run detects with 80% power; NaN if unknown."""
-        return float(np.exp(self.log.detectable())) if self.log is not None else float("nan")
+        return float(np.exp(self.log.detectable())) if self.log is not None else NAN
 
     def excludes(self, efficiency: float) -> bool:
         """Return whether the interval is known and does not contain an efficiency."""
@@ -98,23 +96,27 @@ def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
     Raises:
         ValueError: the curves have different numbers of problems.
     """
-    curve, baseline = _paired(curve, baseline)
-    seeds, problems = curve.value.shape[1:]
-    if not seeds:
-        return _refused("no seed in common")
+    problems = curve.value.shape[2]
+    if baseline.value.shape[2] != problems:
+        raise ValueError(f"value: found {problems} and {baseline.value.shape[2]} problems, allowed the same")
+    seeds, of_curve, of_baseline = np.intersect1d(curve.seeds, baseline.seeds, return_indices=True)
+    curve = replace(curve, seeds=seeds, value=curve.value[:, of_curve])
+    baseline = replace(baseline, seeds=seeds, value=baseline.value[:, of_baseline])
+    if not len(seeds):
+        return Efficiency(reason="no seed in common")
     if problems < LEAST_PROBLEMS:
-        return _refused(f"fewer than {LEAST_PROBLEMS} problems: {problems}")
+        return Efficiency(reason=f"fewer than {LEAST_PROBLEMS} problems: {problems}")
     fit = fit_shift(curve.labels, curve.mean, baseline.labels, baseline.mean)
     if fit.reason:
-        return _refused(fit.reason, fit.explained)
+        return Efficiency(fit=fit.explained, reason=fit.reason)
     if not _rises(baseline):
-        return _refused("the baseline does not rise by more than its noise", fit.explained)
+        return Efficiency(fit=fit.explained, reason="the baseline does not rise by more than its noise")
     value_KSP = np.concatenate([curve.value, baseline.value])
     influence_SP = np.tensordot(fit.gradient, value_KSP - value_KSP.mean(axis=(1, 2), keepdims=True), axes=1)
-    (found,) = intervals([fit.shift + influence_SP])
+    found = mean_interval(fit.shift + influence_SP)
     least, most = fit.shifts
     if found.lower < least and found.upper > most:
-        return _refused("the points leave every shift possible", fit.explained)
+        return Efficiency(fit=fit.explained, reason="the points leave every shift possible")
     return Efficiency(
         estimate=float(np.exp(fit.shift)),
         lower=float(np.exp(found.lower)),
@@ -124,43 +126,20 @@ def estimate_efficiency(curve: Curve, baseline: Curve) -> Efficiency:
     )
 
 
-def detectable_efficiency(
-    components: Components, seeds: int, problems: int, *, alpha: float = ALPHA, wanted: float = POWER
-) -> float:
-    """Return the smallest efficiency above 1 that a planned run detects; NaN if nothing varies.
+def detectable_efficiency(components: Components, seeds: int, problems: int) -> float:
+    """Return the smallest efficiency above 1 that a planned run detects (``POWER``); NaN if nothing varies.
 
     Args:
         components: those of ``Efficiency.log`` in an earlier run with the same budgets: the variances of the
             influence of single seeds and problems on the shift.
         seeds: number of seeds of the planned run.
         problems: number of problems of the planned run.
-        alpha: two-sided significance level.
-        wanted: power.
     """
-    return float(np.exp(detectable(components.terms(seeds, problems), alpha, wanted=wanted)))
+    return float(np.exp(detectable(components.terms(seeds, problems), ALPHA)))
 
 
 def _rises(curve: Curve) -> bool:
     """Return whether the slope of a line in log labels exceeds zero by more than its noise."""
     centered = np.log(curve.labels) - np.log(curve.labels).mean()
-    (slope,) = intervals([np.tensordot(centered / (centered**2).sum(), curve.value, axes=1)])
+    slope = mean_interval(np.tensordot(centered / (centered**2).sum(), curve.value, axes=1))
     return slope.lower > 0 or (bool(np.isnan(slope.lower)) and slope.estimate > 0)  # NaN: there is no noise
-
-
-def _refused(reason: str, fit: float = float("nan")) -> Efficiency:
-    nan = float("nan")
-    return Efficiency(estimate=nan, lower=nan, upper=nan, fit=fit, reason=reason)
-
-
-def _paired(curve: Curve, baseline: Curve) -> tuple[Curve, Curve]:
-    """Restrict two curves to the seeds that both have."""
-    if curve.value.shape[2] != baseline.value.shape[2]:
-        raise ValueError(
-            f"value: found {curve.value.shape[2]} and {baseline.value.shape[2]} problems, allowed the same"
-        )
-    seeds, *places = np.intersect1d(curve.seeds, baseline.seeds, return_indices=True)
-    one, other = (
-        replace(of, seeds=seeds, value=of.value[:, at])
-        for of, at in zip((curve, baseline), places, strict=True)
-    )
-    return one, other

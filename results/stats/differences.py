@@ -1,7 +1,7 @@
 """Differences paired by problem and seed, with p, Holm's correction and detectable differences."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from results.stats.intervals import (
     MARGIN,
     Estimate,
     is_equivalent,
-    paired,
+    subtract_shares,
     verdict,
 )
 from results.stats.summaries import at_n, check_one_run, estimate_rows, rows_of
@@ -25,7 +25,7 @@ REFERENCE_METRIC = {"majority": "majority", "oracle": "pass_at_n", "random": "ra
 """Arm -> the metric that serves as its best-of-N; for other arms, this is best_of_n itself."""
 
 _READ = [*CELL, "metric", "n", "seed", "value", "problem_values"]
-"""Columns of records that differences read; others are dropped because every row selection copies them."""
+"""Columns of records that differences read; others are dropped, because each selection copies them."""
 
 OF_PROBLEMS = ("best_of_n", "kept_best_of_n", "validation_best_of_n", "best_of_n_minus_majority")
 """Metrics that are shares of problems solved; ``MARGIN`` applies only to their differences."""
@@ -57,9 +57,8 @@ def differences(
     Raises:
         ValueError: the frame mixes runs, or two arms were measured on different numbers of problems.
     """
-    found = paired_differences(frame, pairs, metric, n)
     columns = ["arm", "against", "acquisition", "data_scale", "metric", "n"]
-    return _estimated([rows for _, rows in found], [key for key, _ in found], columns)
+    return _estimate(paired_differences(frame, pairs, metric, n), columns)
 
 
 def paired_differences(
@@ -76,20 +75,13 @@ def paired_differences(
     found = []
     for arm, against in pairs:
         first, second = _select(frame, arm, metric, n), _select(frame, against, metric, n)
-        for acquisition, data_scale in _cells(second if arm in REFERENCE_ARMS else first):
-            paired = _pair(
-                _at(first, arm, acquisition, data_scale), _at(second, against, acquisition, data_scale)
-            )
-            if not paired.empty:
-                key = {
-                    "arm": arm,
-                    "against": against,
-                    "acquisition": acquisition,
-                    "data_scale": data_scale,
-                    "metric": metric,
-                    "n": n,
-                }
-                found.append((key, paired))
+        cells = (second if arm in REFERENCE_ARMS else first)[["acquisition", "data_scale"]]
+        cells = cells.drop_duplicates().sort_values(["acquisition", "data_scale"])
+        for acquisition, data_scale in cells.itertuples(index=False, name=None):
+            cell = {"acquisition": acquisition, "data_scale": data_scale}
+            rows = _pair(_at(first, arm, cell), _at(second, against, cell))
+            if not rows.empty:
+                found.append(({"arm": arm, "against": against, **cell, "metric": metric, "n": n}, rows))
     return found
 
 
@@ -122,23 +114,22 @@ def contrasts(
     rows = pd.concat([frame.head(0), *(_select(frame, arm, metric, n) for arm in frame["arm"].unique())])
     others = [name for name in CELL if name != column]
     groups: Any = rows.groupby(others, dropna=False, sort=True)
-    made, keys = [], []
+    found = []
     for first, second in pairs:
         for values, group in groups:
-            paired = _pair(group[_is_in(group[column], [first])], group[_is_in(group[column], [second])])
-            if not paired.empty:
-                made.append(paired)
+            rows = _pair(group[_is_in(group[column], [first])], group[_is_in(group[column], [second])])
+            if not rows.empty:
                 key = dict(zip(others, values, strict=True)) | {column: first, "against": second}
-                keys.append(key | {"metric": metric, "n": n})
-    return _estimated(made, keys, [*CELL, "against", "metric", "n"])
+                found.append((key | {"metric": metric, "n": n}, rows))
+    return _estimate(found, [*CELL, "against", "metric", "n"])
 
 
-def _estimated(made: list[pd.DataFrame], keys: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Return one row per pair: its keys, its estimate, and how many seeds and problems were paired."""
-    estimated = estimate_rows(made, keys)
-    seeds = [int(group["seed"].nunique()) for group in made]
+def _estimate(found: list[tuple[dict[str, Any], pd.DataFrame]], columns: list[str]) -> pd.DataFrame:
+    """Return one row per difference: its key, its estimate, and how many seeds and problems were paired."""
+    keys, paired = [key for key, _ in found], [rows for _, rows in found]
+    seeds = np.array([rows["seed"].nunique() for rows in paired], dtype=np.int64)
     out = pd.DataFrame(keys, columns=columns).astype({"data_scale": "Int64", "n": "Int64"})
-    return with_estimates(out, estimated).assign(seeds=np.array(seeds, dtype=np.int64))
+    return with_estimates(out, estimate_rows(paired, keys)).assign(seeds=seeds)
 
 
 def with_estimates(frame: pd.DataFrame, found: Sequence[Estimate]) -> pd.DataFrame:
@@ -176,24 +167,11 @@ def _select(frame: pd.DataFrame, arm: str, metric: str, n: int | None) -> pd.Dat
     return rows[rows["n"].isna()] if at is None else at_n(rows, at)
 
 
-def _cells(frame: pd.DataFrame) -> list[tuple[object, object]]:
-    cells = frame[["acquisition", "data_scale"]].drop_duplicates().sort_values(["acquisition", "data_scale"])
-    return list(cells.itertuples(index=False, name=None))
-
-
-def _at(frame: pd.DataFrame, arm: str, acquisition: object, data_scale: object) -> pd.DataFrame:
-    """Return an arm's rows at a data scale; all rows of a reference, which is the same at every scale."""
-    if arm in REFERENCE_ARMS:
-        return frame
-    return frame[_is_in(frame["acquisition"], [acquisition]) & _is_in(frame["data_scale"], [data_scale])]
-
-
-class _Measured(NamedTuple):
-    """What a record holds of one seed."""
-
-    arm: str
-    value: float
-    problem_values: Any
+def _at(frame: pd.DataFrame, arm: str, cell: Mapping[str, object]) -> pd.DataFrame:
+    """Return an arm's rows of a cell; all rows of a reference, which is the same in every cell."""
+    for name, value in cell.items() if arm not in REFERENCE_ARMS else ():
+        frame = frame[_is_in(frame[name], [value])]
+    return frame
 
 
 def _is_in(column: pd.Series, values: Sequence[Any]) -> pd.Series:
@@ -216,16 +194,15 @@ def _pair(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
                     f"problem_values: found {len(a.problem_values)} problems for {a.arm} and "
                     f"{len(b.problem_values)} for {b.arm}, allowed the same problems"
                 )
-            values = paired(np.asarray(a.problem_values), np.asarray(b.problem_values))
-        rows.append({"seed": seed, "value": float(paired(a.value, b.value)), "problem_values": values})
+            values = subtract_shares(np.asarray(a.problem_values), np.asarray(b.problem_values))
+        value = float(subtract_shares(a.value, b.value))
+        rows.append({"seed": seed, "value": value, "problem_values": values})
     return pd.DataFrame(rows, columns=["seed", "value", "problem_values"])
 
 
-def _by_seed(frame: pd.DataFrame) -> dict[int | None, _Measured]:
-    columns = (frame[name] for name in ("seed", "arm", "value", "problem_values"))
-    return {
-        None if pd.isna(seed) else int(seed): _Measured(*more) for seed, *more in zip(*columns, strict=True)
-    }
+def _by_seed(frame: pd.DataFrame) -> dict[int | None, Any]:
+    rows: Any = frame[["seed", "arm", "value", "problem_values"]].itertuples(index=False)
+    return {None if pd.isna(row.seed) else int(row.seed): row for row in rows}
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -54,10 +54,9 @@ class Estimate:
 
     estimate: float
     """Mean over seeds and problems."""
-    lower: float
-    """Lower end; NaN if it cannot be computed."""
-    upper: float
-    """Upper end; NaN if it cannot be computed."""
+    lower: float = NAN
+    upper: float = NAN
+    """Ends of the interval; NaN if they cannot be computed."""
     problems: int = 0
     """Number of problems it is a mean over; 0 if it is over seeds only or has no interval."""
     seeds: int = 0
@@ -88,8 +87,7 @@ class Estimate:
     def detectable(self, comparisons: int = 1) -> float:
         """Return the smallest difference that this run detects with 80% power; NaN if unknown.
 
-        Args:
-            comparisons: number of comparisons for which p is Holm-corrected.
+        Its p is Holm-corrected for so many comparisons.
         """
         if 0 < self.problems < LEAST_PROBLEMS:
             return NAN
@@ -120,7 +118,7 @@ def is_equivalent(lower: float, upper: float, problems: int = 0, margin: float =
     return not 0 < problems < LEAST_PROBLEMS and -margin < lower and upper < margin
 
 
-def paired(one: np.ndarray | float, other: np.ndarray | float) -> np.ndarray:
+def subtract_shares(one: np.ndarray | float, other: np.ndarray | float) -> np.ndarray:
     """Subtract shares elementwise; differences due only to floating-point rounding become 0."""
     gap = one - other
     return np.where(np.abs(gap) <= ROUNDING, 0.0, gap)
@@ -142,49 +140,34 @@ def resample_weights(problems: int, resamples: int = RESAMPLES) -> np.ndarray:
     return count_BP.T / problems
 
 
-def intervals(values: Sequence[np.ndarray]) -> list[Estimate]:
-    """Compute means over seeds and problems, with the intervals and terms of ``results.stats.crossed``.
+def mean_interval(value_SP: np.ndarray) -> Estimate:
+    """Compute a mean over seeds and problems, with the interval and terms of ``results.stats.crossed``.
 
     Args:
-        values: each [S, P]: S seeds, P problems.
+        value_SP: [S, P].
 
     Raises:
-        ValueError: a row is not two-dimensional, or is empty.
+        ValueError: it is not two-dimensional, or is empty.
     """
-    for row, value_SP in enumerate(values):
-        if value_SP.ndim != 2 or 0 in value_SP.shape:
-            raise ValueError(
-                f"values[{row}]: found shape {value_SP.shape}, allowed [seeds, problems], both 1 or more"
-            )
-    return [_crossed(np.asarray(value_SP, dtype=np.float64)) for value_SP in values]
-
-
-def _crossed(value_SP: np.ndarray) -> Estimate:
-    found = mean_squares(value_SP)
-    made = from_terms(float(found.mean), found.terms, problems=found.problems, seeds=found.seeds)
-    if found.problems < 2 or not made.terms:
-        return Estimate(
-            estimate=made.estimate, lower=NAN, upper=NAN, problems=found.problems, seeds=found.seeds
-        )
-    return replace(made, components=found.components)
+    if value_SP.ndim != 2 or 0 in value_SP.shape:
+        raise ValueError(f"values: found shape {value_SP.shape}, allowed [seeds, problems], both 1 or more")
+    found = mean_squares(np.asarray(value_SP, dtype=np.float64))
+    terms = found.terms if found.problems > 1 else ()
+    estimate = from_terms(float(found.mean), terms, problems=found.problems, seeds=found.seeds)
+    return replace(estimate, components=found.components) if estimate.terms else estimate
 
 
 def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
     """Make an estimate from the terms of its variance; without an interval if they are zero."""
     half = float(half_width(terms, LEVEL)) if terms else NAN
-    known = half > ROUNDING
-    return Estimate(
-        estimate=estimate,
-        lower=estimate - half if known else NAN,
-        upper=estimate + half if known else NAN,
-        problems=problems,
-        seeds=seeds,
-        terms=tuple(terms) if known else (),
-    )
+    found = Estimate(estimate=estimate, problems=problems, seeds=seeds)
+    if not half > ROUNDING:
+        return found
+    return replace(found, lower=estimate - half, upper=estimate + half, terms=tuple(terms))
 
 
 def from_interval(estimate: float, lower: float, upper: float, problems: int) -> Estimate:
-    """Rebuild a mean over problems, without seeds, from the t interval that ``intervals`` gave it."""
+    """Rebuild a mean over problems, without seeds, from the t interval that ``mean_interval`` gave it."""
     if problems < 2 or not upper > lower:
         return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems)
     error = (upper - lower) / 2 / float(stats.t.ppf((1 + LEVEL) / 2, problems - 1))
@@ -192,7 +175,7 @@ def from_interval(estimate: float, lower: float, upper: float, problems: int) ->
     return Estimate(estimate=estimate, lower=lower, upper=upper, problems=problems, terms=terms)
 
 
-def resampled(
+def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray], problems: int, *, resamples: int = RESAMPLES
 ) -> Estimate:
     """Estimate a metric that is not a mean over problems, such as an AUROC or a ratio, with its interval.
@@ -212,7 +195,7 @@ def resampled(
     return _from_draws(center, np.concatenate(blocks), problems)
 
 
-def resampled_difference(one: Estimate, other: Estimate) -> Estimate:
+def bootstrap_difference(one: Estimate, other: Estimate) -> Estimate:
     """Estimate one resampled metric minus another of the same problems, paired by resample.
 
     Its p is that of a t interval of the same width.
@@ -222,8 +205,8 @@ def resampled_difference(one: Estimate, other: Estimate) -> Estimate:
     """
     if one.draws is None or other.draws is None or one.problems != other.problems:
         raise ValueError(f"problems: found {one.problems} and {other.problems}, allowed the same, resampled")
-    gap = float(paired(np.array(one.estimate), np.array(other.estimate)))
-    found = _from_draws(gap, paired(one.draws, other.draws), one.problems)
+    gap = float(subtract_shares(one.estimate, other.estimate))
+    found = _from_draws(gap, subtract_shares(one.draws, other.draws), one.problems)
     return from_interval(found.estimate, found.lower, found.upper, found.problems)
 
 
@@ -232,7 +215,7 @@ def _from_draws(center: float, found_B: np.ndarray, problems: int) -> Estimate:
     tail = 100 * (1 - LEVEL) / 2
     undefined = 100 * (1 - len(known_B) / len(found_B))
     if np.isnan(center) or undefined > tail or np.ptp(known_B) <= ROUNDING:
-        return Estimate(estimate=center, lower=NAN, upper=NAN, problems=problems, draws=found_B)
+        return Estimate(estimate=center, problems=problems, draws=found_B)
     lower, upper = np.percentile(known_B, [tail, 100 - tail])
     return Estimate(estimate=center, lower=float(lower), upper=float(upper), problems=problems, draws=found_B)
 
@@ -243,9 +226,6 @@ def seed_interval(seed_values: Sequence[float] | np.ndarray) -> Estimate:
     The ends are NaN for one seed, or if all seeds have the same value.
     """
     value_S = np.asarray(seed_values, dtype=np.float64)
-    return from_terms(float(value_S.mean()), _seed_terms(value_S), problems=0, seeds=len(value_S))
-
-
-def _seed_terms(value_S: np.ndarray) -> tuple[Term, ...]:
-    count = len(value_S)
-    return (Term(variance=float(value_S.var(ddof=1)) / count, df=count - 1),) if count > 1 else ()
+    seeds = len(value_S)
+    terms = [Term(variance=float(value_S.var(ddof=1)) / seeds, df=seeds - 1)] if seeds > 1 else []
+    return from_terms(float(value_S.mean()), terms, problems=0, seeds=seeds)

@@ -33,21 +33,20 @@ def power(difference: float, terms: Sequence[Term], alpha: float) -> float:
     return float(stats.nct.sf(critical, df, abs(difference) / error))
 
 
-def detectable(terms: Sequence[Term], alpha: float, *, wanted: float = POWER) -> float:
-    """Return the smallest difference detected with the wanted power; NaN if nothing varies.
+def detectable(terms: Sequence[Term], alpha: float) -> float:
+    """Return the smallest difference detected with ``POWER``; NaN if nothing varies.
 
     Args:
         terms: terms of the variance of its estimate.
         alpha: two-sided significance level.
-        wanted: power, above alpha and below 1.
     """
     if not terms or not _error(terms) > ROUNDING:
         return float("nan")
     error = _error(terms)
     most = 2 * float(half_width(terms, 1 - alpha)) + 10 * error
-    while power(most, terms, alpha) < wanted:
+    while power(most, terms, alpha) < POWER:
         most *= 2
-    return float(optimize.brentq(lambda d: power(d, terms, alpha) - wanted, 0.0, most, xtol=1e-9))
+    return float(optimize.brentq(lambda d: power(d, terms, alpha) - POWER, 0.0, most, xtol=1e-9))
 
 
 def seeds_needed(difference: float, components: Components, problems: int, alpha: float) -> int | None:

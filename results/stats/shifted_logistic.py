@@ -3,11 +3,13 @@
 Shape letters: K points of both curves, G points of a grid of starts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
+
+from results.stats.intervals import NAN
 
 Array = npt.NDArray[np.float64]
 
@@ -26,23 +28,23 @@ _MOST_STEPS = 100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """A logistic in log labels for the baseline, and its shift for the other curve."""
+    """A logistic in log labels for the baseline, and its shift for the other curve; NaN without a fit."""
 
-    lower: float
+    lower: float = NAN
     """Asymptote for few labels, 0 to 1."""
-    upper: float
+    upper: float = NAN
     """Asymptote for many labels, 0 to 1."""
-    slope: float
+    slope: float = NAN
     """Slope per unit of log labels."""
-    midpoint: float
+    midpoint: float = NAN
     """Log labels at which the baseline is halfway."""
-    shift: float
+    shift: float = NAN
     """Log of the data efficiency."""
-    explained: float
+    explained: float = NAN
     """Share of the points' variance that the fit explains (R squared), at most 1."""
-    shifts: tuple[float, float]
+    shifts: tuple[float, float] = (NAN, NAN)
     """The smallest and largest shifts tried, at which the curves' labels just meet."""
-    gradient: Array
+    gradient: Array = field(default_factory=lambda: np.zeros(0))
     """Gradient [K] of the shift with respect to the points' values: the curve's, then the baseline's."""
     reason: str = ""
     """Why the shift is not identified; empty if it is."""
@@ -75,11 +77,11 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
     """
     points = len(labels), len(baseline_labels)
     if sum(points) < LEAST_POINTS or min(points) < 2:
-        return _no_fit(
-            f"too few points: {points[0]} and {points[1]}, needed 2 each and {LEAST_POINTS} in all"
+        return Fit(
+            reason=f"too few points: {points[0]} and {points[1]}, needed 2 each and {LEAST_POINTS} in all"
         )
     if value.max() < baseline_value.min() or baseline_value.max() < value.min():
-        return _no_fit("the curves reach no common value")
+        return Fit(reason="the curves reach no common value")
     value_K = np.concatenate([value, baseline_value])
     log_K = np.log(np.concatenate([labels, baseline_labels]))
     moved_K = np.arange(len(log_K)) < len(labels)
@@ -87,11 +89,10 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
     lowest = np.array([0, 0, 0.1, log_K.min() - 2, widest[1]])
     highest = np.array([1, 1, _STEEPEST, log_K.max() + 2, widest[0]])
 
-    def predicted(theta: Array) -> Array:
+    def residual(theta: Array) -> Array:
         lower, upper, slope, midpoint, shift = theta
-        return np.asarray(
-            lower + (upper - lower) * special.expit(slope * (log_K + shift * moved_K - midpoint))
-        )
+        risen = special.expit(slope * (log_K + shift * moved_K - midpoint))
+        return np.asarray(lower + (upper - lower) * risen - value_K)
 
     def jacobian(theta: Array) -> Array:
         lower, upper, slope, midpoint, shift = theta
@@ -100,10 +101,7 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
         steep = (upper - lower) * risen * (1 - risen)
         return np.stack([1 - risen, risen, steep * position, -steep * slope, steep * slope * moved_K], axis=1)
 
-    def residual(theta: Array) -> Array:
-        return predicted(theta) - value_K
-
-    tried = [
+    fits = [
         optimize.least_squares(
             residual,
             np.clip(start, lowest + 1e-3, highest - 1e-3),
@@ -114,9 +112,9 @@ def fit_shift(labels: Array, value: Array, baseline_labels: Array, baseline_valu
         )
         for start in _starts(log_K, moved_K, value_K, *widest)
     ]
-    best = min(tried, key=lambda one: float(one.cost))
+    best = min(fits, key=lambda fit: float(fit.cost))
     total = float(((value_K - value_K.mean()) ** 2).sum())
-    explained = 1 - 2 * float(best.cost) / total if total > 0 else float("nan")
+    explained = 1 - 2 * float(best.cost) / total if total > 0 else NAN
     free = (best.x > lowest + _AT_BOUND) & (best.x < highest - _AT_BOUND)
     lower, upper, slope, midpoint, shift = map(float, best.x)
     reason = ""
@@ -158,18 +156,3 @@ def _starts(
     firsts = [order[np.flatnonzero(shift_G[order] == shift)[0]] for shift in dict.fromkeys(shift_G[order])]
     theta_G5 = np.stack([lower_G, lower_G + rise_G, slope_G, midpoint_G, shift_G], axis=1)
     return list(theta_G5[firsts[:_STARTS]])
-
-
-def _no_fit(reason: str) -> Fit:
-    nan = float("nan")
-    return Fit(
-        lower=nan,
-        upper=nan,
-        slope=nan,
-        midpoint=nan,
-        shift=nan,
-        explained=nan,
-        shifts=(nan, nan),
-        gradient=np.zeros(0),
-        reason=reason,
-    )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from results.schema import CELL, METRICS
-from results.stats.intervals import Estimate, intervals, seed_interval
+from results.stats.intervals import Estimate, mean_interval, seed_interval
 from results.vocabulary import ARMS
 
 PRIMARY_N = 64
@@ -23,7 +23,7 @@ def estimate_rows(rows: list[pd.DataFrame], names: list[dict[str, Any]]) -> list
     Raises:
         ValueError: only some seeds of a group have problem values.
     """
-    made = []
+    estimates = []
     for group, name in zip(rows, names, strict=True):
         known = group["problem_values"].notna()
         if known.any() and not known.all():
@@ -32,10 +32,10 @@ def estimate_rows(rows: list[pd.DataFrame], names: list[dict[str, Any]]) -> list
                 f"problem_values: found null in some seeds only of {where}, allowed in all or none"
             )
         if known.all():
-            made += intervals([np.stack(list(group["problem_values"]))])
+            estimates.append(mean_interval(np.stack(list(group["problem_values"]))))
         else:
-            made.append(seed_interval(group["value"].to_numpy(np.float64)))
-    return made
+            estimates.append(seed_interval(group["value"].to_numpy(np.float64)))
+    return estimates
 
 
 def check_one_run(frame: pd.DataFrame) -> None:

@@ -23,7 +23,7 @@ from scipy.special import expit
 
 from results.analyses.acquisition_comparisons import RISING_BUDGETS
 from results.stats.data_efficiency import Curve, Efficiency, estimate_efficiency
-from results.stats.intervals import ALPHA, intervals, paired
+from results.stats.intervals import ALPHA, mean_interval, subtract_shares
 
 ROOT = Path(__file__).parents[2]
 JSON = ROOT / "results" / "reference" / "data_efficiency.json"
@@ -82,7 +82,7 @@ def finds_gain(curve: Curve, baseline: Curve) -> bool:
     """Whether the primary test finds a gain over the preset budgets that both have."""
     budgets = [b for b in RISING_BUDGETS if b in curve.labels and b in baseline.labels]
     one, other = (of.value[np.isin(of.labels, budgets)] for of in (curve, baseline))
-    (gain,) = intervals([paired(one, other).mean(axis=0)])
+    gain = mean_interval(subtract_shares(one, other).mean(axis=0))
     return bool(gain.p < ALPHA and gain.estimate > 0)
 
 

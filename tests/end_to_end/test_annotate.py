@@ -48,7 +48,7 @@ def test_people_who_rate_as_the_annotator_does_make_the_same_large_prm(command, 
         rate(file)
     command("annotate", "read", "large_scale")
     told = capsys.readouterr().out
-    assert "generation-0.jsonl: 12 solutions, 0 of them not judged; " in told
+    assert "generation-0.jsonl: 12 solutions, 0 of them not rated; " in told
     assert told.endswith("All generations are rated: `ablations run` continues.\n")
     command("run", "large_scale", f"--out={tmp_path / 'people'}")
     argv = ["run", "large_scale", "--scale=smoke", "--workers=1", f"--store={tmp_path / 'store'}"]
@@ -63,7 +63,7 @@ def test_people_who_rate_as_the_annotator_does_make_the_same_large_prm(command, 
 def test_ratings_that_are_wrong_stop_it(command, tmp_path, capsys):
     command("annotate", "read", "large_scale")
     file = tmp_path / "ratings" / "generation-0.jsonl"
-    assert capsys.readouterr().out == f"{file}: not there; `ablations annotate write` writes it\n"
+    assert capsys.readouterr().out == f"{file}: does not exist yet; `ablations annotate write` writes it\n"
     command("run", "large_scale", code=2)
     assert capsys.readouterr().err.startswith(f"ablations: collection.annotations: found no {file}; allowed")
     command("annotate", "write", "large_scale")

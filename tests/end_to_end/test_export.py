@@ -17,7 +17,7 @@ from toy_steps import Text
 from transformers import AutoModelForTokenClassification, pipeline
 
 from ablations.commands import cli
-from ablations.commands.trained import Which, find
+from ablations.commands.trained import Selection, find_model
 from ablations.data.artifacts import Samples
 from ablations.data.step_scores import StepScores
 from ablations.engine.run import make_here
@@ -121,7 +121,7 @@ def test_what_the_folder_holds(exported, smoke):
     row = next(line for line in body.splitlines() if line.startswith("| best-of-4 |"))
     assert row.count("[") == 4 and f"{100 * best[4]:.1f} [" in row  # model, labeler, majority voting, pass@1
     facts = own.iloc[0]
-    assert f"`{facts['solutions_hash']}`" in body and "32 (2 a problem, uniform)" in body
+    assert f"`{facts['solutions_hash']}`" in body and "32 (2 per problem, uniform)" in body
     assert "| data set | facts |" in body and "scale smoke" in body and "exceeds | 0.2 |" in body
     assert not re.search(r"[{}]{2}|\| None|\bnan\b", body)
     outcome = (exported / "final_answer" / "README.md").read_text()
@@ -185,15 +185,15 @@ def test_of_several_folds_the_one_that_is_asked_for(tmp_path):
     cell = Cell(trains=trains)
     make_here(cell, Store(tmp_path))
     for fold, train in enumerate(trains):
-        found = find(cell.address, Which(fold=fold), tmp_path)
+        found = find_model(cell.address, Selection(fold=fold), tmp_path)
         assert (found.address, found.folds) == (train.address, 2)
         assert found.config == TrainStudent.defaults() | {"seed": fold}
     for fold in (None, 2, -1):
         with pytest.raises(ValueError, match=r"fold: found (none|2|-1); allowed: 0 to 1, the cell's models"):
-            find(cell.address, Which(fold=fold), tmp_path)
+            find_model(cell.address, Selection(fold=fold), tmp_path)
     (tmp_path / trains[1].address / "text.txt").write_text("heights")
     with pytest.raises(ValueError, match=r"text.txt has another checksum; allowed: a whole artifact"):
-        find(cell.address, Which(fold=1), tmp_path)
+        find_model(cell.address, Selection(fold=1), tmp_path)
 
 
 def test_mistakes_are_one_line_and_leave_nothing(exported, smoke, tmp_path, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """What records say of claims, on records whose differences are known."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from results.analyses.catalogue import analysis_of
 from results.claim_differences import Difference, between_arms, between_doublings
 from results.claims import ABOVE_ZERO, CLAIMS, EQUAL, NO_FALL, NO_GAIN, Claim
-from results.findings import Finding, claims_table, counted, distance, findings
+from results.findings import Finding, claims_table, count_verdicts, distance, findings
 from results.records import Record
-from results.stats.intervals import intervals
+from results.stats.intervals import mean_interval
 from results.stats.summaries import PRIMARY_N
 from results.tables.rendering import text_of
 
@@ -23,9 +24,9 @@ def claim(text: str, differences: Any, within: tuple[float, float] = ABOVE_ZERO)
     return Claim(text=text, paper="p", differences=differences, within=within)
 
 
-EVERY = claim("a", between_arms("process", "final_answer"))
-TWO = claim("b", between_arms("process", "final_answer", scales=2))
-LABELER = claim("c", between_arms("labeler", "majority", n=16))
+EVERY = claim("a", partial(between_arms, "process", "final_answer"))
+TWO = claim("b", partial(between_arms, "process", "final_answer", scales=2))
+LABELER = claim("c", partial(between_arms, "labeler", "majority", n=16))
 
 
 SCALES = ["1 labeled", "4 labeled", "16 labeled"]
@@ -88,7 +89,7 @@ def test_n_is_64_or_the_largest_that_is_an_expectation(record: Any, records_fram
 
 def test_claims_that_come_to_the_same_n_are_one(record: Any, records_frame: Any) -> None:
     """Best-of-16 and best-of-64, where 16 is the most: counted once, and corrected for once."""
-    pair = [claim("a", between_arms("process", "final_answer", n=n)) for n in (16, 64)]
+    pair = [claim("a", partial(between_arms, "process", "final_answer", n=n)) for n in (16, 64)]
     frame = records_frame(make(record, [0.05], seeds=2, n=16))
     (found,) = findings(frame, pair)
     assert found.comparisons == 1 and found.p == findings(frame, pair[:1])[0].p
@@ -131,14 +132,14 @@ def test_the_family_of_supervision(made_frame: pd.DataFrame) -> None:
 
 def test_claims_are_counted(record: Any, records_frame: Any) -> None:
     found = findings(records_frame(make(record, [0.1, 0.2])), [EVERY, TWO, LABELER])
-    assert counted(found) == "Of 3 claims, 2 are reproduced, 1 is not in the records."
+    assert count_verdicts(found) == "Of 3 claims, 2 are reproduced, 1 is not in the records."
     found = findings(records_frame(make(record, [0.0], seeds=3, spread=0.3)), [EVERY])
-    assert counted(found).startswith("Of 1 claim, 1 is inconclusive (could detect ")
+    assert count_verdicts(found).startswith("Of 1 claim, 1 is inconclusive (could detect ")
 
 
 def within(values: Sequence[float], bounds: tuple[float, float]) -> Finding:
     """A claim on one difference, from its values on 8 problems."""
-    (found,) = intervals([np.array([values])])
+    found = mean_interval(np.array([values]))
     one = Difference(arm="a", against="b", n=1, found=found, seeds=0)
     (made,) = findings(pd.DataFrame(), [claim("d", lambda _: [one], bounds)])
     return made
@@ -146,7 +147,7 @@ def within(values: Sequence[float], bounds: tuple[float, float]) -> Finding:
 
 def test_distances_from_the_bounds() -> None:
     """A difference of 0.02 is 0.02 above zero, 0.03 above -0.01, and 0.01 below 0.03, the nearer of two."""
-    (found,) = intervals([np.array([[0.01, 0.03] * 4])])
+    found = mean_interval(np.array([[0.01, 0.03] * 4]))
     one = Difference(arm="a", against="b", n=1, found=found, seeds=0)
     inside = [
         distance(claim("d", lambda _: [one], bounds), one)[0]
@@ -154,7 +155,7 @@ def test_distances_from_the_bounds() -> None:
     ]
     assert inside == pytest.approx([0.02, 0.03, 0.01, 0.01])
     # half as far from its bound: the p is that of a difference of half the size, with the same variance
-    (half,) = intervals([np.array([[0.0, 0.02] * 4])])
+    half = mean_interval(np.array([[0.0, 0.02] * 4]))
     assert distance(claim("d", lambda _: [one], EQUAL), one)[1] == pytest.approx(half.p)
 
 
@@ -183,7 +184,7 @@ def test_doublings_are_those_of_the_largest_data_scale(record: Any, records_fram
         for scale, values in ((1, (0.0, 0.9, 0.0, 0.9, 0.0)), (4, (0.5, 0.6, 0.7, 0.6, 0.1)))
         for n, value in zip((1, 2, 4, 8, 16), values, strict=True)
     ]
-    found = between_doublings("process", up_to=8)(records_frame(rows))
+    found = between_doublings("process", 8, records_frame(rows))
     assert [one.where for one in found] == ["1 to 2", "2 to 4", "4 to 8"]
     assert [one.found.estimate for one in found] == pytest.approx([0.1, 0.1, -0.1])
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from ablations.world.worlds import WORLDS
-from results.claims import CLAIMS
+from results.claim_differences import TIMES, Difference
+from results.claims import CLAIMS, Claim
 from results.claims_page import HELD_OUT, PAGE, README, claims_page, front_page
 from results.records import write_records
+from results.stats.intervals import NAN, Estimate
 
 
 def test_the_committed_page_is_that_of_the_committed_records() -> None:
@@ -69,8 +71,31 @@ def test_a_held_out_run_at_small_comes_before_one_at_quick(tmp_path: Path, recor
     page = claims_page(tmp_path)
     assert "held out: `dropped`, at `quick`" in page and row(page)[3].startswith("+11.0 [")
     write(tmp_path / "large_scale-small-dropped", "dropped", 0.2, record)
+    (tmp_path / "large_scale-quick-dropped" / "records.parquet").write_bytes(b"")  # it is no longer read
     page = claims_page(tmp_path)
     assert "at `quick`" not in page and row(page)[3].startswith("+21.0 [")
+
+
+def test_a_missing_estimate_has_words(tmp_path: Path, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Difference(
+        arm="a",
+        against="b",
+        n=64,
+        found=Estimate(estimate=NAN),
+        seeds=0,
+        unit=TIMES,
+        reason="too few points",
+    )
+    claim = Claim(text="the large PRM beats the large ORM", differences=lambda _: [missing])
+    monkeypatch.setitem(CLAIMS, "large_scale", (claim,))
+    for name, world in (("small", "facts"), ("small-other_facts", "other_facts")):
+        write(tmp_path / f"large_scale-{name}", world, 0.3, record)
+    assert row(claims_page(tmp_path))[1:] == [
+        "not stated",
+        "no estimate",
+        "no estimate: inconclusive (too few points)",
+        "inconclusive (too few points)",
+    ]
 
 
 @pytest.mark.parametrize(("folder", "expected"), [("other_facts", "other_facts"), ("fresh", "dropped")])

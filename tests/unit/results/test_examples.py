@@ -45,7 +45,7 @@ BAD = [
     (put(*SOLUTION, "sample", -1), "[1].solutions[2].sample: found -1"),
     (
         put(*SOLUTION, "sample", 1),
-        "[1].solutions[2].sample: found 1, allowed an integer, 0 or more, once a problem",
+        "[1].solutions[2].sample: found 1, allowed an integer, 0 or more, once per problem",
     ),
     (put(*SOLUTION, "answer", 4), "[1].solutions[2].answer: found 4, allowed a string or null"),
     (put(*SOLUTION, "finished", 1), "[1].solutions[2].finished: found 1, allowed true or false"),

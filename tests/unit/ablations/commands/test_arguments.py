@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.commands.arguments import unescaped
+from ablations.commands.arguments import unescape
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from ablations.commands.arguments import unescaped
     ],
 )
 def test_escapes(typed, meant):
-    assert unescaped("stop", typed) == meant
+    assert unescape("stop", typed) == meant
 
 
 @pytest.mark.parametrize("typed", [r"\text{", r"so \neq", r"\n\nabla", r"\\\times"])
@@ -29,4 +29,4 @@ def test_what_may_be_a_latex_command_is_refused(typed):
     with pytest.raises(
         ValueError, match=r"^stop: found \\[nt]\w+ in .*; allowed: \\\\[nt]\w+ for the command"
     ):
-        unescaped("stop", typed)
+        unescape("stop", typed)

@@ -9,7 +9,7 @@ from paths import SHARED_DATA
 from prefixes import labeled_prefixes
 
 from ablations.commands import cli
-from ablations.commands.convert import described
+from ablations.commands.convert import describe
 from ablations.formats.catalogue import FORMATS, WRITTEN
 from ablations.formats.conversion import Conversion, convert
 from ablations.formats.labeled_solution import (
@@ -214,7 +214,7 @@ def test_texts_with_marks_of_the_format_are_left_out(tmp_path):
     how = Conversion(source=FORMATS["trl"], target=FORMATS["math_shepherd"])
     account = convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl", how)
     assert account.written == 1
-    assert "left out: texts that hold the format's own marks      1" in described(account)
+    assert "left out: texts that hold the format's own marks      1" in describe(account)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_texts_with_marks_of_the_format_are_left_out(tmp_path):
         ),
         (
             ["--from=trl", "--to=rlhflow", "in.jsonl", "out.jsonl", "--skip-bad=in.jsonl"],
-            "skip_bad: found in.jsonl; allowed: a file beside input and output",
+            "skip_bad: found in.jsonl; allowed: a file other than input and output",
         ),
         (
             ["--from=trl", "--to=rlhflow", "in.jsonl", "out.jsonl", "--held-out=no.jsonl"],

@@ -313,7 +313,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert "scoring: found 'sum'; allowed: product, minimum" in mistake(finals, "--scoring", "sum")
     assert "found neither graded final answers" in mistake(problems)
     assert "out: found" in mistake(finals, "--out", tmp_path)
-    assert "on: found it beside" in mistake(finals, "--on", rated)
+    assert "on: found it next to" in mistake(finals, "--on", rated)
     assert "source: found no file" in mistake(tmp_path / "none.jsonl")
     assert "labeler: found no folder" in mistake(tmp_path / "none", "--on", finals)
     assert "max_tokens: found 0" in mistake(tmp_path / "none", "--on", finals, "--max-tokens", "0")

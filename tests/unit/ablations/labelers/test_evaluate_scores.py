@@ -191,7 +191,7 @@ def test_scores_apart_need_their_solutions(tmp_path, capsys):
         ([scores], f"source: found scores apart from what they score in {scores}; allowed: with --on FILE"),
         (
             [bench, "--on", bench],
-            f"on: found it beside {bench}, a file of scores; allowed: with a checkpoint",
+            f"on: found it next to {bench}, a file of scores; allowed: with a checkpoint",
         ),
         ([scores, scores, "--on", bench], "source: found 2 with --on; allowed: one checkpoint"),
         ([bench, "--on", scores], f"on: found scores apart from what they score in {scores}"),

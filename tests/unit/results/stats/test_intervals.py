@@ -13,10 +13,10 @@ from results.stats.crossed import half_width, p_value
 from results.stats.intervals import (
     MARGIN,
     Estimate,
+    bootstrap,
     from_interval,
-    intervals,
+    mean_interval,
     resample_weights,
-    resampled,
     seed_interval,
     verdict,
 )
@@ -42,7 +42,7 @@ def test_a_metric_without_problem_values_has_the_t_interval() -> None:
 def test_equal_problems_leave_the_seed_term_alone() -> None:
     # every problem has its seed's value, so the problems have no variance
     value_SP = np.array([[0.4] * 5, [0.5] * 5, [0.6] * 5])
-    (found,) = intervals([value_SP])
+    found = mean_interval(value_SP)
     assert found.upper - 0.5 == pytest.approx(0.24841, abs=1e-5)
     assert 0.5 - found.lower == pytest.approx(0.24841, abs=1e-5)
     assert (found.seeds, found.problems) == (3, 5)
@@ -51,13 +51,13 @@ def test_equal_problems_leave_the_seed_term_alone() -> None:
 def test_one_seed_has_the_t_interval_over_problems() -> None:
     # problems 0, 0, 1, 1: sd = sqrt(4 * 0.25 / 3) = 0.57735, error 0.57735 / 2 = 0.288675
     # t_{.975, 3} = 3.1824, 3.1824 * 0.288675 = 0.91869
-    (found,) = intervals([np.array([[0.0, 0.0, 1.0, 1.0]])])
+    found = mean_interval(np.array([[0.0, 0.0, 1.0, 1.0]]))
     assert (found.lower, found.upper) == pytest.approx((0.5 - 0.91869, 0.5 + 0.91869), abs=1e-5)
     value_P = np.random.default_rng(0).random(40)
-    (found,) = intervals([value_P[None]])
+    found = mean_interval(value_P[None])
     low, high = stats.ttest_1samp(value_P, 0.0).confidence_interval(0.95)
     assert (found.lower, found.upper) == pytest.approx((low, high))
-    (found,) = intervals([value_P[None] - 0.4])
+    found = mean_interval(value_P[None] - 0.4)
     assert found.p == pytest.approx(stats.ttest_1samp(value_P, 0.4).pvalue, rel=1e-6)
     assert found.seeds == 1
 
@@ -67,7 +67,7 @@ def test_both_terms_combine_as_a_hypotenuse() -> None:
     # 0.24841. Problems: sd = sqrt(0.5), error sqrt(0.5) / sqrt(2) = 0.5, t_{.975, 1} = 12.7062, half 6.3531.
     # sqrt(0.24841^2 + 6.3531^2) = 6.35796
     value_SP = np.array([[-0.1, 0.9], [0.0, 1.0], [0.1, 1.1]])
-    (found,) = intervals([value_SP])
+    found = mean_interval(value_SP)
     assert found.upper == pytest.approx(0.5 + 6.35796, abs=1e-4)
     assert found.lower == pytest.approx(0.5 - 6.35796, abs=1e-4)
 
@@ -78,7 +78,7 @@ def test_both_terms_combine_as_a_hypotenuse() -> None:
     st.sampled_from([0.05, 0.01, 0.2]),
 )
 def test_p_is_below_alpha_where_the_interval_leaves_zero_out(value_SP: np.ndarray, alpha: float) -> None:
-    (found,) = intervals([value_SP])
+    found = mean_interval(value_SP)
     if not found.terms:
         assert math.isnan(found.p)
         return
@@ -91,21 +91,10 @@ def test_p_is_below_alpha_where_the_interval_leaves_zero_out(value_SP: np.ndarra
     assert (found.verdict == "inconclusive") == (found.lower <= 0 <= found.upper)
 
 
-def test_rows_do_not_depend_on_each_other() -> None:
-    rng = np.random.default_rng(0)
-    rows = [rng.random((seeds, 30)) for seeds in (1, 3, 5)]
-    for together, row in zip(intervals(rows), rows, strict=True):
-        (alone,) = intervals([row])
-        assert (together.estimate, together.lower, together.upper) == pytest.approx(
-            (alone.estimate, alone.lower, alone.upper)
-        )
-    assert intervals([]) == []
-
-
-@pytest.mark.parametrize("rows", [[np.zeros(3)], [np.zeros((0, 3))], [np.zeros((1, 3)), np.zeros((1, 0))]])
-def test_rows_of_a_wrong_shape_are_refused(rows: list[np.ndarray]) -> None:
-    with pytest.raises(ValueError, match=r"values\[\d\]: found shape"):
-        intervals(rows)
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (1, 0)])
+def test_values_of_a_wrong_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"values: found shape"):
+        mean_interval(np.zeros(shape))
 
 
 def test_weights_are_resamples() -> None:
@@ -122,8 +111,8 @@ def test_weights_are_resamples() -> None:
     st.floats(-2, 2),
 )
 def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.ndarray, shift: float) -> None:
-    (found,) = intervals([value_SP])
-    (moved,) = intervals([value_SP + shift])
+    found = mean_interval(value_SP)
+    moved = mean_interval(value_SP + shift)
     if value_SP.shape[1] == 1 or np.ptp(value_SP) == 0:
         assert math.isnan(found.lower) and math.isnan(found.upper)
     assert not found.estimate < found.lower and not found.estimate > found.upper
@@ -135,11 +124,11 @@ def test_an_interval_holds_its_estimate_and_moves_with_the_values(value_SP: np.n
 @pytest.mark.parametrize("value_SP", [[[0.5]], [[0.4], [0.6]], [[1.0, 1.0, 1.0]], [[0.25] * 9] * 3])
 def test_no_interval_where_nothing_varies(value_SP: list[list[float]]) -> None:
     """One problem, or all problems and seeds alike, say nothing of how far off the estimate may be."""
-    (found,) = intervals([np.array(value_SP)])
+    found = mean_interval(np.array(value_SP))
     assert found.estimate == pytest.approx(np.mean(value_SP)) and math.isnan(found.p)
     assert math.isnan(found.detectable())
     assert math.isnan(found.lower) and math.isnan(found.upper) and found.verdict == "inconclusive"
-    perfect = resampled(lambda weight_PB: np.ones(weight_PB.shape[1]), 7)
+    perfect = bootstrap(lambda weight_PB: np.ones(weight_PB.shape[1]), 7)
     assert perfect.estimate == 1 and math.isnan(perfect.lower)
     assert math.isnan(seed_interval([0.3, 0.3]).lower)
 
@@ -170,7 +159,7 @@ def test_equivalent_needs_a_margin_and_the_whole_interval_in_it() -> None:
 
 
 def test_an_estimate_is_made_again_from_its_interval() -> None:
-    (found,) = intervals([np.random.default_rng(2).random((1, 30)) - 0.4])
+    found = mean_interval(np.random.default_rng(2).random((1, 30)) - 0.4)
     again = from_interval(found.estimate, found.lower, found.upper, 30)
     assert (again.p, again.detectable(3)) == pytest.approx((found.p, found.detectable(3)))
     assert from_interval(0.1, math.nan, math.nan, 30).terms == ()
@@ -179,13 +168,13 @@ def test_an_estimate_is_made_again_from_its_interval() -> None:
 def test_a_ratio_is_resampled_by_problem() -> None:
     # two problems, 1 of 1 and 1 of 3: the ratio of sums is 2/4; with one problem twice it is 1 or 1/3
     part, whole = np.array([1.0, 1.0]), np.array([1.0, 3.0])
-    found = resampled(lambda weight_PB: (part @ weight_PB) / (whole @ weight_PB), 2)
+    found = bootstrap(lambda weight_PB: (part @ weight_PB) / (whole @ weight_PB), 2)
     assert (found.estimate, found.lower, found.upper) == pytest.approx((0.5, 1 / 3, 1.0))
 
 
 def test_the_bootstrap_agrees_with_scipy() -> None:
     value_P = np.random.default_rng(0).beta(0.5, 0.5, 200)
-    found = resampled(lambda weight_PB: value_P @ weight_PB, 200, resamples=20_000)
+    found = bootstrap(lambda weight_PB: value_P @ weight_PB, 200, resamples=20_000)
     reference = stats.bootstrap(
         (value_P,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
@@ -198,14 +187,14 @@ def test_resamples_without_the_metric_are_left_out() -> None:
         return np.where(weight_PB[0] > 0, 0.25, np.nan)
 
     # It is missing in 1/4 of the resamples, ten times what lies beyond an end: there is no such percentile.
-    found = resampled(only_of_the_first, 2)
+    found = bootstrap(only_of_the_first, 2)
     assert found.estimate == 0.25 and math.isnan(found.lower) and math.isnan(found.upper)
     value_P = np.arange(6) / 6  # without any of four of six problems: in (2/6)^6 = 0.1% of the resamples
-    rare = resampled(lambda w: np.where(w[0] + w[1] + w[2] + w[3] > 0, value_P @ w, np.nan), 6)
+    rare = bootstrap(lambda w: np.where(w[0] + w[1] + w[2] + w[3] > 0, value_P @ w, np.nan), 6)
     assert rare.lower < rare.estimate < rare.upper
-    nothing = resampled(lambda weight_PB: np.full(weight_PB.shape[1], np.nan), 2)
+    nothing = bootstrap(lambda weight_PB: np.full(weight_PB.shape[1], np.nan), 2)
     assert math.isnan(nothing.estimate) and math.isnan(nothing.lower) and math.isnan(nothing.upper)
-    late = resampled(
+    late = bootstrap(
         lambda weight_PB: np.full(weight_PB.shape[1], np.nan if weight_PB.shape[1] > 1 else 0.5), 2
     )
     assert late.estimate == 0.5 and math.isnan(late.lower)
