@@ -27,7 +27,7 @@ from ablations.data.field_types import Count, check_fields
 from ablations.engine.logs import Logs
 from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.step import Context, Task, execute
-from lightning_modules.process_group import ALONE, Group, Strategy, joined
+from lightning_modules.process_group import ALONE, Group, Strategy, join_group
 
 LAUNCHERS = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS"}
 """Environment variables by which torchrun and SLURM are recognized."""
@@ -184,7 +184,7 @@ def started(asked: Devices) -> Iterator[Devices]:
     if not LAUNCHERS & set(os.environ):  # and torch need not be imported
         yield asked.within(ALONE)
         return
-    with joined(asked.strategy) as group:
+    with join_group(asked.strategy) as group:
         devices = asked.within(group)
         if not group.first:
             _follow(group)
@@ -302,7 +302,7 @@ def _rank(
         if rank == 0:
             connection.send(message)
 
-    with joined(devices.strategy) as group:
+    with join_group(devices.strategy) as group:
         try:
             call.run(
                 group,

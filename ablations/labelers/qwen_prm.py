@@ -12,7 +12,7 @@ from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, at_separators, encoded, single
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import TwoLayerHead, load_headed
-from lightning_modules.tokenization import rendered
+from lightning_modules.tokenization import render_turns
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
@@ -35,7 +35,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
         {"role": "user", "content": problem},
         {"role": "assistant", "content": "".join(step + SEPARATOR for step in steps)},
     ]
-    text = rendered(tokenizer, messages, add_generation_prompt=False)
+    text = render_turns(tokenizer, messages, add_generation_prompt=False)
     ids = tokenizer.encode(text, add_special_tokens=False)
     at = at_separators(ids, single(tokenizer, SEPARATOR), len(steps))
     return encoded(ids, 0, at)

@@ -13,7 +13,7 @@ from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, encoded, ending_at
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import load_word_judge
-from lightning_modules.tokenization import DATE, rendered
+from lightning_modules.tokenization import DATE, render_turns
 
 RIGHT, WRONG = "+", "-"
 
@@ -59,7 +59,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, answered: bool) -> str:
-    return rendered(tokenizer, turns, add_generation_prompt=not answered, date_string=DATE)
+    return render_turns(tokenizer, turns, add_generation_prompt=not answered, date_string=DATE)
 
 
 def _word(tokenizer: Any, text: str) -> int:

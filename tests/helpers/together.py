@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForTokenClassification
 
 from lightning_modules.encoding import Encoded
-from lightning_modules.process_group import Group, joined
+from lightning_modules.process_group import Group, join_group
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score
-from lightning_modules.sharding import whole_state
+from lightning_modules.sharding import gather_weights
 from lightning_modules.training import fit
 
 COUNTS = (0, 1, 2, 3, 7, 13, 20)
@@ -71,7 +71,7 @@ def train(group: Group, folder: Path | None = None, *more: Callback) -> dict[str
         checkpoint_folder=folder,
         checkpoint_every=1,
     )
-    return whole_state(model)
+    return gather_weights(model)
 
 
 def half(group: Group, folder: Path) -> Path:
@@ -88,7 +88,7 @@ def main(out: Path, given: Path | None) -> None:
         out: folder to write into.
         given: folder in which an earlier group, of any size, left a half-done training.
     """
-    with joined() as group:
+    with join_group() as group:
         scores = [score(backbone(), solutions(count), max_tokens=30, group=group) for count in COUNTS]
         found = {"ddp": train(group)}
         half(group, out / "left")

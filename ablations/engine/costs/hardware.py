@@ -74,11 +74,11 @@ def device_of(
 
 
 def _one_core() -> Device:
-    from lightning_modules.peak import measured_peak
+    from lightning_modules.peak import measure_peak
 
     return Device(
         name="one core of this processor in float32, as fast as just now",
-        peak=measured_peak(),
+        peak=measure_peak(),
         utilization=CPU_UTILISATION,
         sampling=CPU_SAMPLING,
         timed_as="cpu",
