@@ -180,35 +180,18 @@ def _class_logits(logits: torch.Tensor) -> TokenClassifierOutput:
 
 
 def load_headed(kind: type[_HeadedDecoder], folder: Path, *, dtype: str) -> PreTrainedModel:
-    """Loads a checkpoint with one of the heads above, without any code stored next to it.
-
-    Args:
-        kind: class of the head.
-        folder: folder of the checkpoint.
-        dtype: dtype of the weights, as torch names it; auto: as in the checkpoint.
-
-    Raises:
-        ValueError: transformers does not know its decoder, or weights are missing or have other shapes.
-    """
+    """Loads a checkpoint with one of the heads above, without any code stored with it; see `load_whole`."""
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     return load_whole(kind, folder, dtype, config=config)
 
 
 def load_token_classifier(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> PreTrainedModel:
-    """Loads a token classification model with transformers.
-
-    Raises:
-        ValueError: weights are missing or have other shapes.
-    """
+    """Loads a token classification model with transformers; see `load_whole`."""
     return load_whole(AutoModelForTokenClassification, folder, dtype, trust_remote_code=trust_remote_code)
 
 
 def load_sequence_judge(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> SequenceJudge:
-    """Loads a sequence classifier; see `SequenceJudge`.
-
-    Raises:
-        ValueError: weights are missing or have other shapes, or `SequenceJudge` raises it.
-    """
+    """Loads a sequence classifier; see `load_whole` and `SequenceJudge`."""
     model = load_whole(AutoModelForSequenceClassification, folder, dtype, trust_remote_code=trust_remote_code)
     return SequenceJudge(model)
 
@@ -216,10 +199,6 @@ def load_sequence_judge(folder: Path, *, dtype: str, trust_remote_code: bool = F
 def load_word_judge(
     folder: Path, *, negative: int, positive: int, dtype: str, trust_remote_code: bool = False
 ) -> WordJudge:
-    """Loads a causal language model that judges by two words; see `WordJudge`.
-
-    Raises:
-        ValueError: weights are missing or have other shapes, or `WordJudge` raises it.
-    """
+    """Loads a causal language model that judges by two words; see `load_whole` and `WordJudge`."""
     model = load_whole(AutoModelForCausalLM, folder, dtype, trust_remote_code=trust_remote_code)
     return WordJudge(model, negative=negative, positive=positive)

@@ -129,20 +129,17 @@ class LanguageModel(lightning.LightningModule):
         total_updates: int,
         warmup: float = 0.02,
         decay: float = 0.98,
-        weight_decay: float = 0.01,
     ) -> None:
         """
         Args:
             backbone: a causal language model from transformers.
             learning_rate: highest learning rate.
-            total_updates: length of the schedule.
-            warmup: share of updates with a rising learning rate.
-            decay: share of updates, at the end, with a falling learning rate.
-            weight_decay: weight decay, on matrices only.
+            total_updates: length of the schedule; see `learning_rate_at` for its shape.
+            warmup: see `learning_rate_at`.
+            decay: see `learning_rate_at`.
         """
         super().__init__()
-        self.backbone = backbone
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.backbone, self.learning_rate = backbone, learning_rate
         self.total_updates, self.warmup, self.decay = total_updates, warmup, decay
 
     def loss(self, token_BT: torch.Tensor, target_BT: torch.Tensor) -> torch.Tensor:
@@ -160,6 +157,6 @@ class LanguageModel(lightning.LightningModule):
         return configure(
             self.backbone,
             self.learning_rate,
-            self.weight_decay,
+            0.01,
             lambda update: learning_rate_at(update, self.total_updates, warmup=self.warmup, decay=self.decay),
         )
