@@ -33,16 +33,7 @@ def add_adapters(
 ) -> Any:
     """Adds adapters to a token classification model and freezes all other weights except the head's.
 
-    Args:
-        model: model to change in place.
-        rank: rank of the adapters.
-        alpha: the adapters' output is multiplied by ``alpha / rank``.
-        dropout: dropout on the adapters' inputs.
-        targets: last parts of the names of layers to adapt; None: all linear layers except the head.
-        seed: seed for the adapters' weights.
-
-    Returns:
-        peft's wrapper around the model.
+    Changes the model in place and returns peft's wrapper around it. The settings are those of `presets.Lora`.
 
     Raises:
         ValueError: peft is not installed, or a target is not a linear layer of the model.
@@ -86,13 +77,7 @@ def is_adapted(model: torch.nn.Module) -> bool:
 
 
 def save_adapters(model: Any, folder: str | Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Writes adapters, head and the whole model's config.
-
-    Args:
-        model: model made by `add_adapters`.
-        folder: folder to write to.
-        state: weights to write; None: the model's own.
-    """
+    """Writes adapters, head and the whole model's config; ``state`` replaces the model's own weights."""
     import peft
     from safetensors.torch import save_file
 
@@ -105,12 +90,7 @@ def save_adapters(model: Any, folder: str | Path, state: dict[str, torch.Tensor]
 
 
 def load_adapters(folder: str | Path, base: str | Path) -> Any:
-    """Loads what `save_adapters` wrote, with the base that it adapts, ready for further training.
-
-    Args:
-        folder: folder of the adapters.
-        base: folder of the adapted weights, in the dtype in which they were trained.
-    """
+    """Loads what `save_adapters` wrote, with the base that it adapts, ready for further training."""
     import peft
 
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)

@@ -34,13 +34,7 @@ DROPOUTS = (
 
 
 def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:
-    """Makes the config of a preset for transformers, with tied embeddings.
-
-    Args:
-        preset: sizes of the model.
-        vocabulary: number of tokens.
-        special: ids of special tokens, by their names in the config.
-    """
+    """Makes transformers' config of a preset, with tied embeddings; ``special`` are ids of special tokens."""
     config: PreTrainedConfig = AutoConfig.for_model(
         preset.architecture,
         vocab_size=vocabulary,
@@ -136,7 +130,7 @@ def load_classifier(
 
     Args:
         checkpoint: folder or name of the checkpoint.
-        num_labels: number of classes of the head.
+        num_labels: number of classes.
         seed: seed for the head's weights.
         dtype: dtype of the weights.
         attention: attention implementation in transformers.

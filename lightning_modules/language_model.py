@@ -96,11 +96,7 @@ class TextData(lightning.LightningDataModule):
     """Text data with one batch per update; a resumed run starts with the batch after its last update."""
 
     def __init__(self, make_batch: Callable[[int], Batch], *, updates: int) -> None:
-        """
-        Args:
-            make_batch: update (0-based) -> batch; always the same for the same update.
-            updates: number of updates.
-        """
+        """Takes a function from an update (0-based) to its batch, always the same."""
         super().__init__()
         self.make_batch, self.updates = make_batch, updates
 
@@ -121,6 +117,8 @@ class _Stream:
 class LanguageModel(lightning.LightningModule):
     """A causal language model trained by next-token cross-entropy at positions with a target."""
 
+    weight_decay = 0.01
+
     def __init__(
         self,
         backbone: PreTrainedModel,
@@ -130,14 +128,7 @@ class LanguageModel(lightning.LightningModule):
         warmup: float = 0.02,
         decay: float = 0.98,
     ) -> None:
-        """
-        Args:
-            backbone: a causal language model from transformers.
-            learning_rate: highest learning rate.
-            total_updates: length of the schedule; see `learning_rate_at` for its shape.
-            warmup: see `learning_rate_at`.
-            decay: see `learning_rate_at`.
-        """
+        """Takes a causal language model from transformers and its schedule; see `learning_rate_at`."""
         super().__init__()
         self.backbone, self.learning_rate = backbone, learning_rate
         self.total_updates, self.warmup, self.decay = total_updates, warmup, decay
@@ -157,6 +148,6 @@ class LanguageModel(lightning.LightningModule):
         return configure(
             self.backbone,
             self.learning_rate,
-            0.01,
+            self.weight_decay,
             lambda update: learning_rate_at(update, self.total_updates, warmup=self.warmup, decay=self.decay),
         )

@@ -21,11 +21,7 @@ def token_weights(count: int, loss: OutcomeLoss) -> np.ndarray:
     """Returns the weights of a solution's tokens, float32 [count].
 
     They sum to the number of tokens with a weight, so that all losses have the same scale; for ``mean_logit``
-    they sum to 1.
-
-    Args:
-        count: number of tokens of the solution, without the problem.
-        loss: form of the loss.
+    they sum to 1. The tokens of the problem do not count.
     """
     if count == 0 or loss == "every_token":
         return np.ones(count, np.float32)

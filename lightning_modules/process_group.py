@@ -123,12 +123,7 @@ def join_group(strategy: Strategy = "auto") -> Iterator[Group]:
 def meet(address: str, port: int, rank: int, size: int, within: timedelta = START) -> Any:
     """Waits for all processes of a group and returns the store through which they met.
 
-    Args:
-        address: address of the first process, or of torchrun's agent.
-        port: port at that address.
-        rank: rank of this process.
-        size: number of processes in the group.
-        within: how long to wait for the others.
+    The address is that of the first process, or of torchrun's agent.
 
     Raises:
         ValueError: a process did not arrive, or the address cannot be used.

@@ -167,7 +167,7 @@ class RewardModel(lightning.LightningModule):
 
         Args:
             folder: Folder to write to.
-            tokenizer: A tokenizer from transformers; None: none is written.
+            tokenizer: Tokenizer to write, if any.
             state: Weights to write, from `sharding.gather_weights`; None: the model's own.
         """
         if state is not None:

@@ -37,7 +37,7 @@ def size_of(name: str, *, vocabulary: int, download: bool = False) -> Size:
     Args:
         name: name of a preset, a folder with a config.json, or a checkpoint's name.
         vocabulary: number of tokens of a preset.
-        download: whether a config that is not on this machine may be downloaded.
+        download: whether a missing config may be downloaded.
 
     Raises:
         ValueError: the name is unknown, or not that of a dense causal language model.

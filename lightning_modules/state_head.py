@@ -149,10 +149,6 @@ def new_head(config: StateHeadConfig, *, seed: int) -> StateHead:
 def join_trunk(head: StateHead, base: str | Path) -> PreTrainedModel:
     """Joins a linear head with its trunk, the first layers of a checkpoint, to a token classifier.
 
-    Args:
-        head: The head.
-        base: Folder of the checkpoint.
-
     Raises:
         ValueError: The head has a hidden layer, which no token classifier has.
     """

@@ -49,7 +49,7 @@ def render_turns(tokenizer: Any, turns: list[dict[str, str]], way_out: str = "",
     Args:
         tokenizer: tokenizer from transformers.
         turns: role and content of each turn.
-        way_out: what an error suggests doing instead.
+        way_out: alternative to suggest in an error.
         options: arguments for `apply_chat_template`.
 
     Raises:
@@ -101,7 +101,7 @@ def opening(tokenizer: Any, prompt: str, way_out: str = "") -> tuple[str, list[i
     problem, after the BOS token if there is one.
 
     Raises:
-        ValueError: the chat template does not accept a user's turn; ``way_out`` suggests what else to do.
+        ValueError: the chat template does not accept a user's turn; see `render_turns` for ``way_out``.
     """
     if has_chat_template(tokenizer):
         turn = [{"role": "user", "content": prompt.removesuffix("\n")}]

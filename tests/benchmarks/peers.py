@@ -231,7 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="the pool of 100 GSM8K problems")
     parser.add_argument("--train", type=Path, required=True, help="GSM8K's train.jsonl, for the tokenizer")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file that is written")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--sizes", nargs="+", default=list(SIZES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
