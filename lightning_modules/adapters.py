@@ -1,7 +1,7 @@
 """Low-rank adapters (LoRA, through peft): only they and the head are trained and saved.
 
-A folder of adapters holds them and the head as peft writes them, and the config of the whole model; the
-weights that they adapt stay where they are.
+A folder of adapters holds them and the head as peft writes them, and the config of the whole model, but not
+the weights that they adapt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from lightning_modules.backbones import head_of
+from lightning_modules.backbones import find_head
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -31,31 +31,22 @@ def add_adapters(
     targets: Sequence[str] | None,
     seed: int,
 ) -> Any:
-    """Adds adapters to a token classification model, so that only they and the head are trained.
+    """Adds adapters to a token classification model and freezes all other weights except the head's.
 
-    Args:
-        model: model to change in place.
-        rank: rank of the adapters.
-        alpha: the adapters' output is multiplied by ``alpha / rank``.
-        dropout: dropout on the adapters' inputs.
-        targets: last names of the layers that get an adapter; None: all linear layers except the head.
-        seed: seed for the adapters' weights.
-
-    Returns:
-        peft's model around it.
+    Changes the model in place and returns peft's wrapper around it. The settings are those of `presets.Lora`.
 
     Raises:
         ValueError: peft is not installed, or a target is not a linear layer of the model.
     """
     if importlib.util.find_spec("peft") is None:
-        raise ValueError("lora: found no peft on this machine; allowed: null, or where peft is installed")
+        raise ValueError("lora: found no installation of peft; allowed: null, unless peft is installed")
     import peft
 
     layers = linear_layers(model)
-    strange = sorted(set(targets or ()) - set(layers))
-    if strange:
+    unknown = sorted(set(targets or ()) - set(layers))
+    if unknown:
         raise ValueError(
-            f"lora.targets: found {', '.join(strange)}; allowed for {type(model).__name__}: "
+            f"lora.targets: found {', '.join(unknown)}; allowed for {type(model).__name__}: "
             f"{', '.join(layers)}"
         )
     config = peft.LoraConfig(
@@ -63,21 +54,21 @@ def add_adapters(
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=sorted(targets or layers),
-        modules_to_save=[head_of(model)[0]],
+        modules_to_save=[find_head(model)[0]],
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
-    with torch.random.fork_rng(devices=[]), _quietly():
+    with torch.random.fork_rng(devices=[]), _ignore_deprecation():
         torch.manual_seed(seed)
         adapted = peft.get_peft_model(model, config)
-    adapted.peft_config["default"].base_model_name_or_path = None  # given by whoever loads it
+    adapted.peft_config["default"].base_model_name_or_path = None  # the caller of load_adapters names it
     return adapted
 
 
 def linear_layers(model: PreTrainedModel) -> list[str]:
-    """Lists the last names of a backbone's linear layers, without its head."""
-    kinds = (torch.nn.Linear, Conv1D)
-    found = {name for name, module in model.base_model.named_modules() if isinstance(module, kinds)}
-    return sorted({name.rpartition(".")[2] for name in found})
+    """Lists the last parts of the names of a backbone's linear layers, without its head."""
+    modules = model.base_model.named_modules()
+    linear = (name for name, module in modules if isinstance(module, (torch.nn.Linear, Conv1D)))
+    return sorted({name.rpartition(".")[2] for name in linear})
 
 
 def is_adapted(model: torch.nn.Module) -> bool:
@@ -86,50 +77,33 @@ def is_adapted(model: torch.nn.Module) -> bool:
 
 
 def save_adapters(model: Any, folder: str | Path, state: dict[str, torch.Tensor] | None = None) -> None:
-    """Writes adapters, head and the whole model's config.
-
-    Args:
-        model: model made by `add_adapters`.
-        folder: folder to write to.
-        state: weights to write instead of the model's own; None: the model's own.
-    """
+    """Writes adapters, head and the whole model's config; ``state`` replaces the model's own weights."""
     import peft
     from safetensors.torch import save_file
 
     Path(folder).mkdir(parents=True, exist_ok=True)
-    held = peft.get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in held.items()}
+    weights = peft.get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in weights.items()}
     save_file(tensors, Path(folder) / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     model.peft_config["default"].save_pretrained(str(folder))
     model.config.save_pretrained(folder)
 
 
 def load_adapters(folder: str | Path, base: str | Path) -> Any:
-    """Loads what `save_adapters` wrote, around the base that it adapts; its training can be continued.
-
-    Args:
-        folder: folder of the adapters.
-        base: folder of the weights with which they were trained, in the same dtype.
-    """
+    """Loads what `save_adapters` wrote, with the base that it adapts, ready for further training."""
     import peft
 
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     model = AutoModelForTokenClassification.from_pretrained(
         str(base), config=config, dtype=config.dtype, use_safetensors=True
     )
-    with _quietly():
+    with _ignore_deprecation():
         return peft.PeftModel.from_pretrained(model, str(folder), is_trainable=True)
 
 
-def merged(model: Any) -> PreTrainedModel:
-    """Merges the adapters into the weights: the same logits without adapters. Changes the model."""
-    plain: PreTrainedModel = model.merge_and_unload()
-    return plain
-
-
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def _ignore_deprecation() -> Iterator[None]:
     with warnings.catch_warnings():
-        # peft uses what transformers deprecates
+        # Raised by peft's use of transformers.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         yield

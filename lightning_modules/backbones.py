@@ -10,11 +10,9 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForTokenClassification,
-    LlamaConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Qwen2Config,
 )
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -27,25 +25,18 @@ from lightning_modules.presets import Attention, Dtype, Preset
 HEAD_STD = 1e-3
 """Standard deviation of a new head's weights."""
 POOLED = "mean_logit_scores_solution"
-"""Config attribute of a backbone: whether a solution is scored by the mean of its tokens' logits rather than
-at its last token."""
+"""Attribute of a backbone's config: whether the mean of a solution's logits scores it, not its last token."""
 DROPOUTS = (
     *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
     *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
 )
-"""Names of dropout shares in configs; there is no dropout unless it is requested."""
-_CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
+"""Names of dropout rates in configs; there is no dropout unless it is requested."""
 
 
 def preset_config(preset: Preset, vocabulary: int, **special: int | None) -> PreTrainedConfig:
-    """Makes transformers' config of a preset, with tied embeddings.
-
-    Args:
-        preset: sizes of the model.
-        vocabulary: number of tokens of the tokenizer.
-        special: ids of its special tokens, by their names in the config.
-    """
-    config: PreTrainedConfig = _CONFIGS[preset.architecture](
+    """Makes transformers' config of a preset, with tied embeddings; ``special`` are ids of special tokens."""
+    config: PreTrainedConfig = AutoConfig.for_model(
+        preset.architecture,
         vocab_size=vocabulary,
         hidden_size=preset.hidden,
         intermediate_size=preset.intermediate,
@@ -76,14 +67,14 @@ def build_causal(preset: Preset, tokenizer: PreTrainedTokenizerBase, *, seed: in
 def load_whole(
     kind: Any, checkpoint: str | Path, dtype: str | torch.dtype, *, new_head: bool = False, **arguments: Any
 ) -> PreTrainedModel:
-    """Loads a model from safetensors only; a missing weight is an error, not initialized at random.
+    """Loads a model from safetensors files only; a missing weight is an error, not initialized at random.
 
     Args:
-        kind: class in transformers.
+        kind: class of the model, from transformers or like those.
         checkpoint: folder or name of the checkpoint.
         dtype: dtype of the weights; auto: unchanged.
         new_head: whether a token classifier's head may be missing or have another shape, because the caller
-            initializes it again.
+            initializes it.
         arguments: arguments for `from_pretrained`.
 
     Raises:
@@ -103,11 +94,10 @@ def load_whole(
         raise ValueError(
             f"weights in {checkpoint}: found no readable safetensors file ({error}); allowed: the whole file"
         ) from error
-    head = f"{head_of(model)[0]}." if new_head else None
+    head = f"{find_head(model)[0]}." if new_head else None
     for fault in ("missing_keys", "mismatched_keys"):
-        keys = sorted(str(key if isinstance(key, str) else key[0]) for key in info[fault])
-        names = [key for key in keys if head is None or not key.startswith(head)]
-        if names:
+        names = sorted(str(key if isinstance(key, str) else key[0]) for key in info[fault])
+        if names := [name for name in names if head is None or not name.startswith(head)]:
             raise ValueError(
                 f"weights in {checkpoint}: found {fault.removesuffix('_keys')} {', '.join(names[:3])} "
                 f"({len(names)} in all); allowed: all weights of a {type(model).__name__}"
@@ -135,24 +125,24 @@ def load_classifier(
 ) -> PreTrainedModel:
     """Loads a checkpoint with a new token classification head of ``num_labels`` classes, drawn from ``seed``.
 
-    The head's weights are small, so that the first updates align it with the task before it pushes the
+    The head's weights are small, so that the first updates align it with the task before it moves the
     backbone in a meaningless direction: Adam's updates are as large for noise as for a signal.
 
     Args:
         checkpoint: folder or name of the checkpoint.
-        num_labels: number of classes of the head.
+        num_labels: number of classes.
         seed: seed for the head's weights.
         dtype: dtype of the weights.
         attention: attention implementation in transformers.
-        layers: number of layers to keep, the first ones; None: all.
+        layers: number of first layers to keep; None: all.
 
     Raises:
-        ValueError: the folder does not exist, its architecture has no such head here, weights are missing, or
-            the attention implementation is not installed.
+        ValueError: the folder does not exist, its architecture has no such head, weights are missing, or the
+            attention implementation is not installed.
     """
     config = load_config(checkpoint, num_labels=num_labels)
     if layers is not None:
-        cut(config, layers)
+        keep_layers(config, layers)
     check_architecture(str(checkpoint), config.model_type, config.architectures)
     if attention == "flash_attention_2" and not is_flash_attn_2_available():
         raise ValueError("attention: found flash_attention_2, which is not installed; allowed: sdpa, eager")
@@ -166,22 +156,22 @@ def load_classifier(
             config=config,
             attn_implementation=attention,
         )
-        _, head = head_of(model)
+        _, head = find_head(model)
         torch.nn.init.normal_(head.weight, std=HEAD_STD)
         if head.bias is not None:
             torch.nn.init.zeros_(head.bias)
     return model
 
 
-def head_of(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
-    """Returns name (score or classifier, by family) and module of a token classifier's last layer."""
+def find_head(model: torch.nn.Module) -> tuple[str, torch.nn.Linear]:
+    """Finds the name (score or classifier, by family) and module of a token classifier's last layer."""
     children = [(name, child) for name, child in model.named_children() if isinstance(child, torch.nn.Linear)]
-    assert len(children) == 1, f"{type(model).__name__} has one linear layer behind its backbone"
+    assert len(children) == 1, f"{type(model).__name__} has one linear layer after its backbone"
     return children[0]
 
 
-def cut(config: PreTrainedConfig, layers: int) -> None:
-    """Makes a config that of a model with the first layers alone; raises a ValueError if it has fewer."""
+def keep_layers(config: PreTrainedConfig, layers: int) -> None:
+    """Changes a config to that of a model with only the first layers; a ValueError if it has fewer."""
     depth = int(config.num_hidden_layers)
     if not 1 <= layers <= depth:
         raise ValueError(f"layers: found {layers}; allowed: 1 to {depth}, the layers of the checkpoint")
@@ -192,16 +182,16 @@ def cut(config: PreTrainedConfig, layers: int) -> None:
 
 def recompute_activations(model: PreTrainedModel) -> None:
     """Makes layers recompute their activations for the gradients instead of keeping them, to save memory."""
-    name = "activation_checkpointing_enable"  # as transformers calls it now
+    name = "activation_checkpointing_enable"  # its name in recent versions of transformers
     enable = getattr(model, name if hasattr(model, name) else "gradient_checkpointing_enable")
     enable({"use_reentrant": False})
 
 
 def check_architecture(checkpoint: str, model_type: str | None, architectures: Sequence[str] | None) -> None:
-    """Checks that a student can be made from a checkpoint, by the architecture in its config.
+    """Checks by the architecture in its config that a student can be made from a checkpoint.
 
     Raises:
-        ValueError: it is not a causal language model, or transformers has no token classifier of its kind.
+        ValueError: it is not a causal language model, or transformers has no such token classifier.
     """
     known = sorted(set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) & set(MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES))
     if model_type not in known:
@@ -212,7 +202,7 @@ def check_architecture(checkpoint: str, model_type: str | None, architectures: S
     causal = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
     if architectures and causal not in architectures:
         raise ValueError(
-            f"checkpoint {checkpoint}: found architecture {architectures[0]}; allowed of a {model_type}: "
+            f"checkpoint {checkpoint}: found architecture {architectures[0]}; allowed for {model_type}: "
             f"{causal}"
         )
 

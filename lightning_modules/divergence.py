@@ -10,21 +10,22 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 EVERY = 20
-"""Number of updates between checks where a check waits for a GPU or for other processes."""
+"""Number of updates between checks if a check waits for a GPU or for other processes."""
 FREE = ("cpu",)
 """Devices that a check does not wait for."""
 NEVER = torch.iinfo(torch.int64).max
+"""Number of an update that no training reaches."""
 
 
 class Diverged(ValueError):
-    """Error of a training whose loss or weights are no longer finite."""
+    """A loss or a weight is not finite."""
 
 
 class Watch(Callback):
-    """Remembers the first update whose loss is not finite, and stops the training.
+    """Records the first update whose loss is not finite, and stops the training.
 
-    The remembered update stays on the device. It is read after every update in a single process on a CPU,
-    otherwise every EVERY updates, and always before weights are evaluated or written.
+    The record stays on the device. It is read after every update in a single process on a CPU, otherwise
+    every EVERY updates, and always before weights are evaluated or written.
     """
 
     def __init__(self) -> None:
@@ -47,31 +48,31 @@ class Watch(Callback):
     def check(self, trainer: lightning.Trainer, module: Any, *, weights: bool = True) -> None:
         """Raises `Diverged` if any loss so far or any weight is not finite; all processes must call it."""
         first = torch.tensor(NEVER, device=module.device) if self._first is None else self._first
-        sound = all_finite(module) if weights else torch.ones_like(first, dtype=torch.bool)
-        found = torch.stack([first, sound.to(first.dtype)])
+        finite = all_finite(module) if weights else torch.ones_like(first, dtype=torch.bool)
+        state = torch.stack([first, finite.to(first.dtype)])
         if trainer.world_size > 1:
-            found = trainer.strategy.reduce(found, reduce_op="min")
-        loss_at, whole = found.tolist()
+            state = trainer.strategy.reduce(state, reduce_op="min")
+        loss_at, weights_finite = state.tolist()
         if loss_at == 1:  # no update was made before it
             raise Diverged(
                 "base: found weights or data whose loss is not finite before the first update; allowed: a "
                 "finite loss"
             )
-        if loss_at < NEVER or not whole:
-            rate = getattr(module, "learning_rate", None)
-            what = (
-                f"the loss is not finite from update {loss_at} of {trainer.max_steps} on"
-                if loss_at < NEVER
-                else f"a weight is not finite after update {trainer.global_step} of {trainer.max_steps}"
-            )
-            raise Diverged(
-                f"learning_rate: found {rate}, with which {what}; allowed: a lower learning rate, with which "
-                "the training converges"
-            )
+        if loss_at < NEVER:
+            what = f"the loss is not finite from update {loss_at} of {trainer.max_steps} on"
+        elif not weights_finite:
+            what = f"a weight is not finite after update {trainer.global_step} of {trainer.max_steps}"
+        else:
+            return
+        rate = getattr(module, "learning_rate", None)
+        raise Diverged(
+            f"learning_rate: found {rate}, with which {what}; allowed: a lower learning rate, with which the "
+            "training converges"
+        )
 
 
 def check_finite(trainer: lightning.Trainer, module: Any) -> None:
-    """Stops training that has diverged, before its weights are used; all processes must call it.
+    """Stops a training that has diverged before its weights are used; all processes must call it.
 
     Raises:
         Diverged: a loss so far or a weight is not finite.
@@ -83,9 +84,9 @@ def check_finite(trainer: lightning.Trainer, module: Any) -> None:
 
 def all_finite(module: torch.nn.Module) -> torch.Tensor:
     """Returns whether all trained weights (if split, this process's) are finite: bool, on their device."""
-    sound = [
+    finite = [
         torch.isfinite(part.to_local() if hasattr(part, "to_local") else part).all()
         for part in module.parameters()
         if part.requires_grad
     ]
-    return torch.stack(sound).all()
+    return torch.stack(finite).all()

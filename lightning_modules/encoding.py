@@ -1,10 +1,9 @@
 """Encoding of prompts and steps as token ids, and the only definition of the positions that judge steps.
 
-A solution is read as ``prompt + step + separator + step + separator + ...``. A step is judged at the last
-token of its text and separator. The whole text is tokenized once, so that the ids are those the model knows
-from pretraining; if a token would straddle the end of a prompt or a step, that solution is tokenized piece by
-piece instead. The prompt is opened as in `tokenization.opening`: after the BOS token, or through the chat
-template.
+A model reads ``prompt + step + separator + step + separator + ...``. A step is judged at the last token of
+its text and separator. The whole text is tokenized at once, so that the ids are those the model knows from
+pretraining; a solution in which a token would straddle the end of a prompt or a step is tokenized piece by
+piece instead. `tokenization.opening` adds the BOS token or the chat template to the prompt.
 """
 
 from __future__ import annotations
@@ -18,21 +17,21 @@ import numpy as np
 from lightning_modules.tokenization import opening
 
 IGNORE = -100
-"""Target of a token, or a step, that is not trained on."""
+"""Target of a token or a step that is not trained on."""
 STATES_BEYOND_STEPS = 2
-"""Stored states of a solution beyond those of its steps: its last token's, and the mean over its tokens."""
+"""Stored states of a solution in addition to its steps': its last token's, and the mean over its tokens."""
 MOST_CLASSES = 128
 """Number of classes that the int8 targets of tokens can hold."""
 SUM_TOLERANCE = 1e-3
-"""Most by which the sum of probabilities may differ from 1."""
+"""Largest difference from 1 of the sum of probabilities."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One solution, with its targets if it is used for training."""
+    """A solution, with its targets if it is used for training."""
 
     prompt: str
-    """Problem as the model reads it, including its closing newline."""
+    """Problem with its closing newline."""
     steps: tuple[str, ...]
     """Texts of the steps, without separators."""
     step_targets: tuple[int, ...] | None = None
@@ -46,8 +45,8 @@ class Example:
         object.__setattr__(self, "steps", tuple(self.steps))
         if self.step_targets is not None:
             targets = enumerate(self.step_targets)
-            checked = tuple(_class_of(target, f"step_targets[{step}]") for step, target in targets)
-            object.__setattr__(self, "step_targets", checked)
+            classes = tuple(_to_class(target, f"step_targets[{step}]") for step, target in targets)
+            object.__setattr__(self, "step_targets", classes)
             if self.solution_target is not None:
                 raise ValueError("step_targets and solution_target are both set; allowed: at most one")
             if len(self.step_targets) != len(self.steps):
@@ -56,13 +55,12 @@ class Example:
                     "allowed: one per step"
                 )
         elif self.solution_target is not None:
-            checked_target = _class_of(self.solution_target, "solution_target")
-            object.__setattr__(self, "solution_target", checked_target)
+            object.__setattr__(self, "solution_target", _to_class(self.solution_target, "solution_target"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """One solution in tokens."""
+    """A solution in tokens."""
 
     ids: np.ndarray
     """int32 [T], token ids."""
@@ -94,8 +92,7 @@ def encode_all(
     """Encodes many solutions in one tokenizer call; equal solutions are tokenized once.
 
     Args:
-        tokenizer: A tokenizer from transformers; its chat template or else its BOS token, if it has one,
-            opens every solution.
+        tokenizer: A tokenizer from transformers; see `tokenization.opening`.
         prompts: N prompts.
         steps: Texts of the steps of each of the N solutions.
         separator: Text after each step.
@@ -110,29 +107,30 @@ def encode_all(
     """
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length is {max_length}; allowed: at least 1, or None")
-    keys = [(prompt, tuple(parts)) for prompt, parts in zip(prompts, steps, strict=True)]
-    first: dict[tuple[str, tuple[str, ...]], int] = {}
+    keys = [(prompt, tuple(texts)) for prompt, texts in zip(prompts, steps, strict=True)]
+    first_example: dict[tuple[str, tuple[str, ...]], int] = {}
     for example, key in enumerate(keys):
-        first.setdefault(key, example)
-    opened = {prompt: opening(tokenizer, prompt) for prompt, _ in first}
-    pieces = [[opened[prompt][0], *(step + separator for step in parts)] for prompt, parts in first]
-    encoded: dict[tuple[str, tuple[str, ...]], Encoded] = {}
+        first_example.setdefault(key, example)
+    openings = {prompt: opening(tokenizer, prompt) for prompt, _ in first_example}
+    pieces = [[openings[prompt][0], *(step + separator for step in texts)] for prompt, texts in first_example]
     tokenized = _tokenize_whole(tokenizer, pieces)
-    for (key, example), piece, whole in zip(first.items(), pieces, tokenized, strict=True):
-        ids, counts = whole if whole is not None else _tokenize_pieces(tokenizer, piece)
-        bos = opened[key[0]][1]
-        if np.any(counts[1:] == 0):
-            step = int(np.flatnonzero(counts[1:] == 0)[0])
+    encoded: dict[tuple[str, tuple[str, ...]], Encoded] = {}
+    for (key, example), piece, whole in zip(first_example.items(), pieces, tokenized, strict=True):
+        prompt, texts = key
+        ids, counts = _tokenize_pieces(tokenizer, piece) if whole is None else whole
+        if not counts[1:].all():
+            step = int(np.argmin(counts[1:]))
             raise ValueError(
-                f"example {example}, step {step} is {key[1][step]!r:.80} and has no token of its own; "
-                f"allowed: steps that the tokenizer turns into at least one token. Prompt: {key[0]!r:.80}"
+                f"example {example}, step {step} is {texts[step]!r:.80} and has no token of its own; "
+                f"allowed: steps that the tokenizer turns into at least one token. Prompt: {prompt!r:.80}"
             )
+        bos = openings[prompt][1]
         ends = np.cumsum(counts) + len(bos)
-        kept = len(key[1])
-        if max_length is not None and ends[-1] > max_length:
-            kept = max(int(np.searchsorted(ends, max_length, side="right")) - 1, 0)
-            ends = ends[: kept + 1]
-        length = int(ends[-1]) if max_length is None else min(int(ends[-1]), max_length)
+        length = int(ends[-1])
+        if max_length is not None and length > max_length:
+            whole_steps = max(int(np.searchsorted(ends, max_length, side="right")) - 1, 0)
+            ends = ends[: whole_steps + 1]
+            length = min(int(ends[-1]), max_length)
         if length == 0:
             raise ValueError(
                 f"example {example} has no token; allowed: at least one, of a prompt, a step or BOS"
@@ -141,7 +139,7 @@ def encode_all(
             ids=np.array(bos + list(ids), dtype=np.int32)[:length],
             solution_start=min(int(ends[0]), length),
             step_end=ends[1:] - 1,
-            cut_steps=len(key[1]) - kept,
+            cut_steps=len(texts) - len(ends) + 1,
         )
     return [encoded[key] for key in keys]
 
@@ -157,74 +155,71 @@ def token_targets(
 
     Args:
         encoded: Solution in tokens.
-        step_target: Class of each step, -100 for none, or class probabilities [S, C], zeros for none;
-            includes the steps that were cut off.
+        step_target: Class of each step, including those that were cut off, -100 for none; or class
+            probabilities [S, C], zeros for none.
         solution_target: Class of the whole solution, or class probabilities [C].
         num_classes: Number of classes of the model.
 
     Returns:
-        int8 [T], -100 where a token has no target; for probabilities float32 [T, C], zeros where it has none.
+        int8 [T], -100 where there is no target; for probabilities float32 [T, C], zeros where there is none.
 
     Raises:
         ValueError: Unless exactly one target is given, with one class or row of probabilities per step.
     """
     if (step_target is None) == (solution_target is None):
         raise ValueError("step_target and solution_target are both set or both missing; allowed: exactly one")
-    if solution_target is not None:
-        given = _checked(np.asarray(solution_target)[None], "solution_target", num_classes)
-        target = _no_targets(len(encoded.ids), given)
-        target[encoded.solution_start :] = given
-        return target
-    assert step_target is not None
-    steps = len(encoded.step_end) + encoded.cut_steps
-    if len(step_target) != steps:
-        raise ValueError(
-            f"step_target has {len(step_target)} entries for {steps} steps; allowed: one per step"
-        )
-    given = _checked(np.asarray(step_target), "step_target", num_classes)
-    target = _no_targets(len(encoded.ids), given)
-    target[encoded.step_end] = given[: len(encoded.step_end)]
+    tokens: Any
+    if step_target is None:
+        given = _check_targets(np.asarray(solution_target)[None], "solution_target", num_classes)
+        tokens = slice(encoded.solution_start, None)
+    else:
+        steps = len(encoded.step_end) + encoded.cut_steps
+        if len(step_target) != steps:
+            raise ValueError(
+                f"step_target has {len(step_target)} entries for {steps} steps; allowed: one per step"
+            )
+        given = _check_targets(np.asarray(step_target), "step_target", num_classes)
+        given, tokens = given[: len(encoded.step_end)], encoded.step_end
+    if given.ndim == 1:
+        target = np.full(len(encoded.ids), IGNORE, dtype=np.int8)
+    else:
+        target = np.zeros((len(encoded.ids), given.shape[1]), dtype=np.float32)
+    target[tokens] = given
     return target
 
 
-def wrong_targets(target: np.ndarray, num_classes: int) -> np.ndarray:
-    """Finds targets [N] that are neither a class nor -100, or bad rows of probabilities [N, C].
+def find_wrong_targets(target: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the indices of targets [N] that are neither a class nor -100, or of bad probabilities [N, C].
 
-    A row of probabilities holds numbers in [0, 1] that sum to 1, or zeros for no target. Returns indices.
+    A row of probabilities holds numbers in [0, 1] that sum to 1, or zeros for no target.
     """
     if target.ndim == 1:
-        bad = (target != IGNORE) & ((target < 0) | (target >= num_classes))
+        wrong = (target != IGNORE) & ((target < 0) | (target >= num_classes))
     else:
         total = target.sum(axis=1)
         within = ((target >= 0) & (target <= 1)).all(axis=1)  # false for NaN too
-        bad = ~(within & ((np.abs(total - 1) < SUM_TOLERANCE) | (total == 0)))
-    return np.flatnonzero(bad)
+        wrong = ~(within & ((np.abs(total - 1) < SUM_TOLERANCE) | (total == 0)))
+    return np.flatnonzero(wrong)
 
 
-def _checked(given: np.ndarray, name: str, num_classes: int) -> np.ndarray:
-    """Returns targets [N] or [N, C] if they are classes or class probabilities, else raises a ValueError."""
+def _check_targets(given: np.ndarray, name: str, num_classes: int) -> np.ndarray:
+    """Returns targets [N] or [N, C] if they are classes or class probabilities; else a ValueError."""
     if given.ndim == 1 and not len(given):
         return given.astype(np.int8)
     whole = given.dtype.kind in "iu" and given.ndim == 1
     soft = given.dtype.kind == "f" and given.ndim == 2 and num_classes in (given.shape[1], MOST_CLASSES)
-    wrong = wrong_targets(given, num_classes) if whole or soft else np.arange(1)
+    wrong = find_wrong_targets(given, num_classes) if whole or soft else np.arange(1)
     if len(wrong):
-        at = f"{name}[{wrong[0]}]" if name == "step_target" else name
+        field = f"{name}[{wrong[0]}]" if name == "step_target" else name
         raise ValueError(
-            f"{at}: found {given[wrong[0]].tolist()!r:.80}; allowed: {_allowed(num_classes)}, or the "
+            f"{field}: found {given[wrong[0]].tolist()!r:.80}; allowed: {_allowed(num_classes)}, or the "
             "probabilities of all classes"
         )
     return given
 
 
-def _no_targets(tokens: int, like: np.ndarray) -> np.ndarray:
-    if like.ndim == 1:
-        return np.full(tokens, IGNORE, dtype=np.int8)
-    return np.zeros((tokens, like.shape[1]), dtype=np.float32)
-
-
-def _class_of(target: Any, name: str) -> int:
-    """Returns a target as an int. A bool is rejected: it does not say which of three classes it means."""
+def _to_class(target: Any, name: str) -> int:
+    """Returns a target as an int. A bool is rejected because it is ambiguous with three classes."""
     whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
     if not whole or not (target == IGNORE or 0 <= target < MOST_CLASSES):
         found = target.item() if isinstance(target, np.generic) else target
@@ -237,7 +232,7 @@ def _allowed(num_classes: int) -> str:
 
 
 def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[int], np.ndarray] | None]:
-    """Returns ids of each joined text and token counts of its pieces; None where a token straddles two."""
+    """Returns ids of each joined text and token counts of its pieces; None if a token straddles two."""
     if not pieces or not getattr(tokenizer, "is_fast", False):
         return [None] * len(pieces)
     batch = tokenizer(
@@ -256,17 +251,15 @@ def _tokenize_whole(tokenizer: Any, pieces: list[list[str]]) -> list[tuple[list[
         # after it. Tokens with empty spans (some tokenizers trim whitespace from them) cannot be placed.
         before = np.searchsorted(span[:, 1], boundary, side="right")
         starts = np.append(span[:, 0], boundary[-1])
-        ordered = bool(np.all(np.diff(span[:, 1]) >= 0) and np.all(span[:, 0] < span[:, 1]))
+        ordered = np.all(np.diff(span[:, 1]) >= 0) and np.all(span[:, 0] < span[:, 1])
         covered = np.concatenate([[0], span[:, 1]])[before] == boundary
-        if ordered and bool(np.all(covered & (starts[before] >= boundary))):
-            results.append((ids, np.diff(before, prepend=0)))
-        else:
-            results.append(None)
+        valid = ordered and np.all(covered & (starts[before] >= boundary))
+        results.append((ids, np.diff(before, prepend=0)) if valid else None)
     return results
 
 
 def _tokenize_pieces(tokenizer: Any, piece: list[str]) -> tuple[list[int], np.ndarray]:
-    """Tokenizes the pieces one by one; returns the joined ids and the token count of each piece."""
+    """Tokenizes pieces one by one; returns the joined ids and the token count of each piece."""
     rows = [
         tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] if part else []
         for part in piece

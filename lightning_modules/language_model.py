@@ -1,4 +1,4 @@
-"""Next-token training of a causal backbone (pretraining, MathMix, generator), and batches of text for it."""
+"""Next-token training of a causal backbone (pretraining, MathMix, generator), and its batches of text."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from lightning_modules.encoding import IGNORE
-from lightning_modules.optimization import adamw, learning_rate_at
+from lightning_modules.optimization import configure, learning_rate_at
 
 Batch = tuple[np.ndarray, np.ndarray]
 """Token ids and targets, each int64 [B, T]; the target of a position is its own token or ``IGNORE``."""
@@ -20,14 +20,13 @@ def bucket(
 ) -> list[Batch]:
     """Makes batches of documents of similar length, in random order, with every document in exactly one.
 
-    Documents are padded on the right, where causal attention needs no mask, and never share a row: none sees
-    another.
+    Documents are padded on the right, where causal attention needs no mask. Each has its own row.
 
     Args:
         documents: token ids of each document.
-        targets: targets of the same shapes; ``IGNORE`` where nothing should be learned.
+        targets: targets of the same shapes; ``IGNORE`` for none.
         tokens: most cells of a batch, unless one document has more.
-        pad: token id that fills a row.
+        pad: token id for padding.
         seed: seed for the order of equally long documents and of the batches.
     """
     groups = _groups([len(document) for document in documents], tokens, seed)
@@ -35,9 +34,9 @@ def bucket(
 
 
 class Passes:
-    """Batches of documents as `bucket` makes them, pass after pass, each pass in its own order.
+    """Batches of documents as `bucket` makes them, pass after pass, each pass in a different order.
 
-    A batch is made on request; only the documents are kept in memory.
+    Batches are made on request, so that only the documents are in memory.
     """
 
     def __init__(
@@ -49,37 +48,28 @@ class Passes:
         pad: int,
         seed: int,
     ) -> None:
-        """
-        Args:
-            documents: see `bucket`.
-            targets: see `bucket`.
-            tokens: see `bucket`.
-            pad: see `bucket`.
-            seed: seed for the order of every pass.
-        """
+        """Takes the arguments of `bucket`."""
         self.documents, self.targets, self.tokens, self.pad = documents, targets, tokens, pad
-        self.lengths = [len(document) for document in documents]
-        self.seed = seed
-        self._pass = 0
-        self._groups = self._of_pass(0)
+        self.lengths, self.seed = [len(document) for document in documents], seed
+        self._start_pass(0)
+
+    def _start_pass(self, number: int) -> None:
+        self._pass, self._groups = number, _groups(self.lengths, self.tokens, [self.seed, number])
 
     def __len__(self) -> int:
-        """Counts the batches of a pass: only the documents' lengths matter, so all passes have as many."""
+        """Counts the batches of a pass. All passes have as many, because only documents' lengths matter."""
         return len(self._groups)
 
     def __call__(self, update: int) -> Batch:
         """Returns the batch of an update, 0-based; always the same for the same update."""
-        number, at = divmod(update, len(self))
+        number, index = divmod(update, len(self))
         if number != self._pass:
-            self._pass, self._groups = number, self._of_pass(number)
-        return _batch(self.documents, self.targets, self._groups[at], self.pad)
-
-    def _of_pass(self, number: int) -> list[list[int]]:
-        return _groups(self.lengths, self.tokens, [self.seed, number])
+            self._start_pass(number)
+        return _batch(self.documents, self.targets, self._groups[index], self.pad)
 
 
 def _groups(lengths: Sequence[int], tokens: int, seed: int | list[int]) -> list[list[int]]:
-    """Groups documents of similar length, in random order; equally long ones are shuffled."""
+    """Groups documents of similar length, in random order."""
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(lengths))
     order = shuffled[np.argsort([lengths[i] for i in shuffled], kind="stable")]
@@ -88,7 +78,7 @@ def _groups(lengths: Sequence[int], tokens: int, seed: int | list[int]) -> list[
         if groups[-1] and (len(groups[-1]) + 1) * lengths[i] > tokens:
             groups.append([])
         groups[-1].append(int(i))
-    return [groups[g] for g in rng.permutation(len(groups))]
+    return [groups[index] for index in rng.permutation(len(groups))]
 
 
 def _batch(
@@ -103,14 +93,10 @@ def _batch(
 
 
 class TextData(lightning.LightningDataModule):
-    """Text data with one batch per update; a resumed run continues with the batch after its last update."""
+    """Text data with one batch per update; a resumed run starts with the batch after its last update."""
 
     def __init__(self, make_batch: Callable[[int], Batch], *, updates: int) -> None:
-        """
-        Args:
-            make_batch: update (0-based) -> batch, always the same for the same update.
-            updates: number of updates.
-        """
+        """Takes a function from an update (0-based) to its batch, always the same."""
         super().__init__()
         self.make_batch, self.updates = make_batch, updates
 
@@ -129,7 +115,9 @@ class _Stream:
 
 
 class LanguageModel(lightning.LightningModule):
-    """A causal language model trained with next-token cross-entropy on the positions that have a target."""
+    """A causal language model trained by next-token cross-entropy at positions with a target."""
+
+    weight_decay = 0.01
 
     def __init__(
         self,
@@ -139,20 +127,10 @@ class LanguageModel(lightning.LightningModule):
         total_updates: int,
         warmup: float = 0.02,
         decay: float = 0.98,
-        weight_decay: float = 0.01,
     ) -> None:
-        """
-        Args:
-            backbone: a causal language model from transformers.
-            learning_rate: highest learning rate.
-            total_updates: length of the schedule.
-            warmup: share of updates with a rising learning rate.
-            decay: share of updates, at the end, with a falling learning rate.
-            weight_decay: weight decay, on matrices only.
-        """
+        """Takes a causal language model from transformers and its schedule; see `learning_rate_at`."""
         super().__init__()
-        self.backbone = backbone
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.backbone, self.learning_rate = backbone, learning_rate
         self.total_updates, self.warmup, self.decay = total_updates, warmup, decay
 
     def loss(self, token_BT: torch.Tensor, target_BT: torch.Tensor) -> torch.Tensor:
@@ -167,9 +145,9 @@ class LanguageModel(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
+        return configure(
+            self.backbone,
+            self.learning_rate,
+            self.weight_decay,
             lambda update: learning_rate_at(update, self.total_updates, warmup=self.warmup, decay=self.decay),
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,4 +1,4 @@
-"""Loss for the label of a whole solution: at which of its tokens it applies, and with what weights."""
+"""Loss for the label of a whole solution: the tokens at which it applies, and their weights."""
 
 from typing import Literal
 
@@ -7,25 +7,21 @@ import numpy as np
 OutcomeLoss = Literal["every_token", "last_token", "every_and_last", "mean_logit"]
 """Predictions whose cross-entropy is the loss:
 
-* ``every_token``: the prediction at every token of the solution, each token weighted equally;
+* ``every_token``: the prediction at every token of the solution, with equal weights;
 * ``last_token``: the prediction at the last token;
-* ``every_and_last``: as ``every_token``, but the last token weighs as much as all others together;
+* ``every_and_last``: the prediction at every token, where the last weighs as much as all others together;
 * ``mean_logit``: a single prediction, the softmax of the mean of the tokens' logits. The head is linear, so
   this is the head on mean-pooled hidden states, the usual pooling of sequence classifiers.
 
-A solution is scored by the prediction at its last token, and under ``mean_logit`` by the pooled prediction.
+The prediction at the last token scores a solution; under ``mean_logit``, the pooled prediction does.
 """
 
 
 def token_weights(count: int, loss: OutcomeLoss) -> np.ndarray:
     """Returns the weights of a solution's tokens, float32 [count].
 
-    They sum to the number of tokens with a weight, so that all losses have the same scale; the weights of
-    ``mean_logit`` are those of the mean, and sum to 1.
-
-    Args:
-        count: number of tokens of the solution, without the problem.
-        loss: form of the loss.
+    They sum to the number of tokens with a weight, so that all losses have the same scale; for ``mean_logit``
+    they sum to 1. The tokens of the problem do not count.
     """
     if count == 0 or loss == "every_token":
         return np.ones(count, np.float32)

@@ -1,15 +1,15 @@
-"""Speed of matrix products on the processor."""
+"""Speed of matrix products on the CPU."""
 
 import time
 
 import torch
 
 SIDE = 512
-"""Side of the square matrices, which fit into the processor's cache."""
+"""Side of the square matrices, which fit into the CPU's cache."""
 
 
-def measured_peak(seconds: float = 0.3) -> float:
-    """Measures the best rate of a product of float32 matrices in one thread at this moment, in FLOP/s."""
+def measure_peak(seconds: float = 0.3) -> float:
+    """Measures the highest current rate of float32 matrix products in one thread, in FLOP/s."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""A check of the positions where steps are judged, independent of `encoding`: tokens are decoded again."""
+"""Checks of encoded solutions, independent of `encoding`: the positions of steps, lengths and token ids."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def verify_positions(
 ) -> None:
     """Decodes the tokens of every step and compares them with its text and separator.
 
-    This ensures that the token at which a step is judged is its last one, however the tokenizer works. It
-    allows what tokenizers may change: letters' case and composition, the space before a step's first word,
-    and unknown characters.
+    This ensures with any tokenizer that a step is judged at its last token. Differences that tokenizers may
+    cause are allowed: the case and composition of letters, the space before a step's first word, and unknown
+    characters.
 
     Args:
         tokenizer: tokenizer from transformers.
@@ -43,22 +43,23 @@ def verify_positions(
         if id(solution) in seen:  # equal solutions are one object
             continue
         seen.add(id(solution))
-        starts = [solution.solution_start, *(int(end) + 1 for end in solution.step_end[:-1])]
-        for step, (start, end) in enumerate(zip(starts, solution.step_end, strict=False)):
+        start = solution.solution_start
+        for step, end in enumerate(solution.step_end.tolist()):
             places.append((index, step))
-            segments.append(solution.ids[start : int(end) + 1].tolist())
+            segments.append(solution.ids[start : end + 1].tolist())
+            start = end + 1
     unknown = tokenizer.unk_token if tokenizer.unk_token_id is not None else None
-    for (index, step), text in zip(places, _texts(tokenizer, segments), strict=True):
-        wanted = steps[index][step] + separator
-        if text != wanted and not _reads_as(_plain(wanted), _plain(text), unknown):
+    for (index, step), text in zip(places, _decode(tokenizer, segments), strict=True):
+        expected = steps[index][step] + separator
+        if text != expected and not _reads_as(_plain(expected), _plain(text), unknown):
             raise ValueError(
-                f"tokenizer: found step {step} of {names[index]}, {wanted!r:.80}, read back from its tokens "
-                f"as {text!r:.80}; allowed: tokenizers by which it is the same text"
+                f"tokenizer: found step {step} of {names[index]}, {expected!r:.80}, read back from its "
+                f"tokens as {text!r:.80}; allowed: tokenizers that decode it to the same text"
             )
 
 
 def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
-    """Raises a ValueError if a solution is longer than a model's positions, or has a token without a row."""
+    """Raises a ValueError if a solution is too long for a model, or has a token without an embedding."""
     config: Any = getattr(model, "config", None)
     positions = getattr(config, "max_position_embeddings", None)
     longest = max((len(solution) for solution in encoded), default=0)
@@ -72,12 +73,12 @@ def check_lengths(model: torch.nn.Module, encoded: Sequence[Encoded]) -> None:
 
 
 def row_count(model: Any) -> int:
-    """Counts the rows of a model's embeddings: the tokens that it can read."""
+    """Counts the rows of a model's embeddings, one for each token that it can read."""
     return int(model.get_input_embeddings().weight.shape[0])
 
 
 def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
-    """Raises a ValueError if a text has a token for which a model has no row in its embeddings."""
+    """Raises a ValueError if a text has a token without an embedding in a model."""
     rows = row_count(model)
     largest = max((int(ids.max()) for ids in texts if len(ids)), default=0)
     if largest >= rows:
@@ -87,7 +88,7 @@ def check_ids(model: Any, texts: Iterable[np.ndarray]) -> None:
         )
 
 
-def _texts(tokenizer: Any, segments: list[list[int]]) -> list[str]:
+def _decode(tokenizer: Any, segments: list[list[int]]) -> list[str]:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         texts: list[str] = backend.decode_batch(segments, skip_special_tokens=False)
@@ -99,7 +100,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().lstrip(" ")
 
 
-def _reads_as(wanted: str, found: str, unknown: str | None) -> bool:
-    """Returns whether two texts are the same, except for unknown tokens in the second."""
+def _reads_as(expected: str, found: str, unknown: str | None) -> bool:
+    """Returns whether two texts are equal, except for unknown tokens in the second."""
     parts = [found] if unknown is None else found.split(_plain(unknown))
-    return re.fullmatch(".+".join(map(re.escape, parts)), wanted, re.DOTALL) is not None
+    return re.fullmatch(".+".join(map(re.escape, parts)), expected, re.DOTALL) is not None

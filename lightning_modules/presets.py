@@ -8,7 +8,7 @@ Architecture = Literal["llama", "qwen2"]
 Dtype = Literal["float32", "bfloat16"]
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
 Precision = Literal["32-true", "bf16-mixed"]
-"""Lightning's names of precisions."""
+"""Lightning's names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Preset:
     hidden: int
     """Width of the residual stream."""
     layers: int
-    """Number of blocks. Verification needs depth: a step is predicted before it can be compared."""
+    """Number of blocks. Verification needs depth: a model predicts a step before it can compare it."""
     heads: int
     """Number of attention heads; ``hidden`` is a multiple of twice this number."""
     intermediate: int
@@ -47,20 +47,20 @@ PRESETS: dict[str, Preset] = {
     "shallow_large": Preset(hidden=112, layers=3, heads=4, intermediate=304),
 }
 """Presets by name. ``large`` has about ten times the parameters of ``small``. The shallow ones are for worlds
-of facts, where there is much to know and little to compute."""
+of facts, which need much knowledge and little computation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frozen:
-    """A frozen trunk: its hidden states are computed once, and heads are trained on them."""
+    """A frozen trunk, whose hidden states are computed once, and heads trained on them."""
 
     layers: tuple[int, ...]
     """Layers to choose from on validation problems, from 1."""
     hidden: int = 0
     """Width of the head's hidden layer; 0: the head is linear."""
     heads: int = 0
-    """Attention heads of a transformer layer over the solution's steps, behind the hidden layer; 0: there is
-    none, and each state is judged alone."""
+    """Attention heads of a transformer layer over the solution's steps, after the hidden layer; 0: none, and
+    each state is judged separately."""
     dtype: Dtype = "float32"
     """Type of the trunk's weights: float32 or bfloat16."""
 
@@ -85,11 +85,11 @@ class Lora:
     rank: int = 16
     """Rank of each adapter."""
     alpha: float = 32.0
-    """Scale of the adapters: what they add is multiplied by ``alpha / rank``."""
+    """Scale of the adapters: their output is multiplied by ``alpha / rank``."""
     dropout: float = 0.0
     """Dropout of the adapters' inputs; 0 to below 1."""
     targets: tuple[str, ...] | None = None
-    """Last parts of the names of layers to adapt, such as q_proj; null: all linear layers but the head."""
+    """Last parts of the names of layers to adapt, such as q_proj; null: all linear layers except the head."""
 
     def __post_init__(self) -> None:
         if self.rank < 1:

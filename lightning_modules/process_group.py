@@ -1,7 +1,7 @@
-"""The processes that train and run one model together: ranks of a group.
+"""Groups of processes that train and run one model together.
 
-The launcher (torchrun, SLURM, or `ablations` itself, which sets what torchrun would) puts each process's rank
-in its environment, where Lightning finds it too. A process started in any other way is a group by itself.
+The launcher (torchrun, SLURM, or `ablations` itself, which sets torchrun's variables) puts each process's
+rank in its environment, where Lightning finds it too. A process started in any other way is a group of one.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 Strategy = Literal["auto", "ddp", "fsdp"]
 PATIENCE = timedelta(days=30)
-"""How long processes wait for work that only the first one does."""
+"""Time for which processes wait for work that only the first one does."""
 START = timedelta(minutes=2)
-"""Time within which all processes of a group have to be started."""
+"""Time within which all processes of a group must start."""
 POLL = 0.1
 """Seconds between two checks for the other processes."""
-BY_SRUN = ("SLURM_STEP_NUM_TASKS", "SLURM_SRUN_COMM_HOST")
-"""Variables that srun sets for the tasks it starts; a batch script, which is one process, has neither."""
+SRUN_VARIABLES = ("SLURM_STEP_NUM_TASKS", "SLURM_SRUN_COMM_HOST")
+"""Variables that srun sets for its tasks; a batch script, which is one process, has neither."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A process's view of the processes that it computes with."""
+    """A process's view of its group."""
 
     rank: int = 0
     """Rank of this process: 0 to size - 1."""
@@ -41,13 +41,13 @@ class Group:
     nodes: int = 1
     """Number of machines, with equally many processes on each."""
     strategy: Strategy = "auto"
-    """How they share a model in training: each has all of it (ddp, which auto means) or a part (fsdp)."""
+    """How processes share a model in training: each has all of it (ddp or auto) or a part (fsdp)."""
     patient: Any = field(default=None, repr=False)
-    """torch's group of these processes with the long timeout ``PATIENCE``."""
+    """torch's group of these processes with the timeout ``PATIENCE``."""
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes what all have computed."""
+        """Whether this process writes the results of all."""
         return self.rank == 0
 
     def sum(self, array: np.ndarray) -> np.ndarray:
@@ -67,13 +67,12 @@ class Group:
             return value
         import torch
 
-        held: list[Any] = [value]
-        torch.distributed.broadcast_object_list(held, group=self.patient)
-        shared: T = held[0]
-        return shared
+        values = [value]
+        torch.distributed.broadcast_object_list(values, group=self.patient)
+        return values[0]
 
     def wait(self) -> None:
-        """Waits until all processes get here, however long it takes."""
+        """Waits until all processes call it, however long it takes."""
         if self.size > 1:
             import torch
 
@@ -81,16 +80,17 @@ class Group:
 
 
 ALONE = Group()
+"""Group of a process that computes by itself."""
 
 
 @contextlib.contextmanager
-def joined(strategy: Strategy = "auto") -> Iterator[Group]:
+def join_group(strategy: Strategy = "auto") -> Iterator[Group]:
     """Joins the group that this process was started in, for as long as the context lasts.
 
-    GPUs are assigned by the rank on the machine; within the context "cuda" is this process's own.
+    GPUs are assigned by the rank on the machine; in the context, "cuda" is this process's GPU.
 
     Raises:
-        ValueError: not all processes of the group were started, or they do not reach each other.
+        ValueError: not all processes of the group were started, or they cannot reach each other.
     """
     import torch
     from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
@@ -98,38 +98,35 @@ def joined(strategy: Strategy = "auto") -> Iterator[Group]:
     kind = next((kind for kind in (TorchElasticEnvironment, SLURMEnvironment) if kind.detect()), None)
     if kind is SLURMEnvironment:
         check_slurm()
-    found = None if kind is None else kind()
-    if found is None or found.world_size() == 1:
+    environment = kind() if kind else None
+    if environment is None or environment.world_size() == 1:
         yield Group(strategy=strategy)
         return
     cuda = torch.cuda.is_available()
     if cuda:
-        torch.cuda.set_device(found.local_rank())
-    os.environ.update(MASTER_ADDR=found.main_address, MASTER_PORT=str(found.main_port))
-    rank, size = found.global_rank(), found.world_size()
+        torch.cuda.set_device(environment.local_rank())
+    address, port = environment.main_address, environment.main_port
+    os.environ.update(MASTER_ADDR=address, MASTER_PORT=str(port))
+    rank, size = environment.global_rank(), environment.world_size()
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
-    store = meeting(found.main_address, found.main_port, rank, size)
+    store = meet(address, port, rank, size)
     torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
-        nodes = _nodes(found.node_rank())
+        last_node = torch.tensor(environment.node_rank())
+        torch.distributed.all_reduce(last_node, torch.distributed.ReduceOp.MAX)
         patient = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
-        yield Group(rank=rank, size=size, nodes=nodes, strategy=strategy, patient=patient)
+        yield Group(rank=rank, size=size, nodes=int(last_node) + 1, strategy=strategy, patient=patient)
     finally:
         torch.distributed.destroy_process_group()
 
 
-def meeting(address: str, port: int, rank: int, size: int, within: timedelta = START) -> Any:
-    """Waits for all processes of a group and returns the store by which they found each other.
+def meet(address: str, port: int, rank: int, size: int, within: timedelta = START) -> Any:
+    """Waits for all processes of a group and returns the store through which they met.
 
-    Args:
-        address: address of the first process, or of torchrun's agent.
-        port: port at that address.
-        rank: rank of this process.
-        size: number of processes in the group.
-        within: how long to wait for the others.
+    The address is that of the first process, or of torchrun's agent.
 
     Raises:
-        ValueError: some of them did not arrive, or the address cannot be used.
+        ValueError: a process did not arrive, or the address cannot be used.
     """
     from torch.distributed import DistError, PrefixStore, TCPStore
     from torch.distributed.constants import default_pg_timeout
@@ -151,9 +148,8 @@ def meeting(address: str, port: int, rank: int, size: int, within: timedelta = S
         ) from None
     # torchrun restarts all ranks if one fails, with the same store
     store = PrefixStore(f"ablations/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", tcp)
-    names = [f"rank/{number}" for number in range(size)]
-    store.set(names[rank], "here")
-    while missing := [number for number, name in enumerate(names) if not store.check([name])]:
+    store.set(f"rank/{rank}", "started")
+    while missing := [number for number in range(size) if not store.check([f"rank/{number}"])]:
         if time.monotonic() > end:
             raise ValueError(
                 f"launcher: found no rank {', '.join(map(str, missing))} of {size} at {address}:{port} "
@@ -167,16 +163,16 @@ def check_slurm() -> None:
     """Checks that SLURM started as many processes as it reports.
 
     Raises:
-        ValueError: it did not, or does not report how many there are on each machine.
+        ValueError: it did not, or does not report the number on each machine.
     """
     tasks = int(os.environ["SLURM_NTASKS"])
     if tasks == 1:
         return
-    if not any(name in os.environ for name in BY_SRUN):
+    if not any(name in os.environ for name in SRUN_VARIABLES):
         raise ValueError(
-            f"launcher: found SLURM_NTASKS={tasks}, but this process is the only one, for srun did not start "
-            "it; allowed: srun before the command (with --ntasks-per-node and --gpus-per-node), or a job of "
-            "one task (--ntasks=1)"
+            f"launcher: found SLURM_NTASKS={tasks}, but this process is the only one, because srun did not "
+            "start it; allowed: srun before the command (with --ntasks-per-node and --gpus-per-node), or a "
+            "job of one task (--ntasks=1)"
         )
     if "SLURM_NTASKS_PER_NODE" not in os.environ:
         raise ValueError(
@@ -186,7 +182,7 @@ def check_slurm() -> None:
 
 
 def _reachable(address: str, port: int, end: float) -> bool:
-    """Returns whether anything listens at an address before the time ``end``."""
+    """Returns whether a program listens at an address before the time ``end``."""
     while True:
         try:
             with socket.create_connection((address, port), timeout=POLL * 10):
@@ -195,12 +191,3 @@ def _reachable(address: str, port: int, end: float) -> bool:
             if time.monotonic() > end:
                 return False
             time.sleep(POLL)
-
-
-def _nodes(node: int) -> int:
-    """Counts the machines; all processes must call it."""
-    import torch
-
-    most = torch.tensor(node)
-    torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
-    return int(most) + 1

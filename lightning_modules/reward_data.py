@@ -17,7 +17,7 @@ import lightning
 import numpy as np
 import torch
 
-from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, token_targets, wrong_targets
+from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, find_wrong_targets, token_targets
 from lightning_modules.outcome_loss import OutcomeLoss, token_weights
 from lightning_modules.packing import RowCost
 from lightning_modules.prefix_trees import Layout, layouts, target_weights
@@ -109,7 +109,7 @@ class RewardDataset:
                     f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: "
                     f"whole numbers, a class per token, or floats, {self.num_classes} probabilities per token"
                 )
-            wrong = wrong_targets(target, self.num_classes)
+            wrong = find_wrong_targets(target, self.num_classes)
             if len(wrong):
                 raise ValueError(
                     f"targets: found {target[wrong[0]].tolist()} at token {wrong[0]} of solution {index}; "

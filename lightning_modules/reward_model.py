@@ -1,6 +1,6 @@
 """Reward model: class logits at every token, trained on given targets.
 
-It does not know what the targets mean: process and outcome supervision differ only in the targets.
+Process and outcome supervision differ only in the targets.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-import lightning_modules.state_head  # noqa: F401 - so that transformers loads such heads
+import lightning_modules.state_head  # noqa: F401 - so that transformers can load state heads
 from lightning_modules.adapters import ADAPTER_CONFIG, is_adapted, load_adapters, save_adapters
 from lightning_modules.backbones import POOLED
-from lightning_modules.optimization import adamw, learning_rate_at
+from lightning_modules.optimization import configure, learning_rate_at
 from lightning_modules.prefix_trees import Layout
 from lightning_modules.reward_data import RewardBatch
 from lightning_modules.sharding import shard
 
 CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
-"""Number of classes -> their names, in the order of the logits."""
+"""Number of classes -> names of the classes, in the order of the logits."""
 
 
 class RewardModel(lightning.LightningModule):
@@ -44,7 +44,7 @@ class RewardModel(lightning.LightningModule):
         """
         Args:
             backbone: A token classification model from transformers with two or three classes, or peft's
-                around one.
+                wrapper around one.
             learning_rate: Highest learning rate.
             total_updates: Length of the schedule; None: the number of updates that the trainer will run.
             warmup: Share of updates with a rising learning rate.
@@ -52,13 +52,13 @@ class RewardModel(lightning.LightningModule):
                 warmup.
             weight_decay: Weight decay, on matrices only.
             dropout: Dropout before the head. There is none elsewhere, except in adapters.
-            seed: Seed for dropout: what is dropped depends only on it, the update, the batch and the process.
+            seed: Seed for dropout, together with the update, the batch and the process.
             pooled: Whether a solution is scored by the mean of its tokens' logits rather than at its last
-                token; None: as the backbone's config says.
+                token; None: keep the setting in the backbone's config.
 
         Raises:
             ValueError: If the backbone has another number of classes or attention dropout, or if dropout is
-                requested for one without a module for it.
+                requested but it has no module for it.
         """
         super().__init__()
         if backbone.config.num_labels not in CLASSES:
@@ -69,7 +69,7 @@ class RewardModel(lightning.LightningModule):
         before_head = getattr(plain, "dropout", None)
         if dropout and not isinstance(before_head, torch.nn.Dropout):
             raise ValueError(f"dropout: found {dropout}; allowed: 0 for {type(plain).__name__}")
-        for name, module in plain.named_modules():  # transformers gives the head 0.1 by default
+        for name, module in plain.named_modules():  # the head's default in transformers is 0.1
             if isinstance(module, torch.nn.Dropout) and ".lora_dropout." not in name:
                 module.p = dropout if module is before_head else 0.0
         backbone.config.id2label = dict(enumerate(CLASSES[backbone.config.num_labels]))
@@ -101,16 +101,16 @@ class RewardModel(lightning.LightningModule):
                 logits, weight = batch.pools[block].logits(logits), batch.pools[block].target
             loss = loss - (weight * logits.log_softmax(-1)).sum()
             with torch.no_grad():
-                hit = weight.gather(-1, logits.argmax(-1, keepdim=True)).sum()
-                sums += torch.stack([torch.zeros_like(hit), hit, weight.sum()])
+                hits = weight.gather(-1, logits.argmax(-1, keepdim=True)).sum()
+                sums += torch.stack([torch.zeros_like(hits), hits, weight.sum()])
         sums[0] = loss.detach()
         self._sums[stage] = self._sums[stage] + sums if stage in self._sums else sums
         return loss
 
     def training_step(self, batch: RewardBatch, batch_index: int) -> torch.Tensor:
         if self.drops:
-            at = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
-            torch.manual_seed(int(np.random.SeedSequence(at).generate_state(1)[0]))
+            entropy = (self.seed, self.trainer.global_step, batch_index, self.trainer.global_rank)
+            torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         # Lightning averages over processes and accumulated batches, but this has to be a sum over them.
         parts = self.trainer.world_size * self.trainer.accumulate_grad_batches
         return self.loss_sum(batch) * (parts / max(batch.target_count, 1))
@@ -139,26 +139,26 @@ class RewardModel(lightning.LightningModule):
             self.log(f"{stage}_accuracy", hits / count, sync_dist=True)
 
     def configure_model(self) -> None:
-        """Splits the weights over the processes, if that is how they share the model."""
+        """Splits the weights over the processes if the strategy is fsdp."""
         if self.device_mesh is not None:
             shard(self.backbone, self.device_mesh["data_parallel"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Drops frozen weights from the checkpoint, because the base has them."""
         frozen = {name for name, parameter in self.named_parameters() if not parameter.requires_grad}
-        held = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: tensor for name, tensor in held.items() if name not in frozen}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: tensor for name, tensor in state.items() if name not in frozen}
 
     def configure_optimizers(self) -> Any:
         total = int(self.total_updates or self.trainer.estimated_stepping_batches)
-        optimizer = adamw(self.backbone, self.learning_rate, self.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer,
+        return configure(
+            self.backbone,
+            self.learning_rate,
+            self.weight_decay,
             lambda update: learning_rate_at(
                 update, total, warmup=self.warmup, decay=self.decay, end=self.end
             ),
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def export(
         self, folder: str | Path, tokenizer: Any = None, state: dict[str, torch.Tensor] | None = None
@@ -167,8 +167,8 @@ class RewardModel(lightning.LightningModule):
 
         Args:
             folder: Folder to write to.
-            tokenizer: A tokenizer from transformers; None: none is written.
-            state: All weights, as `sharding.whole_state` returns them; None: the model's own.
+            tokenizer: Tokenizer to write, if any.
+            state: Weights to write, from `sharding.gather_weights`; None: the model's own.
         """
         if state is not None:
             state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
@@ -190,27 +190,22 @@ class RewardModel(lightning.LightningModule):
             base: Folder of the weights with which adapters were trained; not needed without adapters.
             arguments: Arguments of the constructor.
         """
-        return cls(trained_backbone(folder, base), **arguments)
+        return cls(load_backbone(folder, base), **arguments)
 
 
-def trained_backbone(folder: str | Path, base: str | Path | None = None) -> PreTrainedModel:
-    """Reads the backbone that `RewardModel.export` wrote, with its head.
-
-    Args:
-        folder: Folder that it wrote.
-        base: Folder of the weights with which adapters were trained; not needed without adapters.
-    """
+def load_backbone(folder: str | Path, base: str | Path | None = None) -> PreTrainedModel:
+    """Reads the backbone that `RewardModel.export` wrote, with its head; see `RewardModel.from_folder`."""
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(f"folder {folder} has no config.json; allowed: a folder written by `export`")
     if not (Path(folder) / ADAPTER_CONFIG).is_file():
         return AutoModelForTokenClassification.from_pretrained(str(folder), use_safetensors=True)
     if base is None:
-        raise ValueError(f"folder {folder} has adapters alone; allowed: with the folder of their base")
+        raise ValueError(f"folder {folder} has adapters only; allowed: with the folder of their base")
     return load_adapters(folder, base)
 
 
 def probability_of_correct(prob: Any) -> Any:
-    """Computes P(correct) from class probabilities [..., C]: all but negative, so neutral counts as right."""
+    """Computes P(correct) from class probabilities [..., C]. Neutral counts as right."""
     return prob[..., 1] if prob.shape[-1] == 2 else 1.0 - prob[..., 0]
 
 

@@ -1,13 +1,14 @@
 """Sampling of many solutions per problem from a causal language model, with a KV cache.
 
-A sample's randomness comes only from the seed, its prompt and its number. Which other samples share its
-batch, how the prompts are split over shards and which device it runs on affect only the rounding of logits.
+A sample's randomness comes only from the seed, its prompt and its number. The other samples in its batch, the
+split of the prompts over shards and the device affect only the rounding of logits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,18 +20,19 @@ from transformers.cache_utils import Cache
 from lightning_modules.roomy_cache import RoomyLayer
 
 _COMPACT_SHARE = 0.1
+"""Share of a batch's rows that are over, from which on they are dropped."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """One sampled completion."""
+    """A sampled completion."""
 
     text: str
-    """Text after the prompt, without the end-of-text token and without anything from the stop string on."""
+    """Text after the prompt, up to the end-of-text token or the stop string."""
     finished: bool
-    """Whether it ended by itself; False: it reached the token limit."""
+    """Whether it is complete; False: it reached the token limit."""
     tokens: int = 0
-    """Number of tokens drawn, including the one that ended it."""
+    """Number of tokens drawn, including the last one."""
 
 
 def sample(
@@ -51,14 +53,14 @@ def sample(
 
     Args:
         model: A causal language model from transformers, on its device.
-        tokenizer: Its tokenizer; a BOS token, if there is one, opens every prompt.
-        prompts: P prompts. Equal ones get different samples.
+        tokenizer: Its tokenizer; every prompt starts with its BOS token, if there is one.
+        prompts: P prompts. Equal prompts get different samples.
         num_samples: Number of completions per prompt.
         temperature: Divisor of the logits; 0 takes the most likely token.
-        min_p: Tokens less likely than this share of the most likely one are never drawn; 0: any may be.
+        min_p: Smallest probability of a token that may be drawn, as a share of the most likely token's.
         max_new_tokens: Most tokens of a completion.
-        stop: A string that ends a completion and is cut off from it, or a function of the text so far that
-            returns whether it is complete. The end-of-text token ends it too.
+        stop: A string that ends a completion and is not part of it, or a function of the text so far that
+            returns whether it is complete. The end-of-text token always ends it.
         seed: Seed for the samples.
         batch_size: Number of samples decoded together.
         progress: Called with the number of samples done and the total.
@@ -69,11 +71,8 @@ def sample(
     Raises:
         ValueError: If a number is out of range, or a prompt has no token.
     """
-    for name, value in (
-        ("num_samples", num_samples),
-        ("max_new_tokens", max_new_tokens),
-        ("batch_size", batch_size),
-    ):
+    counts = {"num_samples": num_samples, "max_new_tokens": max_new_tokens, "batch_size": batch_size}
+    for name, value in counts.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; allowed: at least 1")
     if temperature < 0:
@@ -125,9 +124,9 @@ class Sampler:
             min_p: See `sample`.
             max_new_tokens: Most tokens of a completion.
             stop: See `sample`.
-            stop_characters: If `stop` is a function: characters, at least one of which is in any token that
-                completes a text; None: any token may complete it.
-            ends: Tokens that end a completion, in addition to those that tokenizer and model name.
+            stop_characters: If `stop` is a function: characters of which every token that completes a text
+                has at least one; None: any token may complete a text.
+            ends: Tokens that end a completion in addition to `end_tokens`.
             positions: Most tokens of a prompt and its completion; None: no limit.
         """
         self.model, self.tokenizer, self.temperature, self.min_p = model, tokenizer, temperature, min_p
@@ -136,13 +135,13 @@ class Sampler:
         self.ends = np.union1d(end_tokens(model, tokenizer), np.array(ends, dtype=np.int64))
         if isinstance(stop, str):
             stop_characters = stop[-1]
-        self.may_stop = _holding(
+        self.may_stop = _find_characters(
             tokenizer,
             int(model.config.get_text_config().vocab_size),
             None if stop is None else stop_characters,
         )
-        last_alone = "logits_to_keep" in inspect.signature(model.forward).parameters
-        self._of_prompts = {"logits_to_keep": 1} if last_alone else {}
+        takes_option = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._prompt_options = {"logits_to_keep": 1} if takes_option else {}
 
     def draw(
         self,
@@ -158,14 +157,14 @@ class Sampler:
         Args:
             ids: Tokens of the prompts, at least one each.
             entropy: Entropy of each prompt's samples, from `entropy_of`.
-            wanted: Index of the prompt in `ids`, and number, of each sample.
+            wanted: For each sample, the index of its prompt in `ids`, and its number.
             batch_size: Number of samples decoded together.
             progress: Called with the number of samples done and the total.
 
         Returns:
             The completion of each wanted sample.
         """
-        # Prompts of similar length share a batch, so that there is little or no padding.
+        # Prompts of similar length share a batch, so that there is little padding.
         order = sorted(range(len(wanted)), key=lambda index: len(ids[wanted[index][0]]))
         results: dict[int, Completion] = {}
         was_training = self.model.training
@@ -173,8 +172,8 @@ class Sampler:
         with torch.inference_mode():
             for begin in range(0, len(order), batch_size):
                 batch = order[begin : begin + batch_size]
-                found = self._decode_batch(ids, entropy, [wanted[index] for index in batch])
-                results.update(zip(batch, found, strict=True))
+                drawn = self._decode_batch(ids, entropy, [wanted[index] for index in batch])
+                results.update(zip(batch, drawn, strict=True))
                 if progress is not None:
                     progress(len(results), len(wanted))
         self.model.train(was_training)
@@ -202,7 +201,9 @@ class Sampler:
         length = np.zeros(len(rows), dtype=np.int64)
         done = np.zeros(len(rows), dtype=bool)
         over = np.zeros(len(rows), dtype=bool)  # done, or at the token limit
-        limit = np.array([self._limit(len(ids[prompt])) for prompt, _ in rows])
+        limit = np.full(len(rows), self.max_new_tokens)
+        if self.positions is not None:
+            limit = np.minimum(limit, [self.positions - len(ids[prompt]) for prompt, _ in rows])
         row = np.arange(len(rows))  # row that each place in the batch decodes
         any_padding = bool(padding.any())
         for step in range(self.max_new_tokens):
@@ -224,7 +225,9 @@ class Sampler:
             past = cache.get_seq_length()
             position = past - padding
             if self.positions is not None:
-                position = position.clamp(max=self.positions - 1)  # for rows that are over but still here
+                position = position.clamp(
+                    max=self.positions - 1
+                )  # for rows that are over but not yet dropped
             logits = self.model(
                 input_ids=tokens[:, None],
                 attention_mask=self._seen(padding, past + 1) if any_padding else None,
@@ -233,10 +236,6 @@ class Sampler:
                 use_cache=True,
             ).logits[:, -1]
         return self._texts(token_RT, length, done)
-
-    def _limit(self, prompt: int) -> int:
-        """Returns the most new tokens after a prompt of `prompt` tokens."""
-        return min(self.max_new_tokens, (self.positions or prompt + self.max_new_tokens) - prompt)
 
     def _prefill(self, ids: list[Sequence[int]], cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Fills the cache; returns logits of the prompts' last tokens [P, V] and their left padding [P]."""
@@ -250,12 +249,12 @@ class Sampler:
             position_ids=(column - padding[:, None]).clamp(min=0),
             past_key_values=cache,
             use_cache=True,
-            **self._of_prompts,
+            **self._prompt_options,
         ).logits
         return logits[:, -1], padding
 
     def _seen(self, padding: torch.Tensor, length: int) -> torch.Tensor:
-        """Marks what is not padding, bool [B, T]. The model adds its own mask, causal or windowed."""
+        """Marks the cells that are not padding, bool [B, T]. The model adds its own mask."""
         return torch.arange(length, device=self.device) >= padding[:, None]
 
     @staticmethod
@@ -266,7 +265,7 @@ class Sampler:
         return tuple(tensor[rows] for tensor in tensors)
 
     def _draw(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-        """Draws one token per row: where the cumulative distribution passes the row's uniform number."""
+        """Draws the token of each row at which the cumulative distribution passes its uniform number."""
         if self.temperature == 0:
             return logits.argmax(-1)
         prob = (logits.double() / self.temperature).softmax(-1)
@@ -303,30 +302,30 @@ class Sampler:
 
 
 def end_tokens(model: Any, tokenizer: Any) -> np.ndarray:
-    """Returns the tokens with which a model ends a text, according to its tokenizer and config, ascending."""
+    """Returns the tokens that end a text according to a model's tokenizer and config, ascending."""
     named = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     ends = {tokenizer.eos_token_id, *(named if isinstance(named, list | tuple) else [named])} - {None}
     return np.array(sorted(ends), dtype=np.int64)
 
 
-def _holding(tokenizer: Any, size: int, characters: str | None) -> np.ndarray:
+def _find_characters(tokenizer: Any, size: int, characters: str | None) -> np.ndarray:
     """Marks the tokens that may contain any of the characters, bool [V]; None: all may."""
-    found = np.ones(size, dtype=bool)
+    marks = np.ones(size, dtype=bool)
     if characters is None or " " in characters:  # decoders strip a text's leading space
-        return found
+        return marks
     known = min(size, len(tokenizer))
     pieces = tokenizer.batch_decode([[token] for token in range(known)])
-    sought = {*characters, "\N{REPLACEMENT CHARACTER}"}  # part of any character
-    found[:known] = [not sought.isdisjoint(piece) for piece in pieces]
-    return found
+    sought = {*characters, "\N{REPLACEMENT CHARACTER}"}  # stands for a part of any character
+    marks[:known] = [not sought.isdisjoint(piece) for piece in pieces]
+    return marks
 
 
 def entropy_of(seed: int, prompts: Sequence[str]) -> list[list[int]]:
-    """Makes the entropy of each prompt's samples from the seed, the text and how often it came before."""
-    seen: dict[str, int] = {}
-    seeds = []
+    """Makes the entropy of each prompt's samples from the seed, text and number of equal ones so far."""
+    seen: Counter[str] = Counter()
+    entropy = []
     for prompt in prompts:
         digest = hashlib.sha256(prompt.encode()).digest()
-        seeds.append([seed, int.from_bytes(digest[:8], "big"), seen.get(prompt, 0)])
-        seen[prompt] = seen.get(prompt, 0) + 1
-    return seeds
+        entropy.append([seed, int.from_bytes(digest[:8], "big"), seen[prompt]])
+        seen[prompt] += 1
+    return entropy

@@ -1,8 +1,8 @@
-"""Scoring of many solutions: every distinct token is computed once; results keep the given order."""
+"""Scoring of many solutions: every distinct token is computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import scipy.special
 import torch
 
-from lightning_modules.encoding import Encoded, encode_all
+from lightning_modules.encoding import Encoded
 from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import Layout, check_layout, layouts
 from lightning_modules.process_group import ALONE, Group
@@ -28,13 +28,6 @@ class Scores:
     last: np.ndarray
     """float64 [N], P(correct) of each solution: at its last token, or from the mean of its tokens' logits."""
 
-    def __len__(self) -> int:
-        return len(self.last)
-
-    def steps(self, index: int) -> np.ndarray:
-        """Returns the class probabilities of one solution's steps, float64 [S, C]."""
-        return self.prob[self.offsets[index] : self.offsets[index + 1]]
-
 
 def score(
     model: torch.nn.Module,
@@ -48,14 +41,13 @@ def score(
     """Computes class probabilities at each step's end and P(correct) of each solution, on the model's device.
 
     A solution's scores depend only on the model and the solution, up to the rounding of differently shaped
-    products. Processes share the blocks that a single one would compute, so that rounding does not change.
+    products. Processes share the blocks of a single one, so that their number does not change the rounding.
 
     Args:
         model: A RewardModel, or a token classification model from transformers.
         solutions: N solutions in tokens, in any order.
         max_tokens: Most cells of a forward pass; None: what suits the device.
-        share_prefixes: Whether common prefixes are computed once; None: if a check shows that this is right
-            for this model.
+        share_prefixes: Whether common prefixes are computed once; None: if `check_layout` allows it.
         progress: Called with the share of this process's solutions done, from 0 to 1.
         group: Processes that score together; all call it with the same solutions, and all get all scores.
 
@@ -66,8 +58,8 @@ def score(
     num_classes = int(backbone.config.num_labels)
     step_count = np.array([len(solution.step_end) for solution in solutions], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(step_count)]).astype(np.int64)
-    # The last row of each solution is its last token's, which usually is the end of its last step.
-    asked = [np.append(solution.step_end, len(solution.ids) - 1) for solution in solutions]
+    # Tokens to read: the steps' ends and the last one, which usually is the end of the last step.
+    tokens = [np.append(solution.step_end, len(solution.ids) - 1) for solution in solutions]
     prob = np.zeros((int(offsets[-1]), num_classes))
     last = np.zeros((len(solutions), num_classes))
     if len(solutions) == 0:
@@ -82,7 +74,7 @@ def score(
         share_prefixes=share_prefixes,
         cost=cost_of(backbone),
     )[group.rank :: group.size]
-    mine = sum(len(block.sequences) for block in blocks)
+    total = sum(len(block.sequences) for block in blocks)
     was_training = backbone.training
     backbone.eval()
     done = 0
@@ -90,62 +82,32 @@ def score(
         for block in blocks:
             logits_BTC = backbone(**block.to(device).inputs(backbone.dtype), use_cache=False).logits
             counts = step_count[block.sequences]
-            token = np.concatenate([asked[sequence] for sequence in block.sequences])
+            token = np.concatenate([tokens[sequence] for sequence in block.sequences])
             cell = block.node_of[np.repeat(block.offsets[:-1], counts + 1) + token]
             logits = logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)]
-            found = logits.double().softmax(-1).cpu().numpy()
+            block_prob = logits.double().softmax(-1).cpu().numpy()
             is_last = np.zeros(len(token), dtype=bool)
             is_last[np.cumsum(counts + 1) - 1] = True
-            last[block.sequences] = found[is_last]
+            last[block.sequences] = block_prob[is_last]
             if pooled:
                 starts = [solutions[sequence].solution_start for sequence in block.sequences]
-                last[block.sequences] = _of_mean(logits_BTC, block, starts)
-            begin = offsets[:-1][block.sequences]
-            within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-            prob[np.repeat(begin, counts) + within] = found[~is_last]
+                last[block.sequences] = _mean_prob(logits_BTC, block, starts)
+            steps = [np.arange(offsets[sequence], offsets[sequence + 1]) for sequence in block.sequences]
+            prob[np.concatenate(steps)] = block_prob[~is_last]
             done += len(block.sequences)
             if progress is not None:
-                progress(done / mine)
+                progress(done / total)
     backbone.train(was_training)
     prob, last = group.sum(prob), group.sum(last)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
 
 
-def _of_mean(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:
+def _mean_prob(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:
     """Returns class probabilities of the mean of each solution's logits after the prompt, float64 [N, C].
 
-    For a solution without tokens of its own, those at its last token.
+    A solution without tokens after the prompt gets those at its last token.
     """
     flat_NC = logits_BTC.flatten(0, 1).double().cpu().numpy()
     cells = [block.cells(index) for index in range(len(starts))]
-    own = [cell[min(start, len(cell) - 1) :] for cell, start in zip(cells, starts, strict=True)]
-    return scipy.special.softmax(np.stack([flat_NC[cell].mean(axis=0) for cell in own]), axis=1)
-
-
-def score_texts(
-    model: torch.nn.Module,
-    tokenizer: Any,
-    shards: Iterable[tuple[Sequence[str], Sequence[Sequence[str]]]],
-    *,
-    separator: str = "\n",
-    max_length: int | None = None,
-    max_tokens: int | None = None,
-) -> Iterator[tuple[Scores, np.ndarray]]:
-    """Scores a stream of shards, one in memory at a time; all solutions of a problem belong in one shard.
-
-    Args:
-        model: See `score`.
-        tokenizer: The model's tokenizer.
-        shards: Prompts and steps of each shard's solutions.
-        separator: Text after each step.
-        max_length: Most tokens of a solution; steps that do not fit have no score.
-        max_tokens: See `score`.
-
-    Yields:
-        A shard's scores, and how many steps of each solution were cut off, int64 [N].
-    """
-    share_prefixes = check_layout(getattr(model, "backbone", model))
-    for prompts, steps in shards:
-        encoded = encode_all(tokenizer, prompts, steps, separator, max_length)
-        scores = score(model, encoded, max_tokens=max_tokens, share_prefixes=share_prefixes)
-        yield scores, np.array([solution.cut_steps for solution in encoded], dtype=np.int64)
+    after = [cell[min(start, len(cell) - 1) :] for cell, start in zip(cells, starts, strict=True)]
+    return scipy.special.softmax(np.stack([flat_NC[cell].mean(axis=0) for cell in after]), axis=1)

@@ -1,4 +1,4 @@
-"""Sharing of a model between processes in training: Lightning's strategy, splitting and gathering weights."""
+"""Sharing of a model between processes in training: strategies, and splitting and gathering of weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def strategy_of(group: Group) -> str | Strategy:
 
 
 def shard(backbone: PreTrainedModel, mesh: Any) -> None:
-    """Splits a backbone's weights over the processes of a mesh: each layer is a unit, the rest another.
+    """Splits a backbone's weights over the processes of a mesh, each layer separately.
 
     Raises:
         ValueError: transformers does not name the layers of this architecture, or the backbone has adapters.
@@ -33,7 +33,8 @@ def shard(backbone: PreTrainedModel, mesh: Any) -> None:
         raise ValueError("strategy: found fsdp with lora; allowed with adapters: auto, ddp")
     if isinstance(backbone, FSDPModule):
         return
-    layers = units(backbone)
+    names = set(backbone._no_split_modules or ())
+    layers = [module for module in backbone.modules() if type(module).__name__ in names]
     if not layers:
         raise ValueError(
             f"strategy: found fsdp for {type(backbone).__name__}, whose layers transformers does not name; "
@@ -45,17 +46,11 @@ def shard(backbone: PreTrainedModel, mesh: Any) -> None:
             part.set_force_sum_reduction_for_comms(True)
 
 
-def units(backbone: PreTrainedModel) -> list[torch.nn.Module]:
-    """Lists the layers that transformers would not split over devices."""
-    names = set(backbone._no_split_modules or ())
-    return [module for module in backbone.modules() if type(module).__name__ in names]
-
-
-def whole_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+def gather_weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Copies all trained weights, however they are split; all processes must call it.
 
     If the weights are split, only the first process gets them.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
-    found = get_model_state_dict(module, options=options)
-    return {name: tensor.clone() for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}
+    state = get_model_state_dict(module, options=options)
+    return {name: tensor.clone() for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}

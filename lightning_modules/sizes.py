@@ -1,4 +1,4 @@
-"""Size of a backbone, from its config alone: no weights are made or read."""
+"""Size of a backbone, from its config only: no weights are made or read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,22 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 from lightning_modules.backbones import preset_config
 from lightning_modules.presets import PRESETS
 
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+"""Config attributes with the number of experts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """Numbers that determine how many operations a transformer takes."""
+    """Numbers that determine the operations of a transformer."""
 
     name: str
     """Name for display."""
     parameters: int
-    """Parameters of the whole language model; tied embeddings are counted once."""
+    """Parameters of the whole language model; tied embeddings count once."""
     reward: int
-    """Parameters that multiply each token in a reward model: without embeddings and its small head."""
+    """Parameters that multiply each token in a reward model: without embeddings and the small head."""
     language: int
-    """The same for a language model, with its head, which is as large as the vocabulary."""
+    """Parameters that multiply each token in a language model: with its head."""
     layers: int
     """Number of blocks."""
     width: int
@@ -29,35 +32,35 @@ class Size:
 
 
 def size_of(name: str, *, vocabulary: int, download: bool = False) -> Size:
-    """Measures a preset, or a transformers checkpoint, of which only the config is read.
+    """Measures a preset or a transformers checkpoint.
 
     Args:
         name: name of a preset, a folder with a config.json, or a checkpoint's name.
-        vocabulary: number of tokens in the vocabulary of a preset.
-        download: whether a config that is not on this machine may be downloaded.
+        vocabulary: number of tokens of a preset.
+        download: whether a missing config may be downloaded.
 
     Raises:
-        ValueError: nothing of that name is found, or it is not a dense causal language model.
+        ValueError: the name is unknown, or not that of a dense causal language model.
     """
     if name in PRESETS:
-        return measured(name, preset_config(PRESETS[name], vocabulary))
+        return measure(name, preset_config(PRESETS[name], vocabulary))
     what = f"{', '.join(PRESETS)}, a folder with a config.json, or a checkpoint's name"
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=not download)
     except (OSError, ValueError) as error:
         where = "" if download else " whose config was fetched before"
         raise ValueError(f"backbone: found {name!r}; allowed: {what}{where}") from error
-    if _experts(config) > 1:
+    if any((getattr(config, field, None) or 0) > 1 for field in EXPERTS):
         raise ValueError(f"backbone: found {name!r}, a mixture of experts; allowed: {what}, of a dense model")
     try:
-        return measured(Path(name).name, config)
+        return measure(Path(name).name, config)
     except ValueError as error:
         raise ValueError(
             f"backbone: found {name!r}, a {config.model_type}; allowed: {what}, of a causal language model"
         ) from error
 
 
-def measured(name: str, config: PreTrainedConfig) -> Size:
+def measure(name: str, config: PreTrainedConfig) -> Size:
     """Counts the parameters of a causal language model that is built without memory for its weights.
 
     Raises:
@@ -78,8 +81,3 @@ def measured(name: str, config: PreTrainedConfig) -> Size:
         layers=config.num_hidden_layers,
         width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
     )
-
-
-def _experts(config: PreTrainedConfig) -> int:
-    names = ("num_experts", "num_local_experts", "n_routed_experts")
-    return max(getattr(config, name, None) or 0 for name in names)

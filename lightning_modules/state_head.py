@@ -1,7 +1,7 @@
 """Head on stored hidden states: a token classifier whose tokens are rows of a table of states.
 
-A solution in tokens becomes a solution in rows (`ablations.data.states`), and everything that trains and
-scores reward models works on it unchanged.
+`ablations.data.states` turns solutions in tokens into solutions in rows, with which reward models are trained
+and scored as usual.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from lightning_modules.backbones import HEAD_STD, POOLED, head_of, load_classifier
+from lightning_modules.backbones import HEAD_STD, POOLED, find_head, load_classifier
 
 
 class StateHeadConfig(PreTrainedConfig):
@@ -35,8 +35,8 @@ class StateHeadConfig(PreTrainedConfig):
         Args:
             width: Width of the states.
             hidden: Width of the hidden layer; 0: the head is linear.
-            heads: Attention heads of a transformer layer behind the hidden layer; 0: there is none.
-            layer: Layer of the trunk that the states are of.
+            heads: Attention heads of a transformer layer after the hidden layer; 0: there is none.
+            layer: Layer of the trunk from which the states are.
             pooled: Whether a solution is scored at the mean of its states rather than at its last token.
             more: Arguments for transformers.
         """
@@ -46,8 +46,8 @@ class StateHeadConfig(PreTrainedConfig):
 
 
 class StateHead(PreTrainedModel):
-    """Class logits from states that are standardized first: by a linear layer, or behind a hidden layer, or
-    behind that and a transformer layer over the solution's states."""
+    """Class logits of standardized states: by a linear layer, which may come after a hidden layer, or after a
+    hidden layer and a transformer layer over the solution's states."""
 
     config_class = StateHeadConfig
     config: StateHeadConfig
@@ -63,14 +63,14 @@ class StateHead(PreTrainedModel):
         self.dropout = torch.nn.Dropout(0.0)
         self.score = torch.nn.Linear(config.hidden or config.width, int(config.num_labels or 2))
         self.table = torch.empty(0, config.width)
-        """Float [rows, width]: the states that row numbers refer to; never saved."""
+        """Float [rows, width]: the states by row number; never saved."""
         self.post_init()
 
     def _init_weights(self, module: torch.nn.Module) -> None:
         """Keeps torch's initialization."""
 
     def get_input_embeddings(self) -> Any:
-        """Returns what stands for embeddings: the table is its weight."""
+        """Returns the table as the weight of embeddings."""
         return SimpleNamespace(weight=self.table)
 
     def forward(
@@ -80,7 +80,7 @@ class StateHead(PreTrainedModel):
         position_ids: torch.Tensor | None = None,
         use_cache: bool = False,
     ) -> TokenClassifierOutput:
-        """Computes logits [B, T, C] of the states at rows [B, T]."""
+        """Computes logits [B, T, C] of the states in rows [B, T]."""
         states = self.table[input_ids.to(self.table.device)].to(self.mean)
         states = (states - self.mean) * self.scale
         if self.hidden is not None:
@@ -90,7 +90,7 @@ class StateHead(PreTrainedModel):
         return TokenClassifierOutput(logits=self.score(self.dropout(states)))
 
     def standardize(self, rows: torch.Tensor) -> None:
-        """Standardizes by the mean and the standard deviation of some states [rows, width]."""
+        """Sets mean and standard deviation to those of states [rows, width]."""
         states = rows.float()
         self.mean.copy_(states.mean(0))
         self.scale.copy_(1 / states.std(0, correction=0).clamp_min(1e-6))
@@ -120,10 +120,10 @@ class OverSteps(torch.nn.Module):
         if positions is None:
             positions = torch.arange(T, device=states.device).expand(B, T)
         visible = torch.ones(1, 1, T, T, dtype=torch.bool, device=states.device).tril()
-        if mask is not None:  # states stand on the left, so that each sees itself or another
+        if mask is not None:  # padding is on the right, so that every row of the mask sees a state
             visible = visible & mask[:, None, None].bool()
         x = self.norm(states + _sinusoids(positions, H).to(states))
-        q, k, v = (one.view(B, T, self.heads, -1).transpose(1, 2) for one in self.qkv(x).chunk(3, dim=-1))
+        q, k, v = (part.view(B, T, self.heads, -1).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1))
         seen = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=visible)
         states = states + self.out(seen.transpose(1, 2).reshape(B, T, H))
         return states + self.narrow(torch.nn.functional.gelu(self.wide(self.norm_after(states))))
@@ -146,12 +146,8 @@ def new_head(config: StateHeadConfig, *, seed: int) -> StateHead:
     return head
 
 
-def whole_model(head: StateHead, base: str | Path) -> PreTrainedModel:
-    """Joins a linear head and its trunk to a token classifier: the checkpoint cut to the head's layer.
-
-    Args:
-        head: The head.
-        base: Folder of the checkpoint that its states are from.
+def join_trunk(head: StateHead, base: str | Path) -> PreTrainedModel:
+    """Joins a linear head with its trunk, the first layers of a checkpoint, to a token classifier.
 
     Raises:
         ValueError: The head has a hidden layer, which no token classifier has.
@@ -162,7 +158,7 @@ def whole_model(head: StateHead, base: str | Path) -> PreTrainedModel:
             "classifiers have"
         )
     model = load_classifier(base, num_labels=head.score.out_features, seed=0, layers=head.config.layer)
-    _, last = head_of(model)
+    _, last = find_head(model)
     weight = head.score.weight * head.scale
     with torch.no_grad():
         last.weight.copy_(weight)

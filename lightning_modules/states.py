@@ -1,7 +1,7 @@
 """Hidden states of a frozen model at the positions that are judged, so that heads can be trained without it.
 
-A state of layer L is what a model of the first L layers alone would give its head: the output of layer L
-after the final norm. A linear head on it is therefore the head of the checkpoint cut to L layers.
+A state of layer L is the output of layer L after the final norm, as a model of the first L layers gives it to
+its head. A linear head on states is therefore a head of the checkpoint's first L layers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, PreTrainedModel
 
-from lightning_modules.backbones import cut, load_config, load_whole
+from lightning_modules.backbones import keep_layers, load_config, load_whole
 from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
 from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import check_layout, layouts
@@ -31,7 +31,7 @@ def load_trunk(folder: str | Path, layers: Sequence[int], *, dtype: Dtype = "flo
         ValueError: the checkpoint has fewer layers, or its weights cannot be read.
     """
     config = load_config(folder)
-    cut(config, max(layers))
+    keep_layers(config, max(layers))
     return load_whole(AutoModel, folder, getattr(torch, dtype), config=config)
 
 
@@ -46,25 +46,24 @@ def hidden_states(
     """Computes states at the end of each step, at the last token, and their mean over the solution's tokens.
 
     Args:
-        trunk: What `load_trunk` loaded for ``layers``.
+        trunk: Model from `load_trunk` for ``layers``.
         solutions: N solutions in tokens.
         layers: Layers, from 1.
         max_tokens: Most cells of a forward pass; None: what suits the device.
         progress: Called with the share of the solutions done, from 0 to 1.
 
     Returns:
-        float16 [layers, all rows, width]: the rows of the S steps of a solution, of its last token, and the
-        mean, one solution after the other.
+        float16 [layers, all rows, width]: for each solution the rows of its S steps, its last token and the
+        mean.
     """
-    counts = np.array([len(one.step_end) + STATES_BEYOND_STEPS for one in solutions], dtype=np.int64)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    width = int(trunk.config.hidden_size)
-    found = np.zeros((len(layers), int(offsets[-1]), width), dtype=np.float16)
+    counts = [len(solution.step_end) + STATES_BEYOND_STEPS for solution in solutions]
+    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    table = np.zeros((len(layers), int(offsets[-1]), int(trunk.config.hidden_size)), dtype=np.float16)
     if not len(solutions):
-        return found
+        return table
     device = next(trunk.parameters()).device
     blocks = layouts(
-        [one.ids for one in solutions],
+        [solution.ids for solution in solutions],
         max_tokens=most_cells(device) if max_tokens is None else max_tokens,
         share_prefixes=check_layout(trunk),
         cost=cost_of(trunk),
@@ -74,22 +73,24 @@ def hidden_states(
         for block in blocks:
             states = _states(trunk, block.to(device).inputs(trunk.dtype), layers)
             for index, sequence in enumerate(block.sequences):
-                one, cells = solutions[sequence], torch.from_numpy(block.cells(index)).to(device)
-                asked = cells[torch.from_numpy(np.append(one.step_end, len(one.ids) - 1)).to(device)]
-                own = cells[min(one.solution_start, len(one.ids) - 1) :]
+                solution, cells = solutions[sequence], torch.from_numpy(block.cells(index)).to(device)
+                last = len(solution.ids) - 1
+                judged = cells[torch.from_numpy(np.append(solution.step_end, last)).to(device)]
+                after_prompt = cells[min(solution.solution_start, last) :]
                 for layer, state in enumerate(states):
-                    rows = torch.cat([state[asked].float(), state[own].float().mean(0, keepdim=True)])
-                    found[layer, offsets[sequence] : offsets[sequence + 1]] = rows.cpu().numpy()
+                    mean = state[after_prompt].float().mean(0, keepdim=True)
+                    rows = torch.cat([state[judged].float(), mean])
+                    table[layer, offsets[sequence] : offsets[sequence + 1]] = rows.cpu().numpy()
             done += len(block.sequences)
             if progress is not None:
                 progress(done / len(solutions))
-    return found
+    return table
 
 
 def _states(trunk: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int]) -> list[torch.Tensor]:
     """Returns the states [B * T, width] of each layer, after the final norm."""
-    out = trunk(**inputs, use_cache=False, output_hidden_states=len(layers) > 1)
-    deepest = out.last_hidden_state
+    output = trunk(**inputs, use_cache=False, output_hidden_states=len(layers) > 1)
+    deepest = output.last_hidden_state
     if len(layers) == 1:
         return [deepest.flatten(0, 1)]
     norm = next((getattr(trunk, name) for name in _NORMS if hasattr(trunk, name)), None)
@@ -99,6 +100,6 @@ def _states(trunk: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int
             "allowed: a single layer"
         )
     return [
-        (deepest if layer == max(layers) else norm(out.hidden_states[layer])).flatten(0, 1)
+        (deepest if layer == max(layers) else norm(output.hidden_states[layer])).flatten(0, 1)
         for layer in layers
     ]

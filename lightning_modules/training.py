@@ -1,4 +1,4 @@
-"""Training with Lightning: `fit` is the only place that builds a Trainer."""
+"""Training with Lightning: `fit` is the only function that builds a Trainer."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LambdaCallback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
@@ -18,19 +18,22 @@ from lightning_modules.presets import Precision
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.sharding import strategy_of
 
+IGNORED_WARNINGS = (
+    # Data is small and in memory: loader processes would only add startup time.
+    ".*does not have many workers.*",
+    # Validation is done by callbacks.
+    "Total length of `list` across ranks is zero",
+    # Lightning uses a class that torch deprecates.
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # An epoch may be shorter; logged values are summed over epochs.
+    "The number of training batches .* is smaller than the log",
+    # Logits are read, never changed in place.
+    "FSDP2-wrapped module .* returned a view tensor",
+)
 
-class Progress(Callback):
-    """Callback that reports the share of updates done."""
 
-    def __init__(self, report: Callable[[float], None]) -> None:
-        self.report = report
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
-        self.report(trainer.global_step / trainer.max_steps)
-
-
-class KeepState(Callback):
-    """Callback that saves the training state regularly and atomically, so that a killed run can resume."""
+class StateSaver(Callback):
+    """Saves the training state regularly and atomically, so that a killed run can resume."""
 
     def __init__(self, folder: Path, *, every: int) -> None:
         self.path, self.old, self.every = folder / "last.ckpt", folder / "last.old", every
@@ -38,7 +41,7 @@ class KeepState(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        # Within an update there are accumulated gradients, which a state does not hold.
+        # A state does not hold the gradients that are accumulated within an update.
         if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
             return
         check_finite(trainer, module)
@@ -47,14 +50,14 @@ class KeepState(Callback):
         if trainer.is_global_zero:
             for path in (*new.rglob("*"), new):  # a folder if the weights are split
                 sync(path)
-            if self.path.is_dir():  # which cannot be replaced in one step
+            if self.path.is_dir():  # a folder cannot be replaced in one step
                 discard(self.old)
                 self.path.replace(self.old)
             new.replace(self.path)
             discard(self.old)
 
     def existing(self) -> Path | None:
-        """The newest complete state, if there is one: a kill may have come between the two renames."""
+        """Returns the newest complete state, if any: after a kill between the two renames, the old one."""
         return next((path for path in (self.path, self.old) if path.exists()), None)
 
 
@@ -67,7 +70,7 @@ def discard(state: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file is on disk, so that a power failure after it is renamed leaves no empty file."""
+    """Waits until a file is on disk, so that a power failure after its renaming leaves no empty file."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -94,45 +97,39 @@ def fit(
 
     Args:
         module: model to train.
-        data: its batches.
+        data: batches.
         updates: total number of optimizer updates.
         precision: ``32-true`` or ``bf16-mixed``.
         accelerator: Lightning's name: cpu, cuda, ...
         accumulate: batches per update.
-        group: processes that train it together; all call it with the same arguments.
+        group: processes that train the model together; all call this with the same arguments.
         logger: a Lightning logger.
         callbacks: additional Lightning callbacks.
-        checkpoint_folder: folder for the state; training resumes from a state that exists there.
+        checkpoint_folder: folder for the state; training resumes from an existing state.
         checkpoint_every: updates between two states.
         progress: called with the share of updates done.
 
     Raises:
-        Diverged: a loss or a weight is not finite; no state is kept.
+        Diverged: a loss or a weight is not finite; the state is deleted.
         KeyboardInterrupt: Ctrl-C, or SIGTERM.
     """
     extra: list[Callback] = [Watch(), *callbacks]
-    resume = None
+    state = None
     if checkpoint_folder is not None:
-        keep = KeepState(checkpoint_folder, every=checkpoint_every)
-        extra.append(keep)
-        resume = keep.existing()
+        saver = StateSaver(checkpoint_folder, every=checkpoint_every)
+        extra.append(saver)
+        state = saver.existing()
     if progress is not None and group.first:
-        extra.append(Progress(progress))
+        extra.append(
+            LambdaCallback(on_train_batch_end=lambda trainer, *_: progress(trainer.global_step / updates))
+        )
     if logger is not None:
         extra.append(LearningRateMonitor("step"))
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Data is small and in memory: loader processes would only add startup time.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Validation is done by callbacks.
-        warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
-        # Lightning uses what torch deprecates.
-        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
-        # An epoch may be shorter; logged values are summed over epochs.
-        warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the log")
-        # Logits are read, never changed in place.
-        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
+        for message in IGNORED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
         trainer = lightning.Trainer(
             max_steps=updates,
             max_epochs=-1,
@@ -142,7 +139,7 @@ def fit(
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),
-            # a single process, whatever a launcher's variables say
+            # ignores a launcher's variables for a single process
             plugins=[LightningEnvironment()] if group.size == 1 else None,
             callbacks=extra,
             gradient_clip_val=1.0,
@@ -156,12 +153,11 @@ def fit(
         )
         module.train()
         try:
-            state = None if resume is None else str(resume)
-            trainer.fit(module, data, ckpt_path=state, weights_only=True if state else None)
+            trainer.fit(module, data, ckpt_path=state and str(state), weights_only=True if state else None)
         except Diverged:
             if checkpoint_folder is not None and group.first:
-                discard(keep.path)
-                discard(keep.old)
+                discard(saver.path)
+                discard(saver.old)
             raise
-        except SystemExit as told:  # how Lightning passes on Ctrl-C and SIGTERM
-            raise KeyboardInterrupt from told
+        except SystemExit as error:  # Lightning raises it on Ctrl-C and SIGTERM
+            raise KeyboardInterrupt from error

@@ -57,23 +57,23 @@ def export(
 def _write_model(trained: Trained, folder: Path) -> None:
     """Writes weights, config and tokenizer; adapters, or a head on a frozen trunk, become a whole model."""
     from ablations.steps.base_model import CausalModel
-    from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters, merged
-    from lightning_modules.reward_model import trained_backbone
-    from lightning_modules.state_head import StateHead, whole_model
+    from lightning_modules.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, load_adapters
+    from lightning_modules.reward_model import load_backbone
+    from lightning_modules.state_head import StateHead, join_trunk
     from lightning_modules.tokenization import load_tokenizer
 
     model = trained.folder / "model"
     adapted = (model / ADAPTER_CONFIG).is_file()
     if trained.inputs.get("states") is not None:
         base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
-        head = cast(StateHead, trained_backbone(model))
-        whole_model(head, base).save_pretrained(folder)
+        head = cast(StateHead, load_backbone(model))
+        join_trunk(head, base).save_pretrained(folder)
         read = trained.config["chat_template"] == "auto"
         load_tokenizer(base, chat_template=read).save_pretrained(folder)
         return
     if adapted:
         base = CausalModel.read(trained.store.root / trained.inputs["base"]).folder
-        merged(load_adapters(model, base)).save_pretrained(folder)
+        load_adapters(model, base).merge_and_unload().save_pretrained(folder)
     for path in sorted(model.iterdir()):
         if not (adapted and path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")):
             shutil.copyfile(path, folder / path.name)

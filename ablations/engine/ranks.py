@@ -27,7 +27,7 @@ from typing import Any
 from ablations.data.field_types import Count, check_fields
 from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.step import Context, Task, execute, ignore
-from lightning_modules.process_group import ALONE, Group, Strategy, joined
+from lightning_modules.process_group import ALONE, Group, Strategy, join_group
 
 Call = tuple[Task, Path, Context]
 """A step, the folder in which the first rank writes, and a context without the owner's callbacks."""
@@ -137,7 +137,7 @@ def joined_devices(requested: Devices) -> Iterator[Devices]:
     if not LAUNCHERS & set(os.environ):  # and torch need not be imported
         yield requested.in_group(ALONE)
         return
-    with joined(requested.strategy) as group:
+    with join_group(requested.strategy) as group:
         devices = requested.in_group(group)
         while not group.first and (call := group.share(None)) is not None:
             step, out, context = call
@@ -248,7 +248,7 @@ def _run_rank(
             connection.send((event, *values))
 
     step, out, context = call
-    with joined(devices.strategy) as group:
+    with join_group(devices.strategy) as group:
         progress, report_validation = partial(report, "progress"), partial(report, "validation")
         context = replace(context, group=group, progress=progress, report_validation=report_validation)
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablations.generators.problem_files import Shot
-from lightning_modules.tokenization import DATE, rendered
+from lightning_modules.tokenization import DATE, render_turns
 
 INSTRUCTION = (
     "Solve the problem step by step, each step on a line of its own. On the last line, put the final answer "
@@ -88,4 +88,4 @@ class Prompter:
             turns.append({"role": "assistant", "content": shot.solution})
         turns.append({"role": "user", "content": problem + instruction})
         way_out = ", or --chat-template never"
-        return rendered(self.tokenizer, turns, way_out, add_generation_prompt=True, date_string=DATE)
+        return render_turns(self.tokenizer, turns, way_out, add_generation_prompt=True, date_string=DATE)

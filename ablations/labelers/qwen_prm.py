@@ -11,7 +11,7 @@ from typing import Any
 from ablations.labelers.family import Family, separator_positions, single_token, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import TwoLayerHead, load_headed
-from lightning_modules.tokenization import rendered
+from lightning_modules.tokenization import render_turns
 
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
 SEPARATOR = "<extra_0>"
@@ -24,7 +24,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
         {"role": "user", "content": problem},
         {"role": "assistant", "content": "".join(step + SEPARATOR for step in steps)},
     ]
-    text = rendered(tokenizer, messages, add_generation_prompt=False)
+    text = render_turns(tokenizer, messages, add_generation_prompt=False)
     ids = tokenizer.encode(text, add_special_tokens=False)
     return to_encoded(ids, 0, separator_positions(ids, single_token(tokenizer, SEPARATOR), len(steps)))
 

@@ -12,7 +12,7 @@ from typing import Any
 from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import RIGHT, Family, load_words, to_encoded, tokens_ending_at
 from lightning_modules.encoding import Encoded
-from lightning_modules.tokenization import DATE, rendered
+from lightning_modules.tokenization import DATE, render_turns
 
 
 def recognizes(checkpoint: Checkpoint) -> bool:
@@ -45,7 +45,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
 
 
 def _render(tokenizer: Any, turns: list[dict[str, str]], *, answered: bool) -> str:
-    return rendered(tokenizer, turns, add_generation_prompt=not answered, date_string=DATE)
+    return render_turns(tokenizer, turns, add_generation_prompt=not answered, date_string=DATE)
 
 
 def _word(tokenizer: Any, text: str) -> int:

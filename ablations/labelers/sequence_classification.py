@@ -13,7 +13,7 @@ from ablations.labelers.checkpoints import Checkpoint
 from ablations.labelers.family import Family, Loading, to_encoded
 from lightning_modules.encoding import Encoded
 from lightning_modules.judging_heads import TwoLayerValueHead, load_headed, load_sequence_judge
-from lightning_modules.tokenization import rendered
+from lightning_modules.tokenization import render_turns
 
 QWEN = "Qwen2ForRewardModel"
 
@@ -37,7 +37,7 @@ def encode(tokenizer: Any, problem: str, steps: Sequence[str], separator: str) -
     solution = separator.join(steps)
     if tokenizer.chat_template:
         turns = [{"role": "user", "content": problem}, {"role": "assistant", "content": solution}]
-        text = rendered(tokenizer, turns, add_generation_prompt=False)
+        text = render_turns(tokenizer, turns, add_generation_prompt=False)
         ids = tokenizer.encode(text, add_special_tokens=False)
     else:
         ids = tokenizer.encode(f"{problem}\n{solution}", add_special_tokens=False)

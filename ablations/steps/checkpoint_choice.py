@@ -17,7 +17,7 @@ from lightning_modules.divergence import check_finite
 from lightning_modules.encoding import Encoded
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.reward_model import RewardModel
-from lightning_modules.sharding import whole_state
+from lightning_modules.sharding import gather_weights
 
 
 class Validation:
@@ -112,7 +112,7 @@ class KeepBest(Callback):
             module.log("validation_best_of_n", value)
         if value >= self.best_value:
             self.best_update, self.best_value = trainer.global_step, value
-            self.best_state = whole_state(module)
+            self.best_state = gather_weights(module)
         if self.end is None and self._on_plateau():
             ends = [at for at in self.at if at >= trainer.global_step + self.falling]
             self.end = module.end = min(ends, default=None)

@@ -59,8 +59,8 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
         from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import RewardData
         from lightning_modules.reward_model import RewardModel
-        from lightning_modules.sharding import whole_state
-        from lightning_modules.state_head import StateHead, StateHeadConfig, new_head, whole_model
+        from lightning_modules.sharding import gather_weights
+        from lightning_modules.state_head import StateHead, StateHeadConfig, join_trunk, new_head
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
 
@@ -107,13 +107,13 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             checkpoint_every=self.checkpoint_every,
             progress=context.progress,
         )
-        state = whole_state(model)
+        state = gather_weights(model)
         if not context.group.first:
             return EvaluatedPrm(facts={})
         made = context.scratch / MODEL
         if isinstance(backbone, StateHead):
             backbone.load_state_dict({name.removeprefix("backbone."): held for name, held in state.items()})
-            RewardModel(whole_model(backbone, base)).export(made, tokenizer)
+            RewardModel(join_trunk(backbone, base)).export(made, tokenizer)
         else:
             model.export(made, tokenizer, state)
         tests = encode_rated(tokenizer, held, longest, left_out)

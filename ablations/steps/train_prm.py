@@ -95,7 +95,7 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
         from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import IGNORE, RewardData, RewardDataset
         from lightning_modules.reward_model import RewardModel
-        from lightning_modules.sharding import whole_state
+        from lightning_modules.sharding import gather_weights
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
 
@@ -144,5 +144,5 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
             checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
             untaught=empty,
         )
-        state = whole_state(model)
+        state = gather_weights(model)
         return LargePrm(save=partial(model.export, tokenizer=tokenizer, state=state), facts=facts)

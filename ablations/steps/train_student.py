@@ -260,7 +260,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         """Returns the initial model: that of ``start``, or the base (or states) with a new head."""
         from lightning_modules.adapters import add_adapters
         from lightning_modules.backbones import load_classifier, recompute_activations
-        from lightning_modules.reward_model import RewardModel, trained_backbone
+        from lightning_modules.reward_model import RewardModel, load_backbone
         from lightning_modules.state_head import StateHeadConfig, new_head
 
         learning_rate = self.learning_rate
@@ -268,7 +268,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             learning_rate = context.read(self.choice).learning_rate
         assert learning_rate is not None
         if self.start is not None:
-            backbone = trained_backbone(context.read(self.start).folder, base)
+            backbone = load_backbone(context.read(self.start).folder, base)
         elif states is not None:
             head = StateHeadConfig(
                 width=states.width,

@@ -3,18 +3,17 @@
 ``python tests/benchmarks/efficiency.py`` writes ``results/reference/data_efficiency.json`` and the table
 between the marks of ``docs/results/data-efficiency.md``; with ``--table`` only the table, from the JSON.
 
-The truth for the baseline is a saturating logistic in log labels, which rises from 0.35 to 0.85 with slope
-1.4 and is halfway at 3.5 solutions per problem; the other curve is the same, shifted by the true efficiency.
-The mean of a training lies off it by noise of its own (standard deviation 0.055) and by noise that the
-trainings of one seed and way of choosing share (0.04). Noise is Gaussian, or bimodal: 15% of seeds and
-trainings lie far below the others, with the same standard deviations. Problems differ in level (0.28), in
-what a way of choosing does for them (0.05), also at one budget (0.06); a training varies by 0.26 on single
-problems.
+The true curve of the baseline is a saturating logistic in log labels, which rises from 0.35 to 0.85 with
+slope 1.4 and is halfway at 3.5 solutions per problem; the other curve is the same, shifted by the true
+efficiency. The mean of a training differs from it by noise of its own (standard deviation 0.055) and by noise
+that the trainings of one seed and curve share (0.04). Noise is Gaussian, or bimodal: 15% of seeds and
+trainings are far below the others, with the same standard deviations. Problems differ in level (0.28), in the
+effect of the curve (0.05), also at one budget (0.06); a training varies by 0.26 on single problems.
 """
 
 import argparse
+import itertools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +37,22 @@ DESIGNS = {
 EFFICIENCIES, SEEDS, NOISES = (1.0, 1.5, 2.6, 4.0), (5, 10, 20), ("Gaussian", "bimodal")
 PROBLEMS = 300
 LOW_SHARE = 0.15
-"""Of bimodal noise: the share that lies below."""
+"""Share of bimodal noise that is below the rest."""
 MEASURES = {
     "coverage": "95% interval holds the truth",
     "power": "interval lies above 1",
     "primary_test": "primary test finds a gain",
     "refused": "no estimate",
 }
-"""What is measured -> heading."""
+"""Measure -> heading."""
 
-Draw = tuple[Curve, Curve]
 Row = dict[str, Any]
 
 
 def experiment(
     rng: np.random.Generator, design: str, efficiency: float, seeds: int, noise: str, problems: int = PROBLEMS
-) -> Draw:
-    """A curve and its baseline, with a true efficiency."""
+) -> tuple[Curve, Curve]:
+    """Draws a curve and its baseline, with a true efficiency."""
 
     def unit(*shape: int) -> np.ndarray:
         if noise == "Gaussian":
@@ -62,7 +60,7 @@ def experiment(
         return (LOW_SHARE - (rng.random(shape) < LOW_SHARE)) / np.sqrt(LOW_SHARE * (1 - LOW_SHARE))
 
     level_P = 0.28 * rng.normal(size=problems)
-    made = []
+    curves = []
     for budgets, gain in zip(DESIGNS[design], (efficiency, 1.0), strict=True):
         count = len(budgets)
         truth_K = 0.35 + 0.5 * expit(1.4 * np.log(gain * np.array(budgets) / 3.5))
@@ -74,31 +72,32 @@ def experiment(
             + 0.06 * rng.normal(size=(count, 1, problems))
             + 0.26 * rng.normal(size=(count, seeds, problems))
         )
-        made.append(Curve(labels=np.array(budgets, dtype=float), seeds=np.arange(seeds), value=value_KSP))
-    return made[0], made[1]
+        curves.append(Curve(labels=np.array(budgets, dtype=float), seeds=np.arange(seeds), value=value_KSP))
+    return curves[0], curves[1]
 
 
 def finds_gain(curve: Curve, baseline: Curve) -> bool:
-    """Whether the primary test finds a gain over the preset budgets that both have."""
+    """Returns whether the primary test finds a gain over the preset budgets of both."""
     budgets = [b for b in RISING_BUDGETS if b in curve.labels and b in baseline.labels]
     one, other = (of.value[np.isin(of.labels, budgets)] for of in (curve, baseline))
     gain = mean_interval(subtract_shares(one, other).mean(axis=0))
     return bool(gain.p < ALPHA and gain.estimate > 0)
 
 
-def summary(found: list[Efficiency], truth: float) -> Row:
-    """Refusals, coverage among the rest, power among all, and the median estimate."""
-    known = [one for one in found if not one.reason]
-    return {
-        "coverage": 1 - float(np.mean([one.excludes(truth) for one in known])) if known else None,
-        "power": float(np.mean([one.lower > 1 for one in found])),
+def summarize(found: list[Efficiency], truth: float) -> Row:
+    """Computes refusals, coverage among the rest, power among all, and the median estimate."""
+    known = [efficiency for efficiency in found if not efficiency.reason]
+    row: Row = {
+        "coverage": 1 - float(np.mean([each.excludes(truth) for each in known])) if known else None,
+        "power": float(np.mean([efficiency.lower > 1 for efficiency in found])),
         "refused": 1 - len(known) / len(found),
-        "median": float(np.median([one.estimate for one in known])) if known else None,
+        "median": float(np.median([efficiency.estimate for efficiency in known])) if known else None,
     }
+    return {name: value if value is None else round(value, 4) for name, value in row.items()}
 
 
 def cells() -> list[Row]:
-    """All that is simulated."""
+    """Lists the cells that are simulated."""
     return [
         {"design": design, "efficiency": efficiency, "seeds": seeds, "noise": noise}
         for design in DESIGNS
@@ -108,49 +107,42 @@ def cells() -> list[Row]:
     ]
 
 
-def measure(cell: Row, repeats: int, estimator: Callable[[Curve, Curve], Efficiency]) -> Row:
-    """One cell of the table: what was simulated, and what was found."""
+def measure(cell: Row, repeats: int) -> Row:
+    """Simulates one cell of the table; returns its settings and results."""
     rng = np.random.default_rng(0)
     found, gains = [], []
     for _ in range(repeats):
-        drawn = experiment(rng, **cell)
-        found.append(estimator(*drawn))
-        gains.append(finds_gain(*drawn))
-    rounded = {
-        name: value if value is None else round(value, 4)
-        for name, value in summary(found, cell["efficiency"]).items()
-    }
-    return cell | rounded | {"primary_test": round(float(np.mean(gains)), 4)}
+        curve, baseline = experiment(rng, **cell)
+        found.append(estimate_efficiency(curve, baseline))
+        gains.append(finds_gain(curve, baseline))
+    return cell | summarize(found, cell["efficiency"]) | {"primary_test": round(float(np.mean(gains)), 4)}
 
 
 def table(rows: list[Row], measures: tuple[str, ...]) -> str:
-    """Markdown: one row per measure, design, noise and number of seeds; one column per true efficiency."""
+    """Formats a Markdown table with a row per measure, design, noise and number of seeds."""
     by_cell = {(r["design"], r["noise"], r["seeds"], r["efficiency"]): r for r in rows}
     heads = [*("share of experiments", "budgets", "seeds' noise", "seeds"), *(f"{e:g}" for e in EFFICIENCIES)]
     lines = [heads, ["---"] * 4 + ["---:"] * len(EFFICIENCIES)]
-    for name in measures:
-        for design in DESIGNS:
-            for noise in NOISES:
-                for seeds in SEEDS:
-                    values = [by_cell[design, noise, seeds, efficiency][name] for efficiency in EFFICIENCIES]
-                    shown = ["–" if value is None else f"{value:.2f}" for value in values]
-                    lines.append([MEASURES[name], design, noise, str(seeds), *shown])
+    for name, design, noise, seeds in itertools.product(measures, DESIGNS, NOISES, SEEDS):
+        values = [by_cell[design, noise, seeds, efficiency][name] for efficiency in EFFICIENCIES]
+        shown = ["–" if value is None else f"{value:.2f}" for value in values]
+        lines.append([MEASURES[name], design, noise, str(seeds), *shown])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def write_table(held: Row) -> None:
-    """Put the tables between the marks of the page."""
+def write_table(stored: Row) -> None:
+    """Writes the tables between the marks of the page."""
     text = PAGE.read_text()
     before, rest = text.split(MARKS[0])
     _, after = rest.split(MARKS[1])
-    made = (
-        f"Each number is of {held['repeats']} simulated experiments.\n\n"
-        f"{table(held['now'], tuple(MEASURES))}\n"
+    tables = (
+        f"Each number is of {stored['repeats']} simulated experiments.\n\n"
+        f"{table(stored['now'], tuple(MEASURES))}\n"
         "The estimator before, which needed every seed's own curves to overlap and rise (80 resamples and "
-        f"161 shifts instead of 2000 and 801), in {held['before_repeats']} experiments each:\n\n"
-        f"{table(held['before'], ('coverage', 'power', 'refused'))}"
+        f"161 shifts instead of 2000 and 801), in {stored['before_repeats']} experiments each:\n\n"
+        f"{table(stored['before'], ('coverage', 'power', 'refused'))}"
     )
-    PAGE.write_text(f"{before}{MARKS[0]}{made}{MARKS[1]}{after}")
+    PAGE.write_text(f"{before}{MARKS[0]}{tables}{MARKS[1]}{after}")
 
 
 def main() -> None:
@@ -160,14 +152,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=300, help="simulated experiments per cell")
     parser.add_argument("--table", action="store_true", help="write the table from the JSON only")
     arguments = parser.parse_args()
-    held = json.loads(JSON.read_text())
+    stored = json.loads(JSON.read_text())
     if not arguments.table:
-        held["repeats"], held["now"] = arguments.repeats, []
+        stored["repeats"], stored["now"] = arguments.repeats, []
         for cell in cells():
-            held["now"].append(measure(cell, arguments.repeats, estimate_efficiency))
-            print(json.dumps(held["now"][-1]), flush=True)
-        JSON.write_text(json.dumps(held, indent=1) + "\n")
-    write_table(held)
+            stored["now"].append(measure(cell, arguments.repeats))
+            print(json.dumps(stored["now"][-1]), flush=True)
+        JSON.write_text(json.dumps(stored, indent=1) + "\n")
+    write_table(stored)
 
 
 if __name__ == "__main__":

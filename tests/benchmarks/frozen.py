@@ -2,9 +2,9 @@
 
     PYTHONPATH=.:tests/helpers python tests/benchmarks/frozen.py FOLDER [--solutions 1000 4000 16000]
 
-Makes pools of made-up texts, with 32 solutions of about 250 tokens to each problem, and a trunk of two
-layers with random weights; runs `supervision` on each with one worker, and prints one JSON object per pool:
-seconds of the steps, and `peak_bytes`, the largest resident memory of the run.
+Makes pools of random texts with 32 solutions of about 250 tokens per problem, and a trunk of two layers with
+random weights. Runs `supervision` on each pool with one worker, and prints one JSON object per pool: seconds
+of the steps, and `peak_bytes`, the largest resident memory of the run.
 """
 
 import argparse
@@ -24,7 +24,7 @@ WORDS = ("the", "sum", "of", "both", "parts", "is", "then", "half", "as", "many"
 
 
 def write_pool(path: Path, solutions: int) -> None:
-    """Writes a pool; a solution is right if its last digit is even, and `prm` knows it."""
+    """Writes a pool. A solution is right if its last digit is even; `prm` judges without errors."""
     rng = random.Random(0)
 
     def text(words: int) -> str:
@@ -45,11 +45,12 @@ def write_pool(path: Path, solutions: int) -> None:
             file.write(json.dumps(row | {"samples": samples}) + "\n")
 
 
-def measured(folder: Path, checkpoint: Path, solutions: int) -> dict[str, float]:
-    """Runs on a pool; returns seconds by step, of all that the store timed, and the peak."""
-    place = folder / str(solutions)
-    place.mkdir(parents=True)
-    write_pool(place / "pool.jsonl", solutions)
+def measure(folder: Path, checkpoint: Path, solutions: int) -> dict[str, float]:
+    """Runs on a pool; returns the seconds of the run and of each kind of step."""
+    folder = folder / str(solutions)
+    folder.mkdir(parents=True)
+    pool, config = folder / "pool.jsonl", folder / "config.yaml"
+    write_pool(pool, solutions)
     settings = {
         "arms": ["process", "final_answer"],
         "data_scales": [SAMPLES],
@@ -64,10 +65,9 @@ def measured(folder: Path, checkpoint: Path, solutions: int) -> dict[str, float]
             "evaluations": 4,
         },
     }
-    config = place / "config.yaml"
-    config.write_text(json.dumps({"pool": str(place / "pool.jsonl"), "labeler": "prm", "settings": settings}))
+    config.write_text(json.dumps({"pool": str(pool), "labeler": "prm", "settings": settings}))
     argv = ["run", "supervision", "--scale=small", f"--config={config}", "--workers=1"]
-    argv += [f"--store={place / 'store'}", f"--out={place / 'out'}", "--log-format=json"]
+    argv += [f"--store={folder / 'store'}", f"--out={folder / 'out'}", "--log-format=json"]
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "ablations", *argv],
@@ -96,9 +96,9 @@ def main() -> None:
     for solutions in arguments.solutions:
         pid = os.fork()  # so that the peak is this pool's
         if pid == 0:
-            found = measured(arguments.folder, checkpoint, solutions)
+            seconds = measure(arguments.folder, checkpoint, solutions)
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-            print(json.dumps({"solutions": solutions, **found, "peak_bytes": peak}), flush=True)
+            print(json.dumps({"solutions": solutions, **seconds, "peak_bytes": peak}), flush=True)
             os._exit(0)
         if os.waitpid(pid, 0)[1] != 0:
             sys.exit(1)

@@ -1,4 +1,4 @@
-"""Graded pairs a second: told by text, and by Math-Verify with one and with two processes."""
+"""Pairs graded per second: by text, and by Math-Verify with one and with two processes."""
 
 import random
 import statistics
@@ -8,13 +8,13 @@ from ablations.grading.grader import Grader, Pair
 
 
 def plain_pairs(count: int, rng: random.Random) -> list[Pair]:
-    """Plain numbers in other spellings, half of them equal; no two pairs alike."""
+    """Makes distinct pairs of plain numbers in different spellings, half of them equal."""
     numbers = rng.sample(range(10**9), count)
     return [(f"${number + i % 2:,}.00", str(number)) for i, number in enumerate(numbers)]
 
 
 def hard_pairs(count: int, rng: random.Random) -> list[Pair]:
-    """Answers of MATH's kinds that take mathematics, half of them equal; few pairs alike."""
+    """Makes pairs of answers as in MATH that take mathematics to compare, half of them equal."""
     pairs: list[Pair] = []
     for i in range(count):
         a, b, c, wrong = rng.randint(2, 99), rng.randint(2, 99), rng.randint(2, 9), i // 5 % 2
@@ -30,7 +30,7 @@ def hard_pairs(count: int, rng: random.Random) -> list[Pair]:
 
 
 def rate(grader: Grader, pairs: list[Pair], repeats: int) -> float:
-    """Median of distinct pairs a second."""
+    """Measures the median of distinct pairs per second."""
     seconds = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -40,21 +40,19 @@ def rate(grader: Grader, pairs: list[Pair], repeats: int) -> float:
 
 
 def measure(plain: int, hard: int, repeats: int) -> dict[str, float]:
-    """Pairs a second by each way, seconds that one process takes to start, and the shares of the verdicts."""
+    """Measures pairs per second, the seconds in which a process starts, and the shares of verdicts."""
     rng = random.Random(0)
-    fresh = [plain_pairs(plain, rng) for _ in range(repeats)]  # texts that were read before are remembered
+    fresh = [plain_pairs(plain, rng) for _ in range(repeats)]  # because graders remember texts
     pairs = hard_pairs(hard, rng)
-    found: dict[str, float] = {
-        "text_per_s": statistics.median(rate(Grader(), some, repeats=1) for some in fresh)
-    }
+    results = {"text_per_s": statistics.median(rate(Grader(), texts, repeats=1) for texts in fresh)}
     for workers in (1, 2):
         with Grader(workers=workers, seconds=30) as grader:
             begin = time.perf_counter()
             grader.grade(pairs[: 2 * workers])
             if workers == 1:
-                found["start_s"] = time.perf_counter() - begin
-            found[f"math_verify_per_s_{workers}_workers"] = rate(grader, pairs, repeats)
+                results["start_s"] = time.perf_counter() - begin
+            results[f"math_verify_per_s_{workers}_workers"] = rate(grader, pairs, repeats)
             verdicts = grader.grade(pairs)
-    found["right"] = verdicts.count(True) / len(verdicts)
-    found["ungraded"] = verdicts.count(None) / len(verdicts)
-    return found
+    results["right"] = verdicts.count(True) / len(verdicts)
+    results["ungraded"] = verdicts.count(None) / len(verdicts)
+    return results

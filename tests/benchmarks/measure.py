@@ -1,4 +1,4 @@
-"""What the benchmarks have in common: the model, the plain padded batch, and interleaved medians."""
+"""Models, padded batches and interleaved medians for the benchmarks."""
 
 import statistics
 import time
@@ -17,11 +17,11 @@ SIZES = {
     "num_hidden_layers": SMALL.layers,
     "num_attention_heads": SMALL.heads,
 }
-"""Those of the students at scale quick."""
+"""Sizes of the students at scale quick."""
 
 
 def classifier(vocabulary: int) -> LlamaForTokenClassification:
-    """The model that is trained and scored with, always of the same weights."""
+    """Makes the model for training and scoring, always with the same weights."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocabulary, num_key_value_heads=SMALL.heads, num_labels=2, classifier_dropout=0.0, **SIZES
@@ -30,7 +30,7 @@ def classifier(vocabulary: int) -> LlamaForTokenClassification:
 
 
 def generator(vocabulary: int) -> LlamaForCausalLM:
-    """The model that is sampled from."""
+    """Makes the model for sampling, always with the same weights."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocabulary, num_key_value_heads=SMALL.heads, bos_token_id=1, eos_token_id=2, **SIZES
@@ -39,7 +39,7 @@ def generator(vocabulary: int) -> LlamaForCausalLM:
 
 
 def padded(rows: Sequence[np.ndarray], fill: int) -> torch.Tensor:
-    """Rows padded on the right to the longest of them, int64."""
+    """Pads rows on the right to the length of the longest, int64."""
     out = torch.full((len(rows), max(map(len, rows))), fill)
     for index, row in enumerate(rows):
         out[index, : len(row)] = torch.from_numpy(row)
@@ -47,7 +47,7 @@ def padded(rows: Sequence[np.ndarray], fill: int) -> torch.Tensor:
 
 
 def medians(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each run; they take turns, so that a busy machine slows all of them alike."""
+    """Measures the median seconds of each run. They take turns, so that a busy machine slows all equally."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():

@@ -1,4 +1,4 @@
-"""Labels, selects, supervises and evaluates a million made-up solutions, and reports time and memory.
+"""Labels, selects, supervises and evaluates a million random solutions, and reports time and memory.
 
     python tests/benchmarks/million.py FOLDER [--problems 1000] [--samples 1000] [--steps 12]
 
@@ -24,25 +24,24 @@ from ablations.evaluation.best_of_n import best_of_n, pass_at_n
 from ablations.evaluation.scoring_rules import product
 from ablations.supervision import final_answer, prm_outcome, process
 
-PROBLEMS_A_PART = 50
+PROBLEMS_PER_PART = 50
 
 
 def parts(problems: int, samples: int, steps: int) -> Iterator[Solutions]:
-    """Tables of a few problems each; step texts of about 70 characters with random numbers, so that
-    no encoding can make them small."""
+    """Makes tables of a few problems each, with steps of about 70 characters that cannot be compressed."""
     rng = np.random.default_rng(1)
-    for start in range(0, problems, PROBLEMS_A_PART):
-        count = min(PROBLEMS_A_PART, problems - start) * samples
+    for start in range(0, problems, PROBLEMS_PER_PART):
+        count = min(PROBLEMS_PER_PART, problems - start) * samples
         rows = np.arange(start * samples, start * samples + count)
         numbers = [
             pc.cast(pa.array(rng.integers(10**11, 10**12, count * steps)), pa.large_string())
             for _ in range(2)
         ]
-        words = [
-            pa.scalar(part, pa.large_string())
-            for part in ("adding the parts", "to what was left makes", "in all", " ")
-        ]
-        text = pc.binary_join_element_wise(words[0], numbers[0], words[1], numbers[1], words[2], words[3])
+        before, between, after, space = (
+            pa.scalar(words, pa.large_string())
+            for words in ("adding the parts", "to what was left makes", "in all", " ")
+        )
+        text = pc.binary_join_element_wise(before, numbers[0], between, numbers[1], after, space)
         columns = {
             "problem_id": pc.cast(pa.array(rows // samples), pa.large_string()),
             "sample": pa.array((rows % samples).astype(np.int32)),
@@ -55,7 +54,7 @@ def parts(problems: int, samples: int, steps: int) -> Iterator[Solutions]:
 
 
 def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, float]:
-    """Goes all the way; returns seconds of each part and sizes in bytes."""
+    """Runs all parts; returns the seconds of each and sizes in bytes."""
     seconds: dict[str, float] = {}
     clock = time.perf_counter()
 
@@ -106,9 +105,9 @@ def run(folder: Path, problems: int, samples: int, steps: int) -> dict[str, floa
 
 
 def peak_bytes() -> int:
-    """The largest resident memory of this process."""
+    """Returns the largest resident memory of this process."""
     status = Path("/proc/self/status")
-    if status.is_file():  # getrusage would count the process that started this one, too
+    if status.is_file():  # getrusage also counts the process that started this one
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return 1024 * int(line.split()[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -116,16 +115,14 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="an existing folder for the two Parquet files")
     parser.add_argument("--problems", type=int, default=1000)
     parser.add_argument("--samples", type=int, default=1000, help="solutions per problem")
-    parser.add_argument("--steps", type=int, default=12, help="steps a solution")
-    given = parser.parse_args()
-    print(json.dumps(run(given.folder, given.problems, given.samples, given.steps)))
+    parser.add_argument("--steps", type=int, default=12, help="steps per solution")
+    print(json.dumps(run(**vars(parser.parse_args()))))
 
 
 if __name__ == "__main__":

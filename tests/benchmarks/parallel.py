@@ -1,4 +1,4 @@
-"""Two local workers against one on independent trainings, one thread each: the start of workers counts."""
+"""Two local workers against one on independent trainings, one thread each, including the start of workers."""
 
 import time
 from dataclasses import replace
@@ -16,28 +16,27 @@ from ablations.experiments.trainings import Trainings
 from ablations.experiments.world_fold import embedded_fold
 
 
-def trainings(count: int, updates: int) -> tuple[list[Task], list[Task]]:
-    """Independent trainings at scale smoke, and what all of them read."""
+def trainings(count: int, updates: int) -> list[Task]:
+    """Makes independent trainings at scale smoke, which all have the same inputs."""
     source = world_source("smoke")
     students = replace(shared("smoke", source).students, max_updates=updates)
     fold = embedded_fold(source, students=students)
-    trainings = Trainings(students=students, fold=fold, arm="final_answer", data_scale=2)
-    made = [trainings.train(seed) for seed in range(count)]
-    return made, [parent for parent in made[0].parents]
+    cell = Trainings(students=students, fold=fold, arm="final_answer", data_scale=2)
+    return [cell.train(seed) for seed in range(count)]
 
 
-def measure(count: int, updates: int, workers: int = 2) -> dict[str, float]:
-    """Seconds with one worker and with several, and the efficiency: 1 where each does its whole share."""
+def measure(count: int, updates: int) -> dict[str, float]:
+    """Measures seconds with one worker and with two, and the efficiency: 1 where each does half the work."""
     quieten()
-    tasks, before = trainings(count, updates)
+    tasks = trainings(count, updates)
     with TemporaryDirectory() as folder, open("/dev/null", "w") as nowhere:
-        made = Store(Path(folder) / "before")
-        run_tasks(before, made, 1, reporter=Lines(nowhere))
+        inputs = Store(Path(folder) / "inputs")
+        run_tasks(list(tasks[0].parents), inputs, 1, reporter=Lines(nowhere))
         seconds = {}
-        for number in (1, workers):
-            store = Store(copytree(made.root, Path(folder) / str(number)))
+        for workers in (1, 2):
+            store = Store(copytree(inputs.root, Path(folder) / str(workers)))
             start = time.perf_counter()
-            run_tasks(tasks, store, number, reporter=Lines(nowhere))
-            seconds[number] = time.perf_counter() - start
-    efficiency = seconds[1] / (workers * seconds[workers])
-    return {"one_worker_s": seconds[1], "two_workers_s": seconds[workers], "efficiency": efficiency}
+            run_tasks(tasks, store, workers, reporter=Lines(nowhere))
+            seconds[workers] = time.perf_counter() - start
+    efficiency = seconds[1] / (2 * seconds[2])
+    return {"one_worker_s": seconds[1], "two_workers_s": seconds[2], "efficiency": efficiency}

@@ -1,11 +1,12 @@
-"""Training and scoring beside what a careful user gets elsewhere, on the same rows with the same weights.
+"""Training and scoring compared with other libraries, on the same rows with the same weights.
 
     pip install trl==1.13.0 datasets
     python tests/benchmarks/peers.py --pool POOL --train TRAIN --out results/reference/peers.json
 
 The peers are TRL's PRMTrainer in float32, the same with batches grouped by length, and as it ships (bfloat16,
-gradient checkpointing); and transformers on rows sorted by length, at its best of several batch sizes. All
-sides take turns; medians of solutions per second. `python -m results.speed_page` makes the table in the docs.
+gradient checkpointing); and transformers on rows sorted by length, with the best of several batch sizes. All
+sides take turns; results are medians of solutions per second. `python -m results.speed_page` makes the table
+in the docs.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ import lightning
 import numpy as np
 import torch
 from measure import padded
-from training import QUIET
+from training import ONE_EPOCH
 from transformers import Qwen2Config, Qwen2ForTokenClassification
 
 from ablations.formats.pool import read_pool
@@ -44,11 +45,11 @@ SIZES = {"1.6M": (128, 6), "10M": (320, 8)}
 BATCH = 32
 """Solutions per update."""
 BATCHES = (1, 2, 4, 8, 16)
-"""Batch sizes of which transformers gets its best."""
+"""Batch sizes to try for transformers."""
 RATE = 1e-4
 """Learning rate."""
 Side = Callable[[], float]
-"""Does the work, and returns the seconds that count."""
+"""Does the work and returns the seconds that count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,47 +57,45 @@ class Solutions:
     """Solutions as texts, and in tokens as TRL makes them."""
 
     rows: list[dict[str, Any]]
-    """Rows of TRL: prompt, completions and labels."""
+    """TRL's rows: prompt, completions and labels."""
     encoded: list[Encoded]
     targets: list[np.ndarray]
     """int8 [T]: the label at each step's end, -100 elsewhere."""
     tokenizer: Any
     per_problem: int
 
-    @classmethod
-    def of(cls, pool: Path, tokenizer: Any, problems: range, per_problem: int) -> "Solutions":
-        """Takes as many solutions of some problems; labels are the pool's."""
-        from trl.experimental.prm import PRMTrainer
 
-        read = read_pool(pool, "qwen_prm")
-        assert read.labels is not None
-        rows, encoded, targets = [], [], []
-        for index in np.flatnonzero(np.isin(read.solutions.problem_index, list(problems))):
-            if read.solutions.sample[index] >= per_problem:
-                continue
-            prob, offsets = read.labels.prob.values, read.labels.prob.offsets
-            steps = read.solutions.column("steps")[index].as_py()
-            right = prob[offsets[index] : offsets[index + 1], 0] <= 0.5
-            text = read.problems[int(read.solutions.problem_index[index])].text
-            rows.append({"prompt": text + "\n", "completions": steps, "labels": right.tolist()})
-            made = PRMTrainer.tokenize_row(rows[-1], tokenizer, "\n", None, None, False, False)
-            target = np.array(made["labels"], dtype=np.int8)
-            ends = np.flatnonzero(target != IGNORE)
-            ids = np.array(made["input_ids"], dtype=np.int32)
-            encoded.append(Encoded(ids=ids, solution_start=int(ends[0]), step_end=ends))
-            targets.append(target)
-        return cls(rows=rows, encoded=encoded, targets=targets, tokenizer=tokenizer, per_problem=per_problem)
+def read_solutions(path: Path, tokenizer: Any, problems: int, per_problem: int) -> Solutions:
+    """Reads the first solutions of the first problems of a pool, with its labels."""
+    from trl.experimental.prm import PRMTrainer
 
-    @property
-    def groups(self) -> list[np.ndarray] | None:
-        """What is drawn together: all solutions of a problem, if there are several."""
-        if self.per_problem == 1:
-            return None
-        return np.split(np.arange(len(self.rows)), len(self.rows) // self.per_problem)
+    pool = read_pool(path, "qwen_prm")
+    assert pool.labels is not None
+    rows, encoded, targets = [], [], []
+    first = (pool.solutions.problem_index < problems) & (pool.solutions.sample < per_problem)
+    for index in np.flatnonzero(first):
+        prob, offsets = pool.labels.prob.values, pool.labels.prob.offsets
+        right = prob[offsets[index] : offsets[index + 1], 0] <= 0.5
+        rows.append(
+            {
+                "prompt": pool.problems[int(pool.solutions.problem_index[index])].text + "\n",
+                "completions": pool.solutions.column("steps")[index].as_py(),
+                "labels": right.tolist(),
+            }
+        )
+        tokenized = PRMTrainer.tokenize_row(rows[-1], tokenizer, "\n", None, None, False, False)
+        target = np.array(tokenized["labels"], dtype=np.int8)
+        ends = np.flatnonzero(target != IGNORE)
+        ids = np.array(tokenized["input_ids"], dtype=np.int32)
+        encoded.append(Encoded(ids=ids, solution_start=int(ends[0]), step_end=ends))
+        targets.append(target)
+    return Solutions(
+        rows=rows, encoded=encoded, targets=targets, tokenizer=tokenizer, per_problem=per_problem
+    )
 
 
 def model_of(size: str, vocabulary: int) -> Qwen2ForTokenClassification:
-    """The model of all sides, always of the same weights."""
+    """Makes the model of all sides, always with the same weights."""
     width, layers = SIZES[size]
     torch.manual_seed(0)
     heads = width // 32
@@ -110,25 +109,24 @@ def model_of(size: str, vocabulary: int) -> Qwen2ForTokenClassification:
 
 
 def train_ours(size: str, data: Solutions) -> float:
-    """One epoch as users train; several solutions of a problem are in the same batch."""
+    """Trains one epoch, as users do; several solutions of a problem are in the same batch."""
     model = model_of(size, len(data.tokenizer))
+    groups = np.split(np.arange(len(data.rows)), len(data.rows) // data.per_problem)
     dataset = RewardDataset(
-        token_ids=[one.ids for one in data.encoded],
+        token_ids=[solution.ids for solution in data.encoded],
         targets=data.targets,
         num_classes=2,
         cost=cost_of(model),
-        drawn=data.groups,
+        drawn=None if data.per_problem == 1 else groups,
     )
-    made = RewardData(dataset, batch_size=BATCH // data.per_problem or 1, seed=0)
-    module = RewardModel(model, learning_rate=RATE, total_updates=made.updates)
-    trainer = lightning.Trainer(accelerator="cpu", devices=1, max_epochs=1, gradient_clip_val=1.0, **QUIET)
-    began = time.perf_counter()
-    trainer.fit(module, made)
-    return time.perf_counter() - began
+    batches = RewardData(dataset, batch_size=BATCH // data.per_problem or 1, seed=0)
+    module = RewardModel(model, learning_rate=RATE, total_updates=batches.updates)
+    trainer = lightning.Trainer(**ONE_EPOCH)
+    return seconds_of(lambda: trainer.fit(module, batches))
 
 
-def train_trl(size: str, data: Solutions, **how: Any) -> float:
-    """One epoch of TRL's trainer."""
+def train_trl(size: str, data: Solutions, **options: Any) -> float:
+    """Trains one epoch with TRL's trainer."""
     from datasets import Dataset
     from trl.experimental.prm import PRMConfig, PRMTrainer
 
@@ -145,7 +143,7 @@ def train_trl(size: str, data: Solutions, **how: Any) -> float:
             disable_tqdm=True,
             seed=0,
             max_length=None,
-            **how,
+            **options,
         )
         trainer = PRMTrainer(
             model=model_of(size, len(data.tokenizer)),
@@ -153,21 +151,13 @@ def train_trl(size: str, data: Solutions, **how: Any) -> float:
             train_dataset=Dataset.from_list(data.rows),
             processing_class=data.tokenizer,
         )
-        began = time.perf_counter()
-        trainer.train()
-        return time.perf_counter() - began
-
-
-def score_ours(model: torch.nn.Module, data: Solutions) -> float:
-    began = time.perf_counter()
-    score(model, data.encoded)
-    return time.perf_counter() - began
+        return seconds_of(trainer.train)
 
 
 def score_sorted(model: torch.nn.Module, data: Solutions, batch: int) -> np.ndarray:
-    """P(class) at the step ends by transformers, rows sorted by length and padded."""
+    """Computes class probabilities at the step ends with transformers, rows sorted by length and padded."""
     order = sorted(range(len(data.encoded)), key=lambda i: len(data.encoded[i]))
-    found: list[np.ndarray] = [np.empty(0)] * len(order)
+    prob: list[np.ndarray] = [np.empty(0)] * len(order)
     with torch.inference_mode():
         for begin in range(0, len(order), batch):
             rows = [data.encoded[i] for i in order[begin : begin + batch]]
@@ -178,37 +168,29 @@ def score_sorted(model: torch.nn.Module, data: Solutions, batch: int) -> np.ndar
             ).logits
             prob_BTC = logits_BTC.double().softmax(-1).numpy()
             for place, row in enumerate(rows):
-                found[order[begin + place]] = prob_BTC[place, row.step_end]
-    return np.concatenate(found)
+                prob[order[begin + place]] = prob_BTC[place, row.step_end]
+    return np.concatenate(prob)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    begin = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - begin
 
 
-def in_turns(sides: dict[str, Side], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each side, in turns, after one that does not count."""
+def solutions_per_second(sides: dict[str, Side], data: Solutions, repeats: int) -> dict[str, float]:
+    """Measures the median rate of each side. They take turns; the first turn does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(repeats + 1):
+    for _ in range(repeats + 1):
         for name, side in sides.items():
-            with silence():
-                taken = side()
-            if turn:
-                seconds[name].append(taken)
-    return seconds
-
-
-@contextlib.contextmanager
-def silence() -> Iterator[None]:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                seconds[name].append(side())
+    return {name: len(data.rows) / statistics.median(values[1:]) for name, values in seconds.items()}
 
 
 def matmul_rate() -> float:
-    """FLOP per second of the best of some matrix products in float32."""
+    """Measures the highest FLOP per second of float32 matrix products of several shapes."""
     rates = []
     for rows, inner, columns in ((2048, 128, 352), (2048, 320, 880), (1024, 1024, 1024)):
         a, b = torch.randn(rows, inner), torch.randn(inner, columns)
@@ -218,7 +200,7 @@ def matmul_rate() -> float:
 
 
 def training(size: str, data: Solutions, repeats: int) -> dict[str, float]:
-    """Solutions per second of each side."""
+    """Measures the solutions per second of each side."""
     fp32 = {"bf16": False, "gradient_checkpointing": False}
     sides: dict[str, Side] = {
         "ours": lambda: train_ours(size, data),
@@ -228,34 +210,28 @@ def training(size: str, data: Solutions, repeats: int) -> dict[str, float]:
         ),
         "TRL, as it ships": lambda: train_trl(size, data, bf16=True),
     }
-    return {
-        name: len(data.rows) / statistics.median(taken) for name, taken in in_turns(sides, repeats).items()
-    }
+    return solutions_per_second(sides, data, repeats)
 
 
 def scoring(size: str, data: Solutions, repeats: int) -> dict[str, float]:
-    """Solutions per second of each side; both give the same scores."""
+    """Measures the solutions per second of each side; both give the same scores."""
     model = model_of(size, len(data.tokenizer)).eval()
     part = Solutions(**vars(data) | {"encoded": data.encoded[:BATCH]})
-    tried = {batch: seconds_of(lambda batch=batch: score_sorted(model, part, batch)) for batch in BATCHES}
-    best = min(tried, key=lambda batch: tried[batch])
+    best = min(BATCHES, key=lambda batch: seconds_of(lambda: score_sorted(model, part, batch)))
     difference = float(np.abs(score(model, data.encoded).prob - score_sorted(model, data, best)).max())
     assert difference < 1e-4, difference
     sides: dict[str, Side] = {
-        "ours": lambda: score_ours(model, data),
+        "ours": lambda: seconds_of(lambda: score(model, data.encoded)),
         "transformers, sorted": lambda: seconds_of(lambda: score_sorted(model, data, best)),
     }
-    rates = {
-        name: len(data.rows) / statistics.median(taken) for name, taken in in_turns(sides, repeats).items()
-    }
-    return rates | {"best batch of transformers": float(best)}
+    return solutions_per_second(sides, data, repeats) | {"best batch of transformers": float(best)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="the pool of 100 GSM8K problems")
     parser.add_argument("--train", type=Path, required=True, help="GSM8K's train.jsonl, for the tokenizer")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file that is written")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--sizes", nargs="+", default=list(SIZES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
@@ -268,12 +244,12 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     tokenizer = train_tokenizer((text for pair in read_questions(arguments.train) for text in pair), 2000)
     pools = [
-        Solutions.of(arguments.pool, tokenizer, range(min(100, 32 * arguments.problems)), 1),
-        Solutions.of(arguments.pool, tokenizer, range(arguments.problems), 32),
+        read_solutions(arguments.pool, tokenizer, min(100, 32 * arguments.problems), 1),
+        read_solutions(arguments.pool, tokenizer, arguments.problems, 32),
     ]
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    if arguments.out.is_file():  # settings that were measured before stay
-        rows = {_place(row): row for row in json.loads(arguments.out.read_text())["rows"]}
+    if arguments.out.is_file():  # keeps rows of other settings
+        rows = {_key(row): row for row in json.loads(arguments.out.read_text())["rows"]}
     for threads in arguments.threads:
         torch.set_num_threads(threads)
         rate = matmul_rate()
@@ -295,12 +271,12 @@ def main() -> None:
                         "limit": rate / (2 * passes * parameters * tokens),
                     }
                     print(json.dumps(row), flush=True)
-                    rows[_place(row)] = row
-                    found = {"torch": torch.__version__, "rows": [rows[key] for key in sorted(rows)]}
-                    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+                    rows[_key(row)] = row
+                    results = {"torch": torch.__version__, "rows": [rows[key] for key in sorted(rows)]}
+                    arguments.out.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     size = list(SIZES).index(row["parameters"])
     return row["work"], size, row["threads"], row["solutions per problem"]
 

@@ -1,4 +1,4 @@
-"""Pools of solutions that the benchmarks run on."""
+"""Pools of solutions for the benchmarks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +21,19 @@ from lightning_modules.sampling import sample
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Solutions in tokens, problem after problem."""
+    """Solutions in tokens."""
 
     name: str
-    """Name in the results."""
     encoded: list[Encoded]
     """Solutions, those of a problem next to each other."""
     first_error: np.ndarray
-    """int64 [N], index of each solution's first wrong step; its number of steps if none is wrong."""
+    """int64 [N], index of each solution's first wrong step; the number of steps if none is wrong."""
     vocabulary: int
     """Number of token ids."""
 
 
 def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
-    """Samples of the shipped small base to training problems of the embedded world, rated by the oracle."""
+    """Samples solutions of training problems of the embedded world from the shipped small base."""
     folder = shipped_base("dropped", "small")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)
     world = world_of("dropped")
@@ -60,13 +59,13 @@ def embedded_pool(problems: int = 48, samples: int = 64, seed: int = 0) -> Pool:
 
 
 def gsm8k_pool(path: Path, train: Path, problems: int = 100, vocabulary: int = 2000) -> Pool:
-    """Real solutions to GSM8K problems, in tokens of a byte-level BPE trained on its training problems."""
+    """Reads real solutions of GSM8K problems, in tokens of a byte-level BPE of its training problems."""
     tokenizer = train_tokenizer((text for pair in read_questions(train) for text in pair), vocabulary)
-    read = read_pool(path, "qwen_prm")
-    assert read.labels is not None
-    whole = Samples(problems=read.problems, solutions=read.solutions)
-    chosen, rows = whole.take_problems(range(min(problems, len(read.problems))))
-    prob = read.labels.take(rows).prob
+    pool = read_pool(path, "qwen_prm")
+    assert pool.labels is not None
+    samples = Samples(problems=pool.problems, solutions=pool.solutions)
+    chosen, rows = samples.take_problems(range(min(problems, len(pool.problems))))
+    prob = pool.labels.take(rows).prob
     wrong = prob.values[:, 0] > 0.5
     before_error = (prob.up_to_first(wrong) & ~wrong).astype(np.int64)
     return Pool(

@@ -1,5 +1,4 @@
-"""All benchmarks, each beside a plain loop of the same model in the same run: ``python run.py --out
-bench.json``."""
+"""All benchmarks, each next to a plain loop of the same model: ``python run.py --out bench.json``."""
 
 import argparse
 import json
@@ -19,14 +18,12 @@ from pools import Pool, embedded_pool, gsm8k_pool
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file that is written")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--gsm8k", type=Path, help="pool of GSM8K solutions, JSONL.gz")
     parser.add_argument("--gsm8k-train", type=Path, help="GSM8K's train.jsonl, for the tokenizer")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of which the median is taken")
+    parser.add_argument("--repeats", type=int, default=5, help="runs per median")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_argument(
-        "--fraction", type=float, default=1.0, help="share of the solutions, for a quick look"
-    )
+    parser.add_argument("--fraction", type=float, default=1.0, help="share of the solutions, for a trial")
     arguments = parser.parse_args()
     if (arguments.gsm8k is None) != (arguments.gsm8k_train is None):
         parser.error("--gsm8k and --gsm8k-train go together")

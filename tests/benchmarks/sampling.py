@@ -1,4 +1,4 @@
-"""Tokens sampled a second, beside transformers' own `generate`."""
+"""Tokens sampled per second, next to transformers' `generate`."""
 
 import statistics
 import time
@@ -25,7 +25,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 
 def measure(*, prompts: int, samples: int, max_new_tokens: int, repeats: int) -> dict[str, Any]:
-    """Median tokens a second of both, in turns."""
+    """Measures the median tokens per second of both, in turns."""
     tokenizer, model = _tokenizer(), generator(3 + len(_CHARACTERS))
     texts = [f"{11 * index}+{7 * index}-3*2=?abc\n" for index in range(prompts)]
 

@@ -1,4 +1,4 @@
-"""Scoring a pool against a plain padded, unsorted loop under inference_mode."""
+"""Scoring a pool against a plain padded, unsorted loop in inference mode."""
 
 from typing import Any
 
@@ -12,22 +12,23 @@ from lightning_modules.scoring import score
 
 
 def plain(model: torch.nn.Module, solutions: list[Encoded], batch_size: int) -> np.ndarray:
-    """Class probabilities at the step ends, solutions as they come."""
-    found = []
+    """Computes class probabilities at the step ends, with solutions in the given order."""
+    prob = []
     with torch.inference_mode():
         for begin in range(0, len(solutions), batch_size):
             batch = solutions[begin : begin + batch_size]
-            held_BT = padded([np.ones(len(s.ids), dtype=np.int64) for s in batch], 0)
             logits_BTC = model(
-                input_ids=padded([s.ids for s in batch], 0), attention_mask=held_BT, use_cache=False
+                input_ids=padded([s.ids for s in batch], 0),
+                attention_mask=padded([np.ones(len(s), dtype=np.int64) for s in batch], 0),
+                use_cache=False,
             ).logits
             prob_BTC = logits_BTC.double().softmax(-1).numpy()
-            found += [prob_BTC[row, s.step_end] for row, s in enumerate(batch)]
-    return np.concatenate(found)
+            prob += [prob_BTC[row, s.step_end] for row, s in enumerate(batch)]
+    return np.concatenate(prob)
 
 
 def measure(pool: Pool, *, batch_size: int, repeats: int) -> dict[str, Any]:
-    """Seconds of both, their ratio, and the largest difference of the scores."""
+    """Measures the seconds of both, their ratio, and the largest difference of the scores."""
     model = classifier(pool.vocabulary).eval()
     order = np.random.default_rng(0).permutation(len(pool.encoded))
     solutions = [pool.encoded[i] for i in order]

@@ -1,7 +1,7 @@
-"""Training through a Trainer against a plain padded loop over the same solutions, and Lightning's share of a
-step."""
+"""Training through a Trainer against a plain padded loop over the same solutions; Lightning's overhead."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import lightning
@@ -12,11 +12,15 @@ from pools import Pool
 
 from lightning_modules.encoding import IGNORE
 from lightning_modules.packing import cost_of
-from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset
+from lightning_modules.reward_data import GlobalBatches, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 
 LEARNING_RATE = 1e-3
-QUIET: dict[str, Any] = {
+ONE_EPOCH: dict[str, Any] = {
+    "accelerator": "cpu",
+    "devices": 1,
+    "max_epochs": 1,
+    "gradient_clip_val": 1.0,
     "logger": False,
     "enable_checkpointing": False,
     "enable_progress_bar": False,
@@ -24,11 +28,11 @@ QUIET: dict[str, Any] = {
     "use_distributed_sampler": False,
     "num_sanity_val_steps": 0,
 }
+"""Arguments of Lightning's Trainer."""
 
 
 def dataset(pool: Pool, supervision: str, solutions: int) -> RewardDataset:
-    """A random part of the pool with targets for process supervision (up to the first error) or outcome
-    supervision."""
+    """Draws a part of the pool, with targets for process supervision (up to the first error) or outcome."""
     chosen = np.random.default_rng(0).permutation(len(pool.encoded))[:solutions]
     encoded = [pool.encoded[i] for i in chosen]
     cost = cost_of(classifier(pool.vocabulary))
@@ -44,65 +48,59 @@ def dataset(pool: Pool, supervision: str, solutions: int) -> RewardDataset:
 
 
 def module(pool: Pool, updates: int) -> RewardModel:
-    """The model of every run."""
+    """Makes the model of every run."""
     return RewardModel(classifier(pool.vocabulary), learning_rate=LEARNING_RATE, total_updates=updates)
 
 
 def fit(pool: Pool, data: RewardDataset, batch_size: int) -> RewardModel:
-    """One epoch, as users train."""
-    made = RewardData(data, batch_size=batch_size, seed=0)
-    model = module(pool, made.updates)
+    """Trains one epoch, as users do."""
+    batches = RewardData(data, batch_size=batch_size, seed=0)
+    model = module(pool, batches.updates)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = lightning.Trainer(
-            accelerator="cpu", devices=1, max_epochs=1, gradient_clip_val=1.0, **QUIET
-        )
-        trainer.fit(model, made)
+        lightning.Trainer(**ONE_EPOCH).fit(model, batches)
     return model
 
 
 def bare(pool: Pool, data: RewardDataset, batch_size: int) -> None:
-    """The same batches and the same step without Lightning."""
+    """Trains on the same batches without Lightning."""
     batches = GlobalBatches(data, batch_size=batch_size, seed=0)
-    model = module(pool, len(batches))
-    optimizers = model.configure_optimizers()
-    optimizer, schedule = optimizers["optimizer"], optimizers["lr_scheduler"]["scheduler"]
-    model.train()
-    batch: RewardBatch
-    for batch in batches:
-        (model.loss_sum(batch) / batch.target_count).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
+    model = module(pool, len(batches)).train()
+    update(model, (model.loss_sum(batch) / batch.target_count for batch in batches))
 
 
 def plain(pool: Pool, data: RewardDataset, batch_size: int) -> torch.nn.Module:
-    """The plain loop: padded batches in the order drawn, nothing sorted or shared."""
+    """Trains on padded batches in the order drawn, with nothing sorted or shared; returns the backbone."""
     batches = GlobalBatches(data, batch_size=batch_size, seed=0)
-    model = classifier(pool.vocabulary).train()
-    holder = module(pool, len(batches))
-    holder.backbone = model
-    optimizers = holder.configure_optimizers()
-    optimizer, schedule = optimizers["optimizer"], optimizers["lr_scheduler"]["scheduler"]
-    for index in batches.updates(0):
+    model = module(pool, len(batches)).train()
+
+    def loss(index: np.ndarray) -> torch.Tensor:
         rows = [data.token_ids[i] for i in index]
-        token_BT = padded(rows, 0)
-        held_BT = padded([np.ones(len(row), dtype=np.int64) for row in rows], 0)
+        real_BT = padded([np.ones(len(row), dtype=np.int64) for row in rows], 0)
         target_BT = padded([data.targets[i].astype(np.int64) for i in index], IGNORE)
-        logits_BTC = model(input_ids=token_BT, attention_mask=held_BT, use_cache=False).logits
-        torch.nn.functional.cross_entropy(
+        logits_BTC = model.backbone(input_ids=padded(rows, 0), attention_mask=real_BT, use_cache=False).logits
+        return torch.nn.functional.cross_entropy(
             logits_BTC.flatten(0, 1), target_BT.flatten(), ignore_index=IGNORE
-        ).backward()
+        )
+
+    update(model, map(loss, batches.updates(0)))
+    return model.backbone
+
+
+def update(model: RewardModel, losses: Iterable[torch.Tensor]) -> None:
+    """Makes one update per loss, each computed after the update before."""
+    configured = model.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    for loss in losses:
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    return model
 
 
 def measure(pool: Pool, *, solutions: int, batch_size: int, repeats: int) -> dict[str, Any]:
-    """Seconds and ratios for both kinds of supervision."""
+    """Measures seconds and ratios for both kinds of supervision."""
     results: dict[str, Any] = {}
     for supervision in ("process", "outcome"):
         data = dataset(pool, supervision, solutions)

@@ -1,4 +1,4 @@
-"""Runs one step in a test, on artifacts that are given."""
+"""Runs a step in a test, on given artifacts."""
 
 import tempfile
 from pathlib import Path

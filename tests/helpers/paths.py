@@ -1,4 +1,4 @@
-"""Where things are, for tests in any folder."""
+"""Paths for tests in any folder."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ ROOT = Path(__file__).parents[2]
 """The checkout."""
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
-"""Real data, where it is at hand; tests pass without it."""
+"""Real data; it may be missing."""

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, on a free port, that can be restarted."""
+"""A private PostgreSQL server on a free port that can be restarted."""
 
 import contextlib
 import os
@@ -11,21 +11,22 @@ from pathlib import Path
 
 
 def _bin() -> Path | None:
-    """Where PostgreSQL's programs are."""
-    known = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
-    known += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    whole = (path for path in known if (path / "initdb").is_file() and (path / "postgres").is_file())
-    return next(whole, None)
+    """Finds the folder of PostgreSQL's programs."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if initdb := shutil.which("initdb"):
+        folders.insert(0, Path(initdb).resolve().parent)
+    complete = (path for path in folders if (path / "initdb").is_file() and (path / "postgres").is_file())
+    return next(complete, None)
 
 
 BIN = _bin()
-"""None where it is not installed."""
+"""None if it is not installed."""
 RUN_AS = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-"""The server refuses to be run by root."""
+"""The server does not run as root."""
 
 
 class Server:
-    """A server that listens on this machine alone."""
+    """A server that listens only on this machine."""
 
     def __init__(self, data: Path) -> None:
         assert BIN is not None
@@ -38,7 +39,7 @@ class Server:
         subprocess.run([*RUN_AS, BIN / "initdb", *words], check=True, capture_output=True, cwd="/")
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Starts it and waits until it answers."""
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._data}"]
         self._process = subprocess.Popen(
             [*RUN_AS, self._bin / "postgres", "-D", self._data, "-p", str(self._port), *listen],
@@ -54,7 +55,7 @@ class Server:
         raise RuntimeError("the server did not start")
 
     def stop(self) -> None:
-        """Ends it at once, with whoever is connected."""
+        """Stops it at once, with all connections."""
         stop = [*RUN_AS, self._bin / "pg_ctl", "stop", "-D", self._data, "--mode=fast"]
         subprocess.run(stop, check=True, capture_output=True, cwd="/")
         self._process.wait(60)
@@ -62,7 +63,7 @@ class Server:
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[Server]:
-    """One that runs. As root its data lie in /tmp, where the user postgres can read them."""
+    """Runs a server. For root, its data are in /tmp, where the user postgres can read them."""
     data = (Path("/tmp") if RUN_AS else folder) / f"sweeps-postgresql-{os.getpid()}"
     data.mkdir()
     if RUN_AS:

@@ -1,4 +1,4 @@
-"""Processes of tests: commands in forked ones, and those that a program has started."""
+"""Processes for tests: commands in forked processes, and the processes that a program started."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from ablations.engine.processes import context_of, take_environment
 
 
 def forked(target: Callable[..., None], *arguments: object, **variables: str) -> BaseProcess:
-    """Starts a function in a process that is forked from one in which torch is imported already.
+    """Starts a function in a process forked from one that has imported torch.
 
     Args:
         target: the function.
         arguments: its arguments.
-        variables: environment variables that this process does not have.
+        variables: additional environment variables.
     """
     words = (os.environ | variables, target, arguments)
     process = context_of(cuda=False).Process(target=_run, args=words)
@@ -29,7 +29,7 @@ def _run(environment: dict[str, str], target: Callable[..., None], arguments: tu
 
 
 def finish(processes: Sequence[BaseProcess]) -> None:
-    """Waits for processes, each of which must end with 0."""
+    """Waits for processes, all of which must exit with 0."""
     for process in processes:
         process.join(600)
     assert [process.exitcode for process in processes] == [0] * len(processes)
@@ -40,8 +40,8 @@ def forked_command(argv: Iterable[object], *, out: Path, log: Path) -> BaseProce
 
     Args:
         argv: its arguments.
-        out: file for what it prints.
-        log: file for what it writes to standard error.
+        out: file for standard output.
+        log: file for standard error.
     """
     return forked(_command, [str(word) for word in argv], out, log)
 
@@ -56,12 +56,12 @@ def _command(argv: list[str], out: Path, log: Path) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """Returns the processes that one started, in the order in which it did."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Returns the processes that a process started, in order."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def forked_for(pid: int) -> list[int]:
-    """Returns the processes that were forked for one by its fork server."""
+    """Returns the processes that a process's fork server forked."""
     found: list[int] = []
     for child in children_of(pid):
         if b"multiprocessing.forkserver" in Path(f"/proc/{child}/cmdline").read_bytes():

@@ -1,4 +1,4 @@
-"""A pool of ten sums, and the arguments by which a run takes it."""
+"""A pool of ten sums, and arguments of commands that use it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ PROBLEMS, SAMPLES, FOLDS = 10, 6, 5
 
 
 def write_sums(path: Path) -> Path:
-    """Ten sums with six solutions each, half of them wrong; `sharp` sees the wrong step, `blunt` guesses."""
+    """Writes ten sums with six solutions each, half of them wrong; `sharp` sees errors, `blunt` guesses."""
     rng = np.random.default_rng(3)
     problems, rows, sharp, blunt = [], [], [], []
     for p in range(PROBLEMS):
@@ -52,12 +52,11 @@ def arguments(
     labeler: str,
     folder: Path,
     experiment: str = "supervision",
-    **of_pool: object,
+    **source: object,
 ) -> list[str]:
-    given = [f"--settings.source.{name}={value}" for name, value in of_pool.items()]
-    places = [f"--store={folder / 'store'}"] + ([f"--out={folder / 'out'}"] if command == "run" else [])
     return [
         *(command, experiment, "--scale=smoke", f"--pool={pool}", f"--labeler={labeler}", "--workers=1"),
-        *places,
-        *given,
+        f"--store={folder / 'store'}",
+        *([f"--out={folder / 'out'}"] if command == "run" else []),
+        *(f"--settings.source.{name}={value}" for name, value in source.items()),
     ]

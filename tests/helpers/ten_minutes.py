@@ -13,26 +13,23 @@ from tiny_words import write_generator, write_prm
 PAGE = (ROOT / "docs" / "how-to" / "own-data.md").read_text()
 _OURS, _MINE, _PAPER = re.findall(r"^```\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 _SMALLER = {"--scale small": "--scale smoke", "-n 64": "-n 6", "--data-scale 32": "--data-scale 1"}
-"""What tests say in place of the page's, for the time it takes."""
+"""Texts of the page -> smaller ones for tests, to save time."""
 PROBLEMS = 12
 
 
 def commands(block: str) -> list[list[str]]:
-    """Arguments of `ablations`, command by command, of the page's lines."""
-    found = []
-    for line in block.splitlines():
-        for said, smaller in _SMALLER.items():
-            line = line.replace(said, smaller)
-        command, *argv = shlex.split(line)
-        assert command == "ablations"
-        found.append(argv)
-    return found
+    """Returns the arguments of each `ablations` command in a block of the page."""
+    for text, smaller in _SMALLER.items():
+        block = block.replace(text, smaller)
+    lines = [shlex.split(line) for line in block.splitlines()]
+    assert {command for command, *_ in lines} == {"ablations"}
+    return [argv for _, *argv in lines]
 
 
 OWN_DATA = commands(_OURS)
-"""From problems to a report and an exported reward model."""
+"""Commands from problems to a report and an exported reward model."""
 PAPERS_WAY = commands(_PAPER)
-"""Generator and large PRM as the paper made them."""
+"""Commands that make generator and large PRM as the paper did."""
 
 
 def write_files(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tiny causal checkpoints of real architectures: random weights, and each family's own tokenizer class."""
+"""Tiny causal checkpoints of real architectures: random weights and the family's tokenizer class."""
 
 import json
 from pathlib import Path
@@ -28,15 +28,10 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SIZES: dict[str, Any] = dict(
-    hidden_size=32,
-    intermediate_size=48,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=512,
-    initializer_range=0.3,
+BODY: dict[str, Any] = dict(
+    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2
 )
+SIZES = BODY | {"max_position_embeddings": 512, "initializer_range": 0.3}
 OWN = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.3)
 CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "qwen2": (Qwen2Config, SIZES),
@@ -45,15 +40,15 @@ CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "mistral": (MistralConfig, SIZES | {"sliding_window": None}),
     "mistral-window": (MistralConfig, SIZES | {"sliding_window": 8}),  # shorter than the solutions
     "gpt-neox": (GPTNeoXConfig, OWN | {"intermediate_size": 64, "max_position_embeddings": 512}),
-    "gpt2": (GPT2Config, OWN | {"n_positions": 512}),  # a tenth dropped everywhere, as it has by default
+    "gpt2": (GPT2Config, OWN | {"n_positions": 512}),  # dropout of 0.1 everywhere, the default
     "smollm": (LlamaConfig, SIZES | {"tie_word_embeddings": True}),
-    "smollm3": (SmolLM3Config, SIZES | {"num_hidden_layers": 4}),  # every fourth layer knows no positions
+    "smollm3": (SmolLM3Config, SIZES | {"num_hidden_layers": 4}),  # every fourth layer ignores positions
 }
 FAMILIES = tuple(CONFIGS)
 
 
 def tokenizer_of(family: str) -> Any:
-    """Its vocabulary is learned from a few sums; what it does with text is the family's."""
+    """Makes a family's tokenizer with a vocabulary learned from a few sums."""
     if family in ("llama", "mistral", "mistral-window"):
         return _llama()
     kind = {"gpt2": GPT2Tokenizer, "smollm": GPT2Tokenizer, "gpt-neox": GPTNeoXTokenizer}.get(
@@ -68,7 +63,7 @@ def tokenizer_of(family: str) -> Any:
 
 
 def _llama() -> LlamaTokenizer:
-    """Pieces run over line ends, bytes stand in for unknown characters, a BOS opens, nothing pads."""
+    """Tokens span line ends, bytes replace unknown characters, there is a BOS and no padding."""
     trained = LlamaTokenizer().train_new_from_iterator([CORPUS], 150, show_progress=False)
     model = json.loads(trained.backend_tokenizer.to_str())["model"]
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *model["vocab"]]
@@ -78,12 +73,12 @@ def _llama() -> LlamaTokenizer:
 
 
 def write_checkpoint(family: str, folder: Path, **config: Any) -> Path:
-    """Writes one as `save_pretrained` does; ``config`` goes over the family's."""
+    """Writes a family's checkpoint; ``config`` overrides the family's."""
     tokenizer = tokenizer_of(family)
     kind, values = CONFIGS[family]
     torch.manual_seed(7)
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos")}
-    # as public checkpoints have it, the table is larger than the vocabulary
+    # the table is larger than the vocabulary, as in public checkpoints
     sizes = {"vocab_size": len(tokenizer) + 3} | special | config
     model = AutoModelForCausalLM.from_config(kind(**values | sizes))
     model.save_pretrained(folder)

@@ -11,8 +11,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 WIDTH, LAYERS, HEADS, VOCABULARY = 32, 2, 4, 261
 
 
-def write_gguf(path: Path, **said: str) -> Any:
-    """Writes a model of random weights and bytes as tokens; returns the model."""
+def write_gguf(path: Path, **metadata: str) -> Any:
+    """Writes a model of random weights with bytes as tokens; returns the model."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -28,7 +28,7 @@ def write_gguf(path: Path, **said: str) -> Any:
     model = LlamaForCausalLM(config).eval()
     writer = GGUFWriter(path, "llama")
     writer.add_name("tiny")
-    for name, value in said.items():
+    for name, value in metadata.items():
         getattr(writer, f"add_{name}")(value)
     writer.add_context_length(256)
     writer.add_embedding_length(WIDTH)
@@ -56,7 +56,7 @@ def write_gguf(path: Path, **said: str) -> Any:
 
 
 def _as_llama_cpp(name: str, weight: np.ndarray) -> tuple[str, np.ndarray]:
-    """Its name and order of rows: queries and keys have the halves of each head interleaved."""
+    """Returns GGUF's name and order of rows: queries and keys have the halves of heads interleaved."""
     if name == "embed_tokens.weight":
         return "token_embd.weight", weight
     if name == "norm.weight":
@@ -74,7 +74,7 @@ def _as_llama_cpp(name: str, weight: np.ndarray) -> tuple[str, np.ndarray]:
 
 
 def _byte_letters() -> list[str]:
-    """The letters that stand for bytes in GPT-2's tokenizers."""
+    """Lists the letters for bytes in GPT-2's tokenizers."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = iter(range(256, 512))
     return [chr(byte) if byte in plain else chr(next(others)) for byte in range(256)]

@@ -1,4 +1,4 @@
-"""What one process or several do: train and score; the first process writes what came out."""
+"""Training and scoring in one process or several; the first process writes the results."""
 
 import contextlib
 from dataclasses import replace
@@ -13,15 +13,15 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForTokenClassification
 
 from lightning_modules.encoding import Encoded
-from lightning_modules.process_group import Group, joined
+from lightning_modules.process_group import Group, join_group
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score
-from lightning_modules.sharding import whole_state
+from lightning_modules.sharding import gather_weights
 from lightning_modules.training import fit
 
 COUNTS = (0, 1, 2, 3, 7, 13, 20)
-"""Of solutions that are scored: none, fewer than processes, primes."""
+"""Numbers of solutions to score: none, fewer than processes, primes."""
 UPDATES = 8
 
 
@@ -43,7 +43,7 @@ def solutions(count: int) -> list[Encoded]:
 
 
 def data() -> RewardData:
-    """13 solutions in updates of 12, so that every second update has one, and one process none."""
+    """Makes 13 solutions in updates of 12, so that every second update has one, and one process none."""
     random = np.random.default_rng(0)
     token_ids = [random.integers(0, 12, 6 + random.integers(1, 9)) for _ in range(13)]
     targets = [np.where(np.arange(len(ids)) < 6, -100, random.integers(0, 2, len(ids))) for ids in token_ids]
@@ -53,7 +53,7 @@ def data() -> RewardData:
 
 
 class Stop(Callback):
-    """Dies in the middle of an epoch."""
+    """Raises an error in the middle of an epoch."""
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
         if trainer.global_step == 3:
@@ -71,7 +71,7 @@ def train(group: Group, folder: Path | None = None, *more: Callback) -> dict[str
         checkpoint_folder=folder,
         checkpoint_every=1,
     )
-    return whole_state(model)
+    return gather_weights(model)
 
 
 def half(group: Group, folder: Path) -> Path:
@@ -82,25 +82,25 @@ def half(group: Group, folder: Path) -> Path:
 
 
 def main(out: Path, given: Path | None) -> None:
-    """Trains and scores in this process, as one of its group.
+    """Trains and scores in this process as a part of its group.
 
     Args:
         out: folder to write into.
-        given: folder in which an earlier group, of any size, left a half-done training.
+        given: folder with an unfinished training of an earlier group of any size.
     """
-    with joined() as group:
+    with join_group() as group:
         scores = [score(backbone(), solutions(count), max_tokens=30, group=group) for count in COUNTS]
-        found = {"ddp": train(group)}
+        states = {"ddp": train(group)}
         half(group, out / "left")
         if given is not None:
-            found["resumed"] = train(group, given)
+            states["resumed"] = train(group, given)
         if group.size > 1:
             split = replace(group, strategy="fsdp")
-            found["fsdp"] = train(split)
-            found["fsdp resumed"] = train(split, half(split, out / "split"))
+            states["fsdp"] = train(split)
+            states["fsdp resumed"] = train(split, half(split, out / "split"))
         if not group.first:
             return
-        for name, state in found.items():
+        for name, state in states.items():
             save_file(state, out / f"{name}.safetensors")
-        for count, one in zip(COUNTS, scores, strict=True):
-            np.savez(out / f"{count}.npz", prob=one.prob, last=one.last, size=group.size)
+        for count, found in zip(COUNTS, scores, strict=True):
+            np.savez(out / f"{count}.npz", prob=found.prob, last=found.last, size=group.size)

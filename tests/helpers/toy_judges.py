@@ -1,4 +1,4 @@
-"""Judges of final answers that hang, raise or die, in the place of Math-Verify."""
+"""Judges of final answers that hang, raise or die, in place of Math-Verify."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import time
 
 
 def judge(answer: str, reference: str) -> bool:
-    """Answers that are words do what they say; all others are right if they begin as the reference does."""
+    """Does what an answer in words says; any other is right if its first character is the reference's."""
     if answer == "hang":
         time.sleep(600)
     if answer == "hang in C":
@@ -22,12 +22,12 @@ def judge(answer: str, reference: str) -> bool:
 
 
 def noting(answer: str, reference: str) -> bool:
-    """Notes each pair, with the process, in a file that the reference names; always right."""
+    """Writes each answer and the process to the file that the reference names; always right."""
     with open(reference, "a") as file:
         file.write(f"{answer} {os.getpid()}\n")
     return True
 
 
 def without_torch(answer: str, reference: str) -> bool:
-    """Whether the process has not imported what is heavy."""
+    """Returns whether the process has not imported large packages."""
     return not {"torch", "transformers", "lightning", "pyarrow"}.intersection(sys.modules)

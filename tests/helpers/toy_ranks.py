@@ -1,4 +1,4 @@
-"""Steps that several processes compute together, and a run of two in processes that a launcher started."""
+"""Steps that several processes compute together, and a run in processes that a launcher started."""
 
 import os
 import signal
@@ -19,11 +19,11 @@ from ablations.engine.store import Store
 class Ranked(Noting, Step[Text], name="ranked", spreads=True):
     n: int
     die: int | None = None
-    """Rank that is killed."""
+    """Rank to kill."""
     fail: int | None = None
-    """Rank that fails."""
+    """Rank to fail."""
     wait: float = 0.0
-    """Seconds after all have met."""
+    """Seconds to wait after all ranks have met."""
 
     def run(self, context):
         group = context.group
@@ -50,12 +50,11 @@ class Alone(Noting, Step[Text], name="alone"):
 
 
 def tasks(notes, *fields):
-    return [Alone(before=Ranked(**some, notes=str(notes)), notes=str(notes)) for some in fields]
+    return [Alone(before=Ranked(**values, notes=str(notes)), notes=str(notes)) for values in fields]
 
 
 def under_a_launcher(root, notes):
     """Runs two tasks in this process, as one of the group that the environment tells of."""
     with joined_devices(Devices()) as devices:
         if devices.group.first:
-            asked = tasks(notes, {"n": 1}, {"n": 2})
-            run_tasks(asked, Store(root), machine=Machine(devices=devices))
+            run_tasks(tasks(notes, {"n": 1}, {"n": 2}), Store(root), machine=Machine(devices=devices))

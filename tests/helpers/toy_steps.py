@@ -1,4 +1,4 @@
-"""Steps that take no time, for tests of what runs them; as a script, a run of them that can be killed."""
+"""Steps that take no time, for tests of executors; as a script, a run of them that can be killed."""
 
 import contextlib
 import functools
@@ -38,7 +38,7 @@ def text_of(store, step):
 
 @functools.cache
 def named(name, **more):
-    """A class of steps of some name, for tests that only plan."""
+    """Makes a class of steps, for tests that only plan."""
 
     @dataclass(frozen=True, kw_only=True, eq=False)
     class Named(Step[Text], name=name, **more):
@@ -55,7 +55,7 @@ def named(name, **more):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Noting:
-    """A step that notes what it does in a file."""
+    """A step that writes notes to a file."""
 
     notes: str = apart()
 
@@ -72,7 +72,7 @@ class Part(Noting, Step[Text], name="part"):
 
     def run(self, context):
         self.note(f"part-{self.n} {os.getpid()}")
-        while Path(self.notes).with_name("hold").exists():  # a test holds all parts
+        while Path(self.notes).with_name("hold").exists():  # a test makes all parts wait
             time.sleep(0.05)
         for shard in range(3):  # finished shards are not made again
             path = context.scratch / str(shard)
@@ -94,7 +94,7 @@ class Part(Noting, Step[Text], name="part"):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelPart(Part, name="part", runs_model=True):
-    """The same for a process that has torch."""
+    """A part for a process that has torch."""
 
     def run(self, context):
         import torch
@@ -105,7 +105,7 @@ class ModelPart(Part, name="part", runs_model=True):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Meet(Noting, Step[Text], name="meet"):
-    """Waits until so many steps have noted something."""
+    """Waits until ``of`` steps have written a note."""
 
     n: int
     of: int
@@ -137,7 +137,7 @@ class Environment(Step[Text], name="environment"):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelEnvironment(Environment, name="environment", runs_model=True):
-    """The same for a process that has torch."""
+    """An environment for a process that has torch."""
 
 
 def parts_of(notes, count, seconds, do=(), kind=Part):
@@ -159,7 +159,7 @@ def joined(parts):
 
 
 class Toy:
-    """A store, and a file in which the steps note what they do."""
+    """A store, and a file for the notes of the steps."""
 
     def __init__(self, folder):
         self.folder, self.root, self.notes = folder, folder / "store", folder / "notes.txt"
@@ -178,7 +178,7 @@ class Toy:
             self.lines = lines.read_text().splitlines()
 
     def start(self, count=8, seconds=0.1, workers=2, root=None, cwd=None, kind=Part, **more):
-        """The same from another process: `count` parts and their join."""
+        """Starts another process that runs `count` parts and their join."""
         path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
         args = [root or self.root, self.notes, workers, count, seconds, kind.__name__]
         args += [f"{name}={value}" for name, value in more.items()]
@@ -192,7 +192,7 @@ class Toy:
 
     @contextlib.contextmanager
     def started(self, **more):
-        """The same, killed at the end if it still runs."""
+        """Yields the process that `start` starts, and kills it at the end."""
         process = self.start(**more)
         try:
             yield process
@@ -202,7 +202,7 @@ class Toy:
             process.stderr.close()
 
     def noted(self):
-        """How often each thing was noted."""
+        """Counts each note."""
         return Counter(line.split()[0] for line in self.noted_lines())
 
     def pids(self):
@@ -227,7 +227,7 @@ def wait_until(true, seconds=10):
 
 
 def artifacts(root):
-    """What stands, by name: records are compared byte for byte."""
+    """Returns the content of all artifacts by file."""
     folders = [root / name for name in ("part", "join")]
     return {
         str(path.relative_to(root)): path.read_bytes()
@@ -238,13 +238,13 @@ def artifacts(root):
 
 
 if __name__ == "__main__":
-    import toy_steps  # whose classes workers find, unlike those of a script
+    import toy_steps  # workers do not find the classes of a script
 
     store, notes, workers, count, seconds, name, *more = sys.argv[1:]
     try:
         kind = getattr(toy_steps, name)
         targets = [toy_steps.joined(toy_steps.parts_of(notes, int(count), float(seconds), kind=kind))]
-        machine = Machine(**dict(one.split("=") for one in more))
+        machine = Machine(**dict(option.split("=") for option in more))
         run_tasks(targets, Store(store), int(workers), machine=machine)
     except KeyboardInterrupt:
         sys.exit(130)

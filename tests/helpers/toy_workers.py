@@ -1,4 +1,4 @@
-"""Processes of a pool that do what they are told."""
+"""Processes of a pool that follow commands."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from ablations.engine.worker_pool import BEGUN, PROGRESS
 
 
 def work(connection: Connection, number: int) -> None:
-    """Answers each job, a pair of a command and a path, with the number of the process."""
+    """Answers each job, a command and a path, with the number of the process."""
     while True:
         try:
             command, path = connection.recv()

@@ -1,4 +1,4 @@
-"""Trainings that are made up."""
+"""Fake trainings."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,6 +24,6 @@ FACTS = TrainingFacts(
 
 
 def trained(**changes: Any) -> TrainedStudent:
-    """A student without weights, whose training reports ``FACTS`` but for some changes."""
+    """Makes a student without weights whose training reports ``FACTS`` with changes."""
     facts = replace(FACTS, **changes)
     return TrainedStudent(learning_rate=facts.learning_rate, facts=facts)

@@ -65,11 +65,11 @@ def device_of(
     if kind not in KINDS:
         raise ValueError(f"device_kind: found {kind!r}; allowed: {', '.join(KINDS)}")
     if kind == CPU:
-        from lightning_modules.peak import measured_peak
+        from lightning_modules.peak import measure_peak
 
         device = Device(
             name="one core of this processor in float32, as fast as just now",
-            peak=measured_peak(),
+            peak=measure_peak(),
             utilization=CPU_UTILIZATION,
             sampling=CPU_SAMPLING,
             timed_as="cpu",

@@ -6,14 +6,14 @@ import torch
 from tiny_checkpoints import write_checkpoint
 from transformers import AutoModelForTokenClassification
 
-from lightning_modules.adapters import add_adapters, linear_layers, merged
+from lightning_modules.adapters import add_adapters, linear_layers
 from lightning_modules.backbones import load_classifier
 from lightning_modules.encoding import encode_all
 from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score
-from lightning_modules.sharding import shard, whole_state
+from lightning_modules.sharding import gather_weights, shard
 from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
 
@@ -60,7 +60,7 @@ def test_adapters_and_head_alone_are_trained_and_kept(family: tuple[str, Path], 
 
     found = score(model, encoded)
     assert np.abs(found.prob - fresh.prob).max() > 0.01
-    model.export(tmp_path, load_tokenizer(folder), whole_state(model))
+    model.export(tmp_path, load_tokenizer(folder), gather_weights(model))
     weights = {path.name: path.stat().st_size for path in tmp_path.glob("*.safetensors")}
     assert list(weights) == ["adapter_model.safetensors"]
     assert not list(tmp_path.glob("*.md"))
@@ -70,10 +70,10 @@ def test_adapters_and_head_alone_are_trained_and_kept(family: tuple[str, Path], 
     assert {n for n, p in again.named_parameters() if p.requires_grad} == {
         n for n, p in model.named_parameters() if p.requires_grad
     }
-    with pytest.raises(ValueError, match="has adapters alone; allowed: with the folder of their base"):
+    with pytest.raises(ValueError, match="has adapters only; allowed: with the folder of their base"):
         RewardModel.from_folder(tmp_path)
 
-    whole = merged(again.backbone)
+    whole = again.backbone.merge_and_unload()
     whole.save_pretrained(tmp_path / "merged")
     read = AutoModelForTokenClassification.from_pretrained(tmp_path / "merged")
     np.testing.assert_allclose(score(read, encoded).prob, found.prob, atol=1e-5, rtol=0)

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForTokenClassification
 
 from lightning_modules.encoding import Encoded
-from lightning_modules.reward_model import RewardModel, probability_of_correct
-from lightning_modules.scoring import score, score_texts
+from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.scoring import Scores, score
 
 
 def build(num_labels: int = 2) -> LlamaForTokenClassification:
@@ -35,6 +34,10 @@ def solutions(count: int = 20) -> list[Encoded]:
     return made + made[::3]
 
 
+def steps_of(scores: Scores, index: int) -> np.ndarray:
+    return scores.prob[scores.offsets[index] : scores.offsets[index + 1]]
+
+
 @pytest.mark.parametrize("num_labels", [2, 3])
 @pytest.mark.parametrize("share_prefixes", [None, False])
 @pytest.mark.parametrize("max_tokens", [30, 8192])
@@ -50,7 +53,7 @@ def test_scores_equal_those_of_one_solution_at_a_time(
             logits = model(input_ids=torch.tensor(solution.ids)[None].long()).logits[0].double()
         prob = logits.softmax(-1).numpy()
         assert scores.prob.dtype == np.float64
-        np.testing.assert_allclose(scores.steps(index), prob[solution.step_end], atol=1e-6)
+        np.testing.assert_allclose(steps_of(scores, index), prob[solution.step_end], atol=1e-6)
         wanted = prob[-1, 1] if num_labels == 2 else prob[-1, 1] + prob[-1, 2]
         np.testing.assert_allclose(scores.last[index], wanted, atol=1e-6)
 
@@ -60,40 +63,17 @@ def test_scores_do_not_depend_on_order() -> None:
     order = np.random.default_rng(1).permutation(len(given))
     straight, mixed = score(model, given), score(model, [given[index] for index in order])
     for place, index in enumerate(order):
-        np.testing.assert_allclose(mixed.steps(place), straight.steps(index), atol=1e-6)
+        np.testing.assert_allclose(steps_of(mixed, place), steps_of(straight, index), atol=1e-6)
         np.testing.assert_allclose(mixed.last[place], straight.last[index], atol=1e-6)
 
 
 def test_no_solutions() -> None:
     scores = score(build(3), [])
     assert scores.prob.shape == (0, 3)
-    assert len(scores) == 0
+    assert len(scores.last) == 0
     assert scores.offsets.tolist() == [0]
 
 
 def test_neutral_counts_as_right() -> None:
     assert probability_of_correct(np.array([0.25, 0.75])) == 0.75
     assert probability_of_correct(np.array([0.25, 0.5, 0.25])) == 0.75
-
-
-def test_texts_are_scored_shard_by_shard() -> None:
-    vocabulary = {character: index for index, character in enumerate("0123456789+\n")}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="0"))
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner)
-    model = RewardModel(build())
-    asked = []
-
-    def shards():
-        for prompts, steps in ((["1\n", "2\n"], [["3", "4+5"], []]), (["7\n"], [["8"]])):
-            asked.append(prompts)
-            yield prompts, steps
-
-    results = []
-    for scores, cut in score_texts(model, tokenizer, shards(), max_length=4):
-        results.append((len(asked), scores, cut.tolist()))
-    assert [(shards_asked, cut) for shards_asked, _, cut in results] == [(1, [1, 0]), (2, [0])]
-    ids = torch.tensor([[1, 11, 3, 11]])
-    prob = model.backbone.eval()(input_ids=ids).logits.double().softmax(-1)[0, -1].detach().numpy()
-    assert results[0][1].offsets.tolist() == [0, 1, 1]
-    np.testing.assert_allclose(results[0][1].prob, prob[None], atol=1e-6)

@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from lightning_modules.backbones import build_causal, load_classifier
-from lightning_modules.peak import measured_peak
+from lightning_modules.peak import measure_peak
 from lightning_modules.presets import PRESETS
 from lightning_modules.sizes import size_of
 
@@ -105,6 +105,6 @@ def test_what_is_no_dense_causal_language_model_is_refused(tmp_path):
 
 def test_the_peak_is_a_rate_that_no_other_product_of_these_exceeds_by_far():
     threads = torch.get_num_threads()
-    peak = measured_peak(seconds=0.05)
+    peak = measure_peak(seconds=0.05)
     assert 1e8 < peak < 1e14
     assert torch.get_num_threads() == threads

@@ -11,7 +11,7 @@ from lightning_modules.prefix_trees import check_layout
 from lightning_modules.presets import Frozen
 from lightning_modules.reward_model import RewardModel
 from lightning_modules.scoring import score
-from lightning_modules.state_head import StateHeadConfig, new_head, whole_model
+from lightning_modules.state_head import StateHeadConfig, join_trunk, new_head
 from lightning_modules.states import hidden_states, load_trunk
 from lightning_modules.tokenization import load_tokenizer
 
@@ -63,7 +63,7 @@ def test_a_linear_head_and_its_trunk_are_one_token_classifier(checkpoint, tmp_pa
     head.standardize(table)
     model = RewardModel(head)
     head.table = table
-    whole_model(head, checkpoint).save_pretrained(tmp_path / "whole")
+    join_trunk(head, checkpoint).save_pretrained(tmp_path / "whole")
     whole = AutoModelForTokenClassification.from_pretrained(tmp_path / "whole").eval()
     assert whole.config.num_hidden_layers == 2 and whole.config.id2label == {0: "negative", 1: "positive"}
     first, rows = 0, []
@@ -80,7 +80,7 @@ def test_a_linear_head_and_its_trunk_are_one_token_classifier(checkpoint, tmp_pa
 def test_a_head_with_a_hidden_layer_is_no_token_classifier(checkpoint):
     head = new_head(StateHeadConfig(width=32, hidden=8, layer=1, num_labels=3), seed=0)
     with pytest.raises(ValueError, match="hidden: found a hidden layer of 8; allowed: a linear head"):
-        whole_model(head, checkpoint)
+        join_trunk(head, checkpoint)
 
 
 def over_steps():

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from lightning_modules import divergence
 from lightning_modules.divergence import Diverged
 from lightning_modules.language_model import Batch, LanguageModel, TextData
-from lightning_modules.training import KeepState, fit
+from lightning_modules.training import StateSaver, fit
 
 UPDATES = 12
 
@@ -138,7 +138,7 @@ def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path)
 
     (tmp_path / "last.ckpt").write_text("whole")
     with pytest.raises(Killed):
-        KeepState(tmp_path, every=2).on_train_batch_end(Trainer(), None, None, None, 3)  # type: ignore[arg-type]
+        StateSaver(tmp_path, every=2).on_train_batch_end(Trainer(), None, None, None, 3)  # type: ignore[arg-type]
     assert (tmp_path / "last.ckpt").read_text() == "whole"
 
 
@@ -155,7 +155,7 @@ def test_a_kill_between_the_renames_of_a_split_state_leaves_the_one_before(tmp_p
             path.mkdir()
             (path / "weights").write_text(str(self.global_step))
 
-    keep = KeepState(tmp_path, every=1)
+    keep = StateSaver(tmp_path, every=1)
     assert keep.existing() is None
     for step in (1, 2):
         keep.on_train_batch_end(Trainer(step), None, None, None, 0)  # type: ignore[arg-type]

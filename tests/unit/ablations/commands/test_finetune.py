@@ -337,7 +337,7 @@ def test_a_base_that_cannot_be_trained_is_refused_at_once(base, text, labels, tm
     finetune("large-prm", mute, "--labels", labels, "--out", out, code=2)
     said = capsys.readouterr().err
     assert (
-        f"chat_template: found that of {mute}, which says 'System role not supported' of the turns user"
+        f"chat_template: found that of {mute}, which rejects the turns user with 'System role not supported'"
         in said
     )
     finetune("mathmix", base("qwen2"), "--text", text, "--device", "cuda", "--out", out, code=2)

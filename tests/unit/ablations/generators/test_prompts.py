@@ -66,10 +66,10 @@ def test_a_chat_template_that_raises_is_told(checkpoint):
     )
     with pytest.raises(
         ValueError,
-        match="^chat_template: found that of .*, which says 'Only one turn is supported' of the turns user, "
-        "assistant, user; allowed: a chat template that takes them, or --chat-template never$",
+        match="^chat_template: found that of .*, which rejects the turns user, assistant, user with 'Only "
+        "one turn is supported'; allowed: a chat template that accepts them, or --chat-template never$",
     ):
         found.text("2 + 2?")
     found.tokenizer.chat_template = "{{ 1 + 'a' }}"  # Python's own error
-    with pytest.raises(ValueError, match="which says .*unsupported operand"):
+    with pytest.raises(ValueError, match="which rejects .*unsupported operand"):
         found.text("2 + 2?")

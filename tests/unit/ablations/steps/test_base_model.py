@@ -237,7 +237,7 @@ def test_defaults_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": ["Qwen2ForMaskedLM"]}, "found architecture Qwen2ForMaskedLM; allowed of a qwen2"),
+        ({"architectures": ["Qwen2ForMaskedLM"]}, "found architecture Qwen2ForMaskedLM; allowed for qwen2"),
         ({"model_type": "mamba"}, "found model_type mamba; allowed: those to which transformers gives a tok"),
     ],
 )
