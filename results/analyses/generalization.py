@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.analyses.headline import CORRECTED, Headline, listed, reading_of
+from results.analyses.headline import (
+    CORRECTED,
+    Headline,
+    could_detect_most,
+    listed,
+    reading_of,
+)
 from results.stats.crossed import Term, mean_squares
 from results.stats.differences import (
     REFERENCE_METRIC,
@@ -25,11 +31,14 @@ from results.stats.differences import (
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
 from results.stats.summaries import at_n, rows_of, summarize, tested_n
 from results.tables.rendering import (
+    NAN,
     Cell,
     Table,
+    arm_cell,
     heads,
     points,
     points_interval,
+    share_cell,
     tested,
     verdict_words,
     whole,
@@ -48,13 +57,14 @@ PAIRS = (
     ("labeler", "majority"),
 )
 """Differences to show: first arm minus second arm."""
-
 SHOWN = (*STUDENT_ARMS, "labeler", "majority", "random")
 """Arms of table and figure, in order."""
+NO_SEED = -1
+"""Placeholder for the seed of a difference between arms that have none."""
 
 
 def of_kinds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows on problems of some kind, from records or their summary."""
+    """Select the rows on problems of any kind, from records or their summary."""
     return frame[frame["variant"].isin(list(KINDS))]
 
 
@@ -66,8 +76,7 @@ def kinds_of(frame: pd.DataFrame) -> list[str]:
 
 def solved(frame: pd.DataFrame) -> pd.DataFrame:
     """Selects the rows on how many problems of each kind each arm solves, at the N of the comparison."""
-    rows = of_kinds(frame)
-    n = tested_n(rows[rows["metric"] == "best_of_n"])
+    rows, n = of_kinds(frame), _n(frame)
     parts = []
     for arm in SHOWN:
         metric = REFERENCE_METRIC.get(arm, "best_of_n")
@@ -76,25 +85,29 @@ def solved(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def _n(frame: pd.DataFrame) -> int:
+    """Return the N of the comparison."""
+    rows = of_kinds(frame)
+    return tested_n(rows[rows["metric"] == "best_of_n"])
+
+
 def kinds_table(frame: pd.DataFrame) -> Table | None:
     """Tabulates the problems of each kind solved by each arm."""
     rows = solved(frame)
     if rows.empty:
         return None
-    summary, n = summarize(rows), _n(frame)
-    cut = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
+    summary = summarize(rows)
+    unfinished = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
     arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
     shown = []
     for kind in kinds_of(summary):
-        of = summary[summary["variant"] == kind]
-        cells: list[Cell] = [word(KINDS[kind]), whole(of["problems"].max())]
-        for arm in arms:
-            row = next(rows_of(of[of["arm"] == arm]), None)
-            cells.append(points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper))
-        shown.append((*cells, points(float(cut.get(kind, float("nan"))))))
+        group = summary[summary["variant"] == kind]
+        cells = [word(KINDS[kind]), whole(group["problems"].max())]
+        cells += [share_cell(next(rows_of(group[group["arm"] == arm]), None)) for arm in arms]
+        shown.append((*cells, points(unfinished.get(kind, NAN))))
     return Table(
         id="kinds",
-        title=f"Problems solved by kind, best-of-{n}",
+        title=f"Problems solved by kind, best-of-{_n(frame)}",
         lead=(
             "Percent of the test problems of each kind, with 95% intervals. Longer: more steps than any "
             "problem that the models were trained on; rare facts: about what is seldom asked in training. "
@@ -103,12 +116,6 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
         heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
         rows=tuple(shown),
     )
-
-
-def _n(frame: pd.DataFrame) -> int:
-    """Returns the N of the comparison."""
-    rows = of_kinds(frame)
-    return tested_n(rows[rows["metric"] == "best_of_n"])
 
 
 def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -140,22 +147,11 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
             if kind == "usual" or name not in usual:
                 continue
             seeds = sorted(set(by_seed) & set(usual[name]))
-            one_SP, two_SQ = (np.stack([values[s] for s in seeds]) for values in (by_seed, usual[name]))
-            arm, against, data_scale = name
-            keys.append(
-                {
-                    **{"kind": kind, "arm": arm, "against": against, "data_scale": data_scale},
-                    **{"metric": "best_of_n", "n": n, "usual": float(two_SQ.mean())},
-                    "seeds": len(set(seeds) - {NO_SEED}),
-                }
-            )
+            one_SP, two_SQ = (np.stack([table[seed] for seed in seeds]) for table in (by_seed, usual[name]))
+            keys.append((kind, *name, "best_of_n", n, float(two_SQ.mean()), len(set(seeds) - {NO_SEED})))
             found.append(change(one_SP, two_SQ))
     columns = ["kind", "arm", "against", "data_scale", "metric", "n", "usual", "seeds"]
     return corrected(with_estimates(pd.DataFrame(keys, columns=columns), found))
-
-
-NO_SEED = -1
-"""Placeholder for the seed of a difference between arms that have none."""
 
 
 def _paired(
@@ -166,8 +162,7 @@ def _paired(
     for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
         scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
         found[key["arm"], key["against"], scale] = {
-            NO_SEED if row.seed is None or pd.isna(row.seed) else int(row.seed): row.problem_values
-            for row in rows_of(rows)
+            NO_SEED if pd.isna(row.seed) else int(row.seed): row.problem_values for row in rows_of(rows)
         }
     return found
 
@@ -206,7 +201,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
 
 
 def changes_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates how much of each difference is kept on problems unlike those of training."""
+    """Tabulate how much of each difference remains on problems unlike those of training."""
     found = changes(frame)
     if found.empty:
         return None
@@ -228,11 +223,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _named(row: Any) -> tuple[Cell, Cell, Cell]:
-    return (
-        word(KINDS[row.kind]),
-        word(arm_words(row.arm), arm=row.arm),
-        word(arm_words(row.against), arm=row.against),
-    )
+    return word(KINDS[row.kind]), arm_cell(row.arm), arm_cell(row.against)
 
 
 def headline(frame: pd.DataFrame) -> Headline:
@@ -240,64 +231,50 @@ def headline(frame: pd.DataFrame) -> Headline:
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not say of which kind the problems are.")
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
-    found, kept = within(frame), changes(frame)
-    found, kept = (rows[~rows["kind"].isin(unsolved)] for rows in (found, kept))
-    ahead = "; ".join(filter(None, map(_ahead, _by_arm(found))))
-    sentences = [f"With best-of-{_n(frame)}, {ahead}."] if ahead else []
-    sentences += filter(None, [_kept(kept)])
+    found, changed = (rows[~rows["kind"].isin(unsolved)] for rows in (within(frame), changes(frame)))
+    leads = "; ".join(filter(None, [_lead(found[found["arm"] == arm]) for arm in ("process", "labeler")]))
+    sentences = [f"With best-of-{_n(frame)}, {leads}."] if leads else []
+    sentences += filter(None, [_change_of_lead(changed)])
     if unsolved:
         names = listed([KINDS[kind] for kind in unsolved])
         sentences.append(f"No sampled solution ends right on {names} problems: nothing to compare.")
-    readings = [reading_of(f"{KINDS[row.kind]}, {_pair(row)}", row) for row in rows_of(found)]
-    readings += [reading_of(f"{KINDS[row.kind]} minus usual, {_pair(row)}", row) for row in rows_of(kept)]
+    readings = [
+        reading_of(f"{KINDS[row.kind]}{reference}, {arm_words(row.arm)} minus {arm_words(row.against)}", row)
+        for rows, reference in ((found, ""), (changed, " minus usual"))
+        for row in rows_of(rows)
+    ]
     return Headline(sentence=" ".join(sentences), readings=tuple(readings), further=(CORRECTED,))
 
 
 def _any_right(frame: pd.DataFrame, kind: str) -> bool:
-    """Returns whether any solution sampled for a kind ends right."""
+    """Return whether any solution sampled for a kind ends right."""
     rows = frame[(frame["variant"] == kind) & (frame["metric"] == "random")]
     return rows.empty or bool((rows["value"] > 0).any())
 
 
-def _pair(row: Any) -> str:
-    return f"{arm_words(row.arm)} minus {arm_words(row.against)}"
-
-
-def _by_arm(found: pd.DataFrame) -> list[pd.DataFrame]:
-    """Splits the differences into those of process supervision and those of the labeler."""
-    return [found[found["arm"] == arm] for arm in ("process", "labeler")]
-
-
-def _ahead(found: pd.DataFrame) -> str:
-    """Makes a clause on the kinds where an arm solves more than each other arm; empty without differences."""
+def _lead(found: pd.DataFrame) -> str:
+    """Say in a clause on which kinds an arm solves more than each other arm; empty without differences."""
     if found.empty:
         return ""
-    parts = []
+    clauses = []
     for against, rows in found.groupby("against", sort=False):
-        more, fewer, others = (
-            [KINDS[row.kind] for row in rows_of(rows) if (row.verdict in verdicts)]
-            for verdicts in (("above zero",), ("below zero",), (EQUIVALENT, INCONCLUSIVE))
-        )
-        clauses = [f"more than {arm_words(str(against))} on {_problems(more)}"] if more else []
-        clauses += [f"fewer than {arm_words(str(against))} on {_problems(fewer)}"] if fewer else []
-        if others:
-            least = rows[rows["verdict"] == INCONCLUSIVE]["detectable"].max()
-            could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
-            clauses.append(
-                f"not shown to differ from {arm_words(str(against))} on {_problems(others)}{could}"
-            )
-        parts += clauses
+        other = arm_words(str(against))
+        for words, verdicts in (
+            (f"more than {other}", ("above zero",)),
+            (f"fewer than {other}", ("below zero",)),
+            (f"not shown to differ from {other}", (EQUIVALENT, INCONCLUSIVE)),
+        ):
+            chosen = rows[rows["verdict"].isin(verdicts)]
+            if len(chosen):
+                kinds = listed([KINDS[kind] for kind in chosen["kind"]])
+                clauses.append(f"{words} on {kinds} problems{could_detect_most(chosen)}")
     arm = str(found["arm"].iloc[0])
-    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(parts)}"
+    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(clauses)}"
 
 
-def _problems(kinds: list[str]) -> str:
-    return f"{listed(kinds)} problems"
-
-
-def _kept(kept: pd.DataFrame) -> str:
-    """Makes a sentence on how the lead of process supervision over majority voting changes, or none."""
-    rows = list(rows_of(kept[(kept["arm"] == "process") & (kept["against"] == "majority")]))
+def _change_of_lead(changed: pd.DataFrame) -> str:
+    """Say how the lead of process supervision over majority voting changes; empty if it is not known."""
+    rows = list(rows_of(changed[(changed["arm"] == "process") & (changed["against"] == "majority")]))
     if not rows:
         return ""
     parts = [
