@@ -24,11 +24,10 @@ class Planned:
     """A difference and its variance in an earlier run."""
 
     difference: Difference
-    """The difference in the earlier run."""
     components: Components
     """Variances of single differences."""
     family: int
-    """Number of comparisons for which p is corrected after Holm."""
+    """Number of comparisons for which p is Holm-corrected."""
 
 
 def planned(frame: pd.DataFrame) -> list[Planned]:
@@ -82,7 +81,6 @@ def power_table(
         )
     names = ["arm", "minus", "where", "best-of", "sd seeds", "sd problems", "sd residual"]
     names += ["seeds", "problems", "detects"]
-    wanted = [] if difference is None else ["needs seeds", "or needs problems"]
     lead = (
         f"Detects: the smallest difference, in points, that is detected with {POWER:.0%} power at alpha "
         f"{ALPHA:g}, two-sided, corrected after Holm for {family or max(row.family for row in rows)} "
@@ -93,6 +91,7 @@ def power_table(
     if alone:
         lead += " With one seed the variance between seeds is not known: the run speaks of that seed only."
     if difference is not None:
+        names += ["needs seeds", "or needs problems"]
         lead += (
             f" Needs: the seeds at this number of problems, or the problems at this number of seeds, that "
             f"detect {100 * difference:g} points; a dash where no number does."
@@ -101,37 +100,35 @@ def power_table(
         id="power",
         title="Power",
         lead=lead,
-        heads=heads(*names, *wanted, text=("arm", "minus", "where")),
+        heads=heads(*names, text=("arm", "minus", "where")),
         rows=tuple(
-            _row(
+            _cells(
                 row,
                 seeds or row.difference.seeds,
                 problems or row.difference.found.problems,
                 difference,
-                family or row.family,
+                ALPHA / (family or row.family),
             )
             for row in rows
         ),
     )
 
 
-def _row(row: Planned, seeds: int, problems: int, difference: float | None, family: int) -> tuple[Cell, ...]:
-    alpha = ALPHA / family
+def _cells(
+    row: Planned, seeds: int, problems: int, difference: float | None, alpha: float
+) -> tuple[Cell, ...]:
     parts = row.components
     cells = [
         word(row.difference.arm),
         word(row.difference.against),
         word(row.difference.where or "–"),
-        whole(pd.NA if row.difference.n is None else row.difference.n),
+        whole(row.difference.n),
         *(points(variance**0.5) for variance in (parts.seed, parts.problem, parts.residual)),
-        whole(seeds if row.difference.seeds else pd.NA),
+        whole(seeds if row.difference.seeds else None),
         whole(problems),
         points(detectable(parts.terms(seeds, problems), alpha)),
     ]
     if difference is not None:
-        needed = (
-            seeds_needed(difference, parts, problems, alpha),
-            problems_needed(difference, parts, seeds, alpha),
-        )
-        cells += [whole(pd.NA if count is None else count) for count in needed]
+        cells.append(whole(seeds_needed(difference, parts, problems, alpha)))
+        cells.append(whole(problems_needed(difference, parts, seeds, alpha)))
     return tuple(cells)
