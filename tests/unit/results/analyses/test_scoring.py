@@ -176,7 +176,7 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
     scoring.draw(summary[summary["arm"] == "process"], two)
     assert [text.get_text() for text in two.legends[0].texts] == list(REDUCTIONS)
     with pytest.raises(ValueError, match="found no scoring strategy"):
-        scoring.plot(plain(summary), ax)
+        scoring.plot(plain(summary), ax, "labeler")
 
 
 def test_every_reduction_has_a_look() -> None:
