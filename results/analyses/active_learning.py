@@ -116,12 +116,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
             text=("acquisition", "minus", "reading"),
         ),
         rows=tuple(
-            (
-                *_names(row.acquisition, row.against),
-                whole(row.data_scale),
-                *compared(row),
-                whole(row.seeds),
-            )
+            (*_names(row.acquisition, row.against), whole(row.data_scale), *compared(row), whole(row.seeds))
             for row in rows_of(contrasts(process, "acquisition", pairs, "best_of_n", n))
         ),
     )

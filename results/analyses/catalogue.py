@@ -25,12 +25,7 @@ from results.analyses.learning_rates import learning_rates_table
 from results.analyses.training_effort import training_effort_table
 from results.findings import DESCRIPTIVE, claims_table, counted, findings
 from results.tables.rendering import Table
-from results.tables.shared import (
-    arms_table,
-    differences_table,
-    further_differences_table,
-    solutions_table,
-)
+from results.tables.shared import arms_table, differences_table, further_differences_table, solutions_table
 
 
 @dataclass(frozen=True, kw_only=True)

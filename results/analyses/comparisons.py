@@ -177,10 +177,7 @@ def _check_same_solutions(frames: dict[str, pd.DataFrame]) -> None:
         ValueError: names two runs that do not.
     """
     judged = {
-        name: (
-            frame["dataset"].iloc[0],
-            list(frame[frame["arm"] == "random"]["problem_values"].iloc[0]),
-        )
+        name: (frame["dataset"].iloc[0], list(frame[frame["arm"] == "random"]["problem_values"].iloc[0]))
         for name, frame in frames.items()
     }
     (first, one), *others = judged.items()

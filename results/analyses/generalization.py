@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.analyses.headline import (
-    CORRECTED,
-    Headline,
-    could_detect_most,
-    listed,
-    reading_of,
-)
+from results.analyses.headline import CORRECTED, Headline, could_detect_most, listed, reading_of
 from results.stats.crossed import Term, mean_squares
 from results.stats.differences import (
     REFERENCE_METRIC,

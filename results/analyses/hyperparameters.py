@@ -145,7 +145,7 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
     sentences = [
         "Sensitive: at some level the difference from the center of the sweep has a p below "
         f"{ALPHA:g}, corrected after Holm for all arms, hyperparameters and levels. The readings are those "
-        "furthest from the center, with intervals that are not corrected.",
+        "furthest from the center, with intervals that are not corrected."
     ]
     for one in best:
         where = "the center" if one.row.center else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
