@@ -71,12 +71,11 @@ class AcquisitionEfficiency:
 
 
 def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, dict[int, pd.DataFrame]]:
-    """Selects best-of-N under process supervision: acquisition -> budget -> records by seed.
+    """Select best-of-N under process supervision: acquisition -> budget -> records by seed.
 
     N is the largest for which best-of-N is an expectation.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``, which all records must have.
     """
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
@@ -89,10 +88,9 @@ def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
-    """Makes curves of best-of-N under process supervision over labels bought, one per acquisition.
+    """Make curves of best-of-N under process supervision over labels bought, one per acquisition.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``; the mean over seeds is taken.
 
     Returns:
@@ -112,10 +110,7 @@ def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """Runs the primary test: mean gain at equal budgets over `uniform_distinct` and `uniform`.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
+    """Run the primary test: mean gain at equal budgets over `uniform_distinct` and `uniform`.
 
     Returns:
         Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, metric and
@@ -145,7 +140,7 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
-    """Estimates the data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both units.
+    """Estimate the data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both units.
 
     For each unit the hypothesis comes first, then the paper's comparison, then the others; an acquisition
     with a single budget has no efficiency and is left out.
@@ -167,7 +162,7 @@ def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
 
 
 def _pairs(known: list[str]) -> list[tuple[str, str]]:
-    """Lists pairs (acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
+    """List pairs (acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
     pairs = [
         (acquisition, baseline)
         for baseline in ("uniform_distinct", PLAIN_ACQUISITION)
@@ -183,5 +178,5 @@ def _common_seeds(groups: list[pd.DataFrame]) -> list[int]:
 
 
 def _values(by_seed: pd.DataFrame, seeds: list[int]) -> np.ndarray:
-    """Stacks the problem values of these seeds, [S, P]."""
+    """Stack the problem values of these seeds, [S, P]."""
     return np.stack([np.asarray(values, dtype=np.float64) for values in by_seed.loc[seeds, "problem_values"]])

@@ -35,7 +35,7 @@ from results.vocabulary import PLAIN_ACQUISITION, acquisition_words
 
 
 def gains_table(frame: pd.DataFrame) -> Table:
-    """Tabulates the primary test: mean gain in best-of-N at equal budgets."""
+    """Tabulate the primary test: mean gain in best-of-N at equal budgets."""
     return Table(
         id="gains",
         title=f"Mean gain in best-of-{comparison_n(frame)} at equal budgets",
@@ -66,7 +66,7 @@ def _names(*acquisitions: str) -> tuple[Cell, ...]:
 
 
 def efficiency_table(frame: pd.DataFrame) -> Table:
-    """Tabulates how many times fewer labels each acquisition needs."""
+    """Tabulate how many times fewer labels each acquisition needs."""
     paper = f"the paper's {PAPER_EFFICIENCY}"
     return Table(
         id="efficiency",
@@ -97,7 +97,7 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
 
 
 def budgets_table(frame: pd.DataFrame) -> Table:
-    """Tabulates differences between acquisitions at each budget."""
+    """Tabulate differences between acquisitions at each budget."""
     n = comparison_n(frame)
     process = frame[frame["arm"] == "process"]
     baselines = ("uniform_distinct", PLAIN_ACQUISITION)
@@ -123,7 +123,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether choosing helps at equal budgets, and how many labels it saves."""
+    """Say whether choosing helps at equal budgets, and how many labels it saves."""
     tests = [row for row in rows_of(gains(frame)) if row.role != "other"]
     if not tests:
         return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
@@ -149,7 +149,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _saving(one: AcquisitionEfficiency) -> str:
-    """Describes the data efficiency in a sentence."""
+    """Describe the data efficiency in a sentence."""
     if one.efficiency.reason:
         return f"How many labels this saves is not known: {one.efficiency.reason}."
     times, against = one.efficiency.estimate, acquisition_words(one.baseline)
@@ -170,7 +170,7 @@ def _saving(one: AcquisitionEfficiency) -> str:
 def efficiency_power_table(
     frame: pd.DataFrame, *, seeds: int | None = None, problems: int | None = None
 ) -> Table:
-    """Tabulates what a planned run can detect, from the variances of an earlier one with the same budgets.
+    """Tabulate what a planned run can detect, from the variances of an earlier one with the same budgets.
 
     Args:
         frame: records of the earlier run.

@@ -217,5 +217,5 @@ ANALYSES: dict[str, Analysis] = {
 
 
 def analysis_of(frame: pd.DataFrame) -> Analysis:
-    """Returns the analysis of the experiment that the records belong to."""
+    """Return the analysis of the experiment that the records belong to."""
     return ANALYSES.get(next(iter(frame["experiment"]), ""), next(iter(ANALYSES.values())))

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from results.analyses.headline import CORRECTED, Headline, called, could_detect_most, reading_of
-from results.stats.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
+from results.stats.differences import contrasts, corrected, with_estimates
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, intervals
-from results.stats.summaries import at_n, comparison_n, rows_of, summarize
+from results.stats.summaries import comparison_n, rows_of, summarize
 from results.tables.rendering import (
+    HOLM,
     MISSING,
     Table,
     arm_cell,
@@ -19,9 +20,9 @@ from results.tables.rendering import (
     share_cell,
     tested,
     text_of,
-    whole,
     word,
 )
+from results.tables.shared import solved_cells, solved_rows
 from results.vocabulary import arm_words
 
 PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
@@ -31,44 +32,35 @@ SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
 
 
 def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of single quintiles, from records or their summary."""
+    """Select the rows of single quintiles, from records or their summary."""
     return frame[(frame["variant"] == "quintile").fillna(False).astype(bool)]
 
 
 def quintile_words(level: float) -> str:
-    """Names a quintile in words."""
+    """Name a quintile in words."""
     ends = {1: " (easiest)", 5: " (hardest)"}
     return f"{int(level)}{ends.get(int(level), '')}"
 
 
 def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates differences between arms in each quintile, easiest first, with p corrected for all."""
+    """Estimate differences between arms in each quintile, easiest first, with p corrected for all."""
     return corrected(contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n))
 
 
 def _n(frame: pd.DataFrame) -> int | None:
-    """Returns the N of the comparison; None if no quintile has a best-of-N."""
+    """Return the N of the comparison; None if no quintile has a best-of-N."""
     rows = of_quintiles(frame)
     return comparison_n(rows) if (rows["metric"] == "best_of_n").any() else None
 
 
 def quintiles_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the problems solved in each quintile."""
+    """Tabulate the problems solved in each quintile."""
     n = _n(frame)
     if n is None:
         return None
-    summary = of_quintiles(summarize(frame))
-    summary = summary[summary["n"].isin([1, n])]
-    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
-    rows = []
-    groups: Any = summary.groupby("level")
-    for level, group in groups:
-        cells = [word(quintile_words(level)), whole(group["problems"].max())]
-        for arm in arms:
-            metric = REFERENCE_METRIC.get(arm, "best_of_n")
-            solved = group[(group["arm"] == arm) & (group["metric"] == metric)]
-            cells.append(share_cell(next(rows_of(at_n(solved, 1 if arm == "random" else n)), None)))
-        rows.append(tuple(cells))
+    solved = solved_rows(summarize(of_quintiles(frame)), SHOWN, n)
+    arms = list(solved["arm"].unique())
+    groups: Any = solved.groupby("level")
     return Table(
         id="quintiles",
         title=f"Problems solved by difficulty, best-of-{n}",
@@ -77,22 +69,19 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
             "judged here; per cent, with 95% intervals over problems."
         ),
         heads=heads("quintile", "problems", *map(arm_words, arms), text=("quintile",)),
-        rows=tuple(rows),
+        rows=tuple((word(quintile_words(level)), *solved_cells(group, arms)) for level, group in groups),
     )
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether the gap holds in each quintile."""
+    """Tabulate whether the gap holds in each quintile."""
     n = _n(frame)
     if n is None:
         return None
     return Table(
         id="quintile-differences",
         title=f"Differences in best-of-{n} by difficulty",
-        lead=(
-            "Percentage points, paired by problem, with 95% intervals over problems. p and reading are "
-            "corrected after Holm for all rows, intervals are not."
-        ),
+        lead=(f"Percentage points, paired by problem, with 95% intervals over problems. {HOLM}"),
         heads=heads(
             *("quintile", "arm", "minus", "points", "p", "reading"),
             text=("quintile", "arm", "minus", "reading"),
@@ -117,7 +106,7 @@ class Gain:
 
 
 def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
-    """Estimates best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
+    """Estimate best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
     rows = of_quintiles(frame)
     rows = rows[(rows["arm"] == arm) & (rows["metric"] == "best_of_n")]
     groups: Any = rows.groupby("level")
@@ -137,7 +126,7 @@ def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
 
 
 def independent_difference(one: Estimate, two: Estimate) -> Estimate:
-    """Estimates the difference of estimates from different problems, whose variances add up."""
+    """Estimate the difference of estimates from different problems, whose variances add up."""
     known = one.terms and two.terms
     return from_terms(
         one.estimate - two.estimate,
@@ -147,7 +136,7 @@ def independent_difference(one: Estimate, two: Estimate) -> Estimate:
 
 
 def gains_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether more samples help most in the hardest quintile."""
+    """Tabulate whether more samples help most in the hardest quintile."""
     n = _n(frame)
     if n is None:
         return None
@@ -176,7 +165,7 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
+    """Say whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
     n = _n(frame)
     if n is None:
         return Headline(sentence="The records hold no quintiles.")

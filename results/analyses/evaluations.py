@@ -87,7 +87,7 @@ def _at_largest_n(frame: pd.DataFrame) -> Table:
 
 
 def _over_n(frame: pd.DataFrame) -> Table:
-    """Tabulates every line at several N."""
+    """Tabulate every line at several N."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     single = ", at the largest N a single draw" if curves["single_draw"].any() else ""
     return _curves(
@@ -100,7 +100,7 @@ def _over_n(frame: pd.DataFrame) -> Table:
 
 
 def _differences_over_n(frame: pd.DataFrame) -> Table:
-    """Tabulates what every labeler and strategy adds to majority voting at several N."""
+    """Tabulate what every labeler and strategy adds to majority voting at several N."""
     return _curves(
         frame[frame["metric"] == "best_of_n_minus_majority"],
         id="minus-majority",
@@ -190,10 +190,10 @@ def _steps(frame: pd.DataFrame) -> Table:
             (
                 word(labeler),
                 *(estimate_cell(found.get(metric)) for metric in numbers),
-                number(first_error.x) if first_error else MISSING,
+                number(first_error.x if first_error else None),
                 *(share_cell(found.get(metric)) for metric in shares),
                 whole(group["problems"].max()),
-                whole(calibration.count) if calibration else MISSING,
+                whole(calibration.count if calibration else None),
             )
         )
     return Table(
@@ -212,7 +212,7 @@ def _steps(frame: pd.DataFrame) -> Table:
 
 
 def _reliability(frame: pd.DataFrame) -> Table:
-    """Tabulates predicted and observed values, by bins of the prediction."""
+    """Tabulate predicted and observed values, by bins of the prediction."""
     rows = [
         (word(row.labeler), whole(row.n), number(row.x), number(row.estimate), whole(row.count))
         for row in rows_of(frame[frame["metric"] == "calibration"])
@@ -227,7 +227,7 @@ def _reliability(frame: pd.DataFrame) -> Table:
 
 
 def few(ns: Sequence[int]) -> list[int]:
-    """Picks at most ``MOST_NS`` of ascending numbers, evenly spaced, including the first and the last."""
+    """Pick at most ``MOST_NS`` of ascending numbers, evenly spaced, including the first and the last."""
     if len(ns) <= MOST_NS:
         return list(ns)
     return [ns[round(i * (len(ns) - 1) / (MOST_NS - 1))] for i in range(MOST_NS)]

@@ -16,28 +16,27 @@ import pandas as pd
 from results.analyses.headline import CORRECTED, Headline, could_detect_most, listed, reading_of
 from results.stats.crossed import Term, mean_squares
 from results.stats.differences import (
-    REFERENCE_METRIC,
     corrected,
     differences,
     paired_differences,
     with_estimates,
 )
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
-from results.stats.summaries import at_n, rows_of, summarize, tested_n
+from results.stats.summaries import rows_of, summarize, tested_n
 from results.tables.rendering import (
-    NAN,
+    HOLM,
     Cell,
     Table,
     arm_cell,
     heads,
     points,
     points_interval,
-    share_cell,
     tested,
     verdict_words,
     whole,
     word,
 )
+from results.tables.shared import solved_cells, solved_rows
 from results.vocabulary import STUDENT_ARMS, arm_words
 
 KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare-fact"}
@@ -63,20 +62,14 @@ def of_kinds(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def kinds_of(frame: pd.DataFrame) -> list[str]:
-    """Lists the kinds in records or their summary."""
+    """List the kinds in records or their summary."""
     held = set(frame["variant"])
     return [kind for kind in KINDS if kind in held]
 
 
 def solved(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows on how many problems of each kind each arm solves, at the N of the comparison."""
-    rows, n = of_kinds(frame), _n(frame)
-    parts = []
-    for arm in SHOWN:
-        metric = REFERENCE_METRIC.get(arm, "best_of_n")
-        of_arm = rows[(rows["arm"] == arm) & (rows["metric"] == metric)]
-        parts.append(at_n(of_arm, 1 if arm == "random" else n))
-    return pd.concat(parts)
+    """Select the rows on how many problems of each kind each arm solves, at the N of the comparison."""
+    return solved_rows(of_kinds(frame), SHOWN, _n(frame))
 
 
 def _n(frame: pd.DataFrame) -> int:
@@ -86,19 +79,12 @@ def _n(frame: pd.DataFrame) -> int:
 
 
 def kinds_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the problems of each kind solved by each arm."""
+    """Tabulate the problems of each kind solved by each arm."""
     rows = solved(frame)
     if rows.empty:
         return None
-    summary = summarize(rows)
+    summary, arms = summarize(rows), list(rows["arm"].unique())
     unfinished = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
-    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
-    shown = []
-    for kind in kinds_of(summary):
-        group = summary[summary["variant"] == kind]
-        cells = [word(KINDS[kind]), whole(group["problems"].max())]
-        cells += [share_cell(next(rows_of(group[group["arm"] == arm]), None)) for arm in arms]
-        shown.append((*cells, points(unfinished.get(kind, NAN))))
     return Table(
         id="kinds",
         title=f"Problems solved by kind, best-of-{_n(frame)}",
@@ -108,17 +94,24 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
             "Unfinished: percent of the sampled solutions that did not end within the tokens allowed."
         ),
         heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
-        rows=tuple(shown),
+        rows=tuple(
+            (
+                word(KINDS[kind]),
+                *solved_cells(summary[summary["variant"] == kind], arms),
+                points(unfinished.get(kind)),
+            )
+            for kind in kinds_of(summary)
+        ),
     )
 
 
 def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Selects the rows of one kind, and clears their variant."""
+    """Select the rows of one kind, and clear their variant."""
     return frame[frame["variant"] == kind].assign(variant=None)
 
 
 def within(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates differences between arms on problems of each kind, with p corrected for all of them."""
+    """Estimate differences between arms on problems of each kind, with p corrected for all of them."""
     n = _n(frame)
     found = [
         differences(of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind) for kind in kinds_of(frame)
@@ -127,7 +120,7 @@ def within(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates differences between arms on each kind minus those on usual problems, p corrected for all.
+    """Estimate differences between arms on each kind minus those on usual problems, p corrected for all.
 
     Returns:
         Columns kind, arm, against, data_scale, metric, n, usual (the difference on usual problems) and those
@@ -151,7 +144,7 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
 def _paired(
     frame: pd.DataFrame, kind: str, n: int
 ) -> dict[tuple[str, str, int | None], dict[int, np.ndarray]]:
-    """Returns (arm, against, data scale) -> seed -> difference on each problem of a kind."""
+    """Return (arm, against, data scale) -> seed -> difference on each problem of a kind."""
     found = {}
     for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
         scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
@@ -162,7 +155,7 @@ def _paired(
 
 
 def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
-    """Estimates the mean of one table minus that of another, with the same seeds and different problems.
+    """Estimate the mean of one table minus that of another, with the same seeds and different problems.
 
     Args:
         one_SP: [S, P], differences on one kind of problems; P is 2 or more.
@@ -178,17 +171,14 @@ def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether the order of the arms holds on each kind."""
+    """Tabulate whether the order of the arms holds on each kind."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return None
     names = ("problems", "arm", "minus", "points", "p", "reading", "seeds")
     return Table(
         id="kind-differences",
         title=f"Differences in best-of-{_n(frame)} by kind",
-        lead=(
-            "Percentage points, paired by problem and seed, with 95% intervals. p and reading are corrected "
-            "after Holm for all rows, intervals are not."
-        ),
+        lead=(f"Percentage points, paired by problem and seed, with 95% intervals. {HOLM}"),
         heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple((*_named(row), *tested(row), whole(row.seeds or pd.NA)) for row in rows_of(within(frame))),
     )
@@ -205,8 +195,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
         title=f"What is kept of the differences in best-of-{_n(frame)}",
         lead=(
             "Percentage points: the difference on usual problems, and how much it is larger or smaller on "
-            "the other kind, paired by seed, over different problems, with 95% intervals. p and reading are "
-            "corrected after Holm for all rows, intervals are not."
+            f"the other kind, paired by seed, over different problems, with 95% intervals. {HOLM}"
         ),
         heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple(
@@ -221,7 +210,7 @@ def _named(row: Any) -> tuple[Cell, Cell, Cell]:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether process supervision and the labeler lead on each kind, and how the lead changes."""
+    """Say whether process supervision and the labeler lead on each kind, and how the lead changes."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not say of which kind the problems are.")
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]

@@ -28,7 +28,7 @@ from results.vocabulary import ARMS, STUDENT_ARMS
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates best-of-N at each level of each hyperparameter, and the difference from the center."""
+    """Tabulate best-of-N at each level of each hyperparameter, and the difference from the center."""
     found = curves(frame)
     if found.empty:
         return None
@@ -60,7 +60,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
 
 
 def best_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates each arm's best point, and the effort spent to find it."""
+    """Tabulate each arm's best point, and the effort spent to find it."""
     text = ("arm", "changed", "reading")
     names = (
         *("arm", "changed", "to", "validation", "from the center", "reading"),
@@ -106,12 +106,12 @@ def _delta(row: Any) -> Any:
 
 
 def training_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the arms' training solutions, which are the same at every point of the sweep."""
+    """Tabulate the arms' training solutions, which are the same at every point of the sweep."""
     return solutions_table(plain(frame))
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says which arm is sensitive to which hyperparameters.
+    """Say which arm is sensitive to which hyperparameters.
 
     An arm is called sensitive to a hyperparameter if some level of it differs from the center with a p below
     ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.

@@ -27,7 +27,7 @@ _PAIRS = (
 
 
 def rounds_table(frame: pd.DataFrame) -> Table:
-    """Tabulates what each round's selector solves, how stable it is, and how well calibrated."""
+    """Tabulate what each round's selector solves, how stable it is, and how well calibrated."""
     metrics = (
         *("best_of_n", "rank_correlation", "pool_calibration_error", "pool_agreement"),
         *("chosen_calibration_error", "chosen_agreement"),
@@ -43,7 +43,7 @@ def rounds_table(frame: pd.DataFrame) -> Table:
 
 
 def chosen_table(frame: pd.DataFrame) -> Table:
-    """Tabulates the class balance and near-duplicates of each round's labels."""
+    """Tabulate the class balance and near-duplicates of each round's labels."""
     metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
     lead = (
         "Of the solutions labeled in a round, per cent, with 95% intervals over seeds: how many end right, "
@@ -77,7 +77,7 @@ def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tupl
 
 
 def ways_table(frame: pd.DataFrame) -> Table:
-    """Tabulates differences between ways after the last round."""
+    """Tabulate differences between ways after the last round."""
     n, last = comparison_n(frame), last_round(frame)
     rows = []
     for metric in ("best_of_n", "rank_correlation"):
@@ -105,7 +105,7 @@ def ways_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether retraining pays, whether it is stable, and which causes the rules support."""
+    """Say whether retraining pays, whether it is stable, and which causes the rules support."""
     if not frame["variant"].isin(list(WAYS)).any():
         return Headline(sentence="The records hold no round after the first.")
     n, last = comparison_n(frame), last_round(frame)

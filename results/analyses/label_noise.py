@@ -6,7 +6,7 @@ import pandas as pd
 
 from results.records import plain
 from results.stats.summaries import summarize
-from results.tables.rendering import NAN, Table, arm_cell, heads, points, whole
+from results.tables.rendering import Table, arm_cell, heads, points, whole
 from results.vocabulary import STUDENT_ARMS
 
 METRICS = ("label_noise", "label_false_positives", "label_false_negatives")
@@ -24,7 +24,7 @@ def label_noise_table(frame: pd.DataFrame) -> Table | None:
     groups: Any = summarize(found).groupby(keys, dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
         estimates = group.set_index("metric")["estimate"]
-        shares = (points(estimates.get(metric, NAN)) for metric in METRICS)
+        shares = (points(estimates.get(metric)) for metric in METRICS)
         rows.append((arm_cell(arm, acquisition), whole(data_scale), *shares, whole(group["seeds"].max())))
     names = ("arm", "labeled", "differ from the oracle", "false positives", "false negatives", "seeds")
     return Table(

@@ -9,6 +9,7 @@ from results.records import plain
 from results.stats.differences import contrasts, corrected, differences
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
+    HOLM,
     NAN,
     Table,
     arm_cell,
@@ -41,20 +42,14 @@ PAPER_DATA = {"phase 1": (85.1, 58.6), "phase 2": (13.2, 74.1), "both phases": (
 """Part of the data -> the paper's percentages of solutions that end right and of steps that are right."""
 
 
-def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """List those of ``PAIRS`` whose two arms are in the records."""
-    arms = set(frame["arm"])
-    return [pair for pair in PAIRS if arms.issuperset(pair)]
-
-
 def between_models(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates paired differences of ``PAIRS`` at a few N, with p corrected for all; needs a best-of-N."""
-    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(plain(frame))]
-    return corrected(pd.concat(found))
+    """Estimate paired differences of ``PAIRS`` at a few N, with p corrected for all; needs a best-of-N."""
+    ns = few_ns(plain(frame))
+    return corrected(pd.concat([differences(frame, PAIRS, "best_of_n", n) for n in ns]))
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the paired differences of ``PAIRS`` at a few N."""
+    """Tabulate the paired differences of ``PAIRS`` at a few N."""
     if not few_ns(plain(frame)):
         return None
     found = between_models(frame).sort_values(
@@ -65,7 +60,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
         title="Differences in best-of-N",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training per model. "
-            "Of pass@1 N is 1. p and reading are corrected after Holm for all rows, intervals are not."
+            f"Of pass@1 N is 1. {HOLM}"
         ),
         heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),
         rows=tuple(
@@ -88,7 +83,7 @@ def votes_against(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def votes_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates what voting gains when each vote is weighted by a reward model's score."""
+    """Tabulate what voting gains when each vote is weighted by a reward model's score."""
     if not (frame["metric"] == "weighted_vote").any():
         return None
     ns = [n for n in few_ns(plain(frame)) if n > 1]
@@ -112,7 +107,7 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
 
 
 def labels_table(frame: pd.DataFrame) -> Table:
-    """Tabulates how many labels each large model was trained on."""
+    """Tabulate how many labels each large model was trained on."""
     known = plain(frame)
     known = known[known["labelled_solutions"].notna() & known["arm"].isin(SCORERS)]
     known = known[known["metric"].isin(["best_of_n", "weighted_vote"])]
@@ -132,7 +127,7 @@ def labels_table(frame: pd.DataFrame) -> Table:
 
 
 def generations_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the collected data by generation and phase, next to the paper's."""
+    """Tabulate the collected data by generation and phase, next to the paper's."""
     data = frame[frame["metric"].isin(["ends_right", "right_steps"])]
     if data.empty:
         return None
@@ -171,7 +166,7 @@ def generations_table(frame: pd.DataFrame) -> Table | None:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether the large PRM solves more than the large ORM, and both more than majority voting."""
+    """Say whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
     found = between_models(frame)
     found = at_n(found[found["against"] != "random"], n)

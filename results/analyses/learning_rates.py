@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from results.stats.summaries import rows_of
-from results.tables.rendering import MISSING, Table, arm_cell, heads, number, points, whole, word
+from results.tables.rendering import Table, arm_cell, heads, number, points, whole, word
 from results.vocabulary import arm_words
 
 
@@ -22,7 +22,6 @@ class ChosenRate:
     data_scale: int | None
     """Solutions labeled per problem; None if this does not apply."""
     learning_rate: float
-    """The chosen learning rate."""
     validation: dict[float, float | None]
     """Learning rate -> mean best-of-N on validation problems; None: a training diverged."""
     trainings: int
@@ -53,7 +52,7 @@ def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
 
 
 def learning_rates_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates validation best-of-N at each rate tried, the chosen rate and whether it is bracketed."""
+    """Tabulate validation best-of-N at each rate tried, the chosen rate and whether it is bracketed."""
     choices = choices_of(frame)
     if not choices:
         return None
@@ -72,10 +71,7 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
             (
                 arm_cell(choice.arm, choice.acquisition),
                 whole(choice.data_scale),
-                *(
-                    MISSING if (share := choice.validation.get(rate)) is None else points(share)
-                    for rate in rates
-                ),
+                *(points(choice.validation.get(rate)) for rate in rates),
                 number(choice.learning_rate, 6),
                 word("yes" if choice.bracketed else "no"),
                 whole(choice.trainings),
@@ -87,7 +83,7 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
 
 
 def edge_sentence(choices: Sequence[ChosenRate]) -> str:
-    """Says how many choices lie inside their grid, and which do not; empty without choices."""
+    """Say how many choices lie inside their grid, and which do not; empty without choices."""
     if not choices:
         return ""
     edges = [choice for choice in choices if not choice.bracketed]

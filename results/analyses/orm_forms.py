@@ -18,7 +18,7 @@ def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def forms_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates best-of-N and the difference from the first form, per arm, data scale and form."""
+    """Tabulate best-of-N and the difference from the first form, per arm, data scale and form."""
     rows = compared_rows(frame)
     if rows.empty:
         return None
@@ -26,21 +26,6 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
     first, *others = [form for form in FORMS if form in set(rows["variant"])]
     delta = corrected(contrasts(rows, "variant", [(form, first) for form in others], metric, n))
     tests = {(row.arm, row.data_scale, row.variant): tested(row) for row in rows_of(delta)}
-    summary = summarize(rows).sort_values(
-        ["arm", "data_scale"],
-        kind="stable",
-        key=lambda column: column.map(list(ARMS).index) if column.name == "arm" else column,
-    )
-    names = (
-        "arm",
-        "labeled",
-        "loss at",
-        f"best-of-{n}",
-        f"minus {FORMS[first].words}",
-        "p",
-        "reading",
-        "seeds",
-    )
     return Table(
         id="orm-forms",
         title="How outcome supervision is taught",
@@ -48,7 +33,11 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
             f"{problems(metric).capitalize()} solved, percent, and points from the first form, paired by "
             "problem and seed, with 95% intervals; p corrected after Holm."
         ),
-        heads=heads(*names, text=("arm", "loss at", "reading")),
+        heads=heads(
+            *("arm", "labeled", "loss at", f"best-of-{n}", f"minus {FORMS[first].words}"),
+            *("p", "reading", "seeds"),
+            text=("arm", "loss at", "reading"),
+        ),
         rows=tuple(
             (
                 arm_cell(row.arm),
@@ -58,13 +47,13 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
                 *tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3),
                 whole(row.seeds),
             )
-            for row in rows_of(summary)
+            for row in rows_of(summarize(rows))
         ),
     )
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Names the form with the highest estimate for each arm, at the largest data scale."""
+    """Name the form with the highest estimate for each arm, at the largest data scale."""
     rows = compared_rows(frame)
     if rows.empty:
         return Headline(sentence="The records hold no forms of outcome supervision.")
@@ -84,5 +73,5 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def problems(metric: str) -> str:
-    """Names the problems on which a metric is measured."""
+    """Name the problems on which a metric is measured."""
     return "test problems" if metric == "best_of_n" else "validation problems"

@@ -15,13 +15,13 @@ PAIRS = (("collected", "uniform"), ("both", "uniform"), ("both", "collected"))
 
 
 def between_sets(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates differences in best-of-N between large ORMs, by their training sets."""
+    """Estimate differences in best-of-N between large ORMs, by their training sets."""
     orms = frame[frame["arm"] == "large_orm"]
     return contrasts(orms, "acquisition", PAIRS, "best_of_n", n)
 
 
 def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates each large ORM minus majority voting and minus pass@1."""
+    """Estimate each large ORM minus majority voting and minus pass@1."""
     others = frame[frame["arm"] != "large_orm"]
     found = []
     for name in TRAINING_SETS:
@@ -55,7 +55,7 @@ def differences_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether collected solutions make a worse ORM than equally many uniform ones."""
+    """Say whether collected solutions make a worse ORM than equally many uniform ones."""
     n = comparison_n(frame)
     found = between_sets(frame, n)
     first = next((row for row in rows_of(found) if (row.acquisition, row.against) == PAIRS[0]), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results.analyses.large_scale import pairs_in
+from results.analyses.large_scale import PAIRS as LARGE_PAIRS
 from results.claim_differences import POINTS, Difference, between_arms
 from results.findings import claims_of, findings
 from results.records import plain
@@ -16,7 +16,7 @@ from results.stats.crossed import Components
 from results.stats.intervals import ALPHA
 from results.stats.power import POWER, detectable, problems_needed, seeds_needed
 from results.tables.rendering import Cell, Table, heads, points, whole, word
-from results.tables.shared import compared_pairs
+from results.tables.shared import PAIRS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +31,7 @@ class Planned:
 
 
 def planned(frame: pd.DataFrame) -> list[Planned]:
-    """Lists the differences, in points, of an experiment's claims, or all usual ones if it has no claims.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
+    """List the differences, in points, of an experiment's claims, or all usual ones if it has no claims.
 
     Returns:
         The differences of each claim, in order, without those whose variance is not known.
@@ -44,7 +41,7 @@ def planned(frame: pd.DataFrame) -> list[Planned]:
         found = [difference for one in findings(frame) for difference in one.differences]
     else:
         frame = plain(frame)
-        pairs = dict.fromkeys([*pairs_in(frame), *compared_pairs(frame)])
+        pairs = dict.fromkeys([*LARGE_PAIRS, *PAIRS])
         found = [difference for pair in pairs for difference in between_arms(*pair)(frame)]
     return [
         Planned(difference=one, components=one.found.components, family=len(claims) or len(found))
@@ -61,7 +58,7 @@ def power_table(
     difference: float | None = None,
     family: int | None = None,
 ) -> Table:
-    """Tabulates what a planned run can detect with 80% power.
+    """Tabulate what a planned run can detect with 80% power.
 
     Args:
         rows: differences from ``planned``.

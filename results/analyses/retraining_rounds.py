@@ -31,15 +31,14 @@ Place = tuple[str, int]
 
 
 def of_rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of a round, from records or their summary from ``summarize``."""
+    """Select the rows of a round, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(WORDS))]
 
 
 def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n: int) -> Any:
-    """Compares two places, paired by problem and seed, with ``contrasts``; None if either is missing.
+    """Compare two places, paired by problem and seed, with ``contrasts``; None if either is missing.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         metric: key of ``MEASURES``.
         first: the place of interest.
         second: the place it is compared with.
@@ -57,12 +56,12 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
 
 
 def last_round(frame: pd.DataFrame) -> int:
-    """Returns the number of the last round, where 0 is that of the first selector."""
+    """Return the number of the last round, where 0 is that of the first selector."""
     return int(of_rounds(frame)["level"].max())
 
 
 def measure_words(metric: str, n: int) -> str:
-    """Names a measure in words, with the N of best-of-N."""
+    """Name a measure in words, with the N of best-of-N."""
     return MEASURES[metric].replace("best-of-N", f"best-of-{n}")
 
 

@@ -68,7 +68,7 @@ PAPER: dict[str, float] = {
 
 
 def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of strategies, from records or their summary from ``summarize``."""
+    """Select the rows of strategies, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(STRATEGIES))]
 
 
@@ -76,7 +76,6 @@ def comparisons(frame: pd.DataFrame, n: int) -> pd.DataFrame:
     """Compare all strategies with the product, model by model in the order of ``MODELS``.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         n: N of best-of-N.
 
     Returns:
@@ -117,7 +116,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
                     *(share_cell(next(rows_of(at_n(best, n)), None)) for n in ns),
                     *against.get((arm, variant), (MISSING, MISSING, word("–"))),
                     estimate_cell(next(rows_of(length), None), 2),
-                    points(PAPER[variant]) if arm == "labeler" and variant in PAPER else MISSING,
+                    points(PAPER.get(variant) if arm == "labeler" else None),
                 )
             )
     return Table(

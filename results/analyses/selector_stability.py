@@ -129,7 +129,7 @@ def rules(last: int) -> tuple[Rule, ...]:
 
 
 def judge(frame: pd.DataFrame) -> tuple[Judgment, ...]:
-    """Applies every rule to the numbers in the records."""
+    """Apply every rule to the numbers in the records."""
     n = comparison_n(frame)
     judged = []
     for rule in rules(last_round(frame)):
@@ -139,7 +139,7 @@ def judge(frame: pd.DataFrame) -> tuple[Judgment, ...]:
 
 
 def causes_table(frame: pd.DataFrame) -> Table:
-    """Tabulates every rule, check by check."""
+    """Tabulate every rule, check by check."""
     n = comparison_n(frame)
     rows = []
     for judgment in judge(frame):
@@ -179,7 +179,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
 
 
 def signs_sentence(judged: tuple[Judgment, ...]) -> str:
-    """Says which signs of unsteadiness are supported."""
+    """Say which signs of unsteadiness are supported."""
     signs = [one for one in judged if one.rule.role == "sign"]
     if all(found is None for one in signs for found in one.found):
         return "The records do not show whether training on is unsteady."
@@ -188,7 +188,7 @@ def signs_sentence(judged: tuple[Judgment, ...]) -> str:
 
 
 def causes_sentence(judged: tuple[Judgment, ...]) -> str:
-    """Says which causes are supported, and which are opposed."""
+    """Say which causes are supported, and which are opposed."""
     causes = [one for one in judged if one.rule.role == "cause"]
     supported, opposed = (
         [one.rule.claim for one in causes if one.verdict == verdict] for verdict in ("supported", "opposed")
@@ -200,7 +200,7 @@ def causes_sentence(judged: tuple[Judgment, ...]) -> str:
 
 
 def rule_sentence(judgment: Judgment) -> str:
-    """Describes a rule, its verdict and its checks."""
+    """Describe a rule, its verdict and its checks."""
     rule = judgment.rule
     checks = []
     for check, found in zip(rule.checks, judgment.found, strict=True):

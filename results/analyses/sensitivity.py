@@ -43,7 +43,7 @@ FACTORS: dict[str, Factor] = {
 
 
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the points on the curves, from records or their summary from ``summarize``."""
+    """Select the points on the curves, from records or their summary from ``summarize``."""
     return frame[(frame["metric"] == METRIC) & frame["variant"].isin(list(FACTORS))]
 
 
@@ -55,7 +55,7 @@ def centers(frame: pd.DataFrame) -> dict[str, float]:
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates every level of every hyperparameter, and its difference from the center.
+    """Estimate every level of every hyperparameter, and its difference from the center.
 
     Returns:
         One row per arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
@@ -108,7 +108,7 @@ class Best:
 
 
 def best_points(frame: pd.DataFrame) -> list[Best]:
-    """Finds each arm's best point by its estimate; in a tie the center, otherwise the first.
+    """Find each arm's best point by its estimate; in a tie the center, otherwise the first.
 
     Only points that all arms have can be the best, so that no arm gains from having more points.
     """
@@ -146,7 +146,7 @@ def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_learning_rates(frame: pd.DataFrame) -> dict[str, float]:
-    """Returns arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
+    """Return arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
     found = curves(frame)
     rates = found[found["variant"] == "learning_rate"]
     best = _ranked(rates).drop_duplicates("arm").set_index("arm")["level"]

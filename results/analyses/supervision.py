@@ -20,11 +20,7 @@ _FURTHER = (
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Compares process supervision with final-answer outcome supervision.
-
-    Args:
-        frame: records of one experiment, scale and dataset, with best-of-N.
-    """
+    """Compare process supervision with final-answer outcome supervision."""
     n = tested_n(frame[frame["metric"] == "best_of_n"])
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
     readings = tuple(reading_of(_where(row.data_scale, row.acquisition), row) for row in rows_of(main))
@@ -65,8 +61,7 @@ def _sentence(found: pd.DataFrame, n: int) -> str:
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     sentences = []
-    arms = set(frame["arm"])
-    found = differences(frame, [pair for pair in _FURTHER if arms.issuperset(pair)], "best_of_n", n)
+    found = differences(frame, _FURTHER, "best_of_n", n)
     groups: Any = found.groupby(["arm", "against"], sort=False)
     for (arm, against), rows in groups:
         row = next(rows_of(rows.sort_values("data_scale").tail(1)))

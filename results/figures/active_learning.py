@@ -22,8 +22,6 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     curve shifted. The points of all other acquisitions are joined by thin lines.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         counted: key of ``LABELS``.
         ends: whether to label the lines at their ends.
     """

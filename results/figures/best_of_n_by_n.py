@@ -12,10 +12,6 @@ from results.vocabulary import STUDENT_ARMS, arm_words
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw accuracy against N at the largest data scale that all have; a single draw has a hollow marker.
 
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-
     Raises:
         ValueError: there is no best-of-N.
     """

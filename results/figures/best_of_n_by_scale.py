@@ -14,8 +14,6 @@ def plot(frame: pd.DataFrame, ax: Axes, n: int | None = None) -> Axes:
     """Draw best-of-N against data scale, with intervals; majority, pass@1 and labeler as horizontal lines.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         n: N of best-of-N; if None, the largest that is not a single draw.
 
     Raises:

@@ -18,8 +18,6 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     """Draw problems solved against N in one quintile.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         level: quintile; 1 is the easiest.
         ends: whether to label the lines at their ends.
     """

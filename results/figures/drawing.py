@@ -15,7 +15,7 @@ from results.records import plain
 from results.vocabulary import ARMS, Entry, arm_words
 
 Plot = Callable[..., Axes]
-"""``plot(frame, ax, ...) -> ax``: draws a result of ``results.stats.summaries.summarize``."""
+"""``plot(frame, ax, ...) -> ax``: draws a summary from ``results.stats.summaries.summarize``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,6 @@ def curve(
     """Draw estimates against n with their intervals, and return the label of the line's end.
 
     Args:
-        ax: where to draw.
         line: rows of one line of a figure; an N that is a single draw has a hollow marker.
         look: look of line, band and markers.
         text: text of the label.
@@ -107,7 +106,6 @@ def markers(ax: Axes, line: pd.DataFrame, *, color: str, marker: str, size: floa
     """Mark estimates at every n, hollow where it is a single draw.
 
     Args:
-        ax: where to draw.
         line: rows of one line of a figure.
         color: color of the markers.
         marker: shape of the markers.

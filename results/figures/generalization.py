@@ -14,12 +14,7 @@ _ROOM = 0.7
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the problems solved by each arm, side by side for each kind, with intervals.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
+    """Draw the problems solved by each arm, side by side for each kind, with intervals."""
     rows = solved(frame)
     kinds, arms = kinds_of(rows), [arm for arm in SHOWN if arm in set(rows["arm"])]
     for place, arm in zip(np.linspace(-_ROOM / 2, _ROOM / 2, len(arms)), arms, strict=True):

@@ -19,8 +19,6 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str) -> Axes:
     """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis if no level is zero.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         variant: key of ``FACTORS``.
     """
     rows = shown(frame)

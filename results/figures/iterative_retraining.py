@@ -22,8 +22,6 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str) -> Axes:
     """Draw one measure against the solutions labeled, one line per way, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         metric: key of ``MEASURES``.
     """
     rows = of_rounds(frame)

@@ -13,10 +13,6 @@ _BAR_SHARE = 0.2
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the reliability diagram, with the number of steps in each bin below it.
 
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-
     Raises:
         ValueError: the labeler has no calibration.
     """

@@ -14,12 +14,7 @@ _VOTES = {"large_prm": "votes weighted by PRM", "large_orm": "votes weighted by 
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
+    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color."""
     scored = frame["metric"].isin(_METRICS) & frame["arm"].isin([*COMPARED, "labeler", "majority", "oracle"])
     rows = frame[scored | (frame["metric"].eq("weighted_vote") & frame["arm"].isin(COMPARED))]
     labels = []

@@ -24,8 +24,6 @@ def plot(frame: pd.DataFrame, ax: Axes, data_scale: int) -> Axes:
     """Draw the arms' learning curves at one data scale, with intervals over seeds where there are any.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         data_scale: solutions labeled per problem.
 
     Raises:
@@ -44,7 +42,6 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
 
     Args:
         frame: rows of ``results.stats.summaries.summarize`` with the metric ``KEPT``.
-        ax: where to draw.
     """
     several = compares_acquisitions(frame)
     for arm, acquisition, line in lines_of(frame):

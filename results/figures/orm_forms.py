@@ -14,8 +14,6 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str) -> Axes:
     """Draw one arm's forms against labels, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         arm: key of ``ARMS``.
     """
     rows = compared_rows(frame)

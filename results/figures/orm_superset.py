@@ -10,12 +10,7 @@ from results.vocabulary import TRAINING_SETS, arm_words
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw best-of-N of each large ORM against N, and majority voting.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
+    """Draw best-of-N of each large ORM against N, and majority voting."""
     orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]
     rows = pd.concat(
         [orms[orms["acquisition"].isin(list(TRAINING_SETS))], frame[frame["metric"] == "majority"]]

@@ -23,8 +23,6 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str) -> Axes:
     """Draw one model's strategies; an N that is a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         arm: one of ``MODELS``.
 
     Raises:

@@ -13,6 +13,8 @@ from results.vocabulary import arm_words
 NAN = float("nan")
 _WIDTH = 100
 """Characters per line of prose."""
+HOLM = "p and reading are corrected after Holm for all rows, intervals are not."
+"""Sentence for the leads of tables whose verdicts follow a corrected p."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +117,9 @@ def whole(value: Any) -> Cell:
     return Cell(value=str(int(value)), shown=f"{int(value):,}".replace(",", "\u202f"))
 
 
-def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
+def number(value: float | None, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
     """Make a cell of a number with its interval, rounded to ``digits`` digits; a dash if missing."""
-    if pd.isna(value):
+    if value is None or pd.isna(value):
         return MISSING
     known = not (pd.isna(lower) or pd.isna(upper))
     interval = f"[{lower:.{digits}f}, {upper:.{digits}f}]" if known else ""
@@ -135,9 +137,9 @@ def p_cell(p: float) -> Cell:
     return Cell(value=repr(float(p)), shown="<0.001") if p < 1e-3 else number(p)
 
 
-def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
+def points(estimate: float | None, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
     """Make a cell of a share with its interval, in percent (points if signed); a dash if missing."""
-    if pd.isna(estimate):
+    if estimate is None or pd.isna(estimate):
         return MISSING
     shown = _percent(estimate, "+" if signed else "")
     interval = points_interval(lower, upper, signed=signed)

@@ -1,16 +1,16 @@
 """Tables of every run: its arms, the differences between them, and what they were trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from results.analyses.learning import DEVIATIONS, LEAST_DEVIATION, learned_by_arm
 from results.records import plain
-from results.stats.differences import differences
+from results.stats.differences import REFERENCE_METRIC, differences
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
-    MISSING,
+    Cell,
     Table,
     arm_cell,
     as_text,
@@ -42,12 +42,6 @@ STEP_AUROCS = ("step_auroc", "step_auroc_by_labeler")
 _CURVES = ("best_of_n", "majority", "pass_at_n", "random")
 
 
-def compared_pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the pairs of ``PAIRS`` whose two arms are in the records."""
-    arms = set(frame["arm"])
-    return [pair for pair in PAIRS if arms.issuperset(pair)]
-
-
 def few_ns(summary: pd.DataFrame) -> list[int]:
     """Choose a few N: close to 4 and 16, the largest that is not a single draw, and the largest."""
     found = sorted({int(n) for n in summary[summary["metric"] == "best_of_n"]["n"].dropna()})
@@ -55,6 +49,25 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
         return []
     near = [min(found, key=lambda n: abs(n - wanted)) for wanted in (4, 16)]
     return sorted({*near, comparison_n(summary), found[-1]})
+
+
+def solved_rows(frame: pd.DataFrame, arms: Iterable[str], n: int) -> pd.DataFrame:
+    """Select how many problems each arm solves at an N, from records or their summary.
+
+    Majority voting, pass@N and pass@1 have metrics of their own; pass@1 is the same at every N.
+    """
+    parts = []
+    for arm in arms:
+        metric = REFERENCE_METRIC.get(arm, "best_of_n")
+        rows = frame[(frame["arm"] == arm) & (frame["metric"] == metric)]
+        parts.append(at_n(rows, 1 if arm == "random" else n))
+    return pd.concat(parts)
+
+
+def solved_cells(solved: pd.DataFrame, arms: Iterable[str]) -> list[Cell]:
+    """Make cells of the number of problems, and of the share that each arm solves, from one row per arm."""
+    rows = {row.arm: row for row in rows_of(solved)}
+    return [whole(solved["problems"].max()), *(share_cell(rows.get(arm)) for arm in arms)]
 
 
 def arms_table(frame: pd.DataFrame) -> Table | None:
@@ -78,7 +91,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
             cells.append(share_cell(next(rows_of(curve if arm == "random" else at_n(curve, n)), None)))
         for metrics in (("solution_auroc",), STEP_AUROCS):
             estimates = group[group["metric"].isin(metrics)]["estimate"]
-            cells.append(number(estimates.iloc[0]) if len(estimates) else MISSING)
+            cells.append(number(next(iter(estimates), None)))
         seeds = int(group["seeds"].max())
         share = learned.get((arm, acquisition, data_scale), "–")
         rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
@@ -108,27 +121,27 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate paired best-of-N differences: between arms, and from reference lines at the largest scale."""
-    return _differences(frame, id="differences", title="Differences in best-of-{n}", further=False)
+    return _differences(frame, further=False)
 
 
 def further_differences_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate paired differences from the reference lines at the smaller data scales."""
-    title = "Differences in best-of-{n} from majority voting and pass@1 at smaller data scales"
-    return _differences(frame, id="further-differences", title=title, further=True)
+    return _differences(frame, further=True)
 
 
-def _differences(frame: pd.DataFrame, *, id: str, title: str, further: bool) -> Table | None:
+def _differences(frame: pd.DataFrame, *, further: bool) -> Table | None:
     frame = plain(frame)
     if not (frame["metric"] == "best_of_n").any():
         return None
     n = comparison_n(frame)
-    found = differences(frame, compared_pairs(frame), "best_of_n", n)
+    found = differences(frame, PAIRS, "best_of_n", n)
     largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
     smaller = (found["data_scale"] < largest).fillna(False).astype(bool)
     is_further = found["against"].isin(list(REFERENCE_ARMS)) & smaller
+    where = " from majority voting and pass@1 at smaller data scales" if further else ""
     return Table(
-        id=id,
-        title=title.format(n=n),
+        id="further-differences" if further else "differences",
+        title=f"Differences in best-of-{n}{where}",
         lead="Percentage points, paired by problem and seed, with 95% intervals.",
         heads=heads(
             "arm", "minus", "labeled", "points", "reading", "seeds", text=("arm", "minus", "reading")
