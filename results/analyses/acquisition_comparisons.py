@@ -38,9 +38,7 @@ class AcquisitionEfficiency:
     """Data efficiency of one acquisition over another."""
 
     acquisition: str
-    """The acquisition of interest."""
     baseline: str
-    """The acquisition that it is compared with."""
     counted: str
     """Key of ``LABELS``."""
     efficiency: Efficiency
@@ -60,9 +58,9 @@ class AcquisitionEfficiency:
         """The verdict; if inconclusive, with the reason or with what could have been detected."""
         if self.verdict != INCONCLUSIVE:
             return self.verdict
-        could = f"could detect {self.efficiency.detectable:.1f} times"
-        known = self.efficiency.reason or ("no interval" if np.isnan(self.efficiency.detectable) else could)
-        return f"{self.verdict} ({known})"
+        most = self.efficiency.detectable
+        power = "no interval" if np.isnan(most) else f"could detect {most:.1f} times"
+        return f"{self.verdict} ({self.efficiency.reason or power})"
 
     @property
     def paper(self) -> str:
@@ -73,12 +71,11 @@ class AcquisitionEfficiency:
 
 
 def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, dict[int, pd.DataFrame]]:
-    """Selects best-of-N under process supervision: acquisition -> budget -> records by seed.
+    """Select best-of-N under process supervision: acquisition -> budget -> records by seed.
 
     N is the largest for which best-of-N is an expectation.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``, which all records must have.
     """
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
@@ -91,10 +88,9 @@ def points(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str, Curve]:
-    """Makes curves of best-of-N under process supervision over labels bought, one per acquisition.
+    """Make curves of best-of-N under process supervision over labels bought, one per acquisition.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         counted: key of ``LABELS``; the mean over seeds is taken.
 
     Returns:
@@ -103,7 +99,7 @@ def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
     found = {}
     for acquisition, by_budget in points(frame, counted).items():
         groups = [by_budget[budget] for budget in sorted(by_budget)]
-        seeds = sorted(set.intersection(*(set(group.index) for group in groups)))
+        seeds = _common_seeds(groups)
         if seeds:
             found[acquisition] = Curve(
                 labels=np.array([float(group.loc[seeds, counted].mean()) for group in groups]),
@@ -114,10 +110,7 @@ def curves(frame: pd.DataFrame, counted: str = "labelled_solutions") -> dict[str
 
 
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """Runs the primary test: mean gain at equal budgets over `uniform_distinct` and `uniform`.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
+    """Run the primary test: mean gain at equal budgets over `uniform_distinct` and `uniform`.
 
     Returns:
         Columns acquisition, against, budgets (words), role (hypothesis, paper or other), seeds, metric and
@@ -126,33 +119,21 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
         seed have no row.
     """
     known = points(frame)
-    keys: list[dict[str, object]] = []
+    keys = []
     found: list[Estimate] = []
     for acquisition, baseline in _pairs(list(known)):
-        one, other = known[acquisition], known[baseline]
-        budgets = [budget for budget in RISING_BUDGETS if budget in one and budget in other]
-        groups = [(one[budget], other[budget]) for budget in budgets]
-        seeds = (
-            sorted(set.intersection(*(set(group.index) for pair in groups for group in pair)))
-            if groups
-            else []
-        )
+        first, second = known[acquisition], known[baseline]
+        budgets = [budget for budget in RISING_BUDGETS if budget in first and budget in second]
+        seeds = _common_seeds([side[budget] for budget in budgets for side in (first, second)])
         if not seeds:
             continue
         gain_KSP = [
-            subtract_shares(_values(first, seeds), _values(second, seeds)) for first, second in groups
+            subtract_shares(_values(first[budget], seeds), _values(second[budget], seeds))
+            for budget in budgets
         ]
         found.append(mean_interval(np.mean(gain_KSP, axis=0)))
-        keys.append(
-            {
-                "acquisition": acquisition,
-                "against": baseline,
-                "budgets": ", ".join(map(str, budgets)),
-                "role": _ROLES.get((acquisition, baseline), "other"),
-                "seeds": len(seeds),
-                "metric": "best_of_n",
-            }
-        )
+        role = _ROLES.get((acquisition, baseline), "other")
+        keys.append((acquisition, baseline, ", ".join(map(str, budgets)), role, len(seeds), "best_of_n"))
     out = pd.DataFrame(keys, columns=["acquisition", "against", "budgets", "role", "seeds", "metric"])
     out = with_estimates(out, found)
     others = out["role"] == "other"
@@ -160,15 +141,15 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
-    """Estimates the data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both units.
+    """Estimate the data efficiency of acquisitions over `uniform_distinct` and `uniform`, in both units.
 
     For each unit the hypothesis comes first, then the paper's comparison, then the others; an acquisition
     with a single budget has no efficiency and is left out.
     """
-    made = []
+    found = []
     for counted in LABELS:
         known = {name: curve for name, curve in curves(frame, counted).items() if len(curve.labels) > 1}
-        made += [
+        found += [
             AcquisitionEfficiency(
                 acquisition=acquisition,
                 baseline=baseline,
@@ -178,20 +159,25 @@ def comparisons(frame: pd.DataFrame) -> list[AcquisitionEfficiency]:
             )
             for acquisition, baseline in _pairs(list(known))
         ]
-    return made
+    return found
 
 
 def _pairs(known: list[str]) -> list[tuple[str, str]]:
-    """Lists pairs (acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
+    """List pairs (acquisition, baseline): the hypothesis, the paper's comparison, then the others."""
     pairs = [
         (acquisition, baseline)
         for baseline in ("uniform_distinct", PLAIN_ACQUISITION)
         for acquisition in known
         if baseline in known and acquisition not in (baseline, PLAIN_ACQUISITION)
     ]
-    return sorted(pairs, key=lambda pair: [HYPOTHESIS, PAPER].index(pair) if pair in _ROLES else 2)
+    return sorted(pairs, key=lambda pair: list(_ROLES).index(pair) if pair in _ROLES else len(_ROLES))
+
+
+def _common_seeds(groups: list[pd.DataFrame]) -> list[int]:
+    """List the seeds that all records by seed have, ascending; none without records."""
+    return sorted(set.intersection(*(set(group.index) for group in groups))) if groups else []
 
 
 def _values(by_seed: pd.DataFrame, seeds: list[int]) -> np.ndarray:
-    """Stacks the problem values of these seeds, [S, P]."""
+    """Stack the problem values of these seeds, [S, P]."""
     return np.stack([np.asarray(values, dtype=np.float64) for values in by_seed.loc[seeds, "problem_values"]])

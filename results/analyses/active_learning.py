@@ -1,6 +1,5 @@
 """Tables and headline of active learning, from comparisons of acquisitions."""
 
-import numpy as np
 import pandas as pd
 
 from results.analyses.acquisition_comparisons import (
@@ -19,8 +18,11 @@ from results.stats.power import POWER, detectable
 from results.stats.shifted_logistic import LEAST_FIT
 from results.stats.summaries import comparison_n, rows_of
 from results.tables.rendering import (
+    MISSING,
+    Cell,
     Table,
     compared,
+    estimate_cell,
     heads,
     number,
     points,
@@ -33,8 +35,7 @@ from results.vocabulary import PLAIN_ACQUISITION, acquisition_words
 
 
 def gains_table(frame: pd.DataFrame) -> Table:
-    """Tabulates the primary test: mean gain in best-of-N at equal budgets."""
-    text = ("acquisition", "minus", "budgets", "role", "reading")
+    """Tabulate the primary test: mean gain in best-of-N at equal budgets."""
     return Table(
         id="gains",
         title=f"Mean gain in best-of-{comparison_n(frame)} at equal budgets",
@@ -44,12 +45,12 @@ def gains_table(frame: pd.DataFrame) -> Table:
             "hypothesis is the primary test; the p of others is corrected after Holm."
         ),
         heads=heads(
-            *("acquisition", "minus", "budgets", "points", "p", "reading", "role", "seeds"), text=text
+            *("acquisition", "minus", "budgets", "points", "p", "reading", "role", "seeds"),
+            text=("acquisition", "minus", "budgets", "role", "reading"),
         ),
         rows=tuple(
             (
-                word(acquisition_words(row.acquisition)),
-                word(acquisition_words(row.against)),
+                *_names(row.acquisition, row.against),
                 word(row.budgets),
                 *tested(row),
                 word(row.role),
@@ -60,10 +61,13 @@ def gains_table(frame: pd.DataFrame) -> Table:
     )
 
 
+def _names(*acquisitions: str) -> tuple[Cell, ...]:
+    return tuple(word(acquisition_words(name)) for name in acquisitions)
+
+
 def efficiency_table(frame: pd.DataFrame) -> Table:
-    """Tabulates how many times fewer labels each acquisition needs."""
-    text = ("acquisition", "against", "counted in", f"the paper's {PAPER_EFFICIENCY}", "role", "reading")
-    names = ("acquisition", "against", "counted in", "efficiency", "fit R²", text[3], "role", "reading")
+    """Tabulate how many times fewer labels each acquisition needs."""
+    paper = f"the paper's {PAPER_EFFICIENCY}"
     return Table(
         id="efficiency",
         title="Data efficiency",
@@ -73,13 +77,15 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
             "reach no common value, do not rise, or the fit explains less than "
             f"{LEAST_FIT:.0%} of the variance."
         ),
-        heads=heads(*names, text=text),
+        heads=heads(
+            *("acquisition", "against", "counted in", "efficiency", "fit R²", paper, "role", "reading"),
+            text=("acquisition", "against", "counted in", paper, "role", "reading"),
+        ),
         rows=tuple(
             (
-                word(acquisition_words(one.acquisition)),
-                word(acquisition_words(one.baseline)),
+                *_names(one.acquisition, one.baseline),
                 word(LABELS[one.counted]),
-                number(one.efficiency.estimate, 2, one.efficiency.lower, one.efficiency.upper),
+                estimate_cell(one.efficiency, 2),
                 number(one.efficiency.fit),
                 word(one.paper or "–"),
                 word(one.role),
@@ -91,11 +97,11 @@ def efficiency_table(frame: pd.DataFrame) -> Table:
 
 
 def budgets_table(frame: pd.DataFrame) -> Table:
-    """Tabulates differences between acquisitions at each budget."""
+    """Tabulate differences between acquisitions at each budget."""
     n = comparison_n(frame)
-    of_process = frame[frame["arm"] == "process"]
+    process = frame[frame["arm"] == "process"]
     baselines = ("uniform_distinct", PLAIN_ACQUISITION)
-    known = [name for name in sorted(of_process["acquisition"].dropna().unique()) if name not in baselines]
+    known = [name for name in sorted(process["acquisition"].dropna().unique()) if name not in baselines]
     pairs = [(name, baseline) for baseline in baselines for name in known]
     pairs.append(baselines)
     return Table(
@@ -110,20 +116,14 @@ def budgets_table(frame: pd.DataFrame) -> Table:
             text=("acquisition", "minus", "reading"),
         ),
         rows=tuple(
-            (
-                word(acquisition_words(row.acquisition)),
-                word(acquisition_words(row.against)),
-                whole(row.data_scale),
-                *compared(row),
-                whole(row.seeds),
-            )
-            for row in rows_of(contrasts(of_process, "acquisition", pairs, "best_of_n", n))
+            (*_names(row.acquisition, row.against), whole(row.data_scale), *compared(row), whole(row.seeds))
+            for row in rows_of(contrasts(process, "acquisition", pairs, "best_of_n", n))
         ),
     )
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether choosing helps at equal budgets, and how many labels it saves."""
+    """Say whether choosing helps at equal budgets, and how many labels it saves."""
     tests = [row for row in rows_of(gains(frame)) if row.role != "other"]
     if not tests:
         return Headline(sentence="The records do not hold convincing wrong answers and uniform solutions.")
@@ -136,7 +136,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         ShownDifference(
             where=f"against {acquisition_words(one.baseline)}, {LABELS[one.counted]}",
             difference=f"{one.efficiency.estimate:.2f} times" if one.efficiency.estimate > 0 else "–",
-            interval=number(one.efficiency.estimate, 2, one.efficiency.lower, one.efficiency.upper).interval,
+            interval=estimate_cell(one.efficiency, 2).interval,
             verdict=one.verdict,
             words=one.words,
         )
@@ -149,7 +149,7 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _saving(one: AcquisitionEfficiency) -> str:
-    """Describes the data efficiency in a sentence."""
+    """Describe the data efficiency in a sentence."""
     if one.efficiency.reason:
         return f"How many labels this saves is not known: {one.efficiency.reason}."
     times, against = one.efficiency.estimate, acquisition_words(one.baseline)
@@ -160,7 +160,7 @@ def _saving(one: AcquisitionEfficiency) -> str:
     }.get(one.verdict, f"Whether {name} needs fewer labels than {against} is {one.words}")
     if not one.paper:
         return f"{needs}."
-    interval = number(times, 2, one.efficiency.lower, one.efficiency.upper).interval
+    interval = estimate_cell(one.efficiency, 2).interval
     holds = "excludes" if one.paper == "excluded" else "holds"
     return (
         f"{needs}; the interval of the data efficiency, {interval}, {holds} the paper's {PAPER_EFFICIENCY}."
@@ -170,7 +170,7 @@ def _saving(one: AcquisitionEfficiency) -> str:
 def efficiency_power_table(
     frame: pd.DataFrame, *, seeds: int | None = None, problems: int | None = None
 ) -> Table:
-    """Tabulates what a planned run can detect, from the variances of an earlier one with the same budgets.
+    """Tabulate what a planned run can detect, from the variances of an earlier one with the same budgets.
 
     Args:
         frame: records of the earlier run.
@@ -183,13 +183,12 @@ def efficiency_power_table(
         if row.role == "other" or row.found.components is None:
             continue
         planned = seeds or row.seeds, problems or row.problems
-        gain = detectable(row.found.components.terms(*planned), ALPHA)
+        gain = points(detectable(row.found.components.terms(*planned), ALPHA))
         efficiency = known.get((row.acquisition, row.against))
-        log = None if efficiency is None else efficiency.log
-        parts = None if log is None else log.components
-        times = np.nan if parts is None else detectable_efficiency(parts, *planned)
-        cells = (word(acquisition_words(row.acquisition)), word(acquisition_words(row.against)))
-        rows.append((*cells, *map(whole, planned), points(gain), number(times, 2)))
+        times = MISSING
+        if efficiency and efficiency.log and efficiency.log.components:
+            times = number(detectable_efficiency(efficiency.log.components, *planned), 2)
+        rows.append((*_names(row.acquisition, row.against), *map(whole, planned), gain, times))
     return Table(
         id="power-efficiency",
         title="Power: gain at equal budgets and data efficiency",

@@ -25,12 +25,7 @@ from results.analyses.learning_rates import learning_rates_table
 from results.analyses.training_effort import training_effort_table
 from results.findings import DESCRIPTIVE, claims_table, count_verdicts, findings
 from results.tables.rendering import Table
-from results.tables.shared import (
-    arms_table,
-    differences_table,
-    further_differences_table,
-    solutions_table,
-)
+from results.tables.shared import arms_table, differences_table, further_differences_table, solutions_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +33,6 @@ class AnalysisResult:
     """Result of an analysis of records."""
 
     headline: Headline
-    """The result in words."""
     tables: tuple[Table, ...]
     """Tables that have rows, starting with that of the claims."""
 
@@ -48,7 +42,6 @@ class Analysis:
     """How an experiment's records are reported."""
 
     title: str
-    """Heading of the report."""
     headline: Callable[[pd.DataFrame], Headline]
     """Records -> the result in words."""
     figures: tuple[str, ...]
@@ -62,23 +55,17 @@ class Analysis:
     """Metric without which there is no headline."""
 
     def account(self, frame: pd.DataFrame) -> AnalysisResult:
-        """Counts the claims that hold and makes all tables; next to claims, other tables are descriptive."""
-        made = [table(frame) for table in self.tables]
-        shown = tuple(table for table in made if table is not None and table.rows)
+        """Judge the claims and make all tables; if there are claims, other tables are marked descriptive."""
+        shown = [table for make in self.tables if (table := make(frame)) is not None and table.rows]
+        headline = Headline(sentence="The records hold no best-of-N.")
         if (frame["metric"] == self.metric).any():
             headline = self.headline(frame)
-        else:
-            headline = Headline(sentence="The records hold no best-of-N.")
         found = findings(frame)
-        if not any(one.differences for one in found):
-            return AnalysisResult(headline=headline, tables=shown)
-        return AnalysisResult(
-            headline=replace(headline, sentence=f"{count_verdicts(found)} {headline.sentence}"),
-            tables=(
-                claims_table(found),
-                *(replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown),
-            ),
-        )
+        if any(one.differences for one in found):
+            headline = replace(headline, sentence=f"{count_verdicts(found)} {headline.sentence}")
+            shown = [replace(table, lead=f"{DESCRIPTIVE} {table.lead}") for table in shown]
+            shown.insert(0, claims_table(found))
+        return AnalysisResult(headline=headline, tables=tuple(shown))
 
 
 _EXPECTATION = (
@@ -98,16 +85,15 @@ _LARGE = (
     "learning rate is chosen on validation problems by other trainings, whose seeds are not reported; the "
     "large PRM has the labeler's learning rate."
 )
+_TRAINING = (learning_rates_table, training_effort_table, solutions_table)
+"""Tables on the training of students."""
 
 ANALYSES: dict[str, Analysis] = {
     "supervision": Analysis(
         title="Process against outcome supervision",
         headline=supervision.headline,
         figures=("best_of_n_by_scale", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
-        tables=(
-            *(arms_table, differences_table, further_differences_table),
-            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
-        ),
+        tables=(arms_table, differences_table, further_differences_table, label_noise_table, *_TRAINING),
         notes=(_EXPECTATION, _AS_DRAWN, _CHOSEN),
     ),
     "active_learning": Analysis(
@@ -116,8 +102,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("active_learning", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
         tables=(
             *(arms_table, active_learning.gains_table, active_learning.efficiency_table),
-            *(active_learning.budgets_table, differences_table),
-            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
+            *(active_learning.budgets_table, differences_table, label_noise_table, *_TRAINING),
         ),
         notes=(
             _EXPECTATION,
@@ -130,10 +115,7 @@ ANALYSES: dict[str, Analysis] = {
         title="Scoring strategies of process reward models",
         headline=scoring.headline,
         figures=("scoring", "best_of_n_by_n", "learning_curves"),
-        tables=(
-            *(scoring.strategies_table, arms_table),
-            *(learning_rates_table, training_effort_table, solutions_table),
-        ),
+        tables=(scoring.strategies_table, arms_table, *_TRAINING),
         notes=(
             _EXPECTATION,
             "Checkpoints were chosen on validation problems by the product. Students that keep neutral have "
@@ -158,7 +140,7 @@ ANALYSES: dict[str, Analysis] = {
         title="How outcome supervision is taught",
         headline=orm_forms.headline,
         figures=("orm_forms",),
-        tables=(orm_forms.forms_table, learning_rates_table, training_effort_table, solutions_table),
+        tables=(orm_forms.forms_table, *_TRAINING),
         notes=(
             _CHOSEN,
             "Each form has a learning rate of its own. A solution is scored at its last token; under the "
@@ -182,8 +164,8 @@ ANALYSES: dict[str, Analysis] = {
         headline=orm_superset.headline,
         figures=("orm_superset",),
         tables=(
-            *(arms_table, orm_superset.differences_table, large_scale.labels_table),
-            learning_rates_table,
+            *(arms_table, orm_superset.differences_table),
+            *(large_scale.labels_table, learning_rates_table),
         ),
         notes=(
             _EXPECTATION,
@@ -204,7 +186,7 @@ ANALYSES: dict[str, Analysis] = {
         figures=("generalization",),
         tables=(
             *(generalization.kinds_table, generalization.differences_table, generalization.changes_table),
-            *(label_noise_table, learning_rates_table, training_effort_table, solutions_table),
+            *(label_noise_table, *_TRAINING),
         ),
         notes=(
             _EXPECTATION,
@@ -220,13 +202,9 @@ ANALYSES: dict[str, Analysis] = {
         headline=iterative_retraining.headline,
         figures=("iterative_retraining", "labeler_calibration"),
         tables=(
-            *(
-                iterative_retraining.rounds_table,
-                iterative_retraining.chosen_table,
-                iterative_retraining.ways_table,
-            ),
-            *(selector_stability.causes_table, arms_table, differences_table),
-            *(learning_rates_table, training_effort_table, solutions_table),
+            *(iterative_retraining.rounds_table, iterative_retraining.chosen_table),
+            *(iterative_retraining.ways_table, selector_stability.causes_table),
+            *(arms_table, differences_table, *_TRAINING),
         ),
         notes=(
             _EXPECTATION,
@@ -239,5 +217,5 @@ ANALYSES: dict[str, Analysis] = {
 
 
 def analysis_of(frame: pd.DataFrame) -> Analysis:
-    """Returns the analysis of the experiment that the records belong to."""
+    """Return the analysis of the experiment that the records belong to."""
     return ANALYSES.get(next(iter(frame["experiment"]), ""), next(iter(ANALYSES.values())))

@@ -6,22 +6,34 @@ from typing import Any
 import pandas as pd
 
 from results.analyses.evaluations import few
+from results.records import plain
 from results.stats.differences import contrasts, corrected, with_estimates
 from results.stats.summaries import at_n, expected_ns, rows_of
-from results.tables.rendering import Table, heads, number, points, read, tested, whole, word
-from results.tables.rendering import p_cell as p_of
-from results.vocabulary import REFERENCE_ARMS, arm_words
+from results.tables.rendering import (
+    Cell,
+    Table,
+    arm_cell,
+    estimate_cell,
+    heads,
+    p_cell,
+    read,
+    share_cell,
+    tested,
+    whole,
+    word,
+)
+from results.vocabulary import REFERENCE_ARMS
 
 COLUMNS = {
     "first": "reward model, or run, whose metric the other's is subtracted from",
     "second": "the other, or majority",
-    "scoring": "how step scores became one of the solution; none where that does not matter",
-    "metric": "as of `ablations evaluate`",
-    "n": "solutions of a problem; none where that does not matter",
+    "scoring": "how step scores became the solution's score; none where that does not matter",
+    "metric": "as in `ablations evaluate`",
+    "n": "solutions per problem; none where that does not matter",
     "estimate": "first minus second: shares, or AUROCs",
     "lower": "lower end of its 95% interval, paired by problem; none where there is no interval",
     "upper": "upper end",
-    "problems": "problems that it was measured on",
+    "problems": "number of problems it was measured on",
     "p": "two-sided, corrected after Holm for all differences of the metrics of its table",
     "verdict": "above zero, below zero, equivalent (within 3 points) or inconclusive",
     "detectable": "the smallest difference that is detected with 80% power; none unless inconclusive",
@@ -30,18 +42,16 @@ COLUMNS = {
 _OF_N = {"best_of_n": "Best-of-N", "weighted_vote": "Weighted votes of N"}
 """Metrics with a table over N."""
 _SHARES = (
-    "first_error_f1",
-    "first_error_found",
-    "no_error_found",
-    "right_step_f1",
-    "wrong_step_f1",
-    "step_f1",
+    *("first_error_f1", "first_error_found", "no_error_found"),
+    *("right_step_f1", "wrong_step_f1", "step_f1"),
 )
 """Other metrics that are shown in points."""
+_TEXT = ("first", "second", "scoring", "metric", "reading")
+"""Columns of text."""
 
 
 def compared_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Corrects p within each table, and returns the rows with the columns of ``COLUMNS`` and found."""
+    """Return the columns of ``COLUMNS`` and found, with p corrected within each table."""
     frame = pd.DataFrame(list(rows), columns=["first", "second", "scoring", "metric", "n", "found"])
     if frame.empty:
         return frame.reindex(columns=[*COLUMNS, "found"])
@@ -69,13 +79,12 @@ def _over_n(frame: pd.DataFrame, metric: str, title: str) -> list[Table]:
     if rows.empty:
         return []
     ns = sorted({int(n) for n in rows["n"]})
-    last = at_n(rows, ns[-1])
     largest = Table(
         id=f"{metric}-difference",
         title=title.replace("N", str(ns[-1])),
         lead=f"Points, paired by problem; 95% intervals; p after Holm for all pairs and {len(ns)} N.",
-        heads=heads("first", "second", "scoring", "first minus second", "p", "reading", text=_NAMES),
-        rows=tuple((*_names(row), *tested(row)) for row in rows_of(last)),
+        heads=heads("first", "second", "scoring", "first minus second", "p", "reading", text=_TEXT),
+        rows=tuple((*_names(row), *tested(row)) for row in rows_of(at_n(rows, ns[-1]))),
     )
     shown = few(ns)
     groups: Any = rows.groupby(["first", "second", "scoring"], sort=False, dropna=False)
@@ -83,29 +92,24 @@ def _over_n(frame: pd.DataFrame, metric: str, title: str) -> list[Table]:
         id=f"{metric}-difference-by-n",
         title=f"{title} by N",
         lead="First minus second in points, paired by problem, with 95% intervals.",
-        heads=heads("first", "second", "scoring", *map(str, shown), text=_NAMES),
+        heads=heads("first", "second", "scoring", *map(str, shown), text=_TEXT),
         rows=tuple(
-            (*_names(next(rows_of(group))), *(_points(group, n) for n in shown)) for _, group in groups
-        )
-        if len(ns) > 1
-        else (),
+            (
+                *_names(next(rows_of(group))),
+                *(share_cell(next(rows_of(at_n(group, n))), signed=True) for n in shown),
+            )
+            for _, group in groups
+        ),
     )
-    return [largest, by_n]
-
-
-def _points(group: pd.DataFrame, n: int) -> Any:
-    row = next(rows_of(at_n(group, n)))
-    return points(row.estimate, row.lower, row.upper, signed=True)
+    return [largest, by_n] if len(ns) > 1 else [largest]
 
 
 def _other(frame: pd.DataFrame) -> Table:
     rows = []
     for row in rows_of(frame.assign(seeds=0)):
+        cells = (estimate_cell(row), p_cell(row.p), read(row, in_points=False))
         if row.metric in _SHARES:
             cells = tested(row)
-        else:
-            gap = number(row.estimate, lower=row.lower, upper=row.upper)
-            cells = (gap, p_of(row.p), read(row, in_points=False))
         rows.append((*_names(row), word(row.metric.replace("_", " ")), *cells))
     return Table(
         id="other-differences",
@@ -117,11 +121,7 @@ def _other(frame: pd.DataFrame) -> Table:
     )
 
 
-_NAMES = ("first", "second", "scoring", "reading")
-_TEXT = (*_NAMES, "metric")
-
-
-def _names(row: Any) -> tuple[Any, ...]:
+def _names(row: Any) -> tuple[Cell, Cell, Cell]:
     return word(row.first), word(row.second), word("" if pd.isna(row.scoring) else row.scoring)
 
 
@@ -136,9 +136,9 @@ def runs_table(frames: dict[str, pd.DataFrame], pairs: Sequence[tuple[str, str]]
         ValueError: the runs are not of the same test solutions.
     """
     _check_same_solutions(frames)
-    known = {name: _scorers(frame, name) for name, frame in frames.items()}
-    n = max(set.intersection(*(set(expected_ns(frame)) for frame in known.values())), default=None)
-    rows = pd.concat(known.values()).assign(experiment="compare", scale="compare")
+    scored = [_scorers(frame, name) for name, frame in frames.items()]
+    n = max(set.intersection(*(set(expected_ns(frame)) for frame in scored)), default=None)
+    rows = pd.concat(scored).assign(experiment="compare", scale="compare")
     found = corrected(contrasts(rows, "variant", pairs, "best_of_n", n))
     if n is None or found.empty:
         raise ValueError("source: found no arm and data scale in two runs; allowed: runs that share one")
@@ -152,9 +152,10 @@ def runs_table(frames: dict[str, pd.DataFrame], pairs: Sequence[tuple[str, str]]
         ),
         rows=tuple(
             (
-                word(arm_words(row.arm, row.acquisition), arm=row.arm),
+                arm_cell(row.arm, row.acquisition),
                 whole(row.data_scale),
-                *(word(row.variant), word(row.against)),
+                word(row.variant),
+                word(row.against),
                 *tested(row),
             )
             for row in rows_of(found)
@@ -163,22 +164,26 @@ def runs_table(frames: dict[str, pd.DataFrame], pairs: Sequence[tuple[str, str]]
 
 
 def _scorers(frame: pd.DataFrame, run: str) -> pd.DataFrame:
-    """Returns the best-of-N of models, without those where something is varied, as the variant of a run."""
-    of_models = (frame["metric"] == "best_of_n") & ~frame["arm"].isin(list(REFERENCE_ARMS))
-    plain = of_models & frame["variant"].isna()
-    return frame[plain].assign(variant=run)
+    """Select the models' best-of-N where nothing is varied, with the run's name as the variant."""
+    rows = plain(frame)
+    of_models = (rows["metric"] == "best_of_n") & ~rows["arm"].isin(list(REFERENCE_ARMS))
+    return rows[of_models].assign(variant=run)
 
 
 def _check_same_solutions(frames: dict[str, pd.DataFrame]) -> None:
-    """Checks that runs judge the same solutions, by the share of right ones that each problem has."""
-    (first, one), *others = frames.items()
+    """Check that runs judge the same solutions, by each problem's share of right ones.
+
+    Raises:
+        ValueError: names two runs that do not.
+    """
+    judged = {
+        name: (frame["dataset"].iloc[0], list(frame[frame["arm"] == "random"]["problem_values"].iloc[0]))
+        for name, frame in frames.items()
+    }
+    (first, one), *others = judged.items()
     for name, other in others:
-        shares = [frame[frame["arm"] == "random"]["problem_values"].iloc[0] for frame in (one, other)]
-        datasets = [frame["dataset"].iloc[0] for frame in (one, other)]
-        if datasets[0] != datasets[1] or list(shares[0]) != list(shares[1]):
-            found = " and ".join(
-                f"{len(share)} problems of {dataset}" for share, dataset in zip(shares, datasets, strict=True)
-            )
+        if one != other:
+            found = " and ".join(f"{len(shares)} problems of {dataset}" for dataset, shares in (one, other))
             raise ValueError(
                 f"source: found {found} in {first} and {name}; allowed: runs on the same test solutions"
             )

@@ -6,69 +6,61 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.analyses.headline import CORRECTED, Headline, called, reading_of
-from results.stats.differences import REFERENCE_METRIC, contrasts, corrected, with_estimates
+from results.analyses.headline import CORRECTED, Headline, called, could_detect_most, reading_of
+from results.stats.differences import contrasts, corrected, with_estimates
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms, mean_interval
-from results.stats.summaries import at_n, comparison_n, rows_of, summarize
+from results.stats.summaries import comparison_n, rows_of, summarize
 from results.tables.rendering import (
-    Cell,
+    HOLM,
+    MISSING,
     Table,
+    arm_cell,
     compared,
     heads,
-    points,
-    points_interval,
+    share_cell,
     tested,
-    whole,
+    text_of,
     word,
 )
+from results.tables.shared import solved_cells, solved_rows
 from results.vocabulary import arm_words
 
 PAIRS = (("large_prm", "large_orm"), ("large_prm", "majority"))
 """Differences to show: first arm minus second arm."""
-
 SHOWN = ("random", "large_prm", "large_orm", "labeler", "majority", "oracle")
 """Arms of the table, in order."""
 
 
 def of_quintiles(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of single quintiles, from records or their summary."""
+    """Select the rows of single quintiles, from records or their summary."""
     return frame[(frame["variant"] == "quintile").fillna(False).astype(bool)]
 
 
 def quintile_words(level: float) -> str:
-    """Names a quintile in words."""
+    """Name a quintile in words."""
     ends = {1: " (easiest)", 5: " (hardest)"}
     return f"{int(level)}{ends.get(int(level), '')}"
 
 
 def within(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates differences between arms in each quintile, easiest first, with p corrected for all."""
+    """Estimate differences between arms in each quintile, easiest first, with p corrected for all."""
     return corrected(contrasts(of_quintiles(frame), "arm", PAIRS, "best_of_n", n))
 
 
 def _n(frame: pd.DataFrame) -> int | None:
-    """Returns the N of the comparison; None if no quintile has a best-of-N."""
+    """Return the N of the comparison; None if no quintile has a best-of-N."""
     rows = of_quintiles(frame)
     return comparison_n(rows) if (rows["metric"] == "best_of_n").any() else None
 
 
 def quintiles_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the problems solved in each quintile."""
+    """Tabulate the problems solved in each quintile."""
     n = _n(frame)
     if n is None:
         return None
-    summary = of_quintiles(summarize(frame))
-    summary = summary[summary["n"].isin([1, n])]
-    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
-    groups: Any = summary.groupby("level")
-    rows = tuple(
-        (
-            word(quintile_words(level)),
-            whole(group["problems"].max()),
-            *(_solved(group, arm, n) for arm in arms),
-        )
-        for level, group in groups
-    )
+    solved = solved_rows(summarize(of_quintiles(frame)), SHOWN, n)
+    arms = list(solved["arm"].unique())
+    groups: Any = solved.groupby("level")
     return Table(
         id="quintiles",
         title=f"Problems solved by difficulty, best-of-{n}",
@@ -76,43 +68,26 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
             "Quintiles of the test problems by the generator's pass rate, estimated on samples that are not "
             "judged here; per cent, with 95% intervals over problems."
         ),
-        heads=heads("quintile", "problems", *(arm_words(arm) for arm in arms), text=("quintile",)),
-        rows=rows,
+        heads=heads("quintile", "problems", *map(arm_words, arms), text=("quintile",)),
+        rows=tuple((word(quintile_words(level)), *solved_cells(group, arms)) for level, group in groups),
     )
 
 
-def _solved(group: pd.DataFrame, arm: str, n: int) -> Cell:
-    """Formats the share of a quintile's problems that an arm solves."""
-    at = group[(group["arm"] == arm) & (group["metric"] == REFERENCE_METRIC.get(arm, "best_of_n"))]
-    at = at_n(at, 1 if arm == "random" else n)
-    if at.empty:
-        return points(float("nan"))
-    return points(*(float(at[name].iloc[0]) for name in ("estimate", "lower", "upper")))
-
-
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether the gap holds in each quintile."""
+    """Tabulate whether the gap holds in each quintile."""
     n = _n(frame)
     if n is None:
         return None
     return Table(
         id="quintile-differences",
         title=f"Differences in best-of-{n} by difficulty",
-        lead=(
-            "Percentage points, paired by problem, with 95% intervals over problems. p and reading are "
-            "corrected after Holm for all rows, intervals are not."
-        ),
+        lead=(f"Percentage points, paired by problem, with 95% intervals over problems. {HOLM}"),
         heads=heads(
             *("quintile", "arm", "minus", "points", "p", "reading"),
             text=("quintile", "arm", "minus", "reading"),
         ),
         rows=tuple(
-            (
-                word(quintile_words(row.level)),
-                word(arm_words(row.arm), arm=row.arm),
-                word(arm_words(row.against), arm=row.against),
-                *tested(row),
-            )
+            (word(quintile_words(row.level)), arm_cell(row.arm), arm_cell(row.against), *tested(row))
             for row in rows_of(within(frame, n))
         ),
     )
@@ -131,7 +106,7 @@ class Gain:
 
 
 def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
-    """Estimates best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
+    """Estimate best-of-n minus best-of-1 of an arm in each quintile, and the hardest's gain minus each."""
     rows = of_quintiles(frame)
     rows = rows[(rows["arm"] == arm) & (rows["metric"] == "best_of_n")]
     groups: Any = rows.groupby("level")
@@ -151,7 +126,7 @@ def gains(frame: pd.DataFrame, arm: str, n: int) -> list[Gain]:
 
 
 def independent_difference(one: Estimate, two: Estimate) -> Estimate:
-    """Estimates the difference of estimates from different problems, whose variances add up."""
+    """Estimate the difference of estimates from different problems, whose variances add up."""
     known = one.terms and two.terms
     return from_terms(
         one.estimate - two.estimate,
@@ -161,19 +136,19 @@ def independent_difference(one: Estimate, two: Estimate) -> Estimate:
 
 
 def gains_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether more samples help most in the hardest quintile."""
+    """Tabulate whether more samples help most in the hardest quintile."""
     n = _n(frame)
     if n is None:
         return None
     rows = []
     for arm in ("large_prm", "large_orm"):
         for one in gains(frame, arm, n):
-            cells = [word(arm_words(arm), arm=arm), word(quintile_words(one.level)), _signed(one.gain)]
-            if one.hardest is None:
-                rows.append((*cells, points(float("nan")), word("")))
-            else:
+            difference = (MISSING, word(""))
+            if one.hardest is not None:
                 metric = pd.DataFrame({"metric": ["best_of_n"], "seeds": [0]})
-                rows.append((*cells, *compared(next(rows_of(with_estimates(metric, [one.hardest]))))))
+                difference = compared(next(rows_of(with_estimates(metric, [one.hardest]))))
+            gain = share_cell(one.gain, signed=True)
+            rows.append((arm_cell(arm), word(quintile_words(one.level)), gain, *difference))
     return Table(
         id="gains",
         title=f"What more samples bring: best-of-{n} minus best-of-1",
@@ -189,12 +164,8 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _signed(found: Estimate) -> Cell:
-    return points(found.estimate, found.lower, found.upper, signed=True)
-
-
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
+    """Say whether the gaps hold in all quintiles, and whether more samples help the hardest most."""
     n = _n(frame)
     if n is None:
         return Headline(sentence="The records hold no quintiles.")
@@ -203,7 +174,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         return Headline(sentence="The records do not hold the large PRM and the large ORM by quintile.")
     sentence = (
         f"With best-of-{n}, the large PRM solves {'; '.join(_counted(found))}. "
-        f"{_who_gains(gains(frame, 'large_prm', n), n)}"
+        f"{_most_helped(gains(frame, 'large_prm', n), n)}"
     )
     readings = tuple(
         reading_of(
@@ -215,41 +186,38 @@ def headline(frame: pd.DataFrame) -> Headline:
 
 
 def _counted(found: pd.DataFrame) -> list[str]:
-    """Counts the quintiles in which the large PRM solves more, and fewer, than each arm compared with it."""
-    told = []
+    """Count the quintiles in which the large PRM solves more, and fewer, than each arm compared with it."""
+    clauses = []
     for _, against in PAIRS:
         rows = found[found["against"] == against]
-        more, fewer = ((rows["verdict"] == side).sum() for side in ("above zero", "below zero"))
-        open_ = rows[~rows["verdict"].isin(["above zero", "below zero"])]
-        if len(rows):
-            told.append(
-                f"more test problems than {called(against)} in {more} of {len(rows)} quintiles of "
-                f"difficulty and fewer in {fewer}{_others(open_)}"
-            )
-    return told
+        if rows.empty:
+            continue
+        more, fewer, *others = (
+            int((rows["verdict"] == verdict).sum())
+            for verdict in ("above zero", "below zero", EQUIVALENT, INCONCLUSIVE)
+        )
+        parts = [
+            f"{count} {'is' if count == 1 else 'are'} {verdict}"
+            for verdict, count in zip((EQUIVALENT, INCONCLUSIVE), others, strict=True)
+            if count
+        ]
+        rest = f"; {' and '.join(parts)}{could_detect_most(rows)}" if parts else ""
+        clauses.append(
+            f"more test problems than {called(against)} in {more} of {len(rows)} quintiles of "
+            f"difficulty and fewer in {fewer}{rest}"
+        )
+    return clauses
 
 
-def _others(rows: pd.DataFrame) -> str:
-    """Describes quintiles without a difference."""
-    parts = [
-        f"{count} {'is' if count == 1 else 'are'} {verdict}"
-        for verdict in (EQUIVALENT, INCONCLUSIVE)
-        if (count := int((rows["verdict"] == verdict).sum()))
-    ]
-    least = rows["detectable"].max()
-    could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
-    return f"; {' and '.join(parts)}{could}" if parts else ""
-
-
-def _who_gains(found: list[Gain], n: int) -> str:
-    """Says in which quintile more samples help most, and how many the hardest surely exceeds."""
+def _most_helped(found: list[Gain], n: int) -> str:
+    """Say in which quintile more samples help most, and how many others the hardest surely exceeds."""
     if not found:
         return ""
     most = max(found, key=lambda one: one.gain.estimate)
     others = [one.hardest for one in found if one.hardest is not None]
     sure = sum(one.verdict == "above zero" for one in others)
-    gain = f"{100 * most.gain.estimate:+.1f} {points_interval(most.gain.lower, most.gain.upper)} points"
     return (
         f"{n} samples instead of one help the large PRM most in quintile {quintile_words(most.level)}, by "
-        f"{gain}; the hardest gains surely more than {sure} of the {len(others)} others."
+        f"{text_of(share_cell(most.gain, signed=True))} points; the hardest gains surely more than {sure} of "
+        f"the {len(others)} others."
     )

@@ -1,6 +1,6 @@
 """Tables of an evaluation of reward models, made from its tidy rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,62 +8,67 @@ import pandas as pd
 from results.stats.differences import corrected, with_estimates
 from results.stats.intervals import from_interval
 from results.stats.summaries import at_n, rows_of
-from results.tables.rendering import Cell, Table, heads, number, points, tested, whole, word
+from results.tables.rendering import (
+    MISSING,
+    Cell,
+    Table,
+    estimate_cell,
+    heads,
+    number,
+    share_cell,
+    tested,
+    whole,
+    word,
+)
 
 COLUMNS = {
-    "file": "what it was measured on; none of a mean over files",
-    "labeler": "whose scores; none of a reference line",
-    "scoring": "how its step scores became one of the solution; none where that does not matter",
+    "file": "what it was measured on; none for a mean over files",
+    "labeler": "whose scores; none for a reference line",
+    "scoring": "how step scores became the solution's score; none where that does not matter",
     "metric": "best_of_n, best_of_n_minus_majority, weighted_vote, majority, pass_at_n, "
     "auroc_within_problems; step_auroc, calibration_error, calibration, first_error_f1, first_error_found, "
     "no_error_found, right_step_f1, wrong_step_f1, step_f1, solution_auroc",
-    "n": "solutions of a problem; of calibration the bin, from 0",
+    "n": "solutions per problem; for calibration the bin, from 0",
     "estimate": "the metric: a share, or a difference of shares",
     "lower": "lower end of its 95% interval by problem; none where there is no interval",
     "upper": "upper end",
-    "problems": "problems that it was measured on",
-    "count": "steps of an AUROC, of a calibration or of its bin; solutions of what concerns first errors, or "
-    "of an AUROC of solutions",
-    "x": "of calibration the mean predicted probability; of first errors and F1 the threshold",
+    "problems": "number of problems it was measured on",
+    "count": "steps of a step AUROC, of a calibration or of its bin; solutions of metrics of first errors "
+    "and of a solution AUROC",
+    "x": "for calibration the mean predicted probability; for first errors and F1 the threshold",
     "single_draw": "whether n is all solutions of every problem: one draw, not an expectation over subsets",
 }
 """Columns of an evaluation's rows -> their meaning."""
 WHOLE = "as given"
 """Scoring of labelers that score whole solutions."""
 MOST_NS = 6
-"""Most columns of the tables over N; the evaluation's rows hold every N."""
+"""Largest number of columns of the tables over N; the evaluation's rows hold every N."""
 _REFERENCES = {"majority": "majority voting", "pass_at_n": "pass@N"}
-_NOTHING = (points(float("nan")),) * 3 + (word(""),)
-"""Cells of a reference line, which has no vote and no difference."""
 
 
 def tables_of(rows: Sequence[dict[str, Any]]) -> list[Table]:
-    """Makes the tables of an evaluation, without those that would have no rows.
+    """Make the tables of an evaluation, without those that would have no rows.
 
     Args:
         rows: rows of an evaluation, with the columns of ``COLUMNS``.
     """
     frame = pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"n": "Int64", "count": "Int64"})
-    made = [
-        *(_at_most(frame), _over_n(frame), _differences_over_n(frame), _solutions(frame)),
-        *(_steps(frame), _all_steps(frame), _reliability(frame)),
-    ]
-    return [table for table in made if table.rows]
+    makers = (_at_largest_n, _over_n, _differences_over_n, _solutions, _steps, _all_steps, _reliability)
+    return [table for table in (make(frame) for make in makers) if table.rows]
 
 
-def _at_most(frame: pd.DataFrame) -> Table:
-    """Tabulates every labeler and strategy at the largest N, compared with majority voting."""
+def _at_largest_n(frame: pd.DataFrame) -> Table:
+    """Tabulate every labeler and strategy at the largest N, compared with majority voting."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     n = 0 if curves.empty else int(curves["n"].max())
     single = bool(at_n(curves, n)["single_draw"].any())
     rows: list[tuple[Cell, ...]] = []
-    for metric, name in _REFERENCES.items():
-        for at in sorted({1, n} if metric == "pass_at_n" else {n}):
-            found = at_n(frame[frame["metric"] == metric], at)
-            shown = name.replace("N", str(at))
-            rows += [(word(shown), word(""), _share(row), *_NOTHING) for row in rows_of(found)]
-    against = corrected(_estimated(at_n(frame[frame["metric"] == "best_of_n_minus_majority"], n)))
-    for row in rows_of(against):
+    for metric, ns in (("majority", [n]), ("pass_at_n", sorted({1, n}))):
+        for at in ns:
+            name = word(_REFERENCES[metric].replace("N", str(at)))
+            for row in rows_of(at_n(frame[frame["metric"] == metric], at)):
+                rows.append((name, word(""), share_cell(row), MISSING, MISSING, MISSING, word("")))
+    for row in rows_of(_tested(at_n(frame[frame["metric"] == "best_of_n_minus_majority"], n))):
         same = frame[(frame["labeler"] == row.labeler) & (frame["scoring"] == row.scoring)]
         shares = (_at(same[same["metric"] == metric], n) for metric in ("best_of_n", "weighted_vote"))
         rows.append((word(row.labeler), word(row.scoring), *shares, *tested(row)))
@@ -82,7 +87,7 @@ def _at_most(frame: pd.DataFrame) -> Table:
 
 
 def _over_n(frame: pd.DataFrame) -> Table:
-    """Tabulates every line at several N."""
+    """Tabulate every line at several N."""
     curves = frame[frame["metric"].isin(["best_of_n", *_REFERENCES])]
     single = ", at the largest N a single draw" if curves["single_draw"].any() else ""
     return _curves(
@@ -95,7 +100,7 @@ def _over_n(frame: pd.DataFrame) -> Table:
 
 
 def _differences_over_n(frame: pd.DataFrame) -> Table:
-    """Tabulates what every labeler and strategy adds to majority voting at several N."""
+    """Tabulate what every labeler and strategy adds to majority voting at several N."""
     return _curves(
         frame[frame["metric"] == "best_of_n_minus_majority"],
         id="minus-majority",
@@ -125,16 +130,22 @@ def _curves(curves: pd.DataFrame, *, id: str, title: str, lead: str, signed: boo
     )
 
 
+def _groups(
+    frame: pd.DataFrame, keys: list[str], metrics: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], pd.DataFrame]]:
+    """Yield the key of each group with some of the metrics, its rows by metric, and its rows as a frame."""
+    groups: Any = frame[frame["metric"].isin(metrics)].groupby(keys, sort=False)
+    for key, group in groups:
+        yield key, {row.metric: row for row in rows_of(group)}, group
+
+
 def _solutions(frame: pd.DataFrame) -> Table:
-    """Tabulates how well every labeler and strategy tells solutions apart."""
+    """Tabulate how well every labeler and strategy ranks solutions."""
     metrics = ("auroc_within_problems", "solution_auroc")
-    found = frame[frame["metric"].isin(metrics)]
     rows = []
-    groups: Any = found.groupby(["labeler", "scoring"], sort=False)
-    for (labeler, scoring), group in groups:
-        by_metric = {row.metric: row for row in rows_of(group)}
-        shown = (_number(by_metric.get(metric)) for metric in metrics)
-        rows.append((word(labeler), word(scoring), *shown, whole(group["count"].max())))
+    for key, found, group in _groups(frame, ["labeler", "scoring"], metrics):
+        cells = (estimate_cell(found.get(metric)) for metric in metrics)
+        rows.append((*map(word, key), *cells, whole(group["count"].max())))
     return Table(
         id="solutions",
         title="Solutions",
@@ -148,16 +159,12 @@ def _solutions(frame: pd.DataFrame) -> Table:
 
 
 def _all_steps(frame: pd.DataFrame) -> Table:
-    """Tabulates every labeler on all labeled steps, those after an error too."""
+    """Tabulate every labeler on all labeled steps, including those after an error."""
     metrics = ("right_step_f1", "wrong_step_f1", "step_f1")
-    found = frame[frame["metric"].isin(metrics)]
     rows = []
-    groups: Any = found.groupby("labeler", sort=False)
-    for labeler, group in groups:
-        by_metric = {row.metric: row for row in rows_of(group)}
-        shown = (_share(by_metric.get(metric)) for metric in metrics)
-        steps = whole(group["count"].max())
-        rows.append((word(labeler), number(group["x"].max()), *shown, steps))
+    for (labeler,), found, group in _groups(frame, ["labeler"], metrics):
+        cells = (share_cell(found.get(metric)) for metric in metrics)
+        rows.append((word(labeler), number(group["x"].max()), *cells, whole(group["count"].max())))
     return Table(
         id="all-steps",
         title="All labeled steps",
@@ -171,23 +178,22 @@ def _all_steps(frame: pd.DataFrame) -> Table:
 
 
 def _steps(frame: pd.DataFrame) -> Table:
-    """Tabulates every labeler on labeled steps."""
-    metrics = ("step_auroc", "calibration_error", "first_error_f1", "first_error_found", "no_error_found")
-    found = frame[frame["metric"].isin(metrics)]
+    """Tabulate every labeler on the steps up to the first error."""
+    numbers, shares = (
+        ("step_auroc", "calibration_error"),
+        ("first_error_f1", "first_error_found", "no_error_found"),
+    )
     rows = []
-    groups: Any = found.groupby("labeler", sort=False)
-    for labeler, group in groups:
-        by_metric = {row.metric: row for row in rows_of(group)}
-        one = by_metric.get("first_error_f1")
-        auroc, error = (by_metric.get(name) for name in metrics[:2])
+    for (labeler,), found, group in _groups(frame, ["labeler"], (*numbers, *shares)):
+        first_error, calibration = found.get("first_error_f1"), found.get("calibration_error")
         rows.append(
             (
                 word(labeler),
-                *(_number(row) for row in (auroc, error)),
-                number(one.x if one else float("nan")),
-                *(_share(by_metric.get(name)) for name in metrics[2:]),
+                *(estimate_cell(found.get(metric)) for metric in numbers),
+                number(first_error.x if first_error else None),
+                *(share_cell(found.get(metric)) for metric in shares),
                 whole(group["problems"].max()),
-                whole(error.count if error else pd.NA),
+                whole(calibration.count if calibration else None),
             )
         )
     return Table(
@@ -206,11 +212,10 @@ def _steps(frame: pd.DataFrame) -> Table:
 
 
 def _reliability(frame: pd.DataFrame) -> Table:
-    """Tabulates predicted and observed values, by bins of the prediction."""
-    found = frame[frame["metric"] == "calibration"]
+    """Tabulate predicted and observed values, by bins of the prediction."""
     rows = [
         (word(row.labeler), whole(row.n), number(row.x), number(row.estimate), whole(row.count))
-        for row in rows_of(found)
+        for row in rows_of(frame[frame["metric"] == "calibration"])
     ]
     return Table(
         id="reliability",
@@ -222,26 +227,18 @@ def _reliability(frame: pd.DataFrame) -> Table:
 
 
 def few(ns: Sequence[int]) -> list[int]:
-    """Picks at most ``MOST_NS`` of ascending numbers, evenly spaced, including the first and the last."""
+    """Pick at most ``MOST_NS`` of ascending numbers, evenly spaced, including the first and the last."""
     if len(ns) <= MOST_NS:
         return list(ns)
     return [ns[round(i * (len(ns) - 1) / (MOST_NS - 1))] for i in range(MOST_NS)]
 
 
-def _estimated(found: pd.DataFrame) -> pd.DataFrame:
-    """Adds p, verdicts and what could be detected to differences, from their intervals over problems."""
+def _tested(found: pd.DataFrame) -> pd.DataFrame:
+    """Add corrected p, verdicts and what could be detected to differences, from their intervals."""
     estimates = [from_interval(row.estimate, row.lower, row.upper, row.problems) for row in rows_of(found)]
-    return with_estimates(found.assign(seeds=0), estimates)
+    return corrected(with_estimates(found.assign(seeds=0), estimates))
 
 
 def _at(rows: pd.DataFrame, n: int, *, signed: bool = False) -> Cell:
-    """Formats the share at an N; a dash if there is none."""
-    return _share(next(rows_of(at_n(rows, n)), None), signed=signed)
-
-
-def _share(row: Any, *, signed: bool = False) -> Cell:
-    return points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper, signed=signed)
-
-
-def _number(row: Any) -> Cell:
-    return number(float("nan")) if row is None else number(row.estimate, lower=row.lower, upper=row.upper)
+    """Make a cell of the share at an N; a dash if there is none."""
+    return share_cell(next(rows_of(at_n(rows, n)), None), signed=signed)

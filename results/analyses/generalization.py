@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.analyses.headline import CORRECTED, Headline, listed, reading_of
+from results.analyses.headline import CORRECTED, Headline, could_detect_most, listed, reading_of
 from results.stats.crossed import Term, mean_squares
 from results.stats.differences import (
-    REFERENCE_METRIC,
     corrected,
     differences,
     paired_differences,
     with_estimates,
 )
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, Estimate, from_terms
-from results.stats.summaries import at_n, rows_of, summarize, tested_n
+from results.stats.summaries import rows_of, summarize, tested_n
 from results.tables.rendering import (
+    HOLM,
     Cell,
     Table,
+    arm_cell,
     heads,
     points,
     points_interval,
@@ -35,6 +36,7 @@ from results.tables.rendering import (
     whole,
     word,
 )
+from results.tables.shared import solved_cells, solved_rows
 from results.vocabulary import STUDENT_ARMS, arm_words
 
 KINDS: dict[str, str] = {"usual": "usual", "long": "longer", "rare": "rare-fact"}
@@ -48,76 +50,68 @@ PAIRS = (
     ("labeler", "majority"),
 )
 """Differences to show: first arm minus second arm."""
-
 SHOWN = (*STUDENT_ARMS, "labeler", "majority", "random")
 """Arms of table and figure, in order."""
+NO_SEED = -1
+"""Placeholder for the seed of a difference between arms that have none."""
 
 
 def of_kinds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows on problems of some kind, from records or their summary."""
+    """Select the rows on problems of any kind, from records or their summary."""
     return frame[frame["variant"].isin(list(KINDS))]
 
 
 def kinds_of(frame: pd.DataFrame) -> list[str]:
-    """Lists the kinds in records or their summary."""
+    """List the kinds in records or their summary."""
     held = set(frame["variant"])
     return [kind for kind in KINDS if kind in held]
 
 
 def solved(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows on how many problems of each kind each arm solves, at the N of the comparison."""
+    """Select the rows on how many problems of each kind each arm solves, at the N of the comparison."""
+    return solved_rows(of_kinds(frame), SHOWN, _n(frame))
+
+
+def _n(frame: pd.DataFrame) -> int:
+    """Return the N of the comparison."""
     rows = of_kinds(frame)
-    n = tested_n(rows[rows["metric"] == "best_of_n"])
-    parts = []
-    for arm in SHOWN:
-        metric = REFERENCE_METRIC.get(arm, "best_of_n")
-        of_arm = rows[(rows["arm"] == arm) & (rows["metric"] == metric)]
-        parts.append(at_n(of_arm, 1 if arm == "random" else n))
-    return pd.concat(parts)
+    return tested_n(rows[rows["metric"] == "best_of_n"])
 
 
 def kinds_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the problems of each kind solved by each arm."""
+    """Tabulate the problems of each kind solved by each arm."""
     rows = solved(frame)
     if rows.empty:
         return None
-    summary, n = summarize(rows), _n(frame)
-    cut = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
-    arms = [arm for arm in SHOWN if arm in set(summary["arm"])]
-    shown = []
-    for kind in kinds_of(summary):
-        of = summary[summary["variant"] == kind]
-        cells: list[Cell] = [word(KINDS[kind]), whole(of["problems"].max())]
-        for arm in arms:
-            row = next(rows_of(of[of["arm"] == arm]), None)
-            cells.append(points(float("nan")) if row is None else points(row.estimate, row.lower, row.upper))
-        shown.append((*cells, points(float(cut.get(kind, float("nan"))))))
+    summary, arms = summarize(rows), list(rows["arm"].unique())
+    unfinished = frame[frame["metric"] == "unfinished"].set_index("variant")["value"]
     return Table(
         id="kinds",
-        title=f"Problems solved by kind, best-of-{n}",
+        title=f"Problems solved by kind, best-of-{_n(frame)}",
         lead=(
             "Percent of the test problems of each kind, with 95% intervals. Longer: more steps than any "
             "problem that the models were trained on; rare facts: about what is seldom asked in training. "
             "Unfinished: percent of the sampled solutions that did not end within the tokens allowed."
         ),
         heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
-        rows=tuple(shown),
+        rows=tuple(
+            (
+                word(KINDS[kind]),
+                *solved_cells(summary[summary["variant"] == kind], arms),
+                points(unfinished.get(kind)),
+            )
+            for kind in kinds_of(summary)
+        ),
     )
 
 
-def _n(frame: pd.DataFrame) -> int:
-    """Returns the N of the comparison."""
-    rows = of_kinds(frame)
-    return tested_n(rows[rows["metric"] == "best_of_n"])
-
-
 def of_kind(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Selects the rows of one kind, and clears their variant."""
+    """Select the rows of one kind, and clear their variant."""
     return frame[frame["variant"] == kind].assign(variant=None)
 
 
 def within(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates differences between arms on problems of each kind, with p corrected for all of them."""
+    """Estimate differences between arms on problems of each kind, with p corrected for all of them."""
     n = _n(frame)
     found = [
         differences(of_kind(frame, kind), PAIRS, "best_of_n", n).assign(kind=kind) for kind in kinds_of(frame)
@@ -126,7 +120,7 @@ def within(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates differences between arms on each kind minus those on usual problems, p corrected for all.
+    """Estimate differences between arms on each kind minus those on usual problems, p corrected for all.
 
     Returns:
         Columns kind, arm, against, data_scale, metric, n, usual (the difference on usual problems) and those
@@ -140,40 +134,28 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
             if kind == "usual" or name not in usual:
                 continue
             seeds = sorted(set(by_seed) & set(usual[name]))
-            one_SP, two_SQ = (np.stack([values[s] for s in seeds]) for values in (by_seed, usual[name]))
-            arm, against, data_scale = name
-            keys.append(
-                {
-                    **{"kind": kind, "arm": arm, "against": against, "data_scale": data_scale},
-                    **{"metric": "best_of_n", "n": n, "usual": float(two_SQ.mean())},
-                    "seeds": len(set(seeds) - {NO_SEED}),
-                }
-            )
+            one_SP, two_SQ = (np.stack([table[seed] for seed in seeds]) for table in (by_seed, usual[name]))
+            keys.append((kind, *name, "best_of_n", n, float(two_SQ.mean()), len(set(seeds) - {NO_SEED})))
             found.append(change(one_SP, two_SQ))
     columns = ["kind", "arm", "against", "data_scale", "metric", "n", "usual", "seeds"]
     return corrected(with_estimates(pd.DataFrame(keys, columns=columns), found))
 
 
-NO_SEED = -1
-"""Placeholder for the seed of a difference between arms that have none."""
-
-
 def _paired(
     frame: pd.DataFrame, kind: str, n: int
 ) -> dict[tuple[str, str, int | None], dict[int, np.ndarray]]:
-    """Returns (arm, against, data scale) -> seed -> difference on each problem of a kind."""
+    """Return (arm, against, data scale) -> seed -> difference on each problem of a kind."""
     found = {}
     for key, rows in paired_differences(of_kind(frame, kind), PAIRS, "best_of_n", n):
         scale = None if pd.isna(key["data_scale"]) else int(key["data_scale"])
         found[key["arm"], key["against"], scale] = {
-            NO_SEED if row.seed is None or pd.isna(row.seed) else int(row.seed): row.problem_values
-            for row in rows_of(rows)
+            NO_SEED if pd.isna(row.seed) else int(row.seed): row.problem_values for row in rows_of(rows)
         }
     return found
 
 
 def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
-    """Estimates the mean of one table minus that of another, with the same seeds and different problems.
+    """Estimate the mean of one table minus that of another, with the same seeds and different problems.
 
     Args:
         one_SP: [S, P], differences on one kind of problems; P is 2 or more.
@@ -189,24 +171,21 @@ def change(one_SP: np.ndarray, two_SQ: np.ndarray) -> Estimate:
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates whether the order of the arms holds on each kind."""
+    """Tabulate whether the order of the arms holds on each kind."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return None
     names = ("problems", "arm", "minus", "points", "p", "reading", "seeds")
     return Table(
         id="kind-differences",
         title=f"Differences in best-of-{_n(frame)} by kind",
-        lead=(
-            "Percentage points, paired by problem and seed, with 95% intervals. p and reading are corrected "
-            "after Holm for all rows, intervals are not."
-        ),
+        lead=(f"Percentage points, paired by problem and seed, with 95% intervals. {HOLM}"),
         heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple((*_named(row), *tested(row), whole(row.seeds or pd.NA)) for row in rows_of(within(frame))),
     )
 
 
 def changes_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates how much of each difference is kept on problems unlike those of training."""
+    """Tabulate how much of each difference remains on problems unlike those of training."""
     found = changes(frame)
     if found.empty:
         return None
@@ -216,8 +195,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
         title=f"What is kept of the differences in best-of-{_n(frame)}",
         lead=(
             "Percentage points: the difference on usual problems, and how much it is larger or smaller on "
-            "the other kind, paired by seed, over different problems, with 95% intervals. p and reading are "
-            "corrected after Holm for all rows, intervals are not."
+            f"the other kind, paired by seed, over different problems, with 95% intervals. {HOLM}"
         ),
         heads=heads(*names, text=("problems", "arm", "minus", "reading")),
         rows=tuple(
@@ -228,76 +206,58 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
 
 
 def _named(row: Any) -> tuple[Cell, Cell, Cell]:
-    return (
-        word(KINDS[row.kind]),
-        word(arm_words(row.arm), arm=row.arm),
-        word(arm_words(row.against), arm=row.against),
-    )
+    return word(KINDS[row.kind]), arm_cell(row.arm), arm_cell(row.against)
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether process supervision and the labeler lead on each kind, and how the lead changes."""
+    """Say whether process supervision and the labeler lead on each kind, and how the lead changes."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not say of which kind the problems are.")
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
-    found, kept = within(frame), changes(frame)
-    found, kept = (rows[~rows["kind"].isin(unsolved)] for rows in (found, kept))
-    ahead = "; ".join(filter(None, map(_ahead, _by_arm(found))))
-    sentences = [f"With best-of-{_n(frame)}, {ahead}."] if ahead else []
-    sentences += filter(None, [_kept(kept)])
+    found, changed = (rows[~rows["kind"].isin(unsolved)] for rows in (within(frame), changes(frame)))
+    leads = "; ".join(filter(None, [_lead(found[found["arm"] == arm]) for arm in ("process", "labeler")]))
+    sentences = [f"With best-of-{_n(frame)}, {leads}."] if leads else []
+    sentences += filter(None, [_change_of_lead(changed)])
     if unsolved:
         names = listed([KINDS[kind] for kind in unsolved])
         sentences.append(f"No sampled solution ends right on {names} problems: nothing to compare.")
-    readings = [reading_of(f"{KINDS[row.kind]}, {_pair(row)}", row) for row in rows_of(found)]
-    readings += [reading_of(f"{KINDS[row.kind]} minus usual, {_pair(row)}", row) for row in rows_of(kept)]
+    readings = [
+        reading_of(f"{KINDS[row.kind]}{reference}, {arm_words(row.arm)} minus {arm_words(row.against)}", row)
+        for rows, reference in ((found, ""), (changed, " minus usual"))
+        for row in rows_of(rows)
+    ]
     return Headline(sentence=" ".join(sentences), readings=tuple(readings), further=(CORRECTED,))
 
 
 def _any_right(frame: pd.DataFrame, kind: str) -> bool:
-    """Returns whether any solution sampled for a kind ends right."""
+    """Return whether any solution sampled for a kind ends right."""
     rows = frame[(frame["variant"] == kind) & (frame["metric"] == "random")]
     return rows.empty or bool((rows["value"] > 0).any())
 
 
-def _pair(row: Any) -> str:
-    return f"{arm_words(row.arm)} minus {arm_words(row.against)}"
-
-
-def _by_arm(found: pd.DataFrame) -> list[pd.DataFrame]:
-    """Splits the differences into those of process supervision and those of the labeler."""
-    return [found[found["arm"] == arm] for arm in ("process", "labeler")]
-
-
-def _ahead(found: pd.DataFrame) -> str:
-    """Makes a clause on the kinds where an arm solves more than each other arm; empty without differences."""
+def _lead(found: pd.DataFrame) -> str:
+    """Say in a clause on which kinds an arm solves more than each other arm; empty without differences."""
     if found.empty:
         return ""
-    parts = []
+    clauses = []
     for against, rows in found.groupby("against", sort=False):
-        more, fewer, others = (
-            [KINDS[row.kind] for row in rows_of(rows) if (row.verdict in verdicts)]
-            for verdicts in (("above zero",), ("below zero",), (EQUIVALENT, INCONCLUSIVE))
-        )
-        clauses = [f"more than {arm_words(str(against))} on {_problems(more)}"] if more else []
-        clauses += [f"fewer than {arm_words(str(against))} on {_problems(fewer)}"] if fewer else []
-        if others:
-            least = rows[rows["verdict"] == INCONCLUSIVE]["detectable"].max()
-            could = "" if pd.isna(least) else f" (could detect {100 * least:.1f} points or less)"
-            clauses.append(
-                f"not shown to differ from {arm_words(str(against))} on {_problems(others)}{could}"
-            )
-        parts += clauses
+        other = arm_words(str(against))
+        for words, verdicts in (
+            (f"more than {other}", ("above zero",)),
+            (f"fewer than {other}", ("below zero",)),
+            (f"not shown to differ from {other}", (EQUIVALENT, INCONCLUSIVE)),
+        ):
+            chosen = rows[rows["verdict"].isin(verdicts)]
+            if len(chosen):
+                kinds = listed([KINDS[kind] for kind in chosen["kind"]])
+                clauses.append(f"{words} on {kinds} problems{could_detect_most(chosen)}")
     arm = str(found["arm"].iloc[0])
-    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(parts)}"
+    return f"{'the labeler' if arm == 'labeler' else arm_words(arm)} solves {', '.join(clauses)}"
 
 
-def _problems(kinds: list[str]) -> str:
-    return f"{listed(kinds)} problems"
-
-
-def _kept(kept: pd.DataFrame) -> str:
-    """Makes a sentence on how the lead of process supervision over majority voting changes, or none."""
-    rows = list(rows_of(kept[(kept["arm"] == "process") & (kept["against"] == "majority")]))
+def _change_of_lead(changed: pd.DataFrame) -> str:
+    """Say how the lead of process supervision over majority voting changes; empty if it is not known."""
+    rows = list(rows_of(changed[(changed["arm"] == "process") & (changed["against"] == "majority")]))
     if not rows:
         return ""
     parts = [

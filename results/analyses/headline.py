@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
-from results.tables.rendering import points_interval, verdict_words
+from results.tables.rendering import points_interval, share_cell, text_of, verdict_words
 from results.vocabulary import ARMS, short_words
 
 CORRECTED = (
@@ -27,8 +29,8 @@ class ShownDifference:
     """95% interval of the difference."""
     verdict: str
     """above zero, below zero, equivalent or inconclusive; fewer labels, more labels."""
-    words: str = ""
-    """The verdict with what could be detected; empty: the verdict alone."""
+    words: str
+    """The verdict, with what could be detected if it is inconclusive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +40,13 @@ class Headline:
     sentence: str
     """The finding in one sentence."""
     readings: tuple[ShownDifference, ...] = ()
-    """The numbers behind it."""
+    """The numbers it rests on."""
     further: tuple[str, ...] = ()
     """Sentences on the other comparisons."""
 
 
 def reading_of(where: str, row: Any) -> ShownDifference:
-    """Formats a row of differences between shares."""
+    """Format a row of differences between shares."""
     return ShownDifference(
         where=where,
         difference=f"{100 * row.estimate:+.1f} points",
@@ -54,27 +56,38 @@ def reading_of(where: str, row: Any) -> ShownDifference:
     )
 
 
+def difference_words(row: Any) -> str:
+    """Say a row of differences between shares in words: points with their interval, and the verdict."""
+    return f"{text_of(share_cell(row, signed=True))} points, {verdict_words(row)}"
+
+
 def solves(one: str, row: Any, other: str) -> str:
-    """Makes a clause on whether one solves more test problems than another, from their row of differences."""
+    """Say in a clause whether one solves more test problems than another, from their row of differences."""
     if row.verdict == INCONCLUSIVE:
         return f"whether {one} solves more test problems than {other} is {verdict_words(row)}"
     if row.verdict == EQUIVALENT:
         return f"{one} solves as many test problems as {other}, to within {100 * MARGIN:g} points"
-    how = "more" if row.verdict == "above zero" else "fewer"
+    comparative = "more" if row.verdict == "above zero" else "fewer"
     note = " (one seed)" if row.seeds == 1 else ""
-    return f"{one} solves {how} test problems than {other}{note}"
+    return f"{one} solves {comparative} test problems than {other}{note}"
 
 
 def called(arm: str) -> str:
-    """Names an arm within a sentence."""
+    """Name an arm within a sentence."""
     return ARMS[arm].words if arm == "majority" else f"the {short_words(arm)}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Joins names: ``a``, ``a and b``, ``a, b and c``; empty for none."""
+    """Join names: ``a``, ``a and b``, ``a, b and c``; empty for none."""
     return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def capital(text: str) -> str:
-    """Capitalizes text that begins a sentence."""
+    """Capitalize text that begins a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def could_detect_most(rows: pd.DataFrame) -> str:
+    """Say in parentheses what any inconclusive row of differences could have detected; empty if unknown."""
+    most = rows["detectable"].max()
+    return "" if pd.isna(most) else f" (could detect {100 * most:.1f} points or less)"

@@ -1,5 +1,7 @@
 """Sensitivity of each kind of supervision to its hyperparameters: tables and headline."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,13 +10,25 @@ from results.analyses.sensitivity import FACTORS, best_points, curves
 from results.records import plain
 from results.stats.intervals import ALPHA
 from results.stats.summaries import rows_of
-from results.tables.rendering import Table, heads, number, p_cell, points, read, whole, word
+from results.tables.rendering import (
+    MISSING,
+    Cell,
+    Table,
+    arm_cell,
+    heads,
+    number,
+    p_cell,
+    read,
+    share_cell,
+    whole,
+    word,
+)
 from results.tables.shared import solutions_table
 from results.vocabulary import ARMS, STUDENT_ARMS
 
 
 def sensitivity_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates best-of-N at each level of each hyperparameter, and the difference from the center."""
+    """Tabulate best-of-N at each level of each hyperparameter, and the difference from the center."""
     found = curves(frame)
     if found.empty:
         return None
@@ -32,12 +46,11 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(ARMS[row.arm].words, arm=row.arm),
+                arm_cell(row.arm),
                 word(FACTORS[row.variant].name),
-                number(row.level, _digits(row.level)),
-                points(row.estimate, row.lower, row.upper),
-                points(row.delta, row.delta_lower, row.delta_upper, signed=True),
-                word("center") if row.center else read(row),
+                _level(row.level),
+                share_cell(row),
+                *_from_center(row),
                 p_cell(row.p),
                 whole(row.seeds),
             )
@@ -47,7 +60,7 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
 
 
 def best_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates each arm's best point, and the effort spent to find it."""
+    """Tabulate each arm's best point, and the effort spent to find it."""
     text = ("arm", "changed", "reading")
     names = (
         *("arm", "changed", "to", "validation", "from the center", "reading"),
@@ -64,12 +77,11 @@ def best_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=text),
         rows=tuple(
             (
-                word(ARMS[best.row.arm].words, arm=best.row.arm),
+                arm_cell(best.row.arm),
                 word("nothing" if best.row.center else FACTORS[best.row.variant].name),
-                number(float("nan") if best.row.center else best.row.level, _digits(best.row.level)),
-                points(best.row.estimate, best.row.lower, best.row.upper),
-                points(best.row.delta, best.row.delta_lower, best.row.delta_upper, signed=True),
-                word("center") if best.row.center else read(best.row),
+                MISSING if best.row.center else _level(best.row.level),
+                share_cell(best.row),
+                *_from_center(best.row),
                 *map(whole, (best.points, best.trainings, best.updates, best.solutions, best.further)),
             )
             for best in best_points(frame)
@@ -77,13 +89,29 @@ def best_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
+def _level(level: float) -> Cell:
+    """Make a cell of a level, with as many decimals as it needs."""
+    decimals = np.format_float_positional(level, trim="-").partition(".")[2]
+    return number(level, len(decimals))
+
+
+def _from_center(row: Any) -> tuple[Cell, Cell]:
+    """Make cells of the difference of a row of ``curves`` from the center, and its verdict."""
+    return share_cell(_delta(row), signed=True), word("center") if row.center else read(row)
+
+
+def _delta(row: Any) -> Any:
+    """Return a row of ``curves`` with the difference from the center as its estimate."""
+    return row._replace(estimate=row.delta, lower=row.delta_lower, upper=row.delta_upper)
+
+
 def training_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the arms' training solutions, which are the same at every point of the sweep."""
+    """Tabulate the arms' training solutions, which are the same at every point of the sweep."""
     return solutions_table(plain(frame))
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says which arm is sensitive to which hyperparameters.
+    """Say which arm is sensitive to which hyperparameters.
 
     An arm is called sensitive to a hyperparameter if some level of it differs from the center with a p below
     ``ALPHA``, corrected after Holm for all arms, hyperparameters and levels.
@@ -97,19 +125,15 @@ def headline(frame: pd.DataFrame) -> Headline:
         rows = found[(found["arm"] == arm) & found["delta"].notna()]
         if rows.empty:
             continue
-        told = rows[rows["p"] < ALPHA]["variant"].unique()
-        what = listed([FACTORS[variant].name for variant in FACTORS if variant in told])
+        sensitive = set(rows[rows["p"] < ALPHA]["variant"])
+        names = listed([FACTORS[variant].name for variant in FACTORS if variant in sensitive])
         clauses.append(
-            f"{ARMS[arm].words} is sensitive to {what or 'no hyperparameter that the sweep shows'}"
+            f"{ARMS[arm].words} is sensitive to {names or 'no hyperparameter that the sweep shows'}"
         )
-        for variant, levels in rows.groupby("variant", sort=False):
-            row = next(rows_of(levels.iloc[[int(levels["delta"].abs().to_numpy().argmax())]]))
-            readings.append(
-                reading_of(
-                    f"{ARMS[arm].words}, {FACTORS[str(variant)].name} {row.level:g}",
-                    row._replace(estimate=row.delta, lower=row.delta_lower, upper=row.delta_upper),
-                )
-            )
+        furthest = rows.loc[rows["delta"].abs().groupby(rows["variant"], sort=False).idxmax()]
+        for row in rows_of(furthest):
+            where = f"{ARMS[arm].words}, {FACTORS[row.variant].name} {row.level:g}"
+            readings.append(reading_of(where, _delta(row)))
     sentence = (
         f"With best-of-{n} on validation problems and {labeled} labeled per problem, {'; '.join(clauses)}."
     )
@@ -121,7 +145,7 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
     sentences = [
         "Sensitive: at some level the difference from the center of the sweep has a p below "
         f"{ALPHA:g}, corrected after Holm for all arms, hyperparameters and levels. The readings are those "
-        "furthest from the center, with intervals that are not corrected.",
+        "furthest from the center, with intervals that are not corrected."
     ]
     for one in best:
         where = "the center" if one.row.center else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
@@ -138,9 +162,3 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         "No test problem was read. The validation problems that judge have chosen the checkpoints as well."
     )
     return tuple(sentences)
-
-
-def _digits(level: float) -> int:
-    """Counts the decimals that a level needs."""
-    text = np.format_float_positional(level, trim="-")
-    return len(text.partition(".")[2])

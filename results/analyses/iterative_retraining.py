@@ -15,7 +15,7 @@ from results.analyses.retraining_rounds import (
     of_rounds,
 )
 from results.analyses.selector_stability import causes_sentence, judge, rule_sentence, signs_sentence
-from results.stats.summaries import comparison_n, summarize
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import Table, heads, read, whole, word
 from results.vocabulary import WAYS
 
@@ -27,7 +27,7 @@ _PAIRS = (
 
 
 def rounds_table(frame: pd.DataFrame) -> Table:
-    """Tabulates what each round's selector solves, how stable it is, and how well calibrated."""
+    """Tabulate what each round's selector solves, how stable it is, and how well calibrated."""
     metrics = (
         *("best_of_n", "rank_correlation", "pool_calibration_error", "pool_agreement"),
         *("chosen_calibration_error", "chosen_agreement"),
@@ -43,7 +43,7 @@ def rounds_table(frame: pd.DataFrame) -> Table:
 
 
 def chosen_table(frame: pd.DataFrame) -> Table:
-    """Tabulates the class balance and near-duplicates of each round's labels."""
+    """Tabulate the class balance and near-duplicates of each round's labels."""
     metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
     lead = (
         "Of the solutions labeled in a round, per cent, with 95% intervals over seeds: how many end right, "
@@ -56,19 +56,17 @@ def chosen_table(frame: pd.DataFrame) -> Table:
 def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tuple[str, ...]) -> Table:
     n = comparison_n(frame)
     summary = summarize(of_rounds(frame))
-    at = summary["n"].isna() | ((summary["metric"] == "best_of_n") & (summary["n"] == n))
-    summary = summary[at.fillna(False).astype(bool)]
-    names = tuple(measure_words(metric, n) for metric in metrics)
+    best = at_n(summary[summary["metric"] == "best_of_n"], n)
+    summary = pd.concat([best, summary[summary["n"].isna()]])
+    names = (measure_words(metric, n) for metric in metrics)
     rows = []
-    for way in WORDS:
+    for way, words in WORDS.items():
         groups: Any = summary[summary["variant"] == way].groupby("level", sort=True)
         for level, group in groups:
-            cells = [word(WORDS[way]), whole(level), whole(group["data_scale"].iloc[0])]
-            by_metric = group.set_index("metric")
-            for metric in metrics:
-                row = by_metric.loc[metric] if metric in by_metric.index else None
-                cells.append(measure_cell(metric, row))
-            rows.append((*cells, whole(group["seeds"].max())))
+            found = {row.metric: row for row in rows_of(group)}
+            cells = (measure_cell(metric, found.get(metric)) for metric in metrics)
+            scale = whole(group["data_scale"].iloc[0])
+            rows.append((word(words), whole(level), scale, *cells, whole(group["seeds"].max())))
     return Table(
         id=id,
         title=title,
@@ -79,7 +77,7 @@ def _by_round(frame: pd.DataFrame, id: str, title: str, lead: str, metrics: tupl
 
 
 def ways_table(frame: pd.DataFrame) -> Table:
-    """Tabulates differences between ways after the last round."""
+    """Tabulate differences between ways after the last round."""
     n, last = comparison_n(frame), last_round(frame)
     rows = []
     for metric in ("best_of_n", "rank_correlation"):
@@ -88,9 +86,9 @@ def ways_table(frame: pd.DataFrame) -> Table:
                 continue  # its previous selector was the first one, not that of the previous round
             found = difference(frame, metric, (first, last), (second, last), n)
             if found is not None:
-                cells = (word(measure_words(metric, n)), word(WAYS[first].words), word(WAYS[second].words))
-                read_cell = read(found, in_points=metric not in NUMBERS)
-                rows.append((*cells, measure_cell(metric, found, True), read_cell, whole(found.seeds)))
+                names = (measure_words(metric, n), WAYS[first].words, WAYS[second].words)
+                cells = measure_cell(metric, found, signed=True), read(found, in_points=metric not in NUMBERS)
+                rows.append((*map(word, names), *cells, whole(found.seeds)))
     return Table(
         id="ways",
         title="Differences between ways after the last round",
@@ -107,30 +105,20 @@ def ways_table(frame: pd.DataFrame) -> Table:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether retraining pays, whether it is stable, and which causes the rules support."""
+    """Say whether retraining pays, whether it is stable, and which causes the rules support."""
     if not frame["variant"].isin(list(WAYS)).any():
         return Headline(sentence="The records hold no round after the first.")
     n, last = comparison_n(frame), last_round(frame)
-    readings, told = [], {}
+    readings = []
+    result = "training on is not compared with choosing all at once"
     for first, second in _PAIRS:
         found = difference(frame, "best_of_n", (first, last), (second, last), n)
-        if found is not None:
-            told[first, second] = found
-            readings.append(reading_of(f"{WAYS[first].words} minus {WAYS[second].words}", found))
+        if found is None:
+            continue
+        readings.append(reading_of(f"{WAYS[first].words} minus {WAYS[second].words}", found))
+        if (first, second) == ("train_on", "one_shot"):
+            other = "one taught what the first selector chose all at once"
+            result = solves("a selector that is trained on every round", found, other)
     judged = judge(frame)
-    sentence = " ".join(
-        [_result(told.get(("train_on", "one_shot")), n), signs_sentence(judged), causes_sentence(judged)]
-    )
+    sentence = f"With best-of-{n}, {result}. {signs_sentence(judged)} {causes_sentence(judged)}"
     return Headline(sentence=sentence, readings=tuple(readings), further=tuple(map(rule_sentence, judged)))
-
-
-def _result(row: Any, n: int) -> str:
-    """Says what continued training gains over choosing all at once; ``row`` is None without records."""
-    if row is None:
-        return f"With best-of-{n}, training on is not compared with choosing all at once."
-    clause = solves(
-        "a selector that is trained on every round",
-        row,
-        "one taught what the first selector chose all at once",
-    )
-    return f"With best-of-{n}, {clause}."

@@ -6,11 +6,11 @@ import pandas as pd
 
 from results.records import plain
 from results.stats.summaries import summarize
-from results.tables.rendering import Table, heads, points, whole, word
-from results.vocabulary import STUDENT_ARMS, arm_words
+from results.tables.rendering import Table, arm_cell, heads, points, whole
+from results.vocabulary import STUDENT_ARMS
 
 METRICS = ("label_noise", "label_false_positives", "label_false_negatives")
-"""Metrics in the order of the columns."""
+"""Metrics, in the order of the columns."""
 
 
 def label_noise_table(frame: pd.DataFrame) -> Table | None:
@@ -19,19 +19,13 @@ def label_noise_table(frame: pd.DataFrame) -> Table | None:
     found = found[found["metric"].isin(METRICS) & found["arm"].isin(list(STUDENT_ARMS))]
     if found.empty:
         return None
-    summary = summarize(found)
     rows = []
-    groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
+    keys = ["arm", "acquisition", "data_scale"]
+    groups: Any = summarize(found).groupby(keys, dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
-        at = group.set_index("metric")["estimate"]
-        rows.append(
-            (
-                word(arm_words(arm, acquisition), arm=arm),
-                whole(data_scale),
-                *(points(at.get(metric, float("nan"))) for metric in METRICS),
-                whole(int(group["seeds"].max())),
-            )
-        )
+        estimates = group.set_index("metric")["estimate"]
+        shares = (points(estimates.get(metric)) for metric in METRICS)
+        rows.append((arm_cell(arm, acquisition), whole(data_scale), *shares, whole(group["seeds"].max())))
     names = ("arm", "labeled", "differ from the oracle", "false positives", "false negatives", "seeds")
     return Table(
         id="label-noise",

@@ -1,24 +1,24 @@
 """The large PRM against the large ORM and majority voting, in words and tables (the paper's Figure 3)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from results.analyses.headline import CORRECTED, Headline, called, reading_of, solves
+from results.analyses.headline import CORRECTED, Headline, called, difference_words, reading_of, solves
 from results.records import plain
 from results.stats.differences import contrasts, corrected, differences
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
+    HOLM,
     NAN,
-    Cell,
     Table,
+    arm_cell,
     compared,
     heads,
     points,
+    share_cell,
     tested,
     text_of,
-    verdict_words,
     whole,
     word,
 )
@@ -34,76 +34,56 @@ PAIRS = (
     ("large_orm", "random"),
 )
 """Differences to show: first arm minus second arm."""
-
 SCORERS = ("large_prm", "large_orm", "labeler")
 """Arms whose scores weight votes."""
-
 PAPER = {"large_prm": 78.2, "large_orm": 72.4, "majority": 69.6}
 """The paper's best-of-1860, in percent."""
-
-PAPER_DATA = {
-    ("phase", 1): (85.1, 58.6),
-    ("phase", 2): (13.2, 74.1),
-    (None, None): (14.2, 73.1),
-}
-"""(variant, level) -> the paper's percentages of solutions that end right and of steps that are right."""
-
-
-def pairs_in(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Lists those of ``PAIRS`` whose two arms are in the records."""
-    return [pair for pair in PAIRS if set(frame["arm"]).issuperset(pair)]
+PAPER_DATA = {"phase 1": (85.1, 58.6), "phase 2": (13.2, 74.1), "both phases": (14.2, 73.1)}
+"""Part of the data -> the paper's percentages of solutions that end right and of steps that are right."""
 
 
 def between_models(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates paired differences of ``PAIRS`` at a few N, with p corrected for all; needs a best-of-N."""
-    found = [differences(frame, pairs_in(frame), "best_of_n", n) for n in few_ns(plain(frame))]
-    return corrected(pd.concat(found))
+    """Estimate paired differences of ``PAIRS`` at a few N, with p corrected for all; needs a best-of-N."""
+    ns = few_ns(plain(frame))
+    return corrected(pd.concat([differences(frame, PAIRS, "best_of_n", n) for n in ns]))
 
 
 def differences_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the paired differences of ``PAIRS`` at a few N."""
+    """Tabulate the paired differences of ``PAIRS`` at a few N."""
     if not few_ns(plain(frame)):
         return None
-    found = between_models(frame).sort_values(["arm", "against"], kind="stable", key=_in_order)
+    found = between_models(frame).sort_values(
+        ["arm", "against"], kind="stable", key=lambda column: column.map(list(ARMS).index)
+    )
     return Table(
         id="large-differences",
         title="Differences in best-of-N",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training per model. "
-            "Of pass@1 N is 1. p and reading are corrected after Holm for all rows, intervals are not."
+            f"Of pass@1 N is 1. {HOLM}"
         ),
         heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),
-        rows=tuple((*_arms(row.arm, row.against), whole(row.n), *tested(row)) for row in rows_of(found)),
+        rows=tuple(
+            (arm_cell(row.arm), arm_cell(row.against), whole(row.n), *tested(row)) for row in rows_of(found)
+        ),
     )
 
 
-def _in_order(column: pd.Series) -> pd.Series:
-    return column.map(list(ARMS).index)
-
-
-def _arms(arm: str, against: str) -> tuple[Cell, Cell]:
-    return word(arm_words(arm), arm=arm), word(arm_words(against), arm=against)
-
-
-def weighted_votes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns plain records in which voting weighted by a model's scores is a variant of its best-of-N."""
-    frame = plain(frame)
-    voted = frame[frame["metric"] == "weighted_vote"].assign(metric="best_of_n", variant="weighted_vote")
-    return pd.concat([frame[frame["metric"] != "weighted_vote"], voted])
-
-
 def votes_against(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates weighted votes minus the same model's best-of-N, and minus unweighted majority voting."""
-    both = weighted_votes(frame)
-    own = contrasts(both, "variant", [("weighted_vote", None)], "best_of_n", n).assign(against="best-of-N")
-    voted = both[(both["variant"] == "weighted_vote") | (both["arm"] == "majority")].assign(variant=None)
-    arms = [arm for arm in SCORERS if arm in set(voted["arm"])]
-    others = differences(voted, [(arm, "majority") for arm in arms], "best_of_n", n)
-    return pd.concat([own, others.assign(against="majority voting")])
+    """Estimate weighted votes minus the same model's best-of-N, and minus unweighted majority voting."""
+    frame = plain(frame)
+    # Weighted votes become a variant of a model's best-of-N, because differences are within one metric.
+    voted = frame[frame["metric"] == "weighted_vote"].assign(metric="best_of_n", variant="weighted_vote")
+    both = pd.concat([frame[frame["metric"] != "weighted_vote"], voted])
+    from_best = contrasts(both, "variant", [("weighted_vote", None)], "best_of_n", n)
+    majority = frame[frame["arm"] == "majority"]
+    pairs = [(arm, "majority") for arm in SCORERS if arm in set(voted["arm"])]
+    from_majority = differences(pd.concat([majority, voted.assign(variant=None)]), pairs, "best_of_n", n)
+    return pd.concat([from_best.assign(against="best-of-N"), from_majority.assign(against="majority voting")])
 
 
 def votes_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates what voting gains when each vote is weighted by a reward model's score."""
+    """Tabulate what voting gains when each vote is weighted by a reward model's score."""
     if not (frame["metric"] == "weighted_vote").any():
         return None
     ns = [n for n in few_ns(plain(frame)) if n > 1]
@@ -119,7 +99,7 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
             "weighted by", "minus", "N", "points", "reading", text=("weighted by", "minus", "reading")
         ),
         rows=tuple(
-            (word(arm_words(row.arm), arm=row.arm), word(row.against), whole(row.n), *compared(row))
+            (arm_cell(row.arm), word(row.against), whole(row.n), *compared(row))
             for n in ns
             for row in rows_of(votes_against(frame, n))
         ),
@@ -127,7 +107,7 @@ def votes_table(frame: pd.DataFrame) -> Table | None:
 
 
 def labels_table(frame: pd.DataFrame) -> Table:
-    """Tabulates how many labels each large model was trained on."""
+    """Tabulate how many labels each large model was trained on."""
     known = plain(frame)
     known = known[known["labelled_solutions"].notna() & known["arm"].isin(SCORERS)]
     known = known[known["metric"].isin(["best_of_n", "weighted_vote"])]
@@ -140,31 +120,27 @@ def labels_table(frame: pd.DataFrame) -> Table:
         ),
         heads=heads("arm", "solutions", "steps", text=("arm",)),
         rows=tuple(
-            (
-                word(arm_words(row.arm, row.acquisition), arm=row.arm),
-                whole(row.labelled_solutions),
-                whole(row.labelled_steps),
-            )
+            (arm_cell(row.arm, row.acquisition), whole(row.labelled_solutions), whole(row.labelled_steps))
             for row in rows_of(known.drop_duplicates(["arm", "acquisition"]))
         ),
     )
 
 
 def generations_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates the collected data by generation and phase, next to the paper's."""
+    """Tabulate the collected data by generation and phase, next to the paper's."""
     data = frame[frame["metric"].isin(["ends_right", "right_steps"])]
     if data.empty:
         return None
     rows = []
     groups: Any = data.groupby(["variant", "level"], dropna=False, sort=False)
     for (variant, level), group in groups:
-        which = (None, None) if pd.isna(variant) else (variant, int(level))
+        part = "both phases" if pd.isna(variant) else f"{variant} {int(level)}"
         value = group.set_index("metric")["value"]
-        ends, steps = PAPER_DATA.get(which, (NAN, NAN))
+        ends, steps = PAPER_DATA.get(part, (NAN, NAN))
         first = group.iloc[0]
         rows.append(
             (
-                word(_part(*which)),
+                word(part),
                 whole(first["labelled_solutions"]),
                 whole(first["labelled_steps"]),
                 points(value.get("ends_right", NAN)),
@@ -189,42 +165,31 @@ def generations_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _part(variant: str | None, level: int | None) -> str:
-    return "both phases" if variant is None else f"{variant} {level}"
-
-
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether the large PRM solves more than the large ORM, and both more than majority voting."""
+    """Say whether the large PRM solves more than the large ORM, and both more than majority voting."""
     n = comparison_n(frame)
     found = between_models(frame)
     found = at_n(found[found["against"] != "random"], n)
-    told = [solves(called(row.arm), row, called(row.against)) for row in rows_of(found)]
-    values = solved(frame, PAPER, n)
-    known = ", ".join(f"{arm_words(arm)} {value}" for arm, value in values.items())
-    paper = ", ".join(f"{PAPER[arm]}" for arm in values)
-    sentence = (
-        f"With best-of-{n}, {'; '.join(told)}. Problems solved, per cent: {known} "
-        f"(the paper with best-of-1860: {paper})."
-    )
-    if not told:
-        sentence = "The records do not hold two of the large models to compare."
-    further = [CORRECTED] if told else []
+    sentence, further = "The records do not hold two of the large models to compare.", []
+    if len(found):
+        clauses = [solves(called(row.arm), row, called(row.against)) for row in rows_of(found)]
+        summary = at_n(summarize(plain(frame)), n)
+        solved = {
+            row.arm: f"{arm_words(row.arm)} {text_of(share_cell(row))}"
+            for row in rows_of(summary[summary["metric"].isin(["best_of_n", "majority"])])
+        }
+        arms = [arm for arm in PAPER if arm in solved]
+        sentence = (
+            f"With best-of-{n}, {'; '.join(clauses)}. Problems solved, per cent: "
+            f"{', '.join(solved[arm] for arm in arms)} (the paper with best-of-1860: "
+            f"{', '.join(str(PAPER[arm]) for arm in arms)})."
+        )
+        further = [CORRECTED]
     further += [
-        f"Votes weighted by {called(row.arm)}'s scores minus {row.against}: "
-        f"{text_of(compared(row)[0])} points, {verdict_words(row)}."
+        f"Votes weighted by {called(row.arm)}'s scores minus {row.against}: {difference_words(row)}."
         for row in rows_of(votes_against(frame, n))
     ]
     readings = [
         reading_of(f"{arm_words(row.arm)} minus {arm_words(row.against)}", row) for row in rows_of(found)
     ]
     return Headline(sentence=sentence, readings=tuple(readings), further=tuple(further))
-
-
-def solved(frame: pd.DataFrame, arms: Sequence[str] | dict[str, float], n: int) -> dict[str, str]:
-    """Returns arm -> problems solved at n, percent with interval, for the arms that the records hold."""
-    summary = summarize(plain(frame))
-    at = at_n(summary, n)
-    at = at[at["metric"].isin(["best_of_n", "majority"])].set_index("arm")
-    return {
-        arm: text_of(points(*at.loc[arm, ["estimate", "lower", "upper"]])) for arm in arms if arm in at.index
-    }

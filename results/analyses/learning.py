@@ -6,8 +6,6 @@ agree by chance cannot make an ordinary one a failure. If half of the seeds fail
 the rule finds none of them: a low share is evidence of failure, but a full share is not proof of success.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -15,14 +13,13 @@ from results.records import plain
 from results.vocabulary import STUDENT_ARMS
 
 DEVIATIONS = 3
-"""Standard deviations below the others' mean beyond which a seed has failed."""
-
+"""Number of standard deviations below the others' mean beyond which a seed has failed."""
 LEAST_DEVIATION = 0.02
 """Lower bound on the standard deviation: 2 points."""
 
 
 def learned(value_S: np.ndarray) -> np.ndarray:
-    """Decides whether each seed learned.
+    """Decide whether each seed learned.
 
     Args:
         value_S: [S], value of each seed on validation problems; S is 2 or more.
@@ -30,19 +27,19 @@ def learned(value_S: np.ndarray) -> np.ndarray:
     Returns:
         bool [S].
     """
-    made = []
+    limits = []
     for seed in range(len(value_S)):
         others = np.delete(value_S, seed)
         deviation = others.std(ddof=1) if len(others) > 1 else 0.0
-        made.append(value_S[seed] >= others.mean() - DEVIATIONS * max(deviation, LEAST_DEVIATION))
-    return np.array(made, dtype=bool)
+        limits.append(others.mean() - DEVIATIONS * max(deviation, LEAST_DEVIATION))
+    return value_S >= np.array(limits)
 
 
 def learned_by_arm(frame: pd.DataFrame) -> pd.DataFrame:
-    """Counts the seeds of each arm that learned, at each data scale.
+    """Count the seeds of each arm that learned, at each data scale.
 
     Args:
-        frame: records; a seed's best value on validation problems counts, that of the checkpoint kept.
+        frame: records; a seed's value is its best one on validation problems, that of the checkpoint kept.
 
     Returns:
         Columns arm, acquisition, data_scale, learned and seeds; arms with one seed have no row.
@@ -50,10 +47,10 @@ def learned_by_arm(frame: pd.DataFrame) -> pd.DataFrame:
     rows = plain(frame)
     rows = rows[(rows["metric"] == "validation_best_of_n") & rows["arm"].isin(list(STUDENT_ARMS))]
     best = rows.groupby(["arm", "acquisition", "data_scale", "seed"], as_index=False)["value"].max()
-    groups: Any = best.groupby(["arm", "acquisition", "data_scale"], sort=False)
-    made = [
-        (*key, int(learned(group["value"].to_numpy(np.float64)).sum()), len(group))
-        for key, group in groups
-        if len(group) > 1
+    seeds = best.groupby(["arm", "acquisition", "data_scale"], sort=False)["value"]
+    counts = [
+        (*key, int(learned(values.to_numpy(np.float64)).sum()), len(values))
+        for key, values in seeds
+        if len(values) > 1
     ]
-    return pd.DataFrame(made, columns=["arm", "acquisition", "data_scale", "learned", "seeds"])
+    return pd.DataFrame(counts, columns=["arm", "acquisition", "data_scale", "learned", "seeds"])

@@ -1,4 +1,4 @@
-"""Choice of learning rates: the choices in a run's records, their table, and a sentence on them."""
+"""Learning rates chosen in a run: the choices in its records, their table, and a sentence on them."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from results.stats.summaries import rows_of
-from results.tables.rendering import Table, heads, number, points, whole, word
+from results.tables.rendering import Table, arm_cell, heads, number, points, whole, word
 from results.vocabulary import arm_words
 
 
@@ -22,7 +22,6 @@ class ChosenRate:
     data_scale: int | None
     """Solutions labeled per problem; None if this does not apply."""
     learning_rate: float
-    """The chosen learning rate."""
     validation: dict[float, float | None]
     """Learning rate -> mean best-of-N on validation problems; None: a training diverged."""
     trainings: int
@@ -32,8 +31,8 @@ class ChosenRate:
 
 
 def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
-    """Lists each choice of a run once, in the order of the records."""
-    found: dict[tuple[str, str], ChosenRate] = {}
+    """List each choice of a run once, in the order of the records."""
+    choices: dict[tuple[str, str], ChosenRate] = {}
     for row in rows_of(frame.drop_duplicates(["arm", "acquisition", "data_scale", "config"])):
         for fact in json.loads(row.config).get("chosen", []):
             if "choice" not in fact:
@@ -44,16 +43,16 @@ def choices_of(frame: pd.DataFrame) -> list[ChosenRate]:
                 acquisition=None if pd.isna(row.acquisition) else row.acquisition,
                 data_scale=None if pd.isna(row.data_scale) else int(row.data_scale),
                 learning_rate=fact["learning_rate"],
-                validation={tried["learning_rate"]: tried["validation"] for tried in grid},
-                trainings=max(tried["trainings"] for tried in grid),
+                validation={point["learning_rate"]: point["validation"] for point in grid},
+                trainings=max(point["trainings"] for point in grid),
                 bracketed=fact["bracketed"],
             )
-            found.setdefault((row.arm, fact["choice"]), choice)
-    return list(found.values())
+            choices.setdefault((row.arm, fact["choice"]), choice)
+    return list(choices.values())
 
 
 def learning_rates_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates validation best-of-N at each rate tried, the chosen rate and whether it is bracketed."""
+    """Tabulate validation best-of-N at each rate tried, the chosen rate and whether it is bracketed."""
     choices = choices_of(frame)
     if not choices:
         return None
@@ -70,9 +69,9 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=("arm", "bracketed")),
         rows=tuple(
             (
-                word(arm_words(choice.arm, choice.acquisition), arm=choice.arm),
-                whole(pd.NA if choice.data_scale is None else choice.data_scale),
-                *(points(_value(choice, rate)) for rate in rates),
+                arm_cell(choice.arm, choice.acquisition),
+                whole(choice.data_scale),
+                *(points(choice.validation.get(rate)) for rate in rates),
                 number(choice.learning_rate, 6),
                 word("yes" if choice.bracketed else "no"),
                 whole(choice.trainings),
@@ -84,22 +83,17 @@ def learning_rates_table(frame: pd.DataFrame) -> Table | None:
 
 
 def edge_sentence(choices: Sequence[ChosenRate]) -> str:
-    """Says how many choices lie inside their grid, and which do not; empty without choices."""
+    """Say how many choices lie inside their grid, and which do not; empty without choices."""
     if not choices:
         return ""
     edges = [choice for choice in choices if not choice.bracketed]
-    told = f"{len(choices) - len(edges)} of {len(choices)} learning rates lie inside their grid"
+    inside = f"{len(choices) - len(edges)} of {len(choices)} learning rates lie inside their grid"
     if not edges:
-        return f"{told}."
+        return f"{inside}."
     first = edges[0]
     where = arm_words(first.arm, first.acquisition)
     where += "" if first.data_scale is None else f" with {first.data_scale} labeled per problem"
     return (
-        f"{told}; the others lie at an edge, so a better one may lie beyond it (the first: {where}, "
+        f"{inside}; the others lie at an edge, so a better one may lie beyond it (the first: {where}, "
         f"{first.learning_rate:g})."
     )
-
-
-def _value(choice: ChosenRate, rate: float) -> float:
-    value = choice.validation.get(rate)
-    return float("nan") if value is None else value

@@ -5,12 +5,12 @@ import pandas as pd
 from results.analyses.headline import Headline
 from results.stats.differences import contrasts, corrected
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
-from results.tables.rendering import Table, heads, points, tested, whole, word
+from results.tables.rendering import Table, arm_cell, heads, share_cell, tested, whole, word
 from results.vocabulary import ARMS, FORMS, STUDENT_ARMS
 
 
 def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects rows of one metric and n, from records or their summary: of test problems if there are any."""
+    """Select rows of one metric and N, from records or their summary: on test problems if there are any."""
     rows = frame[frame["variant"].isin(list(FORMS)) & frame["arm"].isin(list(STUDENT_ARMS))]
     if (rows["metric"] == "best_of_n").any():
         return at_n(rows[rows["metric"] == "best_of_n"], comparison_n(rows))
@@ -18,7 +18,7 @@ def compared_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def forms_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates best-of-N and the difference from the first form, per arm, data scale and form."""
+    """Tabulate best-of-N and the difference from the first form, per arm, data scale and form."""
     rows = compared_rows(frame)
     if rows.empty:
         return None
@@ -26,22 +26,6 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
     first, *others = [form for form in FORMS if form in set(rows["variant"])]
     delta = corrected(contrasts(rows, "variant", [(form, first) for form in others], metric, n))
     tests = {(row.arm, row.data_scale, row.variant): tested(row) for row in rows_of(delta)}
-    shown = []
-    for row in rows_of(summarize(rows).sort_values(["arm", "data_scale"], kind="stable", key=_order)):
-        compared = tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3)
-        value = points(row.estimate, row.lower, row.upper)
-        named = word(ARMS[row.arm].words, arm=row.arm), whole(row.data_scale), word(FORMS[row.variant].words)
-        shown.append((*named, value, *compared, whole(row.seeds)))
-    names = (
-        "arm",
-        "labeled",
-        "loss at",
-        f"best-of-{n}",
-        f"minus {FORMS[first].words}",
-        "p",
-        "reading",
-        "seeds",
-    )
     return Table(
         id="orm-forms",
         title="How outcome supervision is taught",
@@ -49,13 +33,27 @@ def forms_table(frame: pd.DataFrame) -> Table | None:
             f"{problems(metric).capitalize()} solved, percent, and points from the first form, paired by "
             "problem and seed, with 95% intervals; p corrected after Holm."
         ),
-        heads=heads(*names, text=("arm", "loss at", "reading")),
-        rows=tuple(shown),
+        heads=heads(
+            *("arm", "labeled", "loss at", f"best-of-{n}", f"minus {FORMS[first].words}"),
+            *("p", "reading", "seeds"),
+            text=("arm", "loss at", "reading"),
+        ),
+        rows=tuple(
+            (
+                arm_cell(row.arm),
+                whole(row.data_scale),
+                word(FORMS[row.variant].words),
+                share_cell(row),
+                *tests.get((row.arm, row.data_scale, row.variant), (word(""),) * 3),
+                whole(row.seeds),
+            )
+            for row in rows_of(summarize(rows))
+        ),
     )
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Names the form with the highest estimate for each arm, at the largest data scale."""
+    """Name the form with the highest estimate for each arm, at the largest data scale."""
     rows = compared_rows(frame)
     if rows.empty:
         return Headline(sentence="The records hold no forms of outcome supervision.")
@@ -67,17 +65,13 @@ def headline(frame: pd.DataFrame) -> Headline:
         clauses.append(
             f"{ARMS[arm].words} with the loss at {FORMS[best.variant].words} ({100 * best.estimate:.1f}%)"
         )
-    which = f"best-of-{int(rows['n'].iloc[0])} on {problems(str(rows['metric'].iloc[0]))}"
+    measure = f"best-of-{int(rows['n'].iloc[0])} on {problems(str(rows['metric'].iloc[0]))}"
     return Headline(
-        sentence=f"With {which} and {largest} labeled per problem, the highest estimates are "
+        sentence=f"With {measure} and {largest} labeled per problem, the highest estimates are "
         f"{' and '.join(clauses)}; the table says which differences are told."
     )
 
 
 def problems(metric: str) -> str:
-    """Names the problems on which a metric is measured."""
+    """Name the problems on which a metric is measured."""
     return "test problems" if metric == "best_of_n" else "validation problems"
-
-
-def _order(column: pd.Series) -> pd.Series:
-    return column.map(list(ARMS).index) if column.name == "arm" else column

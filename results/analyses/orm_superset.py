@@ -15,13 +15,13 @@ PAIRS = (("collected", "uniform"), ("both", "uniform"), ("both", "collected"))
 
 
 def between_sets(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates differences in best-of-N between large ORMs, by their training sets."""
+    """Estimate differences in best-of-N between large ORMs, by their training sets."""
     orms = frame[frame["arm"] == "large_orm"]
     return contrasts(orms, "acquisition", PAIRS, "best_of_n", n)
 
 
 def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
-    """Estimates each large ORM minus majority voting and minus pass@1."""
+    """Estimate each large ORM minus majority voting and minus pass@1."""
     others = frame[frame["arm"] != "large_orm"]
     found = []
     for name in TRAINING_SETS:
@@ -32,27 +32,11 @@ def from_references(frame: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def differences_table(frame: pd.DataFrame) -> Table:
-    """Tabulates, at a few N, whether the bias toward wrong answers hurts."""
-    rows = []
-    for n in few_ns(plain(frame)):
-        rows += [
-            (
-                word(TRAINING_SETS[row.acquisition].words),
-                word(TRAINING_SETS[row.against].words),
-                whole(row.n),
-                *compared(row),
-            )
-            for row in rows_of(between_sets(frame, n))
-        ]
-        rows += [
-            (
-                word(TRAINING_SETS[row.acquisition].words),
-                word(_NAMES[row.against]),
-                whole(row.n),
-                *compared(row),
-            )
-            for row in rows_of(from_references(frame, n))
-        ]
+    """Tabulate, at a few N, whether the bias toward wrong answers hurts."""
+    names = {name: entry.words for name, entry in TRAINING_SETS.items()}
+    names |= {"majority": "majority voting", "random": "pass@1"}
+    ns = few_ns(plain(frame))
+    found = [rows for n in ns for rows in (between_sets(frame, n), from_references(frame, n))]
     return Table(
         id="superset",
         title="Differences in best-of-N between large ORMs",
@@ -62,26 +46,26 @@ def differences_table(frame: pd.DataFrame) -> Table:
             "together are all of them, in as many updates."
         ),
         heads=heads("trained on", "minus", "N", "points", "reading", text=("trained on", "minus", "reading")),
-        rows=tuple(rows),
+        rows=tuple(
+            (word(names[row.acquisition]), word(names[row.against]), whole(row.n), *compared(row))
+            for rows in found
+            for row in rows_of(rows)
+        ),
     )
 
 
-_NAMES = {"majority": "majority voting", "random": "pass@1"}
-
-
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether collected solutions make a worse ORM than equally many uniform ones."""
+    """Say whether collected solutions make a worse ORM than equally many uniform ones."""
     n = comparison_n(frame)
     found = between_sets(frame, n)
     first = next((row for row in rows_of(found) if (row.acquisition, row.against) == PAIRS[0]), None)
     if first is None:
         return Headline(sentence="The records do not hold large ORMs on collected and on uniform solutions.")
-    compared_ones = solves(
+    clause = solves(
         "a large ORM on the large PRM's collected solutions", first, "one on as many uniform solutions"
     )
-    sentence = f"With best-of-{n}, {compared_ones}."
     readings = tuple(
         reading_of(f"{TRAINING_SETS[row.acquisition].words} minus {TRAINING_SETS[row.against].words}", row)
         for row in rows_of(found)
     )
-    return Headline(sentence=sentence, readings=readings)
+    return Headline(sentence=f"With best-of-{n}, {clause}.", readings=readings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from results.analyses.large_scale import pairs_in
+from results.analyses.large_scale import PAIRS as LARGE_PAIRS
 from results.claim_differences import POINTS, Difference, between_arms
 from results.findings import claims_of, findings
 from results.records import plain
@@ -16,7 +16,7 @@ from results.stats.crossed import Components
 from results.stats.intervals import ALPHA
 from results.stats.power import POWER, detectable, problems_needed, seeds_needed
 from results.tables.rendering import Cell, Table, heads, points, whole, word
-from results.tables.shared import compared_pairs
+from results.tables.shared import PAIRS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +24,14 @@ class Planned:
     """A difference and its variance in an earlier run."""
 
     difference: Difference
-    """The difference in the earlier run."""
     components: Components
     """Variances of single differences."""
     family: int
-    """Number of comparisons for which p is corrected after Holm."""
+    """Number of comparisons for which p is Holm-corrected."""
 
 
 def planned(frame: pd.DataFrame) -> list[Planned]:
-    """Lists the differences, in points, of an experiment's claims, or all usual ones if it has no claims.
-
-    Args:
-        frame: records of one experiment, scale and dataset.
+    """List the differences, in points, of an experiment's claims, or all usual ones if it has no claims.
 
     Returns:
         The differences of each claim, in order, without those whose variance is not known.
@@ -45,7 +41,7 @@ def planned(frame: pd.DataFrame) -> list[Planned]:
         found = [difference for one in findings(frame) for difference in one.differences]
     else:
         frame = plain(frame)
-        pairs = dict.fromkeys([*pairs_in(frame), *compared_pairs(frame)])
+        pairs = dict.fromkeys([*LARGE_PAIRS, *PAIRS])
         found = [difference for pair in pairs for difference in between_arms(*pair, frame)]
     return [
         Planned(difference=one, components=one.found.components, family=len(claims) or len(found))
@@ -62,7 +58,7 @@ def power_table(
     difference: float | None = None,
     family: int | None = None,
 ) -> Table:
-    """Tabulates what a planned run can detect with 80% power.
+    """Tabulate what a planned run can detect with 80% power.
 
     Args:
         rows: differences from ``planned``.
@@ -82,7 +78,6 @@ def power_table(
         )
     names = ["arm", "minus", "where", "best-of", "sd seeds", "sd problems", "sd residual"]
     names += ["seeds", "problems", "detects"]
-    wanted = [] if difference is None else ["needs seeds", "or needs problems"]
     lead = (
         f"Detects: the smallest difference, in points, that is detected with {POWER:.0%} power at alpha "
         f"{ALPHA:g}, two-sided, corrected after Holm for {family or max(row.family for row in rows)} "
@@ -93,6 +88,7 @@ def power_table(
     if alone:
         lead += " With one seed the variance between seeds is not known: the run speaks of that seed only."
     if difference is not None:
+        names += ["needs seeds", "or needs problems"]
         lead += (
             f" Needs: the seeds at this number of problems, or the problems at this number of seeds, that "
             f"detect {100 * difference:g} points; a dash where no number does."
@@ -101,37 +97,35 @@ def power_table(
         id="power",
         title="Power",
         lead=lead,
-        heads=heads(*names, *wanted, text=("arm", "minus", "where")),
+        heads=heads(*names, text=("arm", "minus", "where")),
         rows=tuple(
-            _row(
+            _cells(
                 row,
                 seeds or row.difference.seeds,
                 problems or row.difference.found.problems,
                 difference,
-                family or row.family,
+                ALPHA / (family or row.family),
             )
             for row in rows
         ),
     )
 
 
-def _row(row: Planned, seeds: int, problems: int, difference: float | None, family: int) -> tuple[Cell, ...]:
-    alpha = ALPHA / family
+def _cells(
+    row: Planned, seeds: int, problems: int, difference: float | None, alpha: float
+) -> tuple[Cell, ...]:
     parts = row.components
     cells = [
         word(row.difference.arm),
         word(row.difference.against),
         word(row.difference.where or "–"),
-        whole(pd.NA if row.difference.n is None else row.difference.n),
+        whole(row.difference.n),
         *(points(variance**0.5) for variance in (parts.seed, parts.problem, parts.residual)),
-        whole(seeds if row.difference.seeds else pd.NA),
+        whole(seeds if row.difference.seeds else None),
         whole(problems),
         points(detectable(parts.terms(seeds, problems), alpha)),
     ]
     if difference is not None:
-        needed = (
-            seeds_needed(difference, parts, problems, alpha),
-            problems_needed(difference, parts, seeds, alpha),
-        )
-        cells += [whole(pd.NA if count is None else count) for count in needed]
+        cells.append(whole(seeds_needed(difference, parts, problems, alpha)))
+        cells.append(whole(problems_needed(difference, parts, seeds, alpha)))
     return tuple(cells)

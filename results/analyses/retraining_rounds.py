@@ -6,7 +6,7 @@ import pandas as pd
 
 from results.stats.differences import contrasts
 from results.stats.summaries import rows_of
-from results.tables.rendering import Cell, number, points
+from results.tables.rendering import Cell, estimate_cell, share_cell
 from results.vocabulary import FIRST, WAYS
 
 WORDS = {FIRST: "first selector"} | {way: entry.words for way, entry in WAYS.items()}
@@ -31,15 +31,14 @@ Place = tuple[str, int]
 
 
 def of_rounds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of a round, from records or their summary from ``summarize``."""
+    """Select the rows of a round, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(WORDS))]
 
 
 def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n: int) -> Any:
-    """Compares two places, paired by problem and seed, with ``contrasts``; None if either is missing.
+    """Compare two places, paired by problem and seed, with ``contrasts``; None if either is missing.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         metric: key of ``MEASURES``.
         first: the place of interest.
         second: the place it is compared with.
@@ -57,24 +56,21 @@ def difference(frame: pd.DataFrame, metric: str, first: Place, second: Place, n:
 
 
 def last_round(frame: pd.DataFrame) -> int:
-    """Returns the number of the last round, where 0 is that of the first selector."""
+    """Return the number of the last round, where 0 is that of the first selector."""
     return int(of_rounds(frame)["level"].max())
 
 
 def measure_words(metric: str, n: int) -> str:
-    """Names a measure in words, with the N of best-of-N."""
+    """Name a measure in words, with the N of best-of-N."""
     return MEASURES[metric].replace("best-of-N", f"best-of-{n}")
 
 
 def place_words(place: Place) -> str:
-    """Names a way, with its round in parentheses."""
-    return f"{WORDS[place[0]]} ({place[1]})" if place[0] != FIRST else WORDS[FIRST]
+    """Name a way, with its round in parentheses."""
+    way, level = place
+    return WORDS[FIRST] if way == FIRST else f"{WORDS[way]} ({level})"
 
 
-def measure_cell(metric: str, row: Any, signed: bool = False) -> Cell:
-    """Formats an estimate of a measure with its interval; a dash if there is no row."""
-    if row is None:
-        return points(float("nan"))
-    if metric in NUMBERS:
-        return number(row.estimate, 3, row.lower, row.upper)
-    return points(row.estimate, row.lower, row.upper, signed=signed)
+def measure_cell(metric: str, row: Any, *, signed: bool = False) -> Cell:
+    """Make a cell of a measure's estimate with its interval; a dash if the row is None."""
+    return estimate_cell(row) if metric in NUMBERS else share_cell(row, signed=signed)

@@ -4,26 +4,23 @@ Every strategy is compared with the paper's, the product with neutral counted as
 all models are corrected together after Holm.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from results.analyses.headline import Headline, reading_of
+from results.analyses.headline import Headline, difference_words, reading_of
 from results.stats.differences import contrasts, corrected, differences
-from results.stats.intervals import INCONCLUSIVE
-from results.stats.summaries import comparison_n, rows_of, summarize
+from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
+    MISSING,
     Table,
-    compared,
+    arm_cell,
+    estimate_cell,
     heads,
-    number,
-    p_cell,
     points,
-    read,
+    share_cell,
+    tested,
     text_of,
-    verdict_words,
     word,
 )
 from results.vocabulary import REDUCTIONS, arm_words
@@ -70,95 +67,58 @@ PAPER: dict[str, float] = {
 """Best-of-1860 of the paper's large PRM."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StrategyDifference:
-    """A strategy minus the product with neutral as positive, on one model."""
-
-    arm: str
-    """Arm of the model."""
-    variant: str
-    """Key of ``STRATEGIES``."""
-    estimate: float
-    """Difference in best-of-N, a share."""
-    lower: float
-    """Lower end of its 95% interval, not corrected."""
-    upper: float
-    """Upper end."""
-    p: float
-    """Two-sided p of no difference, corrected after Holm for all comparisons of a run."""
-    verdict: str
-    """Where the difference lies after correction: above zero, below zero, equivalent or inconclusive."""
-    detectable: float
-    """What the run could have detected, if inconclusive; NaN if not known."""
-    seeds: int
-    """Number of paired seeds; 0: the model has none."""
-    problems: int
-    """Number of paired problems."""
-
-
 def strategy_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the rows of strategies, from records or their summary from ``summarize``."""
+    """Select the rows of strategies, from records or their summary from ``summarize``."""
     return frame[frame["variant"].isin(list(STRATEGIES))]
 
 
-def comparisons(frame: pd.DataFrame, n: int) -> list[StrategyDifference]:
-    """Compares all strategies with the product, model by model in the order of ``MODELS``.
+def comparisons(frame: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Compare all strategies with the product, model by model in the order of ``MODELS``.
 
     Args:
-        frame: records of one experiment, scale and dataset.
         n: N of best-of-N.
+
+    Returns:
+        Rows of ``contrasts`` between variants, with p corrected for all of them.
     """
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
     found = corrected(contrasts(strategy_rows(frame), "variant", pairs, "best_of_n", n))
-    made = [
-        StrategyDifference(
-            arm=row.arm,
-            variant=row.variant,
-            estimate=row.estimate,
-            lower=row.lower,
-            upper=row.upper,
-            p=row.p,
-            verdict=row.verdict,
-            detectable=row.detectable,
-            seeds=row.seeds,
-            problems=row.problems,
-        )
-        for row in rows_of(found)
-    ]
-    return sorted(made, key=lambda one: MODELS.index(one.arm))
+    return found.sort_values("arm", key=lambda arm: arm.map(MODELS.index), kind="stable")
 
 
 def smaller_n(frame: pd.DataFrame) -> int | None:
-    """Returns the N closest to 16 that is below that of the comparison; None if there is none."""
-    found, largest = frame[frame["metric"] == "best_of_n"]["n"].dropna().unique(), comparison_n(frame)
-    below = sorted(int(n) for n in found if n < largest)
+    """Return the N closest to 16 that is below that of the comparison; None if there is none."""
+    known, largest = frame[frame["metric"] == "best_of_n"]["n"].dropna().unique(), comparison_n(frame)
+    below = sorted(int(n) for n in known if n < largest)
     return min(below, key=lambda n: abs(n - 16), default=None)
 
 
 def strategies_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates best-of-N, difference from the product and length correlation of each model's strategies."""
+    """Tabulate each strategy's best-of-N, difference from the product and length correlation, per model."""
     summary = summarize(strategy_rows(frame))
     if not (summary["metric"] == "best_of_n").any():
         return None
     n, smaller = comparison_n(summary), smaller_n(summary)
-    ns = [one for one in (smaller, n) if one is not None]
-    against = {(one.arm, one.variant): one for one in comparisons(frame, n)}
+    ns = [n] if smaller is None else [smaller, n]
+    against = {(row.arm, row.variant): tested(row) for row in rows_of(comparisons(frame, n))}
     rows = []
-    for arm, variant, group in _by_model(summary):
-        best = {int(row.n): row for row in rows_of(group[group["metric"] == "best_of_n"])}
-        cells = [word(arm_words(arm), arm=arm), word(variant)]
-        cells += [points(best[one].estimate, best[one].lower, best[one].upper) for one in ns]
-        one = against.get((arm, variant))
-        if one is None:
-            cells += [points(np.nan), number(np.nan), word("–")]
-        else:
-            cells.append(points(one.estimate, one.lower, one.upper, signed=True))
-            cells += [p_cell(one.p), read(one)]
-        length = group[group["metric"] == "length_correlation"]
-        lengths = [number(row.estimate, 2, row.lower, row.upper) for row in rows_of(length)]
-        cells += lengths or [number(np.nan)]
-        cells.append(points(PAPER.get(variant, np.nan) if arm == "labeler" else np.nan))
-        rows.append(tuple(cells))
+    for arm in MODELS:
+        for variant in STRATEGIES:
+            group = summary[(summary["arm"] == arm) & (summary["variant"] == variant)]
+            if group.empty:
+                continue
+            best = group[group["metric"] == "best_of_n"]
+            length = group[group["metric"] == "length_correlation"]
+            rows.append(
+                (
+                    arm_cell(arm),
+                    word(variant),
+                    *(share_cell(next(rows_of(at_n(best, n)), None)) for n in ns),
+                    *against.get((arm, variant), (MISSING, MISSING, word("–"))),
+                    estimate_cell(next(rows_of(length), None), 2),
+                    points(PAPER.get(variant) if arm == "labeler" else None),
+                )
+            )
     return Table(
         id="strategies",
         title="Scoring strategies",
@@ -171,7 +131,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
             "supervision. Paper: its large PRM, best of 1860."
         ),
         heads=heads(
-            *("model", "strategy", *(f"best-of-{one}" for one in ns), "minus product", "p", "reading"),
+            *("model", "strategy", *(f"best-of-{n}" for n in ns), "minus product", "p", "reading"),
             *("length correlation", "paper"),
             text=("model", "strategy", "reading"),
         ),
@@ -179,49 +139,41 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _by_model(summary: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
-    """Yields arm, variant and rows of each model and strategy in the summary, in the order of both."""
-    for arm in MODELS:
-        for variant in STRATEGIES:
-            group = summary[(summary["arm"] == arm) & (summary["variant"] == variant)]
-            if len(group):
-                yield arm, variant, group
-
-
 def headline(frame: pd.DataFrame) -> Headline:
-    """Says whether any strategy beats the product, and how the product's scores depend on length."""
+    """Say whether any strategy beats the product, and how the product's scores depend on length."""
     rows = strategy_rows(frame)
     if not (rows["metric"] == "best_of_n").any():
         return Headline(sentence="The records do not hold scoring strategies.")
     n = comparison_n(rows)
     found = comparisons(frame, n)
-    by_model = [[one for one in found if one.arm == arm] for arm in MODELS]
-    best = [max(ones, key=lambda one: one.estimate) for ones in by_model if ones]
+    best = found.loc[found.groupby("arm", sort=False)["estimate"].idxmax()]
     readings = tuple(
-        reading_of(f"{arm_words(one.arm)}: {one.variant}, the best of the others", one) for one in best
+        reading_of(f"{arm_words(row.arm)}: {row.variant}, the best of the others", row)
+        for row in rows_of(best)
     )
     return Headline(sentence=_sentence(found, n), readings=readings, further=_further(frame, n))
 
 
-def _sentence(found: list[StrategyDifference], n: int) -> str:
-    """Summarizes the corrected comparisons in a sentence."""
-    above = [f"{one.variant} ({arm_words(one.arm)})" for one in found if one.verdict == "above zero"]
-    below = sum(one.verdict == "below zero" for one in found)
+def _sentence(found: pd.DataFrame, n: int) -> str:
+    """Summarize the corrected comparisons in a sentence."""
+    above = [
+        f"{row.variant} ({arm_words(row.arm)})" for row in rows_of(found[found["verdict"] == "above zero"])
+    ]
+    below = int((found["verdict"] == "below zero").sum())
     more = "no scoring strategy is shown to solve more test problems than the product"
     if above:
         more = f"more test problems than the product are solved by {'; '.join(above)}"
     fewer = f"fewer are solved by {below}" if below else "none is shown to solve fewer"
-    how = f"of {len(found)} comparisons, corrected after Holm"
-    least = max((one.detectable for one in found if one.verdict == INCONCLUSIVE), default=np.nan)
-    power = "" if np.isnan(least) else f"; inconclusive ones could detect {100 * least:.1f} points or less"
-    return f"With best-of-{n}, {more}; {fewer} {how}{power}."
+    most = found["detectable"].max()
+    power = "" if pd.isna(most) else f"; inconclusive ones could detect {100 * most:.1f} points or less"
+    return f"With best-of-{n}, {more}; {fewer} of {len(found)} comparisons, corrected after Holm{power}."
 
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
-    """Reports length correlations of product and geometric mean, and the effect of keeping neutral."""
+    """Report length correlations of product and geometric mean, and the effect of keeping neutral."""
     summary = summarize(strategy_rows(frame))
     lengths = {
-        (row.arm, row.variant): text_of(number(row.estimate, 2, row.lower, row.upper))
+        (row.arm, row.variant): text_of(estimate_cell(row, 2))
         for row in rows_of(summary[summary["metric"] == "length_correlation"])
     }
     shown = [
@@ -231,15 +183,15 @@ def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     ]
     sentences = []
     for arm in MODELS:
-        told = [f"{lengths[arm, name]} ({name})" for name in shown if (arm, name) in lengths]
-        if told:
+        parts = [f"{lengths[arm, name]} ({name})" for name in shown if (arm, name) in lengths]
+        if parts:
             sentences.append(
                 "Rank correlation of score and number of steps among equally right solutions of a problem, "
-                f"{arm_words(arm)}: {', '.join(told)}."
+                f"{arm_words(arm)}: {', '.join(parts)}."
             )
     for row in rows_of(differences(frame, [("process_neutral", "process")], "best_of_n", n)):
         sentences.append(
             "Students that keep neutral as a class minus those that do not, both scored by the product: "
-            f"{text_of(compared(row)[0])} points, {verdict_words(row)}."
+            f"{difference_words(row)}."
         )
     return tuple(sentences)

@@ -49,14 +49,12 @@ from results.vocabulary import FIRST
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A difference, and the side of zero on which a rule expects it."""
+    """First place minus second place in one measure, and the side of zero on which a rule expects it."""
 
     metric: str
     """Key of ``MEASURES``."""
     first: Place
-    """The place of interest."""
     second: Place
-    """The place it is compared with."""
     wanted: str
     """Expected verdict: above zero or below zero."""
 
@@ -70,7 +68,6 @@ class Rule:
     role: str
     """sign or cause."""
     checks: tuple[Check, ...]
-    """One or more checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,6 @@ class Judgment:
     """A rule and its numbers."""
 
     rule: Rule
-    """The rule that was applied."""
     found: tuple[Any, ...]
     """Row of differences of each check; None if the records do not hold both places."""
 
@@ -95,74 +91,72 @@ class Judgment:
 
 
 def rules(last: int) -> tuple[Rule, ...]:
-    """Makes the rules, where ``last`` is the last round and 0 that of the first selector."""
+    """Make the rules for rounds up to ``last``; round 0 is that of the first selector."""
     start, early, late = (FIRST, 0), ("train_on", 1), ("train_on", last)
     base, share = ("from_base", last), ("uniform_share", last)
 
     def order(first: Place, second: Place, wanted: str) -> Check:
         return Check(metric="rank_correlation", first=first, second=second, wanted=wanted)
 
-    def mended(claim: str, metric: str, since: Place, grows: str, mends: str) -> Rule:
+    up, down = "above zero", "below zero"
+
+    def sign(claim: str, check: Check) -> Rule:
+        return Rule(claim=claim, role="sign", checks=(check,))
+
+    def loss(level: int) -> Rule:
+        before = ("train_on", level - 1) if level > 1 else start
+        check = Check(metric="best_of_n", first=("train_on", level), second=before, wanted=down)
+        return sign(f"loss in round {level}", check)
+
+    def remedied(claim: str, metric: str, since: Place, grows: str, shrinks: str) -> Rule:
         checks = (
             Check(metric=metric, first=late, second=since, wanted=grows),
-            Check(metric=metric, first=share, second=late, wanted=mends),
-            order(share, late, "above zero"),
+            Check(metric=metric, first=share, second=late, wanted=shrinks),
+            order(share, late, up),
         )
         return Rule(claim=claim, role="cause", checks=checks)
 
-    up, down = "above zero", "below zero"
-    losses = (
-        Check(
-            metric="best_of_n",
-            first=("train_on", level),
-            second=("train_on", level - 1) if level > 1 else start,
-            wanted=down,
-        )
-        for level in range(1, last + 1)
-    )
     return (
-        Rule(claim="drift", role="sign", checks=(order(late, early, down),)),
-        *(
-            Rule(claim=f"loss in round {level}", role="sign", checks=(loss,))
-            for level, loss in enumerate(losses, 1)
-        ),
-        Rule(claim="less steady than from the base", role="sign", checks=(order(late, base, down),)),
-        Rule(claim="less steady than with a uniform share", role="sign", checks=(order(late, share, down),)),
+        sign("drift", order(late, early, down)),
+        *map(loss, range(1, last + 1)),
+        sign("less steady than from the base", order(late, base, down)),
+        sign("less steady than with a uniform share", order(late, share, down)),
         Rule(claim="warm start", role="cause", checks=(order(late, early, down), order(late, base, down))),
-        mended("class balance", "chosen_error_free", early, down, up),
-        mended("near-duplicates", "chosen_repeats", early, up, down),
-        mended("calibration", "pool_calibration_error", start, up, down),
+        remedied("class balance", "chosen_error_free", early, down, up),
+        remedied("near-duplicates", "chosen_repeats", early, up, down),
+        remedied("calibration", "pool_calibration_error", start, up, down),
     )
 
 
 def judge(frame: pd.DataFrame) -> tuple[Judgment, ...]:
-    """Applies every rule to the numbers in the records."""
+    """Apply every rule to the numbers in the records."""
     n = comparison_n(frame)
-    return tuple(
-        Judgment(
-            rule=rule,
-            found=tuple(difference(frame, c.metric, c.first, c.second, n) for c in rule.checks),
-        )
-        for rule in rules(last_round(frame))
-    )
+    judged = []
+    for rule in rules(last_round(frame)):
+        found = (difference(frame, check.metric, check.first, check.second, n) for check in rule.checks)
+        judged.append(Judgment(rule=rule, found=tuple(found)))
+    return tuple(judged)
 
 
 def causes_table(frame: pd.DataFrame) -> Table:
-    """Tabulates every rule, check by check."""
+    """Tabulate every rule, check by check."""
     n = comparison_n(frame)
     rows = []
     for judgment in judge(frame):
         rule = judgment.rule
         for check, found in zip(rule.checks, judgment.found, strict=True):
             places = f"{place_words(check.first)} - {place_words(check.second)}"
+            reads = word("no records")
+            if found is not None:
+                reads = read(found, in_points=check.metric not in NUMBERS)
             rows.append(
                 (
                     word(rule.role),
                     word(rule.claim),
                     word(f"{measure_words(check.metric, n)}: {places}"),
                     word(check.wanted),
-                    measure_cell(check.metric, found, True),
-                    word("no records") if found is None else read(found, in_points=_in_points(check)),
+                    measure_cell(check.metric, found, signed=True),
+                    reads,
                     word(judgment.verdict),
                 )
             )
@@ -185,7 +179,7 @@ def causes_table(frame: pd.DataFrame) -> Table:
 
 
 def signs_sentence(judged: tuple[Judgment, ...]) -> str:
-    """Says which signs of unsteadiness are supported."""
+    """Say which signs of unsteadiness are supported."""
     signs = [one for one in judged if one.rule.role == "sign"]
     if all(found is None for one in signs for found in one.found):
         return "The records do not show whether training on is unsteady."
@@ -194,7 +188,7 @@ def signs_sentence(judged: tuple[Judgment, ...]) -> str:
 
 
 def causes_sentence(judged: tuple[Judgment, ...]) -> str:
-    """Says which causes are supported, and which are opposed."""
+    """Say which causes are supported, and which are opposed."""
     causes = [one for one in judged if one.rule.role == "cause"]
     supported, opposed = (
         [one.rule.claim for one in causes if one.verdict == verdict] for verdict in ("supported", "opposed")
@@ -206,16 +200,13 @@ def causes_sentence(judged: tuple[Judgment, ...]) -> str:
 
 
 def rule_sentence(judgment: Judgment) -> str:
-    """Describes a rule, its verdict and its checks."""
+    """Describe a rule, its verdict and its checks."""
     rule = judgment.rule
-    checks = [
-        f"{MEASURES[check.metric]}, {place_words(check.first)} minus {place_words(check.second)}, wanted "
-        f"{check.wanted}, found "
-        f"{'no records' if found is None else verdict_words(found, in_points=_in_points(check))}"
-        for check, found in zip(rule.checks, judgment.found, strict=True)
-    ]
+    checks = []
+    for check, found in zip(rule.checks, judgment.found, strict=True):
+        places = f"{place_words(check.first)} minus {place_words(check.second)}"
+        words = "no records"
+        if found is not None:
+            words = verdict_words(found, in_points=check.metric not in NUMBERS)
+        checks.append(f"{MEASURES[check.metric]}, {places}, wanted {check.wanted}, found {words}")
     return f"{capital(rule.claim)} ({rule.role}): {judgment.verdict}. {'; '.join(checks)}."
-
-
-def _in_points(check: Check) -> bool:
-    return check.metric not in NUMBERS

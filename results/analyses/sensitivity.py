@@ -1,4 +1,4 @@
-"""The numbers of a sweep: curves around its center, differences from it, and each arm's best point.
+"""Numbers of a sweep: curves around its center, differences from it, and each arm's best point.
 
 A row with a variant is a point of the sweep on the curve of one hyperparameter; the center, trained once,
 lies on all curves and also has a plain row.
@@ -25,7 +25,6 @@ class Factor:
     """How a hyperparameter is displayed."""
 
     name: str
-    """Name in words."""
     axis: str
     """Label of its axis, with the unit."""
 
@@ -44,19 +43,19 @@ FACTORS: dict[str, Factor] = {
 
 
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Selects the points on the curves, from records or their summary from ``summarize``."""
+    """Select the points on the curves, from records or their summary from ``summarize``."""
     return frame[(frame["metric"] == METRIC) & frame["variant"].isin(list(FACTORS))]
 
 
 def centers(frame: pd.DataFrame) -> dict[str, float]:
-    """Returns variant -> level of the center: that of the points whose reward model has plain rows too."""
+    """Return variant -> level of the center: that of the points whose reward model has plain rows too."""
     kept = shown(frame)
-    found = kept[kept["cell"].isin(plain(frame)["cell"].dropna())].drop_duplicates("variant")
-    return {variant: float(level) for variant, level in zip(found["variant"], found["level"], strict=True)}
+    at_center = kept[kept["cell"].isin(plain(frame)["cell"].dropna())].drop_duplicates("variant")
+    return dict(zip(at_center["variant"], at_center["level"].astype(float), strict=True))
 
 
 def curves(frame: pd.DataFrame) -> pd.DataFrame:
-    """Estimates every level of every hyperparameter, and its difference from the center.
+    """Estimate every level of every hyperparameter, and its difference from the center.
 
     Returns:
         One row per arm, variant and level, in the order of ``ARMS`` and ``FACTORS``: n, estimate, lower,
@@ -97,60 +96,58 @@ class Best:
     points: int
     """Number of points that all arms have."""
     trainings: int
-    """Number of trainings at them: points times seeds."""
+    """Number of trainings at these points: points times seeds."""
     updates: int
     """Total updates of these trainings."""
     solutions: int
-    """Number of solutions that these updates passed over, counted again at every pass."""
+    """Solutions in the batches of these updates; one that is passed over again counts again."""
     at_the_end: bool
     """Whether its level is the smallest or the largest tried, so that the best may lie beyond."""
     further: int
-    """Number of trainings at points that not every arm has: no arm's best is among them."""
+    """Number of trainings at points that not every arm has; no arm's best is among them."""
 
 
 def best_points(frame: pd.DataFrame) -> list[Best]:
-    """Finds each arm's best point by its estimate; in a tie the center, otherwise the first.
+    """Find each arm's best point by its estimate; in a tie the center, otherwise the first.
 
     Only points that all arms have can be the best, so that no arm gains from having more points.
     """
-    found = curves(frame)
-    arms = [arm for arm in STUDENT_ARMS if arm in set(found["arm"])]
-    points_of = {
-        arm: set(zip(rows["variant"], rows["level"], strict=True)) for arm, rows in found.groupby("arm")
-    }
-    shared = set.intersection(*points_of.values()) if points_of else set()
-    kept = shown(frame)
-    made = []
-    for arm in arms:
-        rows = found[found["arm"] == arm]
-        is_shared = [point in shared for point in zip(rows["variant"], rows["level"], strict=True)]
-        ranked = rows[is_shared].sort_values(["estimate", "center"], ascending=False, kind="stable")
-        cells = kept[kept["arm"] == arm]
-        is_shared = [point in shared for point in zip(cells["variant"], cells["level"], strict=True)]
-        given, all_cells = cells[is_shared].drop_duplicates("cell"), cells["cell"].nunique()
-        if ranked.empty:
-            continue
-        row = next(rows_of(ranked))
-        tried = rows[rows["variant"] == row.variant]["level"]
+    found, kept = curves(frame), shown(frame)
+    points = [set(zip(rows["variant"], rows["level"], strict=True)) for _, rows in found.groupby("arm")]
+    shared = set.intersection(*points) if points else set()
+
+    def select_shared(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[[point in shared for point in zip(rows["variant"], rows["level"], strict=True)]]
+
+    best = []
+    for arm in [arm for arm in STUDENT_ARMS if shared and arm in set(found["arm"])]:
+        rows, cells = found[found["arm"] == arm], kept[kept["arm"] == arm]
+        row = next(rows_of(_ranked(select_shared(rows))))
+        levels = rows[rows["variant"] == row.variant]["level"]
+        given = select_shared(cells).drop_duplicates("cell")
         facts = [fact for config in given["config"] for fact in json.loads(config)["chosen"]]
-        made.append(
+        best.append(
             Best(
                 row=row,
-                at_the_end=not row.center and row.level in (tried.min(), tried.max()),
+                at_the_end=not row.center and row.level in (levels.min(), levels.max()),
                 points=len(given) // given["seed"].nunique(),
                 trainings=len(given),
                 updates=sum(fact["updates"] for fact in facts),
                 solutions=sum(fact["passed_over"] for fact in facts),
-                further=all_cells - len(given),
+                further=cells["cell"].nunique() - len(given),
             )
         )
-    return made
+    return best
+
+
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows of ``curves`` from best to worst; in a tie the center comes first, then the first row."""
+    return rows.sort_values(["estimate", "center"], ascending=False, kind="stable")
 
 
 def best_learning_rates(frame: pd.DataFrame) -> dict[str, float]:
-    """Returns arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
+    """Return arm -> learning rate with the highest estimate; in a tie the center, otherwise the lowest."""
     found = curves(frame)
     rates = found[found["variant"] == "learning_rate"]
-    ranked = rates.sort_values(["estimate", "center"], ascending=False, kind="stable")
-    best = ranked.drop_duplicates("arm").set_index("arm")["level"]
+    best = _ranked(rates).drop_duplicates("arm").set_index("arm")["level"]
     return {arm: float(best[arm]) for arm in STUDENT_ARMS if arm in best.index}

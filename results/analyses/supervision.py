@@ -4,40 +4,42 @@ from typing import Any
 
 import pandas as pd
 
-from results.analyses.headline import Headline, capital, reading_of
+from results.analyses.headline import Headline, capital, difference_words, reading_of
 from results.stats.differences import differences
 from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
 from results.stats.summaries import rows_of, tested_n
-from results.tables.rendering import could_detect, points, text_of, verdict_words
+from results.tables.rendering import could_detect
 from results.tables.shared import labeler_sentence
 from results.vocabulary import STUDENT_ARMS, acquisition_words, arm_words, is_plain
 
+_FURTHER = (
+    *(("prm_outcome", "final_answer"), ("process", "prm_outcome"), ("process", "majority")),
+    *(("process", "random"), ("labeler", "majority"), ("labeler", "random")),
+)
+"""Differences named after the headline: first arm minus second arm."""
+
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Compares process supervision with final-answer outcome supervision.
-
-    Args:
-        frame: records of one experiment, scale and dataset, with best-of-N.
-    """
+    """Compare process supervision with final-answer outcome supervision."""
     n = tested_n(frame[frame["metric"] == "best_of_n"])
     main = differences(frame, [("process", "final_answer")], "best_of_n", n)
-    if main.empty:
-        sentence = (
-            "The records do not hold process supervision and the final-answer outcome at the same data "
-            "scale and seed, so they are not compared here."
-        )
-        return Headline(sentence=sentence, further=_further(frame, n))
     readings = tuple(reading_of(_where(row.data_scale, row.acquisition), row) for row in rows_of(main))
-    return Headline(sentence=_sentence(main, n), readings=readings, further=_further(frame, n))
+    sentence = (
+        "The records do not hold process supervision and the final-answer outcome at the same data "
+        "scale and seed, so they are not compared here."
+    )
+    if readings:
+        sentence = _sentence(main, n)
+    return Headline(sentence=sentence, readings=readings, further=_further(frame, n))
 
 
 def _where(data_scale: int, acquisition: object) -> str:
-    how = "" if is_plain(acquisition) else f", {acquisition_words(acquisition)}"
-    return f"{data_scale} labeled per problem{how}"
+    chosen = "" if is_plain(acquisition) else f", {acquisition_words(acquisition)}"
+    return f"{data_scale} labeled per problem{chosen}"
 
 
 def _sentence(found: pd.DataFrame, n: int) -> str:
-    """Makes one sentence of the differences of process supervision minus final-answer outcome."""
+    """Summarize the differences of process supervision minus final-answer outcome."""
     words = {
         "above zero": "more test problems solved",
         "below zero": "fewer test problems solved",
@@ -45,13 +47,13 @@ def _sentence(found: pd.DataFrame, n: int) -> str:
         INCONCLUSIVE: "inconclusive",
     }
     parts = []
-    for verdict, what in words.items():
-        rows = found[found["verdict"] == verdict]
-        if len(rows):
-            parts.append(f"{what} at {len(rows)} of {len(found)} data scale{'s' if len(found) > 1 else ''}")
+    for verdict, result in words.items():
+        count = int((found["verdict"] == verdict).sum())
+        if count:
+            parts.append(f"{result} at {count} of {len(found)} data scale{'s' if len(found) > 1 else ''}")
     if (found["verdict"] == INCONCLUSIVE).any():
-        worst = found["detectable"].max()
-        parts[-1] += f" ({could_detect(worst, int(found['problems'].min()))} or less)"
+        most = could_detect(found["detectable"].max(), int(found["problems"].min()))
+        parts[-1] += f" ({most} or less)"
     return (
         f"With best-of-{n}, process supervision against supervision by the final answer: {'; '.join(parts)}."
     )
@@ -59,24 +61,14 @@ def _sentence(found: pd.DataFrame, n: int) -> str:
 
 def _further(frame: pd.DataFrame, n: int) -> tuple[str, ...]:
     sentences = []
-    arms = set(frame["arm"])
-    pairs = [
-        ("prm_outcome", "final_answer"),
-        ("process", "prm_outcome"),
-        ("process", "majority"),
-        ("process", "random"),
-        ("labeler", "majority"),
-        ("labeler", "random"),
-    ]
-    found = differences(frame, [pair for pair in pairs if arms.issuperset(pair)], "best_of_n", n)
+    found = differences(frame, _FURTHER, "best_of_n", n)
     groups: Any = found.groupby(["arm", "against"], sort=False)
     for (arm, against), rows in groups:
-        row = rows.sort_values("data_scale").iloc[-1]
-        where = "" if pd.isna(row["data_scale"]) else f" at {_where(row['data_scale'], row['acquisition'])}"
+        row = next(rows_of(rows.sort_values("data_scale").tail(1)))
+        where = "" if pd.isna(row.data_scale) else f" at {_where(row.data_scale, row.acquisition)}"
         sentences.append(
-            f"{capital(arm_words(arm, row['acquisition']))} minus {arm_words(against)}{where}: "
-            f"{text_of(points(row['estimate'], row['lower'], row['upper'], signed=True))} points, "
-            f"{verdict_words(row)}."
+            f"{capital(arm_words(arm, row.acquisition))} minus {arm_words(against)}{where}: "
+            f"{difference_words(row)}."
         )
     if labeler := labeler_sentence(frame):
         sentences.append(labeler)

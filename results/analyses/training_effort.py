@@ -1,36 +1,29 @@
 """Training effort: updates made, the best checkpoint, and how many trainings were still improving."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from results.stats.summaries import rows_of
-from results.tables.rendering import Table, heads, number, whole, word
-from results.vocabulary import STUDENT_ARMS, arm_words
-
-_KEYS = ["arm", "acquisition", "data_scale"]
+from results.tables.rendering import Table, arm_cell, heads, number, whole
+from results.vocabulary import STUDENT_ARMS
 
 
 def still_rising(fact: dict[str, Any]) -> bool:
-    """Returns whether the best checkpoint is the last one of a training that used all its updates."""
+    """Return whether the best checkpoint is the last one of a training that used all its updates."""
     return not fact["plateau"] and fact["best_update"] == fact["updates"]
 
 
 def training_effort_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulates, per arm, acquisition and data scale, updates, best checkpoint and how trainings ended."""
-    cells = _cells(frame)
-    if cells.empty:
-        return None
+    """Tabulate, per arm, acquisition and data scale, updates, best checkpoint and how trainings ended."""
     rows = []
-    groups: Any = cells.groupby(_KEYS, dropna=False, sort=False)
+    groups: Any = _trainings(frame).groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
-        facts = [fact for config in group["config"] for fact in _facts(config)]
+        facts = list(group["fact"])
         rows.append(
             (
-                word(arm_words(arm, acquisition), arm=arm),
+                arm_cell(arm, acquisition),
                 whole(data_scale),
                 whole(len(facts)),
                 number(float(np.mean([fact["updates"] for fact in facts])), 0),
@@ -39,6 +32,8 @@ def training_effort_table(frame: pd.DataFrame) -> Table | None:
                 whole(sum(fact["plateau"] for fact in facts)),
             )
         )
+    if not rows:
+        return None
     names = ("arm", "labeled", "trainings", "updates", "best at", "still rising", "ended early")
     return Table(
         id="training-effort",
@@ -55,9 +50,8 @@ def training_effort_table(frame: pd.DataFrame) -> Table | None:
 
 
 def effort_sentence(frame: pd.DataFrame) -> str:
-    """Says how many trainings were still rising and how many ended early; empty if none is known."""
-    cells = _cells(frame)
-    facts = [] if cells.empty else [fact for config in cells["config"] for fact in _facts(config)]
+    """Say how many trainings were still rising and how many ended early; empty if none is known."""
+    facts = list(_trainings(frame)["fact"])
     if not facts:
         return ""
     return (
@@ -66,12 +60,11 @@ def effort_sentence(frame: pd.DataFrame) -> str:
     )
 
 
-def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per reward model whose training is known."""
+def _trainings(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per training whose end is known, with what its config says about it as ``fact``."""
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["cell"].notna()]
     cells = students.drop_duplicates("cell")
-    return cells[[bool(list(_facts(row.config))) for row in rows_of(cells)]]
-
-
-def _facts(config: str) -> Iterator[dict[str, Any]]:
-    return (fact for fact in json.loads(config).get("chosen", []) if "plateau" in fact)
+    facts = cells["config"].map(
+        lambda config: [fact for fact in json.loads(config).get("chosen", []) if "plateau" in fact]
+    )
+    return cells.assign(fact=facts).explode("fact").dropna(subset="fact")

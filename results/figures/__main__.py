@@ -1,4 +1,4 @@
-"""Draws one figure from a table of records: ``python -m results.figures NAME RECORDS OUT [--n N]``."""
+"""Draw one figure from a table of records: ``python -m results.figures NAME RECORDS OUT [--n N]``."""
 
 import argparse
 from collections.abc import Sequence

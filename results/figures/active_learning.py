@@ -1,7 +1,5 @@
 """Best-of-N against the labels bought, one line per way of choosing them (Figure 4a's active learning)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,24 +9,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER
 from results.figures.drawing import Figure, with_intervals
 from results.figures.lines import lines_of
-from results.figures.style import EndLabel, label_ends, look, percent_axis
+from results.figures.style import EndLabel, apart, label_ends, look, percent_axis
 from results.stats.shifted_logistic import Fit, fit_shift
 from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import acquisition_words
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Pair:
-    """Two lines that are fitted together."""
-
-    names: tuple[str, str]
-    """The acquisition being evaluated, and its baseline."""
-    fit: Fit
-    """Their fit, whose ``reason`` is empty."""
-
-    def curve(self, name: str, labels: np.ndarray) -> np.ndarray:
-        """Return the fitted values of one of the two."""
-        return self.fit.at(labels, baseline=name == self.names[1])
 
 
 def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", ends: bool = True) -> Axes:
@@ -38,79 +22,59 @@ def plot(frame: pd.DataFrame, ax: Axes, counted: str = "labelled_solutions", end
     curve shifted. The points of all other acquisitions are joined by thin lines.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         counted: key of ``LABELS``.
         ends: whether to label the lines at their ends.
     """
     n = comparison_n(frame)
     rows = frame[(frame["arm"] == "process") & (frame["metric"] == "best_of_n")]
     known = {str(name): line.sort_values(counted) for _, name, line in lines_of(at_n(rows, n))}
-    pair = _fitted(known, counted)
+    names, fit = _fit(known, counted)
     labels = []
-    for place, (name, line) in enumerate(known.items()):
-        # Points of different lines are moved apart slightly, so that their intervals can be read.
-        apart = 1.02 ** (place - (len(known) - 1) / 2)
+    for (name, line), factor in zip(known.items(), apart(len(known), 1.02), strict=True):
         seen, end = look("process", name, compared=True), float(line["estimate"].iloc[-1])
-        is_fitted = pair is not None and name in pair.names
-        with_intervals(
-            ax,
-            line[counted] * apart,
-            line,
-            color=seen.color,
-            marker=seen.marker,
-            linestyle="none" if is_fitted else seen.style,
-            linewidth=1.0,
-        )
-        if pair is not None and is_fitted:
-            along = np.geomspace(line[counted].min(), line[counted].max(), 100)
-            ax.plot(along, pair.curve(name, along), color=seen.color, linestyle="-", linewidth=2, zorder=1.5)
-            end = float(pair.curve(name, along[-1:])[0])
+        is_fitted = fit is not None and name in names
+        style = "none" if is_fitted else seen.style
+        with_intervals(ax, line[counted] * factor, line, seen, linestyle=style, linewidth=1.0)
+        if fit is not None and is_fitted:
+            x, baseline = np.geomspace(line[counted].min(), line[counted].max(), 100), name == names[1]
+            ax.plot(x, fit.at(x, baseline=baseline), color=seen.color, linestyle="-", linewidth=2, zorder=1.5)
+            end = float(fit.at(x[-1:], baseline=baseline)[0])
         labels.append(EndLabel(y=end, text=acquisition_words(name), color=seen.color, bold=True))
-    if pair is not None:
-        _mark_shift(ax, pair, *(known[name][counted].to_numpy(np.float64) for name in pair.names))
+    if fit is not None:
+        _mark_shift(ax, fit, *(known[name][counted].to_numpy(np.float64) for name in names))
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     percent_axis(ax)
     ax.margins(y=0.06)
-    ax.grid(visible=False, axis="x")
     ax.set(xlabel=f"{LABELS[counted]}, the selector's included", ylabel=f"problems solved, best of {n}")
     if ends:
         label_ends(ax, labels)
     return ax
 
 
-def _fitted(known: dict[str, pd.DataFrame], counted: str) -> _Pair | None:
-    """Return the first pair whose shift is identified; None without one."""
+def _fit(known: dict[str, pd.DataFrame], counted: str) -> tuple[tuple[str, ...], Fit | None]:
+    """Return the first acquisition and baseline whose shift is identified, with their fit; None without."""
     for names in (HYPOTHESIS, PAPER):
         if set(names) <= set(known):
-            points = [
-                known[name][column].to_numpy(np.float64) for name in names for column in (counted, "estimate")
-            ]
-            fit = fit_shift(*points)
+            columns = [known[name][column] for name in names for column in (counted, "estimate")]
+            fit = fit_shift(*(column.to_numpy(np.float64) for column in columns))
             if not fit.reason:
-                return _Pair(names=names, fit=fit)
-    return None
+                return names, fit
+    return (), None
 
 
-def _mark_shift(ax: Axes, pair: _Pair, labels: np.ndarray, baseline_labels: np.ndarray) -> None:
+def _mark_shift(ax: Axes, fit: Fit, labels: np.ndarray, baseline_labels: np.ndarray) -> None:
     """Mark the horizontal distance between the fitted curves, midway in the values that both reach."""
-    reached = [
-        pair.curve(name, of[[0, -1]]) for name, of in zip(pair.names, (labels, baseline_labels), strict=True)
-    ]
+    reached = fit.at(labels[[0, -1]], baseline=False), fit.at(baseline_labels[[0, -1]], baseline=True)
     low, high = max(ends[0] for ends in reached), min(ends[1] for ends in reached)
     level = float(low + high) / 2
-    here, there = (pair.fit.labels_at(level, baseline=baseline) for baseline in (False, True))
-    ax.annotate(
-        "",
-        xy=(here, level),
-        xytext=(there, level),
-        arrowprops={"arrowstyle": "->", "color": "#333333", "lw": 1.2},
-    )
-    how = "fewer" if here < there else "more"
-    words = f"arrow: {np.exp(abs(pair.fit.shift)):.1f} times {how} labels"
+    target, source = (fit.labels_at(level, baseline=baseline) for baseline in (False, True))
+    arrow = {"arrowstyle": "->", "color": "#333333", "lw": 1.2}
+    ax.annotate("", xy=(target, level), xytext=(source, level), arrowprops=arrow)
+    comparative = "fewer" if target < source else "more"
+    words = f"arrow: {np.exp(abs(fit.shift)):.1f} times {comparative} labels"
     # Rising curves leave the lower right corner free.
     ax.text(0.98, 0.03, words, transform=ax.transAxes, ha="right", va="bottom", fontsize=9, color="#333333")
 

@@ -5,16 +5,12 @@ from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, curve, n_axis, pass_1
 from results.figures.lines import common_scale, compares_acquisitions, lines_of
-from results.figures.style import EndLabel, label_ends, look, panel_title
+from results.figures.style import label_ends, look, panel_title
 from results.vocabulary import STUDENT_ARMS, arm_words
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw accuracy against N at the largest data scale that all have; a single draw has a hollow marker.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
 
     Raises:
         ValueError: there is no best-of-N.
@@ -34,26 +30,9 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     )
     labels = []
     for arm, acquisition, line in lines_of(rows):
-        line = line.sort_values("n")
-        compared = arm in STUDENT_ARMS
-        seen = look(arm, acquisition, compared and acquisitions)
-        curve(
-            ax,
-            line,
-            color=seen.color,
-            style=seen.style,
-            marker=seen.marker,
-            strong=compared,
-            band=arm != "oracle",
-        )
-        labels.append(
-            EndLabel(
-                y=float(line["estimate"].iloc[-1]),
-                text=arm_words(arm, acquisition),
-                color=seen.color,
-                bold=compared,
-            )
-        )
+        strong = arm in STUDENT_ARMS
+        seen, text = look(arm, acquisition, strong and acquisitions), arm_words(arm, acquisition)
+        labels.append(curve(ax, line, seen, text, strong=strong, band=arm != "oracle"))
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     if largest is not None:

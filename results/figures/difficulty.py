@@ -7,14 +7,8 @@ from matplotlib.figure import Figure as Canvas
 from results.analyses.difficulty import of_quintiles, quintile_words
 from results.figures.drawing import Figure, curve
 from results.figures.lines import lines_of
-from results.figures.style import (
-    EndLabel,
-    doubling_axis,
-    label_ends,
-    panel_title,
-    percent_axis,
-)
-from results.vocabulary import ARMS, short_words
+from results.figures.style import doubling_axis, label_ends, look, panel
+from results.vocabulary import short_words
 
 SHOWN = ("large_prm", "large_orm", "majority", "oracle")
 _COMPARED = ("large_prm", "large_orm")
@@ -24,35 +18,20 @@ def plot(frame: pd.DataFrame, ax: Axes, level: int = 1, ends: bool = True) -> Ax
     """Draw problems solved against N in one quintile.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         level: quintile; 1 is the easiest.
         ends: whether to label the lines at their ends.
     """
     rows = of_quintiles(frame)
     rows = rows[(rows["level"] == level) & rows["arm"].isin(SHOWN)]
-    labels = []
-    for arm, _, line in lines_of(rows):
-        strong, color = arm in _COMPARED, ARMS[arm].color
-        curve(
-            ax,
-            line,
-            color=color,
-            style=ARMS[arm].line,
-            marker=ARMS[arm].marker,
-            strong=strong,
-            band=arm != "oracle",
-        )
-        end = float(line.sort_values("n")["estimate"].iloc[-1])
-        labels.append(EndLabel(y=end, text=short_words(arm), color=color, bold=strong))
+    labels = [
+        curve(ax, line, look(arm), short_words(arm), strong=arm in _COMPARED, band=arm != "oracle")
+        for arm, _, line in lines_of(rows)
+    ]
     ns = sorted({int(value) for value in rows["n"]})
     doubling_axis(ax, ns)
     ax.set_xticks([ns[0], ns[len(ns) // 2], ns[-1]] if len(ns) > 3 else ns)
-    percent_axis(ax)
     ax.set_ylim(-0.02, 1.02)
-    ax.grid(visible=False, axis="x")
-    panel_title(ax, f"quintile {quintile_words(level)}")
-    ax.set_xlabel("N")
+    panel(ax, f"quintile {quintile_words(level)}", "N")
     if ends:
         label_ends(ax, labels)
     return ax

@@ -10,19 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import ArrayLike
 
-from results.figures.style import (
-    EndLabel,
-    Line,
-    doubling_axis,
-    percent_axis,
-    save,
-    styled,
-)
+from results.figures.style import EndLabel, Look, doubling_axis, percent_axis, save, styled
 from results.records import plain
-from results.vocabulary import ARMS, arm_words
+from results.vocabulary import ARMS, Entry, arm_words
 
 Plot = Callable[..., Axes]
-"""``plot(frame, ax, ...) -> ax``: draws a result of ``results.stats.summaries.summarize``."""
+"""``plot(frame, ax, ...) -> ax``: draws a summary from ``results.stats.summaries.summarize``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +25,7 @@ class Figure:
     name: str
     """Name of the module and of the file."""
     title: str
-    """A few words, for a heading."""
+    """Heading, a few words."""
     caption: str
     """Description of what is shown, also for readers who cannot see it."""
     metric: str
@@ -85,42 +78,34 @@ class Figure:
 
 
 def curve(
-    ax: Axes,
-    line: pd.DataFrame,
-    *,
-    color: str,
-    style: Line,
-    marker: str | None = None,
-    strong: bool = False,
-    band: bool = True,
-) -> None:
-    """Draw estimates against n with their intervals; an N that is a single draw has a hollow marker.
+    ax: Axes, line: pd.DataFrame, look: Look, text: str, *, strong: bool = False, band: bool = True
+) -> EndLabel:
+    """Draw estimates against n with their intervals, and return the label of the line's end.
 
     Args:
-        ax: where to draw.
-        line: rows of one line of a figure.
-        color: color of line, band and markers.
-        style: style of the line.
-        marker: shape of the markers; None for none.
+        line: rows of one line of a figure; an N that is a single draw has a hollow marker.
+        look: look of line, band and markers.
+        text: text of the label.
         strong: whether it is one of the lines being compared.
         band: whether to show intervals.
     """
     line = line.sort_values("n")
     x = line["n"].astype(float)
     width, order = (1.9, 4) if strong else (1.2, 3)
-    ax.plot(x, line["estimate"], color=color, linestyle=style, linewidth=width, zorder=order)
+    ax.plot(x, line["estimate"], color=look.color, linestyle=look.style, linewidth=width, zorder=order)
     if band:
         alpha = 0.12 if strong else 0.06
-        ax.fill_between(x, line["lower"], line["upper"], color=color, alpha=alpha, linewidth=0)
-    if marker is not None:
-        markers(ax, line, color=color, marker=marker, size=5.5 if strong else 4.5, edge=0.8)
+        ax.fill_between(x, line["lower"], line["upper"], color=look.color, alpha=alpha, linewidth=0)
+    if look.marker is not None:
+        size = 5.5 if strong else 4.5
+        markers(ax, line, color=look.color, marker=look.marker, size=size, edge=0.8)
+    return EndLabel(y=float(line["estimate"].iloc[-1]), text=text, color=look.color, bold=strong)
 
 
 def markers(ax: Axes, line: pd.DataFrame, *, color: str, marker: str, size: float, edge: float) -> None:
     """Mark estimates at every n, hollow where it is a single draw.
 
     Args:
-        ax: where to draw.
         line: rows of one line of a figure.
         color: color of the markers.
         marker: shape of the markers.
@@ -141,27 +126,31 @@ def markers(ax: Axes, line: pd.DataFrame, *, color: str, marker: str, size: floa
         )
 
 
-def with_intervals(ax: Axes, x: ArrayLike, line: pd.DataFrame, **look: Any) -> None:
-    """Draw estimates with intervals, as a line with markers that looks as the other arguments say."""
+def with_intervals(ax: Axes, x: ArrayLike, line: pd.DataFrame, look: Look | Entry, **more: Any) -> None:
+    """Draw estimates with intervals, as a line with markers; ``more`` are arguments of ``errorbar``."""
     ends = [line["estimate"] - line["lower"], line["upper"] - line["estimate"]]
     usual: dict[str, Any] = {"markersize": 6, "markeredgecolor": "white", "elinewidth": 1.2}
-    ax.errorbar(x, line["estimate"], yerr=ends, **usual | look)
+    ax.errorbar(x, line["estimate"], yerr=ends, color=look.color, marker=look.marker, **usual | more)
 
 
 def n_axis(ax: Axes, rows: pd.DataFrame) -> None:
     """Put N on the x axis and problems solved on the y axis, for the rows drawn."""
     doubling_axis(ax, [int(value) for value in rows["n"]])
     percent_axis(ax)
-    ax.grid(visible=False, axis="x")
     note = "\n(hollow: all that were drawn, once)" if rows["single_draw"].any() else ""
     ax.set(xlabel=f"N, solutions chosen from{note}", ylabel="problems solved")
 
 
-def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
-    """Draw pass@1 as a horizontal line and return its label; no label if the frame has no pass@1."""
-    single = frame[frame["metric"] == "random"]
-    if single.empty:
+def across(ax: Axes, arm: str, rows: pd.DataFrame) -> list[EndLabel]:
+    """Draw an arm as a horizontal line and return its label; neither if the arm has no rows."""
+    rows = rows[rows["arm"] == arm]
+    if rows.empty:
         return []
-    level, color = float(single["estimate"].iloc[0]), ARMS["random"].color
-    ax.axhline(level, color=color, linestyle=ARMS["random"].line, linewidth=1.3, zorder=2)
-    return [EndLabel(y=level, text=arm_words("random"), color=color)]
+    level, color = float(rows["estimate"].iloc[0]), ARMS[arm].color
+    ax.axhline(level, color=color, linestyle=ARMS[arm].line, linewidth=1.3, zorder=2)
+    return [EndLabel(y=level, text=arm_words(arm), color=color)]
+
+
+def pass_1(ax: Axes, frame: pd.DataFrame) -> list[EndLabel]:
+    """Draw pass@1 as a horizontal line and return its label; neither if the frame has no pass@1."""
+    return across(ax, "random", frame[frame["metric"] == "random"])

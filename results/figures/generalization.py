@@ -14,36 +14,30 @@ _ROOM = 0.7
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw the problems solved by each arm, side by side for each kind, with intervals.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
+    """Draw the problems solved by each arm, side by side for each kind, with intervals."""
     rows = solved(frame)
     kinds, arms = kinds_of(rows), [arm for arm in SHOWN if arm in set(rows["arm"])]
     for place, arm in zip(np.linspace(-_ROOM / 2, _ROOM / 2, len(arms)), arms, strict=True):
-        of_arm = rows[rows["arm"] == arm].set_index("variant").reindex(kinds)
-        estimate, lower, upper = (of_arm[name].to_numpy(float) for name in ("estimate", "lower", "upper"))
+        line = rows[rows["arm"] == arm].set_index("variant").reindex(kinds)
+        estimate, lower, upper = (line[name].to_numpy(float) for name in ("estimate", "lower", "upper"))
+        color, marker = ARMS[arm].color, ARMS[arm].marker
         ax.errorbar(
             np.arange(len(kinds)) + place,
             estimate,
             yerr=np.nan_to_num(np.stack([estimate - lower, upper - estimate])),
-            color=ARMS[arm].color,
-            marker=ARMS[arm].marker or "_",
-            markersize=7 if ARMS[arm].marker else 12,
-            markeredgecolor="white" if ARMS[arm].marker else ARMS[arm].color,
-            markeredgewidth=0.8 if ARMS[arm].marker else 2,
+            color=color,
+            marker=marker or "_",
+            markersize=7 if marker else 12,
+            markeredgecolor="white" if marker else color,
+            markeredgewidth=0.8 if marker else 2,
             linestyle="none",
             elinewidth=1.4,
             label=short_words(arm),
         )
     ax.set_xticks(range(len(kinds)), [KINDS[kind] for kind in kinds])
     ax.set_xlim(-0.6, len(kinds) - 0.4)
-    ax.grid(visible=False, axis="x")
     percent_axis(ax)
-    n = int(rows["n"].max())
-    ax.set(xlabel="test problems", ylabel=f"problems solved, best of {n}")
+    ax.set(xlabel="test problems", ylabel=f"problems solved, best of {int(rows['n'].max())}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
     return ax
 

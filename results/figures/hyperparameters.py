@@ -8,40 +8,30 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from results.analyses.sensitivity import FACTORS, METRIC, shown
 from results.figures.drawing import Figure, with_intervals
 from results.figures.lines import lines_of
-from results.figures.style import legend_above, panel_title, percent_axis
+from results.figures.style import legend_above, panel
 from results.vocabulary import ARMS
 
 APART = 0.025
 """Gap between the arms' points, as a share of the axis, so that their intervals do not hide each other."""
 
 
-def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes, variant: str) -> Axes:
     """Draw the arms' curves of one hyperparameter, with intervals; on a logarithmic axis if no level is zero.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-        variant: key of ``FACTORS``; the first one present if None.
+        variant: key of ``FACTORS``.
     """
     rows = shown(frame)
-    variant = next(name for name in FACTORS if name in set(rows["variant"])) if variant is None else variant
     rows = rows[rows["variant"] == variant]
     levels = sorted(rows["level"].unique())
     low, high = float(levels[0]), float(levels[-1])
     logarithmic = low > 0
     lines = lines_of(rows)
-    for number, (arm, _, line) in enumerate(lines):
+    for place, (arm, _, line) in enumerate(lines):
         line = line.sort_values("level")
-        beside = APART * (number - (len(lines) - 1) / 2)
-        x = line["level"] * (high / low) ** beside if logarithmic else line["level"] + beside * (high - low)
-        with_intervals(
-            ax,
-            x,
-            line,
-            color=ARMS[arm].color,
-            marker=ARMS[arm].marker,
-            label=ARMS[arm].words,
-        )
+        gap = APART * (place - (len(lines) - 1) / 2)
+        x = line["level"] * (high / low) ** gap if logarithmic else line["level"] + gap * (high - low)
+        with_intervals(ax, x, line, ARMS[arm], label=ARMS[arm].words)
     if logarithmic:
         ax.set_xscale("log")
     ax.xaxis.set_major_locator(FixedLocator(levels))
@@ -49,11 +39,8 @@ def plot(frame: pd.DataFrame, ax: Axes, variant: str | None = None) -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if sum(len(f"{level:g}") for level in levels) > 24:  # the labels would touch
         ax.tick_params(axis="x", labelrotation=30)
-    panel_title(ax, FACTORS[variant].name)
-    ax.set_xlabel(FACTORS[variant].axis)
     ax.margins(x=0.1)
-    percent_axis(ax)
-    ax.grid(visible=False, axis="x")
+    panel(ax, FACTORS[variant].name, FACTORS[variant].axis)
     return ax
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure as Canvas
 
 from results.analyses.retraining_rounds import MEASURES, NUMBERS, WORDS, of_rounds
 from results.figures.drawing import Figure, with_intervals
-from results.figures.style import doubling_axis, panel_title, percent_axis
+from results.figures.style import apart, doubling_axis, panel_title, percent_axis
 from results.stats.summaries import at_n, comparison_n
 from results.vocabulary import FIRST, WAYS
 
@@ -18,12 +18,10 @@ PANELS = (
 """Measures shown, row by row."""
 
 
-def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes, metric: str) -> Axes:
     """Draw one measure against the solutions labeled, one line per way, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
         metric: key of ``MEASURES``.
     """
     rows = of_rounds(frame)
@@ -35,23 +33,13 @@ def plot(frame: pd.DataFrame, ax: Axes, metric: str = "best_of_n") -> Axes:
         title = f"problems solved, best of {n}"
     first = rows[rows["variant"] == FIRST]
     ways = [way for way in WORDS if way != FIRST and (rows["variant"] == way).any()]
-    for place, way in enumerate(ways):
+    for way, factor in zip(ways, apart(len(ways), 1.05), strict=True):
         line = rows[rows["variant"] == way].sort_values("level")
         if len(line) > 1:  # rounds continue from the first selector
             line = pd.concat([first, line])
-        # The ways are moved apart slightly, so that their intervals can be read.
-        beside = 1.05 ** (place - (len(ways) - 1) / 2)
-        x = line["data_scale"].to_numpy(np.float64) * np.where(line["variant"] == FIRST, 1, beside)
-        with_intervals(
-            ax,
-            x,
-            line,
-            label=WORDS[way],
-            color=WAYS[way].color,
-            marker=WAYS[way].marker,
-        )
-    scales = sorted({int(value) for value in of_rounds(frame)["data_scale"]})
-    doubling_axis(ax, scales)
+        x = line["data_scale"].to_numpy(np.float64) * np.where(line["variant"] == FIRST, 1, factor)
+        with_intervals(ax, x, line, WAYS[way], label=WORDS[way])
+    doubling_axis(ax, [int(scale) for scale in of_rounds(frame)["data_scale"]])
     if metric not in NUMBERS:
         percent_axis(ax)
     ax.margins(y=0.08)
@@ -67,7 +55,7 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     axes = canvas.subplots(-(-len(shown) // 3), 3, sharex=True, squeeze=False)
     for place, (ax, metric) in enumerate(zip(axes.flat, shown, strict=False)):
         plot(frame, ax, metric)
-        if place + 3 >= len(shown):  # nothing is drawn below it
+        if place + 3 >= len(shown):  # no panel is below it
             ax.set_xlabel("solutions labeled per problem")
             ax.tick_params(labelbottom=True)
     for ax in axes.flat[len(shown) :]:

@@ -7,14 +7,11 @@ from results.figures.drawing import Figure
 from results.vocabulary import ARMS, arm_words
 
 _BAR_SHARE = 0.2
+"""Height of the highest bar, in units of the y axis."""
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the reliability diagram, with the number of steps in each bin below it.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
 
     Raises:
         ValueError: the labeler has no calibration.
@@ -26,16 +23,9 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
     height = _BAR_SHARE * count / count.max()
     ax.axhline(0, color="#777777", linewidth=0.8, zorder=1)
     ax.bar(x, height, width=0.05, bottom=-_BAR_SHARE - 0.1, color=color, alpha=0.3, linewidth=0)
-    for at, top, number in zip(x, height, bins["count"], strict=True):
-        ax.text(
-            at,
-            top - _BAR_SHARE - 0.085,
-            _short(int(number)),
-            ha="center",
-            va="bottom",
-            fontsize=7,
-            color="#555555",
-        )
+    for center, top, number in zip(x, height, bins["count"], strict=True):
+        place = (center, top - _BAR_SHARE - 0.085)
+        ax.text(*place, _short(int(number)), ha="center", va="bottom", fontsize=7, color="#555555")
     ax.plot([0, 1], [0, 1], color="#8A8A8A", linestyle=(0, (4, 2)), linewidth=1, label="calibrated")
     ax.plot(
         x,
@@ -64,13 +54,9 @@ def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
 def _short(number: int) -> str:
     if number < 1000:
         return str(number)
-    return (
-        f"{number / 1000:.1f}k"
-        if number < 10_000
-        else f"{number / 1000:.0f}k"
-        if number < 1e6
-        else f"{number / 1e6:.1f}M"
-    )
+    if number < 1e6:
+        return f"{number / 1000:.{1 if number < 10_000 else 0}f}k"
+    return f"{number / 1e6:.1f}M"
 
 
 FIGURE = Figure(

@@ -5,48 +5,27 @@ from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, curve, n_axis
 from results.figures.lines import lines_of
-from results.figures.style import (
-    EndLabel,
-    Line,
-    label_ends,
-)
+from results.figures.style import Look, label_ends, look
 from results.vocabulary import ARMS, arm_words
 
 COMPARED = ("large_prm", "large_orm")
-METRICS = ("best_of_n", "majority", "pass_at_n", "weighted_vote")
-VOTED: Line = (0, (1, 1.2))
-"""Line style of votes weighted by scores."""
+_METRICS = ("best_of_n", "majority", "pass_at_n")
 _VOTES = {"large_prm": "votes weighted by PRM", "large_orm": "votes weighted by ORM"}
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
-    rows = frame[
-        frame["metric"].isin(METRICS) & frame["arm"].isin([*COMPARED, "labeler", "majority", "oracle"])
-    ]
-    rows = rows[(rows["metric"] != "weighted_vote") | rows["arm"].isin(COMPARED)]
+    """Draw problems solved against N; votes weighted by a model's scores are dotted, in its color."""
+    scored = frame["metric"].isin(_METRICS) & frame["arm"].isin([*COMPARED, "labeler", "majority", "oracle"])
+    rows = frame[scored | (frame["metric"].eq("weighted_vote") & frame["arm"].isin(COMPARED))]
     labels = []
     for metric, of_metric in rows.groupby("metric", sort=False):
-        voted = metric == "weighted_vote"
         for arm, _, line in lines_of(of_metric):
-            strong, color = arm in COMPARED and not voted, ARMS[arm].color
-            curve(
-                ax,
-                line,
-                color=color,
-                style=VOTED if voted else ARMS[arm].line,
-                marker=None if voted else ARMS[arm].marker,
-                strong=strong,
-                band=arm != "oracle" and not voted,
-            )
-            end = float(line.sort_values("n")["estimate"].iloc[-1])
-            text = _VOTES[arm] if voted else arm_words(arm)
-            labels.append(EndLabel(y=end, text=text, color=color, bold=strong))
+            if metric == "weighted_vote":
+                dotted = Look(color=ARMS[arm].color, marker=None, style=(0, (1, 1.2)))
+                labels.append(curve(ax, line, dotted, _VOTES[arm], band=False))
+            else:
+                strong, band = arm in COMPARED, arm != "oracle"
+                labels.append(curve(ax, line, look(arm), arm_words(arm), strong=strong, band=band))
     n_axis(ax, rows)
     label_ends(ax, labels)
     return ax

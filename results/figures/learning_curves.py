@@ -6,11 +6,11 @@ from matplotlib.figure import Figure as Canvas
 
 from results.figures.drawing import Figure
 from results.figures.lines import compares_acquisitions, lines_of
-from results.figures.style import Look, doubling_axis, legend_above, look, panel_title, percent_axis
+from results.figures.style import Look, doubling_axis, legend_above, look, panel
 from results.vocabulary import arm_words
 
 KEPT = "kept_best_of_n"
-"""Metric for what each training's kept checkpoint solves."""
+"""Metric of what the kept checkpoint of each training solves."""
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
@@ -20,27 +20,20 @@ def _curves(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def plot(frame: pd.DataFrame, ax: Axes, data_scale: int | None = None) -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes, data_scale: int) -> Axes:
     """Draw the arms' learning curves at one data scale, with intervals over seeds where there are any.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-        data_scale: solutions labeled per problem; the largest if None.
+        data_scale: solutions labeled per problem.
 
     Raises:
         ValueError: there are no learning curves.
     """
     rows = _curves(frame)
-    data_scale = int(rows["data_scale"].max()) if data_scale is None else data_scale
     several = compares_acquisitions(rows)
     for arm, acquisition, line in lines_of(rows[rows["data_scale"] == data_scale]):
-        seen = look(arm, acquisition, several)
-        _line(ax, line.sort_values("n"), "n", seen, arm_words(arm, acquisition))
-    panel_title(ax, f"{data_scale} labeled per problem")
-    ax.set_xlabel("updates")
-    ax.grid(visible=False, axis="x")
-    percent_axis(ax)
+        _line(ax, line, "n", look(arm, acquisition, several), arm_words(arm, acquisition))
+    panel(ax, f"{data_scale} labeled per problem", "updates")
     return ax
 
 
@@ -49,20 +42,17 @@ def plot_by_labels(frame: pd.DataFrame, ax: Axes) -> Axes:
 
     Args:
         frame: rows of ``results.stats.summaries.summarize`` with the metric ``KEPT``.
-        ax: where to draw.
     """
     several = compares_acquisitions(frame)
     for arm, acquisition, line in lines_of(frame):
-        _line(ax, line.sort_values("data_scale"), "data_scale", look(arm, acquisition, several))
+        _line(ax, line, "data_scale", look(arm, acquisition, several))
     doubling_axis(ax, [int(value) for value in frame["data_scale"].unique()])
-    panel_title(ax, "checkpoints kept")
-    ax.set_xlabel("labeled per problem")
-    ax.grid(visible=False, axis="x")
-    percent_axis(ax)
+    panel(ax, "checkpoints kept", "labeled per problem")
     return ax
 
 
 def _line(ax: Axes, line: pd.DataFrame, by: str, seen: Look, label: str | None = None) -> None:
+    line = line.sort_values(by)
     x = line[by].astype(float)
     ax.fill_between(x, line["lower"], line["upper"], color=seen.color, alpha=0.1, linewidth=0)
     ax.plot(

@@ -6,47 +6,25 @@ from matplotlib.figure import Figure as Canvas
 
 from results.analyses.orm_forms import compared_rows, problems
 from results.figures.drawing import Figure, with_intervals
-from results.figures.style import (
-    doubling_axis,
-    legend_above,
-    panel_title,
-    percent_axis,
-)
+from results.figures.style import apart, doubling_axis, legend_above, panel
 from results.vocabulary import ARMS, FORMS
 
-_BESIDE = 1.03
-"""Factor between the places of neighboring forms, so that their intervals can be read."""
 
-
-def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes, arm: str) -> Axes:
     """Draw one arm's forms against labels, with intervals.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-        arm: key of ``ARMS``; the first one present if None.
+        arm: key of ``ARMS``.
     """
     rows = compared_rows(frame)
-    arm = rows["arm"].iloc[0] if arm is None else arm
     shown = [form for form in FORMS if (rows["variant"] == form).any()]
-    for place, form in enumerate(shown):
+    for form, factor in zip(shown, apart(len(shown), 1.03), strict=True):
         line = rows[(rows["arm"] == arm) & (rows["variant"] == form)].sort_values("data_scale")
-        if line.empty:
-            continue
-        beside = _BESIDE ** (place - (len(shown) - 1) / 2)
-        with_intervals(
-            ax,
-            line["data_scale"].astype(float) * beside,
-            line,
-            color=FORMS[form].color,
-            marker=FORMS[form].marker,
-            label=FORMS[form].words,
-        )
+        if len(line):
+            x = line["data_scale"].astype(float) * factor
+            with_intervals(ax, x, line, FORMS[form], label=FORMS[form].words)
     doubling_axis(ax, [int(value) for value in rows["data_scale"].unique()])
-    panel_title(ax, ARMS[arm].words)
-    ax.set_xlabel("labeled per problem")
-    ax.grid(visible=False, axis="x")
-    percent_axis(ax)
+    panel(ax, ARMS[arm].words, "labeled per problem")
     return ax
 
 
@@ -58,8 +36,8 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     axes = canvas.subplots(1, len(arms), sharey=True, squeeze=False)[0]
     for ax, arm in zip(axes, arms, strict=True):
         plot(frame, ax, arm)
-    of = problems(str(rows["metric"].iloc[0]))
-    axes[0].set_ylabel(f"{of} solved,\nbest of {int(rows['n'].iloc[0])}")
+    metric, n = str(rows["metric"].iloc[0]), int(rows["n"].iloc[0])
+    axes[0].set_ylabel(f"{problems(metric)} solved,\nbest of {n}")
     legend_above(canvas, axes)
 
 

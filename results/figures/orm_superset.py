@@ -5,29 +5,24 @@ from matplotlib.axes import Axes
 
 from results.figures.drawing import Figure, curve, n_axis, pass_1
 from results.figures.lines import lines_of
-from results.figures.style import EndLabel, label_ends
-from results.vocabulary import ARMS, TRAINING_SETS, arm_words
+from results.figures.style import Look, label_ends, look
+from results.vocabulary import TRAINING_SETS, arm_words
 
 
 def plot(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """Draw best-of-N of each large ORM against N, and majority voting.
-
-    Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-    """
+    """Draw best-of-N of each large ORM against N, and majority voting."""
     orms = frame[(frame["arm"] == "large_orm") & (frame["metric"] == "best_of_n")]
     rows = pd.concat(
         [orms[orms["acquisition"].isin(list(TRAINING_SETS))], frame[frame["metric"] == "majority"]]
     )
     labels = []
     for arm, acquisition, line in lines_of(rows):
-        orm = arm == "large_orm"
-        of = TRAINING_SETS[str(acquisition)] if orm else ARMS[arm]
-        curve(ax, line, color=of.color, style=ARMS[arm].line, marker=of.marker, strong=orm)
-        end = float(line.sort_values("n")["estimate"].iloc[-1])
-        text = f"ORM, {acquisition}" if orm else arm_words(arm)
-        labels.append(EndLabel(y=end, text=text, color=of.color, bold=orm))
+        if arm == "large_orm":
+            entry = TRAINING_SETS[str(acquisition)]
+            seen = Look(color=entry.color, marker=entry.marker, style="-")
+            labels.append(curve(ax, line, seen, f"ORM, {acquisition}", strong=True))
+        else:
+            labels.append(curve(ax, line, look(arm), arm_words(arm)))
     labels += pass_1(ax, frame)
     n_axis(ax, rows)
     label_ends(ax, labels)

@@ -7,13 +7,8 @@ from matplotlib.lines import Line2D
 
 from results.analyses.scoring import MODELS, NEUTRAL, STRATEGIES, strategy_rows
 from results.figures.drawing import Figure, markers
-from results.figures.style import (
-    Line,
-    doubling_axis,
-    panel_title,
-    percent_axis,
-)
-from results.vocabulary import REDUCTIONS, arm_words
+from results.figures.style import doubling_axis, panel
+from results.vocabulary import REDUCTIONS, Line, arm_words
 
 _LINES: dict[str | None, Line] = {None: "-", "positive": "-", "negative": (0, (3, 1.5))}
 """What neutral counts as -> line style."""
@@ -24,13 +19,11 @@ def _best(frame: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["metric"] == "best_of_n"]
 
 
-def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
+def plot(frame: pd.DataFrame, ax: Axes, arm: str) -> Axes:
     """Draw one model's strategies; an N that is a single draw has a hollow marker.
 
     Args:
-        frame: from ``results.stats.summaries.summarize``.
-        ax: where to draw.
-        arm: the model; the first one present if None.
+        arm: one of ``MODELS``.
 
     Raises:
         ValueError: no strategy has best-of-N.
@@ -38,7 +31,6 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
     best = _best(frame)
     if best.empty:
         raise ValueError("variant: found no scoring strategy, allowed a table with their best-of-N")
-    arm = next(model for model in MODELS if model in set(best["arm"])) if arm is None else arm
     rows = best[best["arm"] == arm]
     for name, strategy in STRATEGIES.items():
         line = rows[rows["variant"] == name].sort_values("n")
@@ -55,10 +47,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str | None = None) -> Axes:
         )
         markers(ax, line, color=reduction.color, marker=reduction.marker, size=4.5, edge=0.6)
     doubling_axis(ax, [int(value) for value in rows["n"]])
-    percent_axis(ax)
-    ax.grid(visible=False, axis="x")
-    panel_title(ax, arm_words(arm))
-    ax.set_xlabel("N, solutions chosen from")
+    panel(ax, arm_words(arm), "N, solutions chosen from")
     return ax
 
 
@@ -75,9 +64,10 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
         Line2D([], [], color=one.color, marker=one.marker, label=one.words) for one in REDUCTIONS.values()
     ]
     shown = {STRATEGIES[variant].neutral for variant in best["variant"]}
-    for one in [neutral for neutral in NEUTRAL if neutral in shown]:
-        (handle,) = axes[0].plot([], [], color="#444444", linestyle=_LINES[one], label=f"neutral as {one}")
-        handles.append(handle)
+    for neutral in NEUTRAL:
+        if neutral in shown:
+            look = {"color": "#444444", "linestyle": _LINES[neutral], "label": f"neutral as {neutral}"}
+            handles += axes[0].plot([], [], **look)
     canvas.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
 
 

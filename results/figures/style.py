@@ -30,20 +30,20 @@ class Look:
     """Style of the line itself."""
 
 
-def look(arm: str, acquisition: object, compared: bool) -> Look:
+def look(arm: str, acquisition: object = None, compared: bool = False) -> Look:
     """Return the look of an arm's line.
 
     Args:
         arm: key of ``ARMS``.
         acquisition: how its labeled solutions were chosen; the line is dashed unless this is the default.
-        compared: whether acquisitions are compared and give the line its color and marker; one without its
-            own keeps its arm's.
+        compared: whether acquisitions are compared and give the line its color and marker; an acquisition
+            without a look of its own keeps the arm's.
     """
     if compared and (known := ACQUISITIONS.get(str(acquisition))) is not None:
         return Look(color=known.color, marker=known.marker, style="-")
-    of = ARMS[arm]
-    dashed = of.line == "-" and not is_plain(acquisition)
-    return Look(color=of.color, marker=of.marker, style=(0, (4, 1.5)) if dashed else of.line)
+    shown = ARMS[arm]
+    dashed = shown.line == "-" and not is_plain(acquisition)
+    return Look(color=shown.color, marker=shown.marker, style=(0, (4, 1.5)) if dashed else shown.line)
 
 
 DPI = 200
@@ -108,9 +108,22 @@ def panel_title(ax: Axes, text: str) -> None:
     ax.set_title(text, fontsize=10, fontweight="normal", color="#444444")
 
 
+def panel(ax: Axes, title: str, x_label: str) -> None:
+    """Finish one of several panels whose y axis shows shares."""
+    panel_title(ax, title)
+    ax.set_xlabel(x_label)
+    percent_axis(ax)
+
+
 def percent_axis(ax: Axes) -> None:
-    """Show shares on the y axis as percentages."""
+    """Show shares on the y axis as percentages, with horizontal grid lines only."""
     ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}%"))
+    ax.grid(visible=False, axis="x")
+
+
+def apart(count: int, factor: float) -> list[float]:
+    """Return factors on x around 1, one per line, that move lines apart so that intervals can be read."""
+    return [factor ** (place - (count - 1) / 2) for place in range(count)]
 
 
 def doubling_axis(ax: Axes, values: Sequence[int]) -> None:
@@ -134,9 +147,7 @@ class EndLabel:
     y: float
     """Height of the line's end, in data units."""
     text: str
-    """Text of the label."""
     color: str
-    """Color of the text."""
     bold: bool = False
     """Whether it is one of the compared arms."""
 
@@ -152,11 +163,9 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel]) -> None:
     ax.set_ylim(low, high)
     size, height = 9.0, ax.get_window_extent().height * 72 / ax.figure.dpi  # both in points
     gap = 1.3 * size / height
-    wanted = sorted(
-        ((min(max((label.y - low) / (high - low), 0), 1), label) for label in labels),
-        key=lambda pair: pair[0],
-    )
-    for (target, label), placed in zip(wanted, spread([target for target, _ in wanted], gap), strict=True):
+    labels = sorted(labels, key=lambda label: label.y)
+    targets = [min(max((label.y - low) / (high - low), 0), 1) for label in labels]
+    for label, target, placed in zip(labels, targets, spread(targets, gap), strict=True):
         ax.annotate(
             label.text,
             xy=(1.0, target),

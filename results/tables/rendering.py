@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 
 from results.stats.intervals import INCONCLUSIVE, LEAST_PROBLEMS
+from results.vocabulary import arm_words
 
 NAN = float("nan")
 _WIDTH = 100
 """Characters per line of prose."""
+HOLM = "p and reading are corrected after Holm for all rows, intervals are not."
+"""Sentence for the leads of tables whose verdicts follow a corrected p."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell of a table."""
+    """A cell of a table."""
 
     value: str
     """Sort key; empty if missing."""
@@ -32,12 +35,15 @@ class Cell:
     """Whether it is a verdict."""
 
 
+MISSING = Cell(value="", shown="–")
+"""Cell of a number that is missing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """The head of a column."""
 
     name: str
-    """Displayed text."""
     text: bool = False
     """Whether the column is sorted as text."""
 
@@ -49,11 +55,9 @@ class Table:
     id: str
     """Id for links."""
     title: str
-    """Heading."""
     lead: str
-    """Sentence above it."""
+    """Sentences above it."""
     heads: tuple[Head, ...]
-    """Heads, one per column."""
     rows: tuple[tuple[Cell, ...], ...]
     """Rows of cells, one cell per head."""
     printed: bool = True
@@ -71,6 +75,11 @@ def heads(*names: str, text: Sequence[str] = ()) -> tuple[Head, ...]:
 def word(shown: str, *, arm: str = "") -> Cell:
     """Make a cell of text."""
     return Cell(value=shown, shown=shown, text=True, arm=arm)
+
+
+def arm_cell(arm: str, acquisition: object = None) -> Cell:
+    """Make a cell of an arm's words, as ``arm_words`` gives them, with its color."""
+    return word(arm_words(arm, acquisition), arm=arm)
 
 
 def reading(verdict: str, words: str = "") -> Cell:
@@ -104,14 +113,14 @@ def could_detect(detectable: float, problems: int, *, in_points: bool = True) ->
 def whole(value: Any) -> Cell:
     """Make a cell of a whole number; a dash if missing."""
     if pd.isna(value):
-        return _MISSING
+        return MISSING
     return Cell(value=str(int(value)), shown=f"{int(value):,}".replace(",", "\u202f"))
 
 
-def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
+def number(value: float | None, digits: int = 3, lower: float = NAN, upper: float = NAN) -> Cell:
     """Make a cell of a number with its interval, rounded to ``digits`` digits; a dash if missing."""
-    if pd.isna(value):
-        return _MISSING
+    if value is None or pd.isna(value):
+        return MISSING
     known = not (pd.isna(lower) or pd.isna(upper))
     interval = f"[{lower:.{digits}f}, {upper:.{digits}f}]" if known else ""
     return Cell(value=repr(float(value)), shown=f"{value:.{digits}f}", interval=interval)
@@ -120,44 +129,53 @@ def number(value: float, digits: int = 3, lower: float = NAN, upper: float = NAN
 def times(ratio: float, lower: float = NAN, upper: float = NAN) -> Cell:
     """Make a cell of a ratio with its interval; a dash if missing."""
     cell = number(ratio, 2, lower, upper)
-    return cell if cell is _MISSING else replace(cell, shown=f"{cell.shown} times")
+    return cell if cell is MISSING else replace(cell, shown=f"{cell.shown} times")
 
 
 def p_cell(p: float) -> Cell:
-    """Make a cell of a p; a dash if missing. A small one is not 0.000, because no test shows that much."""
+    """Make a cell of a p; a dash if missing. A small p is not shown as 0.000: no test is that certain."""
     return Cell(value=repr(float(p)), shown="<0.001") if p < 1e-3 else number(p)
 
 
-def points(estimate: float, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
+def points(estimate: float | None, lower: float = NAN, upper: float = NAN, *, signed: bool = False) -> Cell:
     """Make a cell of a share with its interval, in percent (points if signed); a dash if missing."""
-    if pd.isna(estimate):
-        return _MISSING
+    if estimate is None or pd.isna(estimate):
+        return MISSING
+    shown = _percent(estimate, "+" if signed else "")
     interval = points_interval(lower, upper, signed=signed)
-    shown = _per_cent(estimate, "+" if signed else "")
     return Cell(value=repr(float(estimate)), shown=shown, interval=interval)
+
+
+def share_cell(row: Any, *, signed: bool = False) -> Cell:
+    """Make a cell of a row's estimate and interval, as ``points`` does; a dash if the row is None."""
+    return MISSING if row is None else points(row.estimate, row.lower, row.upper, signed=signed)
+
+
+def estimate_cell(row: Any, digits: int = 3) -> Cell:
+    """Make a cell of a row's estimate and interval, as ``number`` does; a dash if the row is None."""
+    return MISSING if row is None else number(row.estimate, digits, row.lower, row.upper)
 
 
 def compared(row: Any) -> tuple[Cell, Cell]:
     """Make cells of a difference between shares, in points, and its verdict."""
-    return points(row.estimate, row.lower, row.upper, signed=True), read(row)
+    return share_cell(row, signed=True), read(row)
 
 
 def read(row: Any, *, in_points: bool = True) -> Cell:
-    """Make a cell of the verdict of a row of differences, as ``verdict_words`` words it."""
+    """Make a cell of a row's verdict, as ``verdict_words`` describes it."""
     return reading(row.verdict, verdict_words(row, in_points=in_points))
 
 
 def tested(row: Any) -> tuple[Cell, Cell, Cell]:
     """Make cells of a difference between shares, in points, its p and its verdict."""
-    found, reads = compared(row)
-    return found, p_cell(row.p), reads
+    return share_cell(row, signed=True), p_cell(row.p), read(row)
 
 
 def points_interval(lower: float, upper: float, *, signed: bool = True) -> str:
     """Format an interval in percent: ``[+1.2, +3.4]``; empty if it is unknown."""
     sign = "+" if signed else ""
     known = not (pd.isna(lower) or pd.isna(upper))
-    return f"[{_per_cent(lower, sign)}, {_per_cent(upper, sign)}]" if known else ""
+    return f"[{_percent(lower, sign)}, {_percent(upper, sign)}]" if known else ""
 
 
 def text_of(cell: Cell) -> str:
@@ -167,7 +185,7 @@ def text_of(cell: Cell) -> str:
 
 
 def as_text(table: Table) -> str:
-    """Format heading, lead and columns, each column padded to its widest cell; text is flush left."""
+    """Format title, lead and columns, each column padded to its widest cell; text is flush left."""
     lines = [[head.name for head in table.heads], *([text_of(cell) for cell in row] for row in table.rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.heads))]
 
@@ -181,13 +199,10 @@ def as_text(table: Table) -> str:
     return "\n".join([*about, line(lines[0]), rule, *(line(cells) for cells in lines[1:])]) + "\n"
 
 
-_MISSING = Cell(value="", shown="–")
-
-
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table as lines of Markdown."""
+    """Format a table as lines of Markdown."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ["---"] * len(heads), *rows])
 
 
-def _per_cent(share: float, sign: str) -> str:
+def _percent(share: float, sign: str) -> str:
     return f"{100 * share + 0.0:{sign}.1f}"

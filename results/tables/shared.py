@@ -1,26 +1,27 @@
 """Tables of every run: its arms, the differences between them, and what they were trained on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from results.analyses.learning import DEVIATIONS, LEAST_DEVIATION, learned_by_arm
 from results.records import plain
-from results.stats.differences import differences
+from results.stats.differences import REFERENCE_METRIC, differences
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import (
     Cell,
     Table,
+    arm_cell,
     as_text,
     compared,
     heads,
     number,
-    points,
+    share_cell,
     whole,
     word,
 )
-from results.vocabulary import ARMS, REFERENCE_ARMS, STUDENT_ARMS, arm_words
+from results.vocabulary import REFERENCE_ARMS, STUDENT_ARMS, arm_words
 
 PAIRS: tuple[tuple[str, str], ...] = (
     ("process", "final_answer"),
@@ -36,20 +37,13 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("labeler", "random"),
 )
 """Differences that are always shown: first arm minus second arm."""
-
 STEP_AUROCS = ("step_auroc", "step_auroc_by_labeler")
-"""Step AUROC by the oracle, or where there is none by the labeler; a run has one of them."""
+"""Step AUROC by the oracle or, in runs without one, by the labeler."""
 _CURVES = ("best_of_n", "majority", "pass_at_n", "random")
 
 
-def compared_pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the pairs of ``PAIRS`` whose two arms are in the records."""
-    arms = set(frame["arm"])
-    return [pair for pair in PAIRS if arms.issuperset(pair)]
-
-
 def few_ns(summary: pd.DataFrame) -> list[int]:
-    """Choose a few N for a table: about 4, about 16, the largest that is no single draw, the single draw."""
+    """Choose a few N: close to 4 and 16, the largest that is not a single draw, and the largest."""
     found = sorted({int(n) for n in summary[summary["metric"] == "best_of_n"]["n"].dropna()})
     if not found:
         return []
@@ -57,14 +51,33 @@ def few_ns(summary: pd.DataFrame) -> list[int]:
     return sorted({*near, comparison_n(summary), found[-1]})
 
 
+def solved_rows(frame: pd.DataFrame, arms: Iterable[str], n: int) -> pd.DataFrame:
+    """Select how many problems each arm solves at an N, from records or their summary.
+
+    Majority voting, pass@N and pass@1 have metrics of their own; pass@1 is the same at every N.
+    """
+    parts = []
+    for arm in arms:
+        metric = REFERENCE_METRIC.get(arm, "best_of_n")
+        rows = frame[(frame["arm"] == arm) & (frame["metric"] == metric)]
+        parts.append(at_n(rows, 1 if arm == "random" else n))
+    return pd.concat(parts)
+
+
+def solved_cells(solved: pd.DataFrame, arms: Iterable[str]) -> list[Cell]:
+    """Make cells of the number of problems, and of the share that each arm solves, from one row per arm."""
+    rows = {row.arm: row for row in rows_of(solved)}
+    return [whole(solved["problems"].max()), *(share_cell(rows.get(arm)) for arm in arms)]
+
+
 def arms_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate best-of-N at a few N, AUROCs and seeds that learned, per arm, acquisition and data scale."""
     summary = summarize(plain(frame))
     ns = few_ns(summary)
-    best = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
-    drawn = {int(n) for n in best["n"].dropna()}
-    last: tuple[str, ...] = ("seeds",)
+    single = summary[(summary["metric"] == "best_of_n") & summary["single_draw"]]
+    drawn = {int(n) for n in single["n"].dropna()}
     names = [f"best-of-{n}{'*' if n in drawn else ''}" for n in ns]
+    names += ["solution AUROC", "step AUROC", "seeds"]
     learned = {
         (row.arm, row.acquisition, row.data_scale): f"{row.learned} of {row.seeds}"
         for row in rows_of(learned_by_arm(frame))
@@ -72,11 +85,13 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
     rows = []
     groups: Any = summary.groupby(["arm", "acquisition", "data_scale"], dropna=False, sort=False)
     for (arm, acquisition, data_scale), group in groups:
-        cells = [word(arm_words(arm, acquisition), arm=arm), whole(data_scale)]
-        cells += [_best_of(group, arm, n) for n in ns]
+        cells = [arm_cell(arm, acquisition), whole(data_scale)]
+        curve = group[group["metric"].isin(_CURVES)]
+        for n in ns:  # pass@1 is shown at every N
+            cells.append(share_cell(next(rows_of(curve if arm == "random" else at_n(curve, n)), None)))
         for metrics in (("solution_auroc",), STEP_AUROCS):
-            at = group[group["metric"].isin(metrics)]["estimate"]
-            cells.append(number(at.iloc[0] if len(at) else float("nan")))
+            estimates = group[group["metric"].isin(metrics)]["estimate"]
+            cells.append(number(next(iter(estimates), None)))
         seeds = int(group["seeds"].max())
         share = learned.get((arm, acquisition, data_scale), "–")
         rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
@@ -94,85 +109,59 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
             f"{DEVIATIONS} standard deviations (of at least {100 * LEAST_DEVIATION:g} points) of the other "
             "seeds below their mean."
         )
-        last = ("seeds", "seeds learned")
+        names.append("seeds learned")
     return Table(
         id="results",
         title="All arms",
         lead=lead,
-        heads=heads("arm", "labeled", *names, "solution AUROC", "step AUROC", *last, text=("arm",)),
+        heads=heads("arm", "labeled", *names, text=("arm",)),
         rows=tuple(rows),
     )
 
 
-def _best_of(group: pd.DataFrame, arm: str, n: int) -> Cell:
-    """Return an arm's best-of-N, majority or pass@N; pass@1 is shown for every N."""
-    curve = group[group["metric"].isin(_CURVES)]
-    at = curve if arm == "random" else at_n(curve, n)
-    if at.empty:
-        return points(float("nan"))
-    return points(at["estimate"].iloc[0], at["lower"].iloc[0], at["upper"].iloc[0])
-
-
 def differences_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate paired best-of-N differences: between arms, and from reference lines at the largest scale."""
-    return _differences(
-        frame,
-        id="differences",
-        title="Differences in best-of-{n}",
-        rows=lambda found: ~_below_largest(found),
-        printed=True,
-    )
+    return _differences(frame, further=False)
 
 
 def further_differences_table(frame: pd.DataFrame) -> Table | None:
     """Tabulate paired differences from the reference lines at the smaller data scales."""
-    return _differences(
-        frame,
-        id="further-differences",
-        title="Differences in best-of-{n} from majority voting and pass@1 at smaller data scales",
-        rows=_below_largest,
-        printed=False,
-    )
+    return _differences(frame, further=True)
 
 
-def _below_largest(found: pd.DataFrame) -> pd.Series:
-    """Return which differences are from a reference line, below the acquisition's largest data scale."""
-    with_reference = found["against"].isin(list(REFERENCE_ARMS))
-    largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
-    return with_reference & (found["data_scale"] < largest).fillna(False).astype(bool)
-
-
-def _differences(
-    frame: pd.DataFrame, *, id: str, title: str, rows: Callable[[pd.DataFrame], pd.Series], printed: bool
-) -> Table | None:
+def _differences(frame: pd.DataFrame, *, further: bool) -> Table | None:
     frame = plain(frame)
     if not (frame["metric"] == "best_of_n").any():
         return None
     n = comparison_n(frame)
-    found = differences(frame, compared_pairs(frame), "best_of_n", n)
+    found = differences(frame, PAIRS, "best_of_n", n)
+    largest = found.groupby("acquisition", dropna=False)["data_scale"].transform("max")
+    smaller = (found["data_scale"] < largest).fillna(False).astype(bool)
+    is_further = found["against"].isin(list(REFERENCE_ARMS)) & smaller
+    where = " from majority voting and pass@1 at smaller data scales" if further else ""
     return Table(
-        id=id,
-        title=title.format(n=n),
+        id="further-differences" if further else "differences",
+        title=f"Differences in best-of-{n}{where}",
         lead="Percentage points, paired by problem and seed, with 95% intervals.",
         heads=heads(
             "arm", "minus", "labeled", "points", "reading", "seeds", text=("arm", "minus", "reading")
         ),
         rows=tuple(
             (
-                word(arm_words(row.arm, row.acquisition), arm=row.arm),
-                word(ARMS[row.against].words, arm=row.against),
+                arm_cell(row.arm, row.acquisition),
+                arm_cell(row.against),
                 whole(row.data_scale),
                 *compared(row),
                 whole(row.seeds or pd.NA),
             )
-            for row in rows_of(found[rows(found)])
+            for row in rows_of(found[is_further if further else ~is_further])
         ),
-        printed=printed,
+        printed=not further,
     )
 
 
 def solutions_table(frame: pd.DataFrame) -> Table | None:
-    """Tabulate what the arms were given: hash and distinct solutions for each data scale and seed."""
+    """Tabulate the training solutions of each arm, data scale and seed, with their hash."""
     students = frame[frame["arm"].isin(list(STUDENT_ARMS)) & frame["solutions_hash"].notna()]
     first = students.sort_values("variant", na_position="first", kind="stable")  # a cell's plain rows first
     cells = first.drop_duplicates(["cell", "arm", "acquisition", "data_scale", "seed"]).sort_index()
@@ -184,7 +173,7 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
         heads=heads(*names, text=("arm", "hash")),
         rows=tuple(
             (
-                word(_named(row), arm=row.arm),
+                word(_describe(row), arm=row.arm),
                 whole(row.data_scale),
                 whole(row.seed),
                 whole(row.labelled_solutions),
@@ -198,20 +187,20 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
     )
 
 
-def _named(row: Any) -> str:
+def _describe(row: Any) -> str:
     """Return an arm in words, with what else is varied."""
-    varied = [] if pd.isna(row.variant) else [str(row.variant).replace("_", " ")]
-    varied += [] if pd.isna(row.level) else [f"{row.level:g}"]
-    return ", ".join([arm_words(row.arm, row.acquisition), *varied])
+    parts = [arm_words(row.arm, row.acquisition)]
+    parts += [] if pd.isna(row.variant) else [row.variant.replace("_", " ")]
+    parts += [] if pd.isna(row.level) else [f"{row.level:g}"]
+    return ", ".join(parts)
 
 
 def labeler_sentence(frame: pd.DataFrame) -> str:
     """Say how well the labeler finds wrong steps in what it labels; empty if the wrong steps are unknown."""
-    found = frame[frame["metric"] == "pool_step_auroc"]
-    if found.empty:
+    values = frame[frame["metric"] == "pool_step_auroc"]["value"]
+    if values.empty:
         return ""
-    value = float(found["value"].iloc[0])
-    return f"Step AUROC of the labeler on the students' training solutions: {value:.3f}."
+    return f"Step AUROC of the labeler on the students' training solutions: {values.iloc[0]:.3f}."
 
 
 def format_run(frame: pd.DataFrame, tables: Sequence[Table]) -> str:

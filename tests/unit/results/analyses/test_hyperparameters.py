@@ -232,5 +232,5 @@ def test_a_level_of_zero_has_a_linear_axis(frame):
     summary = summarize(frame)
     rows = summary[summary["variant"] == "max_updates"].assign(variant="weight_decay")
     rows["level"] = rows["level"] - 150
-    ax = figure.plot(rows, Figure().subplots())
+    ax = figure.plot(rows, Figure().subplots(), "weight_decay")
     assert ax.get_xscale() == "linear" and ax.get_xticks().tolist() == [0, 150, 450]

@@ -11,7 +11,6 @@ from results.analyses.scoring import (
     MODELS,
     PAPER,
     STRATEGIES,
-    StrategyDifference,
     _sentence,
     comparisons,
     headline,
@@ -35,7 +34,7 @@ def test_a_strategy_and_what_it_is_compared_with() -> None:
 
 
 def test_every_strategy_but_the_product_is_compared_on_every_model(strategy_frame: pd.DataFrame) -> None:
-    found = comparisons(strategy_frame, 64)
+    found = list(comparisons(strategy_frame, 64).itertuples())
     assert [one.arm for one in found] == ["labeler"] * 9 + ["process"] * 4 + ["process_neutral"] * 9
     (minimum,) = [one for one in found if (one.arm, one.variant) == ("labeler", "minimum, neutral positive")]
     # at 64 = 2 ** 6 a strategy adds its gain of each problem not solved at once: 0.37 against 0.2
@@ -54,7 +53,7 @@ def test_every_strategy_but_the_product_is_compared_on_every_model(strategy_fram
 
 def test_p_is_corrected_for_all_comparisons(strategy_frame: pd.DataFrame) -> None:
     """Holm: the smallest of 22 p is multiplied by 22, the next by 21, and none is below the one before."""
-    found = comparisons(strategy_frame, 64)
+    found = list(comparisons(strategy_frame, 64).itertuples())
     pairs = [(name, one.baseline.name) for name, one in STRATEGIES.items() if one != one.baseline]
     alone = contrasts(strategy_rows(strategy_frame), "variant", pairs, "best_of_n", 64)
     by_name = {(row.arm, row.variant): row.p for row in alone.itertuples()}
@@ -137,12 +136,11 @@ def test_the_headline(strategy_frame: pd.DataFrame) -> None:
     ],
 )
 def test_the_headline_in_words(verdicts: list[str], words: str) -> None:
-    sizes = iter((0.05, 0.07, 0.06))
-    numbers = {"estimate": 0.1, "lower": -1.0, "upper": 1.0, "p": 0.5, "seeds": 3, "problems": 60}
-    found = [
-        StrategyDifference(arm="process", variant="mean", verdict=verdict, detectable=next(sizes), **numbers)
-        for verdict in verdicts
+    sizes = [
+        size if verdict == "inconclusive" else np.nan
+        for size, verdict in zip((0.05, 0.07, 0.06), verdicts, strict=False)
     ]
+    found = pd.DataFrame({"verdict": verdicts, "detectable": sizes}).assign(arm="process", variant="mean")
     assert _sentence(found, 8) == f"With best-of-8, {words}"
 
 
@@ -178,7 +176,7 @@ def test_a_line_a_strategy_and_a_panel_a_model(strategy_frame: pd.DataFrame) -> 
     scoring.draw(summary[summary["arm"] == "process"], two)
     assert [text.get_text() for text in two.legends[0].texts] == list(REDUCTIONS)
     with pytest.raises(ValueError, match="found no scoring strategy"):
-        scoring.plot(plain(summary), ax)
+        scoring.plot(plain(summary), ax, "labeler")
 
 
 def test_every_reduction_has_a_look() -> None:
