@@ -156,11 +156,7 @@ def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings
         "experiment": "supervision",
         "scale": settings.scale,
         "world": settings.source.world,
-        "settings": {
-            "arms": [arm],
-            "students": students,
-            "source": {"labeler": {"threshold": threshold}},
-        },
+        "settings": {"arms": [arm], "students": students, "source": {"labeler": {"threshold": threshold}}},
     }
     solved = f"{100 * float(best.value or 0):.1f} per cent of the validation problems"
     return f"# Trial {best.user_attrs[PLANNED]}: {solved}\n{yaml.safe_dump(content, sort_keys=False)}"

@@ -24,12 +24,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_data_sc
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.acquire import Acquire, AskSelector
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
@@ -87,12 +82,7 @@ class _AtScale(TypedDict, total=False):
 
 _ACTIVE: dict[str, _AtScale] = {
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2),
-    "quick": dict(
-        data_scales=(2, 3, 4),
-        uniform_scales=(1,),
-        side_scales=(3,),
-        acquisitions=MAIN,
-    ),
+    "quick": dict(data_scales=(2, 3, 4), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }

@@ -174,12 +174,7 @@ class Scorer:
         )
 
     def ask(
-        self,
-        samples: Step[Samples],
-        label: str,
-        states: AllStates = (),
-        *,
-        steps: bool = False,
+        self, samples: Step[Samples], label: str, states: AllStates = (), *, steps: bool = False
     ) -> AskSelector:
         """Returns the step that asks it, as a selector, for its opinion of samples; see `AskSelector`."""
         return AskSelector(

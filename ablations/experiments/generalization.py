@@ -19,12 +19,7 @@ from ablations.experiments.fold import Fold
 from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import WorldSettings
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.evaluate import EvaluateKind
 from ablations.steps.evaluation_rows import Rows

@@ -36,12 +36,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_data_sc
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.acquire import Acquire, AskSelector
 from ablations.steps.evaluate import EvaluateCell
 from ablations.steps.measure_stability import MeasureStability

@@ -21,12 +21,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_arms, c
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.experiments.trials import validate
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.validate import ValidateStudent

@@ -109,14 +109,10 @@ _ON_POOL = {
         ),
     ),
     "quick": Shared(
-        data_scales=(4, 32),
-        seeds=1,
-        students=StudentSettings(batch_size=16, max_updates=60, evaluations=2),
+        data_scales=(4, 32), seeds=1, students=StudentSettings(batch_size=16, max_updates=60, evaluations=2)
     ),
     "small": Shared(
-        data_scales=(2, 8, 32),
-        seeds=3,
-        students=StudentSettings(batch_size=16, max_updates=360),
+        data_scales=(2, 8, 32), seeds=3, students=StudentSettings(batch_size=16, max_updates=360)
     ),
     "paper": Shared(
         data_scales=(1, 2, 4, 8, 16, 32),

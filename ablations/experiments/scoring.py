@@ -19,12 +19,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_arms, c
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.evaluate_strategies import EvaluateStrategies
 
 STUDENTS = ("process", "process_neutral")

@@ -17,12 +17,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_arms, c
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.examples import PickExamples
 
 

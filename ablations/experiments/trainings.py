@@ -298,10 +298,7 @@ def evaluate_references(
 
 
 def gather_records(
-    experiment: str,
-    settings: RunSettings,
-    cells: tuple[Step[Rows], ...],
-    references: Step[Rows] | None,
+    experiment: str, settings: RunSettings, cells: tuple[Step[Rows], ...], references: Step[Rows] | None
 ) -> GatherRecords:
     """Returns the step for the run's tidy table, without reference lines if it must see no test problems."""
     return GatherRecords(

@@ -138,9 +138,7 @@ def validate(
         choice=trainings.choice,
         samples=trainings.fold.validation,
         scores=replace(trainings.scorer(seed), model=train).score(
-            trainings.fold.validation,
-            f"{name} on validation problems",
-            trainings.fold.validation_states,
+            trainings.fold.validation, f"{name} on validation problems", trainings.fold.validation_states
         ),
         label=f"judge {name}",
     )

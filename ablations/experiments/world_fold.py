@@ -97,10 +97,7 @@ def embedded_fold(
             texts=few_shot,
         ),
         course=Course(
-            epochs=1,
-            batch=generator.batch_tokens,
-            learning_rate=generator.learning_rate,
-            seed=generator.seed,
+            epochs=1, batch=generator.batch_tokens, learning_rate=generator.learning_rate, seed=generator.seed
         ),
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] + 1,
         # An upper bound: it is not known in advance which of them end right and are learned from.

@@ -24,13 +24,7 @@ class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
     def __init__(
-        self,
-        samples: Samples,
-        encoded: list[Encoded],
-        *,
-        arm: str,
-        n: int,
-        group: Group = ALONE,
+        self, samples: Samples, encoded: list[Encoded], *, arm: str, n: int, group: Group = ALONE
     ) -> None:
         """
         Args:

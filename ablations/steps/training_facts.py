@@ -39,10 +39,7 @@ def cell_columns(key: str, cell: Rows) -> Row:
 
 
 def facts_for_records(
-    facts: TrainingFacts,
-    choice: tuple[str, RateChoice] | None = None,
-    *,
-    left_out: Collection[str] = OF_ROWS,
+    facts: TrainingFacts, choice: tuple[str, RateChoice] | None = None, *, left_out: Collection[str] = OF_ROWS
 ) -> dict[str, Json]:
     """Returns a training run's facts for the config in the records, with the choice of its learning rate.
 
