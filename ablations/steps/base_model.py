@@ -88,7 +88,6 @@ class UseCheckpoint(Step[CausalModel], name="checkpoint"):
         )
 
     def run(self, context: Context) -> CausalModel:
-        """Checks that its files are those that the plan found."""
         found = unchanged(self.checkpoint, self.revision)
         named = NamedCheckpoint(
             name=self.checkpoint, revision=self.revision, architecture=found.config.get("model_type")

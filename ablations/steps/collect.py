@@ -23,7 +23,6 @@ class DrawRows(Step[ChosenRows], name="drawn"):
     seed: int
 
     def run(self, context: Context) -> ChosenRows:
-        """Draws them."""
         samples = context.read(self.samples)
         if self.as_many_as is not None:
             total = len(context.read(self.as_many_as).labeled)
@@ -48,7 +47,6 @@ class CollectGeneration(Step[ChosenRows], name="collected"):
     """Rows per problem."""
 
     def run(self, context: Context) -> ChosenRows:
-        """Chooses them."""
         samples = context.read(self.samples)
         known = candidates_of(samples, [context.read(self.opinion)])
         rows = collect(self.selection, known, union(context.read_all(self.rated)), self.chosen)
@@ -63,7 +61,6 @@ class JoinRows(Step[ChosenRows], name="joined"):
     chosen: tuple[Step[ChosenRows], ...]
 
     def run(self, context: Context) -> ChosenRows:
-        """Joins them."""
         return ChosenRows.of(context.read(self.samples), union(context.read_all(self.chosen)))
 
 

@@ -46,7 +46,6 @@ class ComputeStates(Step[States], name="states", runs_model=True):
     device: str = "cpu"
 
     def run(self, context: Context) -> States:
-        """Computes them."""
         from ablations.steps.training_data import encode_checked
         from lightning_modules.positions import check_lengths
         from lightning_modules.states import load_trunk
@@ -80,7 +79,6 @@ class ComputeRatedStates(RatedLabels, Step[States], name="rated_states", runs_mo
     device: str = "cpu"
 
     def run(self, context: Context) -> States:
-        """Computes them."""
         from ablations.steps.encoded_ratings import encode_rated
         from lightning_modules.positions import check_lengths
         from lightning_modules.states import load_trunk

@@ -53,12 +53,10 @@ class Completions:
         return found
 
     def write(self, folder: Path) -> None:
-        """Writes ``COMPLETIONS``."""
         pq.write_table(self.table, folder / COMPLETIONS, compression="zstd")
 
     @classmethod
     def read(cls, folder: Path) -> Completions:
-        """Reads what ``write`` wrote."""
         return cls(table=pq.read_table(folder / COMPLETIONS))
 
 
@@ -97,11 +95,9 @@ class DrawCompletions(Step[Completions], name="completions", runs_model=True):
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.setup.sampling.device
 
     def run(self, context: Context) -> Completions:
-        """Draws them."""
         drawn = draw_all(_engine(self.setup), self.prompts, self.setup, context.progress)
         rows = [
             {

@@ -44,7 +44,6 @@ class EvaluateCell(Step[Rows], name="cell", version=3):
     """Further rows of the cell."""
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         tests = EvaluatedSolutions(context.read_all(self.samples))
         scores, scoring = context.read_all(self.scores), SCORING_OF[self.arm]
         rows = tests.scored(scores, scoring, context.read_all(self.ratings))
@@ -94,7 +93,6 @@ class CompareWithLabeler(Step[Rows], name="compare_with_labeler"):
     """The labeler's P(negative) above which a step is wrong."""
 
     def run(self, context: Context) -> Rows:
-        """Compares them."""
         labels = side_by_side(context.read_all(self.labels)).prob
         wrong = np.asarray(exceeds(labels.values[:, 0], self.threshold))
         truth = Ragged(values=np.where(wrong, -1, 1).astype(np.int8), offsets=labels.offsets)
@@ -113,7 +111,6 @@ class EvaluateKind(Step[Rows], name="of_kind"):
     ratings: Step[Ratings]
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         cell = context.read(self.cell)
         shared = cell_columns(self.cell.key, cell) | {"variant": self.kind}
         tests = EvaluatedSolutions([context.read(self.samples)])
@@ -145,7 +142,6 @@ class EvaluateReferences(Step[Rows], name="references", version=3):
     """Kind of the test problems, if several are evaluated."""
 
     def run(self, context: Context) -> Rows:
-        """Computes them."""
         tests = EvaluatedSolutions(context.read_all(self.samples))
         correct, ns = tests.correct, tests.ns
         voting = partial(majority, ns=ns, draws=self.majority_draws, seed=self.seed)

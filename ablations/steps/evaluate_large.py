@@ -51,7 +51,6 @@ class EvaluateLarge(LargeModel, Step[Rows], name="scorer", version=2):
     """The oracle's ratings of the test samples, if there is one."""
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         tests = EvaluatedSolutions([context.read(self.samples)])
         ratings = [] if self.ratings is None else [context.read(self.ratings)]
         rows = tests.scored([context.read(self.scores)], SCORING_OF[self.arm], ratings)
@@ -78,7 +77,6 @@ class EvaluateVotes(LargeModel, Step[Rows], name="votes"):
     seed: int = 0
 
     def run(self, context: Context) -> Rows:
-        """Evaluates them."""
         tests = EvaluatedSolutions([context.read(self.samples)])
         value_PK = tests.each(
             partial(weighted_vote, ns=tests.ns, draws=self.draws, seed=self.seed),
@@ -100,7 +98,6 @@ class DescribeGenerations(Step[Rows], name="generations"):
     """Those of the first draw and of each generation."""
 
     def run(self, context: Context) -> Rows:
-        """Describes it."""
         right = context.read(self.samples).solutions.final_correct
         parts = context.read_all(self.annotations)
         rows = described(right, Annotations.join(parts))
@@ -127,7 +124,6 @@ class EvaluateQuintiles(Step[Rows], name="quintiles"):
     seed: int = 0
 
     def run(self, context: Context) -> Rows:
-        """Evaluates them."""
         tests = EvaluatedSolutions([context.read(self.samples)])
         other = context.read(self.difficulty).solutions
         correct, finished, ns = tests.correct, tests.finished, tests.ns

@@ -26,7 +26,6 @@ class EvaluateStrategies(Step[Rows], name="strategies", version=2):
     """The cell that the scores belong to; None: the labeler's."""
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         tests = EvaluatedSolutions(context.read_all(self.samples))
         scores = context.read_all(self.scores)
         cell = None if self.cell is None else context.read(self.cell)

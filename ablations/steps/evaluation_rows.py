@@ -64,7 +64,6 @@ class Rows:
 
     @classmethod
     def read(cls, folder: Path) -> Rows:
-        """Reads what ``write`` wrote."""
         chosen = folder / CHOSEN
         return cls(rows=read_json(folder / ROWS), chosen=read_json(chosen) if chosen.is_file() else None)
 

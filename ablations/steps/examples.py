@@ -25,7 +25,6 @@ class Examples:
     problems: Sequence[Example]
 
     def write(self, folder: Path) -> None:
-        """Writes ``EXAMPLES``."""
         write_examples(folder / EXAMPLES, self.problems)
 
     @classmethod
@@ -53,7 +52,6 @@ class PickExamples(Step[Examples], name="examples"):
     """Maximum solutions per problem."""
 
     def run(self, context: Context) -> Examples:
-        """Picks them."""
         samples = context.read(self.samples)
         solutions = samples.solutions
         arms = dict(zip(self.arms, context.read_all(self.scores), strict=True))

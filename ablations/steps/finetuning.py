@@ -21,5 +21,4 @@ class Finetuning:
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.course.device

@@ -51,11 +51,9 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.choice.device
 
     def run(self, context: Context) -> StepScores:
-        """Labels them."""
         from ablations.labelers.labeler import load_labeler
 
         labeler = load_labeler(self.choice)

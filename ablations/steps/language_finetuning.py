@@ -48,7 +48,6 @@ class MathMix(Finetuning, Step[CausalModel], name="mathmix", version=2, runs_mod
     """Further problems that are left out of the text."""
 
     def run(self, context: Context) -> CausalModel:
-        """Trains."""
         tokenizer, model = open_base(context.read(self.base).folder)
         left_out = LeftOut()
         found = (text for file in self.text for text in read_texts(file.unchanged()))
@@ -77,7 +76,6 @@ class FinetuneOnSolutions(Finetuning, Step[CausalModel], name="generator", versi
     """Solutions per problem, the first right ones; None: all."""
 
     def run(self, context: Context) -> CausalModel:
-        """Trains."""
         tokenizer, model = open_base(context.read(self.base).folder)
         left_out = LeftOut()
         right = right_solutions(self.read(context), self.withheld.read(), self.most, left_out)

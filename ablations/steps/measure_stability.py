@@ -43,7 +43,6 @@ class MeasureStability(Step[Rows], name="instability"):
     """Bins of the calibration."""
 
     def run(self, context: Context) -> Rows:
-        """Measures it."""
         previous: list[Opinion | None] = [*context.read_all(self.previous)]
         folds = [
             _Fold.of(*parts, threshold=self.threshold, similarity=self.similarity)

@@ -35,7 +35,6 @@ class EvaluatedPrm(TrainedModel):
 
     @classmethod
     def read(cls, folder: Path) -> EvaluatedPrm:
-        """Reads what ``write`` wrote; weights stay where they are."""
         return cls(path=folder / MODEL, facts=read_json(folder / FACTS))
 
 
@@ -48,7 +47,6 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
     whole model is trained."""
 
     def run(self, context: Context) -> EvaluatedPrm:
-        """Trains and evaluates it."""
         from transformers import PreTrainedModel
 
         from ablations.steps.encoded_ratings import encode_rated

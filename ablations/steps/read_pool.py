@@ -25,7 +25,6 @@ class ReadPool(Step[PoolSamples], name="pool"):
     labeler: str
 
     def run(self, context: Context) -> PoolSamples:
-        """Reads it."""
         read = read_pool(self.file.unchanged(), self.labeler)
         assert read.labels is not None
         return PoolSamples(
@@ -47,7 +46,6 @@ class TakeFold(Step[Samples], name="fold"):
     seed: int = 0
 
     def run(self, context: Context) -> Samples:
-        """Takes it."""
         samples = Samples.read(context.folder(self.pool))  # not the labels
         return _dealt(samples, self.fold, self.folds, self.part, self.seed)[0]
 
@@ -63,7 +61,6 @@ class TakeFoldLabels(Step[StepScores], name="fold_labels"):
     seed: int = 0
 
     def run(self, context: Context) -> StepScores:
-        """Takes them."""
         pool = context.read(self.pool)
         return pool.labels.take(_dealt(pool, self.fold, self.folds, self.part, self.seed)[1])
 

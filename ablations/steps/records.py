@@ -20,7 +20,6 @@ class Records:
     records: "list[Record]"
 
     def write(self, folder: Path) -> None:
-        """Writes ``RECORDS``."""
         from results.records import write_records
 
         write_records(folder / RECORDS, self.records)

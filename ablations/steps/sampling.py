@@ -43,7 +43,6 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
     """Problems per shard; each shard is drawn from its own seed."""
 
     def run(self, context: Context) -> SampleParts:
-        """Samples them."""
         from transformers import AutoTokenizer
 
         from lightning_modules.backbones import load_causal

@@ -64,7 +64,6 @@ class ScoreSolutions(ModelOnSamples, Step[StepScores], name="scores", spreads=Tr
     """Computes the probabilities of every step of samples."""
 
     def run(self, context: Context) -> StepScores:
-        """Scores them."""
         return self.scores(context)
 
 

@@ -40,7 +40,6 @@ class MakeScratchBase(Step[CausalModel], name="scratch_base", version=3, runs_mo
     seed: int = 0
 
     def run(self, context: Context) -> CausalModel:
-        """Makes it."""
         from lightning_modules.backbones import build_causal
 
         left_out = LeftOut()

@@ -35,7 +35,6 @@ class Annotate(Step[Annotations], name="annotated"):
     seed: int
 
     def run(self, context: Context) -> Annotations:
-        """Rates them."""
         samples, world = context.read(self.samples), world_of(self.world)
         rows = np.arange(len(samples.solutions)) if self.chosen is None else context.read(self.chosen).labeled
         annotator = Annotator(
@@ -58,7 +57,6 @@ class ReadRatings(Step[Annotations], name="rated"):
     file: UserFile
 
     def run(self, context: Context) -> Annotations:
-        """Reads them."""
         rows = context.read(self.chosen).labeled
         chosen = context.read(self.samples).take(rows)
         found = read_labeling(self.file.unchanged(), chosen.problems, chosen.solutions)
@@ -87,7 +85,6 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
     device: str = "cpu"
 
     def run(self, context: Context) -> LargePrm:
-        """Trains it."""
         from ablations.steps.training_data import encode_checked, untaught
         from lightning_modules.backbones import load_classifier
         from lightning_modules.packing import cost_of

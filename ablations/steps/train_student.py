@@ -137,7 +137,6 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     device: str = "cpu"
 
     def run(self, context: Context) -> TrainedStudent:
-        """Trains it."""
         from ablations.steps.checkpoint_choice import KeepBest, Validation
         from ablations.steps.encoded_samples import encode_samples
         from ablations.steps.training_data import encode_checked, untaught
@@ -303,7 +302,6 @@ class MeasureLabelNoise(LabeledRows, Step[Rows], name="label_noise"):
     """Measures how far the labels of a training run differ from the oracle's."""
 
     def run(self, context: Context) -> Rows:
-        """Compares them."""
         assert self.ratings is not None
         samples = context.read(self.samples)
         rows = self.rows(context, samples)

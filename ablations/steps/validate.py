@@ -43,7 +43,6 @@ class ValidateStudent(Step[Rows], name="validated", version=2):
     """Its scores of them."""
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         tests = EvaluatedSolutions([context.read(self.samples)])
         score = SCORINGS[SCORING_OF[self.arm]](context.read(self.scores))
         n = min(self.validation_n, tests.smallest)
