@@ -19,7 +19,7 @@ class AskSelector(ModelOnSamples, Step[Opinion], name="opinion", spreads=True):
     """Computes how convincing a selector finds each solution, and how uncertain it is of the steps."""
 
     steps: bool = False
-    """Whether to keep its step scores, for steps that evaluate the selector."""
+    """Whether to keep the step scores, for steps that evaluate the selector."""
 
     def run(self, context: Context) -> Opinion:
         scores = self.scores(context)
@@ -66,7 +66,7 @@ class Acquire(Step[ChosenRows], name="acquired"):
 
 
 def candidates_of(samples: Samples, opinions: Sequence[Opinion]) -> Candidates:
-    """Collects what is known of samples without labels."""
+    """Returns what is known about samples without labels."""
     count = len(samples.solutions)
     return Candidates(
         problem=samples.solutions.problem_index,

@@ -48,7 +48,7 @@ class ShippedBase(Step[CausalModel], name="base"):
     world: str
     size: str
     sha256: str
-    """Of its weights."""
+    """Hash of its weights."""
 
     def run(self, context: Context) -> CausalModel:
         folder = shipped_base(self.world, self.size)
