@@ -294,7 +294,7 @@ def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     frame = frame.assign(cell=["a", "b"], acquisition="uniform", data_scale=1)
     found = reporting.notes(settings_of("supervision", "smoke"), frame)
     assert (
-        "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as "
+        "The students start from the checkpoint tiny (gpt2, revision abababababab) and read problems as "
         "plain text."
     ) in found
     assert (
