@@ -74,17 +74,16 @@ def sweep(
     from sweeps.sweep_workers import run
 
     chosen, folder = _sweep(space, scale, trials, world, arms, storage, store, out)
-    spread = Devices(devices=devices, strategy=strategy)
-    count = default_workers(devices) if workers is None else workers
+    chosen = replace(chosen, heartbeat=heartbeat, devices=Devices(devices=devices, strategy=strategy))
     check_gpus([chosen.settings.device], devices)
-    run(replace(chosen, heartbeat=heartbeat, devices=spread), count)
-    lost = _tell(chosen, folder)
-    if lost:
-        print(f"sweeps: {lost} trials failed; {folder / 'trials.csv'} has them", file=sys.stderr)
-    return 1 if lost else 0
+    run(chosen, default_workers(devices) if workers is None else workers)
+    unfinished = _report(chosen, folder)
+    if unfinished:
+        print(f"sweeps: {unfinished} trials failed; {folder / 'trials.csv'} lists them", file=sys.stderr)
+    return 1 if unfinished else 0
 
 
-def tell(
+def report(
     space: str,
     *,
     scale: str = "quick",
@@ -93,7 +92,7 @@ def tell(
     storage: str | None = None,
     out: Path | None = None,
 ) -> int:
-    """Reports what was found so far.
+    """Reports the results so far.
 
     Args:
         space: name of the search space.
@@ -104,7 +103,7 @@ def tell(
         out: folder for the results (default: a folder in runs/sweeps, named by space, scale and world).
     """
     chosen, folder = _sweep(space, scale, 1, world, arms, storage, STORE, out)
-    _tell(chosen, folder)
+    _report(chosen, folder)
     return 0
 
 
@@ -118,7 +117,7 @@ def _sweep(
     store: Path,
     out: Path | None,
 ) -> tuple[Sweep, Path]:
-    """Returns the chosen sweep and the folder for the results."""
+    """Checks the arguments; returns the sweep and the folder for its results."""
     from ablations.data.checks import allowed, each_once
     from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import HYPERPARAMETERS
@@ -144,8 +143,8 @@ def _sweep(
     return chosen, folder
 
 
-def _tell(chosen: Sweep, folder: Path) -> int:
-    """Writes and prints the results; returns how many planned trials are unfinished."""
+def _report(chosen: Sweep, folder: Path) -> int:
+    """Writes and prints the results; returns the number of planned trials that are unfinished."""
     from sweeps.report import write
     from sweeps.spaces import SPACES
     from sweeps.study import missing
@@ -153,10 +152,9 @@ def _tell(chosen: Sweep, folder: Path) -> int:
     with chosen.studies as studies:
         by_arm = {arm: studies.study(arm) for arm in studies.arms}
         print(write(by_arm, SPACES[chosen.space], chosen.settings, folder))
-        lost = sum(len(missing(study)) for study in by_arm.values())
-    for path in sorted(folder.iterdir()):
-        print(path)
-    return lost
+        unfinished = sum(len(missing(study)) for study in by_arm.values())
+    print(*sorted(folder.iterdir()), sep="\n")
+    return unfinished
 
 
 COMMANDS = {
@@ -164,6 +162,6 @@ COMMANDS = {
         sweep,
         "Search. The same command resumes; with the same storage elsewhere, it joins as another worker.",
     ),
-    "report": (tell, "Tell what was found so far."),
+    "report": (report, "Report the results so far."),
 }
 """The commands, each with its summary."""

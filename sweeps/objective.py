@@ -25,7 +25,7 @@ from sweeps.study import ARTIFACTS
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Best-of-N on validation problems, as a function of an Optuna trial; larger is better."""
+    """Best-of-N on validation problems as a function of an Optuna trial; larger is better."""
 
     settings: HyperparametersSettings
     """All settings that are not searched, including the share of labels."""
@@ -43,15 +43,14 @@ class Objective:
     @cached_property
     def ranges(self) -> dict[str, Range | Categorical]:
         """Ranges of the hyperparameters that this arm has."""
-        of_labeler = self.space.of_labeler if isinstance(TARGETS[self.arm], LabelerArm) else {}
-        found = {**self.space.of_all, **of_labeler}
-        if isinstance(of_updates := found.get("max_updates"), Categorical):
+        ranges = dict(self.space.of_all)
+        if isinstance(TARGETS[self.arm], LabelerArm):
+            ranges |= self.space.of_labeler
+        if isinstance(multiples := ranges.get("max_updates"), Categorical):
             students = self.settings.students
-            counts = {
-                max(round(share * students.max_updates), students.evaluations) for share in of_updates.values
-            }
-            found["max_updates"] = Categorical(values=tuple(sorted(counts)))
-        return found
+            counts = {max(round(m * students.max_updates), students.evaluations) for m in multiples.values}
+            ranges["max_updates"] = Categorical(values=tuple(sorted(counts)))
+        return ranges
 
     def __call__(self, asked: optuna.Trial) -> float:
         """Trains and evaluates at a suggested point.
@@ -63,8 +62,9 @@ class Objective:
             optuna.TrialPruned: the trial was not promising; its unfinished work is deleted.
             Diverged: the training diverged.
         """
-        task = self.task(self._suggested(asked))
-        asked.set_user_attr(ARTIFACTS, [one.address for one in ordered([task])])
+        point: dict[str, Any] = {name: _suggest(asked, name, values) for name, values in self.ranges.items()}
+        task = self.task(replace(self.settings.center, **point))
+        asked.set_user_attr(ARTIFACTS, [step.address for step in ordered([task])])
 
         def report_validation(share: float, value: float) -> None:
             asked.report(value, round(100 * share))
@@ -90,12 +90,8 @@ class Objective:
             seed=0,
         )
 
-    def _suggested(self, asked: optuna.Trial) -> Hyperparameters:
-        found: dict[str, Any] = {name: _suggest(asked, name, one) for name, one in self.ranges.items()}
-        return replace(self.settings.center, **found)
 
-
-def _suggest(asked: optuna.Trial, name: str, one: Range | Categorical) -> float | bool:
-    if isinstance(one, Categorical):
-        return asked.suggest_categorical(name, one.values)
-    return asked.suggest_float(name, one.low, one.high, log=one.log)
+def _suggest(asked: optuna.Trial, name: str, values: Range | Categorical) -> float | bool:
+    if isinstance(values, Categorical):
+        return asked.suggest_categorical(name, values.values)
+    return asked.suggest_float(name, values.low, values.high, log=values.log)

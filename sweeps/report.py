@@ -1,4 +1,4 @@
-"""Results of a sweep: each arm's trials, which hyperparameters matter, its best point as a config."""
+"""Results of a sweep: each arm's trials, importance of hyperparameters, and best point as a config."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,29 +29,26 @@ def trials_frame(studies: Mapping[str, optuna.Study]) -> pd.DataFrame:
     """Returns a row per planned trial: arm, number, state, value (NaN if pruned or failed), parameters."""
     rows = []
     for arm, study in studies.items():
-        for one in (*finished(study), *failed(study)):
-            value = one.value if one.state == TrialState.COMPLETE else None
-            known = {"arm": arm, "planned": one.user_attrs[PLANNED], "state": one.state.name, "value": value}
-            rows.append(known | {_column(name): found for name, found in one.params.items()})
+        for trial in (*finished(study), *failed(study)):
+            row = {
+                "arm": arm,
+                "planned": trial.user_attrs[PLANNED],
+                "state": trial.state.name,
+                "value": trial.value if trial.state == TrialState.COMPLETE else None,
+            }
+            rows.append(row | {_column(name): value for name, value in trial.params.items()})
     return pd.DataFrame(rows)
 
 
 def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
-    """Tabulates how many trials each arm had, how they ended, and its best value."""
+    """Tabulates each arm's trials by how they ended, and its best value."""
     rows = []
     for arm, study in studies.items():
-        over, whole_ones = finished(study), complete(study)
-        best = max((float(one.value or 0) for one in whole_ones), default=float("nan"))
-        rows.append(
-            (
-                word(arm_words(arm), arm=arm),
-                whole(len(over)),
-                whole(len(whole_ones)),
-                whole(len(over) - len(whole_ones)),
-                whole(len(failed(study))),
-                points(best),
-            )
-        )
+        values = [float(trial.value or 0) for trial in complete(study)]
+        ended, completed = len(finished(study)), len(values)
+        counts = (ended, completed, ended - completed, len(failed(study)))
+        best = max(values, default=float("nan"))
+        rows.append((word(arm_words(arm), arm=arm), *map(whole, counts), points(best)))
     return Table(
         id="trials",
         title="Trials",
@@ -66,14 +63,14 @@ def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
 
 def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
     """Tabulates how well each hyperparameter separates the best trials from all (PED-ANOVA)."""
-    found = {
+    by_arm = {
         arm: get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
         for arm, study in studies.items()
         if len(complete(study)) >= LEAST
     }
-    if not found:
+    if not by_arm:
         return None
-    names = sorted({name for shares in found.values() for name in shares})
+    names = sorted({name for shares in by_arm.values() for name in shares})
     return Table(
         id="importance",
         title="Importance of hyperparameters",
@@ -81,27 +78,27 @@ def importance_table(studies: Mapping[str, optuna.Study]) -> Table | None:
         heads=heads("arm", *(name.replace("_", " ") for name in names), text=("arm",)),
         rows=tuple(
             (word(arm_words(arm), arm=arm), *(number(shares.get(name, float("nan")), 2) for name in names))
-            for arm, shares in found.items()
+            for arm, shares in by_arm.items()
         ),
     )
 
 
 def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
     """Plots value against each hyperparameter, one point per complete trial; returns the files."""
-    known = {**space.of_all, **space.of_labeler}
-    ranges = {name: one for name, one in known.items() if _column(name) in frame}
-    told = frame[frame["state"] == TrialState.COMPLETE.name]
+    searched = {**space.of_all, **space.of_labeler}
+    ranges = {name: values for name, values in searched.items() if _column(name) in frame}
+    completed = frame[frame["state"] == TrialState.COMPLETE.name]
     columns = min(4, len(ranges))
     rows = -(-len(ranges) // columns)
     with styled():
         canvas = Canvas(figsize=(2.6 * columns + 0.8, 2.5 * rows + 0.5))
         axes = canvas.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        for ax, (name, one) in zip(axes, ranges.items(), strict=False):
-            for arm, of_arm in told.groupby("arm", sort=False):
-                has = of_arm[of_arm[_column(name)].notna()]
+        for ax, (name, values) in zip(axes, ranges.items(), strict=False):
+            for arm, trials in completed.groupby("arm", sort=False):
+                suggested = trials[trials[_column(name)].notna()]
                 ax.scatter(
-                    has[_column(name)].astype(float),
-                    has["value"],
+                    suggested[_column(name)].astype(float),
+                    suggested["value"],
                     s=24,
                     color=ARMS[str(arm)].color,
                     marker=ARMS[str(arm)].marker,
@@ -109,7 +106,7 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
                     linewidths=0.5,
                     label=arm_words(str(arm)),
                 )
-            _axis(ax, one)
+            _set_x_axis(ax, values)
             ax.set_xlabel(name.replace("_", " "))
             percent_axis(ax)
         for ax in axes[len(ranges) :]:
@@ -119,22 +116,22 @@ def draw(frame: pd.DataFrame, space: Space, out: Path) -> list[Path]:
         return save(canvas, out)
 
 
-def _axis(ax: Axes, one: Range | Categorical) -> None:
-    """Sets the x axis of a hyperparameter: its whole range, or its values."""
+def _set_x_axis(ax: Axes, values: Range | Categorical) -> None:
+    """Shows a hyperparameter's whole range, or its values."""
     ax.grid(visible=False, axis="x")
-    if isinstance(one, Categorical):
-        values = [float(value) for value in one.values]
-        room = 0.1 * (max(values) - min(values))
-        ax.set_xlim(min(values) - room, max(values) + room)
-        ax.xaxis.set_major_locator(FixedLocator(values))
-        ax.xaxis.set_major_formatter(FixedFormatter([f"{value}" for value in one.values]))
+    if isinstance(values, Categorical):
+        places = [float(value) for value in values.values]
+        margin = 0.1 * (max(places) - min(places))
+        ax.set_xlim(min(places) - margin, max(places) + margin)
+        ax.xaxis.set_major_locator(FixedLocator(places))
+        ax.xaxis.set_major_formatter(FixedFormatter([f"{value}" for value in values.values]))
         return
-    if one.log:
+    if values.log:
         ax.set_xscale("log")
         ax.xaxis.set_major_locator(LogLocator(numticks=5))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_xlim(one.low, one.high)
+    ax.set_xlim(values.low, values.high)
 
 
 def _column(name: str) -> str:
@@ -143,24 +140,19 @@ def _column(name: str) -> str:
 
 def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings) -> str | None:
     """Returns an arm's best point as a config of `ablations run supervision`; None if no trial completed."""
-    known = complete(study)
-    if not known:
+    completed = complete(study)
+    if not completed:
         return None
-    best = max(known, key=lambda one: float(one.value or 0))
+    best = max(completed, key=lambda trial: float(trial.value or 0))
     point = dict(best.params)
     threshold = point.pop("threshold", settings.source.labeler.threshold)
-    students = {name: value for name, value in point.items() if name != "learning_rate"}
     if "learning_rate" in point:
-        students["learning_rates"] = [point["learning_rate"]]
+        point["learning_rates"] = [point.pop("learning_rate")]
     content = {
         "experiment": "supervision",
         "scale": settings.scale,
         "world": settings.source.world,
-        "settings": {
-            "arms": [arm],
-            "students": students,
-            "source": {"labeler": {"threshold": threshold}},
-        },
+        "settings": {"arms": [arm], "students": point, "source": {"labeler": {"threshold": threshold}}},
     }
     solved = f"{100 * float(best.value or 0):.1f} per cent of the validation problems"
     return f"# Trial {best.user_attrs[PLANNED]}: {solved}\n{yaml.safe_dump(content, sort_keys=False)}"
@@ -171,11 +163,11 @@ def write(
 ) -> str:
     """Writes trials, figure and the arms' best configs into a folder; returns the tables as text."""
     out.mkdir(parents=True, exist_ok=True)
-    used = {one for study in studies.values() for trial in study.trials for one in artifacts(trial)}
-    write_text(out / ARTIFACTS_FILE, "".join(f"{one}\n" for one in sorted(used)))
+    used = {address for study in studies.values() for trial in study.trials for address in artifacts(trial)}
+    write_text(out / ARTIFACTS_FILE, "".join(f"{address}\n" for address in sorted(used)))
     frame = trials_frame(studies)
     if frame.empty:
-        return "No trial has come to an end."
+        return "No trial has ended."
     with replacing(out / "trials.csv") as partial:
         frame.to_csv(partial, index=False)
     if (frame["state"] == TrialState.COMPLETE.name).any():

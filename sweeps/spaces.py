@@ -62,8 +62,7 @@ SPACES: dict[str, Space] = {
         },
     ),
     "rates": Space(
-        of_all={name: _TRAINING[name] for name in ("learning_rate", "max_updates")},
-        of_labeler={},
+        of_all={name: _TRAINING[name] for name in ("learning_rate", "max_updates")}, of_labeler={}
     ),
 }
 """Name -> space."""

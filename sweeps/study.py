@@ -1,8 +1,8 @@
-"""One study per arm: equally many trials planned for each, taken by any number of workers, none twice.
+"""One study per arm, each with the same number of planned trials, taken by any number of workers, none twice.
 
-Trials are planned before the first begins, as waiting trials with a number; a worker takes one that waits.
-If its worker dies, the heartbeat stops, and the trial is planned again, once. So the count is exact, however
-many workers there are and however they end.
+All trials are planned in advance, as waiting trials with a number; a worker takes one that waits. If a worker
+dies, its heartbeat stops, and its trial is planned again, once. So the count is exact, however many workers
+there are and however they end.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ablations.engine.locks import locked
 HEARTBEAT = 30
 """Seconds between two heartbeats of a worker."""
 PLANNED, SURPLUS, ARTIFACTS = "planned", "surplus", "artifacts"
-"""Attributes of trials: the planned number; that it was asked for in vain; addresses in the store of all
-artifacts that it reads and makes."""
+"""Attributes of trials: the planned number; that it is one too many; addresses in the store of all artifacts
+that it reads and makes."""
 # Optuna calls heartbeats experimental; our own tests cover them.
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -45,12 +45,12 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
     Raises:
         ValueError: there is no such database, or its kind is unknown.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         file = sqlite_file(url)
         if file is not None and not file.exists():
-            made = [file, *(folder for folder in file.parents if not folder.exists())]
-        with alone_on(url):  # others wait until the tables are made
+            created = [file, *(folder for folder in file.parents if not folder.exists())]
+        with lock_storage(url):  # others wait until the tables exist
             return RDBStorage(
                 url,
                 heartbeat_interval=heartbeat,
@@ -59,7 +59,7 @@ def storage_of(url: str, heartbeat: int = HEARTBEAT) -> RDBStorage:
             )
     except (ImportError, OSError, RuntimeError, ValueError, SQLAlchemyError) as error:
         with contextlib.suppress(OSError):  # keeps folders that others have written to
-            for path in made:
+            for path in created:
                 path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"storage: found {url}, which cannot be opened ({first})") from error
@@ -79,8 +79,8 @@ def sqlite_file(url: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def alone_on(url: str) -> Iterator[None]:
-    """Locks an SQLite file, which would give one trial to two workers; a server locks its rows itself."""
+def lock_storage(url: str) -> Iterator[None]:
+    """Locks an SQLite file, which could give one trial to two workers; a server locks its rows itself."""
     file = sqlite_file(url)
     with contextlib.nullcontext() if file is None else locked(lock_of(file)):
         yield
@@ -103,9 +103,6 @@ class Studies:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
         """Closes the connections of this thread and of the pool; the studies may be used again."""
         self.storage.remove_session()
         self.storage.engine.dispose()
@@ -126,9 +123,9 @@ class Studies:
         for arm in self.arms:
             study = self.study(arm)
             known = {
-                one.user_attrs[PLANNED]
-                for one in study.get_trials(deepcopy=False)
-                if planned(one) and one.state != TrialState.FAIL
+                trial.user_attrs[PLANNED]
+                for trial in study.get_trials(deepcopy=False)
+                if planned(trial) and trial.state != TrialState.FAIL
             }
             for number in range(trials):
                 if number not in known:
@@ -144,61 +141,58 @@ class Studies:
         studies = {arm: self.study(arm, worker) for arm in self.arms}
         functions = {arm: objective(arm) for arm in self.arms}
         while True:
-            took = [self._take(studies[arm], functions[arm]) for arm in self.arms]
-            if any(took):
+            if any([self._take(studies[arm], functions[arm]) for arm in self.arms]):  # one of each arm
                 continue
-            if not any(
-                one.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) for one in studies.values()
-            ):
+            if not any(_running(study) for study in studies.values()):
                 return
             time.sleep(min(1.0, HEARTBEAT / 10))  # a worker with the last ones may still die
 
     def _take(self, study: optuna.Study, function: Callable[[optuna.Trial], float]) -> bool:
         """Runs one waiting trial, if there is one; returns whether there was."""
         with contextlib.ExitStack() as asking:
-            asking.enter_context(alone_on(self.storage.url))
-            self._miss_silent(study)
+            asking.enter_context(lock_storage(self.storage.url))
+            self._record_first_heartbeats(study)
             fail_stale_trials(study)
             if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
                 return False
-            self._optimize(study, function, asking)
+
+            def run_if_planned(asked: optuna.Trial) -> float:
+                asking.close()  # lets the other workers ask
+                if surplus(study, asked):
+                    asked.set_user_attr(SURPLUS, True)
+                    raise optuna.TrialPruned("another worker has it")
+                return function(asked)
+
+            study.optimize(run_if_planned, n_trials=1, catch=(Exception,), callbacks=[_print_trial])
         return True
 
-    def _miss_silent(self, study: optuna.Study) -> None:
+    def _record_first_heartbeats(self, study: optuna.Study) -> None:
         """Records a first heartbeat for running trials that have none, so that Optuna misses the next.
 
         Otherwise a worker that dies between taking a trial and its own first heartbeat is awaited forever.
         """
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        running = _running(study)
         if not running:
             return
         with self.storage.engine.connect() as link:
-            heard = set(link.scalars(select(TrialHeartbeatModel.trial_id)))
-        for one in running:
-            if one._trial_id not in heard:
-                self.storage.record_heartbeat(one._trial_id)
+            recorded = set(link.scalars(select(TrialHeartbeatModel.trial_id)))
+        for trial in running:
+            if trial._trial_id not in recorded:
+                self.storage.record_heartbeat(trial._trial_id)
 
-    def _optimize(
-        self, study: optuna.Study, function: Callable[[optuna.Trial], float], asking: contextlib.ExitStack
-    ) -> None:
-        """Asks for one trial, lets the other workers ask, and runs it."""
 
-        def planned_only(asked: optuna.Trial) -> float:
-            asking.close()
-            if surplus(study, asked):
-                asked.set_user_attr(SURPLUS, True)
-                raise optuna.TrialPruned("another worker has it")
-            return function(asked)
+def _running(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
-        study.optimize(planned_only, n_trials=1, catch=(Exception,), callbacks=[self._told])
 
-    def _told(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Prints a line for a trial that has ended."""
-        if planned(trial):
-            value = f" {100 * trial.value:.1f}%" if trial.value is not None else ""
-            what = f"{study.study_name} trial {trial.user_attrs[PLANNED]}: {trial.state.name.lower()}{value}"
-            point = ", ".join(f"{name} {found:.3g}" for name, found in trial.params.items())
-            print(f"[{len(finished(study))}] {what} ({point})", file=sys.stderr, flush=True)
+def _print_trial(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Prints a line for a planned trial that has ended."""
+    if planned(trial):
+        value = f" {100 * trial.value:.1f}%" if trial.value is not None else ""
+        planned_trial = f"{study.study_name} trial {trial.user_attrs[PLANNED]}"
+        point = ", ".join(f"{name} {number:.3g}" for name, number in trial.params.items())
+        line = f"[{len(finished(study))}] {planned_trial}: {trial.state.name.lower()}{value} ({point})"
+        print(line, file=sys.stderr, flush=True)
 
 
 def planned(trial: FrozenTrial) -> bool:
@@ -211,9 +205,9 @@ def surplus(study: optuna.Study, asked: optuna.Trial) -> bool:
     if PLANNED not in asked.user_attrs:
         return True
     return any(
-        one.number < asked.number and one.user_attrs[PLANNED] == asked.user_attrs[PLANNED]
-        for one in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, *FINISHED))
-        if planned(one)
+        trial.number < asked.number and trial.user_attrs[PLANNED] == asked.user_attrs[PLANNED]
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, *FINISHED))
+        if planned(trial)
     )
 
 
@@ -224,21 +218,21 @@ def artifacts(trial: FrozenTrial) -> list[str]:
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """Returns the planned trials that completed or were pruned, sorted by planned number."""
-    over = [one for one in study.get_trials(deepcopy=False, states=FINISHED) if planned(one)]
-    return sorted(over, key=lambda one: int(one.user_attrs[PLANNED]))
+    ended = [trial for trial in study.get_trials(deepcopy=False, states=FINISHED) if planned(trial)]
+    return sorted(ended, key=lambda trial: int(trial.user_attrs[PLANNED]))
 
 
 def missing(study: optuna.Study) -> list[int]:
-    """Returns the planned numbers that no trial has finished, however many tried."""
-    known = {one.user_attrs[PLANNED] for one in study.get_trials(deepcopy=False) if planned(one)}
-    return sorted(known - {one.user_attrs[PLANNED] for one in finished(study)})
+    """Returns the planned numbers that no trial has finished."""
+    known = {trial.user_attrs[PLANNED] for trial in study.get_trials(deepcopy=False) if planned(trial)}
+    return sorted(known - {trial.user_attrs[PLANNED] for trial in finished(study)})
 
 
 def complete(study: optuna.Study) -> list[FrozenTrial]:
     """Returns the finished trials that were not pruned: those with a value."""
-    return [one for one in finished(study) if one.state == TrialState.COMPLETE]
+    return [trial for trial in finished(study) if trial.state == TrialState.COMPLETE]
 
 
 def failed(study: optuna.Study) -> list[FrozenTrial]:
     """Returns the planned trials that failed, including those that were retried."""
-    return [one for one in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if planned(one)]
+    return [trial for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if planned(trial)]

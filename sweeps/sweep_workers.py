@@ -22,7 +22,7 @@ from sweeps.study import HEARTBEAT, Studies, storage_of
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """Everything that a worker needs to know."""
+    """Everything that a worker needs."""
 
     space: str
     """Key in ``SPACES``."""
@@ -104,7 +104,7 @@ def work(sweep: Sweep, number: int) -> None:
     if sweep.settings.device == "cuda":
         take_gpus(number, sweep.devices.devices)
     optuna.logging.set_verbosity(logging.WARNING)
-    logging.getLogger("optuna.study._optimize").addFilter(_in_one_line)
+    logging.getLogger("optuna.study._optimize").addFilter(_drop_traceback)
     with one_thread(), sweep.studies as studies:
         studies.work(sweep.objective, number)
 
@@ -114,7 +114,7 @@ def _work_in_process(environment: dict[str, str], sweep: Sweep, number: int) -> 
     work(sweep, number)
 
 
-def _in_one_line(record: logging.LogRecord) -> bool:
+def _drop_traceback(record: logging.LogRecord) -> bool:
     """Drops the traceback from what Optuna logs about a trial whose training diverged."""
     from lightning_modules.divergence import Diverged
 

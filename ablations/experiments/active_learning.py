@@ -12,7 +12,7 @@ fewer than solutions as drawn); the advantage shrinks as the budget approaches t
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, TypedDict
+from typing import Annotated, Any
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.data.checks import each_once
@@ -24,13 +24,8 @@ from ablations.experiments.run_settings import StudentRunSettings, check_data_sc
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
-from ablations.steps.acquire import Acquire, AskSelector
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
+from ablations.steps.acquire import Acquire
 
 MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 """The acquisitions that are compared at every budget: the paper's two, and the one between them."""
@@ -38,16 +33,15 @@ MAIN = ("uniform", "uniform_distinct", "convincing_wrong_answers")
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveLearningSettings(StudentRunSettings):
-    """Settings of the experiment.
+    """Settings; a budget is the number of labeled solutions per problem, including the selector's own.
 
-    A budget counts all labeled solutions per problem, including the selector's own; all acquisitions except
-    `uniform` need that many distinct ones.
+    All acquisitions except `uniform` need as many distinct solutions.
     """
 
     data_scales: tuple[int, ...]
     """Budgets of the main acquisitions."""
     acquisitions: tuple[str, ...] = tuple(ACQUISITION_STRATEGIES)
-    """Acquisitions, which choose the solutions to label."""
+    """Ways to choose the solutions to label."""
     uniform_scales: tuple[int, ...]
     """Budgets of `uniform` in addition to `data_scales`."""
     side_scales: tuple[int, ...]
@@ -61,7 +55,7 @@ class ActiveLearningSettings(StudentRunSettings):
         super().__post_init__()
         check_data_scales(self.data_scales, self.source)
         each_once("acquisitions", self.acquisitions, ACQUISITION_STRATEGIES)
-        # An acquisition that uses a selector has one labeled solution per problem before it buys any.
+        # An acquisition that uses a selector starts with one labeled solution per problem.
         for name, least in (("uniform_scales", 1), ("data_scales", 2), ("side_scales", 2)):
             scales = getattr(self, name)
             if any(not least <= scale <= self.source.train_samples for scale in scales):
@@ -77,22 +71,9 @@ class ActiveLearningSettings(StudentRunSettings):
         return tuple(sorted({*self.data_scales, *more}))
 
 
-class _AtScale(TypedDict, total=False):
-    data_scales: tuple[int, ...]
-    uniform_scales: tuple[int, ...]
-    side_scales: tuple[int, ...]
-    selectors: int
-    acquisitions: tuple[str, ...]
-
-
-_ACTIVE: dict[str, _AtScale] = {
+_ACTIVE: dict[str, dict[str, Any]] = {
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2),
-    "quick": dict(
-        data_scales=(2, 3, 4),
-        uniform_scales=(1,),
-        side_scales=(3,),
-        acquisitions=MAIN,
-    ),
+    "quick": dict(data_scales=(2, 3, 4), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "paper": dict(data_scales=(2, 5, 10, 20, 50, 100, 200), uniform_scales=(1,), side_scales=(50,)),
 }
@@ -101,8 +82,7 @@ _ACTIVE: dict[str, _AtScale] = {
 def settings(scale: str, source: Source) -> ActiveLearningSettings:
     """Returns the defaults of a scale, in a world with the samples of `supervision` (more at scale smoke).
 
-    On a pool of real solutions, a budget is at most half of them (2 where that is less), so that there is
-    something to choose.
+    On a pool of real solutions, a budget is at most half of them (but at least 2), so that there is a choice.
     """
     chosen = _ACTIVE[scale].copy()
     if isinstance(source, PoolSettings):
@@ -111,7 +91,7 @@ def settings(scale: str, source: Source) -> ActiveLearningSettings:
             tuple(sorted({min(budget, most) for budget in budgets}))
             for budgets in (chosen["data_scales"], chosen["side_scales"])
         )
-    elif scale == "smoke":  # too few of two solutions are distinct to leave a choice
+    elif scale == "smoke":  # two solutions have too few distinct ones to leave a choice
         source = replace(source, train_samples=6)
     return at_scale(ActiveLearningSettings, scale, source, **chosen)
 
@@ -119,63 +99,42 @@ def settings(scale: str, source: Source) -> ActiveLearningSettings:
 def plan(settings: ActiveLearningSettings) -> Plan:
     """Active learning: which solutions are worth a label (the paper's 4.2)."""
     folds = folds_of(settings)
-    choices = {fold.name: _Choices(settings=settings, fold=fold) for fold in folds}
     cells = []
     for acquisition in settings.acquisitions:
         for budget in settings.budgets(acquisition):
-            by_fold = [choices[fold.name].trainings(acquisition, budget) for fold in folds]
+            by_fold = [_trainings(settings, fold, acquisition, budget) for fold in folds]
             cells += [evaluate_cell(by_fold, seed) for seed in range(settings.seeds)]
     references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("active_learning", settings, tuple(cells), references)
     return Plan(targets=(*cells, references), records=records)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Choices:
-    """The ways to choose solutions in one fold."""
+def _trainings(settings: ActiveLearningSettings, fold: Fold, acquisition: str, budget: int) -> Trainings:
+    """Returns the trainings in a fold on the solutions that an acquisition buys."""
+    # PRM_selector: process supervision on one solution per problem.
+    selector = Trainings(students=settings.students, fold=fold, arm="process", data_scale=1)
+    uniform = replace(selector, data_scale=budget)
+    if acquisition == "uniform":
+        return uniform
+    asks = ACQUISITION_STRATEGIES[acquisition].asks_selector
+    selectors = [selector]
+    if acquisition == "disagreement":
+        selectors = [replace(selector, bootstrap=k, rate_of=selector) for k in range(settings.selectors)]
 
-    settings: ActiveLearningSettings
-    fold: Fold
+    def acquired(seed: int) -> Acquire:
+        return Acquire(
+            samples=fold.train,
+            opinions=tuple(trainings.opinion(seed) for trainings in selectors) if asks else (),
+            taken=selector.drawn(seed) if asks else None,
+            acquisition=acquisition,
+            budget=budget - selector.data_scale if asks else budget,
+            seed=seed,
+            settings=settings.acquisition,
+            label=f"choose by {acquisition} x{budget} seed {seed}{fold.name}",
+            weight=2,
+        )
 
-    def trainings(self, acquisition: str, budget: int) -> Trainings:
-        """Returns the trainings on the solutions that an acquisition buys."""
-        uniform = self.uniform(budget)
-        if acquisition == "uniform":
-            return uniform
-
-        def acquired(seed: int) -> Acquire:
-            first = self.selector.data_scale
-            asks = ACQUISITION_STRATEGIES[acquisition].asks_selector
-            return Acquire(
-                samples=self.fold.train,
-                opinions=self.opinions(acquisition, seed) if asks else (),
-                taken=self.selector.drawn(seed) if asks else None,
-                acquisition=acquisition,
-                budget=budget - first if asks else budget,
-                seed=seed,
-                settings=self.settings.acquisition,
-                label=f"choose by {acquisition} x{budget} seed {seed}{self.fold.name}",
-                weight=2,
-            )
-
-        return replace(uniform, acquisition=acquisition, acquired=acquired)
-
-    @property
-    def selector(self) -> Trainings:
-        """PRM_selector: process supervision on one solution per problem."""
-        return self.uniform(1)
-
-    def uniform(self, budget: int) -> Trainings:
-        """Returns the trainings on solutions as drawn."""
-        return Trainings(students=self.settings.students, fold=self.fold, arm="process", data_scale=budget)
-
-    def opinions(self, acquisition: str, seed: int) -> tuple[AskSelector, ...]:
-        """Returns the opinions of the selector, or of each of several, on the pool."""
-        selectors = [self.selector]
-        if acquisition == "disagreement":
-            count = range(self.settings.selectors)
-            selectors = [replace(self.selector, bootstrap=k, rate_of=self.selector) for k in count]
-        return tuple(selector.opinion(seed) for selector in selectors)
+    return replace(uniform, acquisition=acquisition, acquired=acquired)
 
 
 ACTIVE_LEARNING = experiment(settings, plan)

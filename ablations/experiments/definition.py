@@ -28,12 +28,12 @@ def experiment(
         settings: (scale, source) -> the default settings.
         plan: settings -> the tasks.
         also: (settings, out folder) -> None; writes further files.
-        no_pool: why it runs in embedded worlds alone; None: it runs on pools too.
+        no_pool: why it runs only in embedded worlds; None: it also runs on pools.
     """
 
     def defaults(scale: str, world: str | None, pool: Path | None, labeler: str | None) -> Any:
         if pool is not None and no_pool is not None:
-            raise ValueError(f"pool: found {pool}; allowed: none, for {no_pool}")
+            raise ValueError(f"pool: found {pool}; allowed: none, because {no_pool}")
         return settings(scale, source_of(scale, world, pool, labeler))
 
     def report_all(settings: Any, out: Path) -> None:

@@ -1,11 +1,11 @@
 """Large models by the difficulty of the problem (the paper's Figure 6).
 
-Divides the test problems into quintiles of the generator's pass rate, estimated on samples other than those
-evaluated; reports best-of-N of the large PRM, the large ORM and the labeler, and majority voting, in each.
+Divides the test problems into quintiles of the generator's pass rate, estimated on other samples; reports
+best-of-N of the large PRM, the large ORM and the labeler, and majority voting, in each quintile.
 
     ablations run difficulty --scale quick
 
-Expected: PRM above ORM in all five; more samples help most on the hardest problems.
+Expected: PRM above ORM in all quintiles; more samples help most on the hardest problems.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ablations.data.field_types import Count
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
-from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, drawn_again
+from ablations.experiments.large_models import DIFFICULTY_SEED, LargeModels, resample
 from ablations.experiments.large_settings import LARGE, NO_POOL, LargeScaleSettings
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import WorldSettings
@@ -45,7 +45,7 @@ def plan(settings: DifficultySettings) -> Plan:
     assert isinstance(fold.test, SampleSolutions)
     quintiles = EvaluateQuintiles(
         samples=fold.test,
-        difficulty=drawn_again(fold.test, settings.difficulty_samples, DIFFICULTY_SEED),
+        difficulty=resample(fold.test, settings.difficulty_samples, DIFFICULTY_SEED),
         arms=tuple(models.scores),
         scores=tuple(models.scores.values()),
         draws=settings.majority_draws,

@@ -1,6 +1,7 @@
-"""One fold's data for training and evaluating students, and steps on it; a world is a single fold."""
+"""One fold's data for training and evaluating students, and models that score it; a world is one fold."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import TrainedModel
@@ -11,7 +12,6 @@ from ablations.engine.step import Step
 from ablations.experiments.settings import StudentSettings
 from ablations.steps.acquire import AskSelector
 from ablations.steps.base_model import CausalModel
-from ablations.steps.collect import DrawRows
 from ablations.steps.compute_states import SECONDS_PER_STATE_TOKEN, ComputeStates
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
@@ -22,7 +22,7 @@ FACTS = Lengths(tokens=38, prompt=6.5, sharing=0.13, until_error=0.77, trained_r
 """Measured on 12,800 solutions to 200 problems of the world `facts`."""
 ARITHMETIC = Lengths(tokens=70, prompt=17, sharing=0.23, until_error=0.7, trained_row=115, scored_row=200)
 """Measured on 169,600 solutions at scale `small` in the world `dropped`, laid out for both its backbones:
-sharing on 1 to 128 solutions per problem, where it is accurate to 15%; beyond that it is an extrapolation."""
+sharing on 1 to 128 solutions per problem, where it is accurate to 15%; beyond, it is an extrapolation."""
 REAL = Lengths(
     tokens=300, prompt=55, sharing=0.03, until_error=0.93, trained_row=355, scored_row=400, slowness=2.3
 )
@@ -32,11 +32,11 @@ SECONDS_PER_TOKEN = {"small": 1 / 28_000, "large": 1 / 7_000}
 AllStates = tuple[Step[States], ...]
 """States of samples, in parts."""
 SOLUTIONS_PER_PART = 800
-"""Solutions whose states one task computes, about."""
+"""Approximate number of solutions whose states one task computes."""
 SECONDS_PER_HEAD = 3.0
-"""Time in which a head on stored states is trained or scores samples, for estimates."""
+"""Time for a head on stored states to be trained or to score samples, for estimates."""
 SCORING_SPEED = 6
-"""Tokens scored in the time that training on one token takes, for estimates."""
+"""Tokens scored in the time of training on one token, for estimates."""
 
 
 def lengths_of(world: str) -> Lengths:
@@ -46,52 +46,52 @@ def lengths_of(world: str) -> Lengths:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingFold:
-    """One fold's data for training and selecting students. No test problem can be reached from it."""
+    """One fold's data for training and selecting students; no test problem can be reached from it."""
 
     base: Step[CausalModel]
     """Small base model."""
     train: Step[Samples]
     """Samples of the training problems."""
     train_labels: Step[StepScores]
-    """The labeler's scores of them."""
+    """The labeler's scores of the training samples."""
     validation: Step[Samples]
     """Samples of the validation problems."""
     problems: int
     """Number of training problems."""
     lengths: Lengths
-    """Typical lengths of its solutions."""
+    """Typical lengths of the solutions."""
     threshold: float
     """The labeler's P(negative) above which a step is incorrect."""
     device: str
-    """Device on which models are trained on it and score it."""
+    """Device on which models are trained and score."""
     max_length: int | None = None
     """Maximum tokens of a solution that students read; None: no limit."""
     name: str = ""
-    """Suffix for display that names the fold, if there are several."""
+    """Suffix that names the fold for display, if there are several."""
     steps_labeled: bool = True
-    """Whether the labeler scores steps, rather than whole solutions only."""
+    """Whether the labeler scores steps, rather than only whole solutions."""
     train_ratings: Step[Ratings] | None = None
-    """The oracle's ratings of the training samples; None where there is no oracle."""
+    """The oracle's ratings of the training samples; None: there is no oracle."""
     train_states: AllStates = ()
-    """States of the training samples by a frozen trunk, if the students have one."""
+    """States of the training samples, if the students have a frozen trunk."""
     validation_states: AllStates = ()
-    """States of the validation samples, likewise."""
+    """States of the validation samples, if the students have a frozen trunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fold(TrainingFold):
-    """The artifacts of one fold; the embedded world is a single one."""
+    """One fold's data, including test data."""
 
     test: Step[Samples]
     """Samples of the test problems."""
     test_labels: Step[StepScores]
-    """The labeler's scores of them."""
+    """The labeler's scores of the test samples."""
     ratings: Step[Ratings] | None = None
-    """The oracle's ratings of the test samples."""
+    """The oracle's ratings of the test samples; None: there is no oracle."""
     test_states: AllStates = ()
-    """States of the test samples by a frozen trunk, if the students have one."""
+    """States of the test samples, if the students have a frozen trunk."""
     large_prm: TrainLargePrm | None = None
-    """The labeler's training in the embedded world: from the large base, on samples for its problems."""
+    """The training of an embedded world's labeler, from the large base."""
 
     @property
     def training(self) -> TrainingFold:
@@ -106,7 +106,7 @@ def compute_states(
     device: str,
     max_length: int | None = None,
 ) -> tuple[ComputeStates, ...]:
-    """Returns the steps that compute states of samples for students with a frozen trunk; none for others."""
+    """Returns the steps that compute states of samples, if the students have a frozen trunk."""
     if students.frozen is None:
         return ()
     texts = texts_of(samples)
@@ -131,17 +131,11 @@ def compute_states(
     )
 
 
-def draw(samples: Step[Samples], count: int, seed: int, label: str) -> DrawRows:
-    """Returns the uniform draw of ``count`` solutions per problem, as a training with that seed draws."""
-    return DrawRows(samples=samples, count=count, seed=seed, label=f"draw {label}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scorer:
     """A trained model that scores samples."""
 
     model: Step[TrainedModel]
-    """Its training."""
     device: str
     """Device on which it scores: cpu or cuda."""
     role: Role = "large"
@@ -151,57 +145,36 @@ class Scorer:
     max_length: int | None = None
     """Maximum tokens of a solution that it reads; None: no limit."""
     base: Step[CausalModel] | None = None
-    """Base that its adapters need; None: it has none."""
+    """Base of its adapters; None: it has no adapters."""
 
     def score(self, samples: Step[Samples], label: str, states: AllStates = ()) -> ScoreSolutions:
-        """Returns the step that scores samples.
-
-        Args:
-            samples: the samples.
-            label: what is scored with what, for display.
-            states: states of the samples, if it reads them.
-        """
-        return ScoreSolutions(
-            model=self.model,
-            samples=samples,
-            base=self.base,
-            states=states,
-            device=self.device,
-            max_length=self.max_length,
-            label=f"score {label}",
-            weight=SECONDS_PER_HEAD if states else self._seconds(samples),
-            work=() if states else (scoring(self.role, texts_of(samples)),),
-        )
+        """Returns the step that scores samples, or their states; ``label`` names model and samples."""
+        return ScoreSolutions(**self._fields(samples, states), label=f"score {label}")
 
     def ask(
-        self,
-        samples: Step[Samples],
-        label: str,
-        states: AllStates = (),
-        *,
-        steps: bool = False,
+        self, samples: Step[Samples], label: str, states: AllStates = (), *, steps: bool = False
     ) -> AskSelector:
-        """Returns the step that asks it, as a selector, for its opinion of samples; see `AskSelector`."""
-        return AskSelector(
-            model=self.model,
-            samples=samples,
-            base=self.base,
-            states=states,
-            device=self.device,
-            max_length=self.max_length,
-            steps=steps,
-            label=f"opinion of {label}",
-            weight=SECONDS_PER_HEAD if states else self._seconds(samples),
-            work=() if states else (scoring(self.role, texts_of(samples)),),
-        )
+        """Returns the step that computes its opinion of samples as a selector; see `AskSelector`."""
+        return AskSelector(**self._fields(samples, states), steps=steps, label=f"opinion of {label}")
 
-    def _seconds(self, samples: Step[Samples]) -> float:
-        return texts_of(samples).tokens * seconds_per_token(self.backbone) / SCORING_SPEED + 2
+    def _fields(self, samples: Step[Samples], states: AllStates) -> dict[str, Any]:
+        texts = texts_of(samples)
+        seconds = texts.tokens * seconds_per_token(self.backbone) / SCORING_SPEED + 2
+        return {
+            "model": self.model,
+            "samples": samples,
+            "base": self.base,
+            "states": states,
+            "device": self.device,
+            "max_length": self.max_length,
+            "weight": SECONDS_PER_HEAD if states else seconds,
+            "work": () if states else (scoring(self.role, texts),),
+        }
 
 
 def texts_of(samples: Step[Samples]) -> Texts:
-    """Returns how many solutions samples have, and of what length."""
-    assert samples.texts is not None, "samples say how many they are"
+    """Returns the number and lengths of the solutions in samples."""
+    assert samples.texts is not None, "a step of samples states its texts"
     return samples.texts
 
 

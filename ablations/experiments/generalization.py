@@ -1,8 +1,8 @@
 """Generalization (the paper's out-of-distribution test, on fresh STEM questions).
 
-Evaluates the students and the labeler of `supervision` at one data scale, without retraining, on test
-problems of each kind that the world has: usual ones, ones longer than any in training, and ones about facts
-that are rare in training.
+Evaluates the students and the labeler of `supervision` at one data scale, without retraining, on each of the
+world's kinds of test problems: usual ones, ones longer than any in training, and ones about facts that are
+rare in training.
 
     ablations run generalization --scale quick
 
@@ -19,12 +19,7 @@ from ablations.experiments.fold import Fold
 from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scale
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import WorldSettings
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.experiments.world_fold import embedded_fold
 from ablations.steps.evaluate import EvaluateKind
 from ablations.steps.evaluation_rows import Rows
@@ -43,7 +38,7 @@ class GeneralizationSettings(StudentRunSettings):
     data_scale: int
     """Solutions labeled per problem."""
     kinds: tuple[Kind, ...] = JUDGED
-    """Kinds of test problems: usual, long, rare; a world may lack some."""
+    """Kinds of test problems: usual, long or rare; a world may lack some."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,30 +63,30 @@ def plan(settings: GeneralizationSettings) -> Plan:
     source, device, students = settings.source, settings.device, settings.students
     usual = embedded_fold(source, device, students)
     folds = {kind: embedded_fold(source, device, students, kind) for kind in settings.kinds}
-    cells, judged = [], []
+    cells, by_kind = [], []
     for arm in settings.arms:
         trainings = Trainings(students=students, fold=usual, arm=arm, data_scale=settings.data_scale)
         for seed in range(settings.seeds):
             cell = evaluate_cell([trainings], seed)
             cells.append(cell)
-            judged += [_judged(trainings, seed, cell, kind, fold) for kind, fold in folds.items()]
+            by_kind += [_evaluate_kind(trainings, seed, cell, kind, fold) for kind, fold in folds.items()]
     lines = [evaluate_references([fold], settings.majority_draws, kind) for kind, fold in folds.items()]
     references = evaluate_references([usual], settings.majority_draws)
-    records = gather_records("generalization", settings, (*cells, *judged, *lines), references)
-    return Plan(targets=(*cells, *judged, *lines, references), records=records)
+    rows = (*cells, *by_kind, *lines)
+    records = gather_records("generalization", settings, rows, references)
+    return Plan(targets=(*rows, references), records=records)
 
 
-def _judged(trainings: Trainings, seed: int, cell: Step[Rows], kind: Kind, fold: Fold) -> EvaluateKind:
-    """Evaluates a student on test problems of one kind."""
+def _evaluate_kind(trainings: Trainings, seed: int, cell: Step[Rows], kind: Kind, fold: Fold) -> EvaluateKind:
     assert fold.ratings is not None, "an embedded world has an oracle"
-    which = f"{kind} test problems"
+    problems = f"{kind} test problems"
     return EvaluateKind(
         kind=kind,
         cell=cell,
         samples=fold.test,
-        scores=trainings.scores_of(seed, fold, which),
+        scores=trainings.scores_of(seed, fold, problems),
         ratings=fold.ratings,
-        label=f"judge {trainings.name} seed {seed} on {which}",
+        label=f"judge {trainings.name} seed {seed} on {problems}",
     )
 
 

@@ -1,7 +1,7 @@
-"""The large PRM's data by generation: the chosen solutions, their ratings, and the PRM trained on them.
+"""The large PRM's data by generation: chosen solutions, their ratings, and the PRM trained on them.
 
-In phase 1 (generation 0), solutions are drawn uniformly; in each later generation, the previous one's PRM
-chooses them. Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
+In phase 1 (generation 0), solutions are drawn uniformly; in later generations, the previous PRM chooses them.
+Source: "Let's Verify Step by Step" (arXiv 2305.20050), Section 2.4.
 """
 
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ from ablations.data.artifacts import ChosenRows
 from ablations.engine.costs.work import training
 from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
-from ablations.experiments.fold import Scorer, draw, lengths_of, seconds_per_token
+from ablations.experiments.fold import Scorer, lengths_of, seconds_per_token
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.formats.annotation_file import read_rated
 from ablations.steps.base_model import CausalModel
-from ablations.steps.collect import CollectGeneration
+from ablations.steps.collect import CollectGeneration, DrawRows
 from ablations.steps.sampling import SampleSolutions
 from ablations.steps.train_prm import Annotate, ReadRatings, TrainLargePrm
 from ablations.steps.validate import passed_over
@@ -35,12 +35,11 @@ class Generation:
     """The previous generation; None for phase 1."""
 
     def next(self) -> "Generation":
-        """Returns the next generation."""
         return replace(self, previous=self)
 
     @property
     def number(self) -> int:
-        """Number of the generation; 0 for phase 1."""
+        """Its number; 0 for phase 1."""
         return 0 if self.previous is None else self.previous.number + 1
 
     @property
@@ -51,23 +50,23 @@ class Generation:
     @property
     def choices(self) -> tuple[Step[ChosenRows], ...]:
         """The rows that are labeled in each generation so far."""
-        return tuple(one.chosen for one in self.generations)
+        return tuple(generation.chosen for generation in self.generations)
 
     @property
     def annotations(self) -> tuple[Step[Annotations], ...]:
         """The ratings of each generation so far."""
-        return tuple(one.annotated for one in self.generations)
+        return tuple(generation.annotated for generation in self.generations)
 
     @cached_property
     def chosen(self) -> Step[ChosenRows]:
         """The rows that are labeled in this generation."""
         collection = self.settings.collection
         if self.previous is None:
-            return draw(self.pool, collection.uniform, 0, "phase 1")
-        last = f"the PRM of generation {self.previous.number}"
+            return DrawRows(samples=self.pool, count=collection.uniform, seed=0, label="draw phase 1")
+        scorer = Scorer(model=self.previous.prm, device=self.settings.device)
         return CollectGeneration(
             samples=self.pool,
-            opinion=Scorer(model=self.previous.prm, device=self.settings.device).ask(self.pool, last),
+            opinion=scorer.ask(self.pool, f"the PRM of generation {self.previous.number}"),
             rated=self.previous.choices,
             selection=collection.selection,
             chosen=collection.chosen,
@@ -80,7 +79,7 @@ class Generation:
         """The ratings of its rows, by people or by the world's annotator.
 
         Raises:
-            ValueError: people are to rate, and their file is missing or malformed.
+            ValueError: the file of people's ratings is missing or malformed.
         """
         labeler, collection = self.settings.source.labeler, self.settings.collection
         if collection.annotations is None:
@@ -101,7 +100,7 @@ class Generation:
                 "as `ablations annotate write` writes them"
             )
         for _ in read_rated(file):
-            pass  # report a malformed row before anything is computed
+            pass  # reports a malformed row before anything is computed
         return ReadRatings(
             samples=self.pool,
             chosen=self.chosen,
@@ -112,8 +111,8 @@ class Generation:
     @cached_property
     def prm(self) -> TrainLargePrm:
         """The large PRM trained on all ratings so far."""
-        labeler, collection = self.settings.source.labeler, self.settings.collection
-        source = self.settings.source
+        source, collection = self.settings.source, self.settings.collection
+        labeler = source.labeler
         solutions = source.problems.labeler * (collection.uniform + self.number * collection.chosen)
         updates = max(round(labeler.epochs * solutions / labeler.batch_size), collection.min_updates)
         lengths = lengths_of(source.world)

@@ -1,6 +1,6 @@
 """Hyperparameters that matter to each form of supervision (the paper swept on the first ~10% of its labels).
 
-Around one center, one hyperparameter at a time is varied in the same way for every form of supervision, on a
+One hyperparameter at a time is varied around a center, in the same way for every form of supervision, on a
 tenth of the labels of the largest data scale: fewer solutions per problem. Models are evaluated only on
 validation problems.
 
@@ -9,7 +9,7 @@ validation problems.
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 import yaml
 
@@ -24,6 +24,7 @@ from ablations.experiments.source_settings import WorldSettings
 from ablations.experiments.trainings import gather_records
 from ablations.experiments.trials import OF_LABELER, PLAIN, Hyperparameters, trial
 from ablations.experiments.world_fold import embedded_fold
+from ablations.steps.validate import Shown
 from ablations.supervision import TARGETS, LabelerArm
 from results.writing import write_text
 
@@ -33,7 +34,7 @@ CARRIED = "supervision.yaml"
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """Values tried for each hyperparameter in addition to the center's; none: it is not varied."""
+    """Values to try for each hyperparameter in addition to the center's; none: it is not varied."""
 
     learning_rate: tuple[Positive, ...] = ()
     """Peak learning rates."""
@@ -81,7 +82,7 @@ class HyperparametersSettings(StudentRunSettings):
         for name in ("process_epochs", "outcome_epochs"):
             if (epochs := getattr(self.students, name)) is not None:
                 raise ValueError(
-                    f"students.{name}: found {epochs}; allowed: null, since all arms get the same effort"
+                    f"students.{name}: found {epochs}; allowed: null, because all arms get the same effort"
                 )
         for name, values in asdict(self.levels).items():
             if len(set(values)) != len(values):
@@ -97,24 +98,19 @@ class HyperparametersSettings(StudentRunSettings):
         """The point around which the others are varied."""
         return Hyperparameters.of(self.students, self.source.labeler.threshold)
 
-    def points(self, arm: str) -> dict[Hyperparameters, list[tuple[str | None, float | None]]]:
-        """Returns an arm's points with the (variant, level) pairs to show; the center is on every curve."""
-        found: dict[Hyperparameters, list[tuple[str | None, float | None]]] = {self.center: [PLAIN]}
+    def points(self, arm: str) -> dict[Hyperparameters, list[Shown]]:
+        """Returns an arm's points, each with its place on every curve that it lies on."""
+        points: dict[Hyperparameters, list[Shown]] = {self.center: [PLAIN]}
         for name, values in asdict(self.levels).items():
-            tried = sorted({*values, getattr(self.center, name)}) if values else []
-            if len(tried) < 2 or (name in OF_LABELER and not isinstance(TARGETS[arm], LabelerArm)):
+            curve = sorted({*values, getattr(self.center, name)}) if values else []
+            if len(curve) < 2 or (name in OF_LABELER and not isinstance(TARGETS[arm], LabelerArm)):
                 continue
-            for value in tried:
-                found.setdefault(replace(self.center, **{name: value}), []).append((name, float(value)))
-        return found
+            for value in curve:
+                points.setdefault(replace(self.center, **{name: value}), []).append((name, float(value)))
+        return points
 
 
-class _AtScale(TypedDict, total=False):
-    seeds: int
-    levels: Levels
-
-
-_SWEPT: dict[str, _AtScale] = {
+_SWEPT: dict[str, dict[str, Any]] = {
     "smoke": dict(
         levels=Levels(
             learning_rate=(1e-3,), max_updates=(2,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)
@@ -147,11 +143,11 @@ _SWEPT: dict[str, _AtScale] = {
 _SHARE = 0.1
 """Share of the labels at the largest data scale of `supervision`."""
 _PAPER_UPDATES = 5000
-"""Maximum updates of the center: fewer than on all labels, since there is a tenth of them."""
+"""Maximum updates of the center; fewer than on all labels, because there is a tenth of them."""
 
 
 def settings(scale: str, source: WorldSettings) -> HyperparametersSettings:
-    """Returns the defaults of a scale, around `supervision`'s middle learning rate (the lower of two)."""
+    """Returns the defaults of a scale, around the (lower) middle learning rate of `supervision`."""
     usual = shared(scale, source)
     rates = usual.students.learning_rates
     students = replace(
@@ -172,17 +168,9 @@ def training_fold(settings: HyperparametersSettings) -> TrainingFold:
 
 def plan(settings: HyperparametersSettings) -> Plan:
     """Which hyperparameters matter to which supervision, on validation problems (the paper's sweeps)."""
-    fold = training_fold(settings)
+    students, fold, data_scale = settings.students, training_fold(settings), settings.data_scale
     trials = tuple(
-        trial(
-            settings.students,
-            fold,
-            arm=arm,
-            data_scale=settings.data_scale,
-            point=point,
-            seed=seed,
-            shown=shown,
-        )
+        trial(students, fold, arm=arm, data_scale=data_scale, point=point, seed=seed, shown=shown)
         for arm in settings.arms
         for point, shown in settings.points(arm).items()
         for seed in range(settings.seeds)
@@ -193,9 +181,9 @@ def plan(settings: HyperparametersSettings) -> Plan:
 def carry(settings: HyperparametersSettings, out: Path) -> None:
     """Writes the grid from which `supervision` chooses each arm's learning rate: the best ones, bracketed.
 
-    The grid extends from the rate tried below the lowest best one to the rate tried above the highest, if
-    there is one. Nothing else can be carried over honestly: `supervision` trains all arms at one batch size,
-    and combinations of changes were not tried. Problems, samples and labeler are the sweep's.
+    The grid extends from the rate below the lowest best one to the rate above the highest, where these were
+    tried. Nothing else carries over: `supervision` trains all arms at one batch size, and combinations of
+    changes were not tried. Problems, samples and labeler are those of the sweep.
     """
     from results.analyses.sensitivity import best_learning_rates
     from results.records import read_records
@@ -214,11 +202,11 @@ def carry(settings: HyperparametersSettings, out: Path) -> None:
             "students": {"learning_rates": tried[max(low - 1, 0) : high + 2]},
         },
     }
-    told = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
+    lines = "".join(f"# {arm}: {rate:g}\n" for arm, rate in best.items())
     write_text(
         out / CARRIED,
         f"# Best learning rate of each arm on validation problems, with {settings.data_scale} labeled per "
-        f"problem:\n{told}{yaml.safe_dump(content, sort_keys=False)}",
+        f"problem:\n{lines}{yaml.safe_dump(content, sort_keys=False)}",
     )
     print(out / CARRIED)
 

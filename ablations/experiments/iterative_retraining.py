@@ -1,7 +1,7 @@
 """Iterative retraining: the selector is trained again on all labels so far (the paper's 4.2).
 
-A first selector is trained on a few solutions per problem, drawn uniformly. In every round, the current
-selector scores the pool, the most convincing wrong answers not yet labeled are bought, and a new selector is
+A first selector is trained on a few uniformly drawn solutions per problem. In every round, the current
+selector scores the pool, the most convincing wrong answers without labels are bought, and a new selector is
 trained on all labels; the last one is the result. The paper found this unstable and gave no cause. Here, each
 round's selector is evaluated on test problems and measured: the order of its scores against the previous
 round's, the class balance and near-duplicates of the chosen solutions, and its calibration on them and on the
@@ -31,17 +31,12 @@ from ablations.data.field_types import Range
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import Fold, draw
+from ablations.experiments.fold import Fold
 from ablations.experiments.run_settings import StudentRunSettings, check_data_scales
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.acquire import Acquire, AskSelector
 from ablations.steps.evaluate import EvaluateCell
 from ablations.steps.measure_stability import MeasureStability
@@ -69,7 +64,7 @@ class IterativeRetrainingSettings(StudentRunSettings):
         check_data_scales(self.data_scales, self.source)
         if len(self.data_scales) < 2:
             raise ValueError(
-                f"data_scales: found {list(self.data_scales)}; allowed: two or more, one a round"
+                f"data_scales: found {list(self.data_scales)}; allowed: two or more, one per round"
             )
         each_once("ways", self.ways, WAYS)
 
@@ -83,13 +78,13 @@ def settings(scale: str, source: Source) -> IterativeRetrainingSettings:
     totals = _TOTALS[scale]
     if isinstance(source, PoolSettings):
         totals = tuple(total for total in _POOL_TOTALS[scale] if total <= source.samples)
-    elif scale == "smoke":  # too few of two solutions are distinct for a second round
+    elif scale == "smoke":  # two solutions have too few distinct ones for a second round
         source = replace(source, train_samples=6)
     return at_scale(IterativeRetrainingSettings, scale, source, data_scales=totals)
 
 
 def plan(settings: IterativeRetrainingSettings) -> Plan:
-    """Iterative retraining: is a selector steady that is trained again every round (the paper's 4.2)?"""
+    """Iterative retraining: is a selector stable if it is trained again every round (the paper's 4.2)?"""
     folds = folds_of(settings)
     cells = []
     for seed in range(settings.seeds):
@@ -100,7 +95,7 @@ def plan(settings: IterativeRetrainingSettings) -> Plan:
             for level in range(1, len(settings.data_scales)):
                 if way == "one_shot" and level < len(settings.data_scales) - 1:
                     continue
-                rounds = [one.next(way, level) for one in rounds]
+                rounds = [previous.next(way, level) for previous in rounds]
                 cells.append(_cell(rounds))
     references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("iterative_retraining", settings, tuple(cells), references)
@@ -115,7 +110,7 @@ class _Round:
     fold: Fold
     seed: int
     chosen: Step[ChosenRows]
-    """Solutions that it labels."""
+    """Solutions that are labeled in it."""
     trainings: Trainings
     """The selector trained on all labels after this round."""
     previous: "_Round | None" = None
@@ -124,21 +119,13 @@ class _Round:
     @classmethod
     def first(cls, settings: IterativeRetrainingSettings, fold: Fold, seed: int) -> "_Round":
         """Returns the first round, on a few uniform solutions per problem: `active_learning`'s selector."""
-        total = settings.data_scales[0]
-        chosen = draw(fold.train, total, seed, f"x{total} seed {seed}{fold.name}")
-        trainings = Trainings(
-            students=settings.students,
-            fold=fold,
-            arm="process",
-            data_scale=total,
-            rate_of=_uniform(settings, fold, total),
-            variant=FIRST,
-            level=0.0,
-        )
+        uniform = _uniform(settings, fold, settings.data_scales[0])
+        trainings = replace(uniform, rate_of=uniform, variant=FIRST, level=0.0)
+        chosen = uniform.drawn(seed)
         return cls(settings=settings, fold=fold, seed=seed, chosen=chosen, trainings=trainings)
 
     def next(self, way: str, level: int) -> "_Round":
-        """Returns the next round: the solutions this selector chooses, and a selector trained on them too."""
+        """Returns the next round: this selector's choice, and a selector that is also trained on it."""
         total = self.settings.data_scales[level]
         chosen = Acquire(
             samples=self.fold.train,
@@ -152,15 +139,13 @@ class _Round:
             label=f"choose {way} x{total} seed {self.seed}{self.fold.name}",
             weight=2,
         )
-        trainings = Trainings(
-            students=self.settings.students,
-            fold=self.fold,
-            arm="process",
-            data_scale=total,
+        uniform = _uniform(self.settings, self.fold, total)
+        trainings = replace(
+            uniform,
             acquisition=ACQUISITION,
             acquired=lambda seed: chosen,
             start=self.trainings if way in ("train_on", "uniform_share") else None,
-            rate_of=_uniform(self.settings, self.fold, total),
+            rate_of=uniform,
             variant=way,
             level=float(level),
         )
@@ -181,17 +166,19 @@ def _cell(rounds: list[_Round]) -> EvaluateCell:
     """Evaluates one round's selector (or one per fold) on test problems, and measures it."""
     first = rounds[0]
     measured = MeasureStability(
-        samples=tuple(one.fold.train for one in rounds),
-        labels=tuple(one.fold.train_labels for one in rounds),
-        chosen=tuple(one.chosen for one in rounds),
-        opinions=tuple(one.opinion for one in rounds),
-        previous=tuple(one.previous.opinion for one in rounds if one.previous is not None),
+        samples=tuple(fold_round.fold.train for fold_round in rounds),
+        labels=tuple(fold_round.fold.train_labels for fold_round in rounds),
+        chosen=tuple(fold_round.chosen for fold_round in rounds),
+        opinions=tuple(fold_round.opinion for fold_round in rounds),
+        previous=tuple(
+            fold_round.previous.opinion for fold_round in rounds if fold_round.previous is not None
+        ),
         threshold=first.fold.threshold,
         similarity=first.settings.acquisition.similarity,
         label=f"measure {first.trainings.name} seed {first.seed}",
         weight=2,
     )
-    return evaluate_cell([one.trainings for one in rounds], first.seed, (measured,))
+    return evaluate_cell([fold_round.trainings for fold_round in rounds], first.seed, (measured,))
 
 
 ITERATIVE_RETRAINING = experiment(settings, plan)

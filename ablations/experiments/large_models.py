@@ -1,11 +1,12 @@
 """The large PRM and the large ORMs, shared by the experiments that compare them.
 
-All are finetuned from the large base on solutions to the labeler's problems: the PRM on those that it chose
-itself for the annotator, generation by generation, and the ORMs on final answers.
+All are finetuned from the large base on solutions to the labeler's problems: the PRM on an annotator's
+ratings of solutions that it chose itself, generation by generation, and the ORMs on final answers.
 """
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import sampling
@@ -14,14 +15,13 @@ from ablations.experiments.fold import Fold, Scorer, texts_of
 from ablations.experiments.generations import Generation
 from ablations.experiments.large_settings import LargeScaleSettings
 from ablations.experiments.trainings import Trainings
-from ablations.steps.base_model import CausalModel
 from ablations.steps.evaluate_large import EvaluateLarge, EvaluateVotes
 from ablations.steps.sampling import SampleSolutions
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_prm import TrainLargePrm
 
 POOL_SEED, DIFFICULTY_SEED = 5, 6
-"""Seeds of the generator's samples; those of `supervision` have 1 to 4."""
+"""Seeds of the generator's samples; those of `supervision` are 1 to 4."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +38,17 @@ class LargeModels:
         assert self.fold.large_prm is not None
         return self.fold.large_prm
 
-    @property
-    def base(self) -> Step[CausalModel]:
-        """The large base."""
-        return self.labeler.base
-
     @cached_property
     def pool(self) -> SampleSolutions:
         """Solutions to the labeler's problems, some of which are labeled."""
         labeled = self.labeler.samples
         assert isinstance(labeled, SampleSolutions)
-        return drawn_again(labeled, self.settings.collection.pool_samples, POOL_SEED)
+        return resample(labeled, self.settings.collection.pool_samples, POOL_SEED)
 
     @property
     def phase_1(self) -> Generation:
         """The first generation of the large PRM's data."""
-        return Generation(settings=self.settings, base=self.base, pool=self.pool)
+        return Generation(settings=self.settings, base=self.labeler.base, pool=self.pool)
 
     @cached_property
     def collected(self) -> Generation:
@@ -125,15 +120,17 @@ class LargeModels:
 
     def votes(self) -> list[EvaluateVotes]:
         """Returns the steps for voting weighted by the large PRM, the large ORM and the labeler."""
-        prms = {"large_prm": self.collected.prm, "labeler": self.labeler}
+        models: dict[str, dict[str, Any]] = {
+            "large_prm": {"prm": self.collected.prm},
+            "large_orm": {"train": self.orm.train(0), "choice": self.orm.choice},
+            "labeler": {"prm": self.labeler},
+        }
         return [
             EvaluateVotes(
                 arm=arm,
                 samples=self.fold.test,
                 scores=scores,
-                prm=prms.get(arm),
-                train=self.orm.train(0) if arm == "large_orm" else None,
-                choice=self.orm.choice if arm == "large_orm" else None,
+                **models[arm],
                 draws=self.settings.majority_draws,
                 label=f"votes: {scores.label}",
                 weight=5,
@@ -142,7 +139,7 @@ class LargeModels:
         ]
 
 
-def drawn_again(samples: SampleSolutions, count: int, seed: int) -> SampleSolutions:
+def resample(samples: SampleSolutions, count: int, seed: int) -> SampleSolutions:
     """Samples other solutions to the same problems from the same generator."""
     texts = replace(texts_of(samples), samples=count)
     return replace(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from ablations.acquisition.collection import SELECTIONS
 from ablations.data.checks import allowed
@@ -13,7 +13,7 @@ from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import WorldSettings
 
 NO_POOL = "the labeler and its problems are the embedded world's"
-"""Why the experiments on large models run in no pool."""
+"""Reason why the experiments on large models do not run on pools."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +61,12 @@ class CollectionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LargeScaleSettings(RunSettings):
-    """Settings that determine the large models; each of them is one training."""
+    """Settings of the large models, each of which is trained once."""
 
     source: WorldSettings
     """The embedded world."""
     collection: CollectionSettings
-    """Collection of the large PRM's data; its other settings are the labeler's."""
+    """Collection of the large PRM's data; its other settings are those of the labeler."""
     orm: StudentSettings
     """Settings of the large ORM."""
     orm_samples: int
@@ -78,8 +78,8 @@ class LargeScaleSettings(RunSettings):
             raise ValueError(f"orm.backbone: found {self.orm.backbone!r}; allowed: large")
         if self.orm.checkpoint is not None:
             raise ValueError(
-                f"orm.checkpoint: found {self.orm.checkpoint!r}; allowed: null, for the large ORM begins "
-                "with the large PRM's base, source.labeler.checkpoint"
+                f"orm.checkpoint: found {self.orm.checkpoint!r}; allowed: null, because the large ORM "
+                "starts from the large PRM's base, source.labeler.checkpoint"
             )
         if not 1 <= self.orm_samples <= self.collection.pool_samples:
             raise ValueError(
@@ -88,37 +88,35 @@ class LargeScaleSettings(RunSettings):
             )
 
 
-def _orm(updates: int, **more: Any) -> StudentSettings:
-    """Makes an ORM's settings. All ORMs make equally many updates, since even few solutions need many."""
-    return StudentSettings(backbone="large", max_updates=updates, **more)
-
-
 # The PRM gets as many labels as the labeler (`labeler.samples` per problem), except at scale smoke.
-class _AtScale(TypedDict):
-    collection: CollectionSettings
-    orm: StudentSettings
-    orm_samples: int
-
-
-LARGE: dict[str, _AtScale] = {
+# All ORMs make equally many updates, because even few solutions need many.
+LARGE: dict[str, dict[str, Any]] = {
     "smoke": dict(
         collection=CollectionSettings(pool_samples=6, uniform=1, generations=2, chosen=1, min_updates=2),
-        orm=_orm(4, learning_rates=(1e-3,), evaluations=2, validation_n=2),
+        orm=StudentSettings(
+            backbone="large", max_updates=4, learning_rates=(1e-3,), evaluations=2, validation_n=2
+        ),
         orm_samples=4,
     ),
     "quick": dict(
         collection=CollectionSettings(pool_samples=32, uniform=4, generations=3, chosen=4),
-        orm=_orm(300, learning_rates=(1e-3,)),
+        orm=StudentSettings(backbone="large", max_updates=300, learning_rates=(1e-3,)),
         orm_samples=32,
     ),
     "small": dict(
         collection=CollectionSettings(pool_samples=64, uniform=4, generations=3, chosen=4),
-        orm=_orm(400),
+        orm=StudentSettings(backbone="large", max_updates=400),
         orm_samples=64,
     ),
     "paper": dict(
         collection=CollectionSettings(pool_samples=1000, uniform=6, generations=10, chosen=1),
-        orm=_orm(20_000, learning_rates=(3e-4, 5e-4, 1e-3), evaluations=8, precision="bf16-mixed"),
+        orm=StudentSettings(
+            backbone="large",
+            max_updates=20_000,
+            learning_rates=(3e-4, 5e-4, 1e-3),
+            evaluations=8,
+            precision="bf16-mixed",
+        ),
         orm_samples=100,
     ),
 }

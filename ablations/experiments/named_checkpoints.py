@@ -1,7 +1,8 @@
-"""Checkpoints that settings name as the base of trainings, checked when a run is planned."""
+"""Checkpoints that settings name as bases, checked when a run is planned."""
 
 from collections.abc import Sequence
 
+from ablations.experiments.settings import StudentSettings
 from ablations.labelers.checkpoints import find_checkpoint
 from ablations.steps.base_model import UseCheckpoint
 from lightning_modules.tokenization import check_opening, check_vocabulary, load_tokenizer
@@ -49,3 +50,16 @@ def use_checkpoint(
     check_vocabulary(tokenizer, found.rows, field)
     check_opening(tokenizer, ", or students.chat_template: never")
     return UseCheckpoint.of(name, found)
+
+
+def student_checkpoint(students: StudentSettings, max_length: int | None = None) -> UseCheckpoint | None:
+    """Returns the step for the checkpoint that students start from, if they do; see `use_checkpoint`."""
+    if students.checkpoint is None:
+        return None
+    return use_checkpoint(
+        students.checkpoint,
+        "students.checkpoint",
+        max_length,
+        chat_template=students.chat_template == "auto",
+        layers=() if students.frozen is None else students.frozen.layers,
+    )

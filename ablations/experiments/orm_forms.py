@@ -1,8 +1,8 @@
 """Forms of the outcome loss: at every token, at the last one, at both, or at the mean logit.
 
 Both outcome arms are trained in every form (`lightning_modules/outcome_loss.py`) on the same solutions, with
-a separate learning rate for each form, arm and data scale. They are evaluated on validation problems first,
-so that a form can be chosen for all experiments (`--settings.students.outcome_loss`); evaluation on test
+a separate learning rate per form, arm and data scale. They are first evaluated on validation problems, so
+that a form can be chosen for all experiments (`--settings.students.outcome_loss`); evaluation on test
 problems may follow.
 
     ablations run orm_forms --scale quick                              (no task can reach a test problem)
@@ -10,23 +10,19 @@ problems may follow.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal, get_args
 
 from ablations.data.checks import each_once
+from ablations.data.json_files import Json
 from ablations.engine.experiment import Plan
 from ablations.engine.step import Step
 from ablations.experiments.definition import experiment
-from ablations.experiments.fold import TrainingFold
 from ablations.experiments.run_settings import StudentRunSettings, check_arms, check_data_scales
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.experiments.trials import validate
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.validate import ValidateStudent
@@ -34,7 +30,7 @@ from lightning_modules.outcome_loss import OutcomeLoss
 from results.vocabulary import STUDENT_ARMS
 
 ARMS = tuple(name for name, arm in STUDENT_ARMS.items() if arm.scoring == "last_token")
-"""Arms that label whole solutions."""
+"""Arms with labels of whole solutions."""
 MOST_SEEDS = 5
 """Maximum number of seeds at scale small, where every form is tried at the two largest data scales."""
 
@@ -44,7 +40,7 @@ class OrmFormsSettings(StudentRunSettings):
     """Settings of the experiment; `students.outcome_loss` has no effect here."""
 
     arms: tuple[str, ...] = ("prm_outcome", "final_answer")
-    """Forms of supervision; only those that label whole solutions."""
+    """Forms of supervision; only those with labels of whole solutions."""
     data_scales: tuple[int, ...]
     """Solutions labeled per problem."""
     forms: tuple[OutcomeLoss, ...] = get_args(OutcomeLoss)
@@ -61,7 +57,7 @@ class OrmFormsSettings(StudentRunSettings):
         each_once("forms", self.forms, get_args(OutcomeLoss))
         if isinstance(self.source, PoolSettings) and self.judged_on == "validation":
             raise ValueError(
-                "judged_on: found validation; allowed with a pool: test, since by cross-fitting every "
+                "judged_on: found validation; allowed with a pool: test, because by cross-fitting every "
                 "problem is a test problem of some fold"
             )
 
@@ -81,44 +77,29 @@ def settings(scale: str, source: Source) -> OrmFormsSettings:
 
 
 def plan(settings: OrmFormsSettings) -> Plan:
-    """How an outcome arm is best taught: at which tokens, on validation problems or on test problems."""
+    """Which form of the outcome loss is best for the outcome arms, on validation or test problems."""
     folds = folds_of(settings)
-    tested = settings.judged_on == "test"
-    trained = [fold if tested else fold.training for fold in folds]
-    made: list[Step[Rows]] = []
-    for arm in settings.arms:
-        for data_scale in settings.data_scales:
-            for form in settings.forms:
-                by_fold = [_trainings(settings, fold, arm, data_scale, form) for fold in trained]
-                for seed in range(settings.seeds):
-                    made.append(evaluate_cell(by_fold, seed) if tested else _validated(by_fold[0], seed))
-    references = evaluate_references(folds, settings.majority_draws) if tested else None
-    records = gather_records("orm_forms", settings, tuple(made), references)
-    return Plan(targets=(*made, *([] if references is None else [references])), records=records)
+    on_test = settings.judged_on == "test"
+    trained = [fold if on_test else fold.training for fold in folds]
+    rows: list[Step[Rows]] = []
+    for arm, data_scale, form in product(settings.arms, settings.data_scales, settings.forms):
+        students = replace(settings.students, outcome_loss=form)
+        by_fold = [
+            Trainings(students=students, fold=fold, arm=arm, data_scale=data_scale, variant=form)
+            for fold in trained
+        ]
+        for seed in range(settings.seeds):
+            rows.append(evaluate_cell(by_fold, seed) if on_test else _validate(by_fold[0], seed))
+    references = evaluate_references(folds, settings.majority_draws) if on_test else None
+    records = gather_records("orm_forms", settings, tuple(rows), references)
+    return Plan(targets=(*rows, *([] if references is None else [references])), records=records)
 
 
-def _trainings(
-    settings: OrmFormsSettings, fold: TrainingFold, arm: str, data_scale: int, form: OutcomeLoss
-) -> Trainings:
-    return Trainings(
-        students=replace(settings.students, outcome_loss=form),
-        fold=fold,
-        arm=arm,
-        data_scale=data_scale,
-        variant=form,
-    )
-
-
-def _validated(trainings: Trainings, seed: int) -> ValidateStudent:
-    """Trains a model and evaluates it on validation problems."""
+def _validate(trainings: Trainings, seed: int) -> ValidateStudent:
     students = trainings.students
-    return validate(
-        trainings,
-        seed,
-        f"{trainings.name} seed {seed}",
-        facts={"batch_size": students.batch_size, "outcome_loss": students.outcome_loss},
-        shown=((trainings.variant, None),),
-    )
+    facts: dict[str, Json] = {"batch_size": students.batch_size, "outcome_loss": students.outcome_loss}
+    shown = ((trainings.variant, None),)
+    return validate(trainings, seed, f"{trainings.name} seed {seed}", facts=facts, shown=shown)
 
 
 ORM_FORMS = experiment(settings, plan)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem
@@ -10,7 +11,7 @@ from ablations.engine.costs.work import Texts, Work
 from ablations.engine.step import Step
 from ablations.engine.user_file import UserFile
 from ablations.experiments.fold import REAL, SECONDS_PER_TOKEN, Fold, compute_states
-from ablations.experiments.named_checkpoints import use_checkpoint
+from ablations.experiments.named_checkpoints import student_checkpoint
 from ablations.experiments.scales import byte_counts
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import PoolSettings
@@ -30,8 +31,8 @@ MATHMIX_TOKENS = 4608
 """Maximum tokens per update of MathMix on a pool's students."""
 
 
-def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
-    """Raises a ValueError if a text contains a problem that students are evaluated on."""
+def _check_overlap(text: Path, problems: Sequence[Problem]) -> None:
+    """Raises a ValueError if a text contains a problem on which students are evaluated."""
     shared = held_in((asked for asked, _ in read_questions(text)), (problem.text for problem in problems))
     if shared:
         raise ValueError(
@@ -40,28 +41,24 @@ def _no_overlap(text: Path, problems: Sequence[Problem]) -> None:
         )
 
 
-def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
+def _warn_of_long_solutions(pool: Pool, max_length: int, checkpoint: str | None) -> None:
     """Warns about solutions that students may not read to the end, before anything is trained.
 
     A checkpoint's tokenizer counts tokens. The tokenizer of a student from scratch is not trained yet; it
     makes at most as many tokens as there are bytes.
     """
-    counts = byte_counts(read)
+    counts = byte_counts(pool)
     unit = "bytes, and so perhaps tokens,"
+    samples = Samples(problems=pool.problems, solutions=pool.solutions)
     if checkpoint is not None and max(counts) > max_length:
         tokenizer = load_tokenizer(find_checkpoint(checkpoint, "students.checkpoint").folder)
-        samples = Samples(problems=read.problems, solutions=read.solutions)
         prompts, steps = samples.prompts(), samples.steps()
         texts = [prompt + "\n".join(lines) for prompt, lines in zip(prompts, steps, strict=True)]
         counts, unit = [len(ids) for ids in tokenizer(texts)["input_ids"]], "tokens"
     long = [row for row, count in enumerate(counts) if count > max_length]
     if long:
-        solutions = read.solutions
-        first = ", ".join(
-            f"{read.problems[solutions.problem_index[row]].problem_id} sample {solutions.sample[row]} "
-            f"({counts[row]:,})"
-            for row in long[:3]
-        )
+        names = samples.names()
+        first = ", ".join(f"{names[row]} ({counts[row]:,})" for row in long[:3])
         print(
             f"source.max_length: {len(long):,} of {len(counts):,} solutions have more than {max_length:,} "
             f"{unit} such as {first}; steps that a student cannot read are unscored, and best-of-N never "
@@ -71,22 +68,17 @@ def _tell_long(read: Pool, max_length: int, checkpoint: str | None) -> None:
 
 
 def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> list[Fold]:
-    """Returns the folds of a pool.
-
-    Args:
-        pool: the pool.
-        device: device on which models are trained and score.
-        students: the students.
+    """Returns the folds of a pool, whose models are trained and score on ``device``.
 
     Raises:
         ValueError: the pool does not fit the settings, or MathMix's text contains its problems.
     """
     file, labeler = UserFile.of(pool.path, "source.path"), pool.labeler
-    read = read_pool(pool.path, labeler.name)
-    count, drawn = len(read.problems), round(len(read.solutions) / len(read.problems))
-    if pool.samples != read.fewest[0]:
+    content = read_pool(pool.path, labeler.name)
+    count, samples = len(content.problems), round(len(content.solutions) / len(content.problems))
+    if pool.samples != content.fewest[0]:
         raise ValueError(
-            f"source.samples: found {pool.samples}; allowed with {pool.path.name}: {read.about_fewest()}"
+            f"source.samples: found {pool.samples}; allowed with {pool.path.name}: {content.about_fewest()}"
         )
     if count < pool.folds:
         raise ValueError(
@@ -96,49 +88,44 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
         file=file,
         labeler=labeler.name,
         label=f"pool {pool.path.name}",
-        texts=Texts(lengths=REAL, problems=count, samples=drawn),
+        texts=Texts(lengths=REAL, problems=count, samples=samples),
     )
-    named, mathmix = None, pool.mathmix
-    if students.checkpoint is not None:  # the base of all folds, unchanged
-        named = use_checkpoint(
-            students.checkpoint,
-            "students.checkpoint",
-            pool.max_length,
-            chat_template=students.chat_template == "auto",
-            layers=() if students.frozen is None else students.frozen.layers,
-        )
-        mathmix = None
-    text = () if mathmix is None else (UserFile.of(mathmix, "source.mathmix"),)
-    if mathmix and pool.overlap == "stop":
-        _no_overlap(mathmix, read.problems)
+    checkpoint = student_checkpoint(students, pool.max_length)
+    text: tuple[UserFile, ...] = ()
+    if checkpoint is None and pool.mathmix is not None:
+        text = (UserFile.of(pool.mathmix, "source.mathmix"),)
+        if pool.overlap == "stop":
+            _check_overlap(pool.mathmix, content.problems)
 
-    def dealt(index: int) -> int:
-        """Returns the number of problems that `TakeFold` deals to a fold."""
-        return len(range(index % pool.folds, count, pool.folds))
+    def problems_in(index: int, part: Part) -> int:
+        """Returns the number of problems in a part of a fold."""
+        test, validation = (len(range(i % pool.folds, count, pool.folds)) for i in (index, index + 1))
+        return {"test": test, "validation": validation, "train": count - test - validation}[part]
 
     def take(index: int, part: Part) -> tuple[TakeFold, TakeFoldLabels]:
-        of_part = {"test": dealt(index), "validation": dealt(index + 1)}
-        problems = of_part.get(part, count - sum(of_part.values()))
-        texts = Texts(lengths=REAL, problems=problems, samples=drawn)
-        which = f"{index} {part}"
-        return (
-            TakeFold(pool=whole, fold=index, folds=pool.folds, part=part, label=f"fold {which}", texts=texts),
-            TakeFoldLabels(
-                pool=whole, fold=index, folds=pool.folds, part=part, label=f"fold labels {which}", texts=texts
-            ),
-        )
+        fields: dict[str, Any] = {
+            "pool": whole,
+            "fold": index,
+            "folds": pool.folds,
+            "part": part,
+            "texts": Texts(lengths=REAL, problems=problems_in(index, part), samples=samples),
+        }
+        samples_step = TakeFold(**fields, label=f"fold {index} {part}")
+        return samples_step, TakeFoldLabels(**fields, label=f"fold labels {index} {part}")
 
-    if students.frozen is not None and named is None:
+    if students.frozen is not None and checkpoint is None:
         raise ValueError(
             "students.frozen: found one without students.checkpoint; allowed with a pool: with one"
         )
-    states = () if named is None else compute_states(named, whole, students, device, pool.max_length)
-    _tell_long(read, pool.max_length, students.checkpoint)
-    steps_labeled = labeler.name in read.labelers
+    states = (
+        () if checkpoint is None else compute_states(checkpoint, whole, students, device, pool.max_length)
+    )
+    _warn_of_long_solutions(content, pool.max_length, students.checkpoint)
+    steps_labeled = labeler.name in content.labelers
     if labeler.threshold == PAPER_THRESHOLD and steps_labeled:
         print(
-            f"source.labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, since a pool has "
-            f"no step labels to choose one for {labeler.name}. To choose it on rated steps: ablations "
+            f"source.labeler.threshold: {PAPER_THRESHOLD:.2f}, the paper's for its own PRM, because a pool "
+            f"has no step labels to choose one for {labeler.name}. To choose it on rated steps: ablations "
             "evaluate --threshold-on FILE; to use it here: --settings.source.labeler.threshold T",
             file=sys.stderr,
         )
@@ -147,13 +134,13 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
         train, train_labels = take(index, "train")
         validation, _ = take(index, "validation")
         test, test_labels = take(index, "test")
-        base: Step[CausalModel] = named or MakeScratchBase(
+        base: Step[CausalModel] = checkpoint or MakeScratchBase(
             samples=train,
             text=text,
             problems=whole if text else None,
             preset=students.backbone,
             vocabulary=pool.vocabulary,
-            # Only if a solution may be longer than the preset reads.
+            # Only if a solution may be longer than the preset's positions.
             positions=pool.max_length if pool.max_length > preset.max_positions else None,
             label=f"tokenizer and random weights of fold {index}",
             weight=5,
@@ -186,7 +173,7 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
                 validation=validation,
                 test=test,
                 test_labels=test_labels,
-                problems=count - dealt(index) - dealt(index + 1),  # all but the test and validation parts
+                problems=problems_in(index, "train"),
                 lengths=REAL,
                 threshold=labeler.threshold,
                 device=device,

@@ -1,4 +1,4 @@
-"""Settings of a run: those that every experiment has, and those that all experiments with students share."""
+"""Settings of a run: those of every experiment, and those of every experiment that trains students."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ablations.supervision import TARGETS
 from lightning_modules.presets import PRESETS
 
 MOST_SEEDS = 10_000
-"""Maximum number of seeds: a plan has tasks for every seed, so planning after a typo would never end."""
+"""Maximum number of seeds; a plan has tasks for every seed, so with a typo, planning would never end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def check_arms(arms: Sequence[str], source: Source) -> None:
     each_once("arms", arms, TARGETS)
     for arm in arms if isinstance(source, PoolSettings) else ():
         if (reason := TARGETS[arm].not_in_a_pool) is not None:
-            raise ValueError(f"arms: found {arm}; allowed with a pool: the others, since {reason}")
+            raise ValueError(f"arms: found {arm}; allowed with a pool: the others, because {reason}")
 
 
 def check_data_scale(data_scale: int, source: Source) -> None:

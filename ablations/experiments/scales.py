@@ -1,9 +1,9 @@
-"""Each scale's values, in a world or on a pool: of the source, and of the settings that experiments share."""
+"""Each scale's values of the source, and of the settings that experiments share, in a world or on a pool."""
 
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from ablations.data.artifacts import Samples
 from ablations.experiments.run_settings import RunSettings
@@ -30,7 +30,7 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """Values at a scale of the settings that experiments share; an experiment takes those that it has."""
+    """A scale's values of the settings that experiments share; an experiment takes those that it has."""
 
     data_scales: tuple[int, ...]
     seeds: int
@@ -109,14 +109,10 @@ _ON_POOL = {
         ),
     ),
     "quick": Shared(
-        data_scales=(4, 32),
-        seeds=1,
-        students=StudentSettings(batch_size=16, max_updates=60, evaluations=2),
+        data_scales=(4, 32), seeds=1, students=StudentSettings(batch_size=16, max_updates=60, evaluations=2)
     ),
     "small": Shared(
-        data_scales=(2, 8, 32),
-        seeds=3,
-        students=StudentSettings(batch_size=16, max_updates=360),
+        data_scales=(2, 8, 32), seeds=3, students=StudentSettings(batch_size=16, max_updates=360)
     ),
     "paper": Shared(
         data_scales=(1, 2, 4, 8, 16, 32),
@@ -133,13 +129,8 @@ _ON_POOL = {
 }
 
 
-class _OfPool(TypedDict, total=False):
-    mathmix_updates: int
-    vocabulary: int
-
-
 # With these vocabularies, the longest problem of GSM8K with a first step takes 500 to 800 tokens.
-_POOLS: dict[str, _OfPool] = {
+_POOLS: dict[str, dict[str, Any]] = {
     "smoke": dict(mathmix_updates=2, vocabulary=400),
     "quick": dict(mathmix_updates=200, vocabulary=4000),
     "small": dict(mathmix_updates=1000),
@@ -148,20 +139,18 @@ _POOLS: dict[str, _OfPool] = {
 
 
 def shared(scale: str, source: Source) -> Shared:
-    """Returns the values at a scale of the settings that experiments share."""
+    """Returns a scale's values of the settings that experiments share."""
     if isinstance(source, WorldSettings):
         return _IN_WORLD[scale]
-    found = _ON_POOL[scale]
-    return replace(
-        found, data_scales=tuple(sorted({min(budget, source.samples) for budget in found.data_scales}))
-    )
+    data_scales = {min(data_scale, source.samples) for data_scale in _ON_POOL[scale].data_scales}
+    return replace(_ON_POOL[scale], data_scales=tuple(sorted(data_scales)))
 
 
 def at_scale(kind: type[Settings], scale: str, source: Source, **more: Any) -> Settings:
-    """Makes an experiment's settings: the scale's values of those it shares, unless ``more`` has others."""
-    given = shared(scale, source)
+    """Makes an experiment's settings: the scale's shared values, unless ``more`` has others."""
+    values = vars(shared(scale, source))
     names = {field.name for field in fields(kind)}
-    usual = {field.name: getattr(given, field.name) for field in fields(given) if field.name in names}
+    usual = {name: value for name, value in values.items() if name in names}
     return kind(scale=scale, source=source, **usual | more)
 
 
@@ -174,23 +163,23 @@ def source_of(scale: str, world: str | None, pool: Path | None, labeler: str | N
             raise ValueError(f"labeler: found {labeler!r}; allowed without --pool: {', '.join(LABELERS)}")
         return world_source(scale, world)
     if world is not None:
-        raise ValueError(f"world: found {world!r} beside a pool; allowed: one of the two")
+        raise ValueError(f"world: found {world!r} next to a pool; allowed: one of the two")
     if labeler is None:
         raise ValueError(
             "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"
         )
     if not pool.is_file():
         raise ValueError(f"pool: found no file {pool}; allowed: an existing one")
-    read = read_pool(pool, labeler)
-    beside = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
+    content = read_pool(pool, labeler)
+    mathmix = pool.absolute().parent.parent / "gsm8k" / "train.jsonl"
     if not pool.is_absolute():  # records must not name a path of one machine
-        beside = Path(os.path.relpath(beside))
+        mathmix = Path(os.path.relpath(mathmix))
     return PoolSettings(
         path=pool,
         labeler=PoolLabelerSettings(name=labeler),
-        samples=read.fewest[0],
-        mathmix=beside if beside.is_file() else None,
-        max_length=longest(read),
+        samples=content.fewest[0],
+        mathmix=mathmix if mathmix.is_file() else None,
+        max_length=max_length(content),
         **_POOLS[scale],
     )
 
@@ -202,16 +191,16 @@ def world_source(scale: str, world: str | None = None) -> WorldSettings:
     return replace(_WORLDS[scale], world=world, generator=generator)
 
 
-def byte_counts(read: Pool) -> list[int]:
-    """Counts bytes of each solution with its problem; no byte-level tokenizer makes more tokens of it."""
-    samples = Samples(problems=read.problems, solutions=read.solutions)
+def byte_counts(pool: Pool) -> list[int]:
+    """Counts the bytes of each solution with its problem: the most tokens of any byte-level tokenizer."""
+    samples = Samples(problems=pool.problems, solutions=pool.solutions)
     texts = zip(samples.prompts(), samples.steps(), strict=True)
     return [len(prompt.encode()) + sum(len(f"{s}\n".encode()) for s in steps) for prompt, steps in texts]
 
 
-def longest(read: Pool) -> int:
-    """Returns a number of tokens that solutions fit in, unless it would exceed `MOST_TOKENS`; at least 1,024.
+def max_length(pool: Pool) -> int:
+    """Returns a number of tokens in which all solutions fit: a multiple of 64, from 1,024 to `MOST_TOKENS`.
 
-    A multiple of 64. It goes by bytes, because the tokenizer of a student from scratch is not trained yet.
+    It counts bytes, because the tokenizer of a student from scratch is not trained yet.
     """
-    return min(max(-(-max(byte_counts(read)) // 64) * 64, 1024), MOST_TOKENS)
+    return min(max(-(-max(byte_counts(pool)) // 64) * 64, 1024), MOST_TOKENS)

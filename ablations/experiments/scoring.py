@@ -1,9 +1,9 @@
 """Scoring strategies of process reward models (the paper's appendix on PRM scoring).
 
 A solution's score is computed from its step scores in several ways: product, minimum, mean, geometric mean or
-last score, with neutral counted as positive or as negative where a model has three classes. The whole grid
-comes from stored step scores; only the students that keep neutral as a class are newly trained, at the
-learning rate of process supervision.
+last score, with neutral counted as positive or as negative for a model with three classes. The whole grid
+comes from stored step scores; only students that keep neutral as a class are trained for it, at the learning
+rate of process supervision.
 
     ablations run scoring --scale quick
 
@@ -11,7 +11,7 @@ Expected: little difference between the strategies (the paper, best-of-1860: 77.
 slightly favors short solutions, more so with neutral as negative.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablations.engine.experiment import Plan
 from ablations.experiments.definition import experiment
@@ -19,12 +19,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_arms, c
 from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.evaluate_strategies import EvaluateStrategies
 
 STUDENTS = ("process", "process_neutral")
@@ -61,23 +56,12 @@ def settings(scale: str, source: Source) -> ScoringSettings:
 def plan(settings: ScoringSettings) -> Plan:
     """Scoring strategies of process reward models, and their length bias (the paper's appendix)."""
     folds = folds_of(settings)
-    students, data_scale = settings.students, settings.data_scale
     process = [
-        Trainings(students=students, fold=fold, arm="process", data_scale=data_scale) for fold in folds
+        Trainings(students=settings.students, fold=fold, arm="process", data_scale=settings.data_scale)
+        for fold in folds
     ]
-    by_fold = {
-        "process": process,
-        "process_neutral": [
-            Trainings(
-                students=students,
-                fold=trainings.fold,
-                arm="process_neutral",
-                data_scale=data_scale,
-                rate_of=trainings,
-            )
-            for trainings in process
-        ],
-    }
+    neutral = [replace(trainings, arm="process_neutral", rate_of=trainings) for trainings in process]
+    by_arm = {"process": process, "process_neutral": neutral}
     tests = tuple(fold.test for fold in folds)
     strategies = [
         EvaluateStrategies(
@@ -91,14 +75,14 @@ def plan(settings: ScoringSettings) -> Plan:
     cells = []
     for arm in settings.arms:
         for seed in range(settings.seeds):
-            cells.append(evaluate_cell(by_fold[arm], seed))
+            cells.append(evaluate_cell(by_arm[arm], seed))
             strategies.append(
                 EvaluateStrategies(
                     arm=arm,
                     samples=tests,
-                    scores=tuple(trainings.scores(seed) for trainings in by_fold[arm]),
+                    scores=tuple(trainings.scores(seed) for trainings in by_arm[arm]),
                     cell=cells[-1],
-                    label=f"scoring strategies of {by_fold[arm][0].name} seed {seed}",
+                    label=f"scoring strategies of {by_arm[arm][0].name} seed {seed}",
                     weight=3,
                 )
             )

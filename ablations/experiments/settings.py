@@ -1,4 +1,4 @@
-"""Settings of students: how the small reward models are made."""
+"""Settings of students, the small reward models."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Frozen, Lora, Precision
 
 FIRST_TUNING_SEED = 1_000_000
-"""Seeds from here on choose learning rates and are never reported; reported ones are far below."""
+"""First of the seeds that choose learning rates and are never reported; reported ones are far below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class StudentSettings:
     backbone: str = "small"
     """Base model's size (embedded world) or preset (real solutions)."""
     checkpoint: str | None = None
-    """Base model instead of this: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
+    """Base model instead: a causal language model's folder, or OWNER/NAME[@REVISION] on the hub."""
     chat_template: Literal["auto", "never"] = "auto"
     """Whether problems are read through the chat template of a tokenizer that has one."""
     lora: Lora | None = None
@@ -46,7 +46,7 @@ class StudentSettings:
     max_updates: Count = 240
     """Maximum number of updates, the same for all arms and data scales."""
     patience: Count | None = None
-    """Consecutive evaluations without improvement that end a training; null: it makes all updates."""
+    """Consecutive evaluations without improvement that end training; null: it makes all updates."""
     process_epochs: Positive | None = None
     """Maximum passes over the labeled solutions under process supervision (the paper: 2); null: no limit."""
     outcome_epochs: Positive | None = None

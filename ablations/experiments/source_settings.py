@@ -11,7 +11,7 @@ from ablations.supervision import PAPER_THRESHOLD
 from ablations.world.worlds import WORLDS
 
 SetSize = Annotated[int, Range(least=2)]
-"""Number of problems of a set, over which there is an interval."""
+"""Number of problems in a set; an interval needs two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class GeneratorSettings:
     temperature: Positive = 1.0
     """Temperature of all sampling."""
     min_p: Share = 0.01
-    """A token less likely than this share of the most likely one is never drawn: a tiny model's softmax
+    """Share of the most likely token's probability below which a token is never drawn: a tiny model's softmax
     leaves a little to every token, which adds up to a slip in one of forty solutions."""
     seed: Seed = 0
     """Seed for few-shot sampling and finetuning; another one makes another generator."""
@@ -158,7 +158,7 @@ class PoolSettings:
     vocabulary: Vocabulary = 1000
     """Vocabulary size of the tokenizer trained on the training folds."""
     folds: Annotated[int, Range(least=3)] = 5
-    """Sets that the problems are dealt to; each is the test set once, with the next as validation set."""
+    """Sets into which problems are divided; each is the test set once, with the next as validation set."""
     max_length: Count = 512
     """Maximum tokens of a solution; steps past it are cut and counted."""
 

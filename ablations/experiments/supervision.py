@@ -17,12 +17,7 @@ from ablations.experiments.run_settings import StudentRunSettings, check_arms, c
 from ablations.experiments.scales import at_scale
 from ablations.experiments.source_settings import Source
 from ablations.experiments.sources import folds_of
-from ablations.experiments.trainings import (
-    Trainings,
-    evaluate_cell,
-    evaluate_references,
-    gather_records,
-)
+from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
 from ablations.steps.examples import PickExamples
 
 
@@ -53,12 +48,11 @@ def plan(settings: SupervisionSettings) -> Plan:
     students = settings.students
     for arm in settings.arms:
         for data_scale in settings.data_scales:
-            first = [
+            by_fold = [
                 Trainings(students=students, fold=fold, arm=arm, data_scale=data_scale) for fold in folds
             ]
-            cells += [evaluate_cell(first, seed) for seed in range(settings.seeds)]
-            if data_scale == settings.data_scales[-1]:
-                largest.append(first[0].scores(0))
+            cells += [evaluate_cell(by_fold, seed) for seed in range(settings.seeds)]
+        largest.append(by_fold[0].scores(0))
     references = evaluate_references(folds, settings.majority_draws)
     records = gather_records("supervision", settings, tuple(cells), references)
     examples = PickExamples(

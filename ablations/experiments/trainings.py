@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from typing import Any
 
 from ablations.data.artifacts import ChosenRows, Ratings
 from ablations.engine.costs.work import Role, scoring, training
@@ -15,7 +16,6 @@ from ablations.experiments.fold import (
     Fold,
     Scorer,
     TrainingFold,
-    draw,
     seconds_per_token,
     texts_of,
 )
@@ -27,10 +27,26 @@ from ablations.steps.evaluate import CompareWithLabeler, EvaluateCell, EvaluateR
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
-from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
+from ablations.steps.train_student import ChooseRate, LabeledRows, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
 from ablations.supervision import TARGETS, LabelerArm, OracleArm
 from ablations.world.world import Kind
+
+STUDENT_FIELDS = (
+    *(
+        "batch_size",
+        "per_problem",
+        "accumulate",
+        "evaluations",
+        "validation_n",
+        "patience",
+        "warmup",
+        "decay",
+    ),
+    *("weight_decay", "dropout", "chat_template", "lora", "dtype", "attention", "gradient_checkpointing"),
+    "precision",
+)
+"""Settings of students that a training has under the same name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +54,9 @@ class Trainings:
     """The trainings of one arm, acquisition and data scale in one fold."""
 
     students: StudentSettings
-    """How the models are made."""
+    """Settings of the models."""
     fold: TrainingFold
-    """Fold to train on; for tests, a full `Fold`."""
+    """Fold to train on; a `Fold`, if the models are tested."""
     arm: str
     data_scale: int
     acquisition: str = "uniform"
@@ -50,29 +66,29 @@ class Trainings:
     start: "Trainings | None" = None
     """Trainings whose weights these start from; None: the base, with a new head."""
     variant: str | None = None
-    """Name in the records for whatever else is varied."""
+    """Name in the records for anything else that is varied."""
     level: float | None = None
     """Number that goes with the variant."""
     bootstrap: int | None = None
-    """Resample of the labeled problems to train on; None: each of them once."""
+    """Number of the resample of the labeled solutions; None: each of them once."""
     rate_of: "Trainings | None" = None
     """Trainings whose learning rate is used; None: these choose their own."""
     role: Role = "student"
-    """Role whose backbone is trained, for estimates."""
+    """Role of the backbone, for estimates."""
 
     @property
     def tested(self) -> Fold:
         """The fold, which must have test problems."""
-        assert isinstance(self.fold, Fold), "a fold without test problems cannot judge"
+        assert isinstance(self.fold, Fold), "the fold has no test problems"
         return self.fold
 
     @property
     def name(self) -> str:
         """Name for display."""
-        how = "" if self.acquisition == "uniform" else f" {self.acquisition}"
-        again = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
-        varied = "" if self.variant is None else f" {self.variant}"
-        return f"{self.arm}{how} x{self.data_scale}{again}{varied}"
+        acquisition = "" if self.acquisition == "uniform" else f" {self.acquisition}"
+        bootstrap = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
+        variant = "" if self.variant is None else f" {self.variant}"
+        return f"{self.arm}{acquisition} x{self.data_scale}{bootstrap}{variant}"
 
     def train(self, seed: int, tried: float | None = None, layer: int | None = None) -> TrainStudent:
         """Returns a seed's training.
@@ -83,24 +99,35 @@ class Trainings:
             layer: the layer of a frozen trunk to try it with; None: the chosen one, or there is no trunk.
         """
         choice = None if tried is not None else self.choice
-        students, lengths = self.students, self.fold.lengths
+        students, frozen, lengths = self.students, self.students.frozen, self.fold.lengths
         learning_rate = tried
         if tried is None and choice is None:
             (learning_rate,) = students.learning_rates
-            layer = None if students.frozen is None else students.frozen.layers[0]
+            layer = None if frozen is None else frozen.layers[0]
         rate = "chosen rate" if learning_rate is None else f"rate {learning_rate:g}"
         if tried is not None and layer is not None:
             rate += f" layer {layer}"
-        updates = students.updates(self.fold.problems * self.data_scale, outcome=self.of_outcomes)
-        seen = passed_over(updates, self.fold.problems * self.data_scale, students.batch_size)
+        solutions = self.fold.problems * self.data_scale
+        updates = students.updates(solutions, outcome=self.labels_solutions)
+        estimates: dict[str, Any] = {"weight": SECONDS_PER_HEAD}
+        if frozen is None:
+            tokens = updates * students.batch_size * lengths.tokens
+            seen = passed_over(updates, solutions, students.batch_size)
+            estimates = {
+                "weight": tokens * lengths.slowness * seconds_per_token(students.backbone) + 2,
+                "work": (
+                    training(self.role, lengths, seen, steps=not self.labels_solutions),
+                    scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
+                ),
+            }
         target = TARGETS[self.arm]
         by_labeler = isinstance(target, LabelerArm)
         if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
-            able = ", ".join(
+            allowed = ", ".join(
                 name for name, arm in TARGETS.items() if not isinstance(arm, LabelerArm) or not arm.of_steps
             )
             raise ValueError(
-                f"arms: found {self.arm} with a labeler that scores whole solutions; allowed: {able}"
+                f"arms: found {self.arm} with a labeler that scores whole solutions; allowed: {allowed}"
             )
         return TrainStudent(
             arm=self.arm,
@@ -121,66 +148,28 @@ class Trainings:
             states=self.fold.train_states,
             validation_states=self.fold.validation_states,
             layer=layer,
-            hidden=0 if students.frozen is None else students.frozen.hidden,
-            heads=0 if students.frozen is None else students.frozen.heads,
+            hidden=0 if frozen is None else frozen.hidden,
+            heads=0 if frozen is None else frozen.heads,
             tuning=tried is not None,
             updates=updates,
-            batch_size=students.batch_size,
-            per_problem=students.per_problem,
-            evaluations=students.evaluations,
-            validation_n=students.validation_n,
-            patience=students.patience,
-            warmup=students.warmup,
-            decay=students.decay,
-            weight_decay=students.weight_decay,
-            dropout=students.dropout,
-            outcome_loss=students.outcome_loss if self.of_outcomes else "every_token",
-            accumulate=students.accumulate,
+            outcome_loss=students.outcome_loss if self.labels_solutions else "every_token",
             max_length=self.fold.max_length,
-            chat_template=students.chat_template,
-            lora=students.lora,
-            dtype=students.dtype,
-            attention=students.attention,
-            gradient_checkpointing=students.gradient_checkpointing,
-            precision=students.precision,
             device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
-            weight=updates
-            * students.batch_size
-            * lengths.tokens
-            * lengths.slowness
-            * seconds_per_token(students.backbone)
-            + 2
-            if students.frozen is None
-            else SECONDS_PER_HEAD,
-            work=(
-                training(self.role, lengths, seen, steps=not self.of_outcomes),
-                scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
-            )
-            if students.frozen is None
-            else (),
+            **{name: getattr(students, name) for name in STUDENT_FIELDS},
+            **estimates,
         )
 
     def label_noise(self, seed: int) -> MeasureLabelNoise:
-        """Measures how far the labels of a seed's training differ from the oracle's."""
+        """Measures how much the labels of a seed's training, as decisions, differ from the oracle's."""
         train = self.train(seed)
-        return MeasureLabelNoise(
-            arm=train.arm,
-            data_scale=train.data_scale,
-            seed=seed,
-            threshold=train.threshold,
-            bootstrap=train.bootstrap,
-            samples=train.samples,
-            labels=train.labels,
-            ratings=self._ratings,
-            acquired=train.acquired,
-            label=f"label noise of {self.name} seed {seed}",
-            weight=0.1,
-        )
+        rows = {field.name: getattr(train, field.name) for field in fields(LabeledRows)}
+        rows |= {"soft_targets": False, "ratings": self._ratings}
+        return MeasureLabelNoise(**rows, label=f"label noise of {self.name} seed {seed}", weight=0.1)
 
     @cached_property
     def choice(self) -> ChooseRate | None:
-        """The choice of learning rate and layer, by seeds that are never reported; None: there is none."""
+        """The choice of learning rate and layer, by seeds that are never reported; None: no choice."""
         if self.rate_of is not None:
             return self.rate_of.choice
         students = self.students
@@ -200,7 +189,7 @@ class Trainings:
         )
 
     def scorer(self, seed: int) -> Scorer:
-        """Returns a seed's model, to score samples."""
+        """Returns the scorer with a seed's model."""
         return Scorer(
             model=self.train(seed),
             device=self.fold.device,
@@ -211,17 +200,17 @@ class Trainings:
         )
 
     def drawn(self, seed: int) -> DrawRows:
-        """Returns the uniform draw of the solutions that a seed's training draws itself."""
-        label = f"x{self.data_scale} seed {seed}{self.fold.name}"
-        return draw(self.fold.train, self.data_scale, seed, label)
+        """Returns the step that draws the same solutions as a seed's training without ``acquired``."""
+        label = f"draw x{self.data_scale} seed {seed}{self.fold.name}"
+        return DrawRows(samples=self.fold.train, count=self.data_scale, seed=seed, label=label)
 
     def scores(self, seed: int) -> ScoreSolutions:
         """Returns a seed's scores of the test solutions."""
         return self.scores_of(seed, self.tested, f"test problems{self.fold.name}")
 
-    def scores_of(self, seed: int, fold: Fold, which: str) -> ScoreSolutions:
-        """Returns a seed's scores of the test samples of a fold; ``which`` names them for display."""
-        return self.scorer(seed).score(fold.test, f"{self.name} seed {seed} on {which}", fold.test_states)
+    def scores_of(self, seed: int, fold: Fold, problems: str) -> ScoreSolutions:
+        """Returns a seed's scores of the test samples of a fold; ``problems`` names them for display."""
+        return self.scorer(seed).score(fold.test, f"{self.name} seed {seed} on {problems}", fold.test_states)
 
     def opinion(self, seed: int, *, steps: bool = False) -> AskSelector:
         """Returns the opinion of a seed's model on the training samples; see `AskSelector`."""
@@ -229,8 +218,8 @@ class Trainings:
         return self.scorer(seed).ask(self.fold.train, label, self.fold.train_states, steps=steps)
 
     @property
-    def of_outcomes(self) -> bool:
-        """Whether whole solutions are labeled."""
+    def labels_solutions(self) -> bool:
+        """Whether whole solutions are labeled, not steps."""
         return SCORING_OF[self.arm] == "last_token"
 
     @property
@@ -240,7 +229,7 @@ class Trainings:
 
 
 def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows], ...] = ()) -> EvaluateCell:
-    """Returns the step that evaluates one reward model (or one per fold); ``further`` gives it more rows."""
+    """Returns the step that evaluates a seed's reward model in each fold; ``further`` adds rows."""
     first = by_fold[0]
     folds = [trainings.tested for trainings in by_fold]
     scores = tuple(trainings.scores(seed) for trainings in by_fold)
@@ -281,8 +270,8 @@ def evaluate_references(
     Args:
         folds: the folds, one or more.
         majority_draws: subsets over which majority voting is averaged.
-        kind: kind of their test problems, if several kinds are evaluated; None: the labeler's labels of
-            training solutions are evaluated too.
+        kind: kind of the test problems, if several kinds are evaluated; None: the labels of training
+            solutions are also evaluated.
     """
     on_pool = folds[0].ratings is not None and kind is None
     return EvaluateReferences(
@@ -299,12 +288,9 @@ def evaluate_references(
 
 
 def gather_records(
-    experiment: str,
-    settings: RunSettings,
-    cells: tuple[Step[Rows], ...],
-    references: Step[Rows] | None,
+    experiment: str, settings: RunSettings, cells: tuple[Step[Rows], ...], references: Step[Rows] | None
 ) -> GatherRecords:
-    """Returns the step for the run's tidy table, without reference lines if it must see no test problems."""
+    """Returns the step for the run's tidy table, without reference lines if it reads no test problems."""
     return GatherRecords(
         experiment=experiment,
         scale=settings.scale,

@@ -1,10 +1,10 @@
 """A trial: one arm trained at one point in hyperparameter space and evaluated on validation problems.
 
-No trial reads a test problem. A sweep, by grid or by any other search, is a set of trials.
+No trial reads a test problem. A sweep, by grid or by another search, is a set of trials.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from ablations.data.field_types import Count, NotNegative, PartShare, Positive, Share, check_fields
 from ablations.data.json_files import Json
@@ -15,8 +15,6 @@ from ablations.steps.validate import Shown, ValidateStudent
 
 PLAIN: Shown = (None, None)
 """The (variant, level) of a point where nothing is varied."""
-
-
 OF_LABELER = ("threshold", "soft_targets")
 """Hyperparameters that apply only to supervision by the labeler."""
 
@@ -45,30 +43,19 @@ class Hyperparameters:
     @classmethod
     def of(cls, students: StudentSettings, threshold: float) -> "Hyperparameters":
         """Returns the point of some settings, at the first of their learning rates."""
+        others = {field.name for field in fields(cls)} - {"learning_rate", "threshold"}
         return cls(
             learning_rate=students.learning_rates[0],
-            batch_size=students.batch_size,
-            max_updates=students.max_updates,
-            warmup=students.warmup,
-            weight_decay=students.weight_decay,
             threshold=threshold,
-            dropout=students.dropout,
-            soft_targets=students.soft_targets,
+            **{name: getattr(students, name) for name in others},
         )
 
     def students(self, students: StudentSettings) -> StudentSettings:
         """Returns the students' settings at this point; raises a ValueError if it is out of range."""
         check_fields(self)
-        return replace(
-            students,
-            learning_rates=(self.learning_rate,),
-            batch_size=self.batch_size,
-            max_updates=self.max_updates,
-            warmup=self.warmup,
-            weight_decay=self.weight_decay,
-            dropout=self.dropout,
-            soft_targets=self.soft_targets,
-        )
+        values = asdict(self)
+        rate, _ = values.pop("learning_rate"), values.pop("threshold")
+        return replace(students, learning_rates=(rate,), **values)
 
 
 def trial(
@@ -92,23 +79,19 @@ def trial(
         seed: redraws training subset, order and head.
         shown: the (variant, level) pairs under which the records show the point.
 
-    Returns:
-        A step whose rows hold ``kept_best_of_n``, with a value per validation problem, and
-        ``validation_best_of_n`` over updates, once for each of ``shown``.
-
     Raises:
         ValueError: a hyperparameter is out of its range.
     """
-    center = Hyperparameters.of(students, fold.threshold)
-    differs = {name: value for name, value in asdict(point).items() if value != getattr(center, name)}
-    words = "".join(f", {name} {value:g}" for name, value in differs.items() if value is not None)
-    name = f"{arm} x{data_scale} seed {seed}{words}"
+    center = asdict(Hyperparameters.of(students, fold.threshold))
+    varied = {name: value for name, value in asdict(point).items() if value != center[name]}
+    words = "".join(f", {name} {value:g}" for name, value in varied.items())
     trainings = Trainings(
         students=point.students(students),
         fold=replace(fold, threshold=point.threshold),
         arm=arm,
         data_scale=data_scale,
     )
+    name = f"{arm} x{data_scale} seed {seed}{words}"
     return validate(trainings, seed, name, facts=asdict(point), shown=tuple(shown))
 
 
@@ -121,10 +104,10 @@ def validate(
         trainings: the trainings of its kind.
         seed: its seed.
         name: its name for display.
-        facts: what the records say about it besides what it reports.
+        facts: further facts for the records.
         shown: see `ValidateStudent`.
     """
-    students = trainings.students
+    students, validation = trainings.students, trainings.fold.validation
     train = replace(trainings.train(seed), label=f"train {name}")
     return ValidateStudent(
         arm=trainings.arm,
@@ -136,11 +119,9 @@ def validate(
         shown=shown,
         train=train,
         choice=trainings.choice,
-        samples=trainings.fold.validation,
+        samples=validation,
         scores=replace(trainings.scorer(seed), model=train).score(
-            trainings.fold.validation,
-            f"{name} on validation problems",
-            trainings.fold.validation_states,
+            validation, f"{name} on validation problems", trainings.fold.validation_states
         ),
         label=f"judge {name}",
     )

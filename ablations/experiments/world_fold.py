@@ -1,11 +1,11 @@
-"""The embedded world's single fold: its generator, the samples, the large PRM and its labels."""
+"""The embedded world's single fold: the generator, its samples, the large PRM and its labels."""
 
 from dataclasses import replace
 
 from ablations.engine.costs.work import Texts, Work, sampling, training
 from ablations.engine.step import Step
 from ablations.experiments.fold import SECONDS_PER_TOKEN, Fold, Scorer, compute_states, lengths_of
-from ablations.experiments.named_checkpoints import use_checkpoint
+from ablations.experiments.named_checkpoints import student_checkpoint, use_checkpoint
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import WorldSettings
 from ablations.steps.base_model import CausalModel
@@ -31,7 +31,7 @@ LONGER = 1.7
 def embedded_fold(
     source: WorldSettings, device: str = "cpu", students: StudentSettings | None = None, kind: Kind = "usual"
 ) -> Fold:
-    """Builds the embedded world's fold: generator, samples, the large PRM and its labels.
+    """Builds the embedded world's fold.
 
     Args:
         source: the world.
@@ -50,30 +50,15 @@ def embedded_fold(
     if labeler.checkpoint is not None:
         labeler_base = use_checkpoint(labeler.checkpoint, "source.labeler.checkpoint")
     base = labeler_base
-    if students is not None and students.checkpoint is None:
-        base = shipped(students.backbone)
-    elif students is not None and students.checkpoint is not None:
-        base = use_checkpoint(
-            students.checkpoint,
-            "students.checkpoint",
-            chat_template=students.chat_template == "auto",
-            layers=() if students.frozen is None else students.frozen.layers,
-        )
+    if students is not None:
+        base = student_checkpoint(students) or shipped(students.backbone)
     generator_base = shipped(generator.backbone)
 
-    def problems(split: Split, count: int, of_kind: Kind = "usual") -> DrawProblems:
-        seed = counts.seed
-        if split == "test":
-            seed += _TEST_SEEDS_APART * counts.test_seed
-        which = "" if of_kind == "usual" else f"{of_kind} "
+    def problems(split: Split, count: int, kind: Kind = "usual") -> DrawProblems:
+        seed = counts.seed + (_TEST_SEEDS_APART * counts.test_seed if split == "test" else 0)
+        label = f"problems {split}" if kind == "usual" else f"{kind} problems {split}"
         return DrawProblems(
-            world=world,
-            split=split,
-            count=count,
-            seed=seed,
-            kind=of_kind,
-            label=f"{which}problems {split}",
-            weight=0.1,
+            world=world, split=split, count=count, seed=seed, kind=kind, label=label, weight=0.1
         )
 
     prompted = min(generator.problems, counts.train)
@@ -97,10 +82,7 @@ def embedded_fold(
             texts=few_shot,
         ),
         course=Course(
-            epochs=1,
-            batch=generator.batch_tokens,
-            learning_rate=generator.learning_rate,
-            seed=generator.seed,
+            epochs=1, batch=generator.batch_tokens, learning_rate=generator.learning_rate, seed=generator.seed
         ),
         weight=few_shot.tokens * SECONDS_PER_TOKEN["small"] + 1,
         # An upper bound: it is not known in advance which of them end right and are learned from.
@@ -114,21 +96,20 @@ def embedded_fold(
         ),
     )
 
-    def samples(of: DrawProblems, count: int, seed: int) -> SampleSolutions:
-        of_kind = lengths
-        if of.kind == "long":
-            of_kind = replace(lengths, tokens=LONGER * lengths.tokens, prompt=LONGER * lengths.prompt)
-        texts = Texts(lengths=of_kind, problems=of.count, samples=count)
+    def samples(drawn: DrawProblems, count: int, seed: int) -> SampleSolutions:
+        longer = LONGER if drawn.kind == "long" else 1.0
+        kind_lengths = replace(lengths, tokens=longer * lengths.tokens, prompt=longer * lengths.prompt)
+        texts = Texts(lengths=kind_lengths, problems=drawn.count, samples=count)
         return SampleSolutions(
             generator=made_generator,
-            problems=of,
+            problems=drawn,
             world=world,
             count=count,
             temperature=generator.temperature,
             min_p=generator.min_p,
             max_new_tokens=generator.max_new_tokens,
             seed=seed,
-            label=f"sample {count} solutions of {of.label}",
+            label=f"sample {count} solutions of {drawn.label}",
             weight=texts.tokens * SECONDS_PER_TOKEN["small"] + 1,
             work=sampling("generator", texts),
             texts=texts,
@@ -163,14 +144,14 @@ def embedded_fold(
         work=(training("large", lengths, rated_solutions, steps=True),),
     )
 
-    def labels(of: SampleSolutions) -> ScoreSolutions:
-        return Scorer(model=large_prm, device=device).score(of, f"with the labeler: {of.label}")
+    def labels(samples: SampleSolutions) -> ScoreSolutions:
+        return Scorer(model=large_prm, device=device).score(samples, f"with the labeler: {samples.label}")
 
-    def ratings(of: SampleSolutions) -> RateByOracle:
-        return RateByOracle(world=world, samples=of, label=f"oracle: {of.label}")
+    def ratings(samples: SampleSolutions) -> RateByOracle:
+        return RateByOracle(world=world, samples=samples, label=f"oracle: {samples.label}")
 
-    def states(of: SampleSolutions) -> tuple[ComputeStates, ...]:
-        return () if students is None else compute_states(base, of, students, device)
+    def states(samples: SampleSolutions) -> tuple[ComputeStates, ...]:
+        return () if students is None else compute_states(base, samples, students, device)
 
     return Fold(
         base=base,

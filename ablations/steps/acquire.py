@@ -19,10 +19,9 @@ class AskSelector(ModelOnSamples, Step[Opinion], name="opinion", spreads=True):
     """Computes how convincing a selector finds each solution, and how uncertain it is of the steps."""
 
     steps: bool = False
-    """Whether to keep its step scores, for steps that evaluate the selector."""
+    """Whether to keep the step scores, for steps that evaluate the selector."""
 
     def run(self, context: Context) -> Opinion:
-        """Scores the samples."""
         scores = self.scores(context)
         # A solution that the selector could not read in full is neither convincing nor uncertain.
         return Opinion(
@@ -51,7 +50,6 @@ class Acquire(Step[ChosenRows], name="acquired"):
     settings: AcquisitionSettings = AcquisitionSettings()
 
     def run(self, context: Context) -> ChosenRows:
-        """Picks them."""
         samples = context.read(self.samples)
         known = candidates_of(samples, context.read_all(self.opinions))
         taken = NO_ROWS if self.taken is None else context.read(self.taken).labeled
@@ -68,7 +66,7 @@ class Acquire(Step[ChosenRows], name="acquired"):
 
 
 def candidates_of(samples: Samples, opinions: Sequence[Opinion]) -> Candidates:
-    """Collects what is known of samples without labels."""
+    """Returns what is known about samples without labels."""
     count = len(samples.solutions)
     return Candidates(
         problem=samples.solutions.problem_index,

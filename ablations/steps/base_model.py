@@ -31,12 +31,6 @@ class NamedCheckpoint:
     architecture: str | None
     """Type of the model, as its config names it."""
 
-    def read_by(self, tokenizer: PreTrainedTokenizerBase) -> NamedBase:
-        """Returns what a training that started from it reports."""
-        from lightning_modules.tokenization import has_chat_template
-
-        return NamedBase(**asdict(self), chat_template=has_chat_template(tokenizer))
-
 
 @dataclass(frozen=True, kw_only=True)
 class CausalModel(SavedModel):
@@ -45,10 +39,18 @@ class CausalModel(SavedModel):
     checkpoint: NamedCheckpoint | None = None
     """The checkpoint that the user named; None: the weights are in the store."""
     facts: dict[str, Json] | None = None
-    """What its making reports, for readers."""
+    """Facts about how it was made, for readers."""
+
+    def named_base(self, tokenizer: PreTrainedTokenizerBase) -> NamedBase | None:
+        """Returns what a training that started from it reports; None unless the user named it."""
+        if self.checkpoint is None:
+            return None
+        from lightning_modules.tokenization import has_chat_template
+
+        return NamedBase(**asdict(self.checkpoint), chat_template=has_chat_template(tokenizer))
 
     def write(self, folder: Path) -> None:
-        """Writes the folder ``MODEL``, or which checkpoint it is."""
+        """Writes the folder ``MODEL`` or ``CHECKPOINT``, and ``FACTS`` if there are any."""
         super().write(folder)
         if self.checkpoint is not None:
             write_json(folder / CHECKPOINT, asdict(self.checkpoint))
@@ -65,7 +67,7 @@ class CausalModel(SavedModel):
         if (folder / MODEL).is_dir():
             return cls(path=folder / MODEL)
         named = NamedCheckpoint(**read_json(folder / CHECKPOINT))
-        return cls(path=unchanged(named.name, named.revision).folder, checkpoint=named)
+        return cls(path=find_unchanged(named.name, named.revision).folder, checkpoint=named)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +81,7 @@ class UseCheckpoint(Step[CausalModel], name="checkpoint"):
 
     @classmethod
     def of(cls, name: str, found: Checkpoint) -> UseCheckpoint:
-        """Returns the step for a checkpoint that was found by a name; a folder's may be relative."""
+        """Returns the step for a checkpoint that was found under a name, which may be a relative path."""
         local = Path(name).is_dir()
         return cls(
             revision=revision_of(found),
@@ -88,32 +90,29 @@ class UseCheckpoint(Step[CausalModel], name="checkpoint"):
         )
 
     def run(self, context: Context) -> CausalModel:
-        """Checks that its files are those that the plan found."""
-        found = unchanged(self.checkpoint, self.revision)
-        named = NamedCheckpoint(
-            name=self.checkpoint, revision=self.revision, architecture=found.config.get("model_type")
-        )
+        architecture = find_unchanged(self.checkpoint, self.revision).config.get("model_type")
+        named = NamedCheckpoint(name=self.checkpoint, revision=self.revision, architecture=architecture)
         return CausalModel(checkpoint=named)
 
 
-def unchanged(name: str, revision: str) -> Checkpoint:
-    """Returns a checkpoint that the user named, if its files are still those that the plan found.
+def find_unchanged(name: str, revision: str) -> Checkpoint:
+    """Finds a checkpoint that the user named, whose files must be those that the plan found.
 
     Raises:
         ValueError: it is missing, or its files have changed.
     """
     found = find_checkpoint(name, "checkpoint")
-    now = revision_of(found)
-    if now != revision:
+    current = revision_of(found)
+    if current != revision:
         raise ValueError(
-            f"checkpoint {name}: found revision {now[:12]}; allowed: {revision[:12]}, its files as they were "
-            "planned"
+            f"checkpoint {name}: found revision {current[:12]}; allowed: {revision[:12]}, that of its files "
+            "when the run was planned"
         )
     return found
 
 
 def revision_of(found: Checkpoint) -> str:
-    """Returns a checkpoint's revision; this process rereads files only if they have changed."""
+    """Returns a checkpoint's revision; files are reread only if they have changed."""
     stats = ((path.name, path.stat()) for path in sorted(found.folder.iterdir()))
     return _revision(str(found.folder), tuple((name, s.st_size, s.st_mtime_ns) for name, s in stats))
 

@@ -1,7 +1,6 @@
-"""Which checkpoint of a training run is kept, and when it ends, both decided by validation problems."""
+"""Choice of a training run's checkpoint, and its early end, both by validation problems."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import lightning
@@ -9,7 +8,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from ablations.data.artifacts import Samples
-from ablations.evaluation.best_of_n import best_of_n
 from ablations.evaluation.scoring_rules import SCORING_OF, SCORINGS
 from ablations.steps.evaluation_rows import EvaluatedSolutions
 from ablations.steps.score import score_encoded
@@ -24,43 +22,33 @@ class Validation:
     """Best-of-N on validation problems, as the arm scores solutions."""
 
     def __init__(
-        self,
-        samples: Samples,
-        encoded: list[Encoded],
-        *,
-        arm: str,
-        n: int,
-        group: Group = ALONE,
+        self, samples: Samples, encoded: list[Encoded], *, arm: str, n: int, group: Group = ALONE
     ) -> None:
         """
         Args:
             samples: the validation samples.
             encoded: the same, as the model reads them.
             arm: form of supervision, which decides how solutions are scored.
-            n: N, if every problem has so many solutions; else as many as all have.
+            n: N, unless a problem has fewer solutions; then their number.
             group: processes that evaluate together.
         """
-        self.held = EvaluatedSolutions([samples])
-        self.encoded = encoded
+        self.solutions = EvaluatedSolutions([samples])
+        self.encoded, self.group = encoded, group
         self.scoring = SCORINGS[SCORING_OF[arm]]
-        self.n = min(n, self.held.smallest)
-        self.group = group
+        self.n = min(n, self.solutions.smallest)
 
     def __call__(self, model: RewardModel) -> float:
         score = self.scoring(score_encoded(model, self.encoded, group=self.group))
-        value_P = self.held.each(
-            partial(best_of_n, ns=[self.n]), score, self.held.correct, self.held.finished
-        )
-        return float(value_P.mean())
+        return float(self.solutions.best_of(score, [self.n]).mean())
 
 
 class KeepBest(Callback):
     """Evaluates evenly spaced checkpoints, keeps the weights of the best, and ends training on a plateau.
 
     Among equally good checkpoints, the latest is kept. A plateau is a number of consecutive evaluations, none
-    of which is better than the best before them. The learning rate then falls to zero as it does at the end
-    of every training run, and training ends at the next evaluation after that. The callback's state is saved
-    with the training's, so a killed training run resumes as if it had not been killed.
+    of which is better than the best before them. The learning rate then falls to zero as at the end of every
+    training run, and training ends at the next evaluation. The callback's state is saved with that of the
+    training run, so a killed run resumes as if it had not been killed.
     """
 
     def __init__(
@@ -75,10 +63,10 @@ class KeepBest(Callback):
     ) -> None:
         """
         Args:
-            judge: model -> how good it is, in [0, 1].
-            updates: most updates of the training run.
+            judge: model -> its value, in [0, 1].
+            updates: maximum number of updates.
             evaluations: number of checkpoints that are evaluated over all updates.
-            patience: number of evaluations that make a plateau; None: training never ends early.
+            patience: evaluations in a plateau; None: training never ends early.
             falling: updates over which the learning rate falls to zero.
             report_validation: called after each evaluation with the share of ``updates`` done and the value.
         """
@@ -97,8 +85,8 @@ class KeepBest(Callback):
         self._stop(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *args: Any) -> None:
-        known = self.curve[-1][0] if self.curve else 0
-        if trainer.global_step in self.at and known != trainer.global_step:
+        last = self.curve[-1][0] if self.curve else 0
+        if trainer.global_step in self.at and trainer.global_step != last:
             self._evaluate(trainer, module)
         self._stop(trainer)
 
@@ -114,8 +102,8 @@ class KeepBest(Callback):
             self.best_update, self.best_value = trainer.global_step, value
             self.best_state = gather_weights(module)
         if self.end is None and self._on_plateau():
-            ends = [at for at in self.at if at >= trainer.global_step + self.falling]
-            self.end = module.end = min(ends, default=None)
+            later = [at for at in self.at if at >= trainer.global_step + self.falling]
+            self.end = module.end = min(later, default=None)
         if trainer.is_global_zero:
             self.report_validation(trainer.global_step / self.updates, value)
 
@@ -128,11 +116,10 @@ class KeepBest(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns what is saved with the state of a training run."""
+        """Returns the state to save."""
         names = ("curve", "best_update", "best_value", "best_state", "end")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Resumes from what ``state_dict`` returned."""
-        for name, value in state.items():
-            setattr(self, name, value)
+        """Restores what ``state_dict`` returned."""
+        vars(self).update(state)

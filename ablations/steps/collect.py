@@ -1,4 +1,4 @@
-"""Steps that choose what is rated for the large PRM: uniform draws, generations, and unions of them."""
+"""Steps that choose solutions to rate for the large PRM: uniform draws, generations, and unions of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ablations.steps.acquire import candidates_of, mean_convincing
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DrawRows(Step[ChosenRows], name="drawn"):
-    """Draws rows uniformly: so many per problem, or as many in total as another choice has."""
+    """Draws rows uniformly: a number per problem, or as many in total as another choice has."""
 
     samples: Step[Samples]
     count: int | None = None
@@ -23,7 +23,6 @@ class DrawRows(Step[ChosenRows], name="drawn"):
     seed: int
 
     def run(self, context: Context) -> ChosenRows:
-        """Draws them."""
         samples = context.read(self.samples)
         if self.as_many_as is not None:
             total = len(context.read(self.as_many_as).labeled)
@@ -39,7 +38,7 @@ class CollectGeneration(Step[ChosenRows], name="collected"):
 
     samples: Step[Samples]
     opinion: Step[Opinion]
-    """The last generation's opinion of the samples."""
+    """The previous generation's opinion of the samples."""
     rated: tuple[Step[ChosenRows], ...]
     """Rows that were rated before."""
     selection: str
@@ -48,7 +47,6 @@ class CollectGeneration(Step[ChosenRows], name="collected"):
     """Rows per problem."""
 
     def run(self, context: Context) -> ChosenRows:
-        """Chooses them."""
         samples = context.read(self.samples)
         known = candidates_of(samples, [context.read(self.opinion)])
         rows = collect(self.selection, known, union(context.read_all(self.rated)), self.chosen)
@@ -63,7 +61,6 @@ class JoinRows(Step[ChosenRows], name="joined"):
     chosen: tuple[Step[ChosenRows], ...]
 
     def run(self, context: Context) -> ChosenRows:
-        """Joins them."""
         return ChosenRows.of(context.read(self.samples), union(context.read_all(self.chosen)))
 
 
@@ -73,7 +70,7 @@ def union(choices: Iterable[ChosenRows]) -> IntArray:
 
 
 def draw_rows(samples: Samples, data_scale: int, seed: int) -> IntArray:
-    """Draws ``data_scale`` solutions per problem: the first in an order that the seed draws for each problem.
+    """Draws ``data_scale`` solutions per problem: the first ones in a random order of each problem's.
 
     The rows of a smaller data scale are among those of a larger one.
 
@@ -88,7 +85,7 @@ def draw_rows(samples: Samples, data_scale: int, seed: int) -> IntArray:
         )
     places = np.tile(np.arange(counts.max()), (len(counts), 1))
     order_PM = np.random.default_rng([seed, 17]).permuted(places, axis=1)
-    # Places that a problem lacks, because another has more solutions, are passed over.
+    # Skips places that a problem lacks because another has more solutions.
     lacking_PM = order_PM >= counts[:, None]
     first_PM = np.argsort(lacking_PM, axis=1, kind="stable")[:, :data_scale]
     start_P = np.cumsum(counts) - counts

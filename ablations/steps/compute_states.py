@@ -21,14 +21,14 @@ from lightning_modules.presets import Dtype
 from results.writing import replacing
 
 SECONDS_PER_STATE_TOKEN = 1 / 400
-"""Time in which a trunk of 135M parameters reads a token on one ordinary core, for estimates."""
+"""Time per token of a trunk of 135M parameters on one ordinary core, for estimates."""
 SOLUTIONS = 512
-"""Solutions per file, at least; those of a problem are in the same one, because they share its prefix."""
+"""Minimum solutions per file; those of a problem share a file, because they share a prefix."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComputeStates(Step[States], name="states", runs_model=True):
-    """Computes the states of a part of samples, file by file; finished files are kept."""
+    """Computes the states of samples, or of a part of them, file by file; finished files are kept."""
 
     base: Step[CausalModel]
     samples: Step[Samples]
@@ -36,7 +36,7 @@ class ComputeStates(Step[States], name="states", runs_model=True):
     """Layers, from 1."""
     part: int = 0
     parts: int = 1
-    """Number of parts, each with a share of the problems, for several workers."""
+    """Number of parts, each with a share of the problems, so that workers can divide them."""
     max_length: int | None = None
     """Maximum tokens of a solution; steps beyond it have no state; None: no limit."""
     chat_template: Literal["auto", "never"] = "auto"
@@ -46,16 +46,16 @@ class ComputeStates(Step[States], name="states", runs_model=True):
     device: str = "cpu"
 
     def run(self, context: Context) -> States:
-        """Computes them."""
         from ablations.steps.training_data import encode_checked
         from lightning_modules.positions import check_lengths
         from lightning_modules.states import load_trunk
         from lightning_modules.tokenization import load_tokenizer
 
         folder = context.read(self.base).folder
-        whole = context.read(self.samples)
-        mine = np.array_split(np.arange(len(whole.problems)), self.parts)[self.part]
-        samples = whole if self.parts == 1 else whole.take_problems(mine.tolist())[0]
+        samples = context.read(self.samples)
+        if self.parts > 1:
+            problems = np.array_split(np.arange(len(samples.problems)), self.parts)[self.part]
+            samples, _ = samples.take_problems(problems.tolist())
         tokenizer = load_tokenizer(folder, chat_template=self.chat_template == "auto")
         encoded = encode_checked(tokenizer, samples, self.max_length)
         trunk: Any = load_trunk(folder, self.layers, dtype=self.dtype)
@@ -76,11 +76,10 @@ class ComputeRatedStates(RatedLabels, Step[States], name="rated_states", runs_mo
     layer: int
     """Layer, from 1."""
     max_length: int | None = None
-    """Most tokens that are read at once; None: as many as the model has positions."""
+    """Maximum tokens that are read at once; None: the number of the model's positions."""
     device: str = "cpu"
 
     def run(self, context: Context) -> States:
-        """Computes them."""
         from ablations.steps.encoded_ratings import encode_rated
         from lightning_modules.positions import check_lengths
         from lightning_modules.states import load_trunk
@@ -92,8 +91,9 @@ class ComputeRatedStates(RatedLabels, Step[States], name="rated_states", runs_mo
         rated = list(self.read(LeftOut()))
         if len({one.name for one in rated}) < len(rated):
             raise ValueError("labels: found two files of the same name; allowed: files with different names")
-        longest = most_tokens(self.max_length, getattr(trunk.config, "max_position_embeddings", None))
-        branches = encode_rated(load_tokenizer(folder), rated, longest, LeftOut())
+        branches = encode_rated(
+            load_tokenizer(folder), rated, most_tokens(self.max_length, trunk.config), LeftOut()
+        )
         check_lengths(trunk, branches.encoded)
         return states_in_files(
             context,
@@ -118,29 +118,32 @@ def states_in_files(
 
     Args:
         context: the step's.
-        trunk: what `load_trunk` loaded.
-        encoded: N solutions in tokens.
+        trunk: result of `load_trunk`.
+        encoded: N encoded solutions.
         layers: layers, from 1.
         names: [N], a text and a number that together name each solution.
-        groups: int [N], ascending: solutions with the same beginning, which are in the same file.
+        groups: int [N], ascending; solutions of a group begin alike and share a file.
     """
     from safetensors.numpy import save_file
 
     from lightning_modules.states import hidden_states
     from lightning_modules.training import sync
 
-    starts = _starts(groups)
+    starts = [0]
+    for start in np.flatnonzero(np.diff(groups, prepend=-1)).tolist():
+        if start - starts[-1] >= SOLUTIONS:
+            starts.append(start)
     paths = [context.scratch / SHARD.format(number) for number in range(len(starts))]
-    for number, (start, stop) in enumerate(zip(starts, [*starts[1:], len(encoded)], strict=True)):
-        if paths[number].is_file():
+    for path, start, stop in zip(paths, starts, [*starts[1:], len(encoded)], strict=True):
+        if path.is_file():
             continue
 
         def progress(share: float, start: int = start, stop: int = stop) -> None:
             context.progress((start + share * (stop - start)) / len(encoded))
 
-        found = hidden_states(trunk, encoded[start:stop], layers, progress=progress)
-        with replacing(paths[number]) as partial:
-            save_file({str(layer): found[i] for i, layer in enumerate(layers)}, partial)
+        states = hidden_states(trunk, encoded[start:stop], layers, progress=progress)
+        with replacing(path) as partial:
+            save_file({str(layer): states[i] for i, layer in enumerate(layers)}, partial)
             sync(partial)
     index = pa.Table.from_pydict(
         {
@@ -152,13 +155,3 @@ def states_in_files(
         schema=SCHEMA,
     )
     return States(index=index, layers=layers, width=int(trunk.config.hidden_size), shards=tuple(paths))
-
-
-def _starts(groups: np.ndarray) -> list[int]:
-    """Returns where each file's solutions begin; each has whole groups."""
-    begins = np.flatnonzero(np.diff(groups, prepend=-1))
-    starts = [0]
-    for begin in begins.tolist():
-        if begin - starts[-1] >= SOLUTIONS:
-            starts.append(begin)
-    return starts

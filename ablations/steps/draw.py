@@ -30,7 +30,6 @@ class DrawProblems(Step[ProblemSet], name="problems"):
     kind: Kind = "usual"
 
     def run(self, context: Context) -> ProblemSet:
-        """Draws them."""
         world = world_of(self.world)
         drawn = draw_problems(world, self.split, self.count, self.seed, self.kind)
         name = self.split if self.kind == "usual" else f"{self.split}-{self.kind}"
@@ -49,10 +48,9 @@ class ShippedBase(Step[CausalModel], name="base"):
     world: str
     size: str
     sha256: str
-    """Of its weights."""
+    """Hash of its weights."""
 
     def run(self, context: Context) -> CausalModel:
-        """Checks it."""
         folder = shipped_base(self.world, self.size)
         found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
         if found != self.sha256:
@@ -68,7 +66,6 @@ class RateByOracle(Step[Ratings], name="ratings"):
     samples: Step[Samples]
 
     def run(self, context: Context) -> Ratings:
-        """Rates them."""
         world, samples = world_of(self.world), context.read(self.samples)
         rated = [
             np.array(world.judge(samples.problems[p].text, steps), dtype=np.int8)

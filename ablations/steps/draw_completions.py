@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ablations.generators.engines import Engine
 
 SHARD = 1024
-"""Maximum number of solutions that one step draws, in whole problems; it draws for at least one problem."""
+"""Maximum solutions per step, in whole problems; a step draws for at least one."""
 COMPLETIONS = "completions.parquet"
 MACHINE = b"machine"
-"""Metadata key in the file: what the completions were sampled on, as plain JSON."""
+"""Metadata key in the file: the machine that sampled the completions, as plain JSON."""
 SCHEMA = pa.schema(
     [
         pa.field("problem", pa.int32(), nullable=False),
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         pa.field("tokens", pa.int32(), nullable=False),
     ]
 )
-"""Columns: every completion drawn, with the index of its prompt."""
+"""Columns: one row per completion, with the index of its prompt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +48,15 @@ class Completions:
 
     @property
     def machine(self) -> dict[str, Json]:
-        """What they were sampled on."""
-        found: dict[str, Json] = json.loads(self.table.schema.metadata[MACHINE])
-        return found
+        """The machine that sampled them."""
+        machine: dict[str, Json] = json.loads(self.table.schema.metadata[MACHINE])
+        return machine
 
     def write(self, folder: Path) -> None:
-        """Writes ``COMPLETIONS``."""
         pq.write_table(self.table, folder / COMPLETIONS, compression="zstd")
 
     @classmethod
     def read(cls, folder: Path) -> Completions:
-        """Reads what ``write`` wrote."""
         return cls(table=pq.read_table(folder / COMPLETIONS))
 
 
@@ -67,7 +65,7 @@ class DrawCompletions(Step[Completions], name="completions", runs_model=True):
     """Draws completions of some prompts."""
 
     generator: Mapping[str, Json]
-    """Everything that decides them apart from the prompts; see `ablations.generators.generator`."""
+    """All that decides them besides the prompts; see `ablations.generators.generator`."""
     samples: int
     """Solutions per prompt."""
     prompts_sha256: str
@@ -80,13 +78,13 @@ class DrawCompletions(Step[Completions], name="completions", runs_model=True):
     ) -> list[DrawCompletions]:
         """Returns the steps that draw the completions of many prompts, in order."""
         samples = setup.sampling.samples
-        each = max(1, SHARD // samples)
-        parts = [tuple(prompts[start : start + each]) for start in range(0, len(prompts), each)]
+        size = max(1, SHARD // samples)
+        parts = [tuple(prompts[start : start + size]) for start in range(0, len(prompts), size)]
         return [
             cls(
                 generator=generator,
                 samples=samples,
-                prompts_sha256=_sha256(part),
+                prompts_sha256=_hash(part),
                 prompts=part,
                 setup=setup,
                 label=f"shard {number} of {len(parts)}",
@@ -97,11 +95,9 @@ class DrawCompletions(Step[Completions], name="completions", runs_model=True):
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.setup.sampling.device
 
     def run(self, context: Context) -> Completions:
-        """Draws them."""
         drawn = draw_all(_engine(self.setup), self.prompts, self.setup, context.progress)
         rows = [
             {
@@ -127,6 +123,6 @@ def _engine(setup: Setup) -> Engine:
     return ENGINES[setup.sampling.engine](setup)
 
 
-def _sha256(prompts: Sequence[Prompt]) -> str:
+def _hash(prompts: Sequence[Prompt]) -> str:
     text = json.dumps([[prompt.text, prompt.ids] for prompt in prompts])
     return hashlib.sha256(text.encode()).hexdigest()

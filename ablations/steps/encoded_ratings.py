@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,24 +18,24 @@ from lightning_modules.positions import verify_positions
 from lightning_modules.reward_data import RewardDataset
 
 CHUNK = 500
-"""Solutions tokenized at once: tokenizers' own lists take far more memory than the ids."""
+"""Solutions tokenized at once, because tokenizers' own lists take far more memory than the ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branches:
-    """The branches of several solutions, concatenated."""
+    """Branches of several solutions, concatenated."""
 
     encoded: list[Encoded]
     """Tokens of each branch."""
     targets: list[np.ndarray]
     """int8 [S] per branch: the class of every step, IGNORE where it has no label."""
     solution: np.ndarray
-    """int64, ascending: the solution that each branch belongs to."""
+    """int64, ascending: index of the solution of each branch."""
     cut_labels: int
-    """Number of labels of steps that did not fit."""
+    """Number of labels of steps that were cut away."""
 
     def dataset(self, **options: Any) -> RewardDataset:
-        """Returns the training set; a solution is drawn with all its branches, which share their prefixes."""
+        """Returns the training set; a solution is drawn with all its branches, which share prefixes."""
         starts = np.flatnonzero(np.diff(self.solution)) + 1
         return RewardDataset.from_encoded(
             self.encoded,
@@ -47,17 +46,9 @@ class Branches:
         )
 
     def names(self, rated: Sequence[Rated]) -> list[tuple[str, int]]:
-        """Returns the names of the branches: of each the solution's, and its number there.
-
-        Args:
-            rated: the solutions.
-        """
-        counts: Counter[int] = Counter()
-        found = []
-        for owner in self.solution.tolist():
-            found.append((rated[owner].name, counts[owner]))
-            counts[owner] += 1
-        return found
+        """Returns a name of each branch: that of its solution, and its number among the solution's."""
+        number = np.arange(len(self.solution)) - np.searchsorted(self.solution, self.solution)
+        return [(rated[i].name, n) for i, n in zip(self.solution.tolist(), number.tolist(), strict=True)]
 
     @property
     def labels(self) -> int:
@@ -76,30 +67,30 @@ def encode_rated(
     Args:
         tokenizer: the model's tokenizer.
         rated: the solutions.
-        max_length: most tokens per branch, cut at whole steps; None: no limit.
+        max_length: maximum tokens per branch, cut at whole steps; None: no limit.
         left_out: collects branches that are cut before their first label.
     """
     encoded: list[Encoded] = []
     targets: list[np.ndarray] = []
-    owners: list[int] = []
-    cut = number = 0
-    solutions = iter(rated)
+    index: list[int] = []
+    cut = 0
+    solutions = enumerate(rated)
     while chunk := list(islice(solutions, CHUNK)):
-        pairs = [(at, one, branch) for at, one in enumerate(chunk, number) for branch in one.branches]
-        prompts, steps = [prompt_of(one.problem) for _, one, _ in pairs], [one.steps for _, _, one in pairs]
-        found = encode_all(tokenizer, prompts, steps, max_length=max_length)
-        verify_positions(tokenizer, steps, found, [one.name for _, one, _ in pairs])
-        for (at, one, branch), tokens in zip(pairs, found, strict=True):
+        rows = [(i, solution, branch) for i, solution in chunk for branch in solution.branches]
+        prompts = [prompt_of(solution.problem) for _, solution, _ in rows]
+        steps, names = [branch.steps for *_, branch in rows], [solution.name for _, solution, _ in rows]
+        tokens = encode_all(tokenizer, prompts, steps, max_length=max_length)
+        verify_positions(tokenizer, steps, tokens, names)
+        for (i, solution, branch), fitting in zip(rows, tokens, strict=True):
             target = np.array([IGNORE if r is None else CLASS_OF[r] for r in branch.ratings], dtype=np.int8)
-            held = target != IGNORE
-            cut += int(held[len(tokens.step_end) :].sum())
-            if not held[: len(tokens.step_end)].any():
-                left_out.add("cut before the first label", one.name)
+            labeled = target != IGNORE
+            cut += int(labeled[len(fitting.step_end) :].sum())
+            if not labeled[: len(fitting.step_end)].any():
+                left_out.add("cut before the first label", solution.name)
                 continue
-            encoded.append(tokens)
+            encoded.append(fitting)
             targets.append(target)
-            owners.append(at)
-        number += len(chunk)
+            index.append(i)
     return Branches(
-        encoded=encoded, targets=targets, solution=np.array(owners, dtype=np.int64), cut_labels=cut
+        encoded=encoded, targets=targets, solution=np.array(index, dtype=np.int64), cut_labels=cut
     )

@@ -1,4 +1,4 @@
-"""A cache of encoded samples, for the next task of this process that reads the same ones.
+"""A cache of encoded samples, for later tasks of this process that read the same ones.
 
 A worker scores the same test solutions with one student after another, and evaluates every training run on
 the same validation solutions.
@@ -12,37 +12,31 @@ from typing import Any
 from ablations.data.artifacts import SOLUTIONS, Samples
 from lightning_modules.encoding import Encoded, encode_all
 
-MOST_KEPT = 2
-"""Number of sample sets that are kept: validation and test solutions."""
+MOST_SETS = 2
+"""Maximum number of cached sample sets: validation and test solutions."""
 MOST_TOKENS = 10_000_000
-"""Most tokens of a set that is kept: 40 MB."""
-_kept: OrderedDict[tuple[object, ...], list[Encoded]] = OrderedDict()
+"""Maximum tokens of a cached set: 40 MB."""
+_cache: OrderedDict[tuple[object, ...], list[Encoded]] = OrderedDict()
 
 
 def encode_samples(folder: Path, tokenizer: Any, max_length: int | None) -> list[Encoded]:
-    """Encode the samples of an artifact; see `encode_all`.
-
-    Args:
-        folder: folder of the artifact.
-        tokenizer: a tokenizer of transformers.
-        max_length: most tokens per solution; None: no limit.
-    """
+    """Encodes the samples in a folder, up to ``max_length`` tokens per solution; see `encode_all`."""
     identity = _identity(tokenizer)
-    known = (folder / SOLUTIONS).stat()
-    key = (folder.absolute(), known.st_mtime_ns, known.st_size, identity, max_length)
-    found = _kept.pop(key, None)
-    if found is None:
+    stat = (folder / SOLUTIONS).stat()
+    key = (folder.absolute(), stat.st_mtime_ns, stat.st_size, identity, max_length)
+    encoded = _cache.pop(key, None)
+    if encoded is None:
         samples = Samples.read(folder)
-        found = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=max_length)
-    if identity is not None and sum(map(len, found)) <= MOST_TOKENS:
-        _kept[key] = found
-        while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
-    return found
+        encoded = encode_all(tokenizer, samples.prompts(), samples.steps(), max_length=max_length)
+    if identity is not None and sum(map(len, encoded)) <= MOST_TOKENS:
+        _cache[key] = encoded
+        while len(_cache) > MOST_SETS:
+            _cache.popitem(last=False)
+    return encoded
 
 
 def _identity(tokenizer: Any) -> str | None:
-    """Returns a digest of what decides how a tokenizer encodes; None: unknown, so nothing is kept."""
+    """Returns a hash of what decides how a tokenizer encodes; None: unknown, so nothing is cached."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None

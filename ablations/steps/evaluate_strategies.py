@@ -21,29 +21,29 @@ class EvaluateStrategies(Step[Rows], name="strategies", version=2):
     samples: tuple[Step[Samples], ...]
     """The test samples, one per fold."""
     scores: tuple[Step[StepScores], ...]
-    """The model's scores of them."""
+    """The model's scores of the test samples."""
     cell: Step[Rows] | None = None
-    """The cell that the scores belong to; None: the labeler's."""
+    """The cell that the scores belong to; None: they are the labeler's."""
 
     def run(self, context: Context) -> Rows:
-        """Evaluates it."""
         tests = EvaluatedSolutions(context.read_all(self.samples))
         scores = context.read_all(self.scores)
-        cell = None if self.cell is None else context.read(self.cell)
         shared: Row = {"arm": self.arm}
-        if self.cell is not None and cell is not None:
-            shared = cell_columns(self.cell.key, cell)
+        chosen = None
+        if self.cell is not None:
+            cell = context.read(self.cell)
+            shared, chosen = cell_columns(self.cell.key, cell), cell.chosen
         rows: list[Row] = []
         for name, strategy in scoring_rules.strategies(scores[0].n_classes).items():
             score = np.concatenate([strategy(s) for s in scores])
             value_P = tests.each(length_correlation, score, tests.n_steps, tests.correct, tests.finished)
-            found = tests.by_score(score) + length_rows(value_P)
-            rows += [row | shared | {"variant": name} for row in found]
-        return Rows(rows=rows, chosen=None if cell is None else cell.chosen)
+            strategy_rows = tests.by_score(score) + length_rows(value_P)
+            rows += [row | shared | {"variant": name} for row in strategy_rows]
+        return Rows(rows=rows, chosen=chosen)
 
 
 def length_rows(value_P: np.ndarray) -> list[Row]:
-    """Returns the row of the length correlation, over the problems that have one; no row if none has."""
+    """Returns the row of the length correlation over problems where it is defined; none if it never is."""
     known = value_P[np.isfinite(value_P)]
     if not len(known):
         return []

@@ -50,11 +50,11 @@ class Row(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Rows of the records, and what they say about the trainings of the models that were evaluated."""
+    """Rows of the records, and facts about the training of the evaluated models."""
 
     rows: list[Row]
     chosen: list[dict[str, Json]] | None = None
-    """Facts of the trainings; None: no model was trained for them."""
+    """Facts of each training; None: no model was trained for the rows."""
 
     def write(self, folder: Path) -> None:
         """Writes ``ROWS``, and ``CHOSEN`` if there are facts."""
@@ -64,7 +64,6 @@ class Rows:
 
     @classmethod
     def read(cls, folder: Path) -> Rows:
-        """Reads what ``write`` wrote."""
         chosen = folder / CHOSEN
         return cls(rows=read_json(folder / ROWS), chosen=read_json(chosen) if chosen.is_file() else None)
 
@@ -77,31 +76,29 @@ class EvaluatedSolutions:
     correct: np.ndarray
     """bool [R]: whether each final answer is right."""
     finished: np.ndarray
-    """bool [R]: whether each solution came to its end."""
+    """bool [R]: whether each solution is finished."""
     n_steps: np.ndarray
     """int [R]: number of steps of each solution."""
     voted: np.ndarray
     """int32 [R]: code of the answer that each solution votes for, -1 (none) if it is unfinished. Within a
     problem, equal codes mean equal answers; codes of two folds may clash."""
+    problem: np.ndarray
+    """int64 [R]: the problem of each solution, 0 to P - 1."""
     smallest: int
     """Smallest number of solutions of a problem: the largest N that all problems have."""
     ns: list[int]
     """The K values of N, ascending: the powers of two below ``smallest``, and ``smallest``."""
 
     def __init__(self, samples: Sequence[Samples]) -> None:
-        """Takes the samples of each fold."""
         self.samples = samples
-        held = [one.solutions for one in samples]
-        self.correct = np.concatenate([s.final_correct for s in held])
-        self.finished = np.concatenate([s.finished for s in held])
-        self.n_steps = np.concatenate([s.n_steps for s in held])
-        self.voted = np.where(self.finished, np.concatenate([s.answer_code for s in held]), -1)
-        counts = np.concatenate([s.counts for s in held])
-        self.smallest = int(counts.min())
-        self._equal = bool((counts == self.smallest).all())
-        self._counts = counts
-        self.problem = np.repeat(np.arange(len(counts)), counts)
-        """int64 [R]: the problem of each solution, 0 to P - 1."""
+        by_fold = [fold.solutions for fold in samples]
+        self.correct = np.concatenate([s.final_correct for s in by_fold])
+        self.finished = np.concatenate([s.finished for s in by_fold])
+        self.n_steps = np.concatenate([s.n_steps for s in by_fold])
+        self.voted = np.where(self.finished, np.concatenate([s.answer_code for s in by_fold]), -1)
+        self._counts = np.concatenate([s.counts for s in by_fold])
+        self.problem = np.repeat(np.arange(len(self._counts)), self._counts)
+        self.smallest = int(self._counts.min())
         self.ns = [2**k for k in range(self.smallest.bit_length()) if 2**k < self.smallest] + [self.smallest]
 
     def each(self, metric: Callable[..., np.ndarray], *values: np.ndarray) -> np.ndarray:
@@ -116,20 +113,25 @@ class EvaluatedSolutions:
         """
         return over_problems(metric, *(Ragged.from_lengths(value, self._counts) for value in values))
 
-    def single(self, n: int) -> bool:
-        """Whether every problem has exactly N solutions, so that there is only one subset."""
-        return self._equal and n == self.smallest
+    def best_of(self, score: np.ndarray, ns: Sequence[int]) -> np.ndarray:
+        """Returns best-of-N by scores, float64 [R], of every problem and N: float64 [P, K]."""
+        return self.each(partial(best_of_n, ns=ns), score, self.correct, self.finished)
 
-    def per_n(self, metric: str, value_PK: np.ndarray, shared: Row | None = None) -> list[Row]:
-        """Returns one row per N: the mean over problems of ``value_PK``, float64 [P, K], and its values."""
+    def per_n(
+        self, metric: str, value_PK: np.ndarray, shared: Row | None = None, ns: Sequence[int] | None = None
+    ) -> list[Row]:
+        """Returns one row per N (by default those of ``self.ns``) with the mean and values of the problems.
+
+        A row's ``single_draw`` says whether every problem has exactly N solutions, and so only one subset.
+        """
         rows: list[Row] = []
-        for k, n in enumerate(self.ns):
+        for n, value_P in zip(self.ns if ns is None else ns, value_PK.T, strict=True):
             row: Row = {
                 "metric": metric,
                 "n": n,
-                "value": float(value_PK[:, k].mean()),
-                "problem_values": value_PK[:, k].tolist(),
-                "single_draw": self.single(n),
+                "value": float(value_P.mean()),
+                "problem_values": value_P.tolist(),
+                "single_draw": bool((self._counts == n).all()),
             }
             rows.append(row | (shared or {}))
         return rows
@@ -140,17 +142,16 @@ class EvaluatedSolutions:
         Args:
             scores: one per fold.
             scoring: key in ``SCORINGS``.
-            ratings: ratings of the steps, one per fold; empty if nobody knows which are right.
+            ratings: the oracle's ratings of the steps, one per fold; empty without an oracle.
         """
         rows = self.by_score(np.concatenate([SCORINGS[scoring](s) for s in scores]))
         if ratings:
             truth = Ragged.concatenate([one.steps for one in ratings])
-            rows += defined("step_auroc", step_auroc(side_by_side(scores), truth))
+            rows += defined("step_auroc", step_auroc(join_scores(scores), truth))
         return rows
 
     def by_score(self, score: np.ndarray) -> list[Row]:
-        """Returns rows of best-of-N and of all `SOLUTION_METRICS` of scores, float64 [R]."""
-        value_PK = self.each(partial(best_of_n, ns=self.ns), score, self.correct, self.finished)
+        """Returns rows of best-of-N and of all `SOLUTION_METRICS` by scores, float64 [R]."""
         scored = ScoredSolutions(
             score=score,
             correct=self.correct,
@@ -158,7 +159,7 @@ class EvaluatedSolutions:
             problem=self.problem,
             n_steps=self.n_steps,
         )
-        rows = self.per_n("best_of_n", value_PK)
+        rows = self.per_n("best_of_n", self.best_of(score, self.ns))
         for name, metric in SOLUTION_METRICS.items():
             rows += defined(name, metric(scored))
         return rows
@@ -170,7 +171,7 @@ def defined(metric: str, value: float) -> list[Row]:
 
 
 def random_row(once_P: np.ndarray) -> Row:
-    """Returns the row of one random solution, given its chance to solve each problem: float64 [P], 0 to 1."""
+    """Returns the row of a random solution, given its chance to solve each problem: float64 [P], 0 to 1."""
     return {
         "arm": "random",
         "metric": "random",
@@ -180,7 +181,7 @@ def random_row(once_P: np.ndarray) -> Row:
     }
 
 
-def side_by_side(scores: Sequence[StepScores]) -> StepScores:
+def join_scores(scores: Sequence[StepScores]) -> StepScores:
     """Concatenates the scores of several folds."""
     prob = Ragged.concatenate([s.prob for s in scores])
     return StepScores(prob=prob, last=np.concatenate([s.last for s in scores]))

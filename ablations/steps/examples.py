@@ -25,7 +25,6 @@ class Examples:
     problems: Sequence[Example]
 
     def write(self, folder: Path) -> None:
-        """Writes ``EXAMPLES``."""
         write_examples(folder / EXAMPLES, self.problems)
 
     @classmethod
@@ -42,82 +41,72 @@ class PickExamples(Step[Examples], name="examples"):
     """The test samples."""
     arms: tuple[str, ...]
     scores: tuple[Step[StepScores], ...]
-    """Scores of the samples, one per arm."""
+    """Scores of the test samples, one per arm."""
     labels: Step[StepScores]
-    """The labeler's scores of them."""
+    """The labeler's scores of the test samples."""
     ratings: Step[Ratings] | None = None
-    """The oracle's ratings of them, if there is one."""
+    """The oracle's ratings of the test samples, if there is an oracle."""
     problems: int
     """Number of problems."""
     solutions: int
     """Maximum solutions per problem."""
 
     def run(self, context: Context) -> Examples:
-        """Picks them."""
         samples = context.read(self.samples)
         solutions = samples.solutions
-        arms = dict(zip(self.arms, context.read_all(self.scores), strict=True))
-        arms["labeler"] = context.read(self.labels)
-        ranked = {arm: SCORINGS[SCORING_OF[arm]](s) for arm, s in arms.items()}
+        by_arm = dict(zip(self.arms, context.read_all(self.scores), strict=True))
+        by_arm["labeler"] = context.read(self.labels)
+        score = {arm: SCORINGS[SCORING_OF[arm]](scores) for arm, scores in by_arm.items()}
         ratings = None if self.ratings is None else context.read(self.ratings)
         texts = samples.steps()
-        found = []
+
+        def describe(row: int, count: int) -> dict[str, Any]:
+            solution = solutions.row(row)
+            right = {arm: 1.0 - scores.prob.row(row)[:, 0] for arm, scores in by_arm.items()}
+            oracle = None if ratings is None else ratings.steps.row(row)
+            return {
+                "sample": solution.sample,
+                "answer": solution.answer,
+                "finished": solution.finished,
+                "final_correct": solution.final_correct,
+                "count": count,
+                "steps": [
+                    {
+                        "text": text,
+                        "oracle": None if oracle is None else int(oracle[i]),
+                        "scores": {
+                            arm: float(np.clip(s[i], 0, 1)) for arm, s in right.items() if not np.isnan(s[i])
+                        },
+                    }
+                    for i, text in enumerate(solution.steps)
+                ],
+                "solution_scores": {
+                    arm: float(np.clip(s[row], -1e9, 1e9)) for arm, s in score.items() if not np.isnan(s[row])
+                },
+            }
+
+        problems = []
         for p, problem in enumerate(samples.problems[: self.problems]):
             rows = np.flatnonzero(solutions.problem_index == p)
             text_of = {row: tuple(texts[row]) for row in rows}
             count = Counter(text_of.values())
             first = {text_of[row]: int(row) for row in rows[::-1]}
-            may_win = {arm: rows[solutions.finished[rows] & ~np.isnan(s[rows])] for arm, s in ranked.items()}
-            best = {
-                arm: text_of[may_win[arm][int(np.argmax(values[may_win[arm]]))]]
-                for arm, values in ranked.items()
-                if len(may_win[arm])
-            }
+            best = {}
+            for arm, s in score.items():
+                eligible = rows[solutions.finished[rows] & ~np.isnan(s[rows])]
+                if len(eligible):
+                    best[arm] = text_of[eligible[int(np.argmax(s[eligible]))]]
             shown = sorted(first, key=lambda text: (text not in best.values(), -count[text], first[text]))
-            found.append(
+            examples = []
+            for text in shown[: self.solutions]:
+                chosen_by = [arm for arm, chosen in best.items() if chosen == text]
+                examples.append(describe(first[text], count[text]) | {"chosen_by": chosen_by})
+            problems.append(
                 {
                     "problem_id": problem.problem_id,
                     "problem": problem.text,
                     "answer": problem.answer,
-                    "solutions": [
-                        {
-                            **_example(
-                                solutions.row(first[text]), first[text], count[text], arms, ranked, ratings
-                            ),
-                            "chosen_by": [arm for arm, chosen in best.items() if chosen == text],
-                        }
-                        for text in shown[: self.solutions]
-                    ],
+                    "solutions": examples,
                 }
             )
-        return Examples(problems=found)
-
-
-def _example(
-    solution: Any,
-    row: int,
-    count: int,
-    arms: dict[str, StepScores],
-    ranked: dict[str, np.ndarray],
-    ratings: Ratings | None,
-) -> Example:
-    right = {arm: 1.0 - s.prob.row(row)[:, 0] for arm, s in arms.items()}
-    oracle = ratings.steps.row(row) if ratings is not None else None
-    return {
-        "sample": solution.sample,
-        "answer": solution.answer,
-        "finished": solution.finished,
-        "final_correct": solution.final_correct,
-        "count": count,
-        "steps": [
-            {
-                "text": text,
-                "oracle": None if oracle is None else int(oracle[i]),
-                "scores": {arm: float(np.clip(s[i], 0, 1)) for arm, s in right.items() if not np.isnan(s[i])},
-            }
-            for i, text in enumerate(solution.steps)
-        ],
-        "solution_scores": {
-            arm: float(np.clip(s[row], -1e9, 1e9)) for arm, s in ranked.items() if not np.isnan(s[row])
-        },
-    }
+        return Examples(problems=problems)

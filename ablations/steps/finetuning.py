@@ -1,4 +1,4 @@
-"""What steps have in common that finetune a checkpoint."""
+"""Fields shared by the steps that finetune a checkpoint."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,15 @@ from ablations.steps.withheld import Withheld
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finetuning:
-    """The base, how it is trained, and what is not learned."""
+    """The base, the settings of its training, and the problems that are withheld."""
 
     base: Step[CausalModel]
     course: Course
     withheld: Withheld = Withheld()
     """Problems from which nothing is learned."""
     checkpoint_every: int = apart(100)
-    """Updates between two states that are kept."""
+    """Updates between two saved states."""
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.course.device

@@ -22,12 +22,12 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
     """Computes the class probabilities of the steps of some solutions."""
 
     labeler: Mapping[str, Json]
-    """Everything that decides them apart from the solutions; see `ablations.labelers.labeler.Identity`."""
+    """All that decides them besides the solutions; see `ablations.labelers.labeler.Identity`."""
     solutions_sha256: str
     solutions: tuple[Encoded, ...] = apart()
     choice: LabelerChoice = apart()
     max_tokens: int | None = apart(None)
-    """Maximum number of cells per forward pass; None: what suits the device."""
+    """Maximum number of cells per forward pass; None: a number that suits the device."""
 
     @classmethod
     def of(
@@ -38,10 +38,10 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
         max_tokens: int | None,
         label: str,
     ) -> LabelSolutions:
-        """Returns the step that labels some solutions; those of one problem are faster together."""
+        """Returns the step that labels solutions; those of one problem are faster together."""
         return cls(
             labeler=labeler,
-            solutions_sha256=_sha256(solutions),
+            solutions_sha256=_hash(solutions),
             solutions=tuple(solutions),
             choice=choice,
             max_tokens=max_tokens,
@@ -51,18 +51,16 @@ class LabelSolutions(Step[StepScores], name="labels", runs_model=True):
 
     @property
     def device(self) -> str:
-        """Device that it computes on."""
         return self.choice.device
 
     def run(self, context: Context) -> StepScores:
-        """Labels them."""
         from ablations.labelers.labeler import load_labeler
 
         labeler = load_labeler(self.choice)
         return labeler.label(self.solutions, max_tokens=self.max_tokens, progress=context.progress)
 
 
-def _sha256(solutions: Sequence[Encoded]) -> str:
+def _hash(solutions: Sequence[Encoded]) -> str:
     digest = hashlib.sha256()
     for solution in solutions:
         for numbers in (solution.ids, solution.step_end):

@@ -23,16 +23,17 @@ from ablations.formats.labeled_solution import LabeledSolution, SolutionStep
 from ablations.formats.questions import normalized
 from ablations.formats.texts import filter_texts, read_texts
 from ablations.steps.base_model import CausalModel
-from ablations.steps.course import Course
+from ablations.steps.course import Course, most_tokens
 from ablations.steps.finetuning import Finetuning
+from lightning_modules.encoding import IGNORE, encode_all
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK = 1000
-"""Texts tokenized at once: tokenizers' own lists take far more memory than the ids."""
+"""Texts tokenized at once, because tokenizers' own lists take far more memory than the ids."""
 WINDOW = 2048
-"""Most tokens per document, unless the user sets another limit or the model has fewer positions."""
+"""Maximum tokens per document, unless the user sets another limit or the model has fewer positions."""
 
 Documents = list[np.ndarray]
 Item = TypeVar("Item")
@@ -48,25 +49,23 @@ class MathMix(Finetuning, Step[CausalModel], name="mathmix", version=2, runs_mod
     """Further problems that are left out of the text."""
 
     def run(self, context: Context) -> CausalModel:
-        """Trains."""
         tokenizer, model = open_base(context.read(self.base).folder)
         left_out = LeftOut()
-        found = (text for file in self.text for text in read_texts(file.unchanged()))
+        texts = (text for file in self.text for text in read_texts(file.unchanged()))
         held_out = self.withheld.read(problems_of(context, self.problems))
-        texts = filter_texts(found, held_out, left_out)
-        documents = windows(tokenizer, texts, longest(model, self.course))
+        documents = windows(tokenizer, filter_texts(texts, held_out, left_out), longest(model, self.course))
         if not documents:
             raise ValueError(f"text: found none, {left_out}; allowed: one or more")
         counts: dict[str, Json] = {"documents": len(documents), "tokens": sum(map(len, documents))}
-        training = train(model, tokenizer, documents, documents, self.course, self.checkpoint_every, context)
-        return finetuned(model, tokenizer, counts, left_out, training)
+        training = train(self, context, model, tokenizer, documents, documents)
+        return save_with_facts(model, tokenizer, counts, left_out, training)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FinetuneOnSolutions(Finetuning, Step[CausalModel], name="generator", version=2, runs_model=True):
-    """Finetunes a base on solutions that came to a right end (the paper's 2.3).
+    """Finetunes a base on finished solutions with right answers (the paper's 2.3).
 
-    They are newline-delimited; the problem has no target, the token that ends the solution has one.
+    They are newline-delimited. The problem has no target; the token that ends the solution has one.
     """
 
     samples: Step[Samples] | None = None
@@ -74,26 +73,24 @@ class FinetuneOnSolutions(Finetuning, Step[CausalModel], name="generator", versi
     pool: tuple[UserFile, ...] = ()
     """Files of graded solutions."""
     most: int | None = None
-    """Solutions per problem, the first right ones; None: all."""
+    """Maximum right solutions per problem, the first ones; None: all."""
 
     def run(self, context: Context) -> CausalModel:
-        """Trains."""
         tokenizer, model = open_base(context.read(self.base).folder)
         left_out = LeftOut()
-        right = right_solutions(self.read(context), self.withheld.read(), self.most, left_out)
+        right = right_solutions(self._read(context), self.withheld.read(), self.most, left_out)
         documents, targets = encode_solutions(tokenizer, right, longest(model, self.course), left_out)
         if not documents:
             raise ValueError(f"pool: found no right solution, {left_out}; allowed: one or more")
         counts: dict[str, Json] = {
             "solutions": len(documents),
             "problems": len({solution.problem for solution in right}),
-            "targets": int(sum(count_targets(target) for target in targets)),
+            "targets": sum(int((target != IGNORE).sum()) for target in targets),
         }
-        training = train(model, tokenizer, documents, targets, self.course, self.checkpoint_every, context)
-        return finetuned(model, tokenizer, counts, left_out, training)
+        training = train(self, context, model, tokenizer, documents, targets)
+        return save_with_facts(model, tokenizer, counts, left_out, training)
 
-    def read(self, context: Context) -> Iterator[LabeledSolution]:
-        """Yields all solutions."""
+    def _read(self, context: Context) -> Iterator[LabeledSolution]:
         if self.samples is not None:
             yield from labeled_solutions(context.read(self.samples))
         for file in self.pool:
@@ -101,7 +98,7 @@ class FinetuneOnSolutions(Finetuning, Step[CausalModel], name="generator", versi
 
 
 def problems_of(context: Context, step: Step[ProblemSet] | None) -> list[str]:
-    """Returns the texts of an input's problems, if there is one; its solutions are not read."""
+    """Returns the texts of an input's problems without reading its solutions; none if there is no input."""
     if step is None:
         return []
     return [problem.text for problem in ProblemSet.read(context.folder(step)).problems]
@@ -125,33 +122,32 @@ def open_base(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
 
 
 def longest(model: PreTrainedModel, course: Course) -> int:
-    """Returns the most tokens per document."""
-    found = course.length(getattr(model.config, "max_position_embeddings", None), WINDOW)
-    assert found is not None
-    return found
+    """Returns the maximum tokens per document."""
+    limit = most_tokens(course.max_length, model.config, WINDOW)
+    assert limit is not None
+    return limit
 
 
 def windows(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], size: int) -> Documents:
-    """Encodes texts unchanged, each with the token that ends it; long ones in pieces of ``size`` tokens."""
+    """Encodes texts, each with the token that ends it; cuts long ones into pieces of ``size`` tokens."""
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     documents = []
     for chunk in _chunks(texts):
         for ids in tokenizer(chunk, add_special_tokens=False, verbose=False)["input_ids"]:
             whole = np.array([*bos, *ids, tokenizer.eos_token_id], dtype=np.int32)
-            pieces = (whole[at : at + size] for at in range(0, len(whole), size))
+            pieces = (whole[start : start + size] for start in range(0, len(whole), size))
             documents += [piece for piece in pieces if len(piece) > 1]  # a single token has no context
     return documents
 
 
 def labeled_solutions(samples: Samples) -> Iterator[LabeledSolution]:
-    """Yields samples as the records that all formats share."""
+    """Yields samples in the form that all formats share."""
     solutions = samples.solutions
-    for problem, steps, row in zip(
-        solutions.problem_index.tolist(), samples.steps(), range(len(solutions)), strict=True
-    ):
+    for row, steps in enumerate(samples.steps()):
+        problem = samples.problems[solutions.problem_index[row]]
         yield LabeledSolution(
-            problem=samples.problems[problem].text,
-            problem_id=samples.problems[problem].problem_id,
+            problem=problem.text,
+            problem_id=problem.problem_id,
             steps=tuple(SolutionStep(text=text) for text in steps),
             correct=bool(solutions.final_correct[row]),
             finished=bool(solutions.finished[row]),
@@ -165,9 +161,9 @@ def right_solutions(
     """Returns the finished solutions that were graded right.
 
     Args:
-        pool: graded solutions; one that nobody could grade does not count as right.
+        pool: graded solutions; an ungraded one does not count as right.
         held_out: held-out problems.
-        most: how many per problem, the first ones; None: all.
+        most: maximum per problem, the first ones; None: all.
         left_out: collects all others.
     """
     right = []
@@ -195,16 +191,15 @@ def right_solutions(
 def encode_solutions(
     tokenizer: PreTrainedTokenizerBase, solutions: Sequence[LabeledSolution], size: int, left_out: LeftOut
 ) -> tuple[Documents, Documents]:
-    """Returns tokens and targets of solutions; those over ``size`` are left out, as they would not end."""
-    from lightning_modules.encoding import IGNORE, encode_all
+    """Returns tokens and targets of solutions; leaves out those over ``size``, which would not end."""
     from lightning_modules.positions import verify_positions
 
     documents, targets = [], []
     for chunk in _chunks(solutions):
-        prompts, steps = [prompt_of(one.problem) for one in chunk], [one.texts for one in chunk]
-        found = encode_all(tokenizer, prompts, steps)
-        verify_positions(tokenizer, steps, found, [_name(one) for one in chunk])
-        for solution, encoded in zip(chunk, found, strict=True):
+        steps = [solution.texts for solution in chunk]
+        chunk_encoded = encode_all(tokenizer, [prompt_of(solution.problem) for solution in chunk], steps)
+        verify_positions(tokenizer, steps, chunk_encoded, [_name(solution) for solution in chunk])
+        for solution, encoded in zip(chunk, chunk_encoded, strict=True):
             ids = np.append(encoded.ids, np.int32(tokenizer.eos_token_id))
             if len(ids) > size:
                 left_out.add(f"longer than {size} tokens", _name(solution))
@@ -216,21 +211,13 @@ def encode_solutions(
     return documents, targets
 
 
-def count_targets(target: np.ndarray) -> int:
-    """Counts the tokens that have a target."""
-    from lightning_modules.encoding import IGNORE
-
-    return int((target != IGNORE).sum())
-
-
 def train(
+    step: Finetuning,
+    context: Context,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     documents: Documents,
     targets: Documents,
-    course: Course,
-    checkpoint_every: int,
-    context: Context,
 ) -> dict[str, Json]:
     """Trains a language model; returns facts about the training."""
     from lightning_modules.language_model import LanguageModel, Passes, TextData
@@ -238,8 +225,8 @@ def train(
     from lightning_modules.training import fit
 
     check_ids(model, documents)
-    rows = row_count(model)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id < rows else 0  # no position reads it
+    course = step.course
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id < row_count(model) else 0  # no position reads it
     passes = Passes(documents, targets, tokens=course.batch, pad=pad, seed=course.seed)
     updates = course.total(len(passes))
     module = LanguageModel(model, learning_rate=course.learning_rate, total_updates=updates)
@@ -251,7 +238,7 @@ def train(
         accelerator=course.device,
         logger=context.logs.logger(),
         checkpoint_folder=context.scratch,
-        checkpoint_every=checkpoint_every,
+        checkpoint_every=step.checkpoint_every,
         progress=context.progress,
     )
     return {
@@ -263,16 +250,15 @@ def train(
     }
 
 
-def finetuned(
+def save_with_facts(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     counts: dict[str, Json],
     left_out: LeftOut,
     training: dict[str, Json] | None = None,
 ) -> CausalModel:
-    """Returns a model with the facts of its making."""
-    facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts}
-    facts |= made_by()
+    """Returns a model to save, with facts about how it was made."""
+    facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts, **made_by()}
     if training is not None:
         facts["training"] = training
     return CausalModel(save=saving(model, tokenizer), facts=facts)
@@ -289,8 +275,8 @@ def saving(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Callab
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    left = iter(items)
-    while chunk := list(islice(left, CHUNK)):
+    remaining = iter(items)
+    while chunk := list(islice(remaining, CHUNK)):
         yield chunk
 
 

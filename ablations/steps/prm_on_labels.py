@@ -18,6 +18,7 @@ from ablations.engine.step import Context, Step
 from ablations.formats.held_out import HeldOut
 from ablations.formats.rated_solutions import Rated
 from ablations.steps.base_model import FACTS
+from ablations.steps.course import most_tokens
 from ablations.steps.finetuning import Finetuning
 from ablations.steps.rated_labels import RatedLabels
 
@@ -35,7 +36,6 @@ class EvaluatedPrm(TrainedModel):
 
     @classmethod
     def read(cls, folder: Path) -> EvaluatedPrm:
-        """Reads what ``write`` wrote; weights stay where they are."""
         return cls(path=folder / MODEL, facts=read_json(folder / FACTS))
 
 
@@ -48,7 +48,6 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
     whole model is trained."""
 
     def run(self, context: Context) -> EvaluatedPrm:
-        """Trains and evaluates it."""
         from transformers import PreTrainedModel
 
         from ablations.steps.encoded_ratings import encode_rated
@@ -67,10 +66,10 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
         course, base = self.course, context.read(self.base).folder
         tokenizer, left_out = load_tokenizer(base), LeftOut()
         held_out = self.withheld.read()
-        learned, held = divided(self.read(left_out), held_out)
-        assert not any(one.problem in held_out for one in learned)  # guards against later changes
-        longest = course.length(getattr(load_config(base), "max_position_embeddings", None))
-        branches = encode_rated(tokenizer, learned, longest, left_out)
+        learned, held = split_held_out(self.read(left_out), held_out)
+        assert not any(solution.problem in held_out for solution in learned)  # guards against later changes
+        max_length = most_tokens(course.max_length, load_config(base))
+        branches = encode_rated(tokenizer, learned, max_length, left_out)
         if not branches.encoded:
             raise ValueError(
                 f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one "
@@ -84,7 +83,7 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             (layer,) = states.layers
             head = new_head(StateHeadConfig(width=states.width, layer=layer, num_labels=3), seed=course.seed)
             head.table = states.table(layer)
-            head.standardize(head.table[np.concatenate([one.ids for one in branches.encoded])])
+            head.standardize(head.table[np.concatenate([branch.ids for branch in branches.encoded])])
             backbone = head
         model = RewardModel(backbone, learning_rate=course.learning_rate)
         check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
@@ -110,33 +109,33 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
         state = gather_weights(model)
         if not context.group.first:
             return EvaluatedPrm(facts={})
-        made = context.scratch / MODEL
+        folder = context.scratch / MODEL
         if isinstance(backbone, StateHead):
-            backbone.load_state_dict({name.removeprefix("backbone."): held for name, held in state.items()})
-            RewardModel(join_trunk(backbone, base)).export(made, tokenizer)
+            backbone.load_state_dict({name.removeprefix("backbone."): value for name, value in state.items()})
+            RewardModel(join_trunk(backbone, base)).export(folder, tokenizer)
         else:
-            model.export(made, tokenizer, state)
-        tests = encode_rated(tokenizer, held, longest, left_out)
-        judged: dict[str, Json] = {"judged": None, "judged_distinct": None}
+            model.export(folder, tokenizer, state)
+        tests = encode_rated(tokenizer, held, max_length, left_out)
+        facts: dict[str, Json] = {"judged": None, "judged_distinct": None, "left_out": left_out.facts}
         if tests.encoded:
-            written = RewardModel.from_folder(made).to(course.device)  # as users will load it
-            judged["judged"] = evaluate_prm(written, tests, problem_numbers(held))
+            exported = RewardModel.from_folder(folder).to(course.device)  # as users will load it
+            facts["judged"] = evaluate_prm(exported, tests, problem_numbers(held))
             once = distinct(held)
             if len(once) < len(held):  # one repeated hundreds of times outweighs all others
-                again = encode_rated(tokenizer, once, longest, LeftOut())
-                judged["judged_distinct"] = evaluate_prm(written, again, problem_numbers(once))
-        counts: dict[str, Json] = {
-            "labels": sum(one.labels for one in (*learned, *held)),
+                distinct_tests = encode_rated(tokenizer, once, max_length, LeftOut())
+                facts["judged_distinct"] = evaluate_prm(exported, distinct_tests, problem_numbers(once))
+        facts["counts"] = {
+            "labels": sum(solution.labels for solution in (*learned, *held)),
             "labels_learned": branches.labels,
             "labels_judged": tests.labels,
             "labels_cut": branches.cut_labels + tests.cut_labels,
             "solutions_learned": len(learned),
             "solutions_held_out": len(held),
             "branches_learned": len(branches.encoded),
-            "problems_learned": len({one.key for one in learned}),
-            "problems_held_out": len({one.key for one in held}),
+            "problems_learned": len({solution.key for solution in learned}),
+            "problems_held_out": len({solution.key for solution in held}),
         }
-        training: dict[str, Json] = {
+        facts["training"] = {
             "updates": updates,
             "updates_of_a_pass": data.updates,
             "warmup": model.warmup,
@@ -144,28 +143,27 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             "weight_decay": model.weight_decay,
             "shared_prefixes": share_prefixes,
         }
-        facts: dict[str, Json] = {"counts": counts, "left_out": left_out.facts, "training": training}
-        return EvaluatedPrm(path=made, facts=facts | judged | made_by())
+        return EvaluatedPrm(path=folder, facts=facts | made_by())
 
 
-def divided(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:
+def split_held_out(rated: Iterable[Rated], held_out: HeldOut) -> tuple[list[Rated], list[Rated]]:
     """Splits solutions into those to learn from and those of held-out problems."""
     learned: list[Rated] = []
     held: list[Rated] = []
-    for one in rated:
-        (held if one.problem in held_out else learned).append(one)
+    for solution in rated:
+        (held if solution.problem in held_out else learned).append(solution)
     return learned, held
 
 
 def distinct(rated: Iterable[Rated]) -> list[Rated]:
     """Returns the first of each group of solutions with equal problem, steps and ratings."""
     first: dict[Any, Rated] = {}
-    for one in rated:
-        first.setdefault((one.key, one.branches), one)
+    for solution in rated:
+        first.setdefault((solution.key, solution.branches), solution)
     return list(first.values())
 
 
 def problem_numbers(rated: Iterable[Rated]) -> np.ndarray:
-    """Returns a number for the problem of each solution: int64."""
-    numbers: np.ndarray = np.unique([one.key for one in rated], return_inverse=True)[1]
+    """Numbers the problems; returns that of each solution: int64."""
+    numbers: np.ndarray = np.unique([solution.key for solution in rated], return_inverse=True)[1]
     return numbers

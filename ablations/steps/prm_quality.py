@@ -1,4 +1,4 @@
-"""How well a PRM detects wrong steps on problems that it was not trained on."""
+"""Evaluation of a PRM's detection of wrong steps on held-out problems."""
 
 from __future__ import annotations
 
@@ -18,32 +18,25 @@ def evaluate_prm(model: RewardModel, branches: Branches, problem: np.ndarray) ->
     Args:
         model: a PRM with three classes.
         branches: held-out branches.
-        problem: int64, the problem of each solution that the branches belong to.
+        problem: int64, the problem of each of the branches' solutions.
 
     Returns:
         Plain JSON; null where a number is undefined.
     """
-    found = score(model, branches.encoded)
-    kept = [
-        target[: len(encoded.step_end)]
-        for target, encoded in zip(branches.targets, branches.encoded, strict=True)
-    ]
-    target = np.concatenate(kept)
-    problem = np.repeat(problem[branches.solution], [len(one) for one in kept])
+    counts = [len(encoded.step_end) for encoded in branches.encoded]
+    target = np.concatenate([target[:n] for target, n in zip(branches.targets, counts, strict=True)])
+    problem = np.repeat(problem[branches.solution], counts)
     labeled = target != IGNORE
-    prob, target, problem = found.prob[labeled], target[labeled].astype(np.int64), problem[labeled]
-    # A probability is 0 in float64 only where a logit is off by hundreds; its log must stay finite.
+    prob = score(model, branches.encoded).prob[labeled]
+    target, problem = target[labeled].astype(np.int64), problem[labeled]
+    # A probability is 0 in float64 only where a logit is off by hundreds; its log must remain finite.
     given = np.maximum(prob[np.arange(len(target)), target], np.finfo(np.float64).tiny)
     hit = prob.argmax(axis=1) == target
     auroc = auroc_interval(-prob[:, 0], target > 0, problem)
     return {
         "problems": len(np.unique(problem)),
         "labels": len(target),
-        "step_auroc": {
-            "estimate": _number(auroc.estimate),
-            "lower": _number(auroc.lower),
-            "upper": _number(auroc.upper),
-        },
+        "step_auroc": {name: _number(getattr(auroc, name)) for name in ("estimate", "lower", "upper")},
         "loss": float(-np.log(given).mean()),
         "accuracy": float(hit.mean()),
         "by_class": {

@@ -1,4 +1,4 @@
-"""Files of rated solutions that a PRM learns from."""
+"""Files of rated solutions from which a PRM learns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RatedLabels:
     """Files of rated solutions, of any labeled format."""
     options: LabelOptions = LabelOptions()
     problems: tuple[UserFile, ...] = ()
-    """Files with the problems that the labels do not hold."""
+    """Files with the problems that are missing from the labels."""
     threshold: float | None = None
     """P(wrong) above which a step is wrong, where labels are probabilities."""
 

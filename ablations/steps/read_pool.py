@@ -25,20 +25,19 @@ class ReadPool(Step[PoolSamples], name="pool"):
     labeler: str
 
     def run(self, context: Context) -> PoolSamples:
-        """Reads it."""
-        read = read_pool(self.file.unchanged(), self.labeler)
-        assert read.labels is not None
+        pool = read_pool(self.file.unchanged(), self.labeler)
+        assert pool.labels is not None
         return PoolSamples(
-            problems=read.problems,
-            solutions=read.solutions,
-            labels=read.labels,
-            left_out=read.describe_left_out() or "",
+            problems=pool.problems,
+            solutions=pool.solutions,
+            labels=pool.labels,
+            left_out=pool.describe_left_out() or "",
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TakeFold(Step[Samples], name="fold"):
-    """Takes a part of a pool: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest)."""
+class FoldPart:
+    """A part of a pool: ``test``, ``validation`` (the next fold's test) or ``train`` (the rest)."""
 
     pool: Step[PoolSamples]
     fold: int
@@ -46,27 +45,26 @@ class TakeFold(Step[Samples], name="fold"):
     part: Part
     seed: int = 0
 
-    def run(self, context: Context) -> Samples:
-        """Takes it."""
-        samples = Samples.read(context.folder(self.pool))  # not the labels
-        return _dealt(samples, self.fold, self.folds, self.part, self.seed)[0]
+    def take(self, pool: Samples) -> tuple[Samples, IntArray]:
+        """Returns its samples, and their rows in the pool."""
+        problems = fold_problems(
+            len(pool.problems), fold=self.fold, folds=self.folds, part=self.part, seed=self.seed
+        )
+        return pool.take_problems(problems)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TakeFoldLabels(Step[StepScores], name="fold_labels"):
-    """Takes the labeler's scores of the solutions that `TakeFold` takes with the same fields."""
+class TakeFold(FoldPart, Step[Samples], name="fold"):
+    """Takes the samples of a part."""
 
-    pool: Step[PoolSamples]
-    fold: int
-    folds: int
-    part: Part
-    seed: int = 0
+    def run(self, context: Context) -> Samples:
+        return self.take(Samples.read(context.folder(self.pool)))[0]  # does not read the labels
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TakeFoldLabels(FoldPart, Step[StepScores], name="fold_labels"):
+    """Takes the labeler's scores of a part."""
 
     def run(self, context: Context) -> StepScores:
-        """Takes them."""
         pool = context.read(self.pool)
-        return pool.labels.take(_dealt(pool, self.fold, self.folds, self.part, self.seed)[1])
-
-
-def _dealt(pool: Samples, fold: int, folds: int, part: Part, seed: int) -> tuple[Samples, IntArray]:
-    return pool.take_problems(fold_problems(len(pool.problems), fold=fold, folds=folds, part=part, seed=seed))
+        return pool.labels.take(self.take(pool)[1])

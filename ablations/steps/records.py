@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ablations.data.artifacts import RECORDS
 from ablations.engine.step import Context, Step
@@ -20,7 +20,6 @@ class Records:
     records: "list[Record]"
 
     def write(self, folder: Path) -> None:
-        """Writes ``RECORDS``."""
         from results.records import write_records
 
         write_records(folder / RECORDS, self.records)
@@ -41,47 +40,40 @@ class GatherRecords(Step[Records], name="records", version=2):
     settings: str
     """The run's settings as JSON."""
     revision: str
-    """Of the code."""
+    """Revision of the code."""
     cells: tuple[Step[Rows], ...]
     references: Step[Rows] | None = None
-    """The reference lines; None: the experiment sees no test problems."""
+    """The reference lines; None: the experiment reads no test problems."""
 
     def run(self, context: Context) -> Records:
-        """Gathers them.
-
-        Raises:
-            ValueError: two arms were trained on different solutions.
-        """
+        """Raises a ValueError if two arms were trained on different solutions."""
         from results.records import Record
 
-        found: list[Record] = []
-        seen: dict[tuple[object, ...], str] = {}
+        records: list[Record] = []
+        hashes: dict[tuple[object, ...], str] = {}
         references = () if self.references is None else (self.references,)
         for step in (*references, *self.cells):
-            part, config = context.read(step), json.loads(self.settings)
-            if part.chosen is not None:
-                config["chosen"] = part.chosen
-            text = json.dumps(config, sort_keys=True)
-            for row in part.rows:
+            rows, config = context.read(step), json.loads(self.settings)
+            if rows.chosen is not None:
+                config["chosen"] = rows.chosen
+            shared: dict[str, Any] = {
+                "experiment": self.experiment,
+                "scale": self.scale,
+                "dataset": self.dataset,
+                "config": json.dumps(config, sort_keys=True),
+                "revision": self.revision,
+            }
+            for row in rows.rows:
                 if "solutions_hash" in row:
                     varied = row.get("variant"), row.get("level")
-                    which = row["acquisition"], row["data_scale"], row["seed"], *varied
-                    known = seen.setdefault(which, row["solutions_hash"])
-                    if known != row["solutions_hash"]:
+                    point = row["acquisition"], row["data_scale"], row["seed"], *varied
+                    first = hashes.setdefault(point, row["solutions_hash"])
+                    if row["solutions_hash"] != first:
                         raise ValueError(
                             f"solutions of {row['arm']} at data scale {row['data_scale']}, seed "
-                            f"{row['seed']}: found hash {row['solutions_hash']}; allowed: {known}, that of "
+                            f"{row['seed']}: found hash {row['solutions_hash']}; allowed: {first}, that of "
                             "the other arms"
                         )
                     row.setdefault("cell", step.key)  # a further evaluation already names its cell
-                found.append(
-                    Record(
-                        experiment=self.experiment,
-                        scale=self.scale,
-                        dataset=self.dataset,
-                        config=text,
-                        revision=self.revision,
-                        **row,
-                    )
-                )
-        return Records(records=found)
+                records.append(Record(**shared, **row))
+        return Records(records=records)

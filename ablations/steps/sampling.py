@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
     count: int
     """Solutions per problem."""
     shots: int = 0
-    """Solved problems in the prompt; of a finetuned generator, none."""
+    """Solved problems in the prompt; 0 for a finetuned generator."""
     temperature: float
     min_p: float
     """Share of the most likely token's probability below which a token is never drawn."""
@@ -43,7 +43,6 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
     """Problems per shard; each shard is drawn from its own seed."""
 
     def run(self, context: Context) -> SampleParts:
-        """Samples them."""
         from transformers import AutoTokenizer
 
         from lightning_modules.backbones import load_causal
@@ -58,6 +57,10 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
         shards = [problems[start : start + self.shard_problems] for start in starts]
         paths = [context.scratch / f"{index:05d}.parquet" for index in range(len(shards))]
         for index, (shard, path) in enumerate(zip(shards, paths, strict=True)):
+
+            def progress(done: int, total: int, index: int = index) -> None:
+                context.progress((index + done / total) / len(shards))
+
             if index % context.group.size == context.group.rank and not path.is_file():
                 drawn = sample(
                     model,
@@ -68,12 +71,15 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
                     min_p=self.min_p,
                     max_new_tokens=self.max_new_tokens,
                     seed=self.seed * 100_003 + index,
-                    progress=_within(context.progress, index, len(shards)),
+                    progress=progress,
                 )
-                pairs = zip(shard, drawn, strict=True)
-                rows = [row for problem, done in pairs for row in graded(world, problem, done)]
+                graded = [
+                    solution
+                    for problem, completions in zip(shard, drawn, strict=True)
+                    for solution in grade(world, problem, completions)
+                ]
                 with replacing(path) as partial:
-                    Solutions.from_rows(rows).write(partial)
+                    Solutions.from_rows(graded).write(partial)
                     sync(partial)
             context.progress((index + 1) / len(shards))
         context.group.wait()
@@ -81,7 +87,7 @@ class SampleSolutions(Step[Samples], name="samples", spreads=True):
 
 
 def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int, seed: int) -> str:
-    """Returns brief solved problems of the pretraining split, in lines, each with the token that ends it."""
+    """Returns short solved problems of the pretraining split in lines, each with the token that ends it."""
     rng = np.random.default_rng(seed)
     drawn = draw_problems(world, "pretraining", 20 * shots, seed)
     brief = [problem for problem in drawn if world.operations(problem) <= world.brief][:shots]
@@ -93,8 +99,8 @@ def few_shot_prefix(world: World, tokenizer: PreTrainedTokenizerBase, shots: int
     )
 
 
-def graded(world: World, problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
-    """Converts completions to solutions, and checks their final answers."""
+def grade(world: World, problem: Problem, completions: Sequence[Completion]) -> list[Solution]:
+    """Converts completions to solutions with checked final answers."""
     solutions = []
     for number, completion in enumerate(completions):
         steps = steps_of(completion.text)
@@ -110,7 +116,3 @@ def graded(world: World, problem: Problem, completions: Sequence[Completion]) ->
             )
         )
     return solutions
-
-
-def _within(progress: Callable[[float], None], index: int, count: int) -> Callable[[int, int], None]:
-    return lambda done, total: progress((index + done / total) / count)

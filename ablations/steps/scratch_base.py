@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from ablations.engine.step import Context, Step
 from ablations.engine.user_file import UserFile
 from ablations.formats.texts import filter_texts, read_any
 from ablations.steps.base_model import CausalModel
-from ablations.steps.language_finetuning import finetuned, problems_of
+from ablations.steps.language_finetuning import problems_of, save_with_facts
 from ablations.steps.withheld import Withheld
 from lightning_modules.presets import PRESETS
 
@@ -26,7 +26,7 @@ class MakeScratchBase(Step[CausalModel], name="scratch_base", version=3, runs_mo
     """Trains a tokenizer on text, and draws random weights."""
 
     samples: Step[Samples] | None = None
-    """Samples whose problems and steps are text."""
+    """Samples whose problems and steps are used as text."""
     text: tuple[UserFile, ...] = ()
     """Files of texts or of solutions, of any format."""
     withheld: Withheld = Withheld()
@@ -40,31 +40,29 @@ class MakeScratchBase(Step[CausalModel], name="scratch_base", version=3, runs_mo
     seed: int = 0
 
     def run(self, context: Context) -> CausalModel:
-        """Makes it."""
         from lightning_modules.backbones import build_causal
 
         left_out = LeftOut()
         held_out = self.withheld.read(problems_of(context, self.problems))
-        found = (text for file in self.text for text in read_any(file.unchanged()))
-        texts = [*self._sampled(context), *filter_texts(found, held_out, left_out)]
+        texts: list[str] = []
+        if self.samples is not None:
+            samples = context.read(self.samples)
+            texts = [*samples.prompts(), *("\n".join(steps) for steps in samples.steps())]
+        from_files = (text for file in self.text for text in read_any(file.unchanged()))
+        texts += filter_texts(from_files, held_out, left_out)
         if not texts:
             raise ValueError(f"text: found none, {left_out}; allowed: one or more")
         tokenizer = train_tokenizer(texts, self.vocabulary)
         preset = PRESETS[self.preset]
-        preset = replace(preset, max_positions=self.positions or preset.max_positions)
+        if self.positions is not None:
+            preset = replace(preset, max_positions=self.positions)
         model = build_causal(preset, tokenizer, seed=self.seed)
         counts: dict[str, Json] = {
             "texts": len(texts),
             "tokens": len(tokenizer),
             "parameters": model.num_parameters(),
         }
-        return finetuned(model, tokenizer, counts, left_out)
-
-    def _sampled(self, context: Context) -> Iterator[str]:
-        if self.samples is not None:
-            samples = context.read(self.samples)
-            yield from samples.prompts()
-            yield from ("\n".join(steps) for steps in samples.steps())
+        return save_with_facts(model, tokenizer, counts, left_out)
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:

@@ -17,29 +17,31 @@ if TYPE_CHECKING:
 
 
 class StateRows:
-    """The states of one layer, from one artifact or several, with rows that are numbered through."""
+    """The states of one layer, from one or more artifacts, with consecutively numbered rows."""
 
     def __init__(self, *, layer: int, pooled: bool) -> None:
         """
         Args:
             layer: layer of the states.
-            pooled: whether a solution ends with the mean of its states rather than with its last one.
+            pooled: whether a solution ends with the mean of its states rather than the last one.
         """
         self.layer, self.pooled = layer, pooled
         self._parts: list[States] = []
 
     def encoded(self, states: States, samples: Samples) -> list[Encoded]:
-        """Returns some solutions, whose states an artifact has, with their rows as tokens."""
-        files = [known.shards for known in self._parts]
-        if states.shards not in files:
+        """Encodes samples by the rows of their states in an artifact."""
+        first = 0
+        for part in self._parts:
+            if part.shards == states.shards:
+                break
+            first += part.rows
+        else:
             self._parts.append(states)
-            files.append(states.shards)
-        first = sum(known.rows for known in self._parts[: files.index(states.shards)])
         return states.encoded(samples, pooled=self.pooled, first_row=first)
 
     def attach(self, backbone: PreTrainedModel, standardize_by: list[Encoded] | None = None) -> None:
-        """Gives a head its table, and standardizes it by the rows of some solutions if they are given."""
+        """Gives a head its table of states, standardized by the rows of solutions if any are given."""
         head = cast("StateHead", backbone)
         head.table = table_of(self._parts, self.layer)
         if standardize_by is not None:
-            head.standardize(head.table[np.unique(np.concatenate([one.ids for one in standardize_by]))])
+            head.standardize(head.table[np.unique(np.concatenate([e.ids for e in standardize_by]))])

@@ -1,7 +1,4 @@
-"""Steps of the large PRM: an annotator's ratings, and the PRM that is trained on ratings.
-
-The ratings that the PRM is trained on are separate artifacts, whoever gave them.
-"""
+"""Steps of the large PRM: ratings, by people or the world's annotator, and the PRM trained on them."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -35,7 +32,6 @@ class Annotate(Step[Annotations], name="annotated"):
     seed: int
 
     def run(self, context: Context) -> Annotations:
-        """Rates them."""
         samples, world = context.read(self.samples), world_of(self.world)
         rows = np.arange(len(samples.solutions)) if self.chosen is None else context.read(self.chosen).labeled
         annotator = Annotator(
@@ -51,19 +47,18 @@ class Annotate(Step[Annotations], name="annotated"):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReadRatings(Step[Annotations], name="rated"):
-    """Reads people's ratings of chosen rows; solutions that nobody could rate are left out."""
+    """Reads people's ratings of chosen rows, except solutions without a rating."""
 
     samples: Step[Samples]
     chosen: Step[ChosenRows]
     file: UserFile
 
     def run(self, context: Context) -> Annotations:
-        """Reads them."""
         rows = context.read(self.chosen).labeled
         chosen = context.read(self.samples).take(rows)
-        found = read_labeling(self.file.unchanged(), chosen.problems, chosen.solutions)
-        judged = [i for i, ratings in enumerate(found) if any(rating is not None for rating in ratings)]
-        return Annotations(rows=rows[judged], ratings=[list(found[i]) for i in judged])
+        ratings = read_labeling(self.file.unchanged(), chosen.problems, chosen.solutions)
+        rated = [i for i, steps in enumerate(ratings) if any(rating is not None for rating in steps)]
+        return Annotations(rows=rows[rated], ratings=[list(ratings[i]) for i in rated])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,8 +82,7 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
     device: str = "cpu"
 
     def run(self, context: Context) -> LargePrm:
-        """Trains it."""
-        from ablations.steps.training_data import encode_checked, untaught
+        from ablations.steps.training_data import encode_checked, find_untaught
         from lightning_modules.backbones import load_classifier
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_lengths
@@ -123,9 +117,8 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
             batch_size=self.batch_size,
             seed=self.seed,
         )
-        empty = untaught(chosen, encoded, data.train_set)
-        updates = max(self.epochs * data.updates, self.min_updates)
-        model.total_updates = updates
+        untaught = find_untaught(chosen, encoded, data.train_set)
+        updates = model.total_updates = max(self.epochs * data.updates, self.min_updates)
         fit(
             model,
             data,
@@ -141,8 +134,8 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
             solutions=len(annotations),
             rated_steps=annotations.rated_steps,
             updates=updates,
-            checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
-            untaught=empty,
+            checkpoint=base.named_base(tokenizer),
+            untaught=untaught,
         )
         state = gather_weights(model)
         return LargePrm(save=partial(model.export, tokenizer=tokenizer, state=state), facts=facts)

@@ -24,11 +24,12 @@ from lightning_modules.presets import Attention, Dtype, Lora, Precision
 
 if TYPE_CHECKING:
     from lightning_modules.reward_model import RewardModel
+    from lightning_modules.state_head import StateHeadConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabeledRows:
-    """Which solutions a student learns from, and under which supervision."""
+    """The solutions that a student learns from, and their supervision."""
 
     arm: str
     """Form of supervision."""
@@ -37,11 +38,11 @@ class LabeledRows:
     seed: int
     """Redraws training subset, order and head."""
     threshold: float | None = None
-    """P(negative) above which a step is incorrect; None where the labeler does not label."""
+    """P(negative) above which a step is incorrect; None unless the labeler labels."""
     soft_targets: bool = False
     """Whether targets are the labeler's probabilities, not decisions."""
     bootstrap: int | None = None
-    """Resample of the labeled solutions; None: each of them once."""
+    """Number of the resample of the labeled solutions; None: each of them once."""
     samples: Step[Samples]
     labels: Step[StepScores] | None = None
     """The labeler's scores of the samples."""
@@ -62,7 +63,7 @@ class LabeledRows:
         return rows
 
     def supervision(self, context: Context, samples: Samples, rows: IntArray) -> Supervision:
-        """Returns the arm's targets for the solutions at some rows."""
+        """Returns the arm's targets for the solutions at ``rows``."""
         arm = TARGETS[self.arm]
         if isinstance(arm, OracleArm):
             assert self.ratings is not None
@@ -98,9 +99,9 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     hidden: int = 0
     """Width of the hidden layer of a head on states; 0: the head is linear."""
     heads: int = 0
-    """Attention heads of its transformer layer over the steps; 0: it has none."""
+    """Attention heads of the head's transformer layer over the steps; 0: it has no such layer."""
     tuning: bool = False
-    """Whether it only evaluates the learning rate."""
+    """Whether the run only evaluates the learning rate."""
     updates: int
     """Maximum number of updates."""
     batch_size: int
@@ -112,11 +113,11 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     validation_n: int
     """N of the best-of-N by which they are compared."""
     patience: int | None = None
-    """Consecutive evaluations without improvement that end a training; None: it makes all updates."""
+    """Consecutive evaluations without improvement that end training; None: it makes all updates."""
     warmup: float = 0.05
     """Share of the updates in which the learning rate rises."""
     decay: float = 0.2
-    """Share of the updates in which it falls to zero."""
+    """Share of the updates in which the learning rate falls to zero."""
     weight_decay: float = 0.01
     """Weight decay of matrices other than embeddings."""
     dropout: float = 0.0
@@ -139,16 +140,16 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     device: str = "cpu"
 
     def run(self, context: Context) -> TrainedStudent:
-        """Trains it."""
         from ablations.steps.checkpoint_choice import KeepBest, Validation
         from ablations.steps.encoded_samples import encode_samples
-        from ablations.steps.training_data import encode_checked, untaught
+        from ablations.steps.training_data import encode_checked, find_untaught
         from lightning_modules.divergence import Diverged
         from lightning_modules.optimization import falling_updates
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_lengths
         from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import RewardData, RewardDataset
+        from lightning_modules.state_head import StateHeadConfig
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
 
@@ -159,18 +160,28 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         learned = samples.take(rows)
         supervision = self.supervision(context, samples, rows)
         held = context.read(self.validation)
+        layer = self.layer if self.choice is None else context.read(self.choice).layer
         if not self.states:
             encoded = encode_checked(tokenizer, learned, self.max_length)
             held_encoded = encode_samples(context.folder(self.validation), tokenizer, self.max_length)
-            model = self.untrained(context, base.folder, supervision.num_classes)
+            model = self.initial_model(context, base.folder, supervision.num_classes)
         else:
+            assert layer is not None
             states = States.join(context.read_all(self.states))
-            place = StateRows(layer=self._layer(context), pooled=self.outcome_loss == "mean_logit")
-            encoded = place.encoded(states, learned)
-            held_encoded = place.encoded(States.join(context.read_all(self.validation_states)), held)
-            model = self.untrained(context, base.folder, supervision.num_classes, states)
-            known = place.encoded(states, samples) if self.start is None else None
-            place.attach(model.backbone, standardize_by=known)
+            state_rows = StateRows(layer=layer, pooled=self.outcome_loss == "mean_logit")
+            encoded = state_rows.encoded(states, learned)
+            held_encoded = state_rows.encoded(States.join(context.read_all(self.validation_states)), held)
+            head = StateHeadConfig(
+                width=states.width,
+                hidden=self.hidden,
+                heads=self.heads,
+                layer=layer,
+                pooled=state_rows.pooled,
+                num_labels=supervision.num_classes,
+            )
+            model = self.initial_model(context, base.folder, supervision.num_classes, head)
+            all_encoded = state_rows.encoded(states, samples) if self.start is None else None
+            state_rows.attach(model.backbone, standardize_by=all_encoded)
         check_lengths(model.backbone, encoded)
         steps = supervision.step_target
         data = RewardData(
@@ -189,7 +200,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             per_problem=self.per_problem,
             seed=self.seed,
         )
-        empty = untaught(learned, encoded, data.train_set)
+        untaught = find_untaught(learned, encoded, data.train_set)
         validation = Validation(held, held_encoded, arm=self.arm, n=self.validation_n, group=context.group)
         keep = KeepBest(
             validation,
@@ -217,10 +228,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             if not self.tuning:
                 raise
             return TrainedStudent(
-                learning_rate=model.learning_rate,
-                facts=None,
-                diverged=str(error),
-                layer=self._layer(context) if self.states else None,
+                learning_rate=model.learning_rate, facts=None, diverged=str(error), layer=layer
             )
         facts = TrainingFacts(
             solutions_hash=learned.solutions.content_hash(),
@@ -237,31 +245,22 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             planned=tuple(sorted(keep.at)),
             plateau=keep.end is not None and keep.end < self.updates,
             validation_n=validation.n,
-            checkpoint=None if base.checkpoint is None else base.checkpoint.read_by(tokenizer),
-            untaught=empty,
+            checkpoint=base.named_base(tokenizer),
+            untaught=untaught,
         )
         save = partial(model.export, tokenizer=None if self.states else tokenizer, state=keep.best_state)
         return TrainedStudent(
-            save=None if self.tuning else save,
-            learning_rate=model.learning_rate,
-            facts=facts,
-            layer=self._layer(context) if self.states else None,
+            save=None if self.tuning else save, learning_rate=model.learning_rate, facts=facts, layer=layer
         )
 
-    def _layer(self, context: Context) -> int:
-        """Returns the layer of the frozen trunk."""
-        layer = self.layer if self.choice is None else context.read(self.choice).layer
-        assert layer is not None
-        return layer
-
-    def untrained(
-        self, context: Context, base: Path, num_classes: int, states: States | None = None
+    def initial_model(
+        self, context: Context, base: Path, num_classes: int, head: StateHeadConfig | None = None
     ) -> RewardModel:
-        """Returns the initial model: that of ``start``, or the base (or states) with a new head."""
+        """Returns the initial model: that of ``start``, a new head on states, or the base with a new head."""
         from lightning_modules.adapters import add_adapters
         from lightning_modules.backbones import load_classifier, recompute_activations
         from lightning_modules.reward_model import RewardModel, load_backbone
-        from lightning_modules.state_head import StateHeadConfig, new_head
+        from lightning_modules.state_head import new_head
 
         learning_rate = self.learning_rate
         if self.choice is not None:
@@ -269,15 +268,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         assert learning_rate is not None
         if self.start is not None:
             backbone = load_backbone(context.read(self.start).folder, base)
-        elif states is not None:
-            head = StateHeadConfig(
-                width=states.width,
-                hidden=self.hidden,
-                heads=self.heads,
-                layer=self._layer(context),
-                pooled=self.outcome_loss == "mean_logit",
-                num_labels=num_classes,
-            )
+        elif head is not None:
             backbone = new_head(head, seed=self.seed)
         else:
             backbone = load_classifier(
@@ -285,7 +276,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             )
             if self.lora is not None:
                 backbone = add_adapters(backbone, **asdict(self.lora), seed=self.seed)
-        new_and_pooled = self.start is None and states is None and self.outcome_loss == "mean_logit"
+        new_and_pooled = self.start is None and head is None and self.outcome_loss == "mean_logit"
         model = RewardModel(
             backbone,
             learning_rate=learning_rate,
@@ -304,68 +295,59 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeasureLabelNoise(LabeledRows, Step[Rows], name="label_noise"):
-    """Measures how far the labels of a training run differ from the oracle's."""
+    """Measures how much the labels of a training run differ from the oracle's."""
 
     def run(self, context: Context) -> Rows:
-        """Compares them."""
         assert self.ratings is not None
         samples = context.read(self.samples)
         rows = self.rows(context, samples)
         supervision = self.supervision(context, samples, rows)
-        found = label_noise(supervision, context.read(self.ratings).steps.take(rows))
+        noise = label_noise(supervision, context.read(self.ratings).steps.take(rows))
         return Rows(
             rows=[
-                *defined("label_noise", found.differing),
-                *defined("label_false_positives", found.false_positives),
-                *defined("label_false_negatives", found.false_negatives),
+                *defined("label_noise", noise.differing),
+                *defined("label_false_positives", noise.false_positives),
+                *defined("label_false_negatives", noise.false_negatives),
             ]
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChooseRate(Step[RateChoice], name="choose", version=2):
-    """Chooses what does best on validation problems, the first of equals: a learning rate and, on a frozen
-    trunk, a layer.
+    """Chooses the learning rate (on a frozen trunk, with the layer) that does best on validation problems.
 
-    A value is the mean over its training runs; it is excluded if one of them diverged. The choice is
-    bracketed if a lower and a higher rate were also tried.
+    A rate's value is the mean over its training runs; it is excluded if one of them diverged. Of equal ones,
+    the first is chosen. The choice is bracketed if a lower and a higher rate were also tried.
     """
 
     candidates: tuple[Step[TrainedStudent], ...]
 
     def run(self, context: Context) -> RateChoice:
-        """Chooses it.
-
-        Raises:
-            Diverged: training diverged at every rate.
-        """
-        of_point: dict[tuple[float, int | None], list[TrainedStudent]] = {}
-        for trained in context.read_all(self.candidates):
-            of_point.setdefault((trained.learning_rate, trained.layer), []).append(trained)
-        grid = tuple(_tried(rate, layer, trained) for (rate, layer), trained in of_point.items())
-        known = {
-            (tried.learning_rate, tried.layer): tried.validation
-            for tried in grid
-            if tried.validation is not None
-        }
-        if not known:
+        """Raises Diverged if training diverged at every rate."""
+        by_point: dict[tuple[float, int | None], list[TrainedStudent]] = {}
+        for student in context.read_all(self.candidates):
+            by_point.setdefault((student.learning_rate, student.layer), []).append(student)
+        grid = []
+        values: dict[tuple[float, int | None], float] = {}
+        for (rate, layer), students in by_point.items():
+            diverged = next((s.diverged for s in students if s.diverged is not None), None)
+            if diverged is None:
+                values[rate, layer] = float(np.mean([s.known.best_value for s in students]))
+            grid.append(
+                TriedRate(
+                    learning_rate=rate,
+                    validation=values.get((rate, layer)),
+                    trainings=len(students),
+                    diverged=diverged,
+                    layer=layer,
+                )
+            )
+        if not values:
             from lightning_modules.divergence import Diverged
 
             lowest = min(grid, key=lambda tried: tried.learning_rate)
-            raise Diverged(f"all {len(grid)} learning rates diverge; of the lowest: {lowest.diverged}")
-        rate, layer = max(known, key=known.__getitem__)
-        rates = {rate for rate, _ in of_point}
-        return RateChoice(
-            learning_rate=rate, bracketed=min(rates) < rate < max(rates), grid=grid, layer=layer
-        )
-
-
-def _tried(rate: float, layer: int | None, trained: list[TrainedStudent]) -> TriedRate:
-    why = [one.diverged for one in trained if one.diverged is not None]
-    return TriedRate(
-        learning_rate=rate,
-        validation=None if why else float(np.mean([one.known.best_value for one in trained])),
-        trainings=len(trained),
-        diverged=why[0] if why else None,
-        layer=layer,
-    )
+            raise Diverged(f"all {len(grid)} learning rates diverge; at the lowest: {lowest.diverged}")
+        rate, layer = max(values, key=values.__getitem__)
+        rates = {rate for rate, _ in by_point}
+        bracketed = min(rates) < rate < max(rates)
+        return RateChoice(learning_rate=rate, bracketed=bracketed, grid=tuple(grid), layer=layer)

@@ -1,4 +1,4 @@
-"""Encode and validate training data, and find the solutions that teach nothing."""
+"""Encoding and validation of training data, and a search for solutions that teach nothing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,29 +16,25 @@ if TYPE_CHECKING:
 def encode_checked(
     tokenizer: "PreTrainedTokenizerBase", samples: Samples, max_length: int | None = None
 ) -> list[Encoded]:
-    """Encodes samples, and checks that every step reads back at its position.
-
-    Raises:
-        ValueError: a step does not read back as its text.
-    """
+    """Encodes samples; raises a ValueError unless every step reads back as its text at its position."""
     steps = samples.steps()
     encoded = encode_all(tokenizer, samples.prompts(), steps, max_length=max_length)
     verify_positions(tokenizer, steps, encoded, samples.names())
     return encoded
 
 
-def untaught(samples: Samples, encoded: Sequence[Encoded], data: RewardDataset) -> tuple[Untaught, ...]:
+def find_untaught(samples: Samples, encoded: Sequence[Encoded], data: RewardDataset) -> tuple[Untaught, ...]:
     """Returns the solutions without a target: they have none, or were cut before their first one.
 
     Raises:
         ValueError: no solution has a target.
     """
-    empty = [i for i, target in enumerate(data.targets) if not has_target(target).any()]
-    if len(empty) == len(data):
+    rows = [i for i, target in enumerate(data.targets) if not has_target(target).any()]
+    if len(rows) == len(data):
         raise ValueError(
             f"targets: found none in {len(data)} solutions; allowed: one or more, within max_length tokens"
         )
-    if not empty:
+    if not rows:
         return ()
     ids, numbers = samples.solutions.column("problem_id").to_pylist(), samples.solutions.sample.tolist()
-    return tuple(Untaught(problem_id=ids[i], sample=numbers[i], cut=encoded[i].cut_steps > 0) for i in empty)
+    return tuple(Untaught(problem_id=ids[i], sample=numbers[i], cut=encoded[i].cut_steps > 0) for i in rows)

@@ -1,4 +1,4 @@
-"""Problems from which nothing may be learned."""
+"""Problems that are withheld from training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Withheld:
     share: PartShare = 0.0
     """Share of all other problems."""
     seed: int = 0
-    """Seed of the draw of the share."""
+    """Seed for drawing the share."""
 
     def __post_init__(self) -> None:
         check_fields(self, "held_out_")
 
     def read(self, problems: Iterable[str] = ()) -> HeldOut:
-        """Returns them, together with some further problems."""
+        """Returns these problems, and further ones."""
         files = (file.unchanged() for file in self.files)
         return HeldOut.of(files, share=self.share, seed=self.seed, problems=problems)

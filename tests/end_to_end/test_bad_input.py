@@ -33,7 +33,7 @@ SETTINGS = {
     ),
     "world beside a pool": (
         ["--pool=empty.jsonl", "--labeler=a", "--world=dropped"],
-        "world: found 'dropped' beside a pool; allowed: one of the two",
+        "world: found 'dropped' next to a pool; allowed: one of the two",
     ),
     "pool without a labeler": (
         ["--pool=empty.jsonl"],

@@ -45,7 +45,7 @@ def test_a_checkpoint_is_finetuned(pool, qwen2, tmp_path, capsys):
     assert chosen["cut_steps"] == 0 and "untaught" not in chosen
     report = (tmp_path / "out" / "report.html").read_text()
     assert "students are finetuned" in report and "trained from scratch" not in report
-    assert f"The students begin with the checkpoint {qwen2} (qwen2, revision " in report
+    assert f"The students start from the checkpoint {qwen2} (qwen2, revision " in report
     assert "read problems through its chat template." in report
     assert list((tmp_path / "out" / "figures").glob("*.png"))
     store = tmp_path / "store"
@@ -75,7 +75,7 @@ def test_adapters_of_a_checkpoint(pool, qwen2, tmp_path, capsys):
     assert cli.main(argv("run", pool, qwen2, tmp_path, **more, **lora)) == 0
     capsys.readouterr()
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "as plain text. Adapters of rank 2 and the head are trained, nothing else." in report
+    assert "as plain text. Only adapters of rank 2 and the head are trained." in report
     (train, *_) = (tmp_path / "store" / "train").iterdir()
     names = {path.name for path in (train / "model").iterdir()}
     assert "adapter_model.safetensors" in names and "model.safetensors" not in names

@@ -124,5 +124,6 @@ def test_a_pool_is_refused(tmp_path, capsys):
     argv = ["plan", "hyperparameters", "--scale=smoke", f"--pool={pool}", "--labeler=sharp"]
     assert cli.main(argv) == 2
     assert (
-        "pool: found" in (told := capsys.readouterr().err) and "allowed: none, for by cross-fitting" in told
+        "pool: found" in (told := capsys.readouterr().err)
+        and "allowed: none, because by cross-fitting" in told
     )

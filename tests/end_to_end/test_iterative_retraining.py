@@ -191,7 +191,7 @@ def problem(p: int) -> dict:
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("data_scales=[2]", "data_scales: found [2]; allowed: two or more, one a round"),
+        ("data_scales=[2]", "data_scales: found [2]; allowed: two or more, one per round"),
         ("data_scales=[1,7]", "data_scales: found [1, 7]; allowed: ascending, 1 to source.train_samples = 6"),
         ("ways=[luck]", "ways: found ['luck']; allowed: one or more of train_on, "),
         ("ways=[]", "ways: found []; allowed: one or more of train_on, "),

@@ -154,7 +154,7 @@ def test_a_pool_is_refused(tmp_path, capsys, name):
     argv = ["plan", name, "--scale=smoke", f"--store={tmp_path / 's'}", "--pool=p.jsonl", "--labeler=prm"]
     assert cli.main(argv) == 2
     err = capsys.readouterr().err
-    assert err.startswith("ablations: pool: found p.jsonl; allowed: none, for the labeler and its")
+    assert err.startswith("ablations: pool: found p.jsonl; allowed: none, because the labeler and its")
 
 
 def test_the_whole_set_is_another_choice_from_the_same_pool():

@@ -63,7 +63,7 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert cli.main(arguments("run", pool, "sharp", tmp_path, **TINY)) == 0
     said = capsys.readouterr()
     assert "process supervision" in said.out
-    fixed = "labeler.threshold: 0.20, the paper's for its own PRM, since a pool has no step labels"
+    fixed = "labeler.threshold: 0.20, the paper's for its own PRM, because a pool has no step labels"
     assert said.err.count(fixed) == 1
     report = (tmp_path / "out" / "report.html").read_text()
     assert "exceeds 0.20, the paper&#39;s for its own PRM; a pool has no step labels" in report
@@ -304,7 +304,7 @@ def test_training_problems_are_counted_as_the_folds_are_dealt(pool, tmp_path, co
         ([], "labeler: found none; allowed with --pool: the name of one whose step scores the pool holds"),
         (
             ["--labeler=sharp", "--world=dropped"],
-            "world: found 'dropped' beside a pool; allowed: one of the two",
+            "world: found 'dropped' next to a pool; allowed: one of the two",
         ),
         (
             ["--labeler=sharp", "--settings.source.folds=11"],

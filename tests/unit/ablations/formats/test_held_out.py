@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ablations.formats.held_out import HeldOut
 from ablations.formats.questions import normalized
 from ablations.formats.rated_solutions import Branch, Rated
-from ablations.steps.prm_on_labels import distinct, divided, problem_numbers
+from ablations.steps.prm_on_labels import distinct, problem_numbers, split_held_out
 
 PROBLEMS = st.lists(st.text(min_size=1, max_size=6), max_size=30)
 
@@ -23,12 +23,12 @@ def test_no_problem_lies_on_both_sides(problems, more, share, seed):
     held_out = HeldOut(share=share, seed=seed)
     # the same problem again, spaced and capitalized otherwise
     rows = [rated(text) for problem in problems for text in (problem, f" {problem.upper()}\n", problem)]
-    learned, held = divided(rows, held_out)
+    learned, held = split_held_out(rows, held_out)
     assert sorted([*map(id, learned), *map(id, held)]) == sorted(map(id, rows))
     assert not {normalized(one.problem) for one in learned} & {normalized(one.problem) for one in held}
     # other data around it changes nothing
     others, both = [rated(problem) for problem in more], {id(one) for one in held}
-    _, again = divided([*others, *reversed(rows)], HeldOut(share=share, seed=seed))
+    _, again = split_held_out([*others, *reversed(rows)], HeldOut(share=share, seed=seed))
     assert {id(one) for one in again} - set(map(id, others)) == both
 
 
@@ -63,6 +63,6 @@ def test_all_problems_of_files_are_held_out(tmp_path):
     math = tmp_path / "test.jsonl"
     math.write_text(json.dumps({"problem": "Find  $X$.", "solution": "$1$"}) + "\n")
     held_out = HeldOut.of([math], share=0.0, seed=0)
-    learned, held = divided([rated("find $x$."), rated("Find $y$.")], held_out)
+    learned, held = split_held_out([rated("find $x$."), rated("Find $y$.")], held_out)
     assert [one.problem for one in held] == ["find $x$."]
     assert [one.problem for one in learned] == ["Find $y$."]

@@ -102,7 +102,9 @@ def test_a_checkpoint_whose_files_change_is_refused(tmp_path: Path) -> None:
     weights = checkpoint / "model.safetensors"
     held = weights.read_bytes()
     weights.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
-    with pytest.raises(ValueError, match="checkpoint .*tiny: found revision .*; allowed: .*, its files"):
+    with pytest.raises(
+        ValueError, match="checkpoint .*tiny: found revision .*; allowed: .*, that of its files"
+    ):
         CausalModel.read(artifact)
     weights.write_bytes(held)
     assert CausalModel.read(artifact).folder == checkpoint
@@ -292,7 +294,7 @@ def test_a_report_tells_what_taught_nothing_and_where_students_began() -> None:
     frame = frame.assign(cell=["a", "b"], acquisition="uniform", data_scale=1)
     found = reporting.notes(settings_of("supervision", "smoke"), frame)
     assert (
-        "The students begin with the checkpoint tiny (gpt2, revision abababababab) and read problems as "
+        "The students start from the checkpoint tiny (gpt2, revision abababababab) and read problems as "
         "plain text."
     ) in found
     assert (

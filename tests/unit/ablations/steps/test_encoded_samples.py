@@ -19,7 +19,7 @@ def folder(smoke):
 
 @pytest.fixture(autouse=True)
 def empty(monkeypatch):
-    monkeypatch.setattr(encoded_samples, "_kept", type(encoded_samples._kept)())
+    monkeypatch.setattr(encoded_samples, "_cache", type(encoded_samples._cache)())
 
 
 def test_the_same_samples_are_encoded_once(folder):
@@ -49,4 +49,4 @@ def test_large_sets_are_not_kept(folder, monkeypatch):
     monkeypatch.setattr(encoded_samples, "MOST_TOKENS", 10)
     tokenizer = load_tokenizer(shipped_base("facts", "small"))
     assert encode_samples(folder, tokenizer, None) is not encode_samples(folder, tokenizer, None)
-    assert not encoded_samples._kept
+    assert not encoded_samples._cache

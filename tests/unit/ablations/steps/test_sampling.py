@@ -6,7 +6,7 @@ from ablations.data.solutions import Problem
 from ablations.engine.step import Context
 from ablations.steps.base_model import CausalModel
 from ablations.steps.language_finetuning import saving
-from ablations.steps.sampling import SampleSolutions, few_shot_prefix, graded
+from ablations.steps.sampling import SampleSolutions, few_shot_prefix, grade
 from ablations.world.text import build_tokenizer
 from ablations.world.world import split_of
 from ablations.world.worlds import WORLDS
@@ -20,7 +20,7 @@ PROBLEM = Problem(problem_id="train-0", text="a+8b-5:47", answer="50")
 
 def test_completions_become_graded_solutions():
     texts = ["47a+8=55\n55b-5=50\n#50\n", "47a+8=55\n#55\n", "47a+8=55\n55b-5=50\n", "#50"]
-    solutions = graded(WORLD, PROBLEM, [Completion(text=text, finished=True) for text in texts])
+    solutions = grade(WORLD, PROBLEM, [Completion(text=text, finished=True) for text in texts])
     assert [s.sample for s in solutions] == [0, 1, 2, 3]
     assert solutions[0].steps == ("47a+8=55", "55b-5=50", "#50")
     assert [s.answer for s in solutions] == ["50", "55", None, "50"]
@@ -31,12 +31,12 @@ def test_completions_become_graded_solutions():
 @pytest.mark.parametrize("text", ["47a+8=55\n55b-5=50\n#50\n", "#50", "#50\n#5", ""])
 def test_an_unfinished_solution_is_never_right(text):
     """Even one whose last line is the right answer: nobody knows what it would have gone on to say."""
-    (solution,) = graded(WORLD, PROBLEM, [Completion(text=text, finished=False)])
+    (solution,) = grade(WORLD, PROBLEM, [Completion(text=text, finished=False)])
     assert (solution.final_correct, solution.answer, solution.finished) == (False, None, False)
 
 
 def test_an_empty_completion_is_a_wrong_solution_of_one_empty_step():
-    (solution,) = graded(WORLD, PROBLEM, [Completion(text="", finished=True)])
+    (solution,) = grade(WORLD, PROBLEM, [Completion(text="", finished=True)])
     assert solution.steps == ("",) and not solution.final_correct
 
 

@@ -312,7 +312,7 @@ def test_a_learning_rate_that_diverges_is_out_of_the_choice(tmp_path):
     chosen = choose(tmp_path / "some", [diverged(1.0, why), trained(learning_rate=0.1, best_value=0.0)])
     assert chosen.learning_rate == 0.1 and chosen.grid[0].diverged == why
     with pytest.raises(
-        Diverged, match="^all 1 learning rates diverge; of the lowest: learning_rate: found 1.0"
+        Diverged, match="^all 1 learning rates diverge; at the lowest: learning_rate: found 1.0"
     ):
         choose(tmp_path / "all", [diverged(1.0, why)])
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from trained import FACTS
 
 from ablations.data.models import RateChoice, TriedRate
-from ablations.steps.training_facts import facts_for_records, labels_of
+from ablations.steps.training_facts import count_labels, facts_for_records
 
 ONE = replace(
     FACTS, solutions=1, targets=10, curve=((10, 0.5), (20, 0.25)), best_value=0.5, planned=(10, 20, 30, 40)
@@ -19,8 +19,8 @@ TOLD = {
 
 def test_what_was_labeled():
     trained = [ONE, replace(ONE, solutions=2, targets=20)]
-    assert labels_of("process", trained) == {"labelled_solutions": 3, "labelled_steps": 30}
-    assert labels_of("large_orm", trained) == {"labelled_solutions": 3, "labelled_steps": None}
+    assert count_labels("process", trained) == {"labelled_solutions": 3, "labelled_steps": 30}
+    assert count_labels("large_orm", trained) == {"labelled_solutions": 3, "labelled_steps": None}
 
 
 def test_after_an_early_end_the_value_is_that_of_the_checkpoint_kept():

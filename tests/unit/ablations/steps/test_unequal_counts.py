@@ -5,7 +5,7 @@ import pytest
 
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem, Solution, Solutions
-from ablations.evaluation.best_of_n import best_of_n, random_choice
+from ablations.evaluation.best_of_n import random_choice
 from ablations.steps.collect import draw_rows
 from ablations.steps.evaluation_rows import EvaluatedSolutions
 
@@ -25,12 +25,13 @@ def samples():
 
 def test_every_problem_is_judged_by_all_its_own_solutions(samples):
     judged = EvaluatedSolutions([samples])
-    assert judged.ns == [1, 2] and not judged.single(2)
+    assert judged.ns == [1, 2]
     assert judged.each(random_choice, judged.correct, judged.finished).tolist() == [1 / 3, 1 / 2]
     score = np.array([0.9, 0.5, 0.1, 0.2, 0.1])
-    value = judged.each(lambda *of: best_of_n(*of, judged.ns), score, judged.correct, judged.finished)
+    value = judged.best_of(score, judged.ns)
     # p0: its best is right and lies in 2 of 3 pairs; p1: its better one is wrong.
     assert value == pytest.approx(np.array([[1 / 3, 2 / 3], [1 / 2, 0]]))
+    assert not judged.per_n("best_of_n", value)[1]["single_draw"]
 
 
 def test_a_draw_takes_a_problems_own_solutions(samples):
