@@ -7,7 +7,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO, get_args
 
 from ablations.engine.step import Task
@@ -23,38 +22,22 @@ INTERVAL = 5.0
 """Seconds between two JSON lines on the progress of one task."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NamedWork:
-    """A piece of work that is not a step."""
-
-    label: str
-    """Name for display."""
-    address: str
-    """Name for machines, different from that of any other piece."""
-
-
-Reported = Task | NamedWork
-"""A piece of work whose progress is reported."""
-
-
 class Reporter:
     """Receiver of a run's progress, which ignores it. `left` is the estimate of the seconds left."""
 
     def begin(self, total: int, standing: int, work: float) -> None:
         """Called when a run begins: `total` tasks to make in `work` seconds, `standing` made before."""
 
-    def started(self, task: Reported) -> None:
+    def started(self, task: Task) -> None:
         """Called when a task begins."""
 
-    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
         """Called when a task has done `fraction` of its work, and the run `done` of its `work`."""
 
-    def ended(
-        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
-    ) -> None:
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
         """Called when a task ends, with its `seconds` (None: another run made it) or a one-line `failure`."""
 
-    def blocked(self, task: Reported) -> None:
+    def blocked(self, task: Task) -> None:
         """Called when a task will not be tried because what it needs has failed."""
 
     def close(self) -> None:
@@ -94,18 +77,16 @@ class Lines(Reporter):
         if total:
             self._print(f"tasks: {total} to do, {standing} done before")
 
-    def started(self, task: Reported) -> None:
+    def started(self, task: Task) -> None:
         self._running[task.label] = 0.0
 
-    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
         self._running[task.label] = fraction
         if time.monotonic() - self._last >= self._silence:
             running = ", ".join(f"{label} {part:.0%}" for label, part in self._running.items())
             self._print(f"[{self._over}/{self._total}] running: {running}{_left(left)}")
 
-    def ended(
-        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
-    ) -> None:
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
         self._running.pop(task.label, None)
         self._over += 1
         outcome = "made by another run" if seconds is None else duration(seconds)
@@ -113,7 +94,7 @@ class Lines(Reporter):
             outcome = f"FAILED, {failure}"
         self._print(f"[{self._over}/{self._total}] {task.label}: {outcome}{_left(left)}")
 
-    def blocked(self, task: Reported) -> None:
+    def blocked(self, task: Task) -> None:
         self._over += 1
 
     def _print(self, line: str) -> None:
@@ -145,19 +126,17 @@ class Bars(Reporter):
             self.bars.start()
             self._bar[""] = self.bars.add_task(self._title(), total=work, note="")
 
-    def started(self, task: Reported) -> None:
+    def started(self, task: Task) -> None:
         self._bar[task.address] = self.bars.add_task(task.label, total=1.0, note="")
         self._start[task.address] = time.monotonic()
 
-    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
         elapsed = time.monotonic() - self._start[task.address]
         note = _left(elapsed * (1 - fraction) / fraction if fraction else 0.0).removeprefix(", ")
         self.bars.update(self._bar[task.address], completed=fraction, note=note)
         self.bars.update(self._bar[""], completed=done, note=_left(left).removeprefix(", "))
 
-    def ended(
-        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
-    ) -> None:
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
         self._over += 1
         self.bars.remove_task(self._bar.pop(task.address))
         note = _left(left).removeprefix(", ")
@@ -165,7 +144,7 @@ class Bars(Reporter):
         if failure is not None:
             self.bars.console.print(f"{task.label}: FAILED, {failure}", markup=False, highlight=False)
 
-    def blocked(self, task: Reported) -> None:
+    def blocked(self, task: Task) -> None:
         self._over += 1
 
     def close(self) -> None:
@@ -186,27 +165,25 @@ class Json(Reporter):
     def begin(self, total: int, standing: int, work: float) -> None:
         self._print("begin", total=total, standing=standing, work=work)
 
-    def started(self, task: Reported) -> None:
+    def started(self, task: Task) -> None:
         self._print("started", task)
 
-    def progressed(self, task: Reported, fraction: float, done: float, left: float) -> None:
+    def progressed(self, task: Task, fraction: float, done: float, left: float) -> None:
         now = time.monotonic()
         if now - self._last.get(task.address, -math.inf) >= self._every:
             self._last[task.address] = now
             self._print("progressed", task, fraction=fraction, done=done, left=left)
 
-    def ended(
-        self, task: Reported, seconds: float | None, failure: str | None, done: float, left: float
-    ) -> None:
+    def ended(self, task: Task, seconds: float | None, failure: str | None, done: float, left: float) -> None:
         self._print("ended", task, seconds=seconds, failure=failure, done=done, left=left)
 
-    def blocked(self, task: Reported) -> None:
+    def blocked(self, task: Task) -> None:
         self._print("blocked", task)
 
     def close(self) -> None:
         self._print("close")
 
-    def _print(self, event: str, task: Reported | None = None, **details: float | str | None) -> None:
+    def _print(self, event: str, task: Task | None = None, **details: float | str | None) -> None:
         names = {} if task is None else {"task": task.address, "label": task.label}
         line = json.dumps({"time": time.time(), "event": event} | names | details)
         print(line, file=self._file or sys.stderr, flush=True)

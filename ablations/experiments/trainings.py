@@ -32,22 +32,6 @@ from ablations.steps.validate import passed_over
 from ablations.supervision import TARGETS, LabelerArm, OracleArm
 from ablations.world.world import Kind
 
-STUDENT_FIELDS = (
-    *(
-        "batch_size",
-        "per_problem",
-        "accumulate",
-        "evaluations",
-        "validation_n",
-        "patience",
-        "warmup",
-        "decay",
-    ),
-    *("weight_decay", "dropout", "chat_template", "lora", "dtype", "attention", "gradient_checkpointing"),
-    "precision",
-)
-"""Settings of students that a training has under the same name."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trainings:
@@ -156,7 +140,22 @@ class Trainings:
             max_length=self.fold.max_length,
             device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
-            **{name: getattr(students, name) for name in STUDENT_FIELDS},
+            batch_size=students.batch_size,
+            per_problem=students.per_problem,
+            evaluations=students.evaluations,
+            validation_n=students.validation_n,
+            patience=students.patience,
+            warmup=students.warmup,
+            decay=students.decay,
+            weight_decay=students.weight_decay,
+            dropout=students.dropout,
+            accumulate=students.accumulate,
+            chat_template=students.chat_template,
+            lora=students.lora,
+            dtype=students.dtype,
+            attention=students.attention,
+            gradient_checkpointing=students.gradient_checkpointing,
+            precision=students.precision,
             **estimates,
         )
 
