@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Callback, LambdaCallback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
@@ -30,6 +30,16 @@ IGNORED_WARNINGS = (
     # Logits are read, never changed in place.
     "FSDP2-wrapped module .* returned a view tensor",
 )
+
+
+class Progress(Callback):
+    """Reports the share of updates done."""
+
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self.report = report
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
+        self.report(trainer.global_step / trainer.max_steps)
 
 
 class StateSaver(Callback):
@@ -120,9 +130,7 @@ def fit(
         extra.append(saver)
         state = saver.existing()
     if progress is not None and group.first:
-        extra.append(
-            LambdaCallback(on_train_batch_end=lambda trainer, *_: progress(trainer.global_step / updates))
-        )
+        extra.append(Progress(progress))
     if logger is not None:
         extra.append(LearningRateMonitor("step"))
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
