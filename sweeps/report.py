@@ -53,8 +53,8 @@ def arms_table(studies: Mapping[str, optuna.Study]) -> Table:
         id="trials",
         title="Trials",
         lead=(
-            "Every arm has the same budget of trials. Best: validation problems solved, per cent; the best "
-            "of many looks better than it is."
+            "Every arm has the same budget of trials. Best: percent of validation problems solved; the "
+            "best of many looks better than it is."
         ),
         heads=heads("arm", "finished", "complete", "pruned", "failed", "best", text=("arm",)),
         rows=tuple(rows),
@@ -154,7 +154,7 @@ def best_config(arm: str, study: optuna.Study, settings: HyperparametersSettings
         "world": settings.source.world,
         "settings": {"arms": [arm], "students": point, "source": {"labeler": {"threshold": threshold}}},
     }
-    solved = f"{100 * float(best.value or 0):.1f} per cent of the validation problems"
+    solved = f"{100 * float(best.value or 0):.1f} percent of the validation problems"
     return f"# Trial {best.user_attrs[PLANNED]}: {solved}\n{yaml.safe_dump(content, sort_keys=False)}"
 
 

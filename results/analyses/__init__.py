@@ -1,5 +1,5 @@
 """Analyses of the records of experiments, one file per experiment.
 
-A ``frame`` holds records of one experiment, scale and dataset, as ``results.records.read_records`` returns;
-where noted, it may be their summary from ``results.stats.summaries.summarize``.
+A ``frame`` holds the records of one experiment, scale and dataset from ``results.records``. Where noted,
+it may be their summary from ``results.stats.summaries.summarize``.
 """

@@ -109,7 +109,7 @@ def budgets_table(frame: pd.DataFrame) -> Table:
         title=f"Differences in best-of-{n} between acquisitions at the same budget",
         lead=(
             "Percentage points under process supervision, paired by problem and seed, with 95% intervals, "
-            "not corrected for their number. A budget is all that is labeled, the selector's own included."
+            "not corrected for their number. A budget is all that is labeled, including for the selector."
         ),
         heads=heads(
             *("acquisition", "minus", "budget", "points", "reading", "seeds"),
@@ -161,9 +161,10 @@ def _saving(one: AcquisitionEfficiency) -> str:
     if not one.paper:
         return f"{needs}."
     interval = estimate_cell(one.efficiency, 2).interval
-    holds = "excludes" if one.paper == "excluded" else "holds"
+    relation = "excludes" if one.paper == "excluded" else "contains"
     return (
-        f"{needs}; the interval of the data efficiency, {interval}, {holds} the paper's {PAPER_EFFICIENCY}."
+        f"{needs}; the interval of the data efficiency, {interval}, {relation} the paper's "
+        f"{PAPER_EFFICIENCY}."
     )
 
 

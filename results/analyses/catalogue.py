@@ -70,18 +70,16 @@ class Analysis:
 
 _EXPECTATION = (
     "Best-of-N is the expectation over all subsets of the solutions drawn; at the N that equals their number "
-    "it is a single draw, and marked so."
+    "it is a single draw, and marked as such."
 )
-_AS_DRAWN = (
-    "Solutions are taken as drawn, duplicates and all, as in the paper; the arms get the identical ones."
-)
+_AS_DRAWN = "Solutions are used as drawn, duplicates included, as in the paper; all arms get identical ones."
 _CHOSEN = (
     "The learning rate of each arm and data scale is chosen from one grid, on validation problems, by "
-    "trainings whose seeds are not reported; all reported seeds train at it. Validation problems choose the "
-    "checkpoint of each training too."
+    "trainings whose seeds are not reported; all reported seeds train with it. Validation problems also "
+    "choose the checkpoint of each training."
 )
 _LARGE = (
-    "Each large model is one training: its intervals speak of problems, not of seeds. The large ORM's "
+    "Each large model is one training: its intervals are over problems, not seeds. The large ORM's "
     "learning rate is chosen on validation problems by other trainings, whose seeds are not reported; the "
     "large PRM has the labeler's learning rate."
 )
@@ -131,7 +129,7 @@ ANALYSES: dict[str, Analysis] = {
             *(training_effort_table, hyperparameters.training_table),
         ),
         notes=(
-            "All numbers are of validation problems, which chose the checkpoints too; no test problem is "
+            "All numbers are for validation problems, which also chose the checkpoints; no test problem is "
             "read.",
         ),
         metric=sensitivity.METRIC,
@@ -144,8 +142,8 @@ ANALYSES: dict[str, Analysis] = {
         notes=(
             _CHOSEN,
             "Each form has a learning rate of its own. A solution is scored at its last token; under the "
-            "mean of the logits, by that mean. Numbers of validation problems are a little too high, all "
-            "alike, since these chose the checkpoints too.",
+            "mean of the logits, by that mean. Numbers for validation problems are all slightly too high, "
+            "because these problems also chose the checkpoints.",
         ),
         metric="kept_best_of_n",
     ),
@@ -170,7 +168,7 @@ ANALYSES: dict[str, Analysis] = {
         notes=(
             _EXPECTATION,
             _LARGE,
-            "The outcome reward models of this experiment differ in their training solutions alone.",
+            "The outcome reward models of this experiment differ only in their training solutions.",
         ),
     ),
     "difficulty": Analysis(

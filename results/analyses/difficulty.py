@@ -66,7 +66,7 @@ def quintiles_table(frame: pd.DataFrame) -> Table | None:
         title=f"Problems solved by difficulty, best-of-{n}",
         lead=(
             "Quintiles of the test problems by the generator's pass rate, estimated on samples that are not "
-            "judged here; per cent, with 95% intervals over problems."
+            "judged here; percent, with 95% intervals over problems."
         ),
         heads=heads("quintile", "problems", *map(arm_words, arms), text=("quintile",)),
         rows=tuple((word(quintile_words(level)), *solved_cells(group, arms)) for level, group in groups),
@@ -154,7 +154,7 @@ def gains_table(frame: pd.DataFrame) -> Table | None:
         title=f"What more samples bring: best-of-{n} minus best-of-1",
         lead=(
             "Percentage points with 95% intervals over problems, not corrected for their number; and the "
-            "gain of the hardest quintile minus that of each other, whose problems are others."
+            "gain of the hardest quintile minus that of each other quintile, over different problems."
         ),
         heads=heads(
             *("arm", "quintile", "gain", "hardest's gain minus it", "reading"),
@@ -210,7 +210,7 @@ def _counted(found: pd.DataFrame) -> list[str]:
 
 
 def _most_helped(found: list[Gain], n: int) -> str:
-    """Say in which quintile more samples help most, and how many others the hardest surely exceeds."""
+    """Say in which quintile more samples help most, and how many others the hardest is shown to exceed."""
     if not found:
         return ""
     most = max(found, key=lambda one: one.gain.estimate)
@@ -218,6 +218,6 @@ def _most_helped(found: list[Gain], n: int) -> str:
     sure = sum(one.verdict == "above zero" for one in others)
     return (
         f"{n} samples instead of one help the large PRM most in quintile {quintile_words(most.level)}, by "
-        f"{text_of(share_cell(most.gain, signed=True))} points; the hardest gains surely more than {sure} of "
-        f"the {len(others)} others."
+        f"{text_of(share_cell(most.gain, signed=True))} points; the hardest quintile's gain is shown to "
+        f"exceed that of {sure} of the {len(others)} others."
     )

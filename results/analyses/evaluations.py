@@ -75,7 +75,7 @@ def _at_largest_n(frame: pd.DataFrame) -> Table:
     return Table(
         id="best-of-n",
         title=f"Best-of-{n}",
-        lead="Problems solved, per cent, and points over majority voting, paired by problem; 95% intervals "
+        lead="Problems solved, percent, and points over majority voting, paired by problem; 95% intervals "
         "by problem; p after Holm."
         + (" All solutions of a problem are one draw, not an expectation over subsets." if single else ""),
         heads=heads(
@@ -94,7 +94,7 @@ def _over_n(frame: pd.DataFrame) -> Table:
         curves,
         id="by-n",
         title="Best-of-N by N",
-        lead="Problems solved, per cent, with 95% intervals by problem: the expectation over all subsets of "
+        lead="Problems solved, percent, with 95% intervals by problem: the expectation over all subsets of "
         f"N solutions{single}.",
     )
 
@@ -168,7 +168,7 @@ def _all_steps(frame: pd.DataFrame) -> Table:
     return Table(
         id="all-steps",
         title="All labeled steps",
-        lead="F1 of right steps, of wrong steps, and their mean, which is PRMBench's score, per cent; steps "
+        lead="F1 of right steps, of wrong steps, and their mean, which is PRMBench's score, percent; steps "
         "after the first error count too where they are labeled. 95% intervals by problem.",
         heads=heads(
             *("labeler", "threshold", "right steps", "wrong steps", "mean F1", "steps"), text=("labeler",)
@@ -201,7 +201,7 @@ def _steps(frame: pd.DataFrame) -> Table:
         title="Labeled steps",
         lead="Step AUROC and expected calibration error on the steps up to the first error; F1 as "
         "ProcessBench defines it, the harmonic mean of the shares of solutions with an error whose first "
-        "error is found and of those without in which none is found, per cent. 95% intervals by problem.",
+        "error is found and of those without in which none is found, percent. 95% intervals by problem.",
         heads=heads(
             *("labeler", "step AUROC", "calibration error", "threshold", "first-error F1", "error found"),
             *("none found", "problems", "steps"),

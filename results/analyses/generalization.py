@@ -90,7 +90,7 @@ def kinds_table(frame: pd.DataFrame) -> Table | None:
         title=f"Problems solved by kind, best-of-{_n(frame)}",
         lead=(
             "Percent of the test problems of each kind, with 95% intervals. Longer: more steps than any "
-            "problem that the models were trained on; rare facts: about what is seldom asked in training. "
+            "problem that the models were trained on; rare facts: about facts that are rare in training. "
             "Unfinished: percent of the sampled solutions that did not end within the tokens allowed."
         ),
         heads=heads("problems", "number", *map(arm_words, arms), "unfinished", text=("problems",)),
@@ -192,7 +192,7 @@ def changes_table(frame: pd.DataFrame) -> Table | None:
     names = ("problems", "arm", "minus", "on usual ones", "change", "p", "reading", "seeds")
     return Table(
         id="kind-changes",
-        title=f"What is kept of the differences in best-of-{_n(frame)}",
+        title=f"What remains of the differences in best-of-{_n(frame)}",
         lead=(
             "Percentage points: the difference on usual problems, and how much it is larger or smaller on "
             f"the other kind, paired by seed, over different problems, with 95% intervals. {HOLM}"
@@ -212,7 +212,7 @@ def _named(row: Any) -> tuple[Cell, Cell, Cell]:
 def headline(frame: pd.DataFrame) -> Headline:
     """Say whether process supervision and the labeler lead on each kind, and how the lead changes."""
     if not (of_kinds(frame)["metric"] == "best_of_n").any():
-        return Headline(sentence="The records do not say of which kind the problems are.")
+        return Headline(sentence="The records do not say which kind the problems are.")
     unsolved = [kind for kind in kinds_of(frame) if not _any_right(frame, kind)]
     found, changed = (rows[~rows["kind"].isin(unsolved)] for rows in (within(frame), changes(frame)))
     leads = "; ".join(filter(None, [_lead(found[found["arm"] == arm]) for arm in ("process", "labeler")]))

@@ -39,9 +39,9 @@ def sensitivity_table(frame: pd.DataFrame) -> Table | None:
         id="sensitivity",
         title="Sensitivity to hyperparameters",
         lead=(
-            "Validation problems solved, per cent, and percentage points from the center of the sweep, "
+            "Validation problems solved, percent, and percentage points from the center of the sweep, "
             "paired by problem and seed, with 95% intervals. The same problems chose each checkpoint, so all "
-            "are a little too high, and alike. p: of no difference, corrected after Holm for all rows."
+            "numbers are slightly too high, in the same way. p is corrected after Holm for all rows."
         ),
         heads=heads(*names, text=text),
         rows=tuple(
@@ -72,7 +72,7 @@ def best_table(frame: pd.DataFrame) -> Table | None:
         lead=(
             "The highest best-of-N on validation problems among the points that all arms have: the best of "
             "several looks better than it is. Further trainings: at points that not every arm has (the "
-            "threshold of the labeler, which answers do not need); no best is chosen among them."
+            "labeler's threshold, which final answers do not need); no best is chosen among them."
         ),
         heads=heads(*names, text=text),
         rows=tuple(
@@ -151,7 +151,7 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         where = "the center" if one.row.center else f"{FACTORS[one.row.variant].name} {one.row.level:g}"
         where += " (the last level tried: the best may lie beyond)" if one.at_the_end else ""
         sentences.append(
-            f"Best of {ARMS[one.row.arm].words}: {where}, {100 * one.row.estimate:.1f} per cent, of "
+            f"Best of {ARMS[one.row.arm].words}: {where}, {100 * one.row.estimate:.1f} percent, of "
             f"{one.points} points in {one.trainings} trainings of {one.updates} updates in all."
         )
     if len(best) > 1:
@@ -159,6 +159,6 @@ def _further(frame: pd.DataFrame) -> tuple[str, ...]:
         equal = "was the same" if len(given) == 1 else "was NOT the same"
         sentences.append(f"At the points that all arms have, the effort {equal} for all of them.")
     sentences.append(
-        "No test problem was read. The validation problems that judge have chosen the checkpoints as well."
+        "No test problem was read. The validation problems that judge also chose the checkpoints."
     )
     return tuple(sentences)

@@ -33,11 +33,11 @@ def rounds_table(frame: pd.DataFrame) -> Table:
         *("chosen_calibration_error", "chosen_agreement"),
     )
     lead = (
-        "Test problems solved and calibration errors in per cent, with 95% intervals. The rank correlation "
+        "Test problems solved and calibration errors in percent, with 95% intervals. The rank correlation "
         "is taken over the distinct solutions of a problem, between the scores of the round's selector and "
         "of the one before it (all at once: the first selector). Calibration and AUROC of P(step is right) "
-        "against the labeler's labels up to the first error: on the pool of the round's selector, on the "
-        "chosen of the selector that chose them."
+        "against the labeler's labels up to the first error: of the round's selector on the pool, and of the "
+        "selector that chose the new solutions on these."
     )
     return _by_round(frame, "rounds", "Selectors by round", lead, metrics)
 
@@ -46,9 +46,9 @@ def chosen_table(frame: pd.DataFrame) -> Table:
     """Tabulate the class balance and near-duplicates of each round's labels."""
     metrics = ("chosen_right", "chosen_error_free", "chosen_steps_right", "chosen_repeats")
     lead = (
-        "Of the solutions labeled in a round, per cent, with 95% intervals over seeds: how many end right, "
-        "have no incorrect step by the labeler, repeat a labeled solution of their problem (Jaccard of "
-        "their steps); and the share of right steps among the labeled ones."
+        "Percent of the solutions labeled in a round that end right, that have no incorrect step according "
+        "to the labeler, and that repeat a labeled solution of their problem (by the Jaccard similarity of "
+        "their steps), and of the labeled steps that are right; with 95% intervals over seeds."
     )
     return _by_round(frame, "chosen", "What was labeled, by round", lead, metrics)
 

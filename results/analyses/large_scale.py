@@ -60,7 +60,7 @@ def differences_table(frame: pd.DataFrame) -> Table | None:
         title="Differences in best-of-N",
         lead=(
             "Percentage points, paired by problem, with 95% intervals over problems; one training per model. "
-            f"Of pass@1 N is 1. {HOLM}"
+            f"For pass@1, N is 1. {HOLM}"
         ),
         heads=heads("arm", "minus", "N", "points", "p", "reading", text=("arm", "minus", "reading")),
         rows=tuple(
@@ -116,7 +116,7 @@ def labels_table(frame: pd.DataFrame) -> Table:
         title="Labels of the large models",
         lead=(
             "Solutions with a label, and steps with one up to the first error. The labeler's solutions are "
-            "uniform, as many as the large PRM's were meant to be; an ORM's labels are final answers."
+            "uniform, as many as were planned for the large PRM; an ORM's labels are final answers."
         ),
         heads=heads("arm", "solutions", "steps", text=("arm",)),
         rows=tuple(
@@ -154,8 +154,8 @@ def generations_table(frame: pd.DataFrame) -> Table | None:
         title="The large PRM's data",
         lead=(
             "What was labeled: share of solutions that end right, share of labeled steps that the "
-            "annotator calls right or neutral, per cent. Phase 1 is generation 0, drawn uniformly; phase 2 "
-            "are the others, convincing wrong answers."
+            "annotator calls right or neutral, percent. Phase 1 is generation 0, drawn uniformly; phase 2 "
+            "is the others, convincing wrong answers."
         ),
         heads=heads(
             *("part", "solutions", "steps", "end right", "the paper's", "right steps", "the paper's"),
@@ -180,7 +180,7 @@ def headline(frame: pd.DataFrame) -> Headline:
         }
         arms = [arm for arm in PAPER if arm in solved]
         sentence = (
-            f"With best-of-{n}, {'; '.join(clauses)}. Problems solved, per cent: "
+            f"With best-of-{n}, {'; '.join(clauses)}. Problems solved, percent: "
             f"{', '.join(solved[arm] for arm in arms)} (the paper with best-of-1860: "
             f"{', '.join(str(PAPER[arm]) for arm in arms)})."
         )

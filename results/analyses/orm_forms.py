@@ -68,7 +68,7 @@ def headline(frame: pd.DataFrame) -> Headline:
     measure = f"best-of-{int(rows['n'].iloc[0])} on {problems(str(rows['metric'].iloc[0]))}"
     return Headline(
         sentence=f"With {measure} and {largest} labeled per problem, the highest estimates are "
-        f"{' and '.join(clauses)}; the table says which differences are told."
+        f"{' and '.join(clauses)}; the table shows which differences are established."
     )
 
 

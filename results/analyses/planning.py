@@ -82,11 +82,11 @@ def power_table(
         f"Detects: the smallest difference, in points, that is detected with {POWER:.0%} power at alpha "
         f"{ALPHA:g}, two-sided, corrected after Holm for {family or max(row.family for row in rows)} "
         "comparisons. Standard deviations, in points, of single differences: between seeds, between "
-        "problems, and of a seed on a problem. Of a claim with a margin, what is detected is a distance from "
-        "the margin."
+        "problems, and of a seed on a problem. For a claim with a margin, what is detected is a distance "
+        "from the margin."
     )
     if alone:
-        lead += " With one seed the variance between seeds is not known: the run speaks of that seed only."
+        lead += " With one seed the variance between seeds is not known: the results apply only to that seed."
     if difference is not None:
         names += ["needs seeds", "or needs problems"]
         lead += (

@@ -123,7 +123,7 @@ def strategies_table(frame: pd.DataFrame) -> Table | None:
         id="strategies",
         title="Scoring strategies",
         lead=(
-            "Test problems solved, per cent, and points above the product (with neutral as positive, where "
+            "Test problems solved, percent, and points above the product (with neutral as positive, where "
             f"the model has three classes) in best-of-{n}, paired by problem and seed, with 95% intervals; p "
             f"and reading are corrected after Holm for {len(against)} comparisons. Length correlation: rank "
             "correlation of score and number of steps among equally right solutions of a problem; below zero "

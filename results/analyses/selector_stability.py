@@ -164,10 +164,10 @@ def causes_table(frame: pd.DataFrame) -> Table:
         id="causes",
         title="Is training on unsteady, and why?",
         lead=(
-            "Each check is a difference, the rounds in brackets. A rule is supported if every check lies "
+            "Each check is a difference, with rounds in parentheses. A rule is supported if every check lies "
             "where it is wanted, opposed if one lies on the other side of zero. A cause has to grow while "
-            "the selector is trained on, and its remedy has to mend both it and the order of the pool. "
-            "Shares in points; paired by problem where there is a value for each, else by seed; not "
+            "the selector is trained on, and its remedy has to improve both it and the order of the pool. "
+            "Shares in points; paired by problem where there is a value for each, otherwise by seed; not "
             "corrected for their number."
         ),
         heads=heads(

@@ -100,6 +100,6 @@ FIGURE = Figure(
         "the selector's own included, counted in solutions and in steps up to the first error; one line for "
         "each way of choosing solutions, with 95% intervals. Curves: one logistic in log labels, fitted to "
         "convincing wrong answers and their baseline together; the arrow is its horizontal shift, the data "
-        "efficiency. Points are moved apart a little."
+        "efficiency. Points are moved apart slightly."
     ),
 )

@@ -55,6 +55,6 @@ FIGURE = Figure(
     caption=(
         "Share of test problems solved by best-of-N against the number of solutions labeled per problem, "
         "one line for each kind of supervision, with 95% intervals; majority voting, pass@1 and the "
-        "labeler as lines across."
+        "labeler as horizontal lines."
     ),
 )

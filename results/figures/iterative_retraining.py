@@ -74,7 +74,7 @@ FIGURE = Figure(
     size=(10.2, 5.8),
     width="wide",
     caption=(
-        "Selectors by the solutions labeled per problem, one line a way of retraining: problems solved by "
+        "Selectors by the solutions labeled per problem, one line per way of retraining: problems solved by "
         "best-of-N, rank correlation of their scores of the pool with those of the round before, share of "
         "the newly labeled solutions without an incorrect step, calibration error and step AUROC on the "
         "pool against the labeler's labels, and near-duplicates among the newly labeled; with 95% intervals."

@@ -81,8 +81,7 @@ FIGURE = Figure(
     width="wide",
     caption=(
         "Share of test problems solved against N, the number of solutions chosen from, one panel per model, "
-        "one line a strategy that makes a solution's score from those of its steps; dashed where neutral "
-        "counts as negative, hollow at the N that is a single draw of all solutions. Intervals stand in the "
-        "table."
+        "one line per strategy for scoring a solution from its steps; dashed where neutral counts as "
+        "negative, hollow at the N that is a single draw of all solutions. Intervals are in the table."
     ),
 )

@@ -96,7 +96,7 @@ def arms_table(frame: pd.DataFrame) -> Table | None:
         share = learned.get((arm, acquisition, data_scale), "–")
         rows.append((*cells, whole(seeds or pd.NA), *([word(share)] if learned else [])))
     lead = (
-        "Test problems solved, per cent, with 95% intervals; labeled: training solutions labeled per "
+        "Test problems solved, percent, with 95% intervals; labeled: training solutions labeled per "
         "problem. Solution AUROC compares solutions of the same problem only."
     )
     if (summary["metric"] == "step_auroc_by_labeler").any():
@@ -169,7 +169,7 @@ def solutions_table(frame: pd.DataFrame) -> Table | None:
     return Table(
         id="solutions",
         title="Training solutions",
-        lead="What each reward model was trained on; equal hashes are equal solutions, in the same order.",
+        lead="What each reward model was trained on; equal hashes mean equal solutions in the same order.",
         heads=heads(*names, text=("arm", "hash")),
         rows=tuple(
             (

@@ -83,7 +83,7 @@ def test_it_ends_with_its_tables_and_figure(smoke, run_on_smoke):
     before = {path.parent.name for path in smoke.store.glob("train/*/manifest.json")}
     run = run_on_smoke("generalization")
     folder, said = run.folder, run.stdout
-    assert "Problems solved by kind" in said and "What is kept of the differences" in said
+    assert "Problems solved by kind" in said and "What remains of the differences" in said
     assert {path.parent.name for path in (folder / "store").glob("train/*/manifest.json")} == before
     frame = read_records(folder / "out" / "records.parquet")
     kinds = set(frame["variant"].dropna())

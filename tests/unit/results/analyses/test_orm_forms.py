@@ -30,8 +30,8 @@ def test_by_hand(record: Any, records_frame: Any) -> None:
     assert last[2] == "last token" and last[3].startswith("100.0") and last[4].startswith("+50.0 [")
     assert headline(frame).sentence == (
         "With best-of-8 on validation problems and 4 labeled per problem, the highest estimates are "
-        "final-answer outcome with the loss at last token (100.0%); the table says which differences are "
-        "told."
+        "final-answer outcome with the loss at last token (100.0%); the table shows which differences are "
+        "established."
     )
 
 
