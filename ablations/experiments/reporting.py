@@ -95,10 +95,10 @@ def _checkpoint_notes(settings: Any, trained: list[Facts]) -> list[str]:
     checkpoints = {
         json.dumps(facts["checkpoint"], sort_keys=True) for facts in trained if "checkpoint" in facts
     }
-    lora = settings.students.lora
-    tuned = "" if lora is None else f" Only adapters of rank {lora.rank} and the head are trained."
     found = []
     for checkpoint in map(json.loads, sorted(checkpoints)):
+        lora = settings.students.lora
+        tuned = "" if lora is None else f" Only adapters of rank {lora.rank} and the head are trained."
         form = "through its chat template" if checkpoint["chat_template"] else "as plain text"
         found.append(
             f"The students start from the checkpoint {checkpoint['name']} ({checkpoint['architecture']}, "
