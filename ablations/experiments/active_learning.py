@@ -12,7 +12,7 @@ fewer than solutions as drawn); the advantage shrinks as the budget approaches t
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from ablations.acquisition.strategies import ACQUISITION_STRATEGIES, AcquisitionSettings
 from ablations.data.checks import each_once
@@ -71,7 +71,15 @@ class ActiveLearningSettings(StudentRunSettings):
         return tuple(sorted({*self.data_scales, *more}))
 
 
-_ACTIVE: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict, total=False):
+    data_scales: tuple[int, ...]
+    uniform_scales: tuple[int, ...]
+    side_scales: tuple[int, ...]
+    selectors: int
+    acquisitions: tuple[str, ...]
+
+
+_ACTIVE: dict[str, _AtScale] = {
     "smoke": dict(data_scales=(2,), uniform_scales=(1,), side_scales=(2,), selectors=2),
     "quick": dict(data_scales=(2, 3, 4), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),
     "small": dict(data_scales=(2, 3, 4, 6, 12), uniform_scales=(1,), side_scales=(3,), acquisitions=MAIN),

@@ -1,13 +1,12 @@
 """One fold's data for training and evaluating students, and models that score it; a world is one fold."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import TrainedModel
 from ablations.data.states import States
 from ablations.data.step_scores import StepScores
-from ablations.engine.costs.work import Lengths, Role, Texts, scoring
+from ablations.engine.costs.work import Lengths, Role, Texts, Work, scoring
 from ablations.engine.step import Step
 from ablations.experiments.settings import StudentSettings
 from ablations.steps.acquire import AskSelector
@@ -149,27 +148,41 @@ class Scorer:
 
     def score(self, samples: Step[Samples], label: str, states: AllStates = ()) -> ScoreSolutions:
         """Returns the step that scores samples, or their states; ``label`` names model and samples."""
-        return ScoreSolutions(**self._fields(samples, states), label=f"score {label}")
+        return ScoreSolutions(
+            model=self.model,
+            samples=samples,
+            base=self.base,
+            states=states,
+            device=self.device,
+            max_length=self.max_length,
+            label=f"score {label}",
+            weight=self._seconds(samples, states),
+            work=self._work(samples, states),
+        )
 
     def ask(
         self, samples: Step[Samples], label: str, states: AllStates = (), *, steps: bool = False
     ) -> AskSelector:
         """Returns the step that computes its opinion of samples as a selector; see `AskSelector`."""
-        return AskSelector(**self._fields(samples, states), steps=steps, label=f"opinion of {label}")
+        return AskSelector(
+            model=self.model,
+            samples=samples,
+            base=self.base,
+            states=states,
+            device=self.device,
+            max_length=self.max_length,
+            steps=steps,
+            label=f"opinion of {label}",
+            weight=self._seconds(samples, states),
+            work=self._work(samples, states),
+        )
 
-    def _fields(self, samples: Step[Samples], states: AllStates) -> dict[str, Any]:
-        texts = texts_of(samples)
-        seconds = texts.tokens * seconds_per_token(self.backbone) / SCORING_SPEED + 2
-        return {
-            "model": self.model,
-            "samples": samples,
-            "base": self.base,
-            "states": states,
-            "device": self.device,
-            "max_length": self.max_length,
-            "weight": SECONDS_PER_HEAD if states else seconds,
-            "work": () if states else (scoring(self.role, texts),),
-        }
+    def _seconds(self, samples: Step[Samples], states: AllStates) -> float:
+        tokens = texts_of(samples).tokens
+        return SECONDS_PER_HEAD if states else tokens * seconds_per_token(self.backbone) / SCORING_SPEED + 2
+
+    def _work(self, samples: Step[Samples], states: AllStates) -> tuple[Work, ...]:
+        return () if states else (scoring(self.role, texts_of(samples)),)
 
 
 def texts_of(samples: Step[Samples]) -> Texts:

@@ -9,7 +9,7 @@ validation problems.
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -110,7 +110,13 @@ class HyperparametersSettings(StudentRunSettings):
         return points
 
 
-_SWEPT: dict[str, dict[str, Any]] = {
+class _AtScale(TypedDict, total=False):
+    seeds: int
+    levels: Levels
+    device: str
+
+
+_SWEPT: dict[str, _AtScale] = {
     "smoke": dict(
         levels=Levels(
             learning_rate=(1e-3,), max_updates=(2,), threshold=(0.4,), dropout=(0.1,), soft_targets=(True,)

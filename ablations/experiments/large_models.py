@@ -6,7 +6,6 @@ ratings of solutions that it chose itself, generation by generation, and the ORM
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import sampling
@@ -120,17 +119,15 @@ class LargeModels:
 
     def votes(self) -> list[EvaluateVotes]:
         """Returns the steps for voting weighted by the large PRM, the large ORM and the labeler."""
-        models: dict[str, dict[str, Any]] = {
-            "large_prm": {"prm": self.collected.prm},
-            "large_orm": {"train": self.orm.train(0), "choice": self.orm.choice},
-            "labeler": {"prm": self.labeler},
-        }
+        prms = {"large_prm": self.collected.prm, "labeler": self.labeler}
         return [
             EvaluateVotes(
                 arm=arm,
                 samples=self.fold.test,
                 scores=scores,
-                **models[arm],
+                prm=prms.get(arm),
+                train=self.orm.train(0) if arm == "large_orm" else None,
+                choice=self.orm.choice if arm == "large_orm" else None,
                 draws=self.settings.majority_draws,
                 label=f"votes: {scores.label}",
                 weight=5,

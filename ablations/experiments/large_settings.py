@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ablations.acquisition.collection import SELECTIONS
 from ablations.data.checks import allowed
@@ -88,9 +88,15 @@ class LargeScaleSettings(RunSettings):
             )
 
 
+class _AtScale(TypedDict):
+    collection: CollectionSettings
+    orm: StudentSettings
+    orm_samples: int
+
+
 # The PRM gets as many labels as the labeler (`labeler.samples` per problem), except at scale smoke.
 # All ORMs make equally many updates, because even few solutions need many.
-LARGE: dict[str, dict[str, Any]] = {
+LARGE: dict[str, _AtScale] = {
     "smoke": dict(
         collection=CollectionSettings(pool_samples=6, uniform=1, generations=2, chosen=1, min_updates=2),
         orm=StudentSettings(

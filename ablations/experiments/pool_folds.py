@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ablations.data.artifacts import Samples
 from ablations.data.solutions import Problem
@@ -103,15 +102,14 @@ def pool_folds(pool: PoolSettings, device: str, students: StudentSettings) -> li
         return {"test": test, "validation": validation, "train": count - test - validation}[part]
 
     def take(index: int, part: Part) -> tuple[TakeFold, TakeFoldLabels]:
-        fields: dict[str, Any] = {
-            "pool": whole,
-            "fold": index,
-            "folds": pool.folds,
-            "part": part,
-            "texts": Texts(lengths=REAL, problems=problems_in(index, part), samples=samples),
-        }
-        samples_step = TakeFold(**fields, label=f"fold {index} {part}")
-        return samples_step, TakeFoldLabels(**fields, label=f"fold labels {index} {part}")
+        texts = Texts(lengths=REAL, problems=problems_in(index, part), samples=samples)
+        name, folds = f"{index} {part}", pool.folds
+        return (
+            TakeFold(pool=whole, fold=index, folds=folds, part=part, label=f"fold {name}", texts=texts),
+            TakeFoldLabels(
+                pool=whole, fold=index, folds=folds, part=part, label=f"fold labels {name}", texts=texts
+            ),
+        )
 
     if students.frozen is not None and checkpoint is None:
         raise ValueError(

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from ablations.data.artifacts import Samples
 from ablations.experiments.run_settings import RunSettings
@@ -129,8 +129,13 @@ _ON_POOL = {
 }
 
 
+class _OnPool(TypedDict, total=False):
+    mathmix_updates: int
+    vocabulary: int
+
+
 # With these vocabularies, the longest problem of GSM8K with a first step takes 500 to 800 tokens.
-_POOLS: dict[str, dict[str, Any]] = {
+_POOLS: dict[str, _OnPool] = {
     "smoke": dict(mathmix_updates=2, vocabulary=400),
     "quick": dict(mathmix_updates=200, vocabulary=4000),
     "small": dict(mathmix_updates=1000),

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 from ablations.data.artifacts import ChosenRows, Ratings
-from ablations.engine.costs.work import Role, scoring, training
+from ablations.engine.costs.work import Role, Work, scoring, training
 from ablations.engine.revision import revision
 from ablations.engine.step import Step
 from ablations.evaluation.scoring_rules import SCORING_OF
@@ -27,7 +26,7 @@ from ablations.steps.evaluate import CompareWithLabeler, EvaluateCell, EvaluateR
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
-from ablations.steps.train_student import ChooseRate, LabeledRows, MeasureLabelNoise, TrainStudent
+from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
 from ablations.supervision import TARGETS, LabelerArm, OracleArm
 from ablations.world.world import Kind
@@ -93,17 +92,16 @@ class Trainings:
             rate += f" layer {layer}"
         solutions = self.fold.problems * self.data_scale
         updates = students.updates(solutions, outcome=self.labels_solutions)
-        estimates: dict[str, Any] = {"weight": SECONDS_PER_HEAD}
+        seconds = SECONDS_PER_HEAD
+        work: tuple[Work, ...] = ()
         if frozen is None:
             tokens = updates * students.batch_size * lengths.tokens
             seen = passed_over(updates, solutions, students.batch_size)
-            estimates = {
-                "weight": tokens * lengths.slowness * seconds_per_token(students.backbone) + 2,
-                "work": (
-                    training(self.role, lengths, seen, steps=not self.labels_solutions),
-                    scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
-                ),
-            }
+            seconds = tokens * lengths.slowness * seconds_per_token(students.backbone) + 2
+            work = (
+                training(self.role, lengths, seen, steps=not self.labels_solutions),
+                scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
+            )
         target = TARGETS[self.arm]
         by_labeler = isinstance(target, LabelerArm)
         if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
@@ -156,15 +154,26 @@ class Trainings:
             attention=students.attention,
             gradient_checkpointing=students.gradient_checkpointing,
             precision=students.precision,
-            **estimates,
+            weight=seconds,
+            work=work,
         )
 
     def label_noise(self, seed: int) -> MeasureLabelNoise:
         """Measures how much the labels of a seed's training, as decisions, differ from the oracle's."""
         train = self.train(seed)
-        rows = {field.name: getattr(train, field.name) for field in fields(LabeledRows)}
-        rows |= {"soft_targets": False, "ratings": self._ratings}
-        return MeasureLabelNoise(**rows, label=f"label noise of {self.name} seed {seed}", weight=0.1)
+        return MeasureLabelNoise(
+            arm=train.arm,
+            data_scale=train.data_scale,
+            seed=seed,
+            threshold=train.threshold,
+            bootstrap=train.bootstrap,
+            samples=train.samples,
+            labels=train.labels,
+            ratings=self._ratings,
+            acquired=train.acquired,
+            label=f"label noise of {self.name} seed {seed}",
+            weight=0.1,
+        )
 
     @cached_property
     def choice(self) -> ChooseRate | None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablations.data.artifacts import RECORDS
 from ablations.engine.step import Context, Step
@@ -56,13 +56,7 @@ class GatherRecords(Step[Records], name="records", version=2):
             rows, config = context.read(step), json.loads(self.settings)
             if rows.chosen is not None:
                 config["chosen"] = rows.chosen
-            shared: dict[str, Any] = {
-                "experiment": self.experiment,
-                "scale": self.scale,
-                "dataset": self.dataset,
-                "config": json.dumps(config, sort_keys=True),
-                "revision": self.revision,
-            }
+            settings = json.dumps(config, sort_keys=True)
             for row in rows.rows:
                 if "solutions_hash" in row:
                     varied = row.get("variant"), row.get("level")
@@ -75,5 +69,14 @@ class GatherRecords(Step[Records], name="records", version=2):
                             "the other arms"
                         )
                     row.setdefault("cell", step.key)  # a further evaluation already names its cell
-                records.append(Record(**shared, **row))
+                records.append(
+                    Record(
+                        experiment=self.experiment,
+                        scale=self.scale,
+                        dataset=self.dataset,
+                        config=settings,
+                        revision=self.revision,
+                        **row,
+                    )
+                )
         return Records(records=records)
