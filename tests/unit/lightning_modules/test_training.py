@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -17,6 +18,8 @@ from lightning_modules.language_model import Batch, LanguageModel, TextData
 from lightning_modules.training import StateSaver, fit
 
 UPDATES = 12
+ONE_PROCESS = SimpleNamespace(broadcast=lambda value: value)
+"""A strategy of Lightning."""
 
 
 class Killed(Exception):
@@ -131,6 +134,7 @@ def test_progress_is_the_share_of_updates_that_are_done() -> None:
 def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     class Trainer:
         global_step, is_global_zero, accumulate_grad_batches, callbacks = 4, True, 1, ()
+        strategy = ONE_PROCESS
 
         def save_checkpoint(self, path: Path, weights_only: bool) -> None:
             path.write_text("half")
@@ -146,7 +150,7 @@ def test_a_kill_between_the_renames_of_a_split_state_leaves_the_one_before(tmp_p
     """A folder cannot be replaced in one step: the old one is set aside, and found there."""
 
     class Trainer:
-        is_global_zero, accumulate_grad_batches, callbacks = True, 1, ()
+        is_global_zero, accumulate_grad_batches, callbacks, strategy = True, 1, (), ONE_PROCESS
 
         def __init__(self, step: int) -> None:
             self.global_step = step
@@ -170,6 +174,28 @@ def test_a_kill_between_the_renames_of_a_split_state_leaves_the_one_before(tmp_p
     keep.on_train_batch_end(Trainer(4), None, None, None, 0)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
     assert (tmp_path / "last.ckpt" / "weights").read_text() == "4"
+
+
+def test_saving_takes_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Updates take 1 s and a state takes 2 s, so that 38 s pass between the end of one and the next."""
+
+    class Trainer:
+        is_global_zero, accumulate_grad_batches, callbacks, strategy = True, 1, (), ONE_PROCESS
+        global_step, now = 0, 0.0
+
+        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+            path.write_text(str(self.global_step))
+            self.now += 2
+
+    trainer, saver, saved = Trainer(), StateSaver(tmp_path, every=10, share=0.05), []
+    monkeypatch.setattr("lightning_modules.training.time.monotonic", lambda: trainer.now)
+    for trainer.global_step in range(1, 101):
+        trainer.now += 1
+        before = trainer.now
+        saver.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
+        saved += [trainer.global_step] * (trainer.now > before)
+    # saved from 10 to 12 s, so due at 50 s, after 48 updates; saved from 52 to 54 s, so due at 92 s, after 88
+    assert saved == [10, 50, 90]
 
 
 def test_callbacks_of_the_caller_are_called() -> None:
