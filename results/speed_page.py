@@ -92,7 +92,14 @@ def _loop(bench: dict[str, Any]) -> list[tuple[str, ...]]:
         ("Lightning's share of an update, at most", *(f"{share:.1%}" for share in overhead)),
         ("scoring", *(shown(bench["scoring"][pool]) for pool in ("embedded", "gsm8k"))),
         ("sampling, against transformers' `generate`", shown(bench["sampling"]), ""),
+        ("two workers against two times one", f"{bench['workers']['efficiency']:.0%}", ""),
+        ("answers graded by Math-Verify, one process", _rate(bench, "math_verify_per_s_1_workers"), ""),
+        ("answers graded by their text", _rate(bench, "text_per_s"), ""),
     ]
+
+
+def _rate(bench: dict[str, Any], name: str) -> str:
+    return f"{bench['grading'][name]:,.0f} per second"
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ COMMANDS = {
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",
+    "benchmark": "Rank reward models on pools that never change.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
@@ -39,7 +40,7 @@ COMMANDS = {
 }
 RUNS = {"report": "report", "status": "status", "gc": "gc", "list": "list_experiments"}
 """Commands that are a function in ``runs``; another command is the function in the module of its name."""
-GROUPS = ("finetune", "world")
+GROUPS = ("benchmark", "finetune", "world")
 """Commands that are several functions, in the ``KINDS`` of their modules."""
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 """Variables for transformers, unless the user sets them. Otherwise it reports every head, as all are new."""

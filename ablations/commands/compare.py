@@ -55,7 +55,7 @@ def compare(
     else:
         from results.analyses.comparisons import compared_frame, comparison_tables
 
-        scored = _read(source, on)
+        scored = read_sources(source, on)
         scored = scored.only(labeler or scored.labelers)
         scorings = tuple(dict.fromkeys(scoring or ["product"]))
         frame = compared_frame(_differences(scored, against, scorings, threshold))
@@ -108,7 +108,7 @@ def _differences(
     return difference_rows(rows, against)
 
 
-def _read(source: tuple[Path, ...], on: Path | None) -> Scored:
+def read_sources(source: tuple[Path, ...], on: Path | None) -> Scored:
     """Reads the scores of all sources, joined by solution; a taken name is prefixed with its file's name."""
     from ablations.evaluation.score_file import labelers_in, read_scored, scores_of
     from ablations.formats.score_rows import ScoreRows, check_solutions, has_score_rows, read_score_rows

@@ -108,18 +108,39 @@ def model_of(size: str, vocabulary: int) -> Qwen2ForTokenClassification:
     )
 
 
-def train_ours(size: str, data: Solutions) -> float:
-    """Trains one epoch, as users do; several solutions of a problem are in the same batch."""
-    model = model_of(size, len(data.tokenizer))
-    groups = np.split(np.arange(len(data.rows)), len(data.rows) // data.per_problem)
-    dataset = RewardDataset(
+def dataset_of(model: torch.nn.Module, data: Solutions) -> RewardDataset:
+    """Makes our training set for a model."""
+    return RewardDataset(
         token_ids=[solution.ids for solution in data.encoded],
         targets=data.targets,
         num_classes=2,
         cost=cost_of(model),
-        drawn=None if data.per_problem == 1 else groups,
+        problem=np.arange(len(data.rows)) // data.per_problem,
     )
-    batches = RewardData(dataset, batch_size=BATCH // data.per_problem or 1, seed=0)
+
+
+def check_losses(size: str, data: Solutions) -> None:
+    """Checks that the loss of a batch is that of TRL's trainer, which takes it from transformers."""
+    model, rows = model_of(size, len(data.tokenizer)).eval(), np.arange(BATCH)
+    dataset = dataset_of(model, data)
+    count = dataset.target_count(rows)
+    module = RewardModel(model, learning_rate=RATE, total_updates=1)
+    with torch.inference_mode():
+        ours = float(module.loss_sum(dataset.batch(rows, count))) / count
+        theirs = float(
+            model(
+                input_ids=padded([data.encoded[row].ids for row in rows], 0),
+                attention_mask=padded([np.ones(len(data.encoded[row]), dtype=np.int64) for row in rows], 0),
+                labels=padded([data.targets[row].astype(np.int64) for row in rows], IGNORE),
+            ).loss
+        )
+    assert abs(ours - theirs) < 1e-4, (ours, theirs)
+
+
+def train_ours(size: str, data: Solutions) -> float:
+    """Trains one epoch, as users do; several solutions of a problem are in the same batch."""
+    model = model_of(size, len(data.tokenizer))
+    batches = RewardData(dataset_of(model, data), batch_size=BATCH, seed=0, per_problem=data.per_problem)
     module = RewardModel(model, learning_rate=RATE, total_updates=batches.updates)
     trainer = lightning.Trainer(**ONE_EPOCH)
     return seconds_of(lambda: trainer.fit(module, batches))
@@ -200,7 +221,8 @@ def matmul_rate() -> float:
 
 
 def training(size: str, data: Solutions, repeats: int) -> dict[str, float]:
-    """Measures the solutions per second of each side."""
+    """Measures the solutions per second of each side; all have the same loss."""
+    check_losses(size, data)
     fp32 = {"bf16": False, "gradient_checkpointing": False}
     sides: dict[str, Side] = {
         "ours": lambda: train_ours(size, data),

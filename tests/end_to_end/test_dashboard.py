@@ -1,4 +1,4 @@
-"""A sweep's storage in optuna-dashboard, with the command that the README names."""
+"""Shows a sweep's storage in optuna-dashboard, with the command in docs/how-to/sweeps.md."""
 
 import json
 import socket
