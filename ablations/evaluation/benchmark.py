@@ -143,7 +143,7 @@ def entries_of(pool: str, scored: Scored, scorings: tuple[str, ...]) -> list[Ent
             name = {"majority": MAJORITY, "pass_at_n": ANY}[row["metric"]], ""
         else:
             continue
-        values.setdefault(name, {})[str(row["n"])] = list(map(float, np.round(row["values"], 9)))
+        values.setdefault(name, {})[str(row["n"])] = row["values"].round(9).tolist()
     file = sha256_of(scored.path)
     return [
         Entry(
