@@ -27,8 +27,8 @@ Pools never change. The metrics have a version, now {version}; entries of anothe
 together.
 
 - `facts` and `dropped`: 200 test problems of an embedded world, 32 solutions each by the world's authors,
-  whose misconceptions give convincing wrong answers. `oracle` knows which steps are right. `large_prm` and the
-  students are those of `supervision` at `quick`: one seed, trained on 64 labeled solutions per problem.
+  whose misconceptions give convincing wrong answers. `oracle` knows which steps are right. `large_prm` and
+  the students are those of `supervision` at `quick`: one seed, trained on 64 labeled solutions per problem.
   `ablations benchmark make NAME` writes the pools.
 - `gsm8k_100x32`: 100 test problems of GSM8K with 32 sampled solutions each, from StrictPRMBench (CC-BY-4.0),
   with its published scores.
