@@ -53,7 +53,7 @@ def _node(row: Fields, name: str, value: Any, depth: int) -> _Node:
     node = row.nested(name, value)
     row.check(name, f"more than {_DEEPEST} steps", depth <= _DEEPEST, f"{_DEEPEST} steps at most")
     text, label = node.string("text").strip(), _value(node)
-    items = node.get("children") or []
+    items = [] if node.get("children") is None else node["children"]  # a leaf may leave them out
     node.check("children", items, isinstance(items, list), "an array")
     children: list[_Node] = []
     for i, item in enumerate(items):

@@ -322,9 +322,8 @@ def one_field(name: str, path: Path, value: Any) -> Input:
 
 def _about_labels(path: Path) -> bool:
     """Whether a path is not of a label itself, but of what holds labels or says which count."""
-    return any(
-        str(key) in ("label", "steps", "ratings", "labels", "conversations", "samples") for key in path
-    )
+    holders = ("label", "steps", "ratings", "labels", "conversations", "samples")
+    return path[-1] == "children" or any(str(key) in holders for key in path)
 
 
 def _wrong_label(sample: Sample, path: Path, value: Any, found: Any) -> str | None:
