@@ -6,7 +6,7 @@ pairs. Entries are comparable only on a pool of the same hash and for the same v
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from results.stats.crossed import ROUNDING
 from results.stats.differences import holm
-from results.stats.intervals import LEVEL, Estimate, mean_interval, resample_weights, subtract_shares, verdict
+from results.stats.intervals import (
+    LEVEL,
+    Estimate,
+    clip,
+    mean_interval,
+    resample_weights,
+    subtract_shares,
+    verdict,
+)
 from results.tables.rendering import Cell, Table, heads, p_cell, points, reading, word
 from results.writing import write_text
 
@@ -36,7 +44,8 @@ class Entry:
     scoring: str
     """How scores of steps became that of the solution; empty for scores of whole solutions."""
     scores_sha256: str
-    """Hash of the file of scores; empty for majority voting and the like."""
+    """Hash of the file of scores, of several files that of their hashes; empty for majority voting and the
+    like."""
     revision: str
     """Revision of the code that computed the metrics."""
     metrics: int
@@ -163,8 +172,7 @@ def ranking_table(entries: Sequence[Entry]) -> Table:
 
 
 def _share(value_P: npt.NDArray[np.float64]) -> Estimate:
-    found = mean_interval(value_P[None])
-    return replace(found, lower=max(found.lower, 0.0), upper=min(found.upper, 1.0))
+    return clip(mean_interval(value_P[None]), 0.0, 1.0)
 
 
 def _cells(ranked: Ranked) -> tuple[Cell, ...]:

@@ -61,7 +61,7 @@ def add(
         allowed("scoring", name, tuple(REDUCTION))
     frozen = frozen_name(pool)
     scored = read_sources((pool, *scores), None)
-    entries = entries_of(frozen, scored.only(labeler or scored.labelers), scorings)
+    entries = entries_of(frozen, scored.only(labeler or scored.labelers), scorings, (pool, *scores))
     with exclusive(results, "results"):
         old = read_entries(results) if results.is_file() else []
         write_entries(results, join_entries(old, entries))

@@ -58,8 +58,9 @@ def grade(
         pool = read_pool(solutions, None, keep_ungraded=True)
         answers = _answers(pool)
         steps = GradeAnswers.shards(answers, grader, merge_equivalent=merge_equivalent)
-        make_all(steps, Store(store), 1, log_format)
-        parts = [Verdicts.read(Store(store).path(step)) for step in steps]
+        artifacts = Store(store)
+        make_all(steps, artifacts, 1, log_format)
+        parts = [Verdicts.read(artifacts.path(step)) for step in steps]
         # an unfinished solution cannot be right, whatever its answer
         finished = iter(pool.solutions.finished.tolist())
         verdicts = [right if next(finished) else False for part in parts for right in part.right]

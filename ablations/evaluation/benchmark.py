@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,13 +127,14 @@ def content_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def entries_of(pool: str, scored: Scored, scorings: tuple[str, ...]) -> list[Entry]:
+def entries_of(pool: str, scored: Scored, scorings: tuple[str, ...], files: Sequence[Path]) -> list[Entry]:
     """Computes the entries of all labelers of a file of scores, and of majority voting and pass@N.
 
     Args:
         pool: name of the frozen pool that was scored.
         scored: the scores.
         scorings: how step scores score a solution; keys of ``summary.REDUCTION``.
+        files: the files that the scores were read from.
     """
     values: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in final_rows(scored, scorings):
@@ -144,7 +145,8 @@ def entries_of(pool: str, scored: Scored, scorings: tuple[str, ...]) -> list[Ent
         else:
             continue
         values.setdefault(name, {})[str(row["n"])] = row["values"].round(9).tolist()
-    file = sha256_of(scored.path)
+    hashes = list(map(sha256_of, files))
+    file = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     return [
         Entry(
             pool=pool,

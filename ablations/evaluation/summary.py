@@ -6,7 +6,6 @@ have no labeler. Undefined values have no row. Comparisons need two more entries
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +27,7 @@ from ablations.evaluation.step_metrics import (
     within_problems_interval,
 )
 from results.analyses.evaluations import COLUMNS, WHOLE
-from results.stats.intervals import Estimate, mean_interval, subtract_shares
+from results.stats.intervals import Estimate, clip, mean_interval, subtract_shares
 
 Row = dict[str, Any]
 Floats = npt.NDArray[np.float64]
@@ -222,9 +221,7 @@ def _by_n(metric: str, value_PK: Floats, ns: Sequence[int], single: bool, **name
     least = -1.0 if metric == "best_of_n_minus_majority" else 0.0
     rows = []
     for k in range(len(ns)):
-        estimate = mean_interval(value_PK[:, [k]].T)
-        if np.isfinite(estimate.lower):
-            estimate = replace(estimate, lower=max(estimate.lower, least), upper=min(estimate.upper, 1.0))
+        estimate = clip(mean_interval(value_PK[:, [k]].T), least, 1.0)
         more = {"n": ns[k], "problems": len(value_PK), "single_draw": single and k == len(ns) - 1}
         rows.append(_row(metric, estimate, **more, **named, values=value_PK[:, k]))
     return rows

@@ -157,6 +157,11 @@ def mean_interval(value_SP: np.ndarray) -> Estimate:
     return replace(estimate, components=found.components) if estimate.terms else estimate
 
 
+def clip(found: Estimate, least: float, most: float) -> Estimate:
+    """Limit the ends of an interval to the values that a metric can have; unknown ends stay NaN."""
+    return replace(found, lower=max(found.lower, least), upper=min(found.upper, most))
+
+
 def from_terms(estimate: float, terms: Sequence[Term], *, problems: int, seeds: int = 0) -> Estimate:
     """Make an estimate from the terms of its variance; without an interval if they are zero."""
     half = float(half_width(terms, LEVEL)) if terms else NAN

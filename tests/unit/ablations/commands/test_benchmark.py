@@ -1,5 +1,6 @@
 """`ablations benchmark`: pools that never change, and results that anyone can add to."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from paths import SHARED_DATA
 
 from ablations.commands import cli
+from ablations.engine.files import sha256_of
 from ablations.evaluation.benchmark import FROZEN, content_sha256
 from ablations.formats.pool import read_pool
 from results.benchmark import ANY, MAJORITY, read_entries
@@ -60,6 +62,8 @@ def test_scores_in_other_files_and_a_content_that_differs(tmp_path, capsys):
     # a score that is the verdict chooses a right solution wherever there is one
     assert entries["mine"].value_P(32).tolist() == entries[ANY].value_P(32).tolist()
     assert entries["mine"].scoring == ""
+    both = sha256_of(out) + sha256_of(mine)
+    assert entries["mine"].scores_sha256 == hashlib.sha256(both.encode()).hexdigest()
 
     lines[0]["samples"][0]["final_correct"] ^= True
     out.write_text("".join(json.dumps(line) + "\n" for line in lines))
