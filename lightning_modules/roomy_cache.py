@@ -13,7 +13,7 @@ class RoomyLayer(DynamicLayer):
 
     keys: torch.Tensor | None
     values: torch.Tensor | None
-    _room: tuple[torch.Tensor, torch.Tensor] | None = None
+    _room: tuple[torch.Tensor, ...] | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -21,24 +21,41 @@ class RoomyLayer(DynamicLayer):
         used = self.get_seq_length()
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        rows, heads, new, width = key_states.shape
-        need = used + new
-        if self._room is None or self._room[0].shape[0] != rows or self._room[0].shape[2] < need:
-            shape = (rows, heads, max(2 * need, 64))
-            keys, values = (
-                key_states.new_empty(*shape, width),
-                value_states.new_empty(*shape, value_states.shape[3]),
-            )
-            if self.keys is not None and self.values is not None and used:
-                keys[:, :, :used], values[:, :, :used] = self.keys, self.values
-            self._room = keys, values
-        keys, values = self._room
-        keys[:, :, used:need], values[:, :, used:need] = key_states, value_states
-        self.keys, self.values = keys[:, :, :need], values[:, :, :need]
+        need = used + key_states.shape[2]
+        if not used:
+            self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        if self._room is None or self._room[0].shape[2] < need:
+            self._make_room(2 * need)
+        assert self._room is not None
+        for room, states in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, used:need] = states
+        self.keys, self.values = (room[:, :, :need] for room in self._room)
         return self.keys, self.values
 
-    def select(self, rows: torch.Tensor) -> None:
-        """Keeps rows of the batch in the given order; a row may be repeated."""
+    def repeat(self, rows: torch.Tensor) -> None:
+        """Replaces the batch by copies of its rows; a row may be repeated."""
         assert self.keys is not None and self.values is not None
-        self._room = None
         self.keys, self.values = self.keys[rows], self.values[rows]
+        self._make_room(2 * self.get_seq_length())
+
+    def shrink(self, count: int, holes: torch.Tensor, rows: torch.Tensor) -> None:
+        """Keeps the first `count` rows of the batch, after `rows` moved to `holes`, without new memory."""
+        assert self._room is not None
+        used = self.get_seq_length()
+        for room in self._room:
+            holes, rows = holes.to(room.device), rows.to(room.device)
+            room[holes, :, :used] = room[:, :, :used].index_select(0, rows)
+        self._room = tuple(room[:count] for room in self._room)
+        self.keys, self.values = (room[:, :, :used] for room in self._room)
+
+    def _make_room(self, length: int) -> None:
+        """Moves the states to tensors with room for at least `length` tokens."""
+        assert self.keys is not None and self.values is not None
+        self._room = tuple(_with_room(states, max(length, 64)) for states in (self.keys, self.values))
+
+
+def _with_room(states: torch.Tensor, length: int) -> torch.Tensor:
+    rows, heads, used, width = states.shape
+    room = states.new_empty(rows, heads, length, width)
+    room[:, :, :used] = states
+    return room

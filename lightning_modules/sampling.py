@@ -18,8 +18,9 @@ import torch
 from transformers.cache_utils import Cache
 
 from lightning_modules.roomy_cache import RoomyLayer
+from lightning_modules.single_query import fast_decoding
 
-_COMPACT_SHARE = 0.1
+_COMPACT_SHARE = 0.02
 """Share of a batch's rows that are over, from which on they are dropped."""
 
 
@@ -169,7 +170,7 @@ class Sampler:
         results: dict[int, Completion] = {}
         was_training = self.model.training
         self.model.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), fast_decoding(self.model):
             for begin in range(0, len(order), batch_size):
                 batch = order[begin : begin + batch_size]
                 drawn = self._decode_batch(ids, entropy, [wanted[index] for index in batch])
@@ -195,7 +196,9 @@ class Sampler:
         cache = Cache(layer_class_to_replicate=RoomyLayer)
         logits, padding = self._prefill([ids[prompt] for prompt in prompts], cache)
         repeat = torch.tensor([place[prompt] for prompt, _ in rows], device=self.device)
-        logits, padding = self._keep(repeat, cache, logits, padding)
+        for layer in self._layers(cache):
+            layer.repeat(repeat)
+        logits, padding = logits[repeat], padding[repeat]
 
         token_RT = np.zeros((len(rows), self.max_new_tokens), dtype=np.int64)
         length = np.zeros(len(rows), dtype=np.int64)
@@ -219,9 +222,10 @@ class Sampler:
             if not left.any():
                 break
             if (~left).mean() >= _COMPACT_SHARE:
-                keep = torch.from_numpy(np.flatnonzero(left)).to(self.device)
-                tokens, padding = self._keep(keep, cache, tokens, padding)
-                draw, row = draw[keep], row[left]
+                keep, holes, last = _fill_holes(left)
+                for layer in self._layers(cache):
+                    layer.shrink(len(keep), torch.from_numpy(holes), torch.from_numpy(last))
+                tokens, padding, draw, row = tokens[keep], padding[keep], draw[keep], row[keep]
             past = cache.get_seq_length()
             position = past - padding
             if self.positions is not None:
@@ -258,11 +262,8 @@ class Sampler:
         return torch.arange(length, device=self.device) >= padding[:, None]
 
     @staticmethod
-    def _keep(rows: torch.Tensor, cache: Cache, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        for layer in cache.layers:
-            assert isinstance(layer, RoomyLayer)
-            layer.select(rows)
-        return tuple(tensor[rows] for tensor in tensors)
+    def _layers(cache: Cache) -> list[RoomyLayer]:
+        return [layer for layer in cache.layers if isinstance(layer, RoomyLayer)]
 
     def _draw(self, logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
         """Draws the token of each row at which the cumulative distribution passes its uniform number."""
@@ -299,6 +300,22 @@ class Sampler:
             Completion(text=text, finished=bool(end), tokens=int(size))
             for text, end, size in zip(texts, done, length, strict=True)
         ]
+
+
+def _fill_holes(left: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Chooses the n rows that take the first places: those that are there, and the last ones in the holes.
+
+    Args:
+        left: bool [B], n of them True: rows that are left.
+
+    Returns:
+        int64 [n], the row in each place; the places among them that were not left; the rows that fill them.
+    """
+    keep = np.arange(left.sum())
+    holes = np.flatnonzero(~left[: len(keep)])
+    last = len(keep) + np.flatnonzero(left[len(keep) :])
+    keep[holes] = last
+    return keep, holes, last
 
 
 def end_tokens(model: Any, tokenizer: Any) -> np.ndarray:

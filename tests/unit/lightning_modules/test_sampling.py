@@ -14,8 +14,11 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
 )
+from transformers.cache_utils import DynamicCache
 
+from lightning_modules.roomy_cache import RoomyLayer
 from lightning_modules.sampling import Sampler, entropy_of, sample
+from lightning_modules.single_query import NAME, fast_decoding
 
 CHARACTERS = "abcdefg\n"
 PROMPTS = ["abc\n", "d\n", "abcabc\n", "gg\n"]
@@ -200,3 +203,41 @@ def test_progress_and_bad_arguments() -> None:
     tokenizer.bos_token = None
     with pytest.raises(ValueError, match="prompt 1 is '' and has no token"):
         sample(model, tokenizer, ["a", ""], 1, max_new_tokens=1)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2", "mistral", "gpt2"])
+def test_a_single_query_attends_as_in_sdpa(name: str) -> None:
+    model = build(name)
+    token_BT = torch.randint(2, 10, (3, 6), generator=torch.Generator().manual_seed(0))
+    seen = torch.ones(3, 6, dtype=torch.bool)
+    seen[1, :2] = False  # padding on the left
+    logits = {}
+    for kind in ("sdpa", NAME):
+        model.set_attn_implementation(kind)
+        cache = DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(input_ids=token_BT[:, :5], attention_mask=seen[:, :5], past_key_values=cache)
+            logits[kind] = model(input_ids=token_BT[:, 5:], attention_mask=seen, past_key_values=cache).logits
+    assert torch.allclose(logits["sdpa"], logits[NAME], atol=1e-5)
+    assert not torch.equal(logits["sdpa"], logits[NAME])  # it was used
+
+
+def test_fast_decoding_leaves_the_model_as_it_was() -> None:
+    model = build()
+    with pytest.raises(KeyError), fast_decoding(model):
+        assert model.config._attn_implementation == NAME
+        raise KeyError
+    assert model.config._attn_implementation == "sdpa"
+    with fast_decoding(model.bfloat16()):  # its products would be rounded more than sdpa's
+        assert model.config._attn_implementation == "sdpa"
+
+
+def test_a_cache_moves_the_last_rows_into_the_holes() -> None:
+    layer = RoomyLayer()
+    states = torch.arange(5.0)[:, None, None, None].expand(5, 2, 3, 4)
+    layer.update(states, -states)
+    layer.repeat(torch.tensor([0, 1, 2, 3, 4, 4]))
+    layer.shrink(3, torch.tensor([1]), torch.tensor([4]))  # rows 1, 3 and the copy of 4 are over
+    keys, values = layer.update(torch.full((3, 2, 1, 4), 9.0), torch.full((3, 2, 1, 4), 8.0))
+    assert keys[:, 0, :, 0].tolist() == [[0, 0, 0, 9], [4, 4, 4, 9], [2, 2, 2, 9]]
+    assert values[:, 1, :, 2].tolist() == [[0, 0, 0, 8], [-4, -4, -4, 8], [-2, -2, -2, 8]]
