@@ -47,7 +47,7 @@ def sample(
     max_new_tokens: int,
     stop: str | Callable[[str], bool] | None = None,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int = 512,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[list[Completion]]:
     """Draws completions of prompts.

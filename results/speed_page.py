@@ -84,6 +84,7 @@ def _loop(bench: dict[str, Any]) -> list[tuple[str, ...]]:
 
     training = [bench["training"][pool] for pool in ("embedded", "gsm8k")]
     overhead = [max(0.0, *(kind["lightning_overhead"] for kind in pool.values())) for pool in training]
+    by_problem = bench["sampling"]["speedup_by_problem"]
     return [
         *(
             (f"training, {kind} supervision", *(f"{pool[kind]['speedup']:.1f} times" for pool in training))
@@ -91,7 +92,8 @@ def _loop(bench: dict[str, Any]) -> list[tuple[str, ...]]:
         ),
         ("Lightning's share of an update, at most", *(f"{share:.1%}" for share in overhead)),
         ("scoring", *(shown(bench["scoring"][pool]) for pool in ("embedded", "gsm8k"))),
-        ("sampling, against transformers' `generate`", shown(bench["sampling"]), ""),
+        ("sampling, against `generate` with all problems at once", shown(bench["sampling"]), ""),
+        ("sampling, against `generate` with one at a time", f"{by_problem:.1f} times", ""),
         ("two workers against two times one", f"{bench['workers']['efficiency']:.0%}", ""),
         ("answers graded by Math-Verify, one process", _rate(bench, "math_verify_per_s_1_workers"), ""),
         ("answers graded by their text", _rate(bench, "text_per_s"), ""),

@@ -54,7 +54,7 @@ def main() -> None:
         )
         results["scoring"][pool.name] = scoring.measure(pool, batch_size=64, repeats=arguments.repeats)
     results["sampling"] = sampling.measure(
-        prompts=part(16), samples=32, max_new_tokens=64, repeats=arguments.repeats
+        prompts=part(8), samples=64, max_new_tokens=64, repeats=arguments.repeats
     )
     results["grading"] = grading.measure(part(50_000), part(1000), arguments.repeats)
     results["workers"] = parallel.measure(8, part(400))
