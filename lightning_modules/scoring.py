@@ -78,26 +78,30 @@ def score(
     was_training = backbone.training
     backbone.eval()
     done = 0
+    read: list[torch.Tensor] = []  # stay on the device, so that it need not wait for this process
     with torch.inference_mode():
         for block in blocks:
             logits_BTC = backbone(**block.to(device).inputs(backbone.dtype), use_cache=False).logits
             counts = step_count[block.sequences]
             token = np.concatenate([tokens[sequence] for sequence in block.sequences])
             cell = block.node_of[np.repeat(block.offsets[:-1], counts + 1) + token]
-            logits = logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)]
-            block_prob = logits.double().softmax(-1).cpu().numpy()
-            is_last = np.zeros(len(token), dtype=bool)
-            is_last[np.cumsum(counts + 1) - 1] = True
-            last[block.sequences] = block_prob[is_last]
+            read.append(logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)])
             if pooled:
                 starts = [solutions[sequence].solution_start for sequence in block.sequences]
                 last[block.sequences] = _mean_prob(logits_BTC, block, starts)
-            steps = [np.arange(offsets[sequence], offsets[sequence + 1]) for sequence in block.sequences]
-            prob[np.concatenate(steps)] = block_prob[~is_last]
             done += len(block.sequences)
             if progress is not None:
                 progress(done / total)
     backbone.train(was_training)
+    for block, logits in zip(blocks, read, strict=True):
+        counts = step_count[block.sequences]
+        block_prob = logits.double().softmax(-1).cpu().numpy()
+        is_last = np.zeros(len(block_prob), dtype=bool)
+        is_last[np.cumsum(counts + 1) - 1] = True
+        if not pooled:
+            last[block.sequences] = block_prob[is_last]
+        steps = [np.arange(offsets[sequence], offsets[sequence + 1]) for sequence in block.sequences]
+        prob[np.concatenate(steps)] = block_prob[~is_last]
     prob, last = group.sum(prob), group.sum(last)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
 
