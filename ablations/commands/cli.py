@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",
     "benchmark": "Rank reward models on pools that never change.",
+    "decisions": "Show how often runs in embedded worlds choose between arms as runs on real solutions do.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
