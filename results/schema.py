@@ -23,6 +23,13 @@ class Metric:
 
 
 _STUDENTS = tuple(STUDENT_ARMS)
+SHORTCUTS: dict[str, str] = {
+    "length": "length",
+    "position": "position in the solution",
+    "format": "format",
+    "prompt": "problem",
+}
+"""Shortcut -> what a probe of it knows; see ``ablations.evaluation.shortcuts``."""
 _SCORERS = (*_STUDENTS, "labeler", "large_prm", "large_orm")
 METRICS: dict[str, Metric] = {
     "best_of_n": Metric(
@@ -112,6 +119,21 @@ METRICS: dict[str, Metric] = {
         meaning="share of the labels trained on that the oracle calls right, among those that say wrong",
         arms=_STUDENTS,
     ),
+    **{
+        f"{probe}_label_auroc": Metric(
+            meaning=f"area under the ROC curve of a probe that knows only the {knows}, against the labels "
+            "trained on, on problems that it was not trained on",
+            arms=_STUDENTS,
+        )
+        for probe, knows in SHORTCUTS.items()
+    },
+    **{
+        f"{probe}_solution_auroc": Metric(
+            meaning=f"solution_auroc of the training solutions, if the probe of {probe} scores them",
+            arms=_STUDENTS,
+        )
+        for probe in SHORTCUTS
+    },
     "rank_correlation": Metric(
         meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
         "selector before it",

@@ -121,8 +121,11 @@ class Run:
         reporter.begin(len(self.needed), len(made), sum(self._work.values()))
 
     def take(self, among: Sequence[Task] | None = None) -> Task:
-        """Takes the ready task with the longest path to the end; `among` restricts the choice."""
-        task = max(self.ready if among is None else among, key=self._path.__getitem__)
+        """Takes the ready task with the longest path to the end, an urgent one first.
+
+        `among` restricts the choice.
+        """
+        task = max(self.ready if among is None else among, key=lambda task: (task.urgent, self._path[task]))
         self.ready.remove(task)
         self._running[task] = 0.0
         self._reporter.started(task)

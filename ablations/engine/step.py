@@ -104,6 +104,8 @@ class Step(ABC, Generic[Produced]):
     """Whether several processes can run it together."""
     runs_model: ClassVar[bool]
     """Whether it needs torch."""
+    urgent: ClassVar[bool]
+    """Whether it runs before other tasks that are ready."""
     produces: ClassVar[type[Artifact]]
 
     label: str = apart("")
@@ -116,7 +118,13 @@ class Step(ABC, Generic[Produced]):
     """Solutions in the artifact, for estimates of the steps that read them."""
 
     def __init_subclass__(
-        cls, *, name: str, version: int = 1, spreads: bool = False, runs_model: bool = False
+        cls,
+        *,
+        name: str,
+        version: int = 1,
+        spreads: bool = False,
+        runs_model: bool = False,
+        urgent: bool = False,
     ) -> None:
         super().__init_subclass__()
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
@@ -124,7 +132,8 @@ class Step(ABC, Generic[Produced]):
                 f"name: found {name!r}; allowed: lower-case letters, digits and underscores, and none of "
                 f"{', '.join(RESERVED)}"
             )
-        cls.name, cls.version, cls.spreads, cls.runs_model = name, version, spreads, runs_model or spreads
+        cls.name, cls.version, cls.urgent = name, version, urgent
+        cls.spreads, cls.runs_model = spreads, runs_model or spreads
         for base in cls.__dict__.get("__orig_bases__", ()):
             if get_origin(base) is Step:
                 (cls.produces,) = get_args(base)

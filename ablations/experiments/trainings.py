@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 from ablations.data.artifacts import ChosenRows, Ratings
 from ablations.engine.costs.work import Role, Work, scoring, training
@@ -24,6 +25,7 @@ from ablations.steps.acquire import AskSelector
 from ablations.steps.collect import DrawRows
 from ablations.steps.evaluate import CompareWithLabeler, EvaluateCell, EvaluateReferences
 from ablations.steps.evaluation_rows import Rows
+from ablations.steps.measure_shortcuts import MeasureShortcuts
 from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
@@ -160,20 +162,20 @@ class Trainings:
 
     def label_noise(self, seed: int) -> MeasureLabelNoise:
         """Measures how much the labels of a seed's training, as decisions, differ from the oracle's."""
-        train = self.train(seed)
-        return MeasureLabelNoise(
-            arm=train.arm,
-            data_scale=train.data_scale,
-            seed=seed,
-            threshold=train.threshold,
-            bootstrap=train.bootstrap,
-            samples=train.samples,
-            labels=train.labels,
-            ratings=self._ratings,
-            acquired=train.acquired,
-            label=f"label noise of {self.name} seed {seed}",
-            weight=0.1,
+        rows = self._labeled_rows(seed) | {"ratings": self._ratings}
+        return MeasureLabelNoise(**rows, label=f"label noise of {self.name} seed {seed}", weight=0.1)
+
+    def shortcuts(self, seed: int) -> MeasureShortcuts:
+        """Measures what length, position, format or the problem predict of a seed's labels."""
+        return MeasureShortcuts(
+            **self._labeled_rows(seed), label=f"shortcuts to the labels of {self.name}", weight=2
         )
+
+    def _labeled_rows(self, seed: int) -> dict[str, Any]:
+        """Returns the fields of ``LabeledRows`` of a seed's training, with labels as decisions."""
+        train = self.train(seed)
+        names = ("arm", "data_scale", "seed", "threshold", "bootstrap", "samples", "labels", "acquired")
+        return {name: getattr(train, name) for name in names}
 
     @cached_property
     def choice(self) -> ChooseRate | None:
@@ -243,7 +245,9 @@ def evaluate_cell(by_fold: list[Trainings], seed: int, further: tuple[Step[Rows]
     scores = tuple(trainings.scores(seed) for trainings in by_fold)
     if first.fold.train_ratings is not None:
         further = (*further, first.label_noise(seed))
-    elif first.fold.steps_labeled:
+    elif seed == 0:
+        further = (*further, first.shortcuts(seed))
+    if first.fold.train_ratings is None and first.fold.steps_labeled:
         agreement = CompareWithLabeler(
             scores=scores,
             labels=tuple(fold.test_labels for fold in folds),

@@ -22,6 +22,7 @@ from results.analyses import (
 from results.analyses.headline import Headline
 from results.analyses.label_noise import label_noise_table
 from results.analyses.learning_rates import learning_rates_table
+from results.analyses.shortcuts import shortcuts_table
 from results.analyses.training_effort import training_effort_table
 from results.findings import DESCRIPTIVE, claims_table, count_verdicts, findings
 from results.tables.rendering import Table
@@ -83,7 +84,7 @@ _LARGE = (
     "learning rate is chosen on validation problems by other trainings, whose seeds are not reported; the "
     "large PRM has the labeler's learning rate."
 )
-_TRAINING = (learning_rates_table, training_effort_table, solutions_table)
+_TRAINING = (shortcuts_table, learning_rates_table, training_effort_table, solutions_table)
 """Tables on the training of students."""
 
 ANALYSES: dict[str, Analysis] = {
