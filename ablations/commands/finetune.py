@@ -353,6 +353,9 @@ def _describe(facts: dict[str, Any]) -> str:
         more = ", ..." if found["count"] > len(found["first"]) else ""
         named = f" ({', '.join(found['first'])}{more})" if found["first"] else ""
         lines.append(f"left out: {found['count']:,} {reason}{named}")
+    if facts.get("shortcuts"):
+        areas = ", ".join(f"{name} {area:.3f}" for name, area in facts["shortcuts"].items())
+        lines.append(f"shortcuts, AUROC of the labels by one kind of feature alone: {areas}")
     if "judged" in facts:
         lines.append(_quality("held out", facts["judged"]))
     if facts.get("judged_distinct"):

@@ -9,9 +9,10 @@ Shape letters: R solutions, S steps in all, F features.
 
 from __future__ import annotations
 
+import logging
 import string
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +31,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+log = logging.getLogger(__name__)
 GROUPS = 10
 """Groups of problems: a probe predicts the labels of one after it was trained on the others."""
 MOST = 30_000
-"""Maximum number of labels that a probe reads; more would only narrow its interval."""
+"""Approximate maximum of steps or solutions that a probe reads; more would only narrow its interval."""
 NOTABLE = 0.6
 """AUROC above which the whole interval of a shortcut must lie for a warning."""
 _PENALTY = 1.0
@@ -106,8 +108,8 @@ def shortcuts(
     problems: Sequence[str],
     problem: npt.NDArray[np.integer],
     steps: Sequence[Sequence[str]],
-    final_correct: Bools,
-    finished: Bools,
+    final_correct: Bools | None = None,
+    finished: Bools | None = None,
 ) -> dict[str, Shortcut]:
     """Measures what each probe predicts of the targets of R solutions. Soft targets count as decisions.
 
@@ -116,42 +118,62 @@ def shortcuts(
         problems: texts of the problems.
         problem: int [R], the problem of each solution.
         steps: steps of each solution.
-        final_correct: whether each final answer is right.
-        finished: whether each solution is finished.
+        final_correct: whether each final answer is right; None: unknown.
+        finished: whether each solution is finished; None: all are.
 
     Returns:
         Probe -> what it predicts; probes that have nothing to predict are left out: too few problems, or
         labels of one kind only.
     """
-    step_target = supervision.step_target
-    target = supervision.solution_target if step_target is None else step_target.values
-    assert target is not None
+    step_target, solution_target = supervision.step_target, supervision.solution_target
+    counts = np.ones(len(steps), np.int64) if step_target is None else step_target.lengths
+    read = np.arange(len(steps))[np.cumsum(counts) - counts < MOST]
+    problem, steps = problem[read], [steps[row] for row in read]
+    correct = np.zeros(len(read), bool) if final_correct is None else final_correct[read]
+    ended = np.ones(len(read), bool) if finished is None else finished[read]
+    if step_target is not None:
+        step_target = step_target.take(read)
+        target, solution = step_target.values, step_target.row_index
+        texts = _each_step(problems, problem, steps)
+    else:
+        assert solution_target is not None
+        target, solution = solution_target[read], read
+        texts = _whole(problems, problem, steps)
     known = target.any(axis=1) if target.ndim == 2 else target != IGNORE
     right = target.argmax(axis=1) > 0 if target.ndim == 2 else target > 0
-    if step_target is None:
-        texts, solution = _whole(problems, problem, steps), np.arange(len(steps))
-    else:
-        texts, solution = _each_step(problems, problem, steps), step_target.row_index
     group = _groups(problem)[solution]
-    seen = known & (np.cumsum(known) <= MOST)
-    found = {}
+    found: dict[str, Shortcut] = {}
+    if not known.any():
+        return found
     for name, features in PROBES.items():
         if name == "position" and step_target is None:
             continue
-        logit = _cross_fit(features(texts), right, seen, group)
-        areas = [auroc(logit[held], right[held]) for held in (seen & (group == g) for g in range(GROUPS))]
-        known_areas = [area for area in areas if not np.isnan(area)]
-        if len(known_areas) < 2:
+        logit = _cross_fit(features(texts), right, known, group)
+        areas = [auroc(logit[held], right[held]) for held in (known & (group == g) for g in range(GROUPS))]
+        defined = [area for area in areas if not np.isnan(area)]
+        if len(defined) < 2:
             continue
         score = logit
         if step_target is not None:
             good = Ragged(values=scipy.special.expit(logit), offsets=step_target.offsets)
             score = REDUCERS["product"](good)
         found[name] = Shortcut(
-            labels=seed_interval(known_areas),
-            solutions=solution_auroc(score, final_correct, finished, problem),
+            labels=seed_interval(defined),
+            solutions=solution_auroc(score, correct, ended, problem),
         )
     return found
+
+
+def warn(found: Mapping[str, Shortcut], labels: str) -> None:
+    """Warns of shortcuts that predict much of the labels; ``labels`` says which labels they are."""
+    notable = {name: one.labels.estimate for name, one in found.items() if one.labels.lower > NOTABLE}
+    if notable:
+        log.warning(
+            "shortcut: %s alone predicts %s (AUROC %s): a reward model may learn that instead",
+            " or ".join(notable),
+            labels,
+            " and ".join(f"{area:.2f}" for area in notable.values()),
+        )
 
 
 def _whole(problems: Sequence[str], problem: Ints, steps: Sequence[Sequence[str]]) -> Texts:
@@ -186,7 +208,7 @@ def _groups(problem: Ints) -> Ints:
 
 def _cross_fit(features: Floats, right: Bools, seen: Bools, group: Ints) -> Floats:
     """Predicts the log odds of "right" of each group's rows by a probe trained on the other groups, [S]."""
-    spread = features[seen].std(axis=0) if seen.any() else np.ones(features.shape[1])
+    spread = features[seen].std(axis=0)
     features = (features - features[seen].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     features = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     logit = np.zeros(len(features))

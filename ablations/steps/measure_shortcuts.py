@@ -1,14 +1,18 @@
-"""The step that measures what a training's labels owe to length, position, format or the problem."""
+"""Shortcuts to the labels of a training: the step that measures them, and those of rated solutions."""
 
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ablations.data.ragged import Ragged
 from ablations.engine.step import Context, Step
-from ablations.evaluation.shortcuts import NOTABLE, shortcuts
+from ablations.evaluation.shortcuts import Shortcut, shortcuts, warn
+from ablations.formats.rated_solutions import Rated
 from ablations.steps.evaluation_rows import Rows, defined
 from ablations.steps.train_student import LabeledRows
-
-log = logging.getLogger(__name__)
+from ablations.supervision import Supervision
+from lightning_modules.encoding import IGNORE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,17 +34,22 @@ class MeasureShortcuts(LabeledRows, Step[Rows], name="shortcuts", urgent=True):
             labeled.solutions.final_correct,
             labeled.solutions.finished,
         )
-        notable = [name for name, shortcut in found.items() if shortcut.labels.lower > NOTABLE]
-        if notable:
-            log.warning(
-                "shortcut: %s alone predicts the labels of %s, %d labeled (AUROC %s): a student may learn it",
-                " or ".join(notable),
-                self.arm,
-                self.data_scale,
-                " and ".join(f"{found[name].labels.estimate:.2f}" for name in notable),
-            )
+        warn(found, f"the labels of {self.arm}, {self.data_scale} labeled")
         made = []
         for name, shortcut in found.items():
             made += defined(f"{name}_label_auroc", shortcut.labels.estimate)
             made += defined(f"{name}_solution_auroc", shortcut.solutions)
         return Rows(rows=made)
+
+
+def shortcuts_of_ratings(rated: Sequence[Rated]) -> dict[str, Shortcut]:
+    """Measures what shortcuts predict of the ratings of solutions, without those of alternatives."""
+    chosen = [solution.branches[0] for solution in rated]
+    target = [[IGNORE if rating is None else int(rating >= 0) for rating in one.ratings] for one in chosen]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(one.key for one in rated))}
+    return shortcuts(
+        Supervision(step_target=Ragged.from_rows(target, np.int8)),
+        list(numbers),
+        np.array([numbers[one.key] for one in rated]),
+        [one.steps for one in chosen],
+    )

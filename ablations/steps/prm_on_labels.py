@@ -15,11 +15,13 @@ from ablations.data.models import MODEL, TrainedModel
 from ablations.data.states import States
 from ablations.engine.revision import made_by
 from ablations.engine.step import Context, Step
+from ablations.evaluation.shortcuts import warn
 from ablations.formats.held_out import HeldOut
 from ablations.formats.rated_solutions import Rated
 from ablations.steps.base_model import FACTS
 from ablations.steps.course import most_tokens
 from ablations.steps.finetuning import Finetuning
+from ablations.steps.measure_shortcuts import shortcuts_of_ratings
 from ablations.steps.rated_labels import RatedLabels
 
 
@@ -75,6 +77,9 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
                 f"labels: found none to learn from, {left_out}, {len(held)} solutions held out; allowed: one "
                 "or more"
             )
+        found = shortcuts_of_ratings(learned)
+        if context.group.first:
+            warn(found, "the ratings")
         if self.states is None:
             backbone: PreTrainedModel = load_classifier(base, num_labels=3, seed=course.seed)
         else:
@@ -135,6 +140,7 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             "problems_learned": len({solution.key for solution in learned}),
             "problems_held_out": len({solution.key for solution in held}),
         }
+        facts["shortcuts"] = {name: one.labels.estimate for name, one in found.items()}
         facts["training"] = {
             "updates": updates,
             "updates_of_a_pass": data.updates,
