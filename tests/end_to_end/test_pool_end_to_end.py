@@ -80,6 +80,14 @@ def test_a_small_pool_runs(pool, tmp_path, capsys):
     assert not (frame["metric"] == "step_auroc").any()  # nobody knows which steps are right
     by_labeler = frame[frame["metric"] == "step_auroc_by_labeler"]
     assert set(by_labeler["arm"]) == set(STUDENTS) and by_labeler["value"].between(0, 1).all()
+    shortcuts = frame[frame["metric"].str.endswith("_label_auroc")]
+    assert set(shortcuts["seed"]) <= {0} and set(shortcuts["arm"]) <= set(STUDENTS)
+    table = (tmp_path / "out" / "table.txt").read_text()
+    assert ("Shortcuts" in table) == (len(shortcuts) > 0)
+    order = [line.split(": ")[0].split("] ")[1] for line in said.err.splitlines() if line.startswith("[")]
+    audits = [order.index(name) for name in order if name.startswith("shortcuts to the labels of")]
+    assert len(audits) == len(STUDENTS)
+    assert max(audits) < min(order.index(name) for name in order if name.startswith("train "))
     everything = {f"sum-{p}" for p in range(PROBLEMS)}
     check_parts(tmp_path / "store", FOLDS, everything)
 
