@@ -61,6 +61,17 @@ class Card:
 
 def model_card(card: Card) -> str:
     """Return the card as Markdown, with the YAML front matter that the hub reads."""
+    return render(
+        "model_card.md.j2",
+        card=card,
+        metadata=yaml.safe_dump(_metadata(card), sort_keys=False, allow_unicode=True),
+        metrics=_metrics(card),
+        dataset=_dataset(card),
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill one of the templates of cards."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=False,  # the output is not HTML
@@ -70,12 +81,7 @@ def model_card(card: Card) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["python"] = repr
-    return environment.get_template("model_card.md.j2").render(
-        card=card,
-        metadata=yaml.safe_dump(_metadata(card), sort_keys=False, allow_unicode=True),
-        metrics=_metrics(card),
-        dataset=_dataset(card),
-    )
+    return environment.get_template(template).render(**values)
 
 
 def _metadata(card: Card) -> dict[str, Any]:

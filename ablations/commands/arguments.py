@@ -17,7 +17,7 @@ from ablations.commands import plan
 from ablations.data.checks import allowed
 from ablations.data.field_types import Count, check_value, limit_of
 from ablations.engine.experiment import Experiment
-from ablations.engine.logs import DEFAULT_KIND, NONE
+from ablations.engine.logs import DEFAULT_KIND, NONE, logger_kinds
 from ablations.engine.machine import Resources
 from ablations.engine.progress import LOG_FORMATS
 from ablations.engine.ranks import Devices
@@ -59,13 +59,11 @@ def check_logger(kind: str) -> None:
     """Checks a value of `Logs.kind`; imports Lightning only for an unusual one.
 
     Raises:
-        ValueError: no logger of Lightning has this name.
+        ValueError: no logger has this name.
     """
     if kind in (NONE, DEFAULT_KIND):
         return
-    from lightning.pytorch import loggers
-
-    allowed("logger", kind, [NONE, *sorted(set(loggers.__all__) - {"Logger"})])
+    allowed("logger", kind, [NONE, *sorted(logger_kinds())])
 
 
 def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
@@ -145,7 +143,7 @@ def parse_run(command: str, argv: list[str]) -> tuple[Experiment, Any]:
         add(
             "strategy", str, "auto", f"how they share it: {strategies} (fsdp: each has a part of the weights)"
         )
-        loggers = "of trainings, in the out folder: none, or a class of lightning.pytorch.loggers"
+        loggers = "of trainings, in the out folder: none, TrackioLogger, or one of Lightning's"
         add("logger", str, DEFAULT_KIND, loggers)
     parser.add_argument("--config", action="config", help="YAML file with any of these; flags go over it")
     parser.add_argument("--settings", type=kind, **default)

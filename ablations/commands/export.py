@@ -1,4 +1,4 @@
-"""``ablations export CELL OUT``: exports a trained reward model for transformers, with a model card."""
+"""``ablations export SOURCE OUT``: a trained reward model for transformers, or a pool, with its card."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ablations.commands.exported_pool import export_pool
+from ablations.commands.hub import check_push
+from ablations.commands.hub import push as upload
 from ablations.commands.trained import Selection, Trained, find_model
 from ablations.data.models import TrainedStudent, TrainingFacts
 from ablations.engine.files import check_new, new_folder
@@ -20,35 +23,56 @@ PLAIN_SAMPLE = ("What is 3 + 4 * 2?", ("4 * 2 = 8", "3 + 8 = 11", "The answer is
 
 
 def export(
-    cell: str,
+    source: str,
     out: Path,
     *,
     selection: Selection = Selection(),
     store: Path | None = None,
     name: str | None = None,
     license: str | None = None,
+    push: str | None = None,
+    public: bool = False,
 ) -> None:
-    """Writes a trained reward model as a folder for transformers, with a model card.
+    """Writes a trained reward model, or a pool of solutions, as a folder with a card for the hub.
 
     Args:
-        cell: a run's out folder; or the folder or address (train/KEY, cell/KEY) of an artifact in the store.
+        source: a run's out folder; the folder or address (train/KEY, cell/KEY) of an artifact in the store;
+            or a pool.
         out: the new folder.
         selection: which of a run's models.
         store: folder of artifacts (default: the run's, or runs/store).
-        name: name of the model in its card (default: the folder's).
+        name: name in the card (default: the folder's).
         license: license, as the hub names it.
+        push: OWNER/NAME of a repository on the hub to which the folder is uploaded.
+        public: with --push: make a new repository public (default: private).
 
     Raises:
-        ValueError: an argument is invalid, or there is no such model.
+        ValueError: an argument is invalid, there is no such model or pool, or the hub refuses the upload.
     """
     check_new(out, "out")
-    trained = find_model(cell, selection, store)
+    if push is not None:
+        check_push(push)
+    elif public:
+        raise ValueError("public: found it without a repository; allowed: with --push OWNER/NAME")
+    is_pool = Path(source).is_file()
+    if is_pool:
+        export_pool(Path(source), out, name or out.resolve().name, license)
+    else:
+        _export_model(source, out, selection, store, name, license)
+    if push is not None:
+        print(upload(out, push, "dataset" if is_pool else "model", public=public))
+
+
+def _export_model(
+    source: str, out: Path, selection: Selection, store: Path | None, name: str | None, license: str | None
+) -> None:
+    trained = find_model(source, selection, store)
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
 
     with new_folder(out, "out") as folder:
         _write_model(trained, folder)
-        config = find_checkpoint(str(folder), "cell").config
+        config = find_checkpoint(str(folder), "source").config
         card = _card(trained, name or out.resolve().name, license, config)
         (folder / CARD).write_text(model_card(card), encoding="utf-8")
     print(f"{out}: {trained.config['arm']}, {trained.address}; how to score with it: {out / CARD}")

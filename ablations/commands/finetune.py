@@ -63,7 +63,7 @@ class TrainingFlags:
     checkpoint_every: Count = 100
     """Updates between two states that are kept."""
     logger: str = NONE
-    """One of Lightning's; writes into OUT.logs."""
+    """TrackioLogger, or one of Lightning's; writes into OUT.logs."""
 
     def __post_init__(self) -> None:
         check_fields(self)

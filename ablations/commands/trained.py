@@ -87,8 +87,8 @@ def find_model(named: str, selection: Selection, store: Path | None) -> Trained:
     step = address.partition("/")[0]
     if step not in STEPS or not (root / address / MANIFEST).is_file():
         raise ValueError(
-            f"cell: found no {named}; allowed: a run's out folder, or the folder or the address (train/KEY, "
-            f"cell/KEY) of an artifact in the store {root}"
+            f"source: found no {named}; allowed: a run's out folder, a pool, or the folder or the address "
+            f"(train/KEY, cell/KEY) of an artifact in the store {root}"
         )
     if selection != Selection(fold=selection.fold):
         raise ValueError("arm, acquisition, data_scale, seed: found one; allowed: with a run's out folder")
@@ -104,7 +104,7 @@ def _of_run(run: Path, selection: Selection, store: Path | None) -> Trained:
     from results.records import plain, read_records
 
     if not (run / RECORDS).is_file():
-        raise ValueError(f"cell: found no {RECORDS} in {run}; allowed: the out folder of a finished run")
+        raise ValueError(f"source: found no {RECORDS} in {run}; allowed: the out folder of a finished run")
     records = read_records(run / RECORDS)
     cells = plain(records[records["cell"].notna()]).drop_duplicates("cell")
     for name in ("arm", "acquisition", "data_scale", "seed"):
@@ -151,4 +151,4 @@ def _of_training(store: Store, address: str, **more: Any) -> Trained:
 def _check(store: Store, address: str) -> None:
     fault = store.fault(address)
     if fault is not None:
-        raise ValueError(f"cell: found {address} in {store.root}: {fault}; allowed: a whole artifact")
+        raise ValueError(f"source: found {address} in {store.root}: {fault}; allowed: a whole artifact")

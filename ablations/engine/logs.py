@@ -19,7 +19,7 @@ class Logs:
     """A kind of logger, and the training that is logged."""
 
     kind: str = NONE
-    """Name of a class in `lightning.pytorch.loggers`, or none."""
+    """One of `logger_kinds`, or none."""
     folder: Path = Path()
     """Folder for what the logger does not send elsewhere."""
     title: str = ""
@@ -34,9 +34,7 @@ class Logs:
         """Returns Lightning's logger, with those arguments that it accepts; None if the kind is none."""
         if self.kind == NONE:
             return None
-        from lightning.pytorch import loggers
-
-        kind = getattr(loggers, self.kind)
+        kind = logger_kinds()[self.kind]
         arguments = {
             **{"save_dir": str(self.folder), "version": self.key},
             **{"name": self.title, "run_name": self.title},
@@ -44,3 +42,13 @@ class Logs:
         accepted = inspect.signature(kind).parameters
         logger: Logger = kind(**{name: value for name, value in arguments.items() if name in accepted})
         return logger
+
+
+def logger_kinds() -> dict[str, type[Logger]]:
+    """Returns the loggers by name: those of Lightning, and Trackio's."""
+    from lightning.pytorch import loggers
+
+    from lightning_modules.trackio_logger import TrackioLogger
+
+    kinds = {name: getattr(loggers, name) for name in loggers.__all__ if name != "Logger"}
+    return kinds | {TrackioLogger.__name__: TrackioLogger}

@@ -215,9 +215,9 @@ def test_mistakes_are_one_line_and_leave_nothing(exported, smoke, tmp_path, caps
         smoke.out, out, *scale, 2, "--acquisition", "best"
     )
     assert mistake("train/0", out, "--store", smoke.store).startswith(
-        "cell: found no train/0; allowed: a run's"
+        "source: found no train/0; allowed: a run's"
     )
-    assert "cell: found no" in mistake(next(smoke.store.glob("scores/*")), out)
+    assert "source: found no" in mistake(next(smoke.store.glob("scores/*")), out)
     address = next(smoke.store.glob("train/*"))
     assert "allowed: with a run's out folder" in mistake(address, out, "--seed", 0)
     assert "fold: found 0; allowed: with a run's out folder, or a cell" in mistake(address, out, "--fold", 0)

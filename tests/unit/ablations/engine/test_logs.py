@@ -1,6 +1,8 @@
 """What trainings log to: Lightning's loggers by name."""
 
 import csv
+import sys
+from types import ModuleType
 
 import pytest
 from lightning.pytorch import loggers
@@ -46,3 +48,44 @@ def test_the_usual_one_is_lightnings():
 def test_the_base_class_is_no_logger():
     with pytest.raises(ValueError, match="found 'Logger'"):
         check_logger("Logger")
+
+
+class FakeTrackio(ModuleType):
+    """Trackio, as far as it is used."""
+
+    def __init__(self) -> None:
+        super().__init__("trackio")
+        self.runs: list[dict[str, object]] = []
+        self.logged: list[tuple[dict[str, float], int | None]] = []
+        self.finished = 0
+
+    def init(self, **options: object) -> "FakeTrackio":
+        self.runs.append(options)
+        return self
+
+    def log(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.logged.append((metrics, step))
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+def test_trackio_continues_the_run_of_a_training(monkeypatch):
+    trackio = FakeTrackio()
+    monkeypatch.setitem(sys.modules, "trackio", trackio)
+    for step in (3, 6):
+        logger = Logs(kind="TrackioLogger", title="train a", key="f00").logger()
+        logger.log_hyperparams({"rate": 0.1})
+        logger.log_metrics({"loss": 0.5}, step=step)
+        logger.finalize("success")
+    run = {"project": "ablations", "name": "train a f00", "config": {"rate": 0.1}, "resume": "allow"}
+    assert trackio.runs == [run | {"embed": False}] * 2
+    assert trackio.logged == [({"loss": 0.5}, 3), ({"loss": 0.5}, 6)]
+    assert trackio.finished == 2
+
+
+def test_without_trackio_the_logger_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    check_logger("TrackioLogger")
+    with pytest.raises(ValueError, match="found TrackioLogger without trackio"):
+        Logs(kind="TrackioLogger", title="train a", key="f00").logger()
