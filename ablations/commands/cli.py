@@ -34,7 +34,7 @@ COMMANDS = {
     "decisions": "Show how often runs in embedded worlds choose between arms as runs on real solutions do.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
-    "export": "Write a trained reward model as a folder for transformers, with a model card.",
+    "export": "Write a trained reward model, or a pool, as a folder with a card, and upload it if you like.",
     "list": "List the experiments.",
     "gc": "Show the artifacts that no run refers to; with --delete, remove them.",
     "world": "Check, pretrain or sample an embedded world.",
