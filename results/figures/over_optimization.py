@@ -1,5 +1,6 @@
 """Best-of-N up to large N, of one model and of ensembles: one panel per arm and data scale."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -27,13 +28,13 @@ def panels(frame: pd.DataFrame, canvas: Canvas, rows: int) -> tuple[list[str], l
     return arms, [list(row) for row in axes]
 
 
-def ensemble_handles(frame: pd.DataFrame) -> list[Line2D]:
-    """Return legend entries of the ensembles that a summary holds."""
+def ensemble_handles(frame: pd.DataFrame, names: Iterable[str] = tuple(ENSEMBLES)) -> list[Line2D]:
+    """Return legend entries of those keys of ``ENSEMBLES`` that a summary holds."""
     held = set(of_ensembles(frame)["variant"])
+    looks = [ENSEMBLES[name] for name in names if name in held]
     return [
         Line2D([], [], color=one.color, marker=one.marker, markeredgecolor="white", label=one.words)
-        for name, one in ENSEMBLES.items()
-        if name in held
+        for one in looks
     ]
 
 

@@ -70,12 +70,12 @@ def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
     tail[0].set_ylabel("right among the best-scored")
     kinds = {"believed by the model": _BELIEVED, "true": "-"}
     handles = [Line2D([], [], color="#444444", linestyle=style, label=text) for text, style in kinds.items()]
-    shown = [handle for handle in ensemble_handles(frame) if handle.get_label() in _words()]
-    canvas.legend(handles=[*shown, *handles], loc="outside upper center", ncols=5, frameon=False)
-
-
-def _words() -> set[str]:
-    return {ENSEMBLES[name].words for name in SHOWN}
+    canvas.legend(
+        handles=[*ensemble_handles(frame, SHOWN), *handles],
+        loc="outside upper center",
+        ncols=5,
+        frameon=False,
+    )
 
 
 def _lines(
