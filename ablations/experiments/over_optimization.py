@@ -6,7 +6,7 @@ per problem, alone and as ensembles of all seeds: by the mean of their scores, t
 minus their spread (arXiv 2310.02743, 2312.09244). N is chosen on validation problems, by other solutions than
 those that chose the checkpoints.
 
-    ablations run over_optimization --scale quick
+    ablations run over_optimization --scale quick                              (one core: about 3 minutes)
 
 Expected: best-of-N of the outcome arms peaks and then falls, while the probability that the student gives to
 the chosen solution keeps rising; ensembles fall less, but share the blind spots that all their members have.

@@ -23,7 +23,7 @@ def panels(frame: pd.DataFrame, canvas: Canvas, rows: int) -> tuple[list[str], l
     """Make a canvas of panels, one per arm in each row, and return the arms and the axes of each row."""
     found = of_ensembles(frame)
     arms = [arm for arm in STUDENT_ARMS if arm in set(found["arm"])]
-    canvas.set_size_inches(3.2 * len(arms) + 0.8, 2.7 * rows + 0.9)
+    canvas.set_size_inches(3.5 * len(arms) + 0.8, 2.7 * rows + 0.9)
     axes = canvas.subplots(rows, len(arms), sharey="row", squeeze=False)
     return arms, [list(row) for row in axes]
 
@@ -56,6 +56,7 @@ def plot(frame: pd.DataFrame, ax: Axes, arm: str, data_scale: int) -> Axes:
             look = Look(color=entry.color, marker=entry.marker, style="-")
             curve(ax, line, look, entry.words, band=name == ONE_MODEL)
     doubling_axis(ax, [int(n) for n in best["n"]])
+    ax.tick_params(axis="x", labelsize=8)
     panel(ax, f"{ARMS[arm].words}, {data_scale} labeled", "N, solutions chosen from")
     return ax
 
